@@ -1,0 +1,130 @@
+//! Lossless reading and editing of NVIDIA's misc boot-config files, without any I/O.
+//!
+//! `tegra194-mb1-bct-misc-l4t.cfg` (cold boot) and `tegra194-mb1-bct-misc-flash.cfg` (while flashing) tell MB1, the
+//! first boot loader, among much else how large the TZDRAM carve-out is. They consist of `key = value;` lines, the
+//! value decimal or hexadecimal, and `#` comments, also behind the `;`.
+//!
+//! NVIDIA's own parser (`tegrabct_v2` of L4T R32.7) checks next to nothing: a line without `;` swallows the next, a
+//! missing key becomes 0, of two lines with one key the last wins, `32M` becomes 0x20. Here all of that is an
+//! error with its line number, before anything is built or flashed.
+//!
+//! An edit changes the digits of one value and no other byte: comments, spacing, line endings and a missing newline
+//! at the end stay.
+//!
+//! ```
+//! use tegra_bct::{MiscCfg, TZDRAM_SIZE};
+//!
+//! let mut cfg = MiscCfg::parse(b"carveout.tzdram.size = 0x01000000; #16MB\r\n")?;
+//! cfg.set(TZDRAM_SIZE, 64 << 20)?;
+//! assert_eq!(cfg.as_bytes(), b"carveout.tzdram.size = 0x04000000; #16MB\r\n");
+//! # Ok::<(), tegra_bct::CfgErrors>(())
+//! ```
+#![warn(clippy::indexing_slicing)]
+
+mod error;
+mod line;
+
+pub use error::{CfgError, CfgErrors, Defect};
+use line::{Entry, parse_line};
+use std::collections::BTreeMap;
+
+/// Size of the TZDRAM carve-out in bytes.
+pub const TZDRAM_SIZE: &str = "carveout.tzdram.size";
+/// Alignment of the TZDRAM carve-out in bytes.
+pub const TZDRAM_ALIGNMENT: &str = "carveout.tzdram.alignment";
+/// Largest file that is read: NVIDIA's have 4 KiB.
+pub const MAX_FILE: usize = 1 << 20;
+
+/// A misc boot-config file whose every line has been understood.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MiscCfg {
+    bytes: Vec<u8>,
+    entries: BTreeMap<String, Entry>,
+}
+
+impl MiscCfg {
+    /// Reads a file. All defects are reported at once.
+    pub fn parse(bytes: &[u8]) -> Result<Self, CfgErrors> {
+        let whole = |defect| CfgErrors(vec![CfgError { line: 1, text: String::new(), defect }]);
+        if bytes.starts_with(b"\xef\xbb\xbf") {
+            return Err(whole(Defect::ByteOrderMark));
+        }
+        if bytes.len() > MAX_FILE {
+            return Err(whole(Defect::TooLarge(bytes.len())));
+        }
+        let mut entries: BTreeMap<String, Entry> = BTreeMap::new();
+        let mut errors = Vec::new();
+        let mut offset = 0;
+        for (index, raw) in bytes.split_inclusive(|b| *b == b'\n').enumerate() {
+            let number = index + 1;
+            let parsed = parse_line(raw, offset, number);
+            offset += raw.len();
+            let defect = match parsed {
+                Ok(None) => continue,
+                Ok(Some((key, entry))) => match entries.get(&key) {
+                    Some(first) => Defect::Duplicate { key, first: first.line },
+                    None => {
+                        entries.insert(key, entry);
+                        continue;
+                    }
+                },
+                Err(defect) => defect,
+            };
+            let text = String::from_utf8_lossy(raw).trim().chars().take(100).collect();
+            errors.push(CfgError { line: number, text, defect });
+        }
+        if errors.is_empty() && entries.is_empty() {
+            return Err(whole(Defect::Empty));
+        }
+        if errors.is_empty() { Ok(Self { bytes: bytes.to_vec(), entries }) } else { Err(CfgErrors(errors)) }
+    }
+
+    /// The value of a key, which must exist.
+    pub fn get(&self, key: &str) -> Result<u64, CfgErrors> {
+        self.entry(key).map(|entry| entry.value)
+    }
+
+    /// Sets the value of an existing key, as eight hexadecimal digits at least. No other byte changes.
+    pub fn set(&mut self, key: &str, value: u64) -> Result<(), CfgErrors> {
+        let range = self.entry(key)?.range.clone();
+        let digits = format!("0x{value:08x}");
+        let (old, new) = (range.len(), digits.len());
+        self.bytes.splice(range.clone(), digits.into_bytes());
+        for (name, entry) in &mut self.entries {
+            if name == key {
+                entry.value = value;
+                entry.range = range.start..range.start + new;
+            } else if entry.range.start > range.start {
+                let shift = |at: usize| at - old + new;
+                entry.range = shift(entry.range.start)..shift(entry.range.end);
+            }
+        }
+        Ok(())
+    }
+
+    /// The 1-based line of a key, which must exist.
+    pub fn line(&self, key: &str) -> Result<usize, CfgErrors> {
+        self.entry(key).map(|entry| entry.line)
+    }
+
+    /// All keys and values, sorted by key.
+    pub fn entries(&self) -> impl Iterator<Item = (&str, u64)> {
+        self.entries.iter().map(|(key, entry)| (key.as_str(), entry.value))
+    }
+
+    /// The file's bytes.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    fn entry(&self, key: &str) -> Result<&Entry, CfgErrors> {
+        self.entries.get(key).ok_or_else(|| {
+            let line = self.bytes.split_inclusive(|b| *b == b'\n').count().max(1);
+            let defect = Defect::Missing(key.into());
+            CfgErrors(vec![CfgError { line, text: String::new(), defect }])
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;

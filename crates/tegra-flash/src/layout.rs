@@ -1,0 +1,230 @@
+//! The partition layout: `<partition_layout>` XML of NVIDIA's flash tools (L4T R32, version 01.00.0000).
+//!
+//! Sizes and file names may be placeholders in capitals (`APPSIZE`, `TOSFILE`), which the flash script replaces.
+
+use roxmltree::{Document, Node};
+use std::collections::BTreeSet;
+
+/// Why a layout cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum LayoutError {
+    /// No XML.
+    #[error("{0}")]
+    Xml(String),
+    /// Something is missing or wrong at a line.
+    #[error("line {line}: {what}")]
+    At {
+        /// 1-based line.
+        line: u32,
+        /// What is wrong and what is expected.
+        what: String,
+    },
+}
+
+/// A size as written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Size {
+    /// Bytes (or sectors, for a device).
+    Number(u64),
+    /// A name that the flash script replaces.
+    Placeholder(String),
+}
+
+impl Size {
+    /// The number, unless it is a placeholder.
+    pub fn number(&self) -> Option<u64> {
+        match self {
+            Self::Number(number) => Some(*number),
+            Self::Placeholder(_) => None,
+        }
+    }
+}
+
+/// One partition.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Partition {
+    /// Its name, e.g. `secure-os_b`.
+    pub name: String,
+    /// Its type, e.g. `tos`.
+    pub kind: String,
+    /// Its size in bytes.
+    pub size: Size,
+    /// The file that is written to it.
+    pub file: Option<String>,
+    /// 1-based line in the XML.
+    pub line: u32,
+}
+
+/// One storage device.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Device {
+    /// `sdmmc_boot`, `sdmmc_user`, …
+    pub kind: String,
+    /// Bytes a sector.
+    pub sector_size: u64,
+    /// Number of sectors.
+    pub sectors: Size,
+    /// In the order of the file.
+    pub partitions: Vec<Partition>,
+}
+
+/// A partition layout.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Layout {
+    /// In the order of the file.
+    pub devices: Vec<Device>,
+}
+
+impl Layout {
+    /// Reads a layout.
+    pub fn parse(xml: &str) -> Result<Self, LayoutError> {
+        let document = Document::parse(xml).map_err(|e| LayoutError::Xml(e.to_string()))?;
+        let root = document.root_element();
+        if !root.has_tag_name("partition_layout") {
+            return at(&root, format!("expected <partition_layout>, found <{}>", root.tag_name().name()));
+        }
+        let devices: Vec<Device> = children(&root, "device").map(|d| device(&d)).collect::<Result<_, _>>()?;
+        if devices.is_empty() {
+            return at(&root, "expected at least one <device>".into());
+        }
+        Ok(Self { devices })
+    }
+
+    /// All partitions of a name.
+    pub fn partition(&self, name: &str) -> Option<&Partition> {
+        self.devices.iter().flat_map(|d| &d.partitions).find(|p| p.name == name)
+    }
+
+    /// All partitions.
+    pub fn partitions(&self) -> impl Iterator<Item = &Partition> {
+        self.devices.iter().flat_map(|d| &d.partitions)
+    }
+}
+
+/// Replaces placeholders in a layout, whole words between white space only, as the flash script does. Every other byte
+/// stays.
+pub fn substitute(xml: &str, values: &[(&str, &str)]) -> String {
+    let mut out = String::with_capacity(xml.len());
+    for piece in xml.split_inclusive(|c: char| c.is_whitespace() || c == '>') {
+        let word = piece.trim_end_matches(|c: char| c.is_whitespace() || c == '>');
+        let value = values.iter().find(|(name, _)| *name == word).map(|(_, value)| *value);
+        out.push_str(value.unwrap_or(word));
+        out.push_str(piece.get(word.len()..).unwrap_or_default());
+    }
+    out
+}
+
+fn device(node: &Node) -> Result<Device, LayoutError> {
+    let mut seen = BTreeSet::new();
+    let mut partitions = Vec::new();
+    for child in children(node, "partition") {
+        let partition = partition(&child)?;
+        // Names are unique on a device only: NVIDIA's layouts have a secondary_gpt on each of two.
+        if !seen.insert(partition.name.clone()) {
+            return at(&child, format!("partition {} exists already on this device", partition.name));
+        }
+        partitions.push(partition);
+    }
+    let Size::Number(sector_size) = size(node, attribute(node, "sector_size")?)? else {
+        return at(node, "sector_size must be a number".into());
+    };
+    let sectors = size(node, attribute(node, "num_sectors")?)?;
+    Ok(Device { kind: attribute(node, "type")?.into(), sector_size, sectors, partitions })
+}
+
+fn partition(node: &Node) -> Result<Partition, LayoutError> {
+    let name = attribute(node, "name")?.to_owned();
+    let text = |tag: &str| children(node, tag).next().and_then(|n| n.text()).map(str::trim);
+    let Some(bytes) = text("size") else {
+        return at(node, format!("partition {name} has no <size>"));
+    };
+    let size = size(node, bytes)?;
+    let file = text("filename").filter(|f| !f.is_empty()).map(Into::into);
+    Ok(Partition { kind: attribute(node, "type")?.into(), name, size, file, line: line(node) })
+}
+
+fn size(node: &Node, text: &str) -> Result<Size, LayoutError> {
+    let number = match text.strip_prefix("0x") {
+        Some(digits) => u64::from_str_radix(digits, 16).ok(),
+        None => text.parse().ok(),
+    };
+    let placeholder = text.starts_with(|c: char| c.is_ascii_uppercase())
+        && text.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_');
+    match number {
+        Some(number) => Ok(Size::Number(number)),
+        None if placeholder => Ok(Size::Placeholder(text.into())),
+        None => at(node, format!("`{text}` is no size: expected bytes or a placeholder such as APPSIZE")),
+    }
+}
+
+fn attribute<'a>(node: &Node<'a, '_>, name: &str) -> Result<&'a str, LayoutError> {
+    match node.attribute(name) {
+        Some(value) => Ok(value),
+        None => at(node, format!("<{}> lacks the attribute {name}", node.tag_name().name())),
+    }
+}
+
+fn children<'a, 'd>(node: &Node<'a, 'd>, tag: &str) -> impl Iterator<Item = Node<'a, 'd>> {
+    node.children().filter(move |n| n.has_tag_name(tag))
+}
+
+fn line(node: &Node) -> u32 {
+    node.document().text_pos_at(node.range().start).row
+}
+
+fn at<T>(node: &Node, what: String) -> Result<T, LayoutError> {
+    Err(LayoutError::At { line: line(node), what })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const SAMPLE: &str = "<?xml version=\"1.0\"?>\n<partition_layout version=\"01.00.0000\">\n\
+        <device type=\"sdmmc_user\" instance=\"3\" sector_size=\"512\" num_sectors=\"EMMCSIZE\">\n\
+        <partition name=\"APP\" type=\"data\">\n<size> APPSIZE </size>\n<filename> APPFILE </filename>\n</partition>\n\
+        <partition name=\"secure-os\" type=\"tos\">\n<size> 0x280000 </size>\n</partition>\n</device>\n</partition_layout>\n";
+
+    #[test]
+    fn partitions_are_read() {
+        let layout = Layout::parse(SAMPLE).unwrap();
+        let app = layout.partition("APP").unwrap();
+        assert_eq!(app.size, Size::Placeholder("APPSIZE".into()));
+        assert_eq!((app.file.as_deref(), app.line), (Some("APPFILE"), 4));
+        assert_eq!(layout.partition("secure-os").unwrap().size.number(), Some(2_621_440));
+        assert_eq!(layout.devices[0].sectors, Size::Placeholder("EMMCSIZE".into()));
+    }
+
+    #[test]
+    fn placeholders_are_whole_words() {
+        let filled = substitute(SAMPLE, &[("APPSIZE", "4096"), ("APP", "x")]);
+        assert_eq!(filled, SAMPLE.replace(" APPSIZE ", " 4096 "));
+    }
+
+    #[test]
+    fn defects_have_lines() {
+        let error =
+            |from: &str, to: &str| Layout::parse(&SAMPLE.replacen(from, to, 1)).unwrap_err().to_string();
+        assert_eq!(
+            error("APPSIZE", "-1"),
+            "line 4: `-1` is no size: expected bytes or a placeholder such as APPSIZE"
+        );
+        assert_eq!(error("<size> 0x280000 </size>", ""), "line 8: partition secure-os has no <size>");
+        assert_eq!(error("secure-os", "APP"), "line 8: partition APP exists already on this device");
+        assert_eq!(error(" sector_size=\"512\"", ""), "line 3: <device> lacks the attribute sector_size");
+        assert!(error("</device>", "").contains("partition_layout"));
+    }
+
+    proptest! {
+        #[test]
+        fn any_input_is_survived(text: String, at in 0usize..300, length in 0usize..40) {
+            let _ = Layout::parse(&text);
+            let mut cut = SAMPLE.to_owned();
+            cut.replace_range(at..(at + length).min(SAMPLE.len()), "");
+            let _ = Layout::parse(&cut);
+            prop_assert_eq!(substitute(&text, &[]), text);
+        }
+    }
+}

@@ -1,0 +1,156 @@
+//! What a set of TAs takes of the TZDRAM carve-out.
+//!
+//! The model is a measured one (see [`crate::limits`]): the kernel with its stock TAs, something for each MiB of
+//! carve-out, and for each TA its image, its heap and its stack in whole pages. The kernel allocates all of it
+//! while it boots; what does not fit stops the boot.
+
+use crate::limits::{KERNEL_BASE, KERNEL_PER_MIB, MIB, PAGE, TZDRAM_GRANULE, TZDRAM_MAX, TZDRAM_MIN};
+use crate::rules::TrustedApp;
+
+/// Memory of one TA, in bytes.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AppMemory {
+    /// Its name.
+    pub name: String,
+    /// Its ELF file, which lies in the carve-out as it is.
+    pub image: u64,
+    /// Its heap, allocated when it is loaded.
+    pub heap: u64,
+    /// Its stack.
+    pub stack: u64,
+}
+
+impl AppMemory {
+    /// The memory of a TA whose file has `file_size` bytes.
+    pub fn new(name: &str, app: &TrustedApp, file_size: u64) -> Self {
+        Self {
+            name: name.into(),
+            image: file_size.next_multiple_of(PAGE.into()),
+            heap: app.manifest.heap().into(),
+            stack: app.manifest.stack().into(),
+        }
+    }
+
+    /// All of it.
+    pub fn total(&self) -> u64 {
+        self.image + self.heap + self.stack
+    }
+}
+
+/// The carve-out and what is taken of it, in bytes.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Budget {
+    /// The carve-out.
+    pub tzdram: u64,
+    /// Kernel, stock TAs, page tables and page records.
+    pub kernel: u64,
+    /// Each TA.
+    pub trusted_apps: Vec<AppMemory>,
+    /// What is left; negative if it does not fit.
+    pub free: i64,
+}
+
+impl Budget {
+    /// The budget of these TAs in a carve-out of `tzdram` bytes.
+    pub fn new(tzdram: u64, trusted_apps: Vec<AppMemory>) -> Self {
+        let kernel = kernel(tzdram);
+        let taken = kernel + trusted_apps.iter().map(AppMemory::total).sum::<u64>();
+        let free = i64::try_from(i128::from(tzdram) - i128::from(taken)).unwrap_or(i64::MIN);
+        Self { tzdram, kernel, trusted_apps, free }
+    }
+
+    /// The smallest carve-out that holds these TAs, if one within the kernel's limits does.
+    pub fn least(&self) -> Option<u64> {
+        let apps: u64 = self.trusted_apps.iter().map(AppMemory::total).sum();
+        let sizes = (TZDRAM_MIN..=TZDRAM_MAX).step_by(TZDRAM_GRANULE as usize);
+        sizes.into_iter().find(|size| kernel(*size).saturating_add(apps) <= *size)
+    }
+}
+
+fn kernel(tzdram: u64) -> u64 {
+    KERNEL_BASE + tzdram.div_ceil(MIB) * KERNEL_PER_MIB
+}
+
+/// Why a carve-out cannot be.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum TzdramError {
+    /// Smaller or larger than the kernel boots in.
+    #[error(
+        "a carve-out of 0x{0:x} bytes does not boot: allowed are 1MiB to 106MiB (the kernel maps TZDRAM into 106 MiB of \
+         address space)"
+    )]
+    Range(u64),
+    /// Not a power of two, or below the memory controller's granularity.
+    #[error("an alignment of 0x{0:x} bytes is impossible: allowed are powers of two from 1MiB to 128MiB")]
+    Alignment(u64),
+    /// Not a multiple of the alignment.
+    #[error("a carve-out of 0x{size:x} bytes is not a multiple of its alignment 0x{alignment:x}")]
+    Unaligned {
+        /// The carve-out's size.
+        size: u64,
+        /// Its alignment.
+        alignment: u64,
+    },
+}
+
+/// Checks a carve-out's size and alignment, in bytes.
+pub fn check_tzdram(size: u64, alignment: u64) -> Result<(), TzdramError> {
+    if !alignment.is_power_of_two() || !(TZDRAM_GRANULE..=128 * MIB).contains(&alignment) {
+        return Err(TzdramError::Alignment(alignment));
+    }
+    if !(TZDRAM_MIN..=TZDRAM_MAX).contains(&size) {
+        return Err(TzdramError::Range(size));
+    }
+    if !size.is_multiple_of(alignment) {
+        return Err(TzdramError::Unaligned { size, alignment });
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::limits::KIB;
+
+    fn app(heap: u64) -> AppMemory {
+        AppMemory { name: "a".into(), image: 16 * KIB, heap, stack: 16 * KIB }
+    }
+
+    /// Measured on the real kernel: what all else takes, one 16 KiB TA with a 16 KiB stack included.
+    #[test]
+    fn the_model_is_the_measured_one() {
+        for (mib, measured) in [(2, 744), (4, 760), (8, 792), (16, 852)] {
+            let free = Budget::new(mib * MIB, vec![app(0)]).free as u64;
+            let model = (mib * MIB - free) / KIB;
+            assert!(
+                model >= measured && model < measured + 40,
+                "{mib} MiB: {model} KiB, measured {measured}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_least_carve_out() {
+        assert_eq!(Budget::new(16 * MIB, vec![app(256 * KIB)]).least(), Some(2 * MIB));
+        assert_eq!(Budget::new(16 * MIB, vec![app(15 * MIB)]).least(), Some(16 * MIB));
+        assert_eq!(Budget::new(16 * MIB, vec![app(200 * MIB)]).least(), None);
+        assert!(Budget::new(2 * MIB, vec![app(2 * MIB)]).free < 0);
+    }
+
+    #[test]
+    fn impossible_carve_outs() {
+        assert_eq!(check_tzdram(16 * MIB, MIB), Ok(()));
+        assert_eq!(check_tzdram(106 * MIB, MIB), Ok(()));
+        for size in [0, 1, MIB - 1, 107 * MIB, 4096 * MIB, u64::MAX] {
+            assert_eq!(check_tzdram(size, MIB), Err(TzdramError::Range(size)));
+        }
+        let (size, alignment) = (3 * MIB, 2 * MIB);
+        assert_eq!(check_tzdram(size, alignment), Err(TzdramError::Unaligned { size, alignment }));
+        for alignment in [0, 1, MIB / 2, 3 * MIB, 256 * MIB] {
+            assert_eq!(check_tzdram(16 * MIB, alignment), Err(TzdramError::Alignment(alignment)));
+        }
+    }
+}

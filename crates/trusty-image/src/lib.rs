@@ -1,0 +1,27 @@
+//! Formats of NVIDIA's Trusty for Tegra194 (L4T R32), without any I/O.
+//!
+//! * [`container`]: the `NVTOSP` secure-os image that the boot loader reads.
+//! * [`elf`], [`rules`]: what the kernel's loader demands of a trusted app (TA).
+//! * [`manifest`]: the words of `.trusty_app.manifest`, read and patched in place.
+//! * [`tasks`]: TAs one behind the other, as the kernel build concatenates them.
+//! * [`budget`]: what a set of TAs takes of the TZDRAM carve-out.
+//! * [`limits`]: every figure the others rest on, with its source.
+//!
+//! Nothing here panics on any input: all reads are bounds-checked.
+#![warn(clippy::indexing_slicing)]
+
+pub mod budget;
+pub mod bytes;
+pub mod container;
+pub mod elf;
+pub mod limits;
+pub mod manifest;
+pub mod rules;
+pub mod tasks;
+#[cfg(test)]
+mod test_elf;
+
+pub use budget::{AppMemory, Budget};
+pub use container::{Container, ContainerError, TosType};
+pub use manifest::{Manifest, ManifestError};
+pub use rules::{Finding, Rule, TrustedApp, check, inspect};

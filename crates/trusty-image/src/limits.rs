@@ -1,0 +1,56 @@
+//! Figures of NVIDIA's Trusty for Tegra194, each with its source.
+//!
+//! Measured figures come from the unpatched L4T R32.7.2 kernel booted in QEMU; the others are read from the L4T
+//! R32.7 sources. All sizes are in bytes.
+
+/// 1 KiB.
+pub const KIB: u64 = 1024;
+/// 1 MiB.
+pub const MIB: u64 = 1024 * KIB;
+
+/// Page size of the kernel (`PAGE_SIZE`).
+pub const PAGE: u32 = 4096;
+
+/// Where a TA's first segment lies (`TRUSTY_APP_START_ADDR`, trusty_app.c).
+pub const APP_START: u32 = 0x8000;
+/// Top of a TA's stack, growing down (`TRUSTY_APP_STACK_TOP`, trusty_app.c): image, heap and stack fit below.
+pub const APP_STACK_TOP: u32 = 0x0100_0000;
+/// Heap of a TA whose manifest names none: 4 pages (`load_app_config_options`, trusty_app.c).
+pub const DEFAULT_HEAP: u32 = 4 * PAGE;
+/// Stack of a TA whose manifest names none: one page (`DEFAULT_STACK_SIZE`, LK's arm64 user space).
+pub const DEFAULT_STACK: u32 = PAGE;
+
+/// Granularity of the carve-out: the memory controller counts TZDRAM in MiB.
+pub const TZDRAM_GRANULE: u64 = MIB;
+/// Smallest carve-out: the kernel with its four stock TAs boots in 768 KiB and panics in 512 KiB (measured).
+pub const TZDRAM_MIN: u64 = MIB;
+/// Largest carve-out: LK maps TZDRAM at 0xffffffffea800000 and its first device bank at 0xfffffffff1200000; from
+/// 108 MiB on the kernel hangs before its first line (measured).
+pub const TZDRAM_MAX: u64 = 106 * MIB;
+/// Carve-out as shipped (`carveout.tzdram.size` of L4T R32.7.2).
+pub const TZDRAM_STOCK: u64 = 16 * MIB;
+
+/// What kernel and stock TAs take of any carve-out (measured: 744 KiB of 2 MiB, 852 KiB of 16 MiB, less the
+/// 32 KiB of the TA that measured it).
+pub const KERNEL_BASE: u64 = 730 * KIB;
+/// What the kernel takes besides for each MiB of carve-out: page tables and page records (measured: 7.7 KiB).
+pub const KERNEL_PER_MIB: u64 = 7885;
+
+/// MB2 starts the OS only if its size and this much more fit into TZDRAM (by reading MB2).
+pub const OS_HEADROOM: u64 = 0x4_0000;
+
+/// Signing rounds the image up to this many bytes …
+pub const SIGN_ALIGN: u64 = 16;
+/// … and puts a header of this many bytes in front.
+pub const SIGN_HEADER: u64 = 4096;
+
+/// Most TAs of an image, stock ones included: the loader keeps its records (`trusty_app_t`, 104 bytes on aarch64) in
+/// one page and asserts `trusty_app_count + 1 < PAGE_SIZE / sizeof(trusty_app_t)` before it counts each.
+pub const MAX_APPS: usize = PAGE as usize / 104 - 1;
+
+/// Longest port path without its NUL (`IPC_PORT_PATH_MAX` is 64).
+pub const PORT_PATH_MAX: usize = 63;
+/// Most receive buffers of a port (`IPC_CHAN_MAX_BUFS`).
+pub const PORT_MAX_BUFFERS: u32 = 32;
+/// Largest message between TAs, and largest receive buffer of a port.
+pub const PORT_MAX_MESSAGE: u32 = 4096;

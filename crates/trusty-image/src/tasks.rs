@@ -1,0 +1,117 @@
+//! TAs one behind the other: `user_tasks.bin`, as the kernel build concatenates it.
+//!
+//! The build puts prebuilt TAs first and appends each to the last byte of the one before; the loader finds the next
+//! at the end of a TA's section headers.
+
+use crate::elf::{Elf, ElfError};
+use crate::limits::MAX_APPS;
+
+/// Why concatenated TAs cannot be taken apart.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum TasksError {
+    /// No ELF where one must start.
+    #[error("trusted app {index} at offset 0x{offset:x}: {error}")]
+    Elf {
+        /// Which one, from 0.
+        index: usize,
+        /// Where it starts.
+        offset: usize,
+        /// What is wrong with it.
+        error: ElfError,
+    },
+    /// A TA whose section headers are announced to end at or before its own header, or behind the image.
+    #[error(
+        "trusted app {index} at offset 0x{offset:x}: its section headers end at 0x{end:x}, the image at 0x{image:x}"
+    )]
+    End {
+        /// Which one, from 0.
+        index: usize,
+        /// Where it starts.
+        offset: usize,
+        /// Where it would end, from its start.
+        end: u64,
+        /// Bytes left in the image.
+        image: usize,
+    },
+    /// More TAs than the loader keeps records of.
+    #[error("{0} trusted apps: the kernel has room for {MAX_APPS}")]
+    TooMany(usize),
+}
+
+/// Concatenates TAs. Each must have passed [`crate::check`].
+pub fn concatenate<'a>(apps: impl IntoIterator<Item = &'a [u8]>) -> Result<Vec<u8>, TasksError> {
+    let apps: Vec<&[u8]> = apps.into_iter().collect();
+    if apps.len() > MAX_APPS {
+        return Err(TasksError::TooMany(apps.len()));
+    }
+    Ok(apps.concat())
+}
+
+/// Takes concatenated TAs apart, walking as the loader does.
+pub fn split(image: &[u8]) -> Result<Vec<&[u8]>, TasksError> {
+    let mut apps = Vec::new();
+    let mut rest = image;
+    while !rest.is_empty() {
+        let index = apps.len();
+        let offset = image.len() - rest.len();
+        let elf = Elf::parse(rest).map_err(|error| TasksError::Elf { index, offset, error })?;
+        let end = elf.headers_end();
+        let cut = usize::try_from(end).ok().filter(|end| *end >= crate::elf::EHDR_SIZE);
+        let Some((app, behind)) = cut.and_then(|end| rest.split_at_checked(end)) else {
+            return Err(TasksError::End { index, offset, end, image: rest.len() });
+        };
+        apps.push(app);
+        rest = behind;
+        if apps.len() > MAX_APPS {
+            return Err(TasksError::TooMany(apps.len()));
+        }
+    }
+    Ok(apps)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::test_elf::TestElf;
+    use proptest::prelude::*;
+
+    #[test]
+    fn apps_are_found_again() {
+        let one = TestElf::good().build();
+        let mut second = TestElf::good();
+        second.manifest[0] = 1;
+        let two = second.build();
+        let image = concatenate([&one[..], &two, &one]).unwrap();
+        assert_eq!(split(&image).unwrap(), [&one[..], &two, &one]);
+        assert_eq!(split(&[]).unwrap(), Vec::<&[u8]>::new());
+    }
+
+    #[test]
+    fn stray_bytes_are_named() {
+        let mut image = TestElf::good().build();
+        let offset = image.len();
+        image.extend_from_slice(&[0; 4]);
+        let error = ElfError::TooShort(4);
+        assert_eq!(split(&image), Err(TasksError::Elf { index: 1, offset, error }));
+    }
+
+    #[test]
+    fn the_kernels_page_of_records_is_a_limit() {
+        let app = TestElf::good().build();
+        assert_eq!(MAX_APPS, 38);
+        assert!(concatenate(vec![&app[..]; 38]).is_ok());
+        assert_eq!(concatenate(vec![&app[..]; 39]), Err(TasksError::TooMany(39)));
+        assert_eq!(split(&app.repeat(39)), Err(TasksError::TooMany(39)));
+    }
+
+    proptest! {
+        #[test]
+        fn any_input_is_survived(at in 0usize..0x3100, bytes: Vec<u8>) {
+            let mut image = TestElf::good().build();
+            for (to, from) in image.iter_mut().skip(at).zip(&bytes) { *to = *from; }
+            let _ = split(&image);
+            let _ = split(&bytes);
+        }
+    }
+}
