@@ -18,8 +18,8 @@ pub mod limits;
 pub mod manifest;
 pub mod rules;
 pub mod tasks;
-#[cfg(test)]
-mod test_elf;
+#[cfg(any(test, feature = "test-elf"))]
+pub mod test_elf;
 
 pub use budget::{AppMemory, Budget};
 pub use container::{Container, ContainerError, TosType};

@@ -1,23 +1,33 @@
 //! A small TA's ELF file, made field by field, so that tests can break each field.
+#![allow(clippy::indexing_slicing, clippy::unwrap_used)]
 
 /// Offsets and values of one good file.
 pub struct TestElf {
+    /// `e_machine`.
     pub machine: u16,
+    /// `e_type`.
     pub kind: u16,
+    /// `e_flags`.
     pub flags: u32,
+    /// `e_entry`.
     pub entry: u32,
-    /// type, offset, vaddr, file size, memory size, flags
+    /// Type, offset, vaddr, file size, memory size, flags
     pub segments: Vec<[u32; 6]>,
-    /// name, type, flags, addr, offset, size
+    /// Name, type, flags, addr, offset, size
     pub sections: Vec<(&'static str, [u32; 5])>,
+    /// Bytes of the manifest section.
     pub manifest: Vec<u8>,
+    /// Bytes between the last section and the section headers.
     pub shift_headers: u32,
+    /// Bytes behind the section headers.
     pub tail: Vec<u8>,
 }
 
+/// File offset of the manifest.
 pub const MANIFEST_AT: u32 = 0x2000;
 
 impl TestElf {
+    /// A file that breaks no rule.
     pub fn good() -> Self {
         let mut manifest = vec![0xde, 0xc0, 0x1f, 0x6d, 0x75, 0x52, 0x74, 0x73, 0xec, 0x40, 0, 0, 0, 0, 0, 1];
         for word in [1u32, 0x4000, 2, 0x8000] {
@@ -41,10 +51,12 @@ impl TestElf {
         }
     }
 
+    /// A section's fields.
     pub fn section(&mut self, name: &str) -> &mut [u32; 5] {
         &mut self.sections.iter_mut().find(|(n, _)| *n == name).unwrap().1
     }
 
+    /// The file's bytes.
     pub fn build(&self) -> Vec<u8> {
         let mut file = b"\x7fELF\x01\x01\x01\0\0\0\0\0\0\0\0\0".to_vec();
         let mut names = vec![0u8];

@@ -1,0 +1,31 @@
+//! The flashable bundle on disk.
+//!
+//! ```text
+//! <name>-<version>-<board>-tzdram<MiB>M/    and the same as .tar.zst
+//!   manifest.json      what it is made of and for, each file with role, size, sha256, partitions
+//!   SHA256SUMS         `sha256sum -c` accepts it; covers every file but itself
+//!   secure-os/tos.img  trusted-apps/*.elf  boot-config/*.cfg  layout/*.xml
+//!   client-apps/*.deb  rootfs/system.img  rootfs/packages.lock
+//! ```
+//!
+//! Folder and archive are interchangeable: [`Source`] opens either, [`verify()`] reads either once, front to back, with
+//! bounded memory. Two builds of the same inputs give the same bytes.
+
+mod archive;
+mod hash;
+mod manifest;
+mod source;
+mod structure;
+mod sums;
+mod verify;
+mod writer;
+
+pub use archive::write_archive;
+pub use hash::{Hashed, copy_hashed, hash_file, sha256};
+pub use manifest::{
+    AppEntry, FORMAT, FileEntry, Inputs, MANIFEST, Manifest, ManifestError, Partition, Plan, Port, Role,
+    SUMS, Tzdram, bundle_name,
+};
+pub use source::{Source, SourceError};
+pub use verify::{Problem, verify};
+pub use writer::{Description, Writer, WriterError};

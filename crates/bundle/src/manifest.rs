@@ -1,0 +1,303 @@
+//! `manifest.json`.
+
+use crate::hash::sha256;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::path::{Component, Path};
+use tegra_flash::Scope;
+use trusty_image::Budget;
+use trusty_image::limits::MIB;
+use uuid::Uuid;
+
+/// Version of the format that this crate writes and reads.
+pub const FORMAT: u32 = 1;
+/// Name of the manifest.
+pub const MANIFEST: &str = "manifest.json";
+/// Name of the checksum file.
+pub const SUMS: &str = "SHA256SUMS";
+const NO_DIGEST: &str = "0000000000000000000000000000000000000000000000000000000000000000";
+
+/// What a bundle is made of and for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Manifest {
+    /// [`FORMAT`].
+    pub format: u32,
+    /// The product's name.
+    pub name: String,
+    /// The product's version.
+    pub version: String,
+    /// The board it is for.
+    pub board: String,
+    /// The carve-out.
+    pub tzdram: Tzdram,
+    /// What it was built from.
+    pub inputs: Inputs,
+    /// The TAs in the secure-os image, in its order.
+    pub trusted_apps: Vec<AppEntry>,
+    /// Memory and partition budgets.
+    pub plan: Plan,
+    /// Every file but the manifest and the checksums, sorted by path.
+    pub files: Vec<FileEntry>,
+    /// For each scope a digest of all that it writes: equal digests, nothing to flash.
+    pub flash: BTreeMap<Scope, String>,
+    /// SHA-256 of this file with 64 zeros in this place: tells a damaged manifest from a damaged `SHA256SUMS`.
+    pub digest: String,
+}
+
+/// The TZDRAM carve-out, in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tzdram {
+    /// Its size.
+    pub size: u64,
+    /// Its alignment.
+    pub alignment: u64,
+}
+
+/// What a bundle was built from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Inputs {
+    /// SHA-256 of the product config and its board, as used.
+    pub config: String,
+    /// Git commit, with `-modified` behind it if the work tree was not clean.
+    pub git_revision: Option<String>,
+    /// Tools that shape the output, with their versions.
+    pub toolchains: BTreeMap<String, String>,
+    /// L4T release of the BSP, if the board has one.
+    pub bsp: Option<String>,
+    /// SHA-256 of `rootfs/packages.lock`, if there is a root filesystem.
+    pub package_lock: Option<String>,
+}
+
+/// A TA.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AppEntry {
+    /// Its name.
+    pub name: String,
+    /// Its ELF file in the bundle.
+    pub file: String,
+    /// Its identity.
+    pub uuid: Uuid,
+    /// Heap in bytes, as the kernel gives it.
+    pub heap: u32,
+    /// Stack in bytes, as the kernel gives it.
+    pub stack: u32,
+    /// What it will allocate at most, if it declares it.
+    pub heap_demand: Option<u32>,
+    /// Ports that it declares.
+    pub ports: Vec<Port>,
+}
+
+/// A declared port.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Port {
+    /// Its path.
+    pub name: String,
+    /// Whether TAs may connect.
+    pub allow_ta_connect: bool,
+    /// Whether Linux may connect.
+    pub allow_ns_connect: bool,
+}
+
+/// Memory and partition budgets.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Plan {
+    /// What is taken of the carve-out.
+    pub memory: Budget,
+    /// What is taken of each partition that gets a file.
+    pub partitions: Vec<Partition>,
+}
+
+/// How full a partition is, in bytes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Partition {
+    /// Its name.
+    pub name: String,
+    /// Its size.
+    pub size: u64,
+    /// What is written to it, signature header included.
+    pub used: u64,
+}
+
+/// What a file is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Role {
+    /// The secure-os image.
+    SecureOs,
+    /// A TA's ELF file.
+    TrustedApp,
+    /// A misc boot-config file.
+    BootConfig,
+    /// The partition layout.
+    Layout,
+    /// A client app's Debian package.
+    ClientApp,
+    /// The root filesystem's image.
+    Rootfs,
+    /// The list of packages in it.
+    PackageLock,
+}
+
+/// A file of the bundle.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FileEntry {
+    /// Path in the bundle, with `/`.
+    pub path: String,
+    /// What it is for.
+    pub role: Role,
+    /// Bytes.
+    pub size: u64,
+    /// SHA-256.
+    pub sha256: String,
+    /// Partitions that it is written to.
+    pub partitions: Vec<String>,
+}
+
+/// Why a manifest cannot be believed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ManifestError {
+    /// Not JSON of this form.
+    #[error("{0}")]
+    Json(String),
+    /// A later format.
+    #[error("format {0}; this carveout reads format {FORMAT}: use a newer one")]
+    Format(u32),
+    /// Bytes have been changed.
+    #[error("its own digest does not match: it has been changed")]
+    Digest,
+    /// A path that does not stay within the bundle.
+    #[error("`{0}` is no path within a bundle")]
+    Path(String),
+}
+
+impl Manifest {
+    /// Digests of what each scope writes, from the files' partitions.
+    pub fn flash_digests(files: &[FileEntry]) -> BTreeMap<Scope, String> {
+        let scopes = [Scope::App, Scope::SecureOs, Scope::Full];
+        let digest = |scope: Scope| {
+            let mut lines = String::new();
+            for file in files {
+                for partition in &file.partitions {
+                    let own = Scope::of_partition(partition);
+                    if own == scope || scope == Scope::Full {
+                        lines.push_str(&format!("{partition} {}\n", file.sha256));
+                    }
+                }
+            }
+            // The layout says where everything lies: a change of it needs everything written.
+            for layout in files.iter().filter(|f| f.role == Role::Layout && scope == Scope::Full) {
+                lines.push_str(&format!("layout {}\n", layout.sha256));
+            }
+            (scope, sha256(lines.as_bytes()))
+        };
+        scopes.into_iter().map(digest).collect()
+    }
+
+    /// The file's text, with its digest in place.
+    pub fn to_text(&self) -> Result<String, ManifestError> {
+        let blank = Self { digest: NO_DIGEST.into(), ..self.clone() };
+        let text =
+            serde_json::to_string_pretty(&blank).map_err(|e| ManifestError::Json(e.to_string()))? + "\n";
+        let digest = sha256(text.as_bytes());
+        Ok(match text.rsplit_once(NO_DIGEST) {
+            Some((front, back)) => format!("{front}{digest}{back}"),
+            None => text,
+        })
+    }
+
+    /// Reads the file's text and checks that it is, byte for byte, what was written.
+    pub fn from_text(text: &str) -> Result<Self, ManifestError> {
+        #[derive(Deserialize)]
+        struct Head {
+            format: u32,
+        }
+        let json = |e: serde_json::Error| ManifestError::Json(e.to_string());
+        let head: Head = serde_json::from_str(text).map_err(json)?;
+        if head.format != FORMAT {
+            return Err(ManifestError::Format(head.format));
+        }
+        let manifest: Self = serde_json::from_str(text).map_err(json)?;
+        if manifest.to_text()? != text {
+            return Err(ManifestError::Digest);
+        }
+        match manifest.files.iter().find(|f| !is_inside(&f.path)) {
+            Some(file) => Err(ManifestError::Path(file.path.clone())),
+            None => Ok(manifest),
+        }
+    }
+
+    /// Name of the bundle's folder.
+    pub fn bundle_name(&self) -> String {
+        bundle_name(&self.name, &self.version, &self.board, self.tzdram.size)
+    }
+
+    /// The file of this path.
+    pub fn file(&self, path: &str) -> Option<&FileEntry> {
+        self.files.iter().find(|f| f.path == path)
+    }
+}
+
+/// Name of a bundle's folder; `tzdram` in bytes.
+pub fn bundle_name(name: &str, version: &str, board: &str, tzdram: u64) -> String {
+    format!("{name}-{version}-{board}-tzdram{}M", tzdram / MIB)
+}
+
+/// Whether a path is relative, plain and stays inside.
+fn is_inside(path: &str) -> bool {
+    let plain = path.bytes().all(|b| b.is_ascii_graphic() && b != b'\\');
+    let normal = Path::new(path).components().all(|c| matches!(c, Component::Normal(_)));
+    let joined: Vec<_> = Path::new(path).components().map(|c| c.as_os_str().to_string_lossy()).collect();
+    !path.is_empty() && plain && normal && joined.join("/") == path
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_stay_inside() {
+        for good in ["a", "a/b.c", "rootfs/system.img"] {
+            assert!(is_inside(good), "{good}");
+        }
+        for bad in ["", "/a", "../a", "a/../b", "a//b", "a/", "./a", "a\\b", "a b", "a\n"] {
+            assert!(!is_inside(bad), "{bad}");
+        }
+    }
+
+    #[test]
+    fn scopes_have_digests_of_their_own() {
+        let file = |path: &str, role, sha: &str, partitions: &[&str]| FileEntry {
+            path: path.into(),
+            role,
+            size: 1,
+            sha256: sha.into(),
+            partitions: partitions.iter().map(|p| (*p).into()).collect(),
+        };
+        let files = |tos: &str, cfg: &str, layout: &str| {
+            Manifest::flash_digests(&[
+                file("boot-config/a.cfg", Role::BootConfig, cfg, &["MB1_BCT", "MB1_BCT_b"]),
+                file("layout/a.xml", Role::Layout, layout, &[]),
+                file("rootfs/system.img", Role::Rootfs, "3", &["APP"]),
+                file("secure-os/tos.img", Role::SecureOs, tos, &["secure-os", "secure-os_b"]),
+            ])
+        };
+        let changed = |new: &BTreeMap<Scope, String>| {
+            let old = files("1", "2", "4");
+            old.iter().filter(|(scope, digest)| new[scope] != **digest).map(|(s, _)| *s).collect::<Vec<_>>()
+        };
+        assert_eq!(changed(&files("1", "2", "4")), []);
+        assert_eq!(changed(&files("9", "2", "4")), [Scope::SecureOs, Scope::Full]);
+        assert_eq!(changed(&files("1", "9", "4")), [Scope::Full]);
+        assert_eq!(changed(&files("1", "2", "9")), [Scope::Full]);
+    }
+}

@@ -1,0 +1,137 @@
+//! A bundle to read: a folder or a `.tar.zst`.
+
+use crate::manifest::{MANIFEST, SUMS};
+use std::fs::{self, File};
+use std::io::{self, BufReader, Read};
+use std::path::{Path, PathBuf};
+
+/// Why a bundle cannot be read at all.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SourceError {
+    /// Neither a folder nor an archive.
+    #[error("{0}: no bundle: expected a bundle's folder or its .tar.zst")]
+    NotABundle(PathBuf),
+    /// Reading failed.
+    #[error("{}: {error}", path.display())]
+    Io {
+        /// Of what.
+        path: PathBuf,
+        /// The system's word.
+        error: io::Error,
+    },
+    /// Something that a bundle never holds.
+    #[error("{path}: {what}")]
+    Entry {
+        /// Where.
+        path: String,
+        /// What it is.
+        what: &'static str,
+    },
+}
+
+/// A bundle's folder or archive.
+#[derive(Clone, Debug)]
+pub enum Source {
+    /// A folder.
+    Folder(PathBuf),
+    /// A `.tar.zst`.
+    Archive(PathBuf),
+}
+
+impl Source {
+    /// Finds out which of both a path is.
+    pub fn open(path: &Path) -> Result<Self, SourceError> {
+        let metadata = fs::metadata(path).map_err(|error| SourceError::Io { path: path.into(), error })?;
+        if metadata.is_dir() && path.join(MANIFEST).exists() {
+            Ok(Self::Folder(path.into()))
+        } else if metadata.is_file() {
+            Ok(Self::Archive(path.into()))
+        } else {
+            Err(SourceError::NotABundle(path.into()))
+        }
+    }
+
+    /// Where it lies.
+    pub fn path(&self) -> &Path {
+        match self {
+            Self::Folder(path) | Self::Archive(path) => path,
+        }
+    }
+
+    /// Reads every file, manifest and checksums first. `each` gets the path within the bundle and a reader.
+    pub fn for_each(
+        &self,
+        each: &mut dyn FnMut(&str, &mut dyn Read) -> io::Result<()>,
+    ) -> Result<(), SourceError> {
+        match self {
+            Self::Folder(folder) => read_folder(folder, each),
+            Self::Archive(archive) => read_archive(archive, each),
+        }
+    }
+}
+
+type Each<'a> = dyn FnMut(&str, &mut dyn Read) -> io::Result<()> + 'a;
+
+fn read_folder(folder: &Path, each: &mut Each) -> Result<(), SourceError> {
+    let mut paths = Vec::new();
+    walk(folder, "", &mut paths)?;
+    paths.sort_by_key(|path| (rank(path), path.clone()));
+    for path in paths {
+        let full = folder.join(&path);
+        let error = |error| SourceError::Io { path: full.clone(), error };
+        each(&path, &mut File::open(&full).map_err(error)?).map_err(error)?;
+    }
+    Ok(())
+}
+
+fn rank(path: &str) -> usize {
+    [MANIFEST, SUMS].iter().position(|p| *p == path).unwrap_or(2)
+}
+
+fn walk(folder: &Path, prefix: &str, paths: &mut Vec<String>) -> Result<(), SourceError> {
+    let error = |error| SourceError::Io { path: folder.join(prefix), error };
+    for entry in fs::read_dir(folder.join(prefix)).map_err(error)? {
+        let entry = entry.map_err(error)?;
+        let path = format!("{prefix}{}", entry.file_name().to_string_lossy());
+        let kind = entry.file_type().map_err(error)?;
+        if kind.is_dir() {
+            walk(folder, &format!("{path}/"), paths)?;
+        } else if kind.is_file() {
+            paths.push(path);
+        } else {
+            return Err(SourceError::Entry {
+                path,
+                what: "neither a file nor a folder: a bundle holds no others",
+            });
+        }
+    }
+    Ok(())
+}
+
+fn read_archive(archive: &Path, each: &mut Each) -> Result<(), SourceError> {
+    let error = |error| SourceError::Io { path: archive.into(), error };
+    let file = BufReader::new(File::open(archive).map_err(error)?);
+    let mut tar = tar::Archive::new(zstd::Decoder::with_buffer(file).map_err(error)?);
+    let mut top = None;
+    for entry in tar.entries().map_err(error)? {
+        let mut entry = entry.map_err(error)?;
+        let full = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
+        if entry.header().entry_type() != tar::EntryType::Regular {
+            return Err(SourceError::Entry {
+                path: full,
+                what: "no regular file: a bundle's archive holds no others",
+            });
+        }
+        let Some((folder, path)) = full.split_once('/') else {
+            return Err(SourceError::Entry { path: full, what: "lies outside the bundle's folder" });
+        };
+        if top.get_or_insert(folder.to_owned()) != folder {
+            return Err(SourceError::Entry { path: full, what: "lies outside the bundle's folder" });
+        }
+        each(path, &mut entry).map_err(error)?;
+    }
+    // The checksum of the last block is checked only when all has been read.
+    io::copy(&mut tar.into_inner(), &mut io::sink()).map_err(error)?;
+    Ok(())
+}

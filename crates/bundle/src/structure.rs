@@ -1,0 +1,172 @@
+//! Checks what the files of a bundle say, against the manifest and against each other.
+
+use crate::manifest::{AppEntry, FileEntry, Manifest, Partition, Role};
+use crate::verify::Problem;
+use std::collections::BTreeMap;
+use tegra_bct::{MiscCfg, TZDRAM_ALIGNMENT, TZDRAM_SIZE};
+use tegra_flash::Layout;
+use trusty_image::budget::check_tzdram;
+use trusty_image::limits::{SIGN_ALIGN, SIGN_HEADER};
+use trusty_image::{AppMemory, Budget, Container, tasks};
+
+/// All problems; the checksums are known to hold.
+pub fn check(manifest: &Manifest, contents: &BTreeMap<String, Vec<u8>>) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    let of_role = |role: Role| {
+        let files = manifest.files.iter().filter(move |f| f.role == role);
+        files.filter_map(|f| Some((f.path.as_str(), contents.get(&f.path)?.as_slice())))
+    };
+    if let Err(error) = check_tzdram(manifest.tzdram.size, manifest.tzdram.alignment) {
+        problems.push(Problem::new(crate::MANIFEST, format!("tzdram: {error}")));
+    }
+    for (path, content) in of_role(Role::BootConfig) {
+        problems.extend(boot_config(manifest, path, content));
+    }
+    let memory = trusted_apps(manifest, contents, &mut problems);
+    for (path, content) in of_role(Role::SecureOs) {
+        problems.extend(secure_os(manifest, contents, path, content));
+    }
+    let layouts: Vec<(&str, &[u8])> = of_role(Role::Layout).collect();
+    match layouts.as_slice() {
+        [(path, content)] => problems.extend(partitions(manifest, path, content)),
+        _ => problems.push(Problem::new(crate::MANIFEST, format!("{} layouts, expected one", layouts.len()))),
+    }
+    for (role, name) in [(Role::SecureOs, "secure-os image"), (Role::BootConfig, "boot config")] {
+        if !manifest.files.iter().any(|f| f.role == role) {
+            problems.push(Problem::new(crate::MANIFEST, format!("lists no {name}")));
+        }
+    }
+    if problems.is_empty() {
+        problems.extend(budgets(manifest, memory));
+    }
+    problems
+}
+
+fn boot_config(manifest: &Manifest, path: &str, content: &[u8]) -> Vec<Problem> {
+    let cfg = match MiscCfg::parse(content) {
+        Ok(cfg) => cfg,
+        Err(errors) => return errors.0.iter().map(|e| Problem::new(path, e.to_string())).collect(),
+    };
+    let expected = [(TZDRAM_SIZE, manifest.tzdram.size), (TZDRAM_ALIGNMENT, manifest.tzdram.alignment)];
+    let check = |(key, expected): (&str, u64)| match cfg.get(key) {
+        Ok(found) if found == expected => None,
+        Ok(found) => Some(format!("{key} is 0x{found:x}, the manifest says 0x{expected:x}")),
+        Err(error) => Some(error.to_string()),
+    };
+    expected.into_iter().filter_map(check).map(|what| Problem::new(path, what)).collect()
+}
+
+fn trusted_apps(
+    manifest: &Manifest,
+    contents: &BTreeMap<String, Vec<u8>>,
+    problems: &mut Vec<Problem>,
+) -> Vec<AppMemory> {
+    let mut memory = Vec::new();
+    for entry in &manifest.trusted_apps {
+        let AppEntry { name, file, .. } = entry;
+        let Some(elf) = contents.get(file) else {
+            problems.push(Problem::new(crate::MANIFEST, format!("trusted app {name}: lists no file {file}")));
+            continue;
+        };
+        match trusty_image::inspect(elf) {
+            Err(findings) => problems.extend(findings.iter().map(|f| Problem::new(file, f.to_string()))),
+            Ok(app) => {
+                let found = (app.manifest.uuid, app.manifest.heap(), app.manifest.stack());
+                if found != (entry.uuid, entry.heap, entry.stack) {
+                    let what = format!(
+                        "has UUID {}, heap {}, stack {}; the bundle's manifest says {}, {}, {}",
+                        found.0, found.1, found.2, entry.uuid, entry.heap, entry.stack
+                    );
+                    problems.push(Problem::new(file, what));
+                }
+                memory.push(AppMemory::new(name, &app, elf.len() as u64));
+            }
+        }
+    }
+    memory
+}
+
+fn secure_os(
+    manifest: &Manifest,
+    contents: &BTreeMap<String, Vec<u8>>,
+    path: &str,
+    image: &[u8],
+) -> Option<Problem> {
+    let container = match Container::parse(image) {
+        Ok(container) => container,
+        Err(error) => return Some(Problem::new(path, error.to_string())),
+    };
+    let found = match tasks::split(container.os) {
+        Ok(found) => found,
+        Err(error) => return Some(Problem::new(path, error.to_string())),
+    };
+    let expected: Vec<Option<&[u8]>> =
+        manifest.trusted_apps.iter().map(|app| contents.get(&app.file).map(Vec::as_slice)).collect();
+    if found.iter().map(|elf| Some(*elf)).eq(expected) {
+        return None;
+    }
+    let names: Vec<&str> = manifest.trusted_apps.iter().map(|app| app.name.as_str()).collect();
+    let what = format!("its {} trusted apps are not those of the bundle: {}", found.len(), names.join(", "));
+    Some(Problem::new(path, what))
+}
+
+/// How full the partitions are that these files go to, sorted by name, and what does not fit.
+pub fn partition_plan(
+    files: &[FileEntry],
+    layout_path: &str,
+    layout: &Layout,
+) -> (Vec<Partition>, Vec<Problem>) {
+    let mut plan = Vec::new();
+    let mut problems = Vec::new();
+    for file in files {
+        for name in &file.partitions {
+            let Some(size) = layout.partition(name).and_then(|p| p.size.number()) else {
+                let what = format!("has no partition {name} of fixed size for {}", file.path);
+                problems.push(Problem::new(layout_path, what));
+                continue;
+            };
+            let used = match file.role {
+                Role::SecureOs => file.size.next_multiple_of(SIGN_ALIGN) + SIGN_HEADER,
+                _ => file.size,
+            };
+            if used > size {
+                let what = format!("takes {used} bytes (signed), the partition {name} has {size}");
+                problems.push(Problem::new(&file.path, what));
+            }
+            plan.push(Partition { name: name.clone(), size, used });
+        }
+    }
+    plan.sort_by(|a, b| a.name.cmp(&b.name));
+    (plan, problems)
+}
+
+fn partitions(manifest: &Manifest, path: &str, content: &[u8]) -> Vec<Problem> {
+    let layout = match Layout::parse(&String::from_utf8_lossy(content)) {
+        Ok(layout) => layout,
+        Err(error) => return vec![Problem::new(path, error.to_string())],
+    };
+    let (plan, mut problems) = partition_plan(&manifest.files, path, &layout);
+    if problems.is_empty() && plan != manifest.plan.partitions {
+        problems.push(Problem::new(crate::MANIFEST, "plan: partitions are not those of files and layout"));
+    }
+    problems
+}
+
+fn budgets(manifest: &Manifest, memory: Vec<AppMemory>) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    let budget = Budget::new(manifest.tzdram.size, memory);
+    if budget.free < 0 {
+        let what = format!(
+            "the trusted apps need {} bytes more than the carve-out of {} has",
+            -budget.free, manifest.tzdram.size
+        );
+        problems.push(Problem::new(crate::MANIFEST, what));
+    }
+    if budget != manifest.plan.memory {
+        problems.push(Problem::new(crate::MANIFEST, "plan: memory is not that of the trusted apps"));
+    }
+    if Manifest::flash_digests(&manifest.files) != manifest.flash {
+        problems.push(Problem::new(crate::MANIFEST, "flash digests are not those of the files"));
+    }
+    problems
+}

@@ -1,0 +1,142 @@
+//! Checks a bundle: checksums, manifest, structure, TA rules, budgets.
+
+use crate::hash::{hash_blocks, sha256};
+use crate::manifest::{FileEntry, MANIFEST, Manifest, Role, SUMS};
+use crate::source::{Source, SourceError};
+use crate::{structure, sums};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::io::{self, Read};
+
+/// Largest manifest or checksum file that is read.
+const MAX_TEXT: u64 = 16 << 20;
+/// Largest file whose structure is checked: the user address space of a TA.
+const MAX_CHECKED: u64 = 16 << 20;
+
+/// Something wrong with a file of the bundle.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// Path within the bundle.
+    pub file: String,
+    /// What was found and what was expected.
+    pub what: String,
+}
+
+impl Problem {
+    pub(crate) fn new(file: &str, what: impl Into<String>) -> Self {
+        Self { file: file.into(), what: what.into() }
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        write!(f, "{}: {}", self.file, self.what)
+    }
+}
+
+/// Reads the whole bundle once. The manifest, if it can be believed, and all problems; none means that all holds.
+pub fn verify(source: &Source) -> Result<(Option<Manifest>, Vec<Problem>), SourceError> {
+    let mut check = Check::default();
+    source.for_each(&mut |path, reader| check.file(path, reader))?;
+    Ok(check.finish())
+}
+
+#[derive(Default)]
+struct Check {
+    manifest: Option<Manifest>,
+    manifest_sum: Option<String>,
+    sums: Option<String>,
+    seen: BTreeSet<String>,
+    /// Files whose structure is checked, whole.
+    contents: BTreeMap<String, Vec<u8>>,
+    problems: Vec<Problem>,
+}
+
+impl Check {
+    fn file(&mut self, path: &str, reader: &mut dyn Read) -> io::Result<()> {
+        if !self.seen.insert(path.into()) {
+            self.problems.push(Problem::new(path, "exists twice"));
+            return Ok(());
+        }
+        match path {
+            MANIFEST => self.manifest(&text(reader)?),
+            SUMS => self.sums = Some(text(reader)?),
+            _ => self.content(path, reader)?,
+        }
+        Ok(())
+    }
+
+    fn manifest(&mut self, text: &str) {
+        self.manifest_sum = Some(sha256(text.as_bytes()));
+        match Manifest::from_text(text) {
+            Ok(manifest) => self.manifest = Some(manifest),
+            Err(error) => self.problems.push(Problem::new(MANIFEST, error.to_string())),
+        }
+    }
+
+    fn content(&mut self, path: &str, reader: &mut dyn Read) -> io::Result<()> {
+        let entry = self.manifest.as_ref().and_then(|m| m.file(path)).cloned();
+        let keep = entry.as_ref().is_some_and(is_checked);
+        let mut content = Vec::new();
+        let hashed = hash_blocks(reader, |block| {
+            if keep {
+                content.extend_from_slice(block);
+            }
+            if content.len() as u64 > MAX_CHECKED { Err(io::ErrorKind::FileTooLarge.into()) } else { Ok(()) }
+        })?;
+        let expected = match &entry {
+            Some(entry) => Some(entry.sha256.as_str()),
+            None => self.sums.as_deref().and_then(|text| sums::parse(text).get(path).copied()),
+        };
+        match (entry.as_ref().map(|e| e.size), expected) {
+            (None, None) => self.problems.push(Problem::new(path, "does not belong to the bundle")),
+            (Some(size), _) if size != hashed.size => {
+                let what = format!("has {} bytes, expected {size}", hashed.size);
+                self.problems.push(Problem::new(path, what));
+            }
+            (_, Some(sum)) if sum != hashed.sha256 => {
+                let what = format!("has sha256 {}, expected {sum}", hashed.sha256);
+                self.problems.push(Problem::new(path, what));
+            }
+            _ if keep => {
+                self.contents.insert(path.into(), content);
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn finish(mut self) -> (Option<Manifest>, Vec<Problem>) {
+        for name in [MANIFEST, SUMS] {
+            if !self.seen.contains(name) {
+                self.problems.push(Problem::new(name, "is missing"));
+            }
+        }
+        if let Some(manifest) = &self.manifest {
+            for file in manifest.files.iter().filter(|f| !self.seen.contains(&f.path)) {
+                self.problems.push(Problem::new(&file.path, "is missing"));
+            }
+            let expected = sums::to_text(&manifest.files, self.manifest_sum.as_deref().unwrap_or_default());
+            if let Some(text) = self.sums.as_ref().filter(|text| **text != expected) {
+                let pairs = text.lines().zip(expected.lines()).position(|(a, b)| a != b);
+                let line = pairs.unwrap_or(text.lines().count().min(expected.lines().count())) + 1;
+                let what = format!("line {line} disagrees with {MANIFEST}: it has been changed");
+                self.problems.push(Problem::new(SUMS, what));
+            }
+            if self.problems.is_empty() {
+                self.problems = structure::check(manifest, &self.contents);
+            }
+        }
+        (self.manifest, self.problems)
+    }
+}
+
+fn is_checked(file: &FileEntry) -> bool {
+    matches!(file.role, Role::SecureOs | Role::TrustedApp | Role::BootConfig | Role::Layout)
+}
+
+fn text(reader: &mut dyn Read) -> io::Result<String> {
+    let mut bytes = Vec::new();
+    reader.take(MAX_TEXT).read_to_end(&mut bytes)?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}

@@ -1,0 +1,75 @@
+//! Product configs and boards: YAML in, a checked [`Product`] out.
+
+mod board;
+mod check;
+mod file;
+mod locate;
+mod report;
+
+pub use board::{Board, boards};
+pub use check::load;
+pub use file::Rootfs;
+
+use std::path::PathBuf;
+use trusty_ta_build::Declaration;
+
+/// A product as it will be built. Every value has been checked.
+#[derive(Clone, Debug)]
+pub struct Product {
+    /// The config file.
+    pub path: PathBuf,
+    /// Name of the product.
+    pub name: String,
+    /// Version of the product.
+    pub version: String,
+    /// The board.
+    pub board: Board,
+    /// Size of the carve-out in bytes.
+    pub tzdram_size: u64,
+    /// Alignment of the carve-out in bytes.
+    pub tzdram_alignment: u64,
+    /// The TAs, in the order of the image.
+    pub trusted_apps: Vec<App>,
+    /// The client apps: packages of the workspace.
+    pub client_apps: Vec<String>,
+    /// The root filesystem, if it is wanted.
+    pub rootfs: Option<Rootfs>,
+    /// SHA-256 of config and board as they are used, overrides included.
+    pub digest: String,
+}
+
+/// A TA of a product.
+#[derive(Clone, Debug)]
+pub struct App {
+    /// Its name: the package's, or the ELF file's stem.
+    pub name: String,
+    /// Where it comes from.
+    pub source: AppSource,
+    /// Heap in bytes instead of the declared one.
+    pub min_heap: Option<u32>,
+    /// Stack in bytes instead of the declared one.
+    pub min_stack: Option<u32>,
+}
+
+/// Where a TA comes from.
+#[derive(Clone, Debug)]
+pub enum AppSource {
+    /// A package of the workspace, with what it declares.
+    Package(Box<Declaration>),
+    /// A finished ELF file.
+    Elf(PathBuf),
+}
+
+/// What the command line overrides.
+#[derive(Clone, Debug, Default)]
+pub struct Overrides {
+    /// Carve-out in bytes.
+    pub tzdram: Option<u64>,
+    /// Name of a board.
+    pub board: Option<String>,
+    /// Build no root filesystem.
+    pub without_rootfs: bool,
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,62 @@
+//! Boards: `configs/boards/<name>.yaml`.
+
+use super::file::BoardFile;
+use super::report::Reporter;
+use crate::error::{At, Error, Result, nearest};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// A board.
+#[derive(Clone, Debug)]
+pub struct Board {
+    /// Its name.
+    pub name: String,
+    /// Misc boot config of the cold boot.
+    pub cold_boot: PathBuf,
+    /// Misc boot config while flashing.
+    pub flash: PathBuf,
+    /// Partition layout.
+    pub layout: PathBuf,
+}
+
+/// Names of all boards, sorted.
+pub fn boards(root: &Path) -> Vec<String> {
+    let entries = fs::read_dir(root.join("configs/boards")).into_iter().flatten().flatten();
+    let name = |path: PathBuf| {
+        let yaml = path.extension().is_some_and(|e| e == "yaml");
+        yaml.then(|| path.file_stem().map(|s| s.to_string_lossy().into_owned()))?
+    };
+    let mut names: Vec<String> = entries.filter_map(|e| name(e.path())).collect();
+    names.sort();
+    names
+}
+
+impl Board {
+    /// Reads a board's file. The error is a text for whoever named the board.
+    pub fn load(root: &Path, name: &str) -> Result<Result<Self, String>> {
+        let known = boards(root);
+        if !known.iter().any(|board| board == name) {
+            let near = nearest(name, known.iter().map(String::as_str));
+            let near = near.map(|n| format!(" Did you mean `{n}`?")).unwrap_or_default();
+            return Ok(Err(format!(
+                "unknown board `{name}`: configs/boards has {}.{near}",
+                known.join(", ")
+            )));
+        }
+        let path = root.join("configs/boards").join(format!("{name}.yaml"));
+        let text = fs::read_to_string(&path).at(&path)?;
+        let reporter = Reporter { path: &path, text: &text };
+        let file: BoardFile = serde_yaml::from_str(&text).map_err(|e| reporter.yaml(&e))?;
+        if file.name != name {
+            let what = format!(
+                "{}: name is `{}`, expected `{name}` as the file is called",
+                path.display(),
+                file.name
+            );
+            return Err(Error::usage(what));
+        }
+        let dir = path.parent().unwrap_or(root);
+        let (cold_boot, flash) = (dir.join(file.boot_config.cold_boot), dir.join(file.boot_config.flash));
+        Ok(Ok(Self { name: file.name, cold_boot, flash, layout: dir.join(file.layout) }))
+    }
+}

@@ -1,0 +1,232 @@
+//! Reads a product config and checks every value.
+
+use super::file::{AppFile, ProductFile, Rootfs, RootfsFile};
+use super::locate::Step::{self, Index, Key};
+use super::report::Reporter;
+use super::{App, AppSource, Board, Overrides, Product};
+use crate::error::{At, Error, Result};
+use crate::size::{Size, human};
+use crate::workspace::Workspace;
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+use trusty_image::budget::{TzdramError, check_tzdram};
+use trusty_image::limits::{APP_STACK_TOP, MAX_APPS};
+
+/// Smallest image that holds a minimal Debian.
+const MIN_ROOTFS: u64 = 256 << 20;
+/// Sizes of filesystems are whole blocks.
+const BLOCK: u64 = 4096;
+
+/// Reads `path`, applies the command line's overrides, and checks all of it.
+pub fn load(workspace: &Workspace, path: &Path, overrides: &Overrides) -> Result<Product> {
+    let text = fs::read_to_string(path).map_err(|e| {
+        let error = Error::usage(format!("{}: {e}", path.display()));
+        error.remedy("name a product config with -c FILE; configs/desk.yaml is the default one")
+    })?;
+    let reporter = Reporter { path, text: &text };
+    let file: ProductFile = serde_yaml::from_str(&text).map_err(|e| reporter.yaml(&e))?;
+    let checker = Checker { workspace, reporter };
+    checker.identity(&file)?;
+    let board = checker.board(&file, overrides)?;
+    let (tzdram_size, tzdram_alignment) = checker.tzdram(&file, overrides)?;
+    let trusted_apps = checker.trusted_apps(&file.trusted_apps)?;
+    checker.client_apps(&file.client_apps)?;
+    let rootfs = file.rootfs.as_ref().filter(|_| !overrides.without_rootfs);
+    let rootfs = rootfs.map(|r| checker.rootfs(r)).transpose()?;
+    let digest = digest(&text, &board, overrides)?;
+    Ok(Product {
+        path: path.into(),
+        name: file.name,
+        version: file.version,
+        board,
+        tzdram_size,
+        tzdram_alignment,
+        trusted_apps,
+        client_apps: file.client_apps,
+        rootfs,
+        digest,
+    })
+}
+
+/// What the bundle records of its config: the files and the overrides, but not where they lie.
+fn digest(text: &str, board: &Board, overrides: &Overrides) -> Result<String> {
+    let key = crate::stage::Key::new(1)
+        .with("product", text)
+        .with_file("cold boot", &board.cold_boot)?
+        .with_file("flash", &board.flash)?
+        .with_file("layout", &board.layout)?
+        .with("tzdram", format!("{:?}", overrides.tzdram))
+        .with("board", format!("{:?}", overrides.board))
+        .with("without rootfs", overrides.without_rootfs);
+    Ok(key.digest())
+}
+
+struct Checker<'a> {
+    workspace: &'a Workspace,
+    reporter: Reporter<'a>,
+}
+
+impl Checker<'_> {
+    fn identity(&self, file: &ProductFile) -> Result<()> {
+        let plain = |text: &str, more: &str| {
+            text.starts_with(|c: char| c.is_ascii_alphanumeric())
+                && text.len() <= 64
+                && text.chars().all(|c| c.is_ascii_alphanumeric() || more.contains(c))
+        };
+        for (key, value, more) in [("name", &file.name, "-_."), ("version", &file.version, "-_.+~")] {
+            if !plain(value, more) {
+                let what =
+                    format!("`{value}`: letters, digits and {more} are allowed, 64 characters at most");
+                return Err(self.reporter.at(&[Key(key)], &what));
+            }
+        }
+        Ok(())
+    }
+
+    fn board(&self, file: &ProductFile, overrides: &Overrides) -> Result<Board> {
+        let name = overrides.board.as_ref().unwrap_or(&file.board);
+        match Board::load(&self.workspace.root, name)? {
+            Ok(board) => Ok(board),
+            Err(what) if overrides.board.is_some() => Err(Error::usage(format!("--board: {what}"))),
+            Err(what) => Err(self.reporter.at(&[Key("board")], &what)),
+        }
+    }
+
+    /// Size and alignment of the carve-out in bytes.
+    fn tzdram(&self, file: &ProductFile, overrides: &Overrides) -> Result<(u64, u64)> {
+        let written = self.size(&[Key("tzdram"), Key("size")], &file.tzdram.size)?;
+        let alignment = self.size(&[Key("tzdram"), Key("alignment")], &file.tzdram.alignment)?;
+        let size = overrides.tzdram.unwrap_or(written);
+        check_tzdram(size, alignment).map_err(|error| match (&error, overrides.tzdram) {
+            (TzdramError::Alignment(_), _) => {
+                self.reporter.at(&[Key("tzdram"), Key("alignment")], &error.to_string())
+            }
+            (_, Some(_)) => Error::usage(format!("--tzdram: {error}")),
+            (_, None) => self.reporter.at(&[Key("tzdram"), Key("size")], &error.to_string()),
+        })?;
+        Ok((size, alignment))
+    }
+
+    fn size(&self, path: &[Step], text: &str) -> Result<u64> {
+        text.parse::<Size>().map(|size| size.0).map_err(|what| self.reporter.at(path, &what))
+    }
+
+    fn trusted_apps(&self, files: &[AppFile]) -> Result<Vec<App>> {
+        if files.is_empty() || files.len() > MAX_APPS {
+            let what = format!("{} trusted apps; allowed are 1 to {MAX_APPS}", files.len());
+            return Err(self.reporter.at(&[Key("trusted_apps")], &what));
+        }
+        let mut apps = Vec::new();
+        let mut taken = BTreeMap::new();
+        for (index, file) in files.iter().enumerate() {
+            let at = |what: &str| self.reporter.at(&[Key("trusted_apps"), Index(index)], what);
+            let app = self.trusted_app(file, index)?;
+            let mut names = vec![format!("name {}", app.name)];
+            if let AppSource::Package(declaration) = &app.source {
+                names.push(format!("UUID {}", declaration.uuid));
+                names.extend(declaration.start_ports.iter().map(|p| format!("port {}", p.name)));
+            }
+            for name in names {
+                if let Some(other) = taken.insert(name.clone(), app.name.clone()) {
+                    return Err(at(&format!(
+                        "{} has the same {name} as {other}: each must be unique",
+                        app.name
+                    )));
+                }
+            }
+            apps.push(app);
+        }
+        Ok(apps)
+    }
+
+    fn trusted_app(&self, file: &AppFile, index: usize) -> Result<App> {
+        let path = |key| [Key("trusted_apps"), Index(index), Key(key)];
+        let size = |key, text: &Option<String>| {
+            let Some(text) = text else { return Ok(None) };
+            match self.size(&path(key), text)? {
+                bytes if (1..u64::from(APP_STACK_TOP)).contains(&bytes) => Ok(Some(bytes as u32)),
+                bytes => {
+                    let what =
+                        format!("{bytes} bytes; allowed are 1 to less than {}", human(APP_STACK_TOP.into()));
+                    Err(self.reporter.at(&path(key), &what))
+                }
+            }
+        };
+        let (min_heap, min_stack) = (size("min_heap", &file.min_heap)?, size("min_stack", &file.min_stack)?);
+        let (name, source) = match (&file.package, &file.elf) {
+            (Some(package), None) => {
+                let declaration = self.workspace.declaration(package);
+                let declaration = declaration
+                    .map_err(|what| self.reporter.at(&[Key("trusted_apps"), Index(index)], &what))?;
+                (package.clone(), AppSource::Package(Box::new(declaration)))
+            }
+            (None, Some(elf)) => {
+                let full = self.reporter.path.parent().unwrap_or(Path::new(".")).join(elf);
+                if !full.is_file() {
+                    let what =
+                        format!("{} is no file (paths are relative to the config file)", full.display());
+                    return Err(self.reporter.at(&path("elf"), &what));
+                }
+                let name = elf.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+                (name, AppSource::Elf(full))
+            }
+            _ => {
+                let what = "expected either `package` or `elf`";
+                return Err(self.reporter.at(&[Key("trusted_apps"), Index(index)], what));
+            }
+        };
+        Ok(App { name, source, min_heap, min_stack })
+    }
+
+    fn client_apps(&self, names: &[String]) -> Result<()> {
+        for (index, name) in names.iter().enumerate() {
+            let at = |what: &str| self.reporter.at(&[Key("client_apps"), Index(index)], what);
+            self.workspace.package(name, "deb").map_err(|what| at(&what))?;
+            if names.iter().take(index).any(|other| other == name) {
+                return Err(at(&format!("{name} is listed twice")));
+            }
+        }
+        Ok(())
+    }
+
+    fn rootfs(&self, file: &RootfsFile) -> Result<Rootfs> {
+        let at = |steps: &[Step], what: &str| {
+            let path: Vec<Step> = [Key("rootfs")].iter().chain(steps).copied().collect();
+            self.reporter.at(&path, what)
+        };
+        let word = |text: &str| {
+            let inner = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "+-.".contains(c);
+            text.starts_with(|c: char| c.is_ascii_lowercase() || c.is_ascii_digit())
+                && text.chars().all(inner)
+        };
+        if !word(&file.suite) {
+            return Err(at(
+                &[Key("suite")],
+                &format!("`{}` is no Debian suite, such as bookworm", file.suite),
+            ));
+        }
+        for (index, package) in file.packages.iter().enumerate() {
+            if !word(package) {
+                let what = format!("`{package}` is no package name: a-z, 0-9, + - . are allowed");
+                return Err(at(&[Key("packages"), Index(index)], &what));
+            }
+        }
+        let size = self.size(&[Key("rootfs"), Key("size")], &file.size)?;
+        if size < MIN_ROOTFS || !size.is_multiple_of(BLOCK) {
+            let what = format!("{size} bytes; allowed are {} or more, a multiple of 4096", human(MIN_ROOTFS));
+            return Err(at(&[Key("size")], &what));
+        }
+        let super::file::RootfsKind::Debian = file.kind;
+        let lock = file.lock.as_ref().map(|lock| {
+            let full = self.reporter.path.parent().unwrap_or(Path::new(".")).join(lock);
+            fs::metadata(&full).at(&full).map_err(|e| at(&[Key("lock")], &e.message)).map(|_| full)
+        });
+        Ok(Rootfs {
+            suite: file.suite.clone(),
+            packages: file.packages.clone(),
+            size,
+            lock: lock.transpose()?,
+        })
+    }
+}

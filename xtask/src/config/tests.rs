@@ -1,0 +1,197 @@
+use super::{Overrides, Product, load};
+use crate::error::{Exit, Result};
+use crate::workspace::Workspace;
+use std::fs;
+
+const GOOD: &str = "name: desk\nversion: 0.1.0\nboard: virt\ntzdram: { size: 32MiB, alignment: 1MiB }\n\
+    trusted_apps:\n  - echo-srv\n  - { package: small-echo-srv, min_heap: 128KiB }\nclient_apps: [echo-srv-app]\n\
+    rootfs: { kind: debian, suite: bookworm, packages: [systemd-sysv], size: 1GiB }\n";
+
+fn read_with(text: &str, overrides: &Overrides) -> Result<Product> {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("p.yaml");
+    fs::write(&path, text).unwrap();
+    load(&Workspace::load().unwrap(), &path, overrides).map_err(|mut error| {
+        let folder = format!("{}/", dir.path().display());
+        error.message = error.message.replace(&folder, "");
+        error
+    })
+}
+
+/// First line of the error that the good config gives after one replacement.
+fn error(from: &str, to: &str) -> String {
+    assert!(GOOD.contains(from), "{from}");
+    let error = read_with(&GOOD.replacen(from, to, 1), &Overrides::default()).unwrap_err();
+    assert_eq!(error.exit, Exit::Usage, "{error}");
+    error.message.lines().next().unwrap().to_owned()
+}
+
+#[test]
+fn a_good_config_is_read() {
+    let product = read_with(GOOD, &Overrides::default()).unwrap();
+    assert_eq!(product.tzdram_size, 32 << 20);
+    assert_eq!(product.trusted_apps[1].min_heap, Some(128 << 10));
+    assert_eq!(product.rootfs.unwrap().size, 1 << 30);
+}
+
+#[test]
+fn the_command_line_overrides() {
+    let overrides = Overrides { tzdram: Some(64 << 20), without_rootfs: true, ..Overrides::default() };
+    let product = read_with(GOOD, &overrides).unwrap();
+    assert_eq!(product.tzdram_size, 64 << 20);
+    assert!(product.rootfs.is_none());
+    let other = read_with(GOOD, &Overrides::default()).unwrap();
+    assert_ne!(product.digest, other.digest);
+    let wrong = Overrides { tzdram: Some(5), ..Overrides::default() };
+    assert!(read_with(GOOD, &wrong).unwrap_err().message.starts_with("--tzdram: a carve-out of 0x5 bytes"));
+    let wrong = Overrides { board: Some("vitr".into()), ..Overrides::default() };
+    assert!(read_with(GOOD, &wrong).unwrap_err().message.ends_with("Did you mean `virt`?"));
+}
+
+#[test]
+fn errors_name_line_text_and_what_is_allowed() {
+    let cases = [
+        (
+            "board:",
+            "bord:",
+            "p.yaml:3: unknown field `bord`, expected one of `name`, `version`, `board`, `tzdram`, `trusted_apps`, `client_apps`, `rootfs`. Did you mean `board`?",
+        ),
+        (
+            "virt",
+            "vrit",
+            "p.yaml:3: board: unknown board `vrit`: configs/boards has virt. Did you mean `virt`?",
+        ),
+        (
+            "32MiB",
+            "32",
+            "p.yaml:4: tzdram.size: `32` has no unit: write 32MiB, 32KiB, or bytes in hexadecimal as 0x…",
+        ),
+        (
+            "32MiB",
+            "0MiB",
+            "p.yaml:4: tzdram.size: a carve-out of 0x0 bytes does not boot: allowed are 1MiB to 106MiB (the kernel maps TZDRAM into 106 MiB of address space)",
+        ),
+        (
+            "32MiB",
+            "0x1800001",
+            "p.yaml:4: tzdram.size: a carve-out of 0x1800001 bytes is not a multiple of its alignment 0x100000",
+        ),
+        (
+            "32MiB",
+            "4GiB",
+            "p.yaml:4: tzdram.size: a carve-out of 0x100000000 bytes does not boot: allowed are 1MiB to 106MiB (the kernel maps TZDRAM into 106 MiB of address space)",
+        ),
+        (
+            "alignment: 1MiB",
+            "alignment: 3MiB",
+            "p.yaml:4: tzdram.alignment: an alignment of 0x300000 bytes is impossible: allowed are powers of two from 1MiB to 128MiB",
+        ),
+        (
+            "size: 32MiB",
+            "sise: 32MiB",
+            "p.yaml:4: tzdram: unknown field `sise`, expected `size` or `alignment`. Did you mean `size`?",
+        ),
+        (
+            "- echo-srv",
+            "- ehco-srv",
+            "p.yaml:6: trusted_apps[0]: unknown package `ehco-srv`: this workspace has echo-srv, small-echo-srv. Did you mean `echo-srv`?",
+        ),
+        (
+            "- echo-srv",
+            "- small-echo-srv",
+            "p.yaml:7: trusted_apps[1]: small-echo-srv has the same name small-echo-srv as small-echo-srv: each must be unique",
+        ),
+        (
+            "- echo-srv",
+            "- 7: 8",
+            "p.yaml:6: trusted_apps[0]: unknown field `7`, expected one of `package`, `elf`, `min_heap`, `min_stack`",
+        ),
+        (
+            "- echo-srv",
+            "- { elf: x.elf }",
+            "p.yaml:6: trusted_apps[0].elf: x.elf is no file (paths are relative to the config file)",
+        ),
+        (
+            "- echo-srv",
+            "- { min_heap: 4KiB }",
+            "p.yaml:6: trusted_apps[0]: expected either `package` or `elf`",
+        ),
+        (
+            "128KiB",
+            "16MiB",
+            "p.yaml:7: trusted_apps[1].min_heap: 16777216 bytes; allowed are 1 to less than 16 MiB",
+        ),
+        (
+            "[echo-srv-app]",
+            "[echo-srv]",
+            "p.yaml:8: client_apps[0]: package `echo-srv` has no [package.metadata.deb] in ROOT/apps/echo-srv/Cargo.toml",
+        ),
+        (
+            "[echo-srv-app]",
+            "echo-srv-app",
+            "p.yaml:8: client_apps: invalid type: string \"echo-srv-app\", expected a sequence",
+        ),
+        (
+            "kind: debian",
+            "kind: debain",
+            "p.yaml:9: rootfs.kind: unknown variant `debain`, expected `debian`. Did you mean `debian`?",
+        ),
+        (
+            "1GiB",
+            "1MiB",
+            "p.yaml:9: rootfs.size: 1048576 bytes; allowed are 256 MiB or more, a multiple of 4096",
+        ),
+        (
+            "systemd-sysv",
+            "\"a b\"",
+            "p.yaml:9: rootfs.packages[0]: `a b` is no package name: a-z, 0-9, + - . are allowed",
+        ),
+        (
+            "name: desk",
+            "name: a/b",
+            "p.yaml:1: name: `a/b`: letters, digits and -_. are allowed, 64 characters at most",
+        ),
+    ];
+    let root = Workspace::load().unwrap().root;
+    for (from, to, expected) in cases {
+        assert_eq!(error(from, to).replace(root.to_str().unwrap(), "ROOT"), expected);
+    }
+}
+
+#[test]
+fn an_error_shows_the_line_and_how_to_mend_it() {
+    let error = read_with(&GOOD.replacen("32MiB", "32M", 1), &Overrides::default()).unwrap_err();
+    let shown = error.to_string().replace(&std::env::temp_dir().display().to_string(), "");
+    assert!(
+        shown.contains("\n     4 | tzdram: { size: 32M, alignment: 1MiB }\n  help: edit line 4 of "),
+        "{shown}"
+    );
+}
+
+#[test]
+fn the_line_is_that_of_the_value() {
+    let text = GOOD
+        .replace("{ size: 32MiB, alignment: 1MiB }", "\n  alignment: 1MiB\n  # stock is 16 MiB\n  size: 32");
+    let error = read_with(&text, &Overrides::default()).unwrap_err();
+    assert!(error.message.starts_with("p.yaml:7: "), "{error}");
+    let text = GOOD.replace(
+        "- { package: small-echo-srv, min_heap: 128KiB }",
+        "- package: small-echo-srv\n    min_heap: x",
+    );
+    let error = read_with(&text, &Overrides::default()).unwrap_err();
+    assert!(error.message.starts_with("p.yaml:8: "), "{error}");
+    let text = GOOD.replace("{ size: 32MiB, alignment: 1MiB }", "\n  alignment: 1MiB\n  sise: 32MiB");
+    let error = read_with(&text, &Overrides::default()).unwrap_err();
+    assert!(error.message.starts_with("p.yaml:6: tzdram: unknown field `sise`"), "{error}");
+    let text = GOOD.replace("{ kind: debian,", "\n  kind: debain\n  x: {");
+    let error = read_with(&text, &Overrides::default()).unwrap_err();
+    assert!(error.message.starts_with("p.yaml:10: rootfs.kind: unknown variant"), "{error}");
+}
+
+#[test]
+fn broken_yaml_is_an_error() {
+    for text in ["", "name: [", "\tname: x", "- a\n- b\n", "name: desk\nname: desk\n", "\u{0}"] {
+        let error = read_with(text, &Overrides::default()).unwrap_err();
+        assert!(error.message.starts_with("p.yaml:"), "{text:?}: {error}");
+    }
+}

@@ -1,0 +1,286 @@
+//! Stages: declared inputs in, one directory out, named by the digest of its inputs.
+//!
+//! `target/carveout/stages/<stage>/<digest>/` holds the result and `.stage.json`: the inputs by name, and size and time of
+//! each file, so that a result that someone has touched is built anew. A result appears by rename, so it is whole.
+
+use crate::error::{At, Error, Result};
+use crate::ui::Ui;
+use bundle::sha256;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+const RECORD: &str = ".stage.json";
+const LOCK: &str = ".lock";
+/// Results kept of each stage.
+const KEEP: usize = 3;
+
+/// The inputs of a stage.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Key(BTreeMap<String, String>);
+
+impl Key {
+    /// The inputs of a stage whose own way of working is at `version`: raise it when the code of the stage changes what
+    /// comes out.
+    pub fn new(version: u32) -> Self {
+        Self::default().with("recipe", version)
+    }
+
+    /// Adds an input.
+    pub fn with(mut self, name: impl Into<String>, value: impl ToString) -> Self {
+        self.0.insert(name.into(), value.to_string());
+        self
+    }
+
+    /// Adds the contents of a file.
+    pub fn with_file(self, name: &str, path: &Path) -> Result<Self> {
+        let hashed = bundle::hash_file(path).at(path)?;
+        Ok(self.with(name, hashed.sha256))
+    }
+
+    /// The digest of all inputs.
+    pub fn digest(&self) -> String {
+        let lines: String = self.0.iter().map(|(name, value)| format!("{name}={value}\n")).collect();
+        sha256(lines.as_bytes())
+    }
+}
+
+/// What is kept of a result.
+#[derive(Serialize, Deserialize)]
+struct Record {
+    inputs: Key,
+    files: BTreeMap<String, Stamp>,
+}
+
+/// Enough of a file to see that it has been touched.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stamp {
+    size: u64,
+    mtime: i64,
+    nanoseconds: i64,
+}
+
+/// A stage's result.
+#[derive(Clone, Debug)]
+pub struct Output {
+    /// Its directory.
+    pub dir: PathBuf,
+    /// The digest of its inputs.
+    pub digest: String,
+    /// Whether it had been there.
+    pub reused: bool,
+}
+
+/// Where results are kept.
+pub struct Cache<'a> {
+    root: PathBuf,
+    ui: &'a Ui,
+}
+
+/// What a stage's function works with.
+pub struct Work<'a> {
+    /// The directory that it fills.
+    pub out: &'a Path,
+    /// The log of the programs that it runs.
+    pub log: &'a Path,
+}
+
+impl<'a> Cache<'a> {
+    /// Keeps results under `root`.
+    pub fn new(root: &Path, ui: &'a Ui) -> Self {
+        Self { root: root.into(), ui }
+    }
+
+    /// The stage's result: the one that is there, or a new one.
+    pub fn stage(&self, name: &str, key: Key, build: impl FnOnce(&Work) -> Result<()>) -> Result<Output> {
+        let file_name = name.replace(' ', "-");
+        let home = self.root.join("stages").join(&file_name);
+        fs::create_dir_all(&home).at(&home)?;
+        let running = self.ui.start(name);
+        let result = self.locked(&home, &file_name, &key, build, |why| running.building(why));
+        match &result {
+            Ok((output, size)) => running.finish(output.reused, *size),
+            Err(_) => running.fail(),
+        }
+        result.map(|(output, _)| output)
+    }
+
+    fn locked(
+        &self,
+        home: &Path,
+        name: &str,
+        key: &Key,
+        build: impl FnOnce(&Work) -> Result<()>,
+        building: impl FnOnce(&str),
+    ) -> Result<(Output, u64)> {
+        // Another xtask may want the same stage: it waits here and then finds the result.
+        let _lock = lock(&home.join(LOCK))?;
+        let digest = key.digest();
+        let dir = home.join(digest.get(..16).unwrap_or(&digest));
+        if let Some(size) = still_good(&dir, key) {
+            return Ok((Output { dir, digest, reused: true }, size));
+        }
+        building(&self.why(home, key));
+        let logs = self.root.join("logs");
+        fs::create_dir_all(&logs).at(&logs)?;
+        let log = logs.join(format!("{name}.log"));
+        File::create(&log).at(&log)?;
+        let temporary = tempfile::Builder::new().prefix(".new-").tempdir_in(home).at(home)?;
+        build(&Work { out: temporary.path(), log: &log })?;
+        let files = stamps(temporary.path())?;
+        let size = files.values().map(|stamp| stamp.size).sum();
+        let record = Record { inputs: key.clone(), files };
+        let text = serde_json::to_string_pretty(&record).map_err(|e| Error::check(e.to_string()))?;
+        let path = temporary.path().join(RECORD);
+        fs::write(&path, text).at(&path)?;
+        remove(&dir)?;
+        let temporary = temporary.keep();
+        fs::rename(&temporary, &dir).at(&dir)?;
+        prune(home, &dir)?;
+        Ok((Output { dir, digest, reused: false }, size))
+    }
+
+    /// Why there is no result: which inputs differ from those of the latest one.
+    fn why(&self, home: &Path, key: &Key) -> String {
+        let Some(latest) = results(home).into_iter().next() else { return "building: never built".into() };
+        let Some(record) = read_record(&latest) else { return "building: no record of the last".into() };
+        let names = key.0.keys().chain(record.inputs.0.keys());
+        let mut changed: Vec<&str> =
+            names.filter(|n| key.0.get(*n) != record.inputs.0.get(*n)).map(String::as_str).collect();
+        changed.sort_unstable();
+        changed.dedup();
+        if changed.is_empty() {
+            "building: the last result has been touched".into()
+        } else {
+            format!("building: changed {}", changed.join(", "))
+        }
+    }
+}
+
+/// Takes a file lock, waiting for whoever has it.
+pub fn lock(path: &Path) -> Result<File> {
+    let file = File::create(path).at(path)?;
+    file.lock().at(path)?;
+    Ok(file)
+}
+
+/// Size and time of each file below a directory, hidden ones at the top left out.
+pub fn stamps(dir: &Path) -> Result<BTreeMap<String, Stamp>> {
+    fn walk(dir: &Path, prefix: &str, found: &mut BTreeMap<String, Stamp>) -> Result<()> {
+        for entry in fs::read_dir(dir).at(dir)? {
+            let entry = entry.at(dir)?;
+            let name = format!("{prefix}{}", entry.file_name().to_string_lossy());
+            let metadata = entry.metadata().at(&entry.path())?;
+            if metadata.is_dir() {
+                walk(&entry.path(), &format!("{name}/"), found)?;
+            } else if !name.starts_with('.') {
+                let (mtime, nanoseconds) = (metadata.mtime(), metadata.mtime_nsec());
+                found.insert(name, Stamp { size: metadata.len(), mtime, nanoseconds });
+            }
+        }
+        Ok(())
+    }
+    let mut found = BTreeMap::new();
+    walk(dir, "", &mut found)?;
+    Ok(found)
+}
+
+fn still_good(dir: &Path, key: &Key) -> Option<u64> {
+    let record = read_record(dir)?;
+    let good = record.inputs == *key && stamps(dir).ok()? == record.files;
+    good.then(|| record.files.values().map(|stamp| stamp.size).sum())
+}
+
+fn read_record(dir: &Path) -> Option<Record> {
+    serde_json::from_str(&fs::read_to_string(dir.join(RECORD)).ok()?).ok()
+}
+
+/// All results of a stage, the latest first.
+fn results(home: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(home).into_iter().flatten().flatten();
+    let mut found: Vec<_> = entries
+        .filter_map(|e| Some((fs::metadata(e.path().join(RECORD)).ok()?.modified().ok()?, e.path())))
+        .collect();
+    found.sort_by(|a, b| b.cmp(a));
+    found.into_iter().map(|(_, path)| path).collect()
+}
+
+/// Removes all but the latest results, and what an interrupted run has left.
+fn prune(home: &Path, newest: &Path) -> Result<()> {
+    let old = results(home).into_iter().filter(|path| path != newest).skip(KEEP - 1);
+    let entries = fs::read_dir(home).at(home)?.flatten();
+    let broken = entries.filter(|e| e.file_name().to_string_lossy().starts_with(".new-")).map(|e| e.path());
+    old.chain(broken).try_for_each(|path| remove(&path))
+}
+
+fn remove(dir: &Path) -> Result<()> {
+    match fs::remove_dir_all(dir) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(Error::io(dir, &error)),
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ui::Verbosity;
+
+    fn build(root: &Path, input: &str) -> Result<Output> {
+        let ui = Ui::new(Verbosity::Quiet);
+        let make = |work: &Work| {
+            let path = work.out.join("a/file");
+            fs::create_dir_all(work.out.join("a")).at(&path)?;
+            fs::write(&path, input).at(&path)
+        };
+        Cache::new(root, &ui).stage("a stage", Key::new(1).with("input", input), make)
+    }
+
+    #[test]
+    fn same_inputs_are_reused() {
+        let root = tempfile::tempdir().unwrap();
+        let first = build(root.path(), "x").unwrap();
+        assert!(!first.reused);
+        assert_eq!(fs::read_to_string(first.dir.join("a/file")).unwrap(), "x");
+        assert!(build(root.path(), "x").unwrap().reused);
+        let other = build(root.path(), "y").unwrap();
+        assert!(!other.reused && other.dir != first.dir);
+        assert!(build(root.path(), "x").unwrap().reused, "going back costs nothing");
+    }
+
+    #[test]
+    fn a_touched_result_is_built_anew() {
+        let root = tempfile::tempdir().unwrap();
+        let first = build(root.path(), "x").unwrap();
+        fs::write(first.dir.join("a/file"), "longer").unwrap();
+        assert!(!build(root.path(), "x").unwrap().reused);
+        assert_eq!(fs::read_to_string(first.dir.join("a/file")).unwrap(), "x");
+    }
+
+    #[test]
+    fn old_results_and_leftovers_are_removed() {
+        let root = tempfile::tempdir().unwrap();
+        build(root.path(), "0").unwrap();
+        let home = root.path().join("stages/a-stage");
+        fs::create_dir(home.join(".new-left")).unwrap();
+        for input in ["1", "2", "3", "4"] {
+            build(root.path(), input).unwrap();
+        }
+        assert_eq!(fs::read_dir(&home).unwrap().count(), KEEP + 1, "results and the lock");
+    }
+
+    #[test]
+    fn a_failed_stage_leaves_the_last_result() {
+        let root = tempfile::tempdir().unwrap();
+        let good = build(root.path(), "x").unwrap();
+        let ui = Ui::new(Verbosity::Quiet);
+        let failed = Cache::new(root.path(), &ui).stage("a stage", Key::new(2), |work| {
+            fs::write(work.out.join("half"), "").at(work.out)?;
+            Err(Error::check("no"))
+        });
+        assert_eq!(failed.unwrap_err().message, "no");
+        assert!(good.dir.join("a/file").exists());
+        assert!(build(root.path(), "x").unwrap().reused);
+    }
+}

@@ -1,0 +1,131 @@
+//! Outside programs. Each is called in one place, through here: output in a log file, its last lines in the error.
+
+pub mod apt;
+pub mod cargo;
+pub mod ext4;
+pub mod mmdebstrap;
+
+use crate::error::{At, Error, Result};
+use std::fs::{File, OpenOptions};
+use std::io::{Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use xshell::{Cmd, Shell};
+
+/// Lines of a log that an error shows.
+const TAIL: usize = 15;
+
+/// A shell of xshell in a folder. Cheap: one for each use, as it cannot be shared between threads.
+pub fn shell(dir: &Path) -> Result<Shell> {
+    let shell = Shell::new().map_err(|e| Error::environment(format!("the current folder: {e}")))?;
+    shell.change_dir(dir);
+    Ok(shell)
+}
+
+/// Whether a program is on the PATH, or where Debian keeps those for root.
+pub fn find(program: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let more = ["/usr/sbin", "/sbin"].map(PathBuf::from);
+    std::env::split_paths(&path).chain(more).map(|dir| dir.join(program)).find(|p| p.is_file())
+}
+
+/// Runs a program with its output in a log file.
+pub fn run(what: &str, cmd: Cmd, log: &Path) -> Result<()> {
+    let line = format!("$ {cmd}\n");
+    let mut file = OpenOptions::new().create(true).append(true).open(log).at(log)?;
+    file.write_all(line.as_bytes()).at(log)?;
+    let errors = file.try_clone().at(log)?;
+    let mut command = Command::from(cmd);
+    command.stdin(Stdio::null()).stdout(file).stderr(errors);
+    let status = command.status().map_err(|e| {
+        let program = command.get_program().to_string_lossy().into_owned();
+        Error::environment(format!("{what}: cannot start {program}: {e}"))
+            .remedy("cargo xtask doctor lists what is missing")
+    })?;
+    if status.success() {
+        return Ok(());
+    }
+    let tail = tail(log);
+    Err(diagnose(format!("{what} failed ({status})\n{tail}\n  full log: {}", log.display()), &tail))
+}
+
+/// Runs a program and returns what it prints on stdout, without the final newline.
+pub fn capture(what: &str, cmd: Cmd) -> Result<String> {
+    cmd.quiet().ignore_stderr().read().map_err(|e| Error::environment(format!("{what}: {e}")))
+}
+
+/// Sets the exit code and a remedy for what the environment lacks, by what programs say of it.
+fn diagnose(message: String, tail: &str) -> Error {
+    const NETWORK: [&str; 7] = [
+        "Temporary failure resolving",
+        "Could not resolve",
+        "Could not connect",
+        "Network is unreachable",
+        "network failure seems to have happened",
+        "failed to download",
+        "dns error",
+    ];
+    if tail.contains("No space left on device")
+        || tail.contains("Could not allocate block in ext2 filesystem")
+    {
+        let remedy = if tail.contains("No space left") {
+            "free some space and run the command again: what is built already stays"
+        } else {
+            "raise rootfs.size in the product config: the packages do not fit"
+        };
+        return Error::environment(message).remedy(remedy);
+    }
+    if NETWORK.iter().any(|text| tail.contains(text)) {
+        return Error::environment(message)
+            .remedy("check the network and the package mirrors, and run the command again: what is built already stays");
+    }
+    if tail.contains("Unable to locate package") {
+        return Error::usage(message).remedy("correct rootfs.packages in the product config");
+    }
+    Error::check(message)
+}
+
+/// The last lines of a log, without progress noise.
+fn tail(log: &Path) -> String {
+    let text = File::open(log).and_then(|mut file| {
+        let length = file.metadata()?.len();
+        file.seek(SeekFrom::Start(length.saturating_sub(16 << 10)))?;
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes)?;
+        Ok(String::from_utf8_lossy(&bytes).into_owned())
+    });
+    let text = text.unwrap_or_default();
+    let lines: Vec<&str> = text.lines().filter(|l| !l.trim().is_empty()).collect();
+    let last = lines.get(lines.len().saturating_sub(TAIL)..).unwrap_or_default();
+    last.iter().map(|line| format!("  | {line}")).collect::<Vec<_>>().join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::Exit;
+    use xshell::cmd;
+
+    #[test]
+    fn failures_show_the_logs_end() {
+        let dir = tempfile::tempdir().unwrap();
+        let log = dir.path().join("x.log");
+        let sh = shell(dir.path()).unwrap();
+        let script = "seq 100; echo oops >&2; exit 7";
+        let error = run("counting", cmd!(sh, "sh -c {script}"), &log).unwrap_err();
+        assert_eq!(error.exit, Exit::Check);
+        assert!(error.message.starts_with("counting failed (exit status: 7)\n  | 87\n"), "{error}");
+        assert!(error.message.contains("  | oops\n  full log: "), "{error}");
+        let error = run("x", cmd!(sh, "no-such-program"), &log).unwrap_err();
+        assert_eq!(error.exit, Exit::Environment);
+    }
+
+    #[test]
+    fn what_the_environment_lacks_is_recognised() {
+        let exit = |text: &str| diagnose(String::new(), text).exit;
+        assert_eq!(exit("E: Temporary failure resolving 'x'"), Exit::Environment);
+        assert_eq!(exit("write: No space left on device"), Exit::Environment);
+        assert_eq!(exit("E: Unable to locate package systemd-sysw"), Exit::Usage);
+        assert_eq!(exit("error[E0308]: mismatched types"), Exit::Check);
+    }
+}

@@ -1,0 +1,159 @@
+//! What people see while something runs: bars on a terminal, plain lines elsewhere, nothing when quiet.
+
+use crate::size::human;
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use std::fmt::Write as _;
+use std::io::IsTerminal;
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+/// How much is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Verbosity {
+    /// Errors and results.
+    Quiet,
+    /// Stages, too.
+    Normal,
+    /// The reasons for what is done, too.
+    Verbose,
+}
+
+/// One finished stage.
+#[derive(Clone, Debug, serde::Serialize)]
+pub struct Row {
+    /// Its name.
+    pub stage: String,
+    /// Whether an earlier result was taken.
+    pub reused: bool,
+    /// How long it took.
+    pub seconds: f64,
+    /// Bytes of its result.
+    pub size: u64,
+}
+
+/// Progress on stderr.
+pub struct Ui {
+    verbosity: Verbosity,
+    bars: Option<MultiProgress>,
+    rows: Mutex<Vec<Row>>,
+}
+
+/// A stage that is running.
+pub struct Running<'a> {
+    ui: &'a Ui,
+    name: String,
+    bar: Option<ProgressBar>,
+    start: Instant,
+}
+
+impl Ui {
+    /// Bars if stderr is a terminal.
+    pub fn new(verbosity: Verbosity) -> Self {
+        let bars = (verbosity > Verbosity::Quiet && std::io::stderr().is_terminal()).then(MultiProgress::new);
+        Self { verbosity, bars, rows: Mutex::default() }
+    }
+
+    /// Shows a line.
+    pub fn note(&self, line: &str) {
+        self.show(Verbosity::Normal, line);
+    }
+
+    /// Shows a line if details are wanted.
+    pub fn detail(&self, line: &str) {
+        self.show(Verbosity::Verbose, line);
+    }
+
+    fn show(&self, from: Verbosity, line: &str) {
+        match &self.bars {
+            _ if self.verbosity < from => {}
+            Some(bars) => drop(bars.println(line)),
+            None => eprintln!("{line}"),
+        }
+    }
+
+    /// Starts to show a stage.
+    pub fn start(&self, name: &str) -> Running<'_> {
+        let bar = self.bars.as_ref().map(|bars| {
+            let style = ProgressStyle::with_template("{spinner} {prefix:24} {elapsed:>5} {msg}");
+            let bar = bars.add(ProgressBar::new_spinner());
+            bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()));
+            bar.set_prefix(name.to_owned());
+            bar.enable_steady_tick(Duration::from_millis(120));
+            bar
+        });
+        Running { ui: self, name: name.into(), bar, start: Instant::now() }
+    }
+
+    /// All finished stages, in the order in which they ended.
+    pub fn rows(&self) -> Vec<Row> {
+        self.rows.lock().map(|rows| rows.clone()).unwrap_or_default()
+    }
+
+    /// The table of all finished stages.
+    pub fn table(&self) {
+        let rows = self.rows();
+        if !rows.is_empty() {
+            self.note(table(&rows).trim_end());
+        }
+    }
+}
+
+impl Running<'_> {
+    /// Tells that the stage is really built, not reused.
+    pub fn building(&self, why: &str) {
+        match &self.bar {
+            Some(bar) => bar.set_message(why.to_owned()),
+            None => self.ui.note(&format!("[{}] {why}", self.name)),
+        }
+    }
+
+    /// The stage is done.
+    pub fn finish(self, reused: bool, size: u64) {
+        let seconds = self.start.elapsed().as_secs_f64();
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+        let how = if reused { "reused" } else { "built" };
+        if !reused || self.ui.verbosity == Verbosity::Verbose {
+            self.ui.note(&format!("[{}] {how} in {seconds:.1} s", self.name));
+        }
+        if let Ok(mut rows) = self.ui.rows.lock() {
+            rows.push(Row { stage: self.name, reused, seconds, size });
+        }
+    }
+
+    /// The stage has failed.
+    pub fn fail(self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+        self.ui.note(&format!("[{}] failed after {:.1} s", self.name, self.start.elapsed().as_secs_f64()));
+    }
+}
+
+fn table(rows: &[Row]) -> String {
+    let mut out = format!("{:<26} {:<7} {:>8} {:>11}\n", "stage", "", "time", "size");
+    for row in rows {
+        let how = if row.reused { "reused" } else { "built" };
+        let time = format!("{:.1} s", row.seconds);
+        let _ = writeln!(out, "{:<26} {how:<7} {time:>8} {:>11}", row.stage, human(row.size));
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_is_aligned() {
+        let row = |stage: &str, reused, seconds, size| Row { stage: stage.into(), reused, seconds, size };
+        let shown = table(&[row("ta echo-srv", false, 12.34, 20480), row("rootfs", true, 0.0, 1 << 30)]);
+        assert_eq!(
+            shown,
+            "stage                                  time        size\n\
+             ta echo-srv                built     12.3 s      20 KiB\n\
+             rootfs                     reused     0.0 s       1 GiB\n"
+        );
+    }
+}

@@ -1,0 +1,182 @@
+//! The cargo workspace: where it is, its packages, and digests of what each is built from.
+
+use crate::error::{At, Error, Result, nearest};
+use crate::stage::Key;
+use cargo_metadata::{Metadata, MetadataCommand, Package, camino::Utf8Path};
+use serde::Deserialize;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+use trusty_ta_build::Declaration;
+
+/// The workspace that xtask belongs to.
+pub struct Workspace {
+    /// Its folder.
+    pub root: PathBuf,
+    metadata: Metadata,
+    lock: CargoLock,
+}
+
+#[derive(Deserialize)]
+struct CargoLock {
+    package: Vec<Locked>,
+}
+
+#[derive(Deserialize)]
+struct Locked {
+    name: String,
+    version: String,
+    source: Option<String>,
+    checksum: Option<String>,
+    #[serde(default)]
+    dependencies: Vec<String>,
+}
+
+/// Where the workspace lies: the folder that `cargo xtask` has built xtask from.
+pub fn root() -> PathBuf {
+    let dir = std::env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from);
+    let dir = dir.unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into());
+    dir.parent().map(Path::to_owned).unwrap_or(dir)
+}
+
+impl Workspace {
+    /// Reads the workspace's manifests and its lock file.
+    pub fn load() -> Result<Self> {
+        let root = root();
+        let metadata = MetadataCommand::new()
+            .manifest_path(root.join("Cargo.toml"))
+            .no_deps()
+            .exec()
+            .map_err(|e| Error::usage(format!("cargo metadata: {e}")))?;
+        let path = root.join("Cargo.lock");
+        let text = fs::read_to_string(&path).at(&path)?;
+        let lock = toml::from_str(&text).map_err(|e| Error::usage(format!("{}: {e}", path.display())))?;
+        Ok(Self { root, metadata, lock })
+    }
+
+    /// Names of the packages that declare themselves under `[package.metadata.<table>]`.
+    pub fn declaring(&self, table: &str) -> Vec<&str> {
+        let packages = self.metadata.packages.iter().filter(|p| p.metadata.get(table).is_some());
+        packages.map(|p| p.name.as_str()).collect()
+    }
+
+    /// The package of this name, which must declare itself under `[package.metadata.<table>]`.
+    pub fn package(&self, name: &str, table: &str) -> Result<&Package, String> {
+        let found = self.metadata.packages.iter().find(|p| p.name.as_str() == name);
+        match found {
+            Some(package) if package.metadata.get(table).is_some() => Ok(package),
+            Some(package) => Err(format!(
+                "package `{name}` has no [package.metadata.{table}] in {}",
+                package.manifest_path
+            )),
+            None => {
+                let known = self.declaring(table);
+                let near = nearest(name, known.iter().copied());
+                let near = near.map(|n| format!(" Did you mean `{n}`?")).unwrap_or_default();
+                Err(format!("unknown package `{name}`: this workspace has {}.{near}", known.join(", ")))
+            }
+        }
+    }
+
+    /// What a TA of the workspace declares.
+    pub fn declaration(&self, name: &str) -> Result<Declaration, String> {
+        let package = self.package(name, "trusty")?;
+        let text = fs::read_to_string(&package.manifest_path);
+        let text = text.map_err(|e| format!("{}: {e}", package.manifest_path))?;
+        Declaration::from_cargo_toml(&text).map_err(|e| format!("{}: {e}", package.manifest_path))
+    }
+
+    /// All that a package is built from: sources of it and of its path dependencies, checksums of the others.
+    pub fn source_key(&self, name: &str, key: Key) -> Result<Key> {
+        let mut key = key.with_file("Cargo.toml", &self.root.join("Cargo.toml"))?;
+        for locked in self.closure(name) {
+            let id = format!("{} {}", locked.name, locked.version);
+            if locked.source.is_some() {
+                key = key.with(id, locked.checksum.as_deref().unwrap_or_default());
+            } else if let Some(package) =
+                self.metadata.packages.iter().find(|p| p.name.as_str() == locked.name)
+            {
+                let dir = package.manifest_path.parent().unwrap_or(Utf8Path::new("."));
+                key = key.with(id, tree_digest(dir.as_std_path())?);
+            }
+        }
+        Ok(key)
+    }
+
+    /// A package and all that it depends on, by the lock file.
+    fn closure(&self, name: &str) -> Vec<&Locked> {
+        let mut by_name: BTreeMap<&str, Vec<&Locked>> = BTreeMap::new();
+        for locked in &self.lock.package {
+            by_name.entry(&locked.name).or_default().push(locked);
+        }
+        let mut found: BTreeMap<(&str, &str), &Locked> = BTreeMap::new();
+        let mut queue = vec![name.to_owned()];
+        let mut seen = BTreeSet::new();
+        while let Some(wanted) = queue.pop() {
+            if !seen.insert(wanted.clone()) {
+                continue;
+            }
+            // `name`, or `name version` where the lock file holds several.
+            let mut words = wanted.split(' ');
+            let (name, version) = (words.next().unwrap_or_default(), words.next());
+            for locked in by_name.get(name).into_iter().flatten() {
+                if version.is_none_or(|v| v == locked.version) {
+                    queue.extend(locked.dependencies.iter().cloned());
+                    found.insert((&locked.name, &locked.version), locked);
+                }
+            }
+        }
+        found.into_values().collect()
+    }
+}
+
+/// A digest of all files below a folder: their paths and contents.
+pub fn tree_digest(dir: &Path) -> Result<String> {
+    fn walk(dir: &Path, prefix: &str, key: &mut Key) -> Result<()> {
+        for entry in fs::read_dir(dir).at(dir)? {
+            let entry = entry.at(dir)?;
+            let path = entry.path();
+            let name = entry.file_name().to_string_lossy().into_owned();
+            if name.starts_with('.') || name == "target" {
+                continue;
+            }
+            if path.is_dir() {
+                walk(&path, &format!("{prefix}{name}/"), key)?;
+            } else {
+                *key = std::mem::take(key).with_file(&format!("{prefix}{name}"), &path)?;
+            }
+        }
+        Ok(())
+    }
+    let mut key = Key::default();
+    walk(dir, "", &mut key)?;
+    Ok(key.digest())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_package_is_built_from_its_path_dependencies_and_the_lock() {
+        let workspace = Workspace::load().unwrap();
+        let names: Vec<&str> = workspace.closure("echo-srv").iter().map(|l| l.name.as_str()).collect();
+        for expected in ["echo-srv", "echo-service", "trusty-ta", "trusty-ta-build", "linked_list_allocator"]
+        {
+            assert!(names.contains(&expected), "{expected} in {names:?}");
+        }
+        for other in ["small-echo-srv", "echo-srv-app", "xtask"] {
+            assert!(!names.contains(&other), "{other} in {names:?}");
+        }
+    }
+
+    #[test]
+    fn unknown_packages_get_a_hint() {
+        let workspace = Workspace::load().unwrap();
+        let error = workspace.package("ehco-srv", "trusty").unwrap_err();
+        assert!(error.contains("Did you mean `echo-srv`?"), "{error}");
+        assert!(
+            workspace.package("tipc", "trusty").unwrap_err().contains("has no [package.metadata.trusty]")
+        );
+    }
+}
