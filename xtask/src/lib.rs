@@ -1,12 +1,89 @@
 //! The command line of carveout, as a library so that tests reach everything.
 
+pub mod cli;
 pub mod config;
 pub mod error;
+pub mod host;
 pub mod size;
 pub mod stage;
+pub mod stages;
+pub mod toolchain;
 pub mod tools;
 pub mod ui;
+pub mod verbs;
 pub mod workspace;
-pub fn main() -> std::process::ExitCode {
-    0.into()
+
+use clap::{CommandFactory, Parser};
+use cli::{Cli, Verb};
+use error::{Error, Result};
+use serde_json::json;
+use std::io::Write;
+use std::process::ExitCode;
+use ui::{Ui, Verbosity};
+use verbs::build::{self, Part};
+use verbs::{Outcome, doctor, inspect, test, verify};
+
+/// Runs the command line.
+pub fn main() -> ExitCode {
+    // Modes of files are the same for every caller: they are part of what is built.
+    rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o022));
+    let cli = Cli::parse();
+    let verbosity = match cli.output {
+        cli::OutputArgs { quiet: true, .. } => Verbosity::Quiet,
+        cli::OutputArgs { verbose: true, .. } => Verbosity::Verbose,
+        _ => Verbosity::Normal,
+    };
+    let ui = Ui::new(verbosity);
+    match run(&cli.verb, &ui) {
+        Ok(outcome) => {
+            let text = if cli.output.json { Some(format!("{:#}", outcome.json)) } else { outcome.line };
+            print(text.as_deref())
+        }
+        Err(error) => fail(&error, cli.output.json),
+    }
+}
+
+fn run(verb: &Verb, ui: &Ui) -> Result<Outcome> {
+    match verb {
+        Verb::Image(args) => build::image(args, ui),
+        Verb::TrustedApps(args) => build::part(Part::TrustedApps, args, ui),
+        Verb::SecureOs(args) => build::part(Part::SecureOs, args, ui),
+        Verb::ClientApps(args) => build::part(Part::ClientApps, args, ui),
+        Verb::Rootfs(args) => build::part(Part::Rootfs, args, ui),
+        Verb::Inspect { path } => inspect::run(path),
+        Verb::Verify { bundle } => verify::run(bundle, ui),
+        Verb::Doctor => doctor::run(ui),
+        Verb::Test(args) => test::run(args, ui),
+        Verb::Completions { shell } => Ok(completions(*shell)),
+    }
+}
+
+fn completions(shell: clap_complete::Shell) -> Outcome {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "cargo-xtask", &mut script);
+    let script = String::from_utf8_lossy(&script).into_owned();
+    Outcome { json: json!({ "script": script }), line: Some(script) }
+}
+
+/// Prints on stdout. A reader who has gone away is no failure.
+fn print(text: Option<&str>) -> ExitCode {
+    let Some(text) = text else { return ExitCode::SUCCESS };
+    match writeln!(std::io::stdout(), "{}", text.trim_end()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            eprintln!("error: stdout: {error}");
+            ExitCode::from(error::Exit::Environment as u8)
+        }
+        _ => ExitCode::SUCCESS,
+    }
+}
+
+fn fail(error: &Error, json: bool) -> ExitCode {
+    if json {
+        let value = json!({ "error": { "message": error.message, "remedy": error.remedy, "exit": error.exit as u8 } });
+        print(Some(&format!("{value:#}")));
+    } else {
+        let label = console::style("error:").red().bold().for_stderr();
+        eprintln!("{label} {error}");
+    }
+    ExitCode::from(error.exit as u8)
 }

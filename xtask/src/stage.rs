@@ -62,6 +62,13 @@ pub struct Stamp {
     nanoseconds: i64,
 }
 
+impl Stamp {
+    /// Bytes.
+    pub fn size(&self) -> u64 {
+        self.size
+    }
+}
+
 /// A stage's result.
 #[derive(Clone, Debug)]
 pub struct Output {

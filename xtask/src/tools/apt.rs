@@ -1,1 +1,108 @@
-//! apt
+//! apt: host packages, and packages that are only unpacked into a folder of ours.
+
+use super::{capture, run, shell};
+use crate::error::{At, Error, Result};
+use std::fs;
+use std::path::{Path, PathBuf};
+use xshell::{Cmd, Shell, cmd};
+
+/// Installs packages on the host. Needs root.
+pub fn install(packages: &[&str], log: &Path) -> Result<()> {
+    let sh = shell(Path::new("/"))?;
+    sh.set_var("DEBIAN_FRONTEND", "noninteractive");
+    run("apt-get update", cmd!(sh, "apt-get -q update"), log)?;
+    let install = cmd!(sh, "apt-get -q -y --no-install-recommends install {packages...}");
+    run("apt-get install", install, log)
+}
+
+/// apt with lists, status and cache of its own: it uses the host's sources and keys, and leaves the host's state alone.
+pub struct PrivateApt {
+    sh: Shell,
+    dir: PathBuf,
+}
+
+impl PrivateApt {
+    /// For an architecture, with its state in `dir`.
+    pub fn new(dir: &Path, architecture: &str) -> Result<Self> {
+        for sub in ["lists/partial", "cache/archives/partial"] {
+            let path = dir.join(sub);
+            fs::create_dir_all(&path).at(&path)?;
+        }
+        let status = dir.join("status");
+        fs::write(&status, "").at(&status)?;
+        let text = format!(
+            "APT::Architecture \"{architecture}\";\n#clear APT::Architectures;\nAPT::Architectures {{ \"{architecture}\"; }};\n\
+             Dir::State::Lists \"{0}/lists\";\nDir::State::status \"{0}/status\";\nDir::Cache \"{0}/cache\";\n\
+             Acquire::Languages \"none\";\nAcquire::Retries \"3\";\n{1}",
+            dir.display(),
+            // The user _apt may not write into our folders; then apt warns, or fails.
+            if rustix::process::geteuid().is_root() { "APT::Sandbox::User \"root\";\n" } else { "" }
+        );
+        let conf = dir.join("apt.conf");
+        fs::write(&conf, text).at(&conf)?;
+        let sh = shell(dir)?;
+        sh.set_var("APT_CONFIG", &conf);
+        sh.set_var("LC_ALL", "C");
+        Ok(Self { sh, dir: dir.into() })
+    }
+
+    /// Fetches the package lists.
+    pub fn update(&self, log: &Path) -> Result<()> {
+        let sh = &self.sh;
+        // Without -eany a failed update is only a warning.
+        run("apt-get update", cmd!(sh, "apt-get -q update -eany"), log)
+    }
+
+    /// The version that apt would install.
+    pub fn candidate(&self, package: &str) -> Result<Option<String>> {
+        let sh = &self.sh;
+        let text = capture("apt-cache policy", cmd!(sh, "apt-cache policy {package}"))?;
+        let found = text.lines().find_map(|line| line.trim().strip_prefix("Candidate: "));
+        Ok(found.filter(|v| *v != "(none)").map(Into::into))
+    }
+
+    /// Names of the packages that a package depends on.
+    pub fn depends(&self, package: &str) -> Result<Vec<String>> {
+        let sh = &self.sh;
+        let text = capture("apt-cache depends", cmd!(sh, "apt-cache depends {package}"))?;
+        Ok(text.lines().filter_map(|line| line.trim().strip_prefix("Depends: ")).map(Into::into).collect())
+    }
+
+    /// Downloads packages and returns their files, each checked against the sha256 of apt's lists.
+    pub fn download(&self, packages: &[String], log: &Path) -> Result<Vec<PathBuf>> {
+        let sh = &self.sh;
+        let uris = capture("apt-get download", cmd!(sh, "apt-get download --print-uris {packages...}"))?;
+        run("apt-get download", cmd!(sh, "apt-get -q download {packages...}"), log)?;
+        let mut files = Vec::new();
+        for line in uris.lines() {
+            let words: Vec<&str> = line.split(' ').collect();
+            let (Some(name), Some(sum)) =
+                (words.get(1), words.get(3).and_then(|w| w.strip_prefix("SHA256:")))
+            else {
+                return Err(Error::environment(format!(
+                    "apt-get download --print-uris gives no sha256: {line}"
+                )));
+            };
+            let path = self.dir.join(name);
+            // apt-get does not check a file that exists already with the right size.
+            let found = bundle::hash_file(&path).at(&path)?.sha256;
+            if found != *sum {
+                let _ = fs::remove_file(&path);
+                let message = format!("{}: sha256 is {found}, apt's lists say {sum}", path.display());
+                return Err(
+                    Error::environment(message).remedy("run the command again: the file has been removed")
+                );
+            }
+            files.push(path);
+        }
+        Ok(files)
+    }
+}
+
+/// Unpacks parts of a package into a folder.
+pub fn unpack(package: &Path, into: &Path, parts: &[&str], log: &Path) -> Result<()> {
+    let sh = shell(into)?;
+    let script = "set -euo pipefail; deb=$1; shift; dpkg-deb --fsys-tarfile \"$deb\" | tar -x --no-same-owner --wildcards \"$@\"";
+    let cmd: Cmd = cmd!(sh, "bash -c {script} bash {package} {parts...}");
+    run("unpacking", cmd, log)
+}

@@ -1,1 +1,120 @@
-//! cargo
+//! cargo: cross builds of TAs and client apps, helper programs, Debian packages.
+
+use super::{capture, run, shell};
+use crate::error::{At, Error, Result};
+use crate::toolchain::Toolchain;
+use std::fs;
+use std::path::{Path, PathBuf};
+use xshell::{Cmd, cmd};
+
+/// The cargo that runs us.
+pub fn program() -> PathBuf {
+    std::env::var_os("CARGO").map_or_else(|| "cargo".into(), PathBuf::from)
+}
+
+/// Takes out of a command's environment what would change what cargo builds.
+fn clean(cmd: Cmd) -> Cmd {
+    const SHAPES: [&str; 7] = [
+        "CARGO_BUILD_",
+        "CARGO_ENCODED_",
+        "CARGO_PROFILE_",
+        "CARGO_TARGET_",
+        "CARGO_UNSTABLE_",
+        "RUSTC",
+        "RUSTFLAGS",
+    ];
+    let names = std::env::vars_os().map(|(name, _)| name);
+    let disturbing = names.filter(|n| SHAPES.iter().any(|shape| n.to_string_lossy().starts_with(shape)));
+    disturbing.fold(cmd, Cmd::env_remove)
+}
+
+/// A cross build of one package.
+pub struct CrossBuild<'a> {
+    /// The workspace.
+    pub root: &'a Path,
+    /// What to build.
+    pub package: &'a str,
+    /// Profile of the workspace's Cargo.toml.
+    pub profile: &'a str,
+    /// cargo's folder for intermediate files.
+    pub target_dir: &'a Path,
+    /// With what.
+    pub toolchain: &'a Toolchain,
+    /// Whether the network may be used.
+    pub offline: bool,
+}
+
+impl CrossBuild<'_> {
+    /// Builds and returns the program's path.
+    pub fn run(&self, log: &Path) -> Result<PathBuf> {
+        let sh = shell(self.root)?;
+        let Toolchain { triple, linker, .. } = self.toolchain;
+        let variable = triple.to_uppercase().replace('-', "_");
+        let (cargo, package, profile) = (program(), self.package, self.profile);
+        let std = self.toolchain.build_std().map(|crates| format!("-Zbuild-std={crates}"));
+        let offline = self.offline.then_some("--offline");
+        let cmd = cmd!(
+            sh,
+            "{cargo} build --locked {offline...} --package {package} --profile {profile} --target {triple} {std...}"
+        );
+        let cmd = clean(cmd)
+            .envs(self.toolchain.environment())
+            .env(format!("CARGO_TARGET_{variable}_LINKER"), linker)
+            .env("CARGO_ENCODED_RUSTFLAGS", self.toolchain.rustflags(self.root).join("\x1f"))
+            .env("CARGO_TARGET_DIR", self.target_dir);
+        run(&format!("building {package}"), cmd, log)?;
+        let path = self.target_dir.join(triple).join(profile).join(package);
+        path.metadata().at(&path)?;
+        Ok(path)
+    }
+}
+
+/// A program from crates.io, pinned, in a folder of ours. Built once, without optimisation: they run for moments.
+pub fn helper(root: &Path, name: &str, version: &str, offline: bool, log: &Path) -> Result<PathBuf> {
+    let folder = root.join(format!("{name}-{version}"));
+    let program_path = folder.join("bin").join(name);
+    if program_path.exists() {
+        return Ok(program_path);
+    }
+    if offline {
+        return Err(Error::environment(format!(
+            "{name} {version} is not there, and --offline forbids to fetch it"
+        ))
+        .remedy("run the command once without --offline"));
+    }
+    fs::create_dir_all(root).at(root)?;
+    let sh = shell(root)?;
+    let (cargo, build) = (program(), root.join("build"));
+    let cmd = cmd!(sh, "{cargo} install {name} --locked --debug --version {version} --root {folder}");
+    run(&format!("installing {name}"), clean(cmd).env("CARGO_TARGET_DIR", &build), log)?;
+    fs::remove_dir_all(&build).at(&build)?;
+    Ok(program_path)
+}
+
+/// Packs a client app that has been built, by its `[package.metadata.deb]`.
+pub fn deb(cargo_deb: &Path, build: &CrossBuild, epoch: u64, out: &Path, log: &Path) -> Result<PathBuf> {
+    let sh = shell(build.root)?;
+    let (package, profile, triple) = (build.package, build.profile, &build.toolchain.triple);
+    // The slash makes it a folder for cargo-deb.
+    let output = format!("{}/", out.display());
+    let cmd = cmd!(
+        sh,
+        "{cargo_deb} --package {package} --no-build --no-strip --no-dbgsym --target {triple} --profile {profile}
+         --output {output}"
+    );
+    let cmd =
+        clean(cmd).env("SOURCE_DATE_EPOCH", epoch.to_string()).env("CARGO_TARGET_DIR", build.target_dir);
+    run(&format!("packing {package}"), cmd, log)?;
+    let entries = fs::read_dir(out).at(out)?.flatten().map(|e| e.path());
+    let mut debs = entries.filter(|path| path.extension().is_some_and(|e| e == "deb"));
+    debs.next().ok_or_else(|| Error::check(format!("cargo-deb left no package in {}", out.display())))
+}
+
+/// What a rustc says of itself, and where its libraries are.
+pub fn rustc_line(rustc: &Path, library_path: Option<&Path>, arguments: &[&str]) -> Result<String> {
+    let sh = shell(Path::new("/"))?;
+    if let Some(path) = library_path {
+        sh.set_var("LD_LIBRARY_PATH", path);
+    }
+    capture("rustc", cmd!(sh, "{rustc} {arguments...}"))
+}

@@ -1,0 +1,107 @@
+//! The command line: one definition for parsing, help and completions.
+
+use crate::size::Size;
+use clap::{Args, Parser, Subcommand};
+use std::path::PathBuf;
+
+/// Build, verify and explain flashable bundles of trusted apps for Trusty on Jetson AGX Xavier.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", version, disable_help_subcommand = true)]
+#[command(
+    after_help = "Exit codes: 0 done, 1 a check failed, 2 wrong usage or config, 3 the environment lacks something."
+)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub verb: Verb,
+    /// How to tell about it.
+    #[command(flatten)]
+    pub output: OutputArgs,
+}
+
+/// Options of every verb.
+#[derive(Clone, Copy, Debug, Args)]
+pub struct OutputArgs {
+    /// Print the result, and errors, as JSON on stdout.
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Show results and errors only.
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    pub quiet: bool,
+    /// Show reused stages and reasons, too.
+    #[arg(short, long, global = true)]
+    pub verbose: bool,
+}
+
+/// The verbs.
+#[derive(Debug, Subcommand)]
+pub enum Verb {
+    /// Build a bundle: trusted apps, secure-os image, boot config, client apps, root filesystem; verify it.
+    Image(ImageArgs),
+    /// Build the trusted apps; print their directory.
+    TrustedApps(BuildArgs),
+    /// Build the secure-os image; print its directory.
+    SecureOs(BuildArgs),
+    /// Build the client apps' packages; print their directory.
+    ClientApps(BuildArgs),
+    /// Build the root filesystem; print its directory.
+    Rootfs(BuildArgs),
+    /// Explain a bundle, a secure-os image, a trusted app's ELF file, a misc boot config or a partition layout.
+    Inspect {
+        /// The file, or a bundle's folder.
+        path: PathBuf,
+    },
+    /// Check a bundle: checksums, manifest, structure, loader rules, budgets.
+    Verify {
+        /// A bundle's folder or its .tar.zst.
+        bundle: PathBuf,
+    },
+    /// Tell what this host lacks, with the command that installs it.
+    Doctor,
+    /// Run all checks: format, lints, licences, unit tests, whole builds.
+    Test(TestArgs),
+    /// Print a completion script for a shell.
+    Completions {
+        /// Which shell.
+        shell: clap_complete::Shell,
+    },
+}
+
+/// Options of what builds.
+#[derive(Clone, Debug, Args)]
+pub struct BuildArgs {
+    /// Product config.
+    #[arg(short, long, value_name = "FILE", default_value = "configs/desk.yaml")]
+    pub config: PathBuf,
+    /// Size of the TZDRAM carve-out instead of the config's, e.g. 64MiB.
+    #[arg(long, value_name = "SIZE")]
+    pub tzdram: Option<Size>,
+    /// Board instead of the config's.
+    #[arg(long, value_name = "BOARD")]
+    pub board: Option<String>,
+    /// Use no network: fail if something is not there yet.
+    #[arg(long)]
+    pub offline: bool,
+}
+
+/// Options of `image`.
+#[derive(Clone, Debug, Args)]
+pub struct ImageArgs {
+    /// What and how to build.
+    #[command(flatten)]
+    pub build: BuildArgs,
+    /// Leave a part out.
+    #[arg(long, value_name = "PART", value_parser = ["rootfs"])]
+    pub without: Vec<String>,
+    /// Where to put the bundle.
+    #[arg(short, long, value_name = "DIR", default_value = "target/bundles")]
+    pub output_dir: PathBuf,
+}
+
+/// Options of `test`.
+#[derive(Clone, Debug, Args)]
+pub struct TestArgs {
+    /// Leave out what takes minutes: whole builds and the licence check.
+    #[arg(long)]
+    pub quick: bool,
+}

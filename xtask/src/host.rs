@@ -1,0 +1,141 @@
+//! What the host must have: Debian packages, and the kernel's ability to run arm64 programs.
+
+use crate::error::{Error, Result};
+use crate::tools::{apt, find, shell};
+use crate::ui::Ui;
+use std::fs;
+use std::path::Path;
+use xshell::cmd;
+
+/// A program that is needed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Need {
+    /// The program, or the file, by which its presence is seen.
+    pub program: &'static str,
+    /// The Debian package that has it.
+    pub package: &'static str,
+    /// What it is needed for.
+    pub why: &'static str,
+}
+
+const fn need(program: &'static str, package: &'static str, why: &'static str) -> Need {
+    Need { program, package, why }
+}
+
+/// For client apps.
+pub const CLIENT_APPS: [Need; 2] = [
+    need("aarch64-linux-gnu-gcc", "gcc-aarch64-linux-gnu", "links client apps for the board"),
+    need(
+        "/usr/aarch64-linux-gnu/lib/libc.a",
+        "libc6-dev-arm64-cross",
+        "C library that client apps are linked with",
+    ),
+];
+
+/// For root filesystems.
+pub const ROOTFS: [Need; 6] = [
+    need("mmdebstrap", "mmdebstrap", "makes the root filesystem"),
+    need(
+        "/usr/share/keyrings/debian-archive-keyring.gpg",
+        "debian-archive-keyring",
+        "checks Debian's signatures",
+    ),
+    need("qemu-aarch64-static", "qemu-user-static", "runs arm64 programs while packages are configured"),
+    need("arch-test", "arch-test", "tells whether arm64 programs run here"),
+    need("mke2fs", "e2fsprogs", "makes the ext4 image"),
+    need("setfattr", "attr", "keeps extended attributes while the image is made"),
+];
+
+/// For root filesystems that are made without being root.
+pub const UNPRIVILEGED: [Need; 1] =
+    [need("newuidmap", "uidmap", "gives an unprivileged user the ids of a root filesystem")];
+
+/// Whether a need is met.
+pub fn is_met(need: &Need) -> bool {
+    if need.program.starts_with('/') {
+        Path::new(need.program).exists()
+    } else {
+        find(need.program).is_some()
+    }
+}
+
+/// Whether we are root.
+pub fn is_root() -> bool {
+    rustix::process::geteuid().is_root()
+}
+
+/// The command that installs packages.
+pub fn install_command(packages: &[&str]) -> String {
+    let sudo = if is_root() { "" } else { "sudo " };
+    format!("{sudo}apt-get update && {sudo}apt-get install --no-install-recommends -y {}", packages.join(" "))
+}
+
+/// Installs what is missing if we are root, or says how.
+pub fn ensure(needs: &[Need], offline: bool, log: &Path, ui: &Ui) -> Result<()> {
+    let missing: Vec<&Need> = needs.iter().filter(|need| !is_met(need)).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let packages: Vec<&str> = missing.iter().map(|need| need.package).collect();
+    let list: Vec<String> = missing.iter().map(|n| format!("  {}: {}", n.package, n.why)).collect();
+    let list = list.join("\n");
+    if find("apt-get").is_none() {
+        let message = format!("this host lacks programs, and has no apt-get to install them with:\n{list}");
+        return Err(
+            Error::environment(message).remedy("use Debian or Ubuntu, or install the programs by hand")
+        );
+    }
+    if offline || !is_root() {
+        let why = if offline { "--offline forbids to install them" } else { "only root can install them" };
+        let message = format!("this host lacks packages, and {why}:\n{list}");
+        return Err(Error::environment(message).remedy(format!("run: {}", install_command(&packages))));
+    }
+    ui.note(&format!("installing host packages:\n{list}"));
+    apt::install(&packages, log)?;
+    match missing.iter().find(|need| !is_met(need)) {
+        None => Ok(()),
+        Some(need) => Err(Error::environment(format!(
+            "{} is installed, but {} is not there",
+            need.package, need.program
+        ))),
+    }
+}
+
+const BINFMT: &str = "/proc/sys/fs/binfmt_misc";
+const BINFMT_CONF: &str = "/usr/lib/binfmt.d/qemu-aarch64.conf";
+const BINFMT_COMMAND: &str =
+    "sudo systemctl restart systemd-binfmt (in a container: register qemu-aarch64 on its host)";
+
+/// Whether arm64 programs run here.
+pub fn runs_arm64() -> bool {
+    shell(Path::new("/"))
+        .is_ok_and(|sh| cmd!(sh, "arch-test arm64").quiet().ignore_stdout().ignore_stderr().run().is_ok())
+}
+
+/// Makes arm64 programs run here, if we are root, or says how.
+pub fn ensure_arm64(ui: &Ui) -> Result<()> {
+    if runs_arm64() {
+        return Ok(());
+    }
+    let failed = |what: &str| {
+        Error::environment(format!("arm64 programs do not run here: {what}"))
+            .remedy(format!("run: {BINFMT_COMMAND}"))
+    };
+    if !is_root() {
+        return Err(failed("binfmt_misc has no qemu-aarch64, and only root can register it"));
+    }
+    ui.note("registering qemu-aarch64 in binfmt_misc, so that arm64 programs run here");
+    let dir = Path::new(BINFMT);
+    if !dir.join("register").exists() {
+        let sh = shell(Path::new("/"))?;
+        let mount = cmd!(sh, "mount -t binfmt_misc binfmt_misc {BINFMT}").quiet().ignore_stderr().run();
+        mount.map_err(|_| failed("binfmt_misc cannot be mounted"))?;
+    }
+    let conf = fs::read_to_string(BINFMT_CONF).map_err(|e| failed(&format!("{BINFMT_CONF}: {e}")))?;
+    let line = conf.lines().find(|line| line.starts_with(":qemu-aarch64:"));
+    let line = line.ok_or_else(|| failed(&format!("{BINFMT_CONF} has no line for qemu-aarch64")))?;
+    // A stale or disabled entry would make the registration fail.
+    let _ = fs::write(dir.join("qemu-aarch64"), "-1");
+    fs::write(dir.join("register"), line).map_err(|e| failed(&format!("{BINFMT}/register: {e}")))?;
+    if runs_arm64() { Ok(()) } else { Err(failed("qemu-aarch64 is registered, but does not start")) }
+}

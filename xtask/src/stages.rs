@@ -1,0 +1,53 @@
+//! The stages of a build, one module each, and what they share.
+
+pub mod boot_config;
+pub mod bundle;
+pub mod client_apps;
+pub mod rootfs;
+pub mod secure_os;
+pub mod trusted_apps;
+
+use crate::config::Product;
+use crate::stage::Cache;
+use crate::toolchain::Toolchains;
+use crate::ui::Ui;
+use crate::workspace::Workspace;
+use std::path::{Path, PathBuf};
+
+/// Time that outputs bear, in seconds since 1970 (2025-01-01): no output tells when it was built.
+pub const EPOCH: u64 = 1_735_689_600;
+
+/// Everything a stage may use.
+pub struct Build<'a> {
+    /// The workspace.
+    pub workspace: &'a Workspace,
+    /// What to build.
+    pub product: &'a Product,
+    /// Results.
+    pub cache: Cache<'a>,
+    /// Compilers.
+    pub toolchains: Toolchains<'a>,
+    /// Progress.
+    pub ui: &'a Ui,
+    /// Whether the network is forbidden.
+    pub offline: bool,
+}
+
+impl<'a> Build<'a> {
+    /// A build in the workspace's target folder.
+    pub fn new(workspace: &'a Workspace, product: &'a Product, offline: bool, ui: &'a Ui) -> Self {
+        let cache = Cache::new(&home(&workspace.root), ui);
+        let toolchains = Toolchains::new(&workspace.root, offline, ui);
+        Self { workspace, product, cache, toolchains, ui, offline }
+    }
+
+    /// cargo's folder for intermediate files of cross builds.
+    fn cargo_dir(&self, name: &str) -> PathBuf {
+        home(&self.workspace.root).join("cargo").join(name)
+    }
+}
+
+/// Where all that a build makes lies.
+pub fn home(root: &Path) -> PathBuf {
+    root.join("target/carveout")
+}

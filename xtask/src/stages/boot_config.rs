@@ -1,0 +1,101 @@
+//! Boot config and partition layout: the board's files with the carve-out set and placeholders filled.
+
+use super::Build;
+use crate::error::{At, Error, Result};
+use crate::stage::{Key, Output};
+use std::fs;
+use std::path::Path;
+use tegra_bct::{MiscCfg, TZDRAM_ALIGNMENT, TZDRAM_SIZE};
+use tegra_flash::Layout;
+
+/// Bytes around the partitions of the virt board's disk: MBR, both GPTs, alignment.
+const DISK_EXTRA: u64 = 4 << 20;
+const SECTOR: u64 = 512;
+
+/// The directory with both misc cfgs and the layout.
+pub fn run(build: &Build) -> Result<Output> {
+    let product = build.product;
+    let board = &product.board;
+    let rootfs = product.rootfs.as_ref().map_or(0, |rootfs| rootfs.size);
+    let key = Key::new(1)
+        .with_file("cold boot", &board.cold_boot)?
+        .with_file("flash", &board.flash)?
+        .with_file("layout", &board.layout)?
+        .with("tzdram", format!("{} {}", product.tzdram_size, product.tzdram_alignment))
+        .with("rootfs size", rootfs);
+    build.cache.stage("boot config", key, |work| {
+        for path in [&board.cold_boot, &board.flash] {
+            let bytes = fs::read(path).at(path)?;
+            let edited = edit(&bytes, product.tzdram_size, product.tzdram_alignment);
+            let edited = edited.map_err(|e| Error::usage(format!("{}: {e}", path.display())))?;
+            let to = work.out.join(name(path));
+            fs::write(&to, edited).at(&to)?;
+        }
+        let text = fs::read_to_string(&board.layout).at(&board.layout)?;
+        let filled =
+            fill(&text, rootfs).map_err(|e| Error::usage(format!("{}: {e}", board.layout.display())))?;
+        let to = work.out.join(name(&board.layout));
+        fs::write(&to, filled).at(&to)
+    })
+}
+
+/// A file's own name.
+pub fn name(path: &Path) -> String {
+    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+}
+
+fn edit(bytes: &[u8], size: u64, alignment: u64) -> Result<Vec<u8>, tegra_bct::CfgErrors> {
+    let mut cfg = MiscCfg::parse(bytes)?;
+    cfg.set(TZDRAM_SIZE, size)?;
+    cfg.set(TZDRAM_ALIGNMENT, alignment)?;
+    Ok(cfg.as_bytes().to_vec())
+}
+
+/// Fills in the size of APP, and that of a disk that holds all partitions.
+fn fill(text: &str, rootfs: u64) -> Result<String, tegra_flash::LayoutError> {
+    let fixed: u64 = Layout::parse(text)?
+        .partitions()
+        .filter_map(|p| p.size.number())
+        .filter(|size| *size < u64::MAX)
+        .sum();
+    let sectors = (fixed + rootfs + DISK_EXTRA).div_ceil(SECTOR);
+    let (rootfs, sectors) = (rootfs.to_string(), sectors.to_string());
+    let values = [
+        ("APPSIZE", rootfs.as_str()),
+        ("APPFILE", "rootfs/system.img"),
+        ("\"EMMCSECTORS\"", sectors.as_str()),
+    ];
+    let filled = tegra_flash::layout::substitute(text, &values).replace("EMMCSECTORS", &sectors);
+    Layout::parse(&filled).map(|_| filled)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_layout_is_filled() {
+        let text =
+            fs::read_to_string(crate::workspace::root().join("configs/boards/virt/flash_virt.xml")).unwrap();
+        let filled = fill(&text, 1 << 30).unwrap();
+        let layout = Layout::parse(&filled).unwrap();
+        assert_eq!(layout.partition("APP").unwrap().size.number(), Some(1 << 30));
+        assert!(layout.partitions().all(|p| p.size.number().is_some()));
+        let sectors = layout.devices[0].sectors.number().unwrap();
+        assert!(sectors * 512 > (1 << 30) + 2 * 2_621_440);
+    }
+
+    #[test]
+    fn both_keys_are_set() {
+        let edited =
+            edit(b"carveout.tzdram.size = 1;\ncarveout.tzdram.alignment = 2; # x\n", 64 << 20, 1 << 20);
+        let text = String::from_utf8(edited.unwrap()).unwrap();
+        assert_eq!(text, "carveout.tzdram.size = 0x04000000;\ncarveout.tzdram.alignment = 0x00100000; # x\n");
+        assert!(
+            edit(b"carveout.tzdram.size = 1;\n", 1, 1)
+                .unwrap_err()
+                .to_string()
+                .contains("alignment` is missing")
+        );
+    }
+}

@@ -1,0 +1,235 @@
+//! The bundle: all results in one folder and one archive, verified before they get their names.
+
+use super::{Build, EPOCH, boot_config, client_apps, home, rootfs, secure_os, trusted_apps};
+use crate::config::{AppSource, Product};
+use crate::error::{At, Error, Result};
+use crate::stage::{Key, Output, lock, stamps};
+use crate::toolchain::Target;
+use crate::tools::{capture, shell};
+use bundle::{AppEntry, Description, Inputs, Plan, Port, Role, Tzdram, Writer};
+use rustix::fs::{CWD, RenameFlags, renameat_with};
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use tegra_flash::Layout;
+use xshell::cmd;
+
+/// What goes into a bundle.
+pub struct Parts {
+    /// The trusted apps.
+    pub trusted_apps: Output,
+    /// The secure-os image.
+    pub secure_os: Output,
+    /// Boot config and layout.
+    pub boot_config: Output,
+    /// The client apps.
+    pub client_apps: Output,
+    /// The root filesystem, if there is one.
+    pub rootfs: Option<Output>,
+}
+
+/// Writes the bundle below `out` and returns its folder.
+pub fn run(build: &Build, parts: &Parts, out: &Path) -> Result<PathBuf> {
+    fs::create_dir_all(out).at(out)?;
+    let out = fs::canonicalize(out).at(out)?;
+    let product = build.product;
+    let name = bundle::bundle_name(&product.name, &product.version, &product.board.name, product.tzdram_size);
+    let state = home(&build.workspace.root).join("bundles");
+    fs::create_dir_all(&state).at(&state)?;
+    let _lock = lock(&state.join(".lock"))?;
+    let inputs = inputs(build, parts)?;
+    let key = key(&inputs, parts);
+    let folder = out.join(&name);
+    let archive = out.join(format!("{name}.tar.zst"));
+    let record = state.join(format!("{}.json", bundle::sha256(folder.as_os_str().as_encoded_bytes())));
+    let running = build.ui.start("bundle");
+    if seal(&key, &folder, &archive)
+        .is_ok_and(|seal| fs::read_to_string(&record).is_ok_and(|old| old == seal))
+    {
+        running.finish(true, size(&folder, &archive));
+        return Ok(folder);
+    }
+    running.building("building: parts have changed");
+    let _ = fs::remove_file(&record);
+    let result = write(build, parts, inputs, &out, &folder, &archive);
+    match result.and_then(|()| seal(&key, &folder, &archive)) {
+        Ok(seal) => fs::write(&record, seal).at(&record)?,
+        Err(error) => {
+            running.fail();
+            return Err(error);
+        }
+    }
+    running.finish(false, size(&folder, &archive));
+    Ok(folder)
+}
+
+fn key(inputs: &Inputs, parts: &Parts) -> Key {
+    let key = Key::new(1).with("inputs", format!("{inputs:?}"));
+    let all = [&parts.trusted_apps, &parts.secure_os, &parts.boot_config, &parts.client_apps];
+    let all = all.into_iter().chain(&parts.rootfs).enumerate();
+    all.fold(key, |key, (index, part)| key.with(format!("part {index}"), &part.digest))
+}
+
+/// What tells that a bundle is the one of these inputs, verified and untouched since.
+fn seal(key: &Key, folder: &Path, archive: &Path) -> Result<String> {
+    let metadata = fs::metadata(archive).at(archive)?;
+    let archive = format!("{} {:?}", metadata.len(), metadata.modified().ok());
+    Ok(format!("{} {:?} {archive}\n", key.digest(), stamps(folder)?))
+}
+
+fn size(folder: &Path, archive: &Path) -> u64 {
+    let folder = stamps(folder).map(|files| files.values().map(crate::stage::Stamp::size).sum()).unwrap_or(0);
+    folder + fs::metadata(archive).map(|m| m.len()).unwrap_or(0)
+}
+
+fn write(
+    build: &Build,
+    parts: &Parts,
+    inputs: Inputs,
+    out: &Path,
+    folder: &Path,
+    archive: &Path,
+) -> Result<()> {
+    let temporary = tempfile::Builder::new().prefix(".bundle-").tempdir_in(out).at(out)?;
+    let new_folder = temporary.path().join("folder");
+    let new_archive = temporary.path().join("archive.tar.zst");
+    fs::create_dir(&new_folder).at(&new_folder)?;
+    let manifest = fill(build, parts, inputs, &new_folder)?;
+    let files: Vec<&str> = manifest.files.iter().map(|f| f.path.as_str()).collect();
+    bundle::write_archive(&new_folder, &manifest.bundle_name(), &files, EPOCH, &new_archive)
+        .at(&new_archive)?;
+    for path in [&new_folder, &new_archive] {
+        crate::verbs::verify::check(path)?;
+    }
+    put(&new_archive, archive)?;
+    put(&new_folder, folder)
+}
+
+/// Gives a new bundle its name. An older one of that name is there until the new one is.
+fn put(new: &Path, name: &Path) -> Result<()> {
+    let flags = if name.exists() { RenameFlags::EXCHANGE } else { RenameFlags::empty() };
+    renameat_with(CWD, new, CWD, name, flags).map_err(|errno| Error::io(name, &errno.into()))
+}
+
+fn fill(build: &Build, parts: &Parts, inputs: Inputs, folder: &Path) -> Result<bundle::Manifest> {
+    let product = build.product;
+    let board = &product.board;
+    let mut writer = Writer::new(folder);
+    let failed = |e: bundle::WriterError| match e {
+        bundle::WriterError::Io { path, error } => Error::io(&path, &error),
+        other => Error::check(other.to_string()),
+    };
+    for app in &product.trusted_apps {
+        let name = trusted_apps::file_name(app);
+        let from = parts.trusted_apps.dir.join(&name);
+        writer.add(Role::TrustedApp, &format!("trusted-apps/{name}"), &from, &[]).map_err(failed)?;
+    }
+    let tos = parts.secure_os.dir.join(secure_os::IMAGE);
+    let slots = ["secure-os", "secure-os_b"];
+    writer.add(Role::SecureOs, "secure-os/tos.img", &tos, &slots).map_err(failed)?;
+    for (file, slots) in [(&board.cold_boot, &["MB1_BCT", "MB1_BCT_b"][..]), (&board.flash, &[])] {
+        let name = boot_config::name(file);
+        let from = parts.boot_config.dir.join(&name);
+        writer.add(Role::BootConfig, &format!("boot-config/{name}"), &from, slots).map_err(failed)?;
+    }
+    let layout_name = boot_config::name(&board.layout);
+    let layout_path = format!("layout/{layout_name}");
+    let layout_from = parts.boot_config.dir.join(&layout_name);
+    writer.add(Role::Layout, &layout_path, &layout_from, &[]).map_err(failed)?;
+    for deb in client_apps::debs(&parts.client_apps)? {
+        let name = boot_config::name(&deb);
+        writer.add(Role::ClientApp, &format!("client-apps/{name}"), &deb, &[]).map_err(failed)?;
+    }
+    if let Some(part) = &parts.rootfs {
+        let (image, lock) = (part.dir.join(rootfs::IMAGE), part.dir.join(rootfs::LOCK));
+        writer.add(Role::Rootfs, "rootfs/system.img", &image, &["APP"]).map_err(failed)?;
+        writer.add(Role::PackageLock, "rootfs/packages.lock", &lock, &[]).map_err(failed)?;
+    }
+    let text = fs::read_to_string(&layout_from).at(&layout_from)?;
+    let layout = Layout::parse(&text).map_err(|e| Error::check(format!("{layout_path}: {e}")))?;
+    let (partitions, problems) = writer.partition_plan(&layout_path, &layout);
+    if !problems.is_empty() {
+        let list: Vec<String> = problems.iter().map(|p| format!("  {p}")).collect();
+        let message =
+            format!("the parts do not fit into the partitions of board {}:\n{}", board.name, list.join("\n"));
+        return Err(
+            Error::check(message).remedy("use fewer or smaller trusted apps, or a smaller rootfs.size")
+        );
+    }
+    let memory = trusted_apps::memory(build, &parts.trusted_apps.dir)?;
+    let description = Description {
+        name: product.name.clone(),
+        version: product.version.clone(),
+        board: board.name.clone(),
+        tzdram: Tzdram { size: product.tzdram_size, alignment: product.tzdram_alignment },
+        inputs,
+        trusted_apps: app_entries(product, &parts.trusted_apps.dir)?,
+        plan: Plan { memory, partitions },
+    };
+    writer.finish(description).map_err(failed)
+}
+
+fn app_entries(product: &Product, dir: &Path) -> Result<Vec<AppEntry>> {
+    let mut entries = Vec::new();
+    for app in &product.trusted_apps {
+        let name = trusted_apps::file_name(app);
+        let path = dir.join(&name);
+        let elf = fs::read(&path).at(&path)?;
+        let manifest = trusted_apps::inspect(&path, &elf)?.manifest;
+        let declaration = match &app.source {
+            AppSource::Package(declaration) => Some(declaration),
+            AppSource::Elf(_) => None,
+        };
+        let ports = declaration.iter().flat_map(|d| &d.start_ports).map(|port| Port {
+            name: port.name.clone(),
+            allow_ta_connect: port.flags.allow_ta_connect,
+            allow_ns_connect: port.flags.allow_ns_connect,
+        });
+        entries.push(AppEntry {
+            name: app.name.clone(),
+            file: format!("trusted-apps/{name}"),
+            uuid: manifest.uuid,
+            heap: manifest.heap(),
+            stack: manifest.stack(),
+            heap_demand: declaration.and_then(|d| d.heap_demand),
+            ports: ports.collect(),
+        });
+    }
+    Ok(entries)
+}
+
+fn inputs(build: &Build, parts: &Parts) -> Result<Inputs> {
+    let mut toolchains = BTreeMap::new();
+    let packages = build.product.trusted_apps.iter().any(|a| matches!(a.source, AppSource::Package(_)));
+    if packages {
+        toolchains.insert("rustc-trusted-apps".into(), build.toolchains.get(Target::TrustedApp)?.version);
+    }
+    if !build.product.client_apps.is_empty() {
+        toolchains.insert("rustc-client-apps".into(), build.toolchains.get(Target::ClientApp)?.version);
+        toolchains.insert(client_apps::CARGO_DEB.0.into(), client_apps::CARGO_DEB.1.into());
+    }
+    if parts.rootfs.is_some() {
+        toolchains.insert("mmdebstrap".into(), crate::tools::mmdebstrap::version()?);
+        toolchains.insert("mke2fs".into(), crate::tools::ext4::version()?);
+    }
+    let lock = parts.rootfs.as_ref().map(|part| part.dir.join(rootfs::LOCK));
+    let package_lock = lock.map(|path| bundle::hash_file(&path).at(&path).map(|h| h.sha256)).transpose()?;
+    let config = build.product.digest.clone();
+    Ok(Inputs {
+        config,
+        git_revision: git_revision(&build.workspace.root)?,
+        toolchains,
+        bsp: None,
+        package_lock,
+    })
+}
+
+/// The commit of the work tree, marked if it has been modified. None outside git.
+fn git_revision(root: &Path) -> Result<Option<String>> {
+    let sh = shell(root)?;
+    // A clone of another user's is no danger here: nothing of it is run.
+    let safe = ["-c", "safe.directory=*"];
+    let Ok(commit) = capture("git", cmd!(sh, "git {safe...} rev-parse HEAD")) else { return Ok(None) };
+    let status = capture("git", cmd!(sh, "git {safe...} status --porcelain")).unwrap_or_default();
+    Ok(Some(if status.is_empty() { commit } else { format!("{commit}-modified") }))
+}

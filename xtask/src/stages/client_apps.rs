@@ -1,0 +1,60 @@
+//! Client apps: static aarch64 programs in Debian packages.
+
+use super::{Build, EPOCH, home};
+use crate::error::{At, Result};
+use crate::stage::{Key, Output};
+use crate::toolchain::Target;
+use crate::tools::cargo::{self, CrossBuild};
+use std::fs;
+use std::path::PathBuf;
+
+/// The cargo-deb that packs them.
+pub const CARGO_DEB: (&str, &str) = ("cargo-deb", "3.8.0");
+
+/// The directory with the packages.
+pub fn run(build: &Build) -> Result<Output> {
+    let mut parts = Vec::new();
+    for name in &build.product.client_apps {
+        let toolchain = build.toolchains.get(Target::ClientApp)?;
+        let key = Key::new(1).with("rustc", &toolchain.version).with("cargo-deb", CARGO_DEB.1);
+        let key = build.workspace.source_key(name, key)?;
+        parts.push(build.cache.stage(&format!("client app {name}"), key, |work| {
+            let cargo_deb = cargo_deb(build, work.log)?;
+            let cross = CrossBuild {
+                root: &build.workspace.root,
+                package: name,
+                profile: "client",
+                target_dir: &build.cargo_dir("client-apps"),
+                toolchain: &toolchain,
+                offline: build.offline,
+            };
+            cross.run(work.log)?;
+            cargo::deb(&cargo_deb, &cross, EPOCH, work.out, work.log).map(|_| ())
+        })?);
+    }
+    let names = build.product.client_apps.iter();
+    let key = names.zip(&parts).fold(Key::new(1), |key, (name, part)| key.with(name, &part.digest));
+    build.cache.stage("client apps", key, |work| {
+        for part in &parts {
+            for deb in debs(part)? {
+                let to = work.out.join(deb.file_name().unwrap_or_default());
+                fs::copy(&deb, &to).at(&to)?;
+            }
+        }
+        Ok(())
+    })
+}
+
+/// The packages in a stage's directory, sorted.
+pub fn debs(output: &Output) -> Result<Vec<PathBuf>> {
+    let entries = fs::read_dir(&output.dir).at(&output.dir)?.flatten().map(|e| e.path());
+    let mut debs: Vec<PathBuf> =
+        entries.filter(|path| path.extension().is_some_and(|e| e == "deb")).collect();
+    debs.sort();
+    Ok(debs)
+}
+
+fn cargo_deb(build: &Build, log: &std::path::Path) -> Result<PathBuf> {
+    let (name, version) = CARGO_DEB;
+    cargo::helper(&home(&build.workspace.root).join("tools"), name, version, build.offline, log)
+}

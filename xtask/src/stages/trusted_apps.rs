@@ -1,0 +1,126 @@
+//! Trusted apps: built or taken as they are, patched, checked by the loader's rules.
+
+use super::Build;
+use crate::config::{App, AppSource};
+use crate::error::{At, Error, Result};
+use crate::size::human;
+use crate::stage::{Key, Output, Work};
+use crate::toolchain::Target;
+use crate::tools::cargo::CrossBuild;
+use std::fs;
+use std::path::{Path, PathBuf};
+use trusty_image::{AppMemory, Budget, manifest};
+
+/// The trusted apps' directory, an ELF file each.
+pub fn run(build: &Build) -> Result<Output> {
+    let mut parts = Vec::new();
+    for app in &build.product.trusted_apps {
+        let key = key(build, app)?;
+        let name = format!("trusted app {}", app.name);
+        let output = build.cache.stage(&name, key, |work| {
+            let elf = fetch(build, app, work)?;
+            finish(app, elf, &work.out.join(file_name(app)))
+        })?;
+        parts.push((app, output));
+    }
+    let key = parts.iter().fold(Key::new(1), |key, (app, part)| key.with(file_name(app), &part.digest));
+    let all = build.cache.stage("trusted apps", key, |work| {
+        parts.iter().try_for_each(|(app, part)| {
+            let name = file_name(app);
+            let to = work.out.join(&name);
+            fs::copy(part.dir.join(&name), &to).at(&to).map(|_| ())
+        })
+    })?;
+    check_budget(build, &all.dir)?;
+    Ok(all)
+}
+
+/// Name of a TA's file.
+pub fn file_name(app: &App) -> String {
+    format!("{}.elf", app.name)
+}
+
+/// The memory that the TAs in a directory take.
+pub fn memory(build: &Build, dir: &Path) -> Result<Budget> {
+    let mut apps = Vec::new();
+    for app in &build.product.trusted_apps {
+        let path = dir.join(file_name(app));
+        let elf = fs::read(&path).at(&path)?;
+        let inspected = inspect(&path, &elf)?;
+        apps.push(AppMemory::new(&app.name, &inspected, elf.len() as u64));
+    }
+    Ok(Budget::new(build.product.tzdram_size, apps))
+}
+
+/// A TA that passes all rules, or all findings.
+pub fn inspect(path: &Path, elf: &[u8]) -> Result<trusty_image::TrustedApp> {
+    trusty_image::inspect(elf).map_err(|findings| {
+        let list: Vec<String> = findings.iter().map(|f| format!("  {f}")).collect();
+        let message =
+            format!("{}: the kernel's loader would not take it:\n{}", path.display(), list.join("\n"));
+        let remedies: Vec<&str> = findings.iter().map(|f| f.rule.remedy()).collect();
+        Error::check(message).remedy(remedies.first().copied().unwrap_or_default())
+    })
+}
+
+fn key(build: &Build, app: &App) -> Result<Key> {
+    let sizes = format!("{:?} {:?}", app.min_heap, app.min_stack);
+    let key = Key::new(1).with("min_heap and min_stack", sizes);
+    match &app.source {
+        AppSource::Elf(path) => key.with_file("elf", path),
+        AppSource::Package(_) => {
+            let toolchain = build.toolchains.get(Target::TrustedApp)?;
+            build.workspace.source_key(&app.name, key.with("rustc", &toolchain.version))
+        }
+    }
+}
+
+fn fetch(build: &Build, app: &App, work: &Work) -> Result<PathBuf> {
+    match &app.source {
+        AppSource::Elf(path) => Ok(path.clone()),
+        AppSource::Package(_) => CrossBuild {
+            root: &build.workspace.root,
+            package: &app.name,
+            profile: "ta",
+            target_dir: &build.cargo_dir("trusted-apps"),
+            toolchain: &build.toolchains.get(Target::TrustedApp)?,
+            offline: build.offline,
+        }
+        .run(work.log),
+    }
+}
+
+/// Sets what the config overrides and checks the result.
+fn finish(app: &App, from: PathBuf, to: &Path) -> Result<()> {
+    let mut elf = fs::read(&from).at(&from)?;
+    let range = inspect(&from, &elf)?.manifest_range;
+    let section = elf.get_mut(range).unwrap_or_default();
+    let patched = app
+        .min_heap
+        .map_or(Ok(()), |heap| manifest::set_min_heap(section, heap))
+        .and_then(|()| app.min_stack.map_or(Ok(()), |stack| manifest::set_min_stack(section, stack)));
+    patched.map_err(|e| Error::check(format!("{}: {e}", from.display())))?;
+    inspect(&from, &elf)?;
+    fs::write(to, &elf).at(to)
+}
+
+fn check_budget(build: &Build, dir: &Path) -> Result<()> {
+    let budget = memory(build, dir)?;
+    if budget.free >= 0 {
+        return Ok(());
+    }
+    let apps: u64 = budget.trusted_apps.iter().map(AppMemory::total).sum();
+    let message = format!(
+        "{}: a carve-out of {} is too small: the trusted apps need {} and the kernel {}",
+        build.product.path.display(),
+        human(budget.tzdram),
+        human(apps),
+        human(budget.kernel)
+    );
+    Err(Error::check(message).remedy(match budget.least() {
+        Some(least) => {
+            format!("set tzdram.size to {}MiB or more, or lower min_heap of the trusted apps", least >> 20)
+        }
+        None => "lower min_heap of the trusted apps: no carve-out that the kernel boots in holds them".into(),
+    }))
+}

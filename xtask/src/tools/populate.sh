@@ -1,0 +1,15 @@
+# Makes an ext4 image from a tar file: $1 tar, $2 image, $3 scratch folder, the rest are arguments of mke2fs.
+# Run as root, or in a user namespace with subordinate ids, so that owners and capabilities are kept.
+set -euo pipefail
+umask 022
+export LC_ALL=C TZ=UTC
+tar=$1 image=$2 scratch=$3
+shift 3
+mkdir "$scratch/root"
+# Without the delay, members that are not contiguous by directory get directory times of now.
+tar -C "$scratch/root" --numeric-owner --same-owner -p --delay-directory-restore --xattrs --xattrs-include='*' -xf "$tar"
+mkdir -p "$scratch/root/dev"
+chmod 755 "$scratch/root/dev"
+touch -d "@$SOURCE_DATE_EPOCH" "$scratch/root/dev" "$scratch/root"
+mke2fs "$@" -d "$scratch/root" "$image"
+rm -rf "$scratch/root"

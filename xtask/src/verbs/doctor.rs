@@ -1,0 +1,61 @@
+//! `doctor`: what this host has and lacks.
+
+use super::Outcome;
+use crate::error::{Error, Result};
+use crate::host::{self, Need};
+use crate::stages::{client_apps, home};
+use crate::toolchain::{Target, Toolchains};
+use crate::ui::Ui;
+use serde_json::json;
+
+/// Lists all needs; fails with exit 3 if one is missing that only a person can install.
+pub fn run(ui: &Ui) -> Result<Outcome> {
+    let root = crate::workspace::root();
+    let mut needs: Vec<Need> = host::CLIENT_APPS.into_iter().chain(host::ROOTFS).collect();
+    if !host::is_root() {
+        needs.extend(host::UNPRIVILEGED);
+    }
+    let mut lines = Vec::new();
+    let mut rows = Vec::new();
+    let mut add = |what: &str, state: &str, why: &str| {
+        lines.push(format!("{state:<8} {what:<28} {why}"));
+        rows.push(json!({ "what": what, "state": state, "why": why }));
+    };
+    let mut missing = Vec::new();
+    for need in &needs {
+        let met = host::is_met(need);
+        add(need.package, if met { "ok" } else { "missing" }, need.why);
+        if !met {
+            missing.push(need.package);
+        }
+    }
+    let arm64 = host::runs_arm64();
+    let state = if arm64 { "ok" } else { "missing" };
+    add(
+        "binfmt_misc: qemu-aarch64",
+        state,
+        "arm64 programs run here (registered when first needed, as root)",
+    );
+    let toolchains = Toolchains::new(&root, true, ui);
+    for target in [Target::TrustedApp, Target::ClientApp] {
+        let found = toolchains.installed(target)?;
+        let state = if found.is_some() { "ok" } else { "later" };
+        let why = found.map_or("provisioned by the first build".into(), |t| t.version);
+        add(&format!("Rust for {}", target.triple()), state, &why);
+    }
+    let (name, version) = client_apps::CARGO_DEB;
+    let there = home(&root).join("tools").join(format!("{name}-{version}")).exists();
+    let state = if there { "ok" } else { "later" };
+    add(&format!("{name} {version}"), state, "packs client apps; installed by the first build");
+    if missing.is_empty() && (arm64 || host::is_root()) {
+        let json = json!({ "ok": true, "needs": rows });
+        return Ok(Outcome { line: Some(lines.join("\n")), json });
+    }
+    let message = format!("this host lacks something\n{}", lines.join("\n"));
+    let remedy = if missing.is_empty() {
+        "run: sudo systemctl restart systemd-binfmt".to_owned()
+    } else {
+        format!("run: {}", host::install_command(&missing))
+    };
+    Err(Error::environment(message).remedy(remedy))
+}

@@ -1,0 +1,192 @@
+//! The texts.
+
+use crate::size::human;
+use bundle::Manifest;
+use serde_json::{Value, json};
+use std::fmt::Write as _;
+use tegra_bct::{MiscCfg, TZDRAM_ALIGNMENT, TZDRAM_SIZE};
+use tegra_flash::Layout;
+use trusty_image::limits::{APP_STACK_TOP, SIGN_HEADER};
+use trusty_image::{Container, TrustedApp, container, tasks};
+
+/// A text and the same for machines.
+pub type Explained = (String, Value);
+
+/// A secure-os image. One read back from a partition may have bytes behind it.
+pub fn container(bytes: &[u8]) -> Result<Explained, String> {
+    let length = container::announced_size(bytes).filter(|l| *l < bytes.len()).unwrap_or(bytes.len());
+    let (image, behind) = bytes.split_at_checked(length).unwrap_or((bytes, &[]));
+    // Only what a partition is erased to may follow; else a wrong size would hide.
+    let erased = behind.iter().all(|b| *b == 0) || behind.iter().all(|b| *b == 0xff);
+    let image = if erased { image } else { bytes };
+    let read = Container::parse(image).map_err(|e| e.to_string())?;
+    let signed = image.len() as u64 + SIGN_HEADER;
+    let mut text = format!(
+        "secure-os image (NVTOSP), {} bytes, {signed} signed\n  monitor      {:>9} bytes\n  OS           {:>9} bytes, {:?}{}\n",
+        image.len(),
+        read.monitor.len(),
+        read.os.len(),
+        read.tos_type,
+        if read.encrypted { ", encrypted" } else { "" }
+    );
+    if !behind.is_empty() && erased {
+        let _ = writeln!(text, "  behind it    {:>9} bytes of an erased partition", behind.len());
+    }
+    let mut apps = Vec::new();
+    if !read.encrypted && read.os.starts_with(b"\x7fELF") {
+        for elf in tasks::split(read.os).map_err(|e| e.to_string())? {
+            let shown = match trusty_image::inspect(elf) {
+                Ok(app) => trusted_app(&app, elf.len()),
+                Err(findings) => {
+                    let list: Vec<String> = findings.iter().map(ToString::to_string).collect();
+                    (
+                        format!("trusted app that the loader would not take:\n  {}\n", list.join("\n  ")),
+                        json!({ "findings": list }),
+                    )
+                }
+            };
+            text.push_str(&indent(&shown.0));
+            apps.push(shown.1);
+        }
+    }
+    let json = json!({ "kind": "secure-os", "size": image.len(), "signed_size": signed, "monitor": read.monitor.len(),
+        "os": read.os.len(), "encrypted": read.encrypted, "trusted_apps": apps });
+    Ok((text, json))
+}
+
+/// A TA.
+pub fn trusted_app(app: &TrustedApp, file_size: usize) -> Explained {
+    let manifest = &app.manifest;
+    let mut text = format!(
+        "trusted app, {file_size} bytes, passes all rules of the loader\n  UUID         {}\n  entry        0x{:x}\n",
+        manifest.uuid, app.entry
+    );
+    for segment in &app.segments {
+        let flags: String = [(4, 'r'), (2, 'w'), (1, 'x')]
+            .map(|(bit, c)| if segment.flags & bit != 0 { c } else { '-' })
+            .iter()
+            .collect();
+        let _ = writeln!(
+            text,
+            "  segment      0x{:06x} to 0x{:06x} {flags}, file offset 0x{:x}",
+            segment.vaddr,
+            segment.end(),
+            segment.offset
+        );
+    }
+    let heap_end = app.heap_start + manifest.heap();
+    let _ = writeln!(
+        text,
+        "  heap         0x{:06x} to 0x{heap_end:06x}, {}",
+        app.heap_start,
+        human(manifest.heap().into())
+    );
+    let stack = APP_STACK_TOP - manifest.stack();
+    let _ = writeln!(
+        text,
+        "  stack        0x{stack:06x} to 0x{APP_STACK_TOP:06x}, {}",
+        human(manifest.stack().into())
+    );
+    for region in &manifest.map_mem {
+        let _ =
+            writeln!(text, "  map_mem      id {}, 0x{:x}, {} bytes", region.id, region.offset, region.size);
+    }
+    let json = json!({ "kind": "trusted-app", "uuid": manifest.uuid, "size": file_size, "entry": app.entry,
+        "image": app.image_size, "heap": manifest.heap(), "stack": manifest.stack(), "map_mem": manifest.map_mem });
+    (text, json)
+}
+
+/// A misc boot config or a layout; `None` if it is neither.
+pub fn text(bytes: &[u8]) -> Option<Result<Explained, String>> {
+    let text = std::str::from_utf8(bytes).ok()?;
+    if text.contains("<partition_layout") {
+        return Some(layout(text));
+    }
+    let like_cfg =
+        text.contains("carveout.") || text.lines().any(|l| l.trim_end().ends_with(';') && l.contains('='));
+    like_cfg.then(|| misc_cfg(bytes))
+}
+
+fn misc_cfg(bytes: &[u8]) -> Result<Explained, String> {
+    let cfg = MiscCfg::parse(bytes).map_err(|e| e.to_string())?;
+    let mut text = format!("misc boot config, {} values\n", cfg.entries().count());
+    let mut values = serde_json::Map::new();
+    for key in [TZDRAM_SIZE, TZDRAM_ALIGNMENT] {
+        let value = cfg.get(key).map_err(|e| e.to_string())?;
+        let line = cfg.line(key).map_err(|e| e.to_string())?;
+        let _ = writeln!(text, "  {key:<27} 0x{value:08x} = {} (line {line})", human(value));
+    }
+    for (key, value) in cfg.entries() {
+        values.insert(key.into(), json!(value));
+    }
+    text.push_str(
+        "  a change of either takes effect only by a full flash: they are part of the signed MB1_BCT\n",
+    );
+    Ok((text, json!({ "kind": "misc-cfg", "values": values })))
+}
+
+fn layout(text: &str) -> Result<Explained, String> {
+    let layout = Layout::parse(text).map_err(|e| e.to_string())?;
+    let mut out = format!("partition layout, {} partitions\n", layout.partitions().count());
+    let mut rows = Vec::new();
+    for device in &layout.devices {
+        let _ = writeln!(out, "  device {}, sectors of {} bytes", device.kind, device.sector_size);
+        for partition in &device.partitions {
+            let size = match &partition.size {
+                tegra_flash::Size::Number(u64::MAX) => "the rest".to_owned(),
+                tegra_flash::Size::Number(number) => number.to_string(),
+                tegra_flash::Size::Placeholder(name) => name.clone(),
+            };
+            let file = partition.file.as_deref().unwrap_or("-");
+            let _ = writeln!(out, "    {:<22} {:<30} {size:>12} {file}", partition.name, partition.kind);
+            rows.push(json!({ "name": partition.name, "type": partition.kind, "size": size, "file": partition.file }));
+        }
+    }
+    Ok((out, json!({ "kind": "layout", "partitions": rows })))
+}
+
+/// A bundle's manifest.
+pub fn bundle(manifest: &Manifest) -> String {
+    let mut text = format!("bundle {}\n", manifest.bundle_name());
+    let inputs = &manifest.inputs;
+    let _ = writeln!(text, "  git revision {}", inputs.git_revision.as_deref().unwrap_or("none"));
+    for (name, version) in &inputs.toolchains {
+        let _ = writeln!(text, "  {name:<20} {version}");
+    }
+    let memory = &manifest.plan.memory;
+    let _ = writeln!(
+        text,
+        "  carve-out    {:>10}, alignment {}",
+        human(memory.tzdram),
+        human(manifest.tzdram.alignment)
+    );
+    let _ = writeln!(text, "    kernel     {:>10}", human(memory.kernel));
+    for app in &memory.trusted_apps {
+        let _ = writeln!(
+            text,
+            "    {:<22} image {:>9}, heap {:>9}, stack {:>9}",
+            app.name,
+            human(app.image),
+            human(app.heap),
+            human(app.stack)
+        );
+    }
+    let _ = writeln!(text, "    free       {:>10}", human(u64::try_from(memory.free).unwrap_or(0)));
+    for app in &manifest.trusted_apps {
+        let ports: Vec<&str> = app.ports.iter().map(|p| p.name.as_str()).collect();
+        let _ = writeln!(text, "  trusted app  {} {} {}", app.name, app.uuid, ports.join(" "));
+    }
+    for partition in &manifest.plan.partitions {
+        let (used, size) = (human(partition.used), human(partition.size));
+        let _ = writeln!(text, "  partition    {:<12} {used:>10} of {size}", partition.name);
+    }
+    for file in &manifest.files {
+        let _ = writeln!(text, "  file         {:<44} {:>10}", file.path, human(file.size));
+    }
+    text.push_str("  (as its manifest says; `cargo xtask verify` checks it)\n");
+    text
+}
+
+fn indent(text: &str) -> String {
+    text.lines().map(|line| format!("  {line}\n")).collect()
+}

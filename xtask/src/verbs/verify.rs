@@ -1,0 +1,54 @@
+//! `verify`: checks a bundle.
+
+use super::Outcome;
+use crate::error::{Error, Result};
+use crate::size::human;
+use crate::ui::Ui;
+use bundle::{Manifest, Source, SourceError};
+use serde_json::json;
+use std::path::Path;
+
+/// Checks a bundle and prints `ok`.
+pub fn run(path: &Path, ui: &Ui) -> Result<Outcome> {
+    let manifest = check(path)?;
+    let size: u64 = manifest.files.iter().map(|f| f.size).sum();
+    ui.note(&format!(
+        "{}: {} files, {}: checksums, manifest, structure, loader rules and budgets hold",
+        manifest.bundle_name(),
+        manifest.files.len(),
+        human(size)
+    ));
+    ui.note("authenticity was not checked: this says that the bundle is whole, not who made it");
+    Ok(Outcome { line: Some("ok".into()), json: json!({ "ok": true, "bundle": manifest.bundle_name() }) })
+}
+
+/// Checks a bundle and returns its manifest.
+pub fn check(path: &Path) -> Result<Manifest> {
+    let source = Source::open(path).map_err(unreadable)?;
+    let (manifest, problems) = bundle::verify(&source).map_err(|e| match e {
+        // What a damaged archive looks like is the bundle's fault, not the environment's.
+        SourceError::Io { ref path, ref error }
+            if matches!(source, Source::Archive(_)) && error.raw_os_error().is_none() =>
+        {
+            Error::check(format!("{}: the archive is damaged or truncated: {error}", path.display()))
+        }
+        other => unreadable(other),
+    })?;
+    match manifest {
+        Some(manifest) if problems.is_empty() => Ok(manifest),
+        _ => {
+            let list: Vec<String> = problems.iter().map(|p| format!("  {p}")).collect();
+            let message = format!("{}: {} problem(s)\n{}", path.display(), problems.len(), list.join("\n"));
+            Err(Error::check(message)
+                .remedy("do not flash it: copy it again from where it was built, or build it anew"))
+        }
+    }
+}
+
+fn unreadable(error: SourceError) -> Error {
+    match error {
+        SourceError::Io { path, error } => Error::io(&path, &error),
+        SourceError::NotABundle(_) => Error::usage(error.to_string()),
+        other => Error::check(other.to_string()),
+    }
+}
