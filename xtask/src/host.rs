@@ -33,7 +33,7 @@ pub const CLIENT_APPS: [Need; 2] = [
 ];
 
 /// For root filesystems.
-pub const ROOTFS: [Need; 6] = [
+pub const ROOTFS: [Need; 5] = [
     need("mmdebstrap", "mmdebstrap", "makes the root filesystem"),
     need(
         "/usr/share/keyrings/debian-archive-keyring.gpg",
@@ -43,7 +43,6 @@ pub const ROOTFS: [Need; 6] = [
     need("qemu-aarch64-static", "qemu-user-static", "runs arm64 programs while packages are configured"),
     need("arch-test", "arch-test", "tells whether arm64 programs run here"),
     need("mke2fs", "e2fsprogs", "makes the ext4 image"),
-    need("setfattr", "attr", "keeps extended attributes while the image is made"),
 ];
 
 /// For root filesystems that are made without being root.
