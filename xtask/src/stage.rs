@@ -52,6 +52,7 @@ impl Key {
 struct Record {
     inputs: Key,
     files: BTreeMap<String, Stamp>,
+    content: String,
 }
 
 /// Enough of a file to see that it has been touched.
@@ -74,8 +75,8 @@ impl Stamp {
 pub struct Output {
     /// Its directory.
     pub dir: PathBuf,
-    /// The digest of its inputs.
-    pub digest: String,
+    /// The digest of what it holds. Stages that use it are keyed by this: a change without effect ends here.
+    pub content: String,
     /// Whether it had been there.
     pub reused: bool,
 }
@@ -126,8 +127,8 @@ impl<'a> Cache<'a> {
         let _lock = lock(&home.join(LOCK))?;
         let digest = key.digest();
         let dir = home.join(digest.get(..16).unwrap_or(&digest));
-        if let Some(size) = still_good(&dir, key) {
-            return Ok((Output { dir, digest, reused: true }, size));
+        if let Some((content, size)) = still_good(&dir, key) {
+            return Ok((Output { dir, content, reused: true }, size));
         }
         building(&self.why(home, key));
         let logs = self.root.join("logs");
@@ -138,7 +139,11 @@ impl<'a> Cache<'a> {
         build(&Work { out: temporary.path(), log: &log })?;
         let files = stamps(temporary.path())?;
         let size = files.values().map(|stamp| stamp.size).sum();
-        let record = Record { inputs: key.clone(), files };
+        let content = files
+            .keys()
+            .try_fold(Key::default(), |key, name| key.with_file(name, &temporary.path().join(name)));
+        let content = content?.digest();
+        let record = Record { inputs: key.clone(), files, content: content.clone() };
         let text = serde_json::to_string_pretty(&record).map_err(|e| Error::check(e.to_string()))?;
         let path = temporary.path().join(RECORD);
         fs::write(&path, text).at(&path)?;
@@ -146,7 +151,7 @@ impl<'a> Cache<'a> {
         let temporary = temporary.keep();
         fs::rename(&temporary, &dir).at(&dir)?;
         prune(home, &dir)?;
-        Ok((Output { dir, digest, reused: false }, size))
+        Ok((Output { dir, content, reused: false }, size))
     }
 
     /// Why there is no result: which inputs differ from those of the latest one.
@@ -194,10 +199,11 @@ pub fn stamps(dir: &Path) -> Result<BTreeMap<String, Stamp>> {
     Ok(found)
 }
 
-fn still_good(dir: &Path, key: &Key) -> Option<u64> {
+/// Content and size of a result that is what it was.
+fn still_good(dir: &Path, key: &Key) -> Option<(String, u64)> {
     let record = read_record(dir)?;
     let good = record.inputs == *key && stamps(dir).ok()? == record.files;
-    good.then(|| record.files.values().map(|stamp| stamp.size).sum())
+    good.then(|| (record.content, record.files.values().map(|stamp| stamp.size).sum()))
 }
 
 fn read_record(dir: &Path) -> Option<Record> {
@@ -253,6 +259,7 @@ mod tests {
         assert!(build(root.path(), "x").unwrap().reused);
         let other = build(root.path(), "y").unwrap();
         assert!(!other.reused && other.dir != first.dir);
+        assert_ne!(other.content, first.content);
         assert!(build(root.path(), "x").unwrap().reused, "going back costs nothing");
     }
 

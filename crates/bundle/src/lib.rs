@@ -29,3 +29,6 @@ pub use manifest::{
 pub use source::{Source, SourceError};
 pub use verify::{Problem, verify};
 pub use writer::{Description, Writer, WriterError};
+
+#[cfg(test)]
+mod tests;

@@ -130,7 +130,8 @@ pub fn partition_plan(
                 _ => file.size,
             };
             if used > size {
-                let what = format!("takes {used} bytes (signed), the partition {name} has {size}");
+                let signed = if file.role == Role::SecureOs { " when signed" } else { "" };
+                let what = format!("takes {used} bytes{signed}, the partition {name} has {size}");
                 problems.push(Problem::new(&file.path, what));
             }
             plan.push(Partition { name: name.clone(), size, used });

@@ -67,7 +67,7 @@ fn key(inputs: &Inputs, parts: &Parts) -> Key {
     let key = Key::new(1).with("inputs", format!("{inputs:?}"));
     let all = [&parts.trusted_apps, &parts.secure_os, &parts.boot_config, &parts.client_apps];
     let all = all.into_iter().chain(&parts.rootfs).enumerate();
-    all.fold(key, |key, (index, part)| key.with(format!("part {index}"), &part.digest))
+    all.fold(key, |key, (index, part)| key.with(format!("part {index}"), &part.content))
 }
 
 /// What tells that a bundle is the one of these inputs, verified and untouched since.

@@ -33,7 +33,7 @@ pub fn run(build: &Build) -> Result<Output> {
         })?);
     }
     let names = build.product.client_apps.iter();
-    let key = names.zip(&parts).fold(Key::new(1), |key, (name, part)| key.with(name, &part.digest));
+    let key = names.zip(&parts).fold(Key::new(1), |key, (name, part)| key.with(name, &part.content));
     build.cache.stage("client apps", key, |work| {
         for part in &parts {
             for deb in debs(part)? {

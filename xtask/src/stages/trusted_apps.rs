@@ -7,6 +7,7 @@ use crate::size::human;
 use crate::stage::{Key, Output, Work};
 use crate::toolchain::Target;
 use crate::tools::cargo::CrossBuild;
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use trusty_image::{AppMemory, Budget, manifest};
@@ -23,7 +24,7 @@ pub fn run(build: &Build) -> Result<Output> {
         })?;
         parts.push((app, output));
     }
-    let key = parts.iter().fold(Key::new(1), |key, (app, part)| key.with(file_name(app), &part.digest));
+    let key = parts.iter().fold(Key::new(1), |key, (app, part)| key.with(file_name(app), &part.content));
     let all = build.cache.stage("trusted apps", key, |work| {
         parts.iter().try_for_each(|(app, part)| {
             let name = file_name(app);
@@ -31,6 +32,7 @@ pub fn run(build: &Build) -> Result<Output> {
             fs::copy(part.dir.join(&name), &to).at(&to).map(|_| ())
         })
     })?;
+    check_identities(build, &all.dir)?;
     check_budget(build, &all.dir)?;
     Ok(all)
 }
@@ -102,6 +104,20 @@ fn finish(app: &App, from: PathBuf, to: &Path) -> Result<()> {
     patched.map_err(|e| Error::check(format!("{}: {e}", from.display())))?;
     inspect(&from, &elf)?;
     fs::write(to, &elf).at(to)
+}
+
+/// The kernel tells TAs apart by UUID. That of a finished ELF file is known only now.
+fn check_identities(build: &Build, dir: &Path) -> Result<()> {
+    let mut seen = BTreeMap::new();
+    for app in &build.product.trusted_apps {
+        let path = dir.join(file_name(app));
+        let uuid = inspect(&path, &fs::read(&path).at(&path)?)?.manifest.uuid;
+        if let Some(other) = seen.insert(uuid, &app.name) {
+            let message = format!("trusted apps {other} and {} have the same UUID {uuid}", app.name);
+            return Err(Error::check(message).remedy("each trusted app needs a UUID of its own"));
+        }
+    }
+    Ok(())
 }
 
 fn check_budget(build: &Build, dir: &Path) -> Result<()> {

@@ -2,10 +2,132 @@
 
 use super::Outcome;
 use crate::cli::TestArgs;
-use crate::error::Result;
+use crate::error::{At, Error, Result};
+use crate::host::{self, Need};
+use crate::stages::home;
+use crate::tools::{cargo, run as run_tool, shell};
 use crate::ui::Ui;
+use serde_json::json;
+use std::fs;
+use std::path::Path;
+use std::time::Instant;
+use xshell::{Shell, cmd};
 
-/// Runs them all.
-pub fn run(_args: &TestArgs, _ui: &Ui) -> Result<Outcome> {
-    Ok(Outcome { line: None, json: serde_json::Value::Null })
+const CARGO_DENY: (&str, &str) = ("cargo-deny", "0.20.2");
+/// For the tests alone.
+const NEEDS: [Need; 3] = [
+    Need { program: "lintian", package: "lintian", why: "checks the client apps' packages" },
+    Need { program: "shellcheck", package: "shellcheck", why: "checks our shell scripts" },
+    Need { program: "readelf", package: "binutils", why: "reads the trusted apps, beside our own reader" },
+];
+
+/// Passed and failed tests.
+#[derive(Clone, Copy, Default)]
+struct Totals {
+    passed: u64,
+    failed: u64,
+}
+
+/// Runs them all, also behind a failure, and prints the totals.
+pub fn run(args: &TestArgs, ui: &Ui) -> Result<Outcome> {
+    let root = crate::workspace::root();
+    let logs = home(&root).join("logs");
+    fs::create_dir_all(&logs).at(&logs)?;
+    host::ensure(&NEEDS, false, &logs.join("host.log"), ui)?;
+    let sh = shell(&root)?;
+    sh.set_var("CARGO_TERM_COLOR", "never");
+    let mut totals = Totals::default();
+    let mut failures = Vec::new();
+    for (name, check) in checks(args.quick) {
+        let log = logs.join(format!("test-{name}.log"));
+        let _ = fs::remove_file(&log);
+        let start = Instant::now();
+        let result = check(&sh, &root, &log);
+        let counted = count(&fs::read_to_string(&log).unwrap_or_default());
+        // A check that is no test runner counts as one.
+        let own =
+            if counted.passed + counted.failed == 0 { Totals { passed: 1, failed: 0 } } else { counted };
+        let seconds = start.elapsed().as_secs_f64();
+        match result {
+            Ok(()) => {
+                totals.passed += own.passed;
+                ui.note(&format!("[{name}] {} passed in {seconds:.0} s", own.passed));
+            }
+            Err(error) => {
+                totals.passed += counted.passed;
+                totals.failed += counted.failed.max(1);
+                ui.note(&format!("[{name}] failed in {seconds:.0} s\n{error}"));
+                failures.push(name);
+            }
+        }
+    }
+    let line = format!("{} passed, {} failed", totals.passed, totals.failed);
+    if failures.is_empty() {
+        return Ok(Outcome { line: Some(line), json: json!({ "passed": totals.passed, "failed": 0 }) });
+    }
+    println!("{line}");
+    Err(Error::check(format!("failed: {}", failures.join(", "))))
+}
+
+type Check = fn(&Shell, &Path, &Path) -> Result<()>;
+
+fn checks(quick: bool) -> Vec<(&'static str, Check)> {
+    let mut checks: Vec<(&str, Check)> = vec![
+        ("format", |sh, _, log| run_tool("cargo fmt", cmd!(sh, "cargo fmt --all --check"), log)),
+        ("lints", |sh, _, log| {
+            let cmd =
+                cmd!(sh, "cargo clippy --workspace --all-targets --all-features --locked -- --deny warnings");
+            run_tool("cargo clippy", cmd, log)
+        }),
+        ("shell", |sh, _, log| {
+            let scripts = ["xtask/src/tools/customize.sh", "xtask/src/tools/populate.sh", ".ci/run"];
+            run_tool("shellcheck", cmd!(sh, "shellcheck --shell=bash {scripts...}"), log)
+        }),
+        ("docs", |sh, _, log| {
+            let cmd =
+                cmd!(sh, "cargo doc --workspace --no-deps --locked").env("RUSTDOCFLAGS", "--deny warnings");
+            run_tool("cargo doc", cmd, log)
+        }),
+        ("unit", |sh, _, log| run_tool("cargo test", cmd!(sh, "cargo test --workspace --locked"), log)),
+    ];
+    if !quick {
+        checks.push(("licences", |sh, root, log| {
+            let (name, version) = CARGO_DENY;
+            let deny = cargo::helper(&home(root).join("tools"), name, version, false, log)?;
+            run_tool("cargo deny", cmd!(sh, "{deny} check licenses bans sources"), log)
+        }));
+        checks.push(("builds", |sh, _, log| {
+            let options = ["--package", "xtask", "--test", "builds"];
+            // One after the other: each uses all cores, and they share a build.
+            let cmd = cmd!(sh, "cargo test --locked {options...} -- --test-threads=1 --nocapture");
+            run_tool("whole builds", cmd, log)
+        }));
+    }
+    checks
+}
+
+/// Adds up cargo's own "test result" lines.
+fn count(log: &str) -> Totals {
+    let mut totals = Totals::default();
+    for line in log.lines().filter_map(|line| line.strip_prefix("test result: ")) {
+        let number = |what: &str| {
+            let before = line.split(what).next().filter(|b| b.len() < line.len())?;
+            before.trim_end().rsplit(' ').next()?.parse::<u64>().ok()
+        };
+        totals.passed += number(" passed").unwrap_or(0);
+        totals.failed += number(" failed").unwrap_or(0);
+    }
+    totals
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn results_are_added_up() {
+        let log = "x\ntest result: ok. 26 passed; 0 failed; 0 ignored;\ntest result: FAILED. 3 passed; 2 failed; 0 ignored\n";
+        let totals = count(log);
+        assert_eq!((totals.passed, totals.failed), (29, 2));
+    }
 }

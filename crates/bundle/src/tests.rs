@@ -1,0 +1,240 @@
+use crate::*;
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use tegra_flash::Layout;
+use trusty_image::test_elf::TestElf;
+use trusty_image::{AppMemory, Budget, Container, TosType};
+
+const LAYOUT: &str = "<partition_layout><device type='sdmmc_user' sector_size='512' num_sectors='9999'>\
+    <partition name='MB1_BCT' type='x'><size> 65536 </size></partition>\
+    <partition name='secure-os' type='tos'><size> 2621440 </size></partition>\
+    <partition name='APP' type='data'><size> 8192 </size></partition></device></partition_layout>";
+const CFG: &str = "carveout.tzdram.size = 0x02000000;\ncarveout.tzdram.alignment = 0x00100000;\n";
+
+/// A small bundle, its parts changed by `change` before it is written.
+struct Sample {
+    parts: BTreeMap<&'static str, Vec<u8>>,
+    tzdram: u64,
+    heap: u32,
+}
+
+impl Sample {
+    fn new() -> Self {
+        let elf = TestElf::good().build();
+        let image = Container::pack(&[], &elf, TosType::Trusty).unwrap();
+        let parts = BTreeMap::from([
+            ("boot-config/misc.cfg", CFG.as_bytes().to_vec()),
+            ("layout/layout.xml", LAYOUT.as_bytes().to_vec()),
+            ("rootfs/system.img", vec![7; 8192]),
+            ("secure-os/tos.img", image),
+            ("trusted-apps/a.elf", elf),
+        ]);
+        Self { parts, tzdram: 32 << 20, heap: 0x8000 }
+    }
+
+    fn write(&self, folder: &Path) -> Manifest {
+        let sources = tempfile::tempdir().unwrap();
+        let from = sources.path().join("part");
+        fs::create_dir(folder).unwrap();
+        let mut writer = Writer::new(folder);
+        for (path, bytes) in &self.parts {
+            let (role, partitions): (Role, &[&str]) = match path.split('/').next().unwrap() {
+                "boot-config" => (Role::BootConfig, &["MB1_BCT"]),
+                "layout" => (Role::Layout, &[]),
+                "rootfs" => (Role::Rootfs, &["APP"]),
+                "secure-os" => (Role::SecureOs, &["secure-os"]),
+                _ => (Role::TrustedApp, &[]),
+            };
+            fs::write(&from, bytes).unwrap();
+            writer.add(role, path, &from, partitions).unwrap();
+        }
+        let elf = TestElf::good().build();
+        let app = trusty_image::inspect(&elf).unwrap();
+        let (partitions, _) = writer.partition_plan("layout/layout.xml", &Layout::parse(LAYOUT).unwrap());
+        let memory = Budget::new(self.tzdram, vec![AppMemory::new("a", &app, elf.len() as u64)]);
+        let inputs = Inputs {
+            config: sha256(b""),
+            git_revision: None,
+            toolchains: BTreeMap::from([("rustc".into(), "1".into())]),
+            bsp: None,
+            package_lock: None,
+        };
+        let entry = AppEntry {
+            name: "a".into(),
+            file: "trusted-apps/a.elf".into(),
+            uuid: app.manifest.uuid,
+            heap: self.heap,
+            stack: 0x4000,
+            heap_demand: None,
+            ports: Vec::new(),
+        };
+        let description = Description {
+            name: "desk".into(),
+            version: "1".into(),
+            board: "virt".into(),
+            tzdram: Tzdram { size: self.tzdram, alignment: 1 << 20 },
+            inputs,
+            trusted_apps: vec![entry],
+            plan: Plan { memory, partitions },
+        };
+        writer.finish(description).unwrap()
+    }
+
+    fn problems(&self) -> Vec<String> {
+        let dir = tempfile::tempdir().unwrap();
+        self.write(&dir.path().join("b"));
+        problems(&dir.path().join("b"))
+    }
+}
+
+fn problems(path: &Path) -> Vec<String> {
+    let (_, problems) = verify(&Source::open(path).unwrap()).unwrap();
+    problems.iter().map(ToString::to_string).collect()
+}
+
+fn written() -> (tempfile::TempDir, PathBuf, Manifest) {
+    let dir = tempfile::tempdir().unwrap();
+    let folder = dir.path().join("desk");
+    let manifest = Sample::new().write(&folder);
+    (dir, folder, manifest)
+}
+
+fn archive(folder: &Path, manifest: &Manifest) -> Vec<u8> {
+    let files: Vec<&str> = manifest.files.iter().map(|f| f.path.as_str()).collect();
+    let path = folder.with_extension("tar.zst");
+    write_archive(folder, &manifest.bundle_name(), &files, 1, &path).unwrap();
+    fs::read(path).unwrap()
+}
+
+#[test]
+fn a_good_bundle_holds_as_folder_and_archive() {
+    let (_dir, folder, manifest) = written();
+    assert_eq!(problems(&folder), Vec::<String>::new());
+    archive(&folder, &manifest);
+    assert_eq!(problems(&folder.with_extension("tar.zst")), Vec::<String>::new());
+    assert_eq!(manifest.bundle_name(), "desk-1-virt-tzdram32M");
+}
+
+#[test]
+fn the_same_parts_give_the_same_archive() {
+    let (_one, folder, manifest) = written();
+    let (_two, other, _) = written();
+    assert_eq!(archive(&folder, &manifest), archive(&other, &manifest));
+}
+
+/// Flipping any byte of manifest or checksums, or some byte of any other file, names that file and no other.
+#[test]
+fn a_flipped_byte_names_its_file() {
+    let (_dir, folder, manifest) = written();
+    for file in manifest.files.iter().map(|f| f.path.as_str()).chain([MANIFEST, SUMS]) {
+        let path = folder.join(file);
+        let good = fs::read(&path).unwrap();
+        let step = if file == MANIFEST || file == SUMS { 1 } else { good.len() / 7 };
+        for at in (0..good.len()).step_by(step) {
+            let mut bad = good.clone();
+            bad[at] ^= 1 << (at % 8);
+            fs::write(&path, &bad).unwrap();
+            let found = problems(&folder);
+            assert!(!found.is_empty(), "{file} at {at}");
+            assert!(found.iter().all(|p| p.starts_with(&format!("{file}: "))), "{file} at {at}: {found:?}");
+        }
+        fs::write(&path, good).unwrap();
+    }
+}
+
+#[test]
+fn a_flipped_byte_of_the_archive_is_found() {
+    let (_dir, folder, manifest) = written();
+    let good = archive(&folder, &manifest);
+    let path = folder.with_extension("tar.zst");
+    for at in 0..good.len() {
+        let mut bad = good.clone();
+        bad[at] ^= 1 << (at % 8);
+        fs::write(&path, &bad).unwrap();
+        let found = verify(&Source::open(&path).unwrap());
+        // zstd leaves bits of a frame's header unused that change nothing of what is read.
+        let harmless =
+            zstd::decode_all(&bad[..]).is_ok_and(|text| text == zstd::decode_all(&good[..]).unwrap());
+        assert!(harmless || found.is_err() || !found.unwrap().1.is_empty(), "byte {at}");
+    }
+    for length in (0..good.len()).step_by(11) {
+        fs::write(&path, &good[..length]).unwrap();
+        let found = verify(&Source::open(&path).unwrap());
+        assert!(found.is_err() || !found.unwrap().1.is_empty(), "cut at {length}");
+    }
+}
+
+#[test]
+fn missing_and_extra_files_are_named() {
+    let (_dir, folder, _) = written();
+    fs::remove_file(folder.join("rootfs/system.img")).unwrap();
+    fs::write(folder.join("extra"), "").unwrap();
+    assert_eq!(problems(&folder), ["extra: does not belong to the bundle", "rootfs/system.img: is missing"]);
+    fs::remove_file(folder.join(SUMS)).unwrap();
+    assert!(problems(&folder).contains(&"SHA256SUMS: is missing".to_owned()));
+    std::os::unix::fs::symlink("extra", folder.join("link")).unwrap();
+    let error = verify(&Source::open(&folder).unwrap()).unwrap_err().to_string();
+    assert!(error.starts_with("link: neither a file nor a folder"), "{error}");
+}
+
+/// Checksums hold, yet what the files say does not fit together.
+#[test]
+fn inconsistent_parts_are_named() {
+    let mut sample = Sample::new();
+    assert_eq!(sample.problems(), Vec::<String>::new());
+    let text = CFG.replace("0x02000000", "0x01000000");
+    sample.parts.insert("boot-config/misc.cfg", text.into_bytes());
+    let expected = "boot-config/misc.cfg: carveout.tzdram.size is 0x1000000, the manifest says 0x2000000";
+    assert_eq!(sample.problems(), [expected]);
+
+    let mut sample = Sample::new();
+    sample.parts.insert("boot-config/misc.cfg", b"carveout.tzdram.size = 32M;".to_vec());
+    assert!(sample.problems()[0].starts_with("boot-config/misc.cfg: line 1: `32M` is no value"));
+
+    let mut sample = Sample::new();
+    let mut other = TestElf::good();
+    other.manifest[0] = 1;
+    let image = Container::pack(&[], &other.build(), TosType::Trusty).unwrap();
+    sample.parts.insert("secure-os/tos.img", image);
+    assert_eq!(sample.problems(), ["secure-os/tos.img: its 1 trusted apps are not those of the bundle: a"]);
+
+    let mut sample = Sample::new();
+    sample.parts.get_mut("trusted-apps/a.elf").unwrap().extend([0; 4]);
+    assert!(sample.problems()[0].starts_with("trusted-apps/a.elf: ta-file-end: "));
+
+    let mut sample = Sample::new();
+    sample.heap = 0x9000;
+    assert!(sample.problems()[0].contains("heap 32768, stack 16384; the bundle's manifest says"));
+
+    let mut sample = Sample::new();
+    sample.parts.insert("rootfs/system.img", vec![0; 8193]);
+    assert_eq!(sample.problems(), ["rootfs/system.img: takes 8193 bytes, the partition APP has 8192"]);
+
+    let mut sample = Sample::new();
+    sample.tzdram = 107 << 20;
+    sample.parts.insert("boot-config/misc.cfg", CFG.replace("0x02000000", "0x06b00000").into_bytes());
+    assert!(
+        sample.problems()[0]
+            .starts_with("manifest.json: tzdram: a carve-out of 0x6b00000 bytes does not boot")
+    );
+
+    let mut sample = Sample::new();
+    sample.parts.remove("secure-os/tos.img");
+    assert!(sample.problems().contains(&"manifest.json: lists no secure-os image".to_owned()));
+}
+
+#[test]
+fn a_later_format_is_refused() {
+    let (_dir, folder, _) = written();
+    let text = fs::read_to_string(folder.join(MANIFEST)).unwrap().replace("\"format\": 1", "\"format\": 2");
+    assert_eq!(Manifest::from_text(&text), Err(ManifestError::Format(2)));
+}
+
+#[test]
+fn what_is_no_bundle_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let error = Source::open(dir.path()).unwrap_err().to_string();
+    assert!(error.ends_with("expected a bundle's folder or its .tar.zst"), "{error}");
+    assert!(Source::open(&dir.path().join("none")).is_err());
+}

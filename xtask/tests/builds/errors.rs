@@ -1,0 +1,170 @@
+//! Bad input and a bad environment end in a clear error with the right exit code, and lose nothing.
+
+use crate::util::{Ran, desk, root, run, small, xtask};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// The default config with one replacement, in a file of its own.
+fn config(dir: &Path, from: &str, to: &str) -> PathBuf {
+    let text = fs::read_to_string(root().join("configs/desk.yaml")).unwrap();
+    assert!(text.contains(from));
+    let path = dir.join("product.yaml");
+    fs::write(&path, text.replacen(from, to, 1)).unwrap();
+    path
+}
+
+fn image(config: &Path, out: &Path) -> Ran {
+    let arguments =
+        ["image", "-c", config.to_str().unwrap(), "-o", out.to_str().unwrap(), "--without", "rootfs"];
+    xtask(arguments)
+}
+
+#[test]
+fn wrong_configs_end_with_2() {
+    let dir = tempfile::tempdir().unwrap();
+    for (from, to, expected) in [
+        ("board: virt", "borad: virt", "unknown field `borad`"),
+        ("size: 32MiB", "size: 0x2000001", "is not a multiple of its alignment"),
+        ("- echo-srv", "- eco-srv", "Did you mean `echo-srv`?"),
+        ("echo-srv-app", "echo", "unknown package `echo`"),
+    ] {
+        let error = image(&config(dir.path(), from, to), dir.path()).fails(2);
+        assert!(error.contains(expected), "{error}");
+    }
+    let error = xtask(["image", "-c", "none.yaml"]).fails(2);
+    assert!(
+        error.contains("none.yaml: No such file or directory") && error.contains("configs/desk.yaml"),
+        "{error}"
+    );
+    assert!(xtask(["image", "--tzdram", "64"]).fails(2).contains("`64` has no unit"));
+    assert!(xtask(["image", "--tzdram", "107MiB"]).fails(2).contains("allowed are 1MiB to 106MiB"));
+    assert!(xtask(["imgae"]).fails(2).contains("image"));
+    let entries: Vec<_> = fs::read_dir(dir.path()).unwrap().collect();
+    assert_eq!(entries.len(), 1, "no bundle has been written: {entries:?}");
+}
+
+#[test]
+fn a_carve_out_that_is_too_small_ends_with_1_and_the_last_bundle_stays() {
+    let dir = tempfile::tempdir().unwrap();
+    let bundle = small(dir.path(), &[]);
+    let error =
+        xtask(["image", "--without", "rootfs", "--tzdram", "1MiB", "-o", dir.path().to_str().unwrap()])
+            .fails(1);
+    assert!(error.contains("a carve-out of 1 MiB is too small"), "{error}");
+    assert!(error.contains("help: set tzdram.size to 2MiB or more"), "{error}");
+    assert_eq!(xtask(["verify".as_ref(), bundle.as_os_str()]).ok(), "ok");
+}
+
+#[test]
+fn elf_files_that_break_a_rule_end_with_1() {
+    let dir = tempfile::tempdir().unwrap();
+    let good = fs::read(desk().join("trusted-apps/echo-srv.elf")).unwrap();
+    let elf = dir.path().join("prebuilt.elf");
+    let config = config(dir.path(), "- echo-srv", "- { elf: prebuilt.elf, min_heap: 300KiB }");
+    fs::write(&elf, &good).unwrap();
+    let bundle = PathBuf::from(image(&config, dir.path()).ok());
+    let manifest = crate::util::manifest(&bundle);
+    assert_eq!(manifest["trusted_apps"][0]["name"], "prebuilt");
+    assert_eq!(manifest["trusted_apps"][0]["heap"], 300 << 10, "finished ELF files are patched, too");
+    let mut longer = good.clone();
+    longer.extend([0; 4]);
+    for (bytes, expected) in [(&longer[..], "ta-file-end"), (&good[..5000], "ta-elf"), (&b""[..], "ta-elf")] {
+        fs::write(&elf, bytes).unwrap();
+        let error = image(&config, dir.path()).fails(1);
+        assert!(
+            error.contains(expected) && error.contains("the kernel's loader would not take it"),
+            "{error}"
+        );
+    }
+    let (uuid, config_two) = (dir.path().join("other.elf"), dir.path().join("two.yaml"));
+    fs::write(&elf, &good).unwrap();
+    fs::write(&uuid, &good).unwrap();
+    let text = fs::read_to_string(&config)
+        .unwrap()
+        .replace("{ package: small-echo-srv, min_heap: 128KiB }", "{ elf: other.elf }");
+    fs::write(&config_two, text).unwrap();
+    let error = image(&config_two, dir.path()).fails(1);
+    assert!(error.contains("have the same UUID"), "{error}");
+}
+
+#[test]
+fn what_is_no_bundle_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = |name: &str| dir.path().join(name);
+    assert!(xtask(["verify".as_ref(), dir.path().as_os_str()]).fails(2).contains("no bundle"));
+    fs::write(path("x"), "hello").unwrap();
+    xtask(["verify".as_ref(), path("x").as_os_str()]).fails(1);
+    assert!(xtask(["inspect".as_ref(), path("x").as_os_str()]).fails(2).contains("not recognised"));
+    assert!(xtask(["inspect".as_ref(), path("none").as_os_str()]).fails(1).contains("No such file"));
+    let archive = fs::read_dir(small(dir.path(), &[]).parent().unwrap()).unwrap().flatten();
+    let archive = archive.map(|e| e.path()).find(|p| p.extension().is_some_and(|e| e == "zst")).unwrap();
+    let bytes = fs::read(&archive).unwrap();
+    fs::write(path("cut.tar.zst"), &bytes[..bytes.len() / 2]).unwrap();
+    let error = xtask(["verify".as_ref(), path("cut.tar.zst").as_os_str()]).fails(1);
+    assert!(error.contains("the archive is damaged or truncated"), "{error}");
+}
+
+#[test]
+fn a_full_disk_ends_with_3_and_leaves_nothing_half() {
+    let dir = tempfile::tempdir().unwrap();
+    let mount = dir.path().join("disk");
+    fs::create_dir(&mount).unwrap();
+    let mounted = run("mount", ["-t", "tmpfs", "-o", "size=200k", "tmpfs", mount.to_str().unwrap()]);
+    if !mounted.stderr().is_empty() {
+        eprintln!("skipped: cannot mount a small disk here: {}", mounted.stderr());
+        return;
+    }
+    let ran = image(&root().join("configs/desk.yaml"), &mount);
+    let left: Vec<_> = fs::read_dir(&mount).unwrap().flatten().map(|e| e.path()).collect();
+    run("umount", [&mount]).ok();
+    let error = ran.fails(3);
+    assert!(error.contains("No space left on device") && error.contains("help: free some space"), "{error}");
+    assert_eq!(left, Vec::<PathBuf>::new());
+}
+
+#[test]
+fn no_network_ends_with_3() {
+    let dir = tempfile::tempdir().unwrap();
+    // A suite that has not been built, so that the network is needed; sid is in no host's lists by accident.
+    let config = config(dir.path(), "suite: bookworm", "suite: sid");
+    let program = env!("CARGO_BIN_EXE_xtask");
+    let mut command = Command::new("unshare");
+    command.args(["--net", program, "rootfs", "-c"]).arg(&config).current_dir(root());
+    let ran = Ran::new(&mut command);
+    if ran.stderr().contains("unshare failed") {
+        eprintln!("skipped: cannot take the network away here: {}", ran.stderr());
+        return;
+    }
+    let error = ran.fails(3);
+    assert!(error.contains("help: check the network"), "{error}");
+    let error = xtask(["rootfs".as_ref(), "--offline".as_ref(), "-c".as_ref(), config.as_os_str()]).fails(3);
+    assert!(error.contains("--offline forbids to fetch it"), "{error}");
+    assert_eq!(xtask(["verify".as_ref(), desk().as_os_str()]).ok(), "ok");
+}
+
+#[test]
+fn a_pinned_package_list_is_enforced() {
+    let dir = tempfile::tempdir().unwrap();
+    let lock = fs::read_to_string(desk().join("rootfs/packages.lock")).unwrap();
+    let config = config(dir.path(), "size: 1GiB", "size: 1GiB, lock: pinned.lock");
+    let pinned = dir.path().join("pinned.lock");
+    let rootfs = || xtask(["rootfs".as_ref(), "-c".as_ref(), config.as_os_str()]);
+    fs::write(&pinned, lock.replacen("\tarm64\t", "\tarm64\t0", 1)).unwrap();
+    let error = rootfs().fails(1);
+    assert!(error.contains("(2 lines differ; - pinned, + found)"), "{error}");
+    fs::write(&pinned, lock).unwrap();
+    rootfs().ok();
+}
+
+#[test]
+fn machines_get_json() {
+    let ran = xtask(["--json", "image", "--tzdram", "5MB"]);
+    assert!(ran.stderr().contains("5MB"));
+    let ran = xtask(["--json", "image", "-c", "none.yaml"]);
+    let value: serde_json::Value = serde_json::from_str(&ran.stdout()).unwrap();
+    assert_eq!(value["error"]["exit"], 2);
+    assert!(value["error"]["remedy"].as_str().unwrap().contains("-c FILE"));
+    let value: serde_json::Value = serde_json::from_str(&xtask(["--json", "image"]).ok()).unwrap();
+    assert!(value["bundle"].as_str().unwrap().ends_with("desk-0.1.0-virt-tzdram32M"));
+}

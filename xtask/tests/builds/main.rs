@@ -1,0 +1,7 @@
+//! Whole builds, as a user runs them.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod bundle;
+mod errors;
+mod reproducible;
+mod util;

@@ -1,0 +1,153 @@
+//! Two builds of the same sources give the same bytes, wherever and however they run.
+
+use crate::util::{Ran, desk, files, root, run};
+use std::collections::BTreeSet;
+use std::fs;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// A name that can be in no output by accident.
+const HOST_NAME: &str = "carveout-build-host-7q3";
+
+/// A copy of the work tree, uncommitted changes included, with git's history.
+fn copy_workspace(to: &Path) {
+    let root = root();
+    let (from, to_text) = (root.to_str().unwrap(), to.to_str().unwrap());
+    run("git", ["-c", "safe.directory=*", "clone", "--quiet", from, to_text]).ok();
+    for kind in [&["-co"][..], &["-d"]] {
+        let mut command = Command::new("git");
+        command.current_dir(&root).args(["-c", "safe.directory=*", "ls-files", "-z", "--exclude-standard"]);
+        for name in Ran::new(command.args(kind)).ok().split('\0').filter(|n| !n.is_empty()) {
+            let (source, copy) = (root.join(name), to.join(name));
+            if source.exists() {
+                fs::create_dir_all(copy.parent().unwrap()).unwrap();
+                fs::copy(source, copy).unwrap();
+            } else {
+                fs::remove_file(copy).unwrap();
+            }
+        }
+    }
+    // Compilers and helper programs are downloads, not what is compared.
+    for downloaded in ["target/toolchains", "target/carveout/tools"] {
+        if root.join(downloaded).exists() {
+            let parent = to.join(downloaded).parent().unwrap().to_owned();
+            fs::create_dir_all(&parent).unwrap();
+            run("cp", ["-a", root.join(downloaded).to_str().unwrap(), parent.to_str().unwrap()]).ok();
+        }
+    }
+}
+
+/// `cargo xtask image` in another folder, as another kind of user would run it.
+fn build(dir: &Path, more: &[&str]) -> String {
+    let script =
+        "umask 077; if [ \"$(id -u)\" = 0 ]; then hostname \"$1\"; fi; shift; exec cargo xtask \"$@\"";
+    let mut command = if run("id", ["-u"]).ok() == "0" {
+        let mut command = Command::new("unshare");
+        command.arg("--uts");
+        command.arg("sh");
+        command
+    } else {
+        Command::new("sh")
+    };
+    command.args(["-c", script, "sh", HOST_NAME, "--json", "image"]).args(more).current_dir(dir);
+    for (name, value) in
+        [("TZ", "Asia/Kathmandu"), ("LANG", "tr_TR.UTF-8"), ("LC_ALL", "C.UTF-8"), ("CARGO_BUILD_JOBS", "1")]
+    {
+        command.env(name, value);
+    }
+    for name in
+        std::env::vars().map(|(name, _)| name).filter(|n| n.starts_with("CARGO_") && !n.ends_with("HOME"))
+    {
+        if name != "CARGO_BUILD_JOBS" {
+            command.env_remove(name);
+        }
+    }
+    Ran::new(&mut command).ok()
+}
+
+fn built(json: &str) -> BTreeSet<String> {
+    let value: serde_json::Value = serde_json::from_str(json).unwrap();
+    let rows = value["stages"].as_array().unwrap().iter();
+    rows.filter(|r| r["reused"] == false).map(|r| r["stage"].as_str().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn another_folder_user_time_zone_and_job_count_give_the_same_bundle() {
+    let first = desk();
+    let dir = tempfile::tempdir().unwrap();
+    let workspace = dir.path().join("a folder/one deeper/clone");
+    copy_workspace(&workspace);
+    let json: serde_json::Value = serde_json::from_str(&build(&workspace, &[])).unwrap();
+    let second = PathBuf::from(json["bundle"].as_str().unwrap());
+    for file in files(first).iter().map(String::as_str).chain(["manifest.json"]) {
+        run("cmp", [first.join(file), second.join(file)]).ok();
+    }
+    let sum = |bundle: &Path| {
+        let archive =
+            bundle.with_file_name(format!("{}.tar.zst", bundle.file_name().unwrap().to_str().unwrap()));
+        run("sha256sum", [archive]).ok()[..64].to_owned()
+    };
+    assert_eq!(sum(first), sum(&second));
+    nothing_tells_where_it_was_built(&second, &workspace);
+    one_changed_line_rebuilds_what_it_must(&workspace);
+}
+
+/// Neither a path of a build nor the build host's name is in any output, packed ones included.
+fn nothing_tells_where_it_was_built(bundle: &Path, workspace: &Path) {
+    let secrets = [root(), workspace.to_path_buf()].map(|p| p.to_str().unwrap().to_owned());
+    let secrets: Vec<&str> = secrets.iter().map(String::as_str).chain([HOST_NAME]).collect();
+    let unpacked = tempfile::tempdir().unwrap();
+    let mut paths: Vec<PathBuf> = files(bundle).iter().map(|f| bundle.join(f)).collect();
+    for deb in paths.clone().iter().filter(|p| p.extension().is_some_and(|e| e == "deb")) {
+        run("dpkg-deb", ["-R", deb.to_str().unwrap(), unpacked.path().join("deb").to_str().unwrap()]).ok();
+    }
+    walk(unpacked.path(), &mut paths);
+    assert!(paths.len() > files(bundle).len());
+    for path in paths {
+        for secret in &secrets {
+            assert!(!contains(&path, secret.as_bytes()), "{} holds {secret}", path.display());
+        }
+    }
+}
+
+fn walk(dir: &Path, found: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(dir).unwrap().flatten() {
+        if entry.path().is_dir() { walk(&entry.path(), found) } else { found.push(entry.path()) }
+    }
+}
+
+/// Whether a file holds some bytes; read piece by piece, as images are large.
+fn contains(path: &Path, needle: &[u8]) -> bool {
+    let mut file = fs::File::open(path).unwrap();
+    let mut window = Vec::new();
+    let mut block = vec![0; 1 << 20];
+    loop {
+        let length = file.read(&mut block).unwrap();
+        if length == 0 {
+            return false;
+        }
+        window.extend_from_slice(&block[..length]);
+        let first = needle[0];
+        let starts = window.iter().enumerate().filter(|(_, b)| **b == first).map(|(at, _)| at);
+        if starts.into_iter().any(|at| window[at..].starts_with(needle)) {
+            return true;
+        }
+        window.drain(..window.len().saturating_sub(needle.len()));
+    }
+}
+
+fn one_changed_line_rebuilds_what_it_must(workspace: &Path) {
+    assert_eq!(built(&build(workspace, &[])), BTreeSet::new());
+    let path = workspace.join("apps/echo-srv/src/main.rs");
+    let text = fs::read_to_string(&path).unwrap();
+    assert!(text.contains("const ROOM: usize = 64_000;"));
+    fs::write(&path, text.replace("const ROOM: usize = 64_000;", "const ROOM: usize = 63_999;")).unwrap();
+    let expected = ["trusted app echo-srv", "trusted apps", "secure-os", "bundle"].map(String::from);
+    assert_eq!(built(&build(workspace, &[])), BTreeSet::from(expected));
+    // A comment changes no byte of the app: nothing behind it is built anew but the bundle, which names the work tree.
+    let text = fs::read_to_string(&path).unwrap();
+    fs::write(&path, text + "// no effect\n").unwrap();
+    let effect = built(&build(workspace, &[]));
+    assert_eq!(effect, BTreeSet::from(["trusted app echo-srv".to_owned()]));
+}

@@ -1,0 +1,89 @@
+//! A test reads like a shell session: `xtask(["verify", …]).fails(1)`.
+
+use serde_json::Value;
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::sync::OnceLock;
+
+/// The workspace.
+pub fn root() -> PathBuf {
+    xtask::workspace::root()
+}
+
+/// What a command printed and how it ended.
+pub struct Ran {
+    shown: String,
+    output: Output,
+}
+
+impl Ran {
+    pub fn new(command: &mut Command) -> Self {
+        let shown = format!("{command:?}");
+        let output = command.output().unwrap_or_else(|e| panic!("{shown}: {e}"));
+        Self { shown, output }
+    }
+
+    pub fn stdout(&self) -> String {
+        String::from_utf8_lossy(&self.output.stdout).trim_end().to_owned()
+    }
+
+    pub fn stderr(&self) -> String {
+        String::from_utf8_lossy(&self.output.stderr).into_owned()
+    }
+
+    /// It must have succeeded; its stdout.
+    pub fn ok(self) -> String {
+        assert!(self.output.status.success(), "{}\n{}\n{}", self.shown, self.stdout(), self.stderr());
+        self.stdout()
+    }
+
+    /// It must have ended with this exit code; its stderr.
+    pub fn fails(self, code: i32) -> String {
+        assert_eq!(
+            self.output.status.code(),
+            Some(code),
+            "{}\n{}\n{}",
+            self.shown,
+            self.stdout(),
+            self.stderr()
+        );
+        self.stderr()
+    }
+}
+
+/// Our own program on this workspace.
+pub fn xtask<S: AsRef<OsStr>>(arguments: impl IntoIterator<Item = S>) -> Ran {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
+    Ran::new(command.args(arguments).current_dir(root()))
+}
+
+/// Any other program.
+pub fn run<S: AsRef<OsStr>>(program: &str, arguments: impl IntoIterator<Item = S>) -> Ran {
+    Ran::new(Command::new(program).args(arguments).env("LC_ALL", "C"))
+}
+
+/// The default product's bundle, built once.
+pub fn desk() -> &'static Path {
+    static DESK: OnceLock<PathBuf> = OnceLock::new();
+    DESK.get_or_init(|| PathBuf::from(xtask(["image"]).ok().lines().last().unwrap()))
+}
+
+/// A bundle without root filesystem in a folder of its own, for tests that damage it.
+pub fn small(dir: &Path, more: &[&str]) -> PathBuf {
+    let out = dir.to_str().unwrap();
+    let arguments = ["image", "--without", "rootfs", "-o", out].into_iter().chain(more.iter().copied());
+    PathBuf::from(xtask(arguments).ok())
+}
+
+/// A bundle's manifest.
+pub fn manifest(bundle: &Path) -> Value {
+    serde_json::from_slice(&std::fs::read(bundle.join("manifest.json")).unwrap()).unwrap()
+}
+
+/// Paths of all files of a bundle, by its manifest.
+pub fn files(bundle: &Path) -> Vec<String> {
+    let manifest = manifest(bundle);
+    let files = manifest["files"].as_array().unwrap();
+    files.iter().map(|f| f["path"].as_str().unwrap().to_owned()).collect()
+}
