@@ -47,11 +47,6 @@ pub fn rust_source(declaration: &Declaration) -> String {
         words.len(),
         words.join(", ")
     );
-    let _ = writeln!(
-        out,
-        "/// Heap that the kernel gives, in bytes.\npub const MIN_HEAP: usize = {};",
-        declaration.manifest().heap()
-    );
     let _ = writeln!(out, "/// Ports to publish.\npub const PORTS: &[trusty_ta::PortCfg] = &[");
     for port in &declaration.start_ports {
         let _ = write!(out, "    trusty_ta::PortCfg::declared(c{:?})", port.name);
@@ -87,7 +82,7 @@ mod tests {
                 "[u32; 8] = [0x01020304, 0x07080506, 0x0c0b0a09, 0x100f0e0d, 0x00000001, 0x00001000"
             )
         );
-        assert!(source.contains("MIN_HEAP: usize = 8192"));
+        assert!(source.contains(", 0x00000002, 0x00001388]"));
         assert!(source.contains("PortCfg::declared(c\"a.b\").allow_ns_connect(),"));
     }
 }

@@ -9,6 +9,7 @@
 //! handled ends the TA.
 #![no_std]
 
+mod manifest;
 mod service;
 #[cfg(target_os = "none")]
 mod target;
@@ -31,12 +32,12 @@ macro_rules! trusted_app {
         #[unsafe(no_mangle)]
         #[unsafe(link_section = ".text._start")]
         extern "C" fn _start() -> ! {
-            $crate::run($name, MIN_HEAP, PORTS, || $service)
+            $crate::run($name, &TRUSTY_MANIFEST, PORTS, || $service)
         }
 
         #[cfg(not(target_os = "none"))]
         fn main() -> std::process::ExitCode {
-            let _ = (MIN_HEAP, PORTS, || $service);
+            let _ = (PORTS, || $service);
             eprintln!("{} is a trusted app: build it with `cargo xtask trusted-apps`", $name);
             std::process::ExitCode::from(2)
         }

@@ -10,7 +10,7 @@ use core::panic::PanicInfo;
 use core::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
 use linked_list_allocator::Heap;
 
-/// Room for the allocator's word at the end of the heap, which a TA cannot use.
+/// The heap, over one block that the kernel gives.
 struct Allocator(core::cell::UnsafeCell<Heap>);
 
 // SAFETY: a TA has one thread (Trusty knows no others) and no interrupts, so nothing is ever shared.
@@ -45,16 +45,17 @@ static NAME_LENGTH: AtomicUsize = AtomicUsize::new(0);
 /// Runs a TA: heap, ports, event loop. Returns never; `exit_group` ends it after an error.
 pub fn run<S: Service>(
     name: &'static str,
-    min_heap: usize,
+    manifest: &'static [u32],
     ports: &'static [PortCfg],
     service: impl FnOnce() -> S,
 ) -> ! {
     NAME_LENGTH.store(name.len(), Ordering::Relaxed);
     NAME.store(name.as_ptr().cast_mut(), Ordering::Relaxed);
-    match sys::grow_heap(min_heap) {
+    let heap = crate::manifest::heap(manifest);
+    match sys::grow_heap(heap) {
         // SAFETY: the kernel has just given this block to us, and only here, once.
-        Ok(start) => unsafe { (*ALLOCATOR.0.get()).init(start, min_heap) },
-        Err(code) => console(format_args!("the kernel refuses a heap of {min_heap} bytes ({code})")),
+        Ok(start) => unsafe { (*ALLOCATOR.0.get()).init(start, heap) },
+        Err(code) => console(format_args!("the kernel refuses a heap of {heap} bytes ({code})")),
     }
     let code = event_loop::run(service(), ports);
     console(format_args!("stops: {code}"));
