@@ -28,7 +28,7 @@ pub use manifest::{
 };
 pub use source::{Source, SourceError};
 pub use verify::{Problem, verify};
-pub use writer::{Description, Writer, WriterError};
+pub use writer::{Writer, WriterError};
 
 #[cfg(test)]
 mod tests;

@@ -69,7 +69,8 @@ impl Sample {
             heap_demand: None,
             ports: Vec::new(),
         };
-        let description = Description {
+        let manifest = Manifest {
+            format: FORMAT,
             name: "desk".into(),
             version: "1".into(),
             board: "virt".into(),
@@ -77,8 +78,11 @@ impl Sample {
             inputs,
             trusted_apps: vec![entry],
             plan: Plan { memory, partitions },
+            files: Vec::new(),
+            flash: BTreeMap::new(),
+            digest: String::new(),
         };
-        writer.finish(description).unwrap()
+        writer.finish(manifest).unwrap()
     }
 
     fn problems(&self) -> Vec<String> {

@@ -1,10 +1,7 @@
 //! Writes a bundle's folder.
 
 use crate::hash::{copy_hashed, sha256};
-use crate::manifest::{
-    AppEntry, FORMAT, FileEntry, Inputs, MANIFEST, Manifest, ManifestError, Partition, Plan, Role, SUMS,
-    Tzdram,
-};
+use crate::manifest::{FORMAT, FileEntry, MANIFEST, Manifest, ManifestError, Partition, Role, SUMS};
 use crate::verify::Problem;
 use crate::{structure, sums};
 use std::path::{Path, PathBuf};
@@ -26,25 +23,6 @@ pub enum WriterError {
     /// The manifest cannot be written.
     #[error("{MANIFEST}: {0}")]
     Manifest(#[from] ManifestError),
-}
-
-/// What the manifest says besides the files.
-#[derive(Clone, Debug)]
-pub struct Description {
-    /// The product's name.
-    pub name: String,
-    /// The product's version.
-    pub version: String,
-    /// The board.
-    pub board: String,
-    /// The carve-out.
-    pub tzdram: Tzdram,
-    /// What it was built from.
-    pub inputs: Inputs,
-    /// The TAs, in the secure-os image's order.
-    pub trusted_apps: Vec<AppEntry>,
-    /// Budgets.
-    pub plan: Plan,
 }
 
 /// Fills a folder with a bundle's files.
@@ -81,37 +59,17 @@ impl Writer {
         Ok(())
     }
 
-    /// The digest of a file added before.
-    pub fn sha256(&self, path: &str) -> Option<&str> {
-        self.files.iter().find(|f| f.path == path).map(|f| f.sha256.as_str())
-    }
-
     /// How full the partitions of a layout get, and what does not fit.
     pub fn partition_plan(&self, layout_path: &str, layout: &Layout) -> (Vec<Partition>, Vec<Problem>) {
         structure::partition_plan(&self.files, layout_path, layout)
     }
 
-    /// Writes the manifest and the checksums.
-    pub fn finish(mut self, description: Description) -> Result<Manifest, WriterError> {
+    /// Writes the manifest and the checksums. `files`, `flash`, `format` and `digest` of the manifest are filled in here.
+    pub fn finish(mut self, mut manifest: Manifest) -> Result<Manifest, WriterError> {
         self.files.sort_by(|a, b| a.path.cmp(&b.path));
-        let Description { name, version, board, tzdram, inputs, trusted_apps, plan } = description;
-        let flash = Manifest::flash_digests(&self.files);
-        let files = self.files;
-        let digest = String::new();
-        let format = FORMAT;
-        let manifest = Manifest {
-            format,
-            name,
-            version,
-            board,
-            tzdram,
-            inputs,
-            trusted_apps,
-            plan,
-            files,
-            flash,
-            digest,
-        };
+        manifest.format = FORMAT;
+        manifest.flash = Manifest::flash_digests(&self.files);
+        manifest.files = self.files;
         let text = manifest.to_text()?;
         let sums = sums::to_text(&manifest.files, &sha256(text.as_bytes()));
         for (name, text) in [(MANIFEST, &text), (SUMS, &sums)] {

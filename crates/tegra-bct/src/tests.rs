@@ -104,6 +104,25 @@ fn a_missing_key_or_a_prefix_of_it_is_an_error() {
     assert_eq!(cfg.set(TZDRAM_SIZE, 1).unwrap_err().to_string(), expected);
 }
 
+/// NVIDIA's own files, where they are at hand: they are not ours to copy.
+#[test]
+fn real_files_are_edited_without_loss() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/l4t-data");
+    for name in ["tegra194-mb1-bct-misc-l4t.cfg", "tegra194-mb1-bct-misc-flash.cfg"] {
+        let Ok(bytes) = std::fs::read(format!("{folder}/{name}")) else {
+            eprintln!("skipped: {folder}/{name} is not there");
+            continue;
+        };
+        let mut cfg = MiscCfg::parse(&bytes).unwrap();
+        assert_eq!((cfg.get(TZDRAM_SIZE), cfg.get(TZDRAM_ALIGNMENT)), (Ok(0x0100_0000), Ok(0x0010_0000)));
+        cfg.set(TZDRAM_SIZE, 0x0400_0000).unwrap();
+        let text = String::from_utf8(bytes).unwrap();
+        let expected =
+            text.replace("carveout.tzdram.size = 0x01000000;", "carveout.tzdram.size = 0x04000000;");
+        assert_eq!(cfg.as_bytes(), expected.as_bytes());
+    }
+}
+
 proptest! {
     #[test]
     fn any_input_is_survived(bytes: Vec<u8>) {

@@ -5,6 +5,9 @@
 use roxmltree::{Document, Node};
 use std::collections::BTreeSet;
 
+/// Bit of `<allocation_attribute>` (hexadecimal) of a partition that takes what is left (0x808 of `UDA`).
+const REST: u32 = 0x800;
+
 /// Why a layout cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -29,14 +32,16 @@ pub enum Size {
     Number(u64),
     /// A name that the flash script replaces.
     Placeholder(String),
+    /// All that is left on the device: no size at all (`UDA`), or the largest number (`secondary_gpt`).
+    Rest,
 }
 
 impl Size {
-    /// The number, unless it is a placeholder.
+    /// The number, if it is one.
     pub fn number(&self) -> Option<u64> {
         match self {
             Self::Number(number) => Some(*number),
-            Self::Placeholder(_) => None,
+            Self::Placeholder(_) | Self::Rest => None,
         }
     }
 }
@@ -102,17 +107,20 @@ impl Layout {
     }
 }
 
-/// Replaces placeholders in a layout, whole words between white space only, as the flash script does. Every other byte
-/// stays.
+/// Replaces placeholders in a layout: whole words of letters, digits and `_`. Every other byte stays.
 pub fn substitute(xml: &str, values: &[(&str, &str)]) -> String {
     let mut out = String::with_capacity(xml.len());
-    for piece in xml.split_inclusive(|c: char| c.is_whitespace() || c == '>') {
-        let word = piece.trim_end_matches(|c: char| c.is_whitespace() || c == '>');
+    for piece in xml.split_inclusive(|c: char| !is_word(c)) {
+        let word = piece.trim_end_matches(|c: char| !is_word(c));
         let value = values.iter().find(|(name, _)| *name == word).map(|(_, value)| *value);
         out.push_str(value.unwrap_or(word));
         out.push_str(piece.get(word.len()..).unwrap_or_default());
     }
     out
+}
+
+fn is_word(c: char) -> bool {
+    c.is_ascii_alphanumeric() || c == '_'
 }
 
 fn device(node: &Node) -> Result<Device, LayoutError> {
@@ -136,12 +144,19 @@ fn device(node: &Node) -> Result<Device, LayoutError> {
 fn partition(node: &Node) -> Result<Partition, LayoutError> {
     let name = attribute(node, "name")?.to_owned();
     let text = |tag: &str| children(node, tag).next().and_then(|n| n.text()).map(str::trim);
-    let Some(bytes) = text("size") else {
-        return at(node, format!("partition {name} has no <size>"));
+    let size = match text("size") {
+        Some(bytes) => size(node, bytes)?,
+        None if text("allocation_attribute").is_some_and(takes_the_rest) => Size::Rest,
+        None => return at(node, format!("partition {name} has no <size>")),
     };
-    let size = size(node, bytes)?;
     let file = text("filename").filter(|f| !f.is_empty()).map(Into::into);
     Ok(Partition { kind: attribute(node, "type")?.into(), name, size, file, line: line(node) })
+}
+
+/// Whether an allocation attribute says that a partition takes what is left.
+fn takes_the_rest(attribute: &str) -> bool {
+    let digits = attribute.strip_prefix("0x").unwrap_or(attribute);
+    u32::from_str_radix(digits, 16).is_ok_and(|bits| bits & REST != 0)
 }
 
 fn size(node: &Node, text: &str) -> Result<Size, LayoutError> {
@@ -152,6 +167,7 @@ fn size(node: &Node, text: &str) -> Result<Size, LayoutError> {
     let placeholder = text.starts_with(|c: char| c.is_ascii_uppercase())
         && text.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_');
     match number {
+        Some(u64::MAX) => Ok(Size::Rest),
         Some(number) => Ok(Size::Number(number)),
         None if placeholder => Ok(Size::Placeholder(text.into())),
         None => at(node, format!("`{text}` is no size: expected bytes or a placeholder such as APPSIZE")),
@@ -199,8 +215,9 @@ mod tests {
 
     #[test]
     fn placeholders_are_whole_words() {
-        let filled = substitute(SAMPLE, &[("APPSIZE", "4096"), ("APP", "x")]);
-        assert_eq!(filled, SAMPLE.replace(" APPSIZE ", " 4096 "));
+        let filled =
+            substitute(SAMPLE, &[("APPSIZE", "4096"), ("EMMCSIZE", "9"), ("EMMC", "x"), ("SIZE", "x")]);
+        assert_eq!(filled, SAMPLE.replace(" APPSIZE ", " 4096 ").replace("\"EMMCSIZE\"", "\"9\""));
     }
 
     #[test]
@@ -215,6 +232,24 @@ mod tests {
         assert_eq!(error("secure-os", "APP"), "line 8: partition APP exists already on this device");
         assert_eq!(error(" sector_size=\"512\"", ""), "line 3: <device> lacks the attribute sector_size");
         assert!(error("</device>", "").contains("partition_layout"));
+    }
+
+    /// NVIDIA's own layouts, where they are at hand: they are not ours to copy.
+    #[test]
+    fn real_layouts_are_read() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/l4t-data");
+        for (name, partitions) in [("flash_t194_sdmmc.xml", 63), ("flash_t194_sdmmc_rootfs_ab.xml", 64)] {
+            let Ok(text) = std::fs::read_to_string(format!("{folder}/{name}")) else {
+                eprintln!("skipped: {folder}/{name} is not there");
+                continue;
+            };
+            let layout = Layout::parse(&text).unwrap();
+            assert_eq!(layout.partitions().count(), partitions, "{name}");
+            assert_eq!(layout.partition("secure-os").unwrap().size.number(), Some(2_621_440));
+            assert_eq!(layout.partition("secure-os_b").unwrap().kind, "tos");
+            assert_eq!(layout.partition("UDA").unwrap().size, Size::Rest);
+            assert_eq!(layout.partition("APP").unwrap().size, Size::Placeholder("APPSIZE".into()));
+        }
     }
 
     proptest! {

@@ -6,7 +6,7 @@ use crate::error::{At, Error, Result};
 use crate::stage::{Key, Output, lock, stamps};
 use crate::toolchain::Target;
 use crate::tools::{capture, shell};
-use bundle::{AppEntry, Description, Inputs, Plan, Port, Role, Tzdram, Writer};
+use bundle::{AppEntry, FORMAT, Inputs, Manifest, Plan, Port, Role, Tzdram, Writer};
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 use std::collections::BTreeMap;
 use std::fs;
@@ -111,7 +111,7 @@ fn put(new: &Path, name: &Path) -> Result<()> {
     renameat_with(CWD, new, CWD, name, flags).map_err(|errno| Error::io(name, &errno.into()))
 }
 
-fn fill(build: &Build, parts: &Parts, inputs: Inputs, folder: &Path) -> Result<bundle::Manifest> {
+fn fill(build: &Build, parts: &Parts, inputs: Inputs, folder: &Path) -> Result<Manifest> {
     let product = build.product;
     let board = &product.board;
     let mut writer = Writer::new(folder);
@@ -157,7 +157,8 @@ fn fill(build: &Build, parts: &Parts, inputs: Inputs, folder: &Path) -> Result<b
         );
     }
     let memory = trusted_apps::memory(build, &parts.trusted_apps.dir)?;
-    let description = Description {
+    let manifest = Manifest {
+        format: FORMAT,
         name: product.name.clone(),
         version: product.version.clone(),
         board: board.name.clone(),
@@ -165,8 +166,11 @@ fn fill(build: &Build, parts: &Parts, inputs: Inputs, folder: &Path) -> Result<b
         inputs,
         trusted_apps: app_entries(product, &parts.trusted_apps.dir)?,
         plan: Plan { memory, partitions },
+        files: Vec::new(),
+        flash: BTreeMap::new(),
+        digest: String::new(),
     };
-    writer.finish(description).map_err(failed)
+    writer.finish(manifest).map_err(failed)
 }
 
 fn app_entries(product: &Product, dir: &Path) -> Result<Vec<AppEntry>> {

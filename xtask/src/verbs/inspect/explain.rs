@@ -133,7 +133,7 @@ fn layout(text: &str) -> Result<Explained, String> {
         let _ = writeln!(out, "  device {}, sectors of {} bytes", device.kind, device.sector_size);
         for partition in &device.partitions {
             let size = match &partition.size {
-                tegra_flash::Size::Number(u64::MAX) => "the rest".to_owned(),
+                tegra_flash::Size::Rest => "the rest".to_owned(),
                 tegra_flash::Size::Number(number) => number.to_string(),
                 tegra_flash::Size::Placeholder(name) => name.clone(),
             };
