@@ -1,0 +1,111 @@
+//! House rules that a program can see.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
+
+/// Lines of a source file, at most.
+const MAX_LINES: usize = 400;
+
+/// Text files that git tracks, or would.
+fn files() -> Vec<(String, String)> {
+    let root = xtask::workspace::root();
+    let arguments = ["-c", "safe.directory=*", "ls-files", "-z", "-co", "--exclude-standard"];
+    let listed = Command::new("git").args(arguments).current_dir(&root).output().unwrap();
+    assert!(listed.status.success(), "this test needs git and a clone");
+    let names = String::from_utf8(listed.stdout).unwrap();
+    let names = names.split('\0').filter(|name| !name.is_empty()).map(str::to_owned);
+    let read = |name: String| Some((name.clone(), fs::read_to_string(root.join(name)).ok()?));
+    names.filter_map(read).collect()
+}
+
+fn lines_with<'a>(files: &'a [(String, String)], words: &'a [String]) -> Vec<String> {
+    let mut found = Vec::new();
+    for (name, text) in files {
+        for (number, line) in text.lines().enumerate() {
+            if words.iter().any(|word| line.contains(word.as_str())) {
+                found.push(format!("{name}:{}: {line}", number + 1));
+            }
+        }
+    }
+    found
+}
+
+/// Put together here, so that this file does not contain them.
+fn words(pairs: &[[&str; 2]]) -> Vec<String> {
+    pairs.iter().map(|pair| pair.concat()).collect()
+}
+
+#[test]
+fn source_files_are_short() {
+    let long = files().into_iter().filter(|(name, _)| name.ends_with(".rs") || name.ends_with(".sh"));
+    let long = long.map(|(name, text)| (name, text.lines().count())).filter(|(_, lines)| *lines > MAX_LINES);
+    assert_eq!(long.collect::<Vec<_>>(), []);
+}
+
+#[test]
+fn nothing_is_left_to_do() {
+    let words = words(&[
+        ["TO", "DO"],
+        ["FIX", "ME"],
+        ["XX", "X"],
+        ["todo", "!("],
+        ["unimplemented", "!("],
+        ["#[ign", "ore"],
+    ]);
+    let sources: Vec<_> = files().into_iter().filter(|(name, _)| !name.starts_with("LICENSE")).collect();
+    assert_eq!(lines_with(&sources, &words), Vec::<String>::new());
+}
+
+#[test]
+fn no_registry_and_no_machine_is_named() {
+    let hosts = [
+        ["deb.deb", "ian.org"],
+        ["security.deb", "ian.org"],
+        ["pypi", ".org"],
+        ["registry.npm", "js.org"],
+        ["index.crates", ".io"],
+        ["static.crates", ".io"],
+        ["files.python", "hosted.org"],
+    ];
+    let mut words = words(&hosts);
+    words.extend([format!("/{}/.", "root"), format!("/{}/main", "work")]);
+    let sources: Vec<_> = files().into_iter().filter(|(name, _)| name != "Cargo.lock").collect();
+    assert_eq!(lines_with(&sources, &words), Vec::<String>::new());
+}
+
+/// cargo-bitbake reads no later version.
+#[test]
+fn the_lock_file_stays_at_version_3() {
+    let files = files();
+    let (_, lock) = files.iter().find(|(name, _)| name == "Cargo.lock").unwrap();
+    assert!(lock.contains("\nversion = 3\n"), "write `version = 3` back into Cargo.lock");
+}
+
+#[test]
+fn packages_say_what_they_are() {
+    for (name, text) in files().into_iter().filter(|(name, _)| name.ends_with("/Cargo.toml")) {
+        for line in [
+            "description = \"",
+            "license.workspace = true",
+            "publish.workspace = true",
+            "[lints]\nworkspace = true",
+        ] {
+            assert!(text.contains(line), "{name}: {line}");
+        }
+    }
+}
+
+#[test]
+fn the_readme_names_every_verb_and_every_package() {
+    let readme = fs::read_to_string(xtask::workspace::root().join("README.md")).unwrap();
+    let verbs = <xtask::cli::Cli as clap::CommandFactory>::command();
+    for verb in verbs.get_subcommands() {
+        assert!(readme.contains(&format!("`{}", verb.get_name())), "{}", verb.get_name());
+    }
+    for (name, _) in files().into_iter().filter(|(name, _)| name.ends_with("/Cargo.toml")) {
+        let package = PathBuf::from(name).parent().unwrap().file_name().unwrap().to_str().unwrap().to_owned();
+        assert!(readme.contains(&package), "{package}");
+    }
+}
