@@ -22,14 +22,13 @@ const fn need(program: &'static str, package: &'static str, why: &'static str) -
     Need { program, package, why }
 }
 
+/// The C library that client apps are linked with.
+pub const CROSS_LIBC: &str = "/usr/aarch64-linux-gnu/lib/libc.a";
+
 /// For client apps.
 pub const CLIENT_APPS: [Need; 2] = [
     need("aarch64-linux-gnu-gcc", "gcc-aarch64-linux-gnu", "links client apps for the board"),
-    need(
-        "/usr/aarch64-linux-gnu/lib/libc.a",
-        "libc6-dev-arm64-cross",
-        "C library that client apps are linked with",
-    ),
+    need(CROSS_LIBC, "libc6-dev-arm64-cross", "C library that client apps are linked with"),
 ];
 
 /// For root filesystems.

@@ -11,6 +11,8 @@ use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::SystemTime;
 
 const RECORD: &str = ".stage.json";
 const LOCK: &str = ".lock";
@@ -79,6 +81,8 @@ pub struct Output {
     pub content: String,
     /// Whether it had been there.
     pub reused: bool,
+    /// A shared lock on its record: while it is held, no other xtask removes the result.
+    _in_use: Arc<File>,
 }
 
 /// Where results are kept.
@@ -128,7 +132,8 @@ impl<'a> Cache<'a> {
         let digest = key.digest();
         let dir = home.join(digest.get(..16).unwrap_or(&digest));
         if let Some((content, size)) = still_good(&dir, key) {
-            return Ok((Output { dir, content, reused: true }, size));
+            let _in_use = hold(&dir)?;
+            return Ok((Output { dir, content, reused: true, _in_use }, size));
         }
         building(&self.why(home, key));
         let logs = self.root.join("logs");
@@ -150,8 +155,9 @@ impl<'a> Cache<'a> {
         remove(&dir)?;
         let temporary = temporary.keep();
         fs::rename(&temporary, &dir).at(&dir)?;
-        prune(home, &dir)?;
-        Ok((Output { dir, content, reused: false }, size))
+        let _in_use = hold(&dir)?;
+        prune(home)?;
+        Ok((Output { dir, content, reused: false, _in_use }, size))
     }
 
     /// Why there is no result: which inputs differ from those of the latest one.
@@ -210,7 +216,7 @@ fn read_record(dir: &Path) -> Option<Record> {
     serde_json::from_str(&fs::read_to_string(dir.join(RECORD)).ok()?).ok()
 }
 
-/// All results of a stage, the latest first.
+/// All results of a stage, the one used last first.
 fn results(home: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(home).into_iter().flatten().flatten();
     let mut found: Vec<_> = entries
@@ -220,9 +226,23 @@ fn results(home: &Path) -> Vec<PathBuf> {
     found.into_iter().map(|(_, path)| path).collect()
 }
 
-/// Removes all but the latest results, and what an interrupted run has left.
-fn prune(home: &Path, newest: &Path) -> Result<()> {
-    let old = results(home).into_iter().filter(|path| path != newest).skip(KEEP - 1);
+/// Marks a result as used now, and keeps others from removing it.
+fn hold(dir: &Path) -> Result<Arc<File>> {
+    let path = dir.join(RECORD);
+    let file = File::options().write(true).open(&path).at(&path)?;
+    file.lock_shared().at(&path)?;
+    file.set_modified(SystemTime::now()).at(&path)?;
+    Ok(Arc::new(file))
+}
+
+/// Whether no xtask works with a result.
+fn is_free(dir: &Path) -> bool {
+    File::open(dir.join(RECORD)).is_ok_and(|file| file.try_lock().is_ok())
+}
+
+/// Removes all but the results used last, and what an interrupted run has left.
+fn prune(home: &Path) -> Result<()> {
+    let old = results(home).into_iter().skip(KEEP).filter(|path| is_free(path));
     let entries = fs::read_dir(home).at(home)?.flatten();
     let broken = entries.filter(|e| e.file_name().to_string_lossy().starts_with(".new-")).map(|e| e.path());
     old.chain(broken).try_for_each(|path| remove(&path))
@@ -282,6 +302,19 @@ mod tests {
             build(root.path(), input).unwrap();
         }
         assert_eq!(fs::read_dir(&home).unwrap().count(), KEEP + 1, "results and the lock");
+    }
+
+    #[test]
+    fn results_in_use_stay() {
+        let root = tempfile::tempdir().unwrap();
+        let used = build(root.path(), "used").unwrap();
+        for input in ["1", "2", "3", "4", "5"] {
+            build(root.path(), input).unwrap();
+        }
+        assert!(used.dir.join("a/file").exists());
+        drop(used);
+        build(root.path(), "6").unwrap();
+        assert!(!build(root.path(), "used").unwrap().reused);
     }
 
     #[test]

@@ -6,7 +6,7 @@
 
 mod debian;
 
-use crate::error::{Error, Result};
+use crate::error::{At, Error, Result};
 use crate::tools::{cargo, run, shell};
 use crate::ui::Ui;
 use std::path::{Path, PathBuf};
@@ -56,6 +56,25 @@ impl Toolchain {
             variables.push(("RUSTC_BOOTSTRAP", "1".into()));
         }
         variables
+    }
+
+    /// All that shapes what is built: compiler, linker, and the C library that goes into client apps.
+    pub fn versions(&self) -> Result<Vec<(String, String)>> {
+        let first = |text: String| text.lines().next().unwrap_or_default().to_owned();
+        let mut versions = Vec::new();
+        let mut add = |tool: &str, version| versions.push((format!("{tool} for {}", self.triple), version));
+        add("rustc", self.version.clone());
+        match self.target {
+            Target::TrustedApp => {
+                add("lld", first(cargo::ask(&self.linker, None, &["-flavor", "gnu", "--version"])?));
+            }
+            Target::ClientApp => {
+                add("gcc", first(cargo::ask(&self.linker, None, &["--version"])?));
+                let libc = Path::new(crate::host::CROSS_LIBC);
+                add("sha256 of libc.a", bundle::hash_file(libc).at(libc)?.sha256);
+            }
+        }
+        Ok(versions)
     }
 
     /// The crates of the standard library that are built from source, if any.
@@ -171,18 +190,18 @@ impl<'a> Toolchains<'a> {
     fn rustup(&self, target: Target) -> Result<Option<Toolchain>> {
         let triple = target.triple();
         let directory =
-            cargo::rustc_line("rustc".as_ref(), None, &["--print", "target-libdir", "--target", triple])?;
+            cargo::ask("rustc".as_ref(), None, &["--print", "target-libdir", "--target", triple])?;
         let mut files = std::fs::read_dir(directory).into_iter().flatten().flatten();
         if !files.any(|f| f.file_name().to_string_lossy().starts_with("libcore-")) {
             return Ok(None);
         }
-        let version = cargo::rustc_line("rustc".as_ref(), None, &["--version"])?;
+        let version = cargo::ask("rustc".as_ref(), None, &["--version"])?;
         let linker = linker(target)?;
         Ok(Some(Toolchain { target, triple: triple.into(), version, linker, debian: None }))
     }
 
     fn debian(&self, target: Target, tree: debian::Tree) -> Result<Toolchain> {
-        let version = cargo::rustc_line(&tree.rustc(), Some(&tree.libraries()), &["--version"])?;
+        let version = cargo::ask(&tree.rustc(), Some(&tree.libraries()), &["--version"])?;
         let linker = linker(target)?;
         Ok(Toolchain { target, triple: target.triple().into(), version, linker, debian: Some(tree) })
     }
@@ -213,7 +232,7 @@ fn linker(target: Target) -> Result<PathBuf> {
     match target {
         Target::ClientApp => Ok("aarch64-linux-gnu-gcc".into()),
         Target::TrustedApp => {
-            let sysroot = cargo::rustc_line("rustc".as_ref(), None, &["--print", "sysroot"])?;
+            let sysroot = cargo::ask("rustc".as_ref(), None, &["--print", "sysroot"])?;
             let pattern = PathBuf::from(sysroot).join("lib/rustlib");
             let hosts = std::fs::read_dir(&pattern).into_iter().flatten().flatten();
             let mut found = hosts.map(|h| h.path().join("bin/rust-lld")).filter(|p| p.is_file());

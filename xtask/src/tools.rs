@@ -10,8 +10,11 @@ use std::fs::{File, OpenOptions};
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::Duration;
 use xshell::{Cmd, Shell};
 
+/// No build works this long on a scratch folder.
+const ABANDONED: Duration = Duration::from_secs(12 * 3600);
 /// Lines of a log that an error shows.
 const TAIL: usize = 15;
 
@@ -19,7 +22,23 @@ const TAIL: usize = 15;
 pub fn shell(dir: &Path) -> Result<Shell> {
     let shell = Shell::new().map_err(|e| Error::environment(format!("the current folder: {e}")))?;
     shell.change_dir(dir);
+    // What programs say is read by us, and some of it shapes the output.
+    shell.set_var("LC_ALL", "C");
     Ok(shell)
+}
+
+/// A scratch folder in the system's folder for temporary files. What interrupted runs have left there is removed.
+pub fn scratch(name: &str) -> Result<tempfile::TempDir> {
+    let (prefix, temporary) = (format!("carveout-{name}-"), std::env::temp_dir());
+    for entry in std::fs::read_dir(&temporary).into_iter().flatten().flatten() {
+        let ours = entry.file_name().to_string_lossy().starts_with(&prefix);
+        let age = entry.metadata().and_then(|m| m.modified()).ok().and_then(|time| time.elapsed().ok());
+        if ours && age.is_some_and(|age| age > ABANDONED) {
+            // Another user's cannot be removed, and need not be.
+            let _ = std::fs::remove_dir_all(entry.path());
+        }
+    }
+    tempfile::Builder::new().prefix(&prefix).tempdir().at(&temporary)
 }
 
 /// Whether a program is on the PATH, or where Debian keeps those for root.
@@ -73,7 +92,9 @@ fn diagnose(message: String, tail: &str) -> Error {
         } else {
             "raise rootfs.size in the product config: the packages do not fit"
         };
-        return Error::environment(message).remedy(remedy);
+        let error =
+            if tail.contains("No space left") { Error::environment(message) } else { Error::usage(message) };
+        return error.remedy(remedy);
     }
     if NETWORK.iter().any(|text| tail.contains(text)) {
         return Error::environment(message)
@@ -125,6 +146,7 @@ mod tests {
         let exit = |text: &str| diagnose(String::new(), text).exit;
         assert_eq!(exit("E: Temporary failure resolving 'x'"), Exit::Environment);
         assert_eq!(exit("write: No space left on device"), Exit::Environment);
+        assert_eq!(exit("mke2fs: Could not allocate block in ext2 filesystem"), Exit::Usage);
         assert_eq!(exit("E: Unable to locate package systemd-sysw"), Exit::Usage);
         assert_eq!(exit("error[E0308]: mismatched types"), Exit::Check);
     }

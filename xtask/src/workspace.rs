@@ -137,7 +137,8 @@ pub fn tree_digest(dir: &Path) -> Result<String> {
             let entry = entry.at(dir)?;
             let path = entry.path();
             let name = entry.file_name().to_string_lossy().into_owned();
-            if name.starts_with('.') || name == "target" {
+            // cargo's own folder lies at the top; a module called `target` is source.
+            if name.starts_with('.') || (prefix.is_empty() && name == "target") {
                 continue;
             }
             if path.is_dir() {
@@ -168,6 +169,21 @@ mod tests {
         for other in ["small-echo-srv", "echo-srv-app", "xtask"] {
             assert!(!names.contains(&other), "{other} in {names:?}");
         }
+    }
+
+    #[test]
+    fn every_source_counts() {
+        let dir = tempfile::tempdir().unwrap();
+        let write = |path: &str, text: &str| {
+            let path = dir.path().join(path);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, text).unwrap();
+            tree_digest(dir.path()).unwrap()
+        };
+        let one = write("src/target/sys.rs", "1");
+        let two = write("src/target/sys.rs", "2");
+        assert_ne!(one, two);
+        assert_eq!(write("target/debug/x", "3"), two, "what cargo builds is no source");
     }
 
     #[test]

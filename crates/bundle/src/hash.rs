@@ -59,6 +59,7 @@ pub fn copy_hashed(from: &Path, to: &Path) -> io::Result<Hashed> {
         }
     })?;
     out.set_len(hashed.size)?;
+    out.sync_all()?;
     Ok(hashed)
 }
 

@@ -175,6 +175,9 @@ pub enum ManifestError {
     /// Bytes have been changed.
     #[error("its own digest does not match: it has been changed")]
     Digest,
+    /// Files that are listed twice or in another order.
+    #[error("its files are not sorted, or one is listed twice")]
+    Order,
     /// A path that does not stay within the bundle.
     #[error("`{0}` is no path within a bundle")]
     Path(String),
@@ -194,9 +197,10 @@ impl Manifest {
                     }
                 }
             }
-            // The layout says where everything lies: a change of it needs everything written.
-            for layout in files.iter().filter(|f| f.role == Role::Layout && scope == Scope::Full) {
-                lines.push_str(&format!("layout {}\n", layout.sha256));
+            // A full flash uses the layout and the boot config of flashing besides, which go to no partition.
+            let shapes = |file: &FileEntry| matches!(file.role, Role::Layout | Role::BootConfig);
+            for file in files.iter().filter(|file| scope == Scope::Full && shapes(file)) {
+                lines.push_str(&format!("{} {}\n", file.path, file.sha256));
             }
             (scope, sha256(lines.as_bytes()))
         };
@@ -230,10 +234,13 @@ impl Manifest {
         if manifest.to_text()? != text {
             return Err(ManifestError::Digest);
         }
-        match manifest.files.iter().find(|f| !is_inside(&f.path)) {
-            Some(file) => Err(ManifestError::Path(file.path.clone())),
-            None => Ok(manifest),
+        if let Some(file) = manifest.files.iter().find(|f| !is_inside(&f.path)) {
+            return Err(ManifestError::Path(file.path.clone()));
         }
+        if !manifest.files.is_sorted_by(|a, b| a.path < b.path) {
+            return Err(ManifestError::Order);
+        }
+        Ok(manifest)
     }
 
     /// Name of the bundle's folder.

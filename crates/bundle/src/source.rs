@@ -1,8 +1,9 @@
 //! A bundle to read: a folder or a `.tar.zst`.
 
+use crate::hash::hash_blocks;
 use crate::manifest::{MANIFEST, SUMS};
 use std::fs::{self, File};
-use std::io::{self, BufReader, Read};
+use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
 /// Why a bundle cannot be read at all.
@@ -59,14 +60,15 @@ impl Source {
         }
     }
 
-    /// Reads every file, manifest and checksums first. `each` gets the path within the bundle and a reader.
+    /// Reads every file, manifest and checksums first. `each` gets the path within the bundle and a reader. Returns the
+    /// folder's name that an archive's files are in.
     pub fn for_each(
         &self,
         each: &mut dyn FnMut(&str, &mut dyn Read) -> io::Result<()>,
-    ) -> Result<(), SourceError> {
+    ) -> Result<Option<String>, SourceError> {
         match self {
-            Self::Folder(folder) => read_folder(folder, each),
-            Self::Archive(archive) => read_archive(archive, each),
+            Self::Folder(folder) => read_folder(folder, each).map(|()| None),
+            Self::Archive(archive) => read_archive(archive, each).map(Some),
         }
     }
 }
@@ -109,19 +111,26 @@ fn walk(folder: &Path, prefix: &str, paths: &mut Vec<String>) -> Result<(), Sour
     Ok(())
 }
 
-fn read_archive(archive: &Path, each: &mut Each) -> Result<(), SourceError> {
+/// Returns the name of the folder that the archive's files are in.
+fn read_archive(archive: &Path, each: &mut Each) -> Result<String, SourceError> {
     let error = |error| SourceError::Io { path: archive.into(), error };
     let file = BufReader::new(File::open(archive).map_err(error)?);
-    let mut tar = tar::Archive::new(zstd::Decoder::with_buffer(file).map_err(error)?);
+    let mut tar = tar::Archive::new(zstd::Decoder::with_buffer(file).map_err(error)?.single_frame());
     let mut top = None;
     for entry in tar.entries().map_err(error)? {
         let mut entry = entry.map_err(error)?;
         let full = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
-        if entry.header().entry_type() != tar::EntryType::Regular {
+        let header = entry.header();
+        if header.entry_type() != tar::EntryType::Regular {
             return Err(SourceError::Entry {
                 path: full,
                 what: "no regular file: a bundle's archive holds no others",
             });
+        }
+        let owner =
+            (header.mode().map_err(error)?, header.uid().map_err(error)?, header.gid().map_err(error)?);
+        if owner != (0o644, 0, 0) {
+            return Err(SourceError::Entry { path: full, what: "has another mode or owner than 0644, 0:0" });
         }
         let Some((folder, path)) = full.split_once('/') else {
             return Err(SourceError::Entry { path: full, what: "lies outside the bundle's folder" });
@@ -132,6 +141,17 @@ fn read_archive(archive: &Path, each: &mut Each) -> Result<(), SourceError> {
         each(path, &mut entry).map_err(error)?;
     }
     // The checksum of the last block is checked only when all has been read.
-    io::copy(&mut tar.into_inner(), &mut io::sink()).map_err(error)?;
-    Ok(())
+    let mut decoder = tar.into_inner();
+    let zeros = hash_blocks(&mut decoder, |block| {
+        if block.iter().all(|b| *b == 0) {
+            Ok(())
+        } else {
+            Err(io::Error::other("more than zeros behind the last file"))
+        }
+    });
+    zeros.map_err(error)?;
+    match decoder.finish().fill_buf().map_err(error)? {
+        [] => Ok(top.unwrap_or_default()),
+        _ => Err(error(io::Error::other("more bytes behind the archive"))),
+    }
 }

@@ -2,12 +2,11 @@
 
 use crate::manifest::{AppEntry, FileEntry, Manifest, Partition, Role};
 use crate::verify::Problem;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use tegra_bct::{MiscCfg, TZDRAM_ALIGNMENT, TZDRAM_SIZE};
 use tegra_flash::Layout;
 use trusty_image::budget::check_tzdram;
-use trusty_image::limits::{SIGN_ALIGN, SIGN_HEADER};
-use trusty_image::{AppMemory, Budget, Container, tasks};
+use trusty_image::{AppMemory, Budget, Container, TosType, container, tasks};
 
 /// All problems; the checksums are known to hold.
 pub fn check(manifest: &Manifest, contents: &BTreeMap<String, Vec<u8>>) -> Vec<Problem> {
@@ -62,6 +61,7 @@ fn trusted_apps(
     problems: &mut Vec<Problem>,
 ) -> Vec<AppMemory> {
     let mut memory = Vec::new();
+    let mut seen = BTreeSet::new();
     for entry in &manifest.trusted_apps {
         let AppEntry { name, file, .. } = entry;
         let Some(elf) = contents.get(file) else {
@@ -78,6 +78,14 @@ fn trusted_apps(
                         found.0, found.1, found.2, entry.uuid, entry.heap, entry.stack
                     );
                     problems.push(Problem::new(file, what));
+                }
+                if let Some(demand) = entry.heap_demand.filter(|demand| *demand > entry.heap) {
+                    let what = format!("will allocate {demand} bytes, its heap has {}", entry.heap);
+                    problems.push(Problem::new(file, what));
+                }
+                if !seen.insert(app.manifest.uuid) {
+                    problems
+                        .push(Problem::new(file, format!("has the UUID of another: {}", app.manifest.uuid)));
                 }
                 memory.push(AppMemory::new(name, &app, elf.len() as u64));
             }
@@ -96,6 +104,9 @@ fn secure_os(
         Ok(container) => container,
         Err(error) => return Some(Problem::new(path, error.to_string())),
     };
+    if container.tos_type != TosType::Trusty {
+        return Some(Problem::new(path, format!("its OS is {:?}, expected Trusty", container.tos_type)));
+    }
     let found = match tasks::split(container.os) {
         Ok(found) => found,
         Err(error) => return Some(Problem::new(path, error.to_string())),
@@ -120,13 +131,23 @@ pub fn partition_plan(
     let mut problems = Vec::new();
     for file in files {
         for name in &file.partitions {
-            let Some(size) = layout.partition(name).and_then(|p| p.size.number()) else {
+            let partition = layout.partition(name);
+            // NVIDIA's layouts name placeholders; one that names a path must name this one.
+            if let Some(other) =
+                partition.and_then(|p| p.file.as_ref()).filter(|f| f.contains('/') && **f != file.path)
+            {
+                problems.push(Problem::new(
+                    layout_path,
+                    format!("partition {name} gets {other}, not {}", file.path),
+                ));
+            }
+            let Some(size) = partition.and_then(|p| p.size.number()) else {
                 let what = format!("has no partition {name} of fixed size for {}", file.path);
                 problems.push(Problem::new(layout_path, what));
                 continue;
             };
             let used = match file.role {
-                Role::SecureOs => file.size.next_multiple_of(SIGN_ALIGN) + SIGN_HEADER,
+                Role::SecureOs => container::signed_size(file.size),
                 _ => file.size,
             };
             if used > size {
@@ -165,6 +186,10 @@ fn budgets(manifest: &Manifest, memory: Vec<AppMemory>) -> Vec<Problem> {
     }
     if budget != manifest.plan.memory {
         problems.push(Problem::new(crate::MANIFEST, "plan: memory is not that of the trusted apps"));
+    }
+    let locks = manifest.files.iter().find(|f| f.role == Role::PackageLock).map(|f| &f.sha256);
+    if locks != manifest.inputs.package_lock.as_ref() {
+        problems.push(Problem::new(crate::MANIFEST, "inputs: package_lock is not the file's sha256"));
     }
     if Manifest::flash_digests(&manifest.files) != manifest.flash {
         problems.push(Problem::new(crate::MANIFEST, "flash digests are not those of the files"));

@@ -10,8 +10,8 @@ use std::io::{self, Read};
 
 /// Largest manifest or checksum file that is read.
 const MAX_TEXT: u64 = 16 << 20;
-/// Largest file whose structure is checked: the user address space of a TA.
-const MAX_CHECKED: u64 = 16 << 20;
+/// Bytes of all files whose structure is checked: images of some MiB, TAs that fit into such an image.
+const MAX_CHECKED: u64 = 64 << 20;
 
 /// Something wrong with a file of the bundle.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,8 +37,15 @@ impl fmt::Display for Problem {
 /// Reads the whole bundle once. The manifest, if it can be believed, and all problems; none means that all holds.
 pub fn verify(source: &Source) -> Result<(Option<Manifest>, Vec<Problem>), SourceError> {
     let mut check = Check::default();
-    source.for_each(&mut |path, reader| check.file(path, reader))?;
-    Ok(check.finish())
+    let top = source.for_each(&mut |path, reader| check.file(path, reader))?;
+    let (manifest, mut problems) = check.finish();
+    if let (Some(top), Some(manifest)) = (top, &manifest)
+        && top != manifest.bundle_name()
+    {
+        let what = format!("the archive's folder is called {top}, expected {}", manifest.bundle_name());
+        problems.push(Problem::new(MANIFEST, what));
+    }
+    Ok((manifest, problems))
 }
 
 #[derive(Default)]
@@ -78,11 +85,16 @@ impl Check {
         let entry = self.manifest.as_ref().and_then(|m| m.file(path)).cloned();
         let keep = entry.as_ref().is_some_and(is_checked);
         let mut content = Vec::new();
+        let kept: usize = self.contents.values().map(Vec::len).sum();
         let hashed = hash_blocks(reader, |block| {
             if keep {
                 content.extend_from_slice(block);
             }
-            if content.len() as u64 > MAX_CHECKED { Err(io::ErrorKind::FileTooLarge.into()) } else { Ok(()) }
+            if (kept + content.len()) as u64 > MAX_CHECKED {
+                Err(io::ErrorKind::FileTooLarge.into())
+            } else {
+                Ok(())
+            }
         })?;
         let expected = match &entry {
             Some(entry) => Some(entry.sha256.as_str()),

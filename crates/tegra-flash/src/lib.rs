@@ -1,7 +1,7 @@
 //! Partition layouts of NVIDIA's Tegra flash tools, and what a change needs to be flashed. No I/O.
 //!
 //! * [`layout`]: the `flash_t194_*.xml` partition layout.
-//! * [`scope`]: which change needs which flash: none, app, secure-os, full.
+//! * [`scope`]: which change needs which flash: app, secure-os, full.
 #![warn(clippy::indexing_slicing)]
 
 pub mod layout;

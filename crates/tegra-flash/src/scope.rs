@@ -6,8 +6,6 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Scope {
-    /// Nothing.
-    None,
     /// The root filesystem.
     App,
     /// Both slots of the secure-os partition.
@@ -18,16 +16,6 @@ pub enum Scope {
 }
 
 impl Scope {
-    /// The name used on the command line and in the manifest.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::None => "none",
-            Self::App => "app",
-            Self::SecureOs => "secure-os",
-            Self::Full => "full",
-        }
-    }
-
     /// The least scope that writes a partition.
     pub fn of_partition(name: &str) -> Self {
         match name {

@@ -18,11 +18,10 @@ use rustix::io::Errno;
 use std::ffi::{CString, c_char, c_void};
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
+pub use tipc_bulk::MAX_MESSAGE;
 
 /// The driver's device.
 pub const DEVICE: &str = "/dev/trusty-ipc-dev0";
-/// Most bytes of a message.
-pub const MAX_MESSAGE: usize = 4080;
 /// Longest port name.
 pub const MAX_PORT: usize = 63;
 

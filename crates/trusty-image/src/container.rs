@@ -181,10 +181,10 @@ impl<'a> Container<'a> {
     }
 }
 
-/// The largest unsigned image that a partition of `partition` bytes takes: signing rounds it up to 16 bytes and puts
-/// 4096 in front. NVIDIA's sign and write steps do not check it.
-pub fn max_unsigned_size(partition: u64) -> u64 {
-    partition.saturating_sub(SIGN_HEADER) / SIGN_ALIGN * SIGN_ALIGN
+/// What an image of `size` bytes takes of its partition: signing rounds it up to 16 bytes and puts 4096 in front.
+/// NVIDIA's sign and write steps do not check that it fits.
+pub fn signed_size(size: u64) -> u64 {
+    size.next_multiple_of(SIGN_ALIGN) + SIGN_HEADER
 }
 
 /// The size in a container's header, if `image` starts with one: for images read back from a partition, which is
@@ -197,7 +197,8 @@ fn size_field(header: &[u8]) -> Option<usize> {
     let field = header.get(7..16)?;
     let digits = field.iter().position(|b| *b == 0)?;
     let (number, rest) = field.split_at_checked(digits)?;
-    let canonical = number.first().is_some_and(|b| *b != b'0') && rest.iter().all(|b| *b == 0);
+    let plain = number == b"0" || number.first().is_some_and(|b| *b != b'0');
+    let canonical = plain && rest.iter().all(|b| *b == 0);
     let text = core::str::from_utf8(number).ok()?;
     (canonical && text.bytes().all(|b| b.is_ascii_digit())).then(|| text.parse().ok())?
 }
@@ -229,9 +230,9 @@ mod tests {
     }
 
     #[test]
-    fn the_stock_partition_takes() {
-        assert_eq!(max_unsigned_size(2_621_440), 2_617_344);
-        assert_eq!(max_unsigned_size(100), 0);
+    fn the_largest_image_fills_the_stock_partition() {
+        assert_eq!(signed_size(2_617_344), 2_621_440);
+        assert_eq!(signed_size(2_617_343), 2_621_440);
     }
 
     #[test]

@@ -128,6 +128,8 @@ pub struct Elf<'a> {
     pub section_headers: u32,
     /// `e_flags`.
     pub flags: u32,
+    /// Where the program headers end in the file.
+    pub program_headers_end: u64,
     /// Number of section headers, the null one included.
     pub section_count: u16,
     /// All sections, the null one included.
@@ -167,15 +169,16 @@ impl<'a> Elf<'a> {
             entry: word(24)?,
             section_headers: word(32)?,
             flags: word(36)?,
+            program_headers_end: u64::from(word(28)?) + u64::from(half(44)?) * PHDR_SIZE as u64,
             section_count,
             sections: sections.into_iter().map(|(_, section)| section).collect(),
             segments,
         })
     }
 
-    /// All sections of this name.
+    /// All sections of this name that the loader sees: it skips null ones.
     pub fn named<'s>(&'s self, name: &'s str) -> impl Iterator<Item = &'s Section<'a>> {
-        self.sections.iter().filter(move |s| s.name == name)
+        self.sections.iter().filter(move |s| s.kind != 0 && s.name == name)
     }
 
     /// Where the section headers end: the size of the file that the loader computes.

@@ -27,17 +27,11 @@ pub const TZDRAM_MIN: u64 = MIB;
 /// Largest carve-out: LK maps TZDRAM at 0xffffffffea800000 and its first device bank at 0xfffffffff1200000; from
 /// 108 MiB on the kernel hangs before its first line (measured).
 pub const TZDRAM_MAX: u64 = 106 * MIB;
-/// Carve-out as shipped (`carveout.tzdram.size` of L4T R32.7.2).
-pub const TZDRAM_STOCK: u64 = 16 * MIB;
-
 /// What kernel and stock TAs take of any carve-out (measured: 744 KiB of 2 MiB, 852 KiB of 16 MiB, less the
 /// 32 KiB of the TA that measured it).
 pub const KERNEL_BASE: u64 = 730 * KIB;
 /// What the kernel takes besides for each MiB of carve-out: page tables and page records (measured: 7.7 KiB).
 pub const KERNEL_PER_MIB: u64 = 7885;
-
-/// MB2 starts the OS only if its size and this much more fit into TZDRAM (by reading MB2).
-pub const OS_HEADROOM: u64 = 0x4_0000;
 
 /// Signing rounds the image up to this many bytes …
 pub const SIGN_ALIGN: u64 = 16;
@@ -50,7 +44,3 @@ pub const MAX_APPS: usize = PAGE as usize / 104 - 1;
 
 /// Longest port path without its NUL (`IPC_PORT_PATH_MAX` is 64).
 pub const PORT_PATH_MAX: usize = 63;
-/// Most receive buffers of a port (`IPC_CHAN_MAX_BUFS`).
-pub const PORT_MAX_BUFFERS: u32 = 32;
-/// Largest message between TAs, and largest receive buffer of a port.
-pub const PORT_MAX_MESSAGE: u32 = 4096;

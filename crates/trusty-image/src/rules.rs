@@ -181,11 +181,13 @@ impl<'a> Checker<'a> {
                 let what = format!("address 0x{:x} lies behind .bss: the loader skips it", segment.vaddr);
                 self.at(Rule::SegmentPlace, &place, offset, what);
             }
-            let pages = |s: &Segment| s.end().next_multiple_of(PAGE.into());
-            let over =
-                |o: &&&Segment| u64::from(segment.vaddr) < pages(o) && u64::from(o.vaddr) < pages(segment);
+            let over = |o: &&&Segment| {
+                let memory = overlap(segment.vaddr, segment.mem_size, o.vaddr, o.mem_size);
+                memory || overlap(segment.offset, segment.file_size, o.offset, o.file_size)
+            };
             if let Some(other) = placed.iter().find(over) {
-                let what = format!("shares a page with the segment at 0x{:x}", other.vaddr);
+                let what =
+                    format!("shares a page, in memory or file, with the segment at 0x{:x}", other.vaddr);
                 self.at(Rule::SegmentPlace, &place, offset, what);
             }
             placed.push(segment);
@@ -230,6 +232,14 @@ impl<'a> Checker<'a> {
             let what = format!("the file offset does not belong to its address 0x{:x}", bss.addr);
             self.at(Rule::Bss, ".bss", offset, what);
         }
+        let shared = |s: &&Section| {
+            let over = u64::from(s.offset) < bss.file_end() && u64::from(bss.offset) < s.file_end();
+            s.name != ".bss" && s.kind != 0 && s.kind != SHT_NOBITS && s.size > 0 && bss.size > 0 && over
+        };
+        if let Some(other) = self.elf.sections.iter().find(shared) {
+            let what = format!("overlaps {}, which the loader would clear", other.name);
+            self.at(Rule::Bss, ".bss", offset, what);
+        }
     }
 
     fn bss_pad(&mut self) {
@@ -248,9 +258,27 @@ impl<'a> Checker<'a> {
             let what = format!("must be the last allocated section, but {} ends behind it", later.name);
             self.at(Rule::BssPad, ".bss-pad", offset, what);
         }
+        self.kept(pad.file_end());
         if pad.kind == SHT_PROGBITS && !self.mapped(pad) {
             let what = "must lie at the end of the data segment".into();
             self.at(Rule::BssPad, ".bss-pad", offset, what);
+        }
+    }
+
+    /// The loader moves the next TA down to the end of `.bss-pad` in the file, and only then reads the program headers,
+    /// maps whole pages of the segments and clears their last page's rest: all of that must lie before.
+    fn kept(&mut self, end: u64) {
+        let pages = |size: u32| u64::from(size).next_multiple_of(PAGE.into());
+        let segments =
+            self.loads().map(|(i, s)| (format!("segment {i}"), u64::from(s.offset) + pages(s.mem_size)));
+        let manifests = self.elf.named(manifest::SECTION).map(|s| (s.name.to_owned(), s.file_end()));
+        let headers = [("program headers".to_owned(), self.elf.program_headers_end)];
+        let late: Vec<_> = segments.chain(manifests).chain(headers).filter(|(_, last)| *last > end).collect();
+        for (place, last) in late {
+            let what = format!(
+                "ends at file offset 0x{last:x}, behind .bss-pad at 0x{end:x}: the next app goes there"
+            );
+            self.at(Rule::BssPad, &place, last, what);
         }
     }
 
@@ -311,5 +339,13 @@ impl<'a> Checker<'a> {
     }
 }
 
+/// Whether two ranges share a page.
+fn overlap(a: u32, a_size: u32, b: u32, b_size: u32) -> bool {
+    let end = |start: u32, size: u32| (u64::from(start) + u64::from(size)).next_multiple_of(PAGE.into());
+    u64::from(a) < end(b, b_size) && u64::from(b) < end(a, a_size)
+}
+
+#[cfg(test)]
+mod loader;
 #[cfg(test)]
 mod tests;

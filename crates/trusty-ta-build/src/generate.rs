@@ -60,7 +60,9 @@ pub fn rust_source(declaration: &Declaration) -> String {
         }
         let _ = writeln!(out, ",");
     }
-    out.push_str("];\n");
+    out.push_str(
+        "];\nconst _: () = assert!(PORTS.len() <= trusty_ta::MAX_PORTS, \"too many start_ports\");\n",
+    );
     out
 }
 

@@ -4,7 +4,7 @@
 //! `[package.metadata.trusty]` through the build script of trusty-ta-build. [`Service`] knows no system calls, so its
 //! logic is tested on the host like any other code; the rest exists only on the target without an OS.
 //!
-//! Limits: a message has at most [`MAX_MESSAGE`] bytes from Linux (4096 between TAs); the heap has exactly the bytes
+//! Limits: a message has at most [`MAX_MESSAGE`] bytes; a TA has at most [`MAX_PORTS`] ports; the heap has exactly the bytes
 //! that the manifest asks for, and an allocation past them fails. Use `try_reserve`: a failed allocation that is not
 //! handled ends the TA.
 #![no_std]
@@ -14,7 +14,7 @@ mod service;
 #[cfg(target_os = "none")]
 mod target;
 
-pub use service::{ConnectResult, MAX_MESSAGE, MessageResult, PortCfg, Service, Uuid};
+pub use service::{ConnectResult, MAX_MESSAGE, MAX_PORTS, MessageResult, PortCfg, Service, Uuid};
 #[cfg(target_os = "none")]
 pub use target::{console, run};
 

@@ -48,4 +48,19 @@ mod tests {
         assert_eq!(with(&[2]), 16384);
         assert_eq!(heap(&[]), 16384);
     }
+
+    proptest::proptest! {
+        /// The same figure as the crate that knows the format.
+        #[test]
+        fn it_is_what_the_loader_gives(min_stack: Option<u16>, min_heap: Option<u16>, regions in 0usize..3) {
+            extern crate std;
+            use trusty_image::manifest::{Manifest, MapMem};
+            let size = |value: u16| u32::from(value) + 1;
+            let map_mem = std::vec![MapMem { id: 2, offset: 2, size: 1 }; regions];
+            let uuid = uuid::Uuid::from_bytes([7; 16]);
+            let manifest = Manifest { uuid, min_stack: min_stack.map(size), min_heap: min_heap.map(size), map_mem };
+            let words: std::vec::Vec<u32> = [0; 4].into_iter().chain(manifest.words()).collect();
+            proptest::prop_assert_eq!(heap(&words), manifest.heap() as usize);
+        }
+    }
 }

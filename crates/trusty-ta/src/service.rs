@@ -2,8 +2,10 @@
 
 use core::ffi::CStr;
 
-/// Most bytes of a message from Linux: a 4096-byte buffer less a header of 16.
-pub const MAX_MESSAGE: usize = 4080;
+pub use tipc_bulk::MAX_MESSAGE;
+
+/// Most ports of one TA.
+pub const MAX_PORTS: usize = 8;
 
 /// A peer's identity, as the kernel gives it: `u32`, `u16`, `u16` little endian, `u8[8]`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -11,6 +11,8 @@ use std::path::{Path, PathBuf};
 pub struct Board {
     /// Its name.
     pub name: String,
+    /// Its file.
+    pub path: PathBuf,
     /// Misc boot config of the cold boot.
     pub cold_boot: PathBuf,
     /// Misc boot config while flashing.
@@ -57,6 +59,11 @@ impl Board {
         }
         let dir = path.parent().unwrap_or(root);
         let (cold_boot, flash) = (dir.join(file.boot_config.cold_boot), dir.join(file.boot_config.flash));
-        Ok(Ok(Self { name: file.name, cold_boot, flash, layout: dir.join(file.layout) }))
+        if cold_boot.file_name() == flash.file_name() {
+            let what = format!("{}: both boot configs have one file name: they must differ", path.display());
+            return Err(Error::usage(what));
+        }
+        let layout = dir.join(file.layout);
+        Ok(Ok(Self { name: file.name, path, cold_boot, flash, layout }))
     }
 }

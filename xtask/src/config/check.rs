@@ -13,8 +13,12 @@ use std::path::Path;
 use trusty_image::budget::{TzdramError, check_tzdram};
 use trusty_image::limits::{APP_STACK_TOP, MAX_APPS};
 
+/// What names may hold besides letters and digits.
+const NAME: &str = "-_.";
 /// Smallest image that holds a minimal Debian.
 const MIN_ROOTFS: u64 = 256 << 20;
+/// Far more than the eMMC of any Jetson.
+const MAX_ROOTFS: u64 = 1 << 40;
 /// Sizes of filesystems are whole blocks.
 const BLOCK: u64 = 4096;
 
@@ -53,6 +57,7 @@ pub fn load(workspace: &Workspace, path: &Path, overrides: &Overrides) -> Result
 fn digest(text: &str, board: &Board, overrides: &Overrides) -> Result<String> {
     let key = crate::stage::Key::new(1)
         .with("product", text)
+        .with_file("board file", &board.path)?
         .with_file("cold boot", &board.cold_boot)?
         .with_file("flash", &board.flash)?
         .with_file("layout", &board.layout)?
@@ -62,6 +67,13 @@ fn digest(text: &str, board: &Board, overrides: &Overrides) -> Result<String> {
     Ok(key.digest())
 }
 
+/// Whether a text may become part of a file's name.
+fn is_plain(text: &str, more: &str) -> bool {
+    text.starts_with(|c: char| c.is_ascii_alphanumeric())
+        && text.len() <= 64
+        && text.chars().all(|c| c.is_ascii_alphanumeric() || more.contains(c))
+}
+
 struct Checker<'a> {
     workspace: &'a Workspace,
     reporter: Reporter<'a>,
@@ -69,13 +81,8 @@ struct Checker<'a> {
 
 impl Checker<'_> {
     fn identity(&self, file: &ProductFile) -> Result<()> {
-        let plain = |text: &str, more: &str| {
-            text.starts_with(|c: char| c.is_ascii_alphanumeric())
-                && text.len() <= 64
-                && text.chars().all(|c| c.is_ascii_alphanumeric() || more.contains(c))
-        };
-        for (key, value, more) in [("name", &file.name, "-_."), ("version", &file.version, "-_.+~")] {
-            if !plain(value, more) {
+        for (key, value, more) in [("name", &file.name, NAME), ("version", &file.version, "-_.+~")] {
+            if !is_plain(value, more) {
                 let what =
                     format!("`{value}`: letters, digits and {more} are allowed, 64 characters at most");
                 return Err(self.reporter.at(&[Key(key)], &what));
@@ -169,6 +176,12 @@ impl Checker<'_> {
                     return Err(self.reporter.at(&path("elf"), &what));
                 }
                 let name = elf.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+                if !is_plain(&name, NAME) {
+                    let what = format!(
+                        "`{name}`: the file's name becomes the app's: letters, digits and {NAME} are allowed"
+                    );
+                    return Err(self.reporter.at(&path("elf"), &what));
+                }
                 (name, AppSource::Elf(full))
             }
             _ => {
@@ -213,8 +226,9 @@ impl Checker<'_> {
             }
         }
         let size = self.size(&[Key("rootfs"), Key("size")], &file.size)?;
-        if size < MIN_ROOTFS || !size.is_multiple_of(BLOCK) {
-            let what = format!("{size} bytes; allowed are {} or more, a multiple of 4096", human(MIN_ROOTFS));
+        if !(MIN_ROOTFS..=MAX_ROOTFS).contains(&size) || !size.is_multiple_of(BLOCK) {
+            let (least, most) = (human(MIN_ROOTFS), human(MAX_ROOTFS));
+            let what = format!("{size} bytes; allowed are {least} to {most}, a multiple of 4096");
             return Err(at(&[Key("size")], &what));
         }
         let super::file::RootfsKind::Debian = file.kind;

@@ -139,7 +139,7 @@ fn errors_name_line_text_and_what_is_allowed() {
         (
             "1GiB",
             "1MiB",
-            "p.yaml:9: rootfs.size: 1048576 bytes; allowed are 256 MiB or more, a multiple of 4096",
+            "p.yaml:9: rootfs.size: 1048576 bytes; allowed are 256 MiB to 1024 GiB, a multiple of 4096",
         ),
         (
             "systemd-sysv",

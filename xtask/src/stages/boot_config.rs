@@ -53,8 +53,9 @@ fn edit(bytes: &[u8], size: u64, alignment: u64) -> Result<Vec<u8>, tegra_bct::C
 
 /// Fills in the size of APP, and that of a disk that holds all partitions.
 fn fill(text: &str, rootfs: u64) -> Result<String, tegra_flash::LayoutError> {
-    let fixed: u64 = Layout::parse(text)?.partitions().filter_map(|p| p.size.number()).sum();
-    let sectors = (fixed + rootfs + DISK_EXTRA).div_ceil(SECTOR);
+    let layout = Layout::parse(text)?;
+    let sizes = layout.partitions().filter_map(|p| p.size.number()).chain([rootfs, DISK_EXTRA]);
+    let sectors = sizes.fold(0, u64::saturating_add).div_ceil(SECTOR);
     let (rootfs, sectors) = (rootfs.to_string(), sectors.to_string());
     let values = [
         ("APPSIZE", rootfs.as_str()),

@@ -8,11 +8,15 @@ use crate::toolchain::Target;
 use crate::tools::{capture, shell};
 use bundle::{AppEntry, FORMAT, Inputs, Manifest, Plan, Port, Role, Tzdram, Writer};
 use rustix::fs::{CWD, RenameFlags, renameat_with};
+use rustix::io::Errno;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use tegra_flash::Layout;
 use xshell::cmd;
+
+/// How names of unfinished bundles begin.
+const TEMPORARY: &str = ".carveout-bundle-";
 
 /// What goes into a bundle.
 pub struct Parts {
@@ -37,6 +41,7 @@ pub fn run(build: &Build, parts: &Parts, out: &Path) -> Result<PathBuf> {
     let state = home(&build.workspace.root).join("bundles");
     fs::create_dir_all(&state).at(&state)?;
     let _lock = lock(&state.join(".lock"))?;
+    sweep(&out)?;
     let inputs = inputs(build, parts)?;
     let key = key(&inputs, parts);
     let folder = out.join(&name);
@@ -90,7 +95,7 @@ fn write(
     folder: &Path,
     archive: &Path,
 ) -> Result<()> {
-    let temporary = tempfile::Builder::new().prefix(".bundle-").tempdir_in(out).at(out)?;
+    let temporary = tempfile::Builder::new().prefix(TEMPORARY).tempdir_in(out).at(out)?;
     let new_folder = temporary.path().join("folder");
     let new_archive = temporary.path().join("archive.tar.zst");
     fs::create_dir(&new_folder).at(&new_folder)?;
@@ -108,7 +113,22 @@ fn write(
 /// Gives a new bundle its name. An older one of that name is there until the new one is.
 fn put(new: &Path, name: &Path) -> Result<()> {
     let flags = if name.exists() { RenameFlags::EXCHANGE } else { RenameFlags::empty() };
-    renameat_with(CWD, new, CWD, name, flags).map_err(|errno| Error::io(name, &errno.into()))
+    match renameat_with(CWD, new, CWD, name, flags) {
+        // Not every filesystem can exchange names: then the old one steps aside first.
+        Err(Errno::INVAL | Errno::NOSYS) if name.exists() => {
+            let aside = new.with_extension("old");
+            fs::rename(name, &aside).at(name)?;
+            fs::rename(new, name).at(name)
+        }
+        result => result.map_err(|errno| Error::io(name, &errno.into())),
+    }
+}
+
+/// Removes what an interrupted run has left in the output folder; the lock says that none is at work.
+fn sweep(out: &Path) -> Result<()> {
+    let entries = fs::read_dir(out).at(out)?.flatten();
+    let left = entries.filter(|entry| entry.file_name().to_string_lossy().starts_with(TEMPORARY));
+    left.map(|entry| entry.path()).try_for_each(|path| fs::remove_dir_all(&path).at(&path))
 }
 
 fn fill(build: &Build, parts: &Parts, inputs: Inputs, folder: &Path) -> Result<Manifest> {
@@ -206,10 +226,10 @@ fn inputs(build: &Build, parts: &Parts) -> Result<Inputs> {
     let mut toolchains = BTreeMap::new();
     let packages = build.product.trusted_apps.iter().any(|a| matches!(a.source, AppSource::Package(_)));
     if packages {
-        toolchains.insert("rustc-trusted-apps".into(), build.toolchains.get(Target::TrustedApp)?.version);
+        toolchains.extend(build.toolchains.get(Target::TrustedApp)?.versions()?);
     }
     if !build.product.client_apps.is_empty() {
-        toolchains.insert("rustc-client-apps".into(), build.toolchains.get(Target::ClientApp)?.version);
+        toolchains.extend(build.toolchains.get(Target::ClientApp)?.versions()?);
         toolchains.insert(client_apps::CARGO_DEB.0.into(), client_apps::CARGO_DEB.1.into());
     }
     if parts.rootfs.is_some() {
@@ -231,9 +251,9 @@ fn inputs(build: &Build, parts: &Parts) -> Result<Inputs> {
 /// The commit of the work tree, marked if it has been modified. None outside git.
 fn git_revision(root: &Path) -> Result<Option<String>> {
     let sh = shell(root)?;
-    // A clone of another user's is no danger here: nothing of it is run.
-    let safe = ["-c", "safe.directory=*"];
+    // A clone may belong to another user; nothing that it configures is run.
+    let safe = ["-c", "safe.directory=*", "-c", "core.fsmonitor=false"];
     let Ok(commit) = capture("git", cmd!(sh, "git {safe...} rev-parse HEAD")) else { return Ok(None) };
-    let status = capture("git", cmd!(sh, "git {safe...} status --porcelain")).unwrap_or_default();
+    let status = capture("git", cmd!(sh, "git {safe...} status --porcelain"))?;
     Ok(Some(if status.is_empty() { commit } else { format!("{commit}-modified") }))
 }

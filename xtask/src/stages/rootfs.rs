@@ -26,6 +26,11 @@ pub fn base(build: &Build, rootfs: &Rootfs) -> Result<Output> {
         .with("packages", packages.join(","))
         .with("epoch", EPOCH)
         .with("mmdebstrap", mmdebstrap::version()?);
+    // Other packages are pinned than before: the archive is asked anew.
+    let key = match &rootfs.lock {
+        Some(lock) => key.with_file("packages.lock", lock)?,
+        None => key,
+    };
     build.cache.stage("rootfs base", key, |work| {
         if build.offline {
             let message = "the root filesystem's base is not there, and --offline forbids to fetch it";
@@ -44,7 +49,8 @@ pub fn run(build: &Build, rootfs: &Rootfs, base: &Output, apps: &Output) -> Resu
         .with("client apps", &apps.content)
         .with("size", rootfs.size)
         .with("epoch", EPOCH)
-        .with("mke2fs", ext4::version()?);
+        .with("mke2fs", ext4::version()?)
+        .with("scripts", mmdebstrap::recipe() + &ext4::recipe());
     if let Some(lock) = &rootfs.lock {
         key = key.with_file("packages.lock", lock)?;
     }

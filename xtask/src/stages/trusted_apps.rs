@@ -33,6 +33,7 @@ pub fn run(build: &Build) -> Result<Output> {
         })
     })?;
     check_identities(build, &all.dir)?;
+    check_demands(build, &all.dir)?;
     check_budget(build, &all.dir)?;
     Ok(all)
 }
@@ -71,8 +72,9 @@ fn key(build: &Build, app: &App) -> Result<Key> {
     match &app.source {
         AppSource::Elf(path) => key.with_file("elf", path),
         AppSource::Package(_) => {
-            let toolchain = build.toolchains.get(Target::TrustedApp)?;
-            build.workspace.source_key(&app.name, key.with("rustc", &toolchain.version))
+            let versions = build.toolchains.get(Target::TrustedApp)?.versions()?;
+            let key = versions.into_iter().fold(key, |key, (tool, version)| key.with(tool, version));
+            build.workspace.source_key(&app.name, key)
         }
     }
 }
@@ -104,6 +106,26 @@ fn finish(app: &App, from: PathBuf, to: &Path) -> Result<()> {
     patched.map_err(|e| Error::check(format!("{}: {e}", from.display())))?;
     inspect(&from, &elf)?;
     fs::write(to, &elf).at(to)
+}
+
+/// The heap is fixed when the kernel loads a TA: what it will allocate must fit, or it fails on the device.
+fn check_demands(build: &Build, dir: &Path) -> Result<()> {
+    for app in &build.product.trusted_apps {
+        let AppSource::Package(declaration) = &app.source else { continue };
+        let path = dir.join(file_name(app));
+        let heap = inspect(&path, &fs::read(&path).at(&path)?)?.manifest.heap();
+        let Some(demand) = declaration.heap_demand.filter(|demand| *demand > heap) else { continue };
+        let message = format!(
+            "{}: trusted app {} will allocate {demand} bytes (heap_demand), but its heap has {heap} bytes (min_heap), \
+             whatever the carve-out",
+            build.product.path.display(),
+            app.name
+        );
+        return Err(
+            Error::check(message).remedy(format!("raise min_heap of {} to {demand} bytes or more", app.name))
+        );
+    }
+    Ok(())
 }
 
 /// The kernel tells TAs apart by UUID. That of a finished ELF file is known only now.

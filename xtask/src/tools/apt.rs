@@ -10,8 +10,10 @@ use xshell::{Cmd, Shell, cmd};
 pub fn install(packages: &[&str], log: &Path) -> Result<()> {
     let sh = shell(Path::new("/"))?;
     sh.set_var("DEBIAN_FRONTEND", "noninteractive");
-    run("apt-get update", cmd!(sh, "apt-get -q update"), log)?;
-    let install = cmd!(sh, "apt-get -q -y --no-install-recommends install {packages...}");
+    // A fresh machine may be upgrading itself.
+    let wait = "-oDPkg::Lock::Timeout=300";
+    run("apt-get update", cmd!(sh, "apt-get -q {wait} update"), log)?;
+    let install = cmd!(sh, "apt-get -q -y {wait} --no-install-recommends install {packages...}");
     run("apt-get install", install, log)
 }
 
@@ -42,7 +44,6 @@ impl PrivateApt {
         fs::write(&conf, text).at(&conf)?;
         let sh = shell(dir)?;
         sh.set_var("APT_CONFIG", &conf);
-        sh.set_var("LC_ALL", "C");
         Ok(Self { sh, dir: dir.into() })
     }
 

@@ -69,10 +69,14 @@ impl CrossBuild<'_> {
     }
 }
 
-/// A program from crates.io, pinned, in a folder of ours. Built once, without optimisation: they run for moments.
+/// Where a helper program is or will be.
+pub fn helper_path(root: &Path, name: &str, version: &str) -> PathBuf {
+    root.join(format!("{name}-{version}")).join("bin").join(name)
+}
+
+/// A published program, pinned, in a folder of ours. Built once, without optimisation: they run for moments.
 pub fn helper(root: &Path, name: &str, version: &str, offline: bool, log: &Path) -> Result<PathBuf> {
-    let folder = root.join(format!("{name}-{version}"));
-    let program_path = folder.join("bin").join(name);
+    let program_path = helper_path(root, name, version);
     if program_path.exists() {
         return Ok(program_path);
     }
@@ -83,11 +87,13 @@ pub fn helper(root: &Path, name: &str, version: &str, offline: bool, log: &Path)
         .remedy("run the command once without --offline"));
     }
     fs::create_dir_all(root).at(root)?;
+    let _lock = crate::stage::lock(&root.join(".lock"))?;
     let sh = shell(root)?;
-    let (cargo, build) = (program(), root.join("build"));
+    let (cargo, build, folder) = (program(), root.join("build"), root.join(format!("{name}-{version}")));
     let cmd = cmd!(sh, "{cargo} install {name} --locked --debug --version {version} --root {folder}");
     run(&format!("installing {name}"), clean(cmd).env("CARGO_TARGET_DIR", &build), log)?;
-    fs::remove_dir_all(&build).at(&build)?;
+    // Gigabytes that nobody needs again; if another xtask was first, there are none.
+    let _ = fs::remove_dir_all(&build);
     Ok(program_path)
 }
 
@@ -110,11 +116,11 @@ pub fn deb(cargo_deb: &Path, build: &CrossBuild, epoch: u64, out: &Path, log: &P
     debs.next().ok_or_else(|| Error::check(format!("cargo-deb left no package in {}", out.display())))
 }
 
-/// What a rustc says of itself, and where its libraries are.
-pub fn rustc_line(rustc: &Path, library_path: Option<&Path>, arguments: &[&str]) -> Result<String> {
+/// What a compiler or linker says of itself, and where its libraries are.
+pub fn ask(program: &Path, library_path: Option<&Path>, arguments: &[&str]) -> Result<String> {
     let sh = shell(Path::new("/"))?;
     if let Some(path) = library_path {
         sh.set_var("LD_LIBRARY_PATH", path);
     }
-    capture("rustc", cmd!(sh, "{rustc} {arguments...}"))
+    capture(&program.display().to_string(), cmd!(sh, "{program} {arguments...}"))
 }

@@ -4,7 +4,7 @@
 //! with debugfs, in every used inode. mke2fs.conf of the host does not count.
 
 use super::{capture, run, shell};
-use crate::error::{At, Result};
+use crate::error::{At, Error, Result};
 use crate::host::is_root;
 use std::fmt::Write as _;
 use std::fs;
@@ -25,13 +25,18 @@ const ROOT_INODE: u32 = 2;
 pub fn version() -> Result<String> {
     let sh = shell(Path::new("/"))?;
     let text = cmd!(sh, "mke2fs -V").quiet().read_stderr();
-    let text = text.map_err(|e| crate::error::Error::environment(format!("mke2fs: {e}")))?;
+    let text = text.map_err(|e| Error::environment(format!("mke2fs: {e}")))?;
     Ok(text.lines().next().unwrap_or_default().to_owned())
+}
+
+/// A digest of how images are made: a change of it makes them anew.
+pub fn recipe() -> String {
+    bundle::sha256([POPULATE, UUID, HASH_SEED, FEATURES].concat().as_bytes())
 }
 
 /// Makes an image of `size` bytes. Holes stay holes.
 pub fn image(tar: &Path, size: u64, epoch: u64, out: &Path, log: &Path) -> Result<()> {
-    let scratch = tempfile::Builder::new().prefix("carveout-ext4-").tempdir().at(&std::env::temp_dir())?;
+    let scratch = super::scratch("ext4")?;
     let (scratch_path, conf) = (scratch.path(), scratch.path().join("mke2fs.conf"));
     let mut text = "[defaults]\n\tbase_features = none\n[fs_types]\n".to_owned();
     for kind in ["ext4", "small", "floppy", "big", "huge"] {
@@ -68,9 +73,13 @@ pub fn image(tar: &Path, size: u64, epoch: u64, out: &Path, log: &Path) -> Resul
 /// devtmpfs is there (an unprivileged user can unpack none).
 fn fixed_times(sh: &Shell, image: &Path, epoch: u64) -> Result<String> {
     let dump = capture("dumpe2fs", cmd!(sh, "dumpe2fs {image}"))?;
-    let count = dump.lines().find_map(|line| line.strip_prefix("Inode count:")?.trim().parse().ok());
-    let mut free = vec![false; count.map_or(0, |n: u32| n as usize) + 1];
-    for list in dump.lines().filter_map(|line| line.strip_prefix("  Free inodes: ")) {
+    let count = dump.lines().find_map(|line| line.strip_prefix("Inode count:")?.trim().parse::<u32>().ok());
+    let lists: Vec<&str> = dump.lines().filter_map(|line| line.strip_prefix("  Free inodes: ")).collect();
+    let Some(count) = count.filter(|_| !lists.is_empty()) else {
+        return Err(Error::check("dumpe2fs says neither how many inodes there are nor which are free"));
+    };
+    let mut free = vec![false; count as usize + 1];
+    for list in lists {
         for range in list.split(", ").filter(|r| !r.trim().is_empty()) {
             let (first, last) = range.split_once('-').unwrap_or((range, range));
             if let (Ok(first), Ok(last)) = (first.trim().parse::<usize>(), last.trim().parse::<usize>()) {

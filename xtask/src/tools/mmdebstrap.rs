@@ -8,6 +8,7 @@ use super::{capture, run, shell};
 use crate::error::{At, Error, Result};
 use crate::host::is_root;
 use std::fs;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use xshell::{Cmd, cmd};
 
@@ -30,6 +31,11 @@ pub fn version() -> Result<String> {
     capture("mmdebstrap", cmd!(sh, "mmdebstrap --version"))
 }
 
+/// A digest of how root filesystems are made: a change of it makes them anew.
+pub fn recipe() -> String {
+    bundle::sha256([CONFIGURE, UNCONFIGURE, CUSTOMIZE].concat().as_bytes())
+}
+
 /// A folder of scripts and settings for one run. It lies in the system's folder for temporary files: in a user
 /// namespace others must be able to reach it.
 struct Setup {
@@ -39,13 +45,18 @@ struct Setup {
 
 impl Setup {
     fn new(epoch: u64) -> Result<Self> {
-        let temporary = std::env::temp_dir();
-        let dir = tempfile::Builder::new().prefix("carveout-rootfs-").tempdir().at(&temporary)?;
-        open(dir.path(), if is_root() { 0o755 } else { 0o777 })?;
+        let dir = super::scratch("rootfs")?;
+        // Root of a user namespace is another user to us and writes here; nobody replaces what is ours.
+        open(dir.path(), if is_root() { 0o755 } else { 0o1777 })?;
         let setup = Self { dir, epoch };
         setup.write("apt.conf", &host_apt_settings()?)?;
         setup.write("dpkg.cfg", "force-unsafe-io\n")?;
-        setup.write("netrc", &host_credentials())?;
+        let credentials = host_credentials();
+        if !credentials.is_empty() {
+            let path = setup.path("netrc");
+            fs::OpenOptions::new().create_new(true).write(true).mode(0o600).open(&path).at(&path)?;
+            fs::write(&path, credentials).at(&path)?;
+        }
         setup.write("configure.sh", CONFIGURE)?;
         setup.write("unconfigure.sh", UNCONFIGURE)?;
         setup.write("customize.sh", CUSTOMIZE)?;
@@ -79,7 +90,7 @@ impl Setup {
             "mmdebstrap --mode={mode} --architectures={ARCHITECTURE} --skip=check/signed-by --skip=output/dev
              {configure} {unconfigure} {arguments...}"
         );
-        let cmd = cmd.env("SOURCE_DATE_EPOCH", self.epoch.to_string()).env("LC_ALL", "C").env("TZ", "UTC");
+        let cmd = cmd.env("SOURCE_DATE_EPOCH", self.epoch.to_string()).env("TZ", "UTC");
         run(what, cmd.env_remove("LANGUAGE").env_remove("LANG").env_remove("TAR_OPTIONS"), log)
     }
 }
@@ -176,8 +187,12 @@ fn host_apt_settings() -> Result<String> {
     Ok(wanted.chain(["Acquire::Retries \"3\";"]).map(|line| format!("{line}\n")).collect())
 }
 
-/// The host's passwords for archives, if it has any and we may read them. They are removed before packing.
+/// The host's passwords for archives. Only root has them: in a user namespace they would have to be readable by all. They
+/// are removed before packing.
 fn host_credentials() -> String {
+    if !is_root() {
+        return String::new();
+    }
     let more = fs::read_dir("/etc/apt/auth.conf.d").into_iter().flatten().flatten().map(|e| e.path());
     let files = more.chain([PathBuf::from("/etc/apt/auth.conf")]);
     files.filter_map(|path| fs::read_to_string(path).ok()).collect()

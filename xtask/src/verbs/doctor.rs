@@ -5,6 +5,7 @@ use crate::error::{Error, Result};
 use crate::host::{self, Need};
 use crate::stages::{client_apps, home};
 use crate::toolchain::{Target, Toolchains};
+use crate::tools::cargo;
 use crate::ui::Ui;
 use serde_json::json;
 
@@ -44,7 +45,7 @@ pub fn run(ui: &Ui) -> Result<Outcome> {
         add(&format!("Rust for {}", target.triple()), state, &why);
     }
     let (name, version) = client_apps::CARGO_DEB;
-    let there = home(&root).join("tools").join(format!("{name}-{version}")).exists();
+    let there = cargo::helper_path(&home(&root).join("tools"), name, version).exists();
     let state = if there { "ok" } else { "later" };
     add(&format!("{name} {version}"), state, "packs client apps; installed by the first build");
     if missing.is_empty() && (arm64 || host::is_root()) {

@@ -78,7 +78,7 @@ fn explain_bundle(path: &Path) -> Result<Outcome> {
     let text = match (found, read) {
         (Some(text), _) => text,
         (None, Err(error)) => return Err(named(path, &error.to_string())),
-        (None, Ok(())) => return Err(unknown(path)),
+        (None, Ok(_)) => return Err(unknown(path)),
     };
     let manifest =
         bundle::Manifest::from_text(&text).map_err(|e| named(path, &format!("manifest.json: {e}")))?;

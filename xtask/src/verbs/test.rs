@@ -15,7 +15,9 @@ use xshell::{Shell, cmd};
 
 const CARGO_DENY: (&str, &str) = ("cargo-deny", "0.20.2");
 /// For the tests alone.
-const NEEDS: [Need; 3] = [
+const NEEDS: [Need; 5] = [
+    Need { program: "git", package: "git", why: "copies the work tree, for builds elsewhere" },
+    Need { program: "zstd", package: "zstd", why: "unpacks a bundle's archive, beside our own reader" },
     Need { program: "lintian", package: "lintian", why: "checks the client apps' packages" },
     Need { program: "shellcheck", package: "shellcheck", why: "checks our shell scripts" },
     Need { program: "readelf", package: "binutils", why: "reads the trusted apps, beside our own reader" },
@@ -65,7 +67,7 @@ pub fn run(args: &TestArgs, ui: &Ui) -> Result<Outcome> {
     if failures.is_empty() {
         return Ok(Outcome { line: Some(line), json: json!({ "passed": totals.passed, "failed": 0 }) });
     }
-    println!("{line}");
+    ui.note(&line);
     Err(Error::check(format!("failed: {}", failures.join(", "))))
 }
 

@@ -28,10 +28,6 @@ fn tar_and_zstd_unpack_the_archive() {
     fs::create_dir(&out).unwrap();
     let archive = dir.path().join(archive_name(&bundle));
     let arguments = ["--zstd", "-xf", archive.to_str().unwrap(), "-C", out.to_str().unwrap()];
-    if run("zstd", ["--version"]).stdout().is_empty() {
-        eprintln!("skipped: there is no zstd on this host");
-        return;
-    }
     run("tar", arguments).ok();
     run("diff", ["-r", bundle.to_str().unwrap(), out.join(bundle.file_name().unwrap()).to_str().unwrap()])
         .ok();

@@ -51,9 +51,7 @@ fn build(dir: &Path, more: &[&str]) -> String {
         Command::new("sh")
     };
     command.args(["-c", script, "sh", HOST_NAME, "--json", "image"]).args(more).current_dir(dir);
-    for (name, value) in
-        [("TZ", "Asia/Kathmandu"), ("LANG", "tr_TR.UTF-8"), ("LC_ALL", "C.UTF-8"), ("CARGO_BUILD_JOBS", "1")]
-    {
+    for (name, value) in [("TZ", "Asia/Kathmandu"), ("LANG", "tr_TR.UTF-8"), ("CARGO_BUILD_JOBS", "1")] {
         command.env(name, value);
     }
     for name in
@@ -63,6 +61,7 @@ fn build(dir: &Path, more: &[&str]) -> String {
             command.env_remove(name);
         }
     }
+    command.env_remove("LC_ALL");
     Ran::new(&mut command).ok()
 }
 
@@ -96,7 +95,9 @@ fn another_folder_user_time_zone_and_job_count_give_the_same_bundle() {
 /// Neither a path of a build nor the build host's name is in any output, packed ones included.
 fn nothing_tells_where_it_was_built(bundle: &Path, workspace: &Path) {
     let secrets = [root(), workspace.to_path_buf()].map(|p| p.to_str().unwrap().to_owned());
-    let secrets: Vec<&str> = secrets.iter().map(String::as_str).chain([HOST_NAME]).collect();
+    let home = std::env::var("HOME").unwrap_or_default();
+    let shared = ["/.cargo", "/.rustup"].map(|folder| format!("{home}{folder}"));
+    let secrets: Vec<&str> = secrets.iter().chain(&shared).map(String::as_str).chain([HOST_NAME]).collect();
     let unpacked = tempfile::tempdir().unwrap();
     let mut paths: Vec<PathBuf> = files(bundle).iter().map(|f| bundle.join(f)).collect();
     for deb in paths.clone().iter().filter(|p| p.extension().is_some_and(|e| e == "deb")) {

@@ -1,4 +1,4 @@
-use super::*;
+use super::{loader, *};
 use crate::test_elf::{MANIFEST_AT, TestElf};
 use proptest::prelude::*;
 use std::collections::BTreeSet;
@@ -102,6 +102,48 @@ fn each_rule_is_its_own_finding() {
     assert_eq!(covered, all, "each rule has a case (ta-elf: every_cut_is_found)");
 }
 
+/// What the sections alone do not show: the loader has moved the next TA when it maps the segments.
+#[test]
+fn what_lies_behind_the_pad_is_found() {
+    let behind =
+        |change: fn(&mut TestElf)| broken(change).iter().any(|f| f.contains("behind .bss-pad at 0x3000"));
+    assert!(
+        behind(|e| (e.segments[1][3], e.segments[1][4]) = (0x1010, 0x1010)),
+        "a segment longer than the pad"
+    );
+    assert!(behind(|e| e.segments[0][1] = 0x3000), "a segment behind the pad");
+    assert!(behind(|e| e.section(".trusty_app.manifest")[3] = 0x3000), "a manifest behind the pad");
+    let cleared = broken(|e| (e.section(".bss")[2], e.section(".bss")[3]) = (0x9000, 0x2000));
+    assert!(
+        cleared.iter().any(|f| f.contains("overlaps .trusty_app.manifest, which the loader would clear"))
+    );
+    let null = broken(|e| e.section(".bss")[0] = 0);
+    assert!(null.contains(&"ta-sections: section .bss is missing".to_owned()), "{null:?}");
+    let shared = broken(|e| e.segments[0][1] = 0x2000);
+    assert!(shared.iter().any(|f| f.contains("shares a page, in memory or file")), "{shared:?}");
+}
+
+/// Two TAs, one behind the other, through a model of the loader: each has its own bytes.
+#[test]
+fn good_files_survive_the_loader() {
+    let (one, mut second) = (TestElf::good().build(), TestElf::good());
+    second.manifest[0] = 1;
+    let two = second.build();
+    let loaded = loader::load(&[&one[..], &two, &one].concat()).unwrap();
+    for (app, file) in loaded.iter().zip([&one, &two, &one]) {
+        survives(app, file);
+    }
+}
+
+fn survives(app: &loader::Loaded, file: &[u8]) {
+    let expected = loader::expected(file);
+    assert_eq!(app.len(), expected.len());
+    for ((vaddr, bytes), (expected_vaddr, expected)) in app.iter().zip(&expected) {
+        assert_eq!(vaddr, expected_vaddr);
+        assert!(bytes.starts_with(expected), "segment at 0x{vaddr:x}");
+    }
+}
+
 #[test]
 fn a_heap_that_just_fits_is_allowed() {
     assert!(
@@ -146,6 +188,31 @@ proptest! {
         }
         if let Ok(app) = inspect(&file) {
             prop_assert!(app.address_space_left() < APP_STACK_TOP);
+        }
+    }
+
+    /// Whatever passes the rules is loaded whole, and leaves the TA behind it whole.
+    #[test]
+    fn what_passes_survives_the_loader(
+        fields in proptest::collection::vec((0usize..6, 0usize..5, prop::sample::select(vec![
+            0u32, 1, 8, 0x20, 0x60, 0xfa0, 0x100, 0xfff, 0x1000, 0x1010, 0x2000, 0x2020, 0x2060, 0x3000, 0x4000,
+            0x8000, 0x9000, 0x9020, 0x9060, 0xa000,
+        ])), 0..3)
+    ) {
+        let mut elf = TestElf::good();
+        for (which, field, value) in fields {
+            match which {
+                0 | 1 => elf.segments[which][field + 1] = value,
+                _ => elf.sections[which - 2].1[field] = value,
+            }
+        }
+        let file = elf.build();
+        if check(&file).is_empty() {
+            let good = TestElf::good().build();
+            let loaded = loader::load(&[&file[..], &good].concat()).expect("the kernel panics");
+            prop_assert_eq!(loaded.len(), 2);
+            survives(&loaded[0], &file);
+            survives(&loaded[1], &good);
         }
     }
 

@@ -1,18 +1,15 @@
 //! Serves all ports and connections of a TA.
 
 use super::{console, handles, sys};
-use crate::{ConnectResult, MAX_MESSAGE, MessageResult, PortCfg, Service, Uuid};
+use crate::{ConnectResult, MAX_MESSAGE, MAX_PORTS, MessageResult, PortCfg, Service, Uuid};
 
 /// Connections that are served at once; more are closed.
 const CONNECTIONS: usize = 16;
 /// Messages that may wait in a connection.
 const BUFFERS: u32 = 2;
-/// Ports of one TA.
-const PORTS: usize = 8;
-
 struct Loop<S: Service> {
     service: S,
-    ports: [Option<(u32, &'static PortCfg)>; PORTS],
+    ports: [Option<(u32, &'static PortCfg)>; MAX_PORTS],
     connections: [Option<(u32, S::Connection)>; CONNECTIONS],
     message: [u8; MAX_MESSAGE],
     reply: [u8; MAX_MESSAGE],
@@ -22,7 +19,7 @@ struct Loop<S: Service> {
 pub fn run<S: Service>(service: S, ports: &'static [PortCfg]) -> i32 {
     let mut this = Loop {
         service,
-        ports: [None; PORTS],
+        ports: [None; MAX_PORTS],
         connections: [const { None }; CONNECTIONS],
         message: [0; MAX_MESSAGE],
         reply: [0; MAX_MESSAGE],
@@ -67,16 +64,15 @@ impl<S: Service> Loop<S> {
             Ok(accepted) => accepted,
             Err(code) => return console(format_args!("accept on {:?} fails ({code})", port.path)),
         };
+        // Before anything that can panic: the panic closes what is known here.
+        handles::opened(channel);
         let Some(slot) = self.connections.iter_mut().find(|slot| slot.is_none()) else {
             console(format_args!("refuses a client: {CONNECTIONS} are connected"));
-            return sys::close(channel);
+            return handles::close(channel);
         };
         match self.service.on_connect(port, &peer) {
-            ConnectResult::Accept(connection) => {
-                handles::opened(channel);
-                *slot = Some((channel, connection));
-            }
-            ConnectResult::CloseConnection => sys::close(channel),
+            ConnectResult::Accept(connection) => *slot = Some((channel, connection)),
+            ConnectResult::CloseConnection => handles::close(channel),
         }
     }
 

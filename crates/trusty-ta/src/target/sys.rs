@@ -78,14 +78,14 @@ unsafe fn svc(number: u32, a: usize, b: usize, c: usize, d: usize) -> i32 {
     let result: usize;
     // SAFETY: the kernel keeps r4-r11 and sp; all else is declared lost. Memory is what the caller answers for.
     unsafe {
-        asm!("svc #0", in("r12") number, inlateout("r0") a => result, inlateout("r1") b => _,
+        asm!("svc #0", inlateout("r12") number => _, inlateout("r0") a => result, inlateout("r1") b => _,
              inlateout("r2") c => _, inlateout("r3") d => _, lateout("lr") _, options(nostack));
     }
     result as i32
 }
 
 fn address<T>(value: &mut T) -> usize {
-    (&raw mut *value).addr()
+    (&raw mut *value).expose_provenance()
 }
 
 fn checked(code: i32) -> Result<u32, i32> {
@@ -95,7 +95,7 @@ fn checked(code: i32) -> Result<u32, i32> {
 /// Writes text on the console.
 pub fn write(text: &[u8]) {
     // SAFETY: the kernel reads the slice.
-    unsafe { svc(NR_WRITE, CONSOLE, text.as_ptr().addr(), text.len(), 0) };
+    unsafe { svc(NR_WRITE, CONSOLE, text.as_ptr().expose_provenance(), text.len(), 0) };
 }
 
 /// Ends the TA.
@@ -115,7 +115,7 @@ pub fn grow_heap(size: usize) -> Result<*mut u8, i32> {
 
 /// Publishes a port.
 pub fn port_create(port: &PortCfg, buffers: u32, buffer_size: usize) -> Result<u32, i32> {
-    let path = port.path.as_ptr().addr();
+    let path = port.path.as_ptr().expose_provenance();
     // SAFETY: the kernel reads the path up to its NUL.
     checked(unsafe { svc(NR_PORT_CREATE, path, buffers as usize, buffer_size, port.flags as usize) })
 }

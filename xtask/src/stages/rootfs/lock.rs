@@ -49,8 +49,8 @@ pub fn enforce(pinned: &Path, text: &str) -> Result<()> {
         pinned.display(),
         all.len()
     );
-    let remedy = "take the new packages.lock from target/carveout/stages/rootfs if the change is wanted (build once \
-                  without rootfs.lock), or use a mirror that still has the pinned versions";
+    let remedy = "if the change is wanted, build once without rootfs.lock and take the new rootfs/packages.lock out of \
+                  the bundle; if not, use a mirror that still has the pinned versions";
     Err(Error::check(message).remedy(remedy))
 }
 

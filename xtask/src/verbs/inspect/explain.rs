@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use std::fmt::Write as _;
 use tegra_bct::{MiscCfg, TZDRAM_ALIGNMENT, TZDRAM_SIZE};
 use tegra_flash::Layout;
-use trusty_image::limits::{APP_STACK_TOP, SIGN_HEADER};
+use trusty_image::limits::APP_STACK_TOP;
 use trusty_image::{Container, TrustedApp, container, tasks};
 
 /// A text and the same for machines.
@@ -20,7 +20,7 @@ pub fn container(bytes: &[u8]) -> Result<Explained, String> {
     let erased = behind.iter().all(|b| *b == 0) || behind.iter().all(|b| *b == 0xff);
     let image = if erased { image } else { bytes };
     let read = Container::parse(image).map_err(|e| e.to_string())?;
-    let signed = image.len() as u64 + SIGN_HEADER;
+    let signed = container::signed_size(image.len() as u64);
     let mut text = format!(
         "secure-os image (NVTOSP), {} bytes, {signed} signed\n  monitor      {:>9} bytes\n  OS           {:>9} bytes, {:?}{}\n",
         image.len(),
@@ -151,7 +151,7 @@ pub fn bundle(manifest: &Manifest) -> String {
     let inputs = &manifest.inputs;
     let _ = writeln!(text, "  git revision {}", inputs.git_revision.as_deref().unwrap_or("none"));
     for (name, version) in &inputs.toolchains {
-        let _ = writeln!(text, "  {name:<20} {version}");
+        let _ = writeln!(text, "  {name}: {version}");
     }
     let memory = &manifest.plan.memory;
     let _ = writeln!(
@@ -171,7 +171,8 @@ pub fn bundle(manifest: &Manifest) -> String {
             human(app.stack)
         );
     }
-    let _ = writeln!(text, "    free       {:>10}", human(u64::try_from(memory.free).unwrap_or(0)));
+    let word = if memory.free < 0 { "lacking" } else { "free" };
+    let _ = writeln!(text, "    {word:<10} {:>10}", human(memory.free.unsigned_abs()));
     for app in &manifest.trusted_apps {
         let ports: Vec<&str> = app.ports.iter().map(|p| p.name.as_str()).collect();
         let _ = writeln!(text, "  trusted app  {} {} {}", app.name, app.uuid, ports.join(" "));
