@@ -119,6 +119,13 @@ impl<'a> Cache<'a> {
         result.map(|(output, _)| output)
     }
 
+    /// Removes a result that turned out to be too old.
+    pub fn forget(&self, output: Output) -> Result<()> {
+        let dir = output.dir.clone();
+        drop(output);
+        remove(&dir)
+    }
+
     fn locked(
         &self,
         home: &Path,

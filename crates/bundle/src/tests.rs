@@ -17,6 +17,7 @@ struct Sample {
     parts: BTreeMap<&'static str, Vec<u8>>,
     tzdram: u64,
     heap: u32,
+    demand: Option<u32>,
 }
 
 impl Sample {
@@ -30,7 +31,7 @@ impl Sample {
             ("secure-os/tos.img", image),
             ("trusted-apps/a.elf", elf),
         ]);
-        Self { parts, tzdram: 32 << 20, heap: 0x8000 }
+        Self { parts, tzdram: 32 << 20, heap: 0x8000, demand: None }
     }
 
     fn write(&self, folder: &Path) -> Manifest {
@@ -66,7 +67,7 @@ impl Sample {
             uuid: app.manifest.uuid,
             heap: self.heap,
             stack: 0x4000,
-            heap_demand: None,
+            heap_demand: self.demand,
             ports: Vec::new(),
         };
         let manifest = Manifest {
@@ -169,6 +170,67 @@ fn a_flipped_byte_of_the_archive_is_found() {
     }
 }
 
+/// An archive holds the bundle and nothing else, each file as the writer writes it.
+#[test]
+fn an_archive_with_more_in_it_is_refused() {
+    let (_dir, folder, manifest) = written();
+    let good = archive(&folder, &manifest);
+    let path = folder.with_extension("tar.zst");
+    let plain = zstd::decode_all(&good[..]).unwrap();
+    let refused = |tar: &[u8], behind: &[u8]| {
+        fs::write(&path, [zstd::encode_all(tar, 1).unwrap(), behind.to_vec()].concat()).unwrap();
+        match verify(&Source::open(&path).unwrap()) {
+            Err(error) => error.to_string(),
+            Ok((_, problems)) => problems.first().map(ToString::to_string).unwrap_or_default(),
+        }
+    };
+    assert_eq!(refused(&plain, b""), "");
+    assert!(
+        refused(&plain, &zstd::encode_all(&b"more"[..], 1).unwrap())
+            .ends_with("more bytes behind the archive")
+    );
+    assert!(refused(&plain, b"x").ends_with("more bytes behind the archive"));
+    let tail = refused(&[&plain[..], b"hidden"].concat(), b"");
+    assert!(tail.ends_with("more than zeros behind the last file"), "{tail}");
+    let changed = |change: fn(&mut tar::Header)| {
+        let mut tar = plain.clone();
+        let mut header = tar::Header::from_byte_slice(&tar[..512]).clone();
+        change(&mut header);
+        header.set_cksum();
+        tar[..512].copy_from_slice(header.as_bytes());
+        refused(&tar, b"")
+    };
+    assert!(changed(|h| h.set_mode(0o4755)).contains("another mode or owner"));
+    assert!(changed(|h| h.set_uid(1000)).contains("another mode or owner"));
+    assert!(changed(|h| h.set_entry_type(tar::EntryType::Symlink)).contains("no regular file"));
+    assert!(
+        changed(|h| h.set_path("other/manifest.json").unwrap()).contains("lies outside the bundle's folder")
+    );
+    let mut tar = tar::Builder::new(Vec::new());
+    for (name, bytes) in [(MANIFEST, 2), (MANIFEST, 2)] {
+        let mut header = tar::Header::new_gnu();
+        header.set_mode(0o644);
+        header.set_uid(0);
+        header.set_gid(0);
+        header.set_size(bytes);
+        tar.append_data(&mut header, format!("desk-1-virt-tzdram32M/{name}"), &b"{}"[..]).unwrap();
+    }
+    fs::write(&path, zstd::encode_all(&tar.into_inner().unwrap()[..], 1).unwrap()).unwrap();
+    assert!(problems(&path).contains(&"manifest.json: exists twice".to_owned()));
+}
+
+#[test]
+fn an_archive_under_another_name_is_refused() {
+    let (_dir, folder, manifest) = written();
+    let files: Vec<&str> = manifest.files.iter().map(|f| f.path.as_str()).collect();
+    let path = folder.with_extension("tar.zst");
+    write_archive(&folder, "other", &files, 1, &path).unwrap();
+    assert_eq!(
+        problems(&path),
+        ["manifest.json: the archive's folder is called other, expected desk-1-virt-tzdram32M"]
+    );
+}
+
 #[test]
 fn missing_and_extra_files_are_named() {
     let (_dir, folder, _) = written();
@@ -210,6 +272,19 @@ fn inconsistent_parts_are_named() {
     let mut sample = Sample::new();
     sample.heap = 0x9000;
     assert!(sample.problems()[0].contains("heap 32768, stack 16384; the bundle's manifest says"));
+
+    let mut sample = Sample::new();
+    sample.demand = Some(0x8001);
+    assert_eq!(sample.problems(), ["trusted-apps/a.elf: will allocate 32769 bytes, its heap has 32768"]);
+
+    let mut sample = Sample::new();
+    let layout =
+        LAYOUT.replace("<size> 8192 </size>", "<size> 8192 </size><filename> rootfs/other.img </filename>");
+    sample.parts.insert("layout/layout.xml", layout.into_bytes());
+    assert_eq!(
+        sample.problems(),
+        ["layout/layout.xml: partition APP gets rootfs/other.img, not rootfs/system.img"]
+    );
 
     let mut sample = Sample::new();
     sample.parts.insert("rootfs/system.img", vec![0; 8193]);

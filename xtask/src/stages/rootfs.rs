@@ -8,6 +8,7 @@ use crate::error::{At, Error, Result};
 use crate::host;
 use crate::stage::{Key, Output};
 use crate::tools::{ext4, mmdebstrap};
+use std::cell::Cell;
 use std::fs;
 
 /// Name of the image.
@@ -26,11 +27,6 @@ pub fn base(build: &Build, rootfs: &Rootfs) -> Result<Output> {
         .with("packages", packages.join(","))
         .with("epoch", EPOCH)
         .with("mmdebstrap", mmdebstrap::version()?);
-    // Other packages are pinned than before: the archive is asked anew.
-    let key = match &rootfs.lock {
-        Some(lock) => key.with_file("packages.lock", lock)?,
-        None => key,
-    };
     build.cache.stage("rootfs base", key, |work| {
         if build.offline {
             let message = "the root filesystem's base is not there, and --offline forbids to fetch it";
@@ -42,8 +38,26 @@ pub fn base(build: &Build, rootfs: &Rootfs) -> Result<Output> {
     })
 }
 
-/// The image and the list of its packages.
-pub fn run(build: &Build, rootfs: &Rootfs, base: &Output, apps: &Output) -> Result<Output> {
+/// The image and the list of its packages. If the packages are not the pinned ones, the base may only be an old one: then
+/// it is made anew, once.
+pub fn run(build: &Build, rootfs: &Rootfs, old_base: Output, apps: &Output) -> Result<Output> {
+    let differs = Cell::new(false);
+    let result = finish(build, rootfs, &old_base, apps, &differs);
+    if !differs.get() || !old_base.reused || build.offline {
+        return result;
+    }
+    build.ui.note("the packages are not the pinned ones: the archive is asked anew");
+    build.cache.forget(old_base)?;
+    finish(build, rootfs, &base(build, rootfs)?, apps, &differs)
+}
+
+fn finish(
+    build: &Build,
+    rootfs: &Rootfs,
+    base: &Output,
+    apps: &Output,
+    differs: &Cell<bool>,
+) -> Result<Output> {
     let mut key = Key::new(1)
         .with("base", &base.content)
         .with("client apps", &apps.content)
@@ -63,7 +77,7 @@ pub fn run(build: &Build, rootfs: &Rootfs, base: &Output, apps: &Output) -> Resu
         let path = work.out.join(LOCK);
         fs::write(&path, &text).at(&path)?;
         if let Some(pinned) = &rootfs.lock {
-            lock::enforce(pinned, &text)?;
+            lock::enforce(pinned, &text).inspect_err(|_| differs.set(true))?;
         }
         ext4::image(&tar, rootfs.size, EPOCH, &work.out.join(IMAGE), work.log)?;
         fs::remove_file(&tar).at(&tar)

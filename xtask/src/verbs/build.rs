@@ -56,7 +56,7 @@ pub fn part(part: Part, args: &BuildArgs, ui: &Ui) -> Result<Outcome> {
                 let what = format!("{}: this product has no rootfs", build.product.path.display());
                 return Err(Error::usage(what));
             };
-            rootfs::run(build, wanted, &rootfs::base(build, wanted)?, &client_apps::run(build)?)
+            rootfs::run(build, wanted, rootfs::base(build, wanted)?, &client_apps::run(build)?)
         }
     })?;
     ui.table();
@@ -118,8 +118,12 @@ fn all(build: &Build) -> Result<Parts> {
         let boot_config = boot_config::run(build);
         let clients = join(clients);
         let base = join(base);
-        let rootfs = match (&build.product.rootfs, &base, &clients) {
-            (Some(wanted), Ok(Some(base)), Ok(clients)) => {
+        let (base, base_failed) = match base {
+            Ok(base) => (base, Ok(())),
+            Err(error) => (None, Err(error)),
+        };
+        let rootfs = match (&build.product.rootfs, base, &clients) {
+            (Some(wanted), Some(base), Ok(clients)) => {
                 Some(rootfs::run(build, wanted, base, clients)).transpose()
             }
             _ => Ok(None),
@@ -127,7 +131,7 @@ fn all(build: &Build) -> Result<Parts> {
         // What failed first in the order of the stages is told; all others have ended by now.
         let (trusted_apps, secure_os): (Output, Output) = join(secure)?;
         let (boot_config, client_apps) = (boot_config?, clients?);
-        base?;
+        base_failed?;
         Ok(Parts { trusted_apps, secure_os, boot_config, client_apps, rootfs: rootfs? })
     })
 }

@@ -56,6 +56,22 @@ fn a_carve_out_that_is_too_small_ends_with_1_and_the_last_bundle_stays() {
     assert_eq!(xtask(["verify".as_ref(), bundle.as_os_str()]).ok(), "ok");
 }
 
+/// The forum's failure: more will be allocated than the heap has, and a larger carve-out changes nothing.
+#[test]
+fn a_heap_below_the_demand_ends_with_1_whatever_the_carve_out() {
+    let dir = tempfile::tempdir().unwrap();
+    let config = config(dir.path(), "- echo-srv", "- { package: echo-srv, min_heap: 16KiB }");
+    for size in ["16MiB", "64MiB"] {
+        let arguments = ["image", "--without", "rootfs", "--tzdram", size, "-c", config.to_str().unwrap()];
+        let error = xtask(arguments).fails(1);
+        assert!(
+            error.contains("will allocate 256000 bytes (heap_demand), but its heap has 16384 bytes"),
+            "{error}"
+        );
+        assert!(error.contains("help: raise min_heap of echo-srv to 256000 bytes or more"), "{error}");
+    }
+}
+
 #[test]
 fn elf_files_that_break_a_rule_end_with_1() {
     let dir = tempfile::tempdir().unwrap();
