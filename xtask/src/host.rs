@@ -99,6 +99,32 @@ pub fn ensure(needs: &[Need], offline: bool, log: &Path, ui: &Ui) -> Result<()> 
     }
 }
 
+/// Without root a root filesystem is made in a user namespace, which needs subordinate ids.
+pub fn ensure_subordinate_ids() -> Result<()> {
+    let (user, id) = user();
+    let has = |path: &str| {
+        let text = fs::read_to_string(path).unwrap_or_default();
+        text.lines().any(|line| line.split(':').next().is_some_and(|name| name == user || name == id))
+    };
+    if is_root() || (has("/etc/subuid") && has("/etc/subgid")) {
+        return Ok(());
+    }
+    let command = format!("sudo usermod --add-subuids 100000-165535 --add-subgids 100000-165535 {user}");
+    Err(Error::environment(format!(
+        "user {user} has no subordinate ids in /etc/subuid and /etc/subgid: only root can \
+        make a root filesystem without them"
+    ))
+    .remedy(format!("run: {command}")))
+}
+
+/// Name and number of who runs us.
+fn user() -> (String, String) {
+    let id = rustix::process::getuid().as_raw().to_string();
+    let passwd = fs::read_to_string("/etc/passwd").unwrap_or_default();
+    let named = passwd.lines().find(|line| line.split(':').nth(2) == Some(&id));
+    (named.and_then(|line| line.split(':').next()).unwrap_or(&id).to_owned(), id)
+}
+
 const BINFMT: &str = "/proc/sys/fs/binfmt_misc";
 const BINFMT_CONF: &str = "/usr/lib/binfmt.d/qemu-aarch64.conf";
 const BINFMT_COMMAND: &str =

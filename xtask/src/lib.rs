@@ -27,7 +27,13 @@ use verbs::{Outcome, doctor, inspect, test, verify};
 pub fn main() -> ExitCode {
     // Modes of files are the same for every caller: they are part of what is built.
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o022));
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) if error.use_stderr() && std::env::args().any(|a| a == "--json") => {
+            return fail(&Error::usage(error.render().to_string().trim_end()), true);
+        }
+        Err(error) => error.exit(),
+    };
     let verbosity = match cli.output {
         cli::OutputArgs { quiet: true, .. } => Verbosity::Quiet,
         cli::OutputArgs { verbose: true, .. } => Verbosity::Verbose,
@@ -70,7 +76,7 @@ fn print(text: Option<&str>) -> ExitCode {
     let Some(text) = text else { return ExitCode::SUCCESS };
     match writeln!(std::io::stdout(), "{}", text.trim_end()) {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
-            eprintln!("error: stdout: {error}");
+            let _ = writeln!(std::io::stderr(), "error: stdout: {error}");
             ExitCode::from(error::Exit::Environment as u8)
         }
         _ => ExitCode::SUCCESS,
@@ -83,7 +89,7 @@ fn fail(error: &Error, json: bool) -> ExitCode {
         print(Some(&format!("{value:#}")));
     } else {
         let label = console::style("error:").red().bold().for_stderr();
-        eprintln!("{label} {error}");
+        let _ = writeln!(std::io::stderr(), "{label} {error}");
     }
     ExitCode::from(error.exit as u8)
 }

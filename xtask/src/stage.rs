@@ -16,6 +16,8 @@ use std::time::SystemTime;
 
 const RECORD: &str = ".stage.json";
 const LOCK: &str = ".lock";
+/// How names of unfinished results begin.
+const TEMPORARY: &str = ".new-";
 /// Results kept of each stage.
 const KEEP: usize = 3;
 
@@ -136,6 +138,7 @@ impl<'a> Cache<'a> {
     ) -> Result<(Output, u64)> {
         // Another xtask may want the same stage: it waits here and then finds the result.
         let _lock = lock(&home.join(LOCK))?;
+        sweep(home)?;
         let digest = key.digest();
         let dir = home.join(digest.get(..16).unwrap_or(&digest));
         if let Some((content, size)) = still_good(&dir, key) {
@@ -147,7 +150,7 @@ impl<'a> Cache<'a> {
         fs::create_dir_all(&logs).at(&logs)?;
         let log = logs.join(format!("{name}.log"));
         File::create(&log).at(&log)?;
-        let temporary = tempfile::Builder::new().prefix(".new-").tempdir_in(home).at(home)?;
+        let temporary = tempfile::Builder::new().prefix(TEMPORARY).tempdir_in(home).at(home)?;
         build(&Work { out: temporary.path(), log: &log })?;
         let files = stamps(temporary.path())?;
         let size = files.values().map(|stamp| stamp.size).sum();
@@ -191,7 +194,7 @@ pub fn lock(path: &Path) -> Result<File> {
     Ok(file)
 }
 
-/// Size and time of each file below a directory, hidden ones at the top left out.
+/// Size and time of each file below a directory, but for the record at its top.
 pub fn stamps(dir: &Path) -> Result<BTreeMap<String, Stamp>> {
     fn walk(dir: &Path, prefix: &str, found: &mut BTreeMap<String, Stamp>) -> Result<()> {
         for entry in fs::read_dir(dir).at(dir)? {
@@ -200,7 +203,7 @@ pub fn stamps(dir: &Path) -> Result<BTreeMap<String, Stamp>> {
             let metadata = entry.metadata().at(&entry.path())?;
             if metadata.is_dir() {
                 walk(&entry.path(), &format!("{name}/"), found)?;
-            } else if !name.starts_with('.') {
+            } else if name != RECORD {
                 let (mtime, nanoseconds) = (metadata.mtime(), metadata.mtime_nsec());
                 found.insert(name, Stamp { size: metadata.len(), mtime, nanoseconds });
             }
@@ -247,12 +250,17 @@ fn is_free(dir: &Path) -> bool {
     File::open(dir.join(RECORD)).is_ok_and(|file| file.try_lock().is_ok())
 }
 
-/// Removes all but the results used last, and what an interrupted run has left.
+/// Removes all but the results used last.
 fn prune(home: &Path) -> Result<()> {
-    let old = results(home).into_iter().skip(KEEP).filter(|path| is_free(path));
+    let mut old = results(home).into_iter().skip(KEEP).filter(|path| is_free(path));
+    old.try_for_each(|path| remove(&path))
+}
+
+/// Removes what an interrupted run has left; the lock says that none is at work.
+fn sweep(home: &Path) -> Result<()> {
     let entries = fs::read_dir(home).at(home)?.flatten();
-    let broken = entries.filter(|e| e.file_name().to_string_lossy().starts_with(".new-")).map(|e| e.path());
-    old.chain(broken).try_for_each(|path| remove(&path))
+    let left = entries.filter(|e| e.file_name().to_string_lossy().starts_with(TEMPORARY)).map(|e| e.path());
+    left.collect::<Vec<_>>().iter().try_for_each(|path| remove(path))
 }
 
 fn remove(dir: &Path) -> Result<()> {
@@ -309,6 +317,15 @@ mod tests {
             build(root.path(), input).unwrap();
         }
         assert_eq!(fs::read_dir(&home).unwrap().count(), KEEP + 1, "results and the lock");
+    }
+
+    #[test]
+    fn hidden_files_count() {
+        let root = tempfile::tempdir().unwrap();
+        fs::create_dir(root.path().join("sub")).unwrap();
+        fs::write(root.path().join("sub/.hidden"), "x").unwrap();
+        fs::write(root.path().join(RECORD), "x").unwrap();
+        assert_eq!(stamps(root.path()).unwrap().into_keys().collect::<Vec<_>>(), ["sub/.hidden"]);
     }
 
     #[test]

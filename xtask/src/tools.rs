@@ -10,11 +10,10 @@ use std::fs::{File, OpenOptions};
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::Duration;
 use xshell::{Cmd, Shell};
 
-/// No build works this long on a scratch folder.
-const ABANDONED: Duration = Duration::from_secs(12 * 3600);
+/// Where Debian keeps some programs that need no root.
+const ROOTS_PATH: [&str; 2] = ["/usr/sbin", "/sbin"];
 /// Lines of a log that an error shows.
 const TAIL: usize = 15;
 
@@ -24,6 +23,12 @@ pub fn shell(dir: &Path) -> Result<Shell> {
     shell.change_dir(dir);
     // What programs say is read by us, and some of it shapes the output.
     shell.set_var("LC_ALL", "C");
+    // Debian keeps some programs where only root's PATH looks.
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let path = std::env::join_paths(std::env::split_paths(&path).chain(ROOTS_PATH.map(PathBuf::from)));
+    if let Ok(path) = path {
+        shell.set_var("PATH", path);
+    }
     Ok(shell)
 }
 
@@ -31,21 +36,41 @@ pub fn shell(dir: &Path) -> Result<Shell> {
 pub fn scratch(name: &str) -> Result<tempfile::TempDir> {
     let (prefix, temporary) = (format!("carveout-{name}-"), std::env::temp_dir());
     for entry in std::fs::read_dir(&temporary).into_iter().flatten().flatten() {
-        let ours = entry.file_name().to_string_lossy().starts_with(&prefix);
-        let age = entry.metadata().and_then(|m| m.modified()).ok().and_then(|time| time.elapsed().ok());
-        if ours && age.is_some_and(|age| age > ABANDONED) {
+        let file_name = entry.file_name().to_string_lossy().into_owned();
+        let process =
+            file_name.strip_prefix(&prefix).and_then(|rest| rest.split('-').next()?.parse::<u32>().ok());
+        if process.is_some_and(|process| !Path::new("/proc").join(process.to_string()).exists()) {
             // Another user's cannot be removed, and need not be.
             let _ = std::fs::remove_dir_all(entry.path());
         }
     }
+    let prefix = format!("{prefix}{}-", std::process::id());
     tempfile::Builder::new().prefix(&prefix).tempdir().at(&temporary)
 }
 
 /// Whether a program is on the PATH, or where Debian keeps those for root.
 pub fn find(program: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
-    let more = ["/usr/sbin", "/sbin"].map(PathBuf::from);
-    std::env::split_paths(&path).chain(more).map(|dir| dir.join(program)).find(|p| p.is_file())
+    std::env::split_paths(&path)
+        .chain(ROOTS_PATH.map(PathBuf::from))
+        .map(|dir| dir.join(program))
+        .find(|p| p.is_file())
+}
+
+/// Reads a regular file of at most `most` bytes.
+pub fn read_limited(path: &Path, most: u64) -> Result<Vec<u8>> {
+    let metadata = std::fs::metadata(path).at(path)?;
+    if !metadata.is_file() {
+        return Err(Error::usage(format!("{}: not a regular file", path.display())));
+    }
+    if metadata.len() > most {
+        return Err(Error::usage(format!(
+            "{}: {} bytes; at most {most} are read here",
+            path.display(),
+            metadata.len()
+        )));
+    }
+    std::fs::read(path).at(path)
 }
 
 /// Runs a program with its output in a log file.

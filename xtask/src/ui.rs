@@ -3,7 +3,7 @@
 use crate::size::human;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use std::fmt::Write as _;
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write as _};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
@@ -67,7 +67,7 @@ impl Ui {
         match &self.bars {
             _ if self.verbosity < from => {}
             Some(bars) => drop(bars.println(line)),
-            None => eprintln!("{line}"),
+            None => drop(writeln!(std::io::stderr(), "{line}")),
         }
     }
 

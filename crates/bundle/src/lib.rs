@@ -23,8 +23,8 @@ mod writer;
 pub use archive::write_archive;
 pub use hash::{Hashed, copy_hashed, hash_file, sha256};
 pub use manifest::{
-    AppEntry, FORMAT, FileEntry, Inputs, MANIFEST, Manifest, ManifestError, Partition, Plan, Port, Role,
-    SUMS, Tzdram, bundle_name,
+    AppEntry, FORMAT, FileEntry, Inputs, MANIFEST, Manifest, ManifestError, NAME, Partition, Plan, Port,
+    Role, SUMS, Tzdram, VERSION, bundle_name, is_plain,
 };
 pub use source::{Source, SourceError};
 pub use verify::{Problem, verify};

@@ -175,6 +175,9 @@ pub enum ManifestError {
     /// Bytes have been changed.
     #[error("its own digest does not match: it has been changed")]
     Digest,
+    /// A name that may not become part of a file's name.
+    #[error("`{0}` is no name: letters, digits and -_. are allowed, 64 characters at most")]
+    Name(String),
     /// Files that are listed twice or in another order.
     #[error("its files are not sorted, or one is listed twice")]
     Order,
@@ -234,6 +237,10 @@ impl Manifest {
         if manifest.to_text()? != text {
             return Err(ManifestError::Digest);
         }
+        let names = [(&manifest.name, NAME), (&manifest.board, NAME), (&manifest.version, VERSION)];
+        if let Some((name, _)) = names.into_iter().find(|(name, more)| !is_plain(name, more)) {
+            return Err(ManifestError::Name(name.escape_debug().to_string()));
+        }
         if let Some(file) = manifest.files.iter().find(|f| !is_inside(&f.path)) {
             return Err(ManifestError::Path(file.path.clone()));
         }
@@ -252,6 +259,18 @@ impl Manifest {
     pub fn file(&self, path: &str) -> Option<&FileEntry> {
         self.files.iter().find(|f| f.path == path)
     }
+}
+
+/// What names may hold besides letters and digits.
+pub const NAME: &str = "-_.";
+/// What versions may hold besides letters and digits.
+pub const VERSION: &str = "-_.+~";
+
+/// Whether a text may become part of a file's name; `more` is what it may hold besides letters and digits.
+pub fn is_plain(text: &str, more: &str) -> bool {
+    text.starts_with(|c: char| c.is_ascii_alphanumeric())
+        && text.len() <= 64
+        && text.chars().all(|c| c.is_ascii_alphanumeric() || more.contains(c))
 }
 
 /// Name of a bundle's folder; `tzdram` in bytes.

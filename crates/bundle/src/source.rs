@@ -117,7 +117,8 @@ fn read_archive(archive: &Path, each: &mut Each) -> Result<String, SourceError> 
     let file = BufReader::new(File::open(archive).map_err(error)?);
     let mut tar = tar::Archive::new(zstd::Decoder::with_buffer(file).map_err(error)?.single_frame());
     let mut top = None;
-    for entry in tar.entries().map_err(error)? {
+    // Raw: an extension's declared size would be read into memory. Ours have none.
+    for entry in tar.entries().map_err(error)?.raw(true) {
         let mut entry = entry.map_err(error)?;
         let full = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
         let header = entry.header();

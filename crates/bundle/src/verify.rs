@@ -30,7 +30,8 @@ impl Problem {
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        write!(f, "{}: {}", self.file, self.what)
+        // A file's name may hold what a terminal would obey.
+        write!(f, "{}: {}", self.file.escape_debug(), self.what)
     }
 }
 

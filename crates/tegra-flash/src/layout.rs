@@ -5,6 +5,8 @@
 use roxmltree::{Document, Node};
 use std::collections::BTreeSet;
 
+/// Largest file that is read.
+const MAX_FILE: usize = 1 << 20;
 /// Bit of `<allocation_attribute>` (hexadecimal) of a partition that takes what is left (0x808 of `UDA`).
 const REST: u32 = 0x800;
 
@@ -84,6 +86,12 @@ pub struct Layout {
 impl Layout {
     /// Reads a layout.
     pub fn parse(xml: &str) -> Result<Self, LayoutError> {
+        if xml.len() > MAX_FILE {
+            return Err(LayoutError::Xml(format!(
+                "{} bytes are too many: a layout has some 40 KiB",
+                xml.len()
+            )));
+        }
         let document = Document::parse(xml).map_err(|e| LayoutError::Xml(e.to_string()))?;
         let root = document.root_element();
         if !root.has_tag_name("partition_layout") {

@@ -6,15 +6,17 @@ use super::report::Reporter;
 use super::{App, AppSource, Board, Overrides, Product};
 use crate::error::{At, Error, Result};
 use crate::size::{Size, human};
+use crate::tools::read_limited;
 use crate::workspace::Workspace;
+use bundle::{NAME, VERSION, is_plain};
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 use trusty_image::budget::{TzdramError, check_tzdram};
 use trusty_image::limits::{APP_STACK_TOP, MAX_APPS};
 
-/// What names may hold besides letters and digits.
-const NAME: &str = "-_.";
+/// Largest config that is read.
+const MAX_CONFIG: u64 = 1 << 20;
 /// Smallest image that holds a minimal Debian.
 const MIN_ROOTFS: u64 = 256 << 20;
 /// Far more than the eMMC of any Jetson.
@@ -24,10 +26,12 @@ const BLOCK: u64 = 4096;
 
 /// Reads `path`, applies the command line's overrides, and checks all of it.
 pub fn load(workspace: &Workspace, path: &Path, overrides: &Overrides) -> Result<Product> {
-    let text = fs::read_to_string(path).map_err(|e| {
-        let error = Error::usage(format!("{}: {e}", path.display()));
-        error.remedy("name a product config with -c FILE; configs/desk.yaml is the default one")
+    let bytes = read_limited(path, MAX_CONFIG).map_err(|error| {
+        let hint = "name a product config with -c FILE; configs/desk.yaml is the default one";
+        Error::usage(error.message).remedy(hint)
     })?;
+    let text = String::from_utf8(bytes)
+        .map_err(|e| Error::usage(format!("{}: no UTF-8 text: {}", path.display(), e.utf8_error())))?;
     let reporter = Reporter { path, text: &text };
     let file: ProductFile = serde_yaml::from_str(&text).map_err(|e| reporter.yaml(&e))?;
     let checker = Checker { workspace, reporter };
@@ -67,13 +71,6 @@ fn digest(text: &str, board: &Board, overrides: &Overrides) -> Result<String> {
     Ok(key.digest())
 }
 
-/// Whether a text may become part of a file's name.
-fn is_plain(text: &str, more: &str) -> bool {
-    text.starts_with(|c: char| c.is_ascii_alphanumeric())
-        && text.len() <= 64
-        && text.chars().all(|c| c.is_ascii_alphanumeric() || more.contains(c))
-}
-
 struct Checker<'a> {
     workspace: &'a Workspace,
     reporter: Reporter<'a>,
@@ -81,7 +78,7 @@ struct Checker<'a> {
 
 impl Checker<'_> {
     fn identity(&self, file: &ProductFile) -> Result<()> {
-        for (key, value, more) in [("name", &file.name, NAME), ("version", &file.version, "-_.+~")] {
+        for (key, value, more) in [("name", &file.name, NAME), ("version", &file.version, VERSION)] {
             if !is_plain(value, more) {
                 let what =
                     format!("`{value}`: letters, digits and {more} are allowed, 64 characters at most");
@@ -170,9 +167,12 @@ impl Checker<'_> {
             }
             (None, Some(elf)) => {
                 let full = self.reporter.path.parent().unwrap_or(Path::new(".")).join(elf);
-                if !full.is_file() {
-                    let what =
-                        format!("{} is no file (paths are relative to the config file)", full.display());
+                let length = fs::metadata(&full).ok().filter(|m| m.is_file()).map(|m| m.len());
+                if length.is_none_or(|length| length > u64::from(APP_STACK_TOP)) {
+                    let full = full.display();
+                    let what = format!(
+                        "{full} is no file of at most 16 MiB (paths are relative to the config file)"
+                    );
                     return Err(self.reporter.at(&path("elf"), &what));
                 }
                 let name = elf.file_stem().unwrap_or_default().to_string_lossy().into_owned();

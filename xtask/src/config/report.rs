@@ -4,6 +4,9 @@ use super::locate::{Step, line};
 use crate::error::{Error, nearest};
 use std::path::Path;
 
+/// Characters of a line that an error shows.
+const SHOWN: usize = 160;
+
 /// A file being read, for errors that point into it.
 pub struct Reporter<'a> {
     pub path: &'a Path,
@@ -28,6 +31,7 @@ impl Reporter<'_> {
 
     fn on_line(&self, number: usize, what: &str) -> Error {
         let text = self.text.lines().nth(number.saturating_sub(1)).unwrap_or_default();
+        let text: String = text.chars().take(SHOWN).flat_map(char::escape_debug).collect();
         let message = format!("{}:{number}: {what}\n  {number:>4} | {text}", self.path.display());
         Error::usage(message).remedy(format!("edit line {number} of {}", self.path.display()))
     }

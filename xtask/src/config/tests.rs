@@ -109,7 +109,7 @@ fn errors_name_line_text_and_what_is_allowed() {
         (
             "- echo-srv",
             "- { elf: x.elf }",
-            "p.yaml:6: trusted_apps[0].elf: x.elf is no file (paths are relative to the config file)",
+            "p.yaml:6: trusted_apps[0].elf: x.elf is no file of at most 16 MiB (paths are relative to the config file)",
         ),
         (
             "- echo-srv",

@@ -34,7 +34,10 @@ pub struct Parts {
 
 /// Writes the bundle below `out` and returns its folder.
 pub fn run(build: &Build, parts: &Parts, out: &Path) -> Result<PathBuf> {
-    fs::create_dir_all(out).at(out)?;
+    fs::create_dir_all(out).map_err(|e| match e.kind() {
+        std::io::ErrorKind::StorageFull | std::io::ErrorKind::PermissionDenied => Error::io(out, &e),
+        _ => Error::usage(format!("{}: cannot be the output folder: {e}", out.display())),
+    })?;
     let out = fs::canonicalize(out).at(out)?;
     let product = build.product;
     let name = bundle::bundle_name(&product.name, &product.version, &product.board.name, product.tzdram_size);

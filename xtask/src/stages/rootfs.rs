@@ -34,7 +34,7 @@ pub fn base(build: &Build, rootfs: &Rootfs) -> Result<Output> {
         }
         host::ensure_arm64(build.ui)?;
         let made = mmdebstrap::base(&rootfs.suite, &packages, EPOCH, &work.out.join(BASE), work.log);
-        made.map_err(|error| mmdebstrap::unknown_package(error, &rootfs.suite))
+        made.map_err(|error| mmdebstrap::unknown(error, &rootfs.suite, &build.product.path))
     })
 }
 

@@ -51,7 +51,6 @@ pub fn image(tar: &Path, size: u64, epoch: u64, out: &Path, log: &Path) -> Resul
         sh.set_var(name, value.to_string());
     }
     sh.set_var("MKE2FS_CONFIG", &conf);
-    sh.set_var("PATH", "/usr/sbin:/usr/bin:/sbin:/bin");
     // A user gets the owners of files right only in a namespace where he seems to be root.
     let (program, namespace): (&str, &[&str]) =
         if is_root() { ("bash", &[]) } else { ("unshare", &["--map-root-user", "--map-auto", "--", "bash"]) };

@@ -198,12 +198,16 @@ fn host_credentials() -> String {
     files.filter_map(|path| fs::read_to_string(path).ok()).collect()
 }
 
-/// A hint for packages that the archive does not have.
-pub fn unknown_package(error: Error, suite: &str) -> Error {
+/// What to mend in the config for what the archive does not have.
+pub fn unknown(error: Error, suite: &str, config: &Path) -> Error {
+    let config = config.display();
     if error.message.contains("Unable to locate package") {
-        return error.remedy(format!(
-            "correct rootfs.packages in the product config: Debian {suite} has no such package"
-        ));
+        return error
+            .remedy(format!("correct rootfs.packages in {config}: Debian {suite} has no such package"));
+    }
+    if error.message.contains("does not have a Release file") || error.message.contains("404  Not Found") {
+        let remedy = format!("correct rootfs.suite in {config}: the archive has no suite {suite}");
+        return Error::usage(error.message).remedy(remedy);
     }
     error
 }

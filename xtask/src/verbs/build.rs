@@ -98,6 +98,7 @@ fn ensure_host(build: &Build, with_rootfs: bool) -> Result<()> {
         needs.extend(host::ROOTFS);
         if !host::is_root() {
             needs.extend(host::UNPRIVILEGED);
+            host::ensure_subordinate_ids()?;
         }
     }
     let logs = home(&build.workspace.root).join("logs");

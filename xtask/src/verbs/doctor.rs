@@ -37,6 +37,11 @@ pub fn run(ui: &Ui) -> Result<Outcome> {
         state,
         "arm64 programs run here (registered when first needed, as root)",
     );
+    let ids = host::ensure_subordinate_ids();
+    if !host::is_root() {
+        let state = if ids.is_ok() { "ok" } else { "missing" };
+        add("subordinate ids", state, "a user namespace for root filesystems, without root");
+    }
     let toolchains = Toolchains::new(&root, true, ui);
     for target in [Target::TrustedApp, Target::ClientApp] {
         let found = toolchains.installed(target)?;
@@ -48,15 +53,15 @@ pub fn run(ui: &Ui) -> Result<Outcome> {
     let there = cargo::helper_path(&home(&root).join("tools"), name, version).exists();
     let state = if there { "ok" } else { "later" };
     add(&format!("{name} {version}"), state, "packs client apps; installed by the first build");
-    if missing.is_empty() && (arm64 || host::is_root()) {
+    if missing.is_empty() && (arm64 || host::is_root()) && ids.is_ok() {
         let json = json!({ "ok": true, "needs": rows });
         return Ok(Outcome { line: Some(lines.join("\n")), json });
     }
     let message = format!("this host lacks something\n{}", lines.join("\n"));
-    let remedy = if missing.is_empty() {
-        "run: sudo systemctl restart systemd-binfmt".to_owned()
-    } else {
-        format!("run: {}", host::install_command(&missing))
+    let remedy = match (missing.as_slice(), ids) {
+        ([], Err(Error { remedy: Some(remedy), .. })) => remedy,
+        ([], _) => "run: sudo systemctl restart systemd-binfmt".to_owned(),
+        (missing, _) => format!("run: {}", host::install_command(missing)),
     };
     Err(Error::environment(message).remedy(remedy))
 }

@@ -4,6 +4,7 @@ mod explain;
 
 use super::Outcome;
 use crate::error::{At, Error, Result};
+use crate::tools::read_limited;
 use bundle::Source;
 use serde_json::{Value, json};
 use std::fs::File;
@@ -17,7 +18,7 @@ const MAGIC: usize = 4;
 
 /// Explains `path`.
 pub fn run(path: &Path) -> Result<Outcome> {
-    let metadata = std::fs::metadata(path).at(path)?;
+    let metadata = std::fs::metadata(path).map_err(|e| Error::usage(format!("{}: {e}", path.display())))?;
     let mut head = Vec::new();
     if metadata.is_file() {
         File::open(path).and_then(|f| f.take(MAGIC as u64).read_to_end(&mut head)).at(path)?;
@@ -25,15 +26,7 @@ pub fn run(path: &Path) -> Result<Outcome> {
     if metadata.is_dir() || head == [0x28, 0xb5, 0x2f, 0xfd] {
         return explain_bundle(path);
     }
-    if metadata.len() > MAX_FILE {
-        let what = format!(
-            "{}: {} bytes are too many for anything that inspect explains",
-            path.display(),
-            metadata.len()
-        );
-        return Err(Error::usage(what));
-    }
-    let bytes = std::fs::read(path).at(path)?;
+    let bytes = read_limited(path, MAX_FILE)?;
     let (text, json) = match head.as_slice() {
         b"NVTO" => explain::container(&bytes).map_err(|what| named(path, &what))?,
         b"\x7fELF" => {
@@ -77,7 +70,9 @@ fn explain_bundle(path: &Path) -> Result<Outcome> {
     });
     let text = match (found, read) {
         (Some(text), _) => text,
-        (None, Err(error)) => return Err(named(path, &error.to_string())),
+        (None, Err(_)) => {
+            return Err(named(path, "manifest.json is not its first file: cargo xtask verify says more"));
+        }
         (None, Ok(_)) => return Err(unknown(path)),
     };
     let manifest =

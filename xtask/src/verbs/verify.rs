@@ -47,6 +47,9 @@ pub fn check(path: &Path) -> Result<Manifest> {
 
 fn unreadable(error: SourceError) -> Error {
     match error {
+        SourceError::Io { path, error } if error.kind() == std::io::ErrorKind::NotFound => {
+            Error::usage(format!("{}: {error}", path.display()))
+        }
         SourceError::Io { path, error } => Error::io(&path, &error),
         SourceError::NotABundle(_) => Error::usage(error.to_string()),
         other => Error::check(other.to_string()),
