@@ -71,6 +71,21 @@ fn digest(text: &str, board: &Board, overrides: &Overrides) -> Result<String> {
     Ok(key.digest())
 }
 
+/// Takes a TA's name, UUID and ports, none of which another may have. `taken`: what of it, by whom.
+fn claim(taken: &mut BTreeMap<String, String>, app: &App) -> Result<(), String> {
+    let mut names = vec![format!("name {}", app.name)];
+    if let AppSource::Package(declaration) = &app.source {
+        names.push(format!("UUID {}", declaration.uuid));
+        names.extend(declaration.start_ports.iter().map(|p| format!("port {}", p.name)));
+    }
+    for name in names {
+        if let Some(other) = taken.insert(name.clone(), app.name.clone()) {
+            return Err(format!("{} has the same {name} as {other}: each must be unique", app.name));
+        }
+    }
+    Ok(())
+}
+
 struct Checker<'a> {
     workspace: &'a Workspace,
     reporter: Reporter<'a>,
@@ -126,19 +141,7 @@ impl Checker<'_> {
         for (index, file) in files.iter().enumerate() {
             let at = |what: &str| self.reporter.at(&[Key("trusted_apps"), Index(index)], what);
             let app = self.trusted_app(file, index)?;
-            let mut names = vec![format!("name {}", app.name)];
-            if let AppSource::Package(declaration) = &app.source {
-                names.push(format!("UUID {}", declaration.uuid));
-                names.extend(declaration.start_ports.iter().map(|p| format!("port {}", p.name)));
-            }
-            for name in names {
-                if let Some(other) = taken.insert(name.clone(), app.name.clone()) {
-                    return Err(at(&format!(
-                        "{} has the same {name} as {other}: each must be unique",
-                        app.name
-                    )));
-                }
-            }
+            claim(&mut taken, &app).map_err(|what| at(&what))?;
             apps.push(app);
         }
         Ok(apps)
@@ -242,5 +245,31 @@ impl Checker<'_> {
             size,
             lock: lock.transpose()?,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use trusty_ta_build::Declaration;
+
+    #[test]
+    fn names_uuids_and_ports_are_unique() {
+        let app = |name: &str, uuid: &str, port: &str| {
+            let text = format!(
+                "[package]\n[package.metadata.trusty]\nuuid = '0000000{uuid}-0000-0000-0000-000000000000'\nmin_heap = 1\n\
+                 min_stack = 1\nstart_ports = [{{ name = '{port}', flags = {{ allow_ta_connect = true, \
+                 allow_ns_connect = true }} }}]"
+            );
+            let source = AppSource::Package(Box::new(Declaration::from_cargo_toml(&text).unwrap()));
+            App { name: name.into(), source, min_heap: None, min_stack: None }
+        };
+        let mut taken = BTreeMap::new();
+        let mut claim = |app: App| claim(&mut taken, &app);
+        assert_eq!(claim(app("a", "1", "p.a")), Ok(()));
+        assert_eq!(claim(app("b", "2", "p.b")), Ok(()));
+        assert!(claim(app("c", "3", "p.a")).unwrap_err().starts_with("c has the same port p.a as a"));
+        assert!(claim(app("d", "2", "p.d")).unwrap_err().starts_with("d has the same UUID 00000002-"));
+        assert!(claim(app("a", "5", "p.e")).unwrap_err().starts_with("a has the same name a as a"));
     }
 }
