@@ -1,7 +1,8 @@
 //! The bundle: all results in one folder and one archive, verified before they get their names.
 
+use super::trusted_apps::Built;
 use super::{Build, EPOCH, boot_config, client_apps, home, rootfs, secure_os, trusted_apps};
-use crate::config::{AppSource, Product};
+use crate::config::AppSource;
 use crate::error::{At, Error, Result};
 use crate::stage::{Key, Output, lock, stamps};
 use crate::toolchain::Target;
@@ -179,7 +180,8 @@ fn fill(build: &Build, parts: &Parts, inputs: Inputs, folder: &Path) -> Result<M
             Error::check(message).remedy("use fewer or smaller trusted apps, or a smaller rootfs.size")
         );
     }
-    let memory = trusted_apps::memory(build, &parts.trusted_apps.dir)?;
+    let apps = trusted_apps::read(product, &parts.trusted_apps.dir)?;
+    let memory = trusted_apps::memory(product, &apps);
     let manifest = Manifest {
         format: FORMAT,
         name: product.name.clone(),
@@ -187,7 +189,7 @@ fn fill(build: &Build, parts: &Parts, inputs: Inputs, folder: &Path) -> Result<M
         board: board.name.clone(),
         tzdram: Tzdram { size: product.tzdram_size, alignment: product.tzdram_alignment },
         inputs,
-        trusted_apps: app_entries(product, &parts.trusted_apps.dir)?,
+        trusted_apps: apps.iter().map(app_entry).collect(),
         plan: Plan { memory, partitions },
         files: Vec::new(),
         flash: BTreeMap::new(),
@@ -196,33 +198,25 @@ fn fill(build: &Build, parts: &Parts, inputs: Inputs, folder: &Path) -> Result<M
     writer.finish(manifest).map_err(failed)
 }
 
-fn app_entries(product: &Product, dir: &Path) -> Result<Vec<AppEntry>> {
-    let mut entries = Vec::new();
-    for app in &product.trusted_apps {
-        let name = trusted_apps::file_name(app);
-        let path = dir.join(&name);
-        let elf = fs::read(&path).at(&path)?;
-        let manifest = trusted_apps::inspect(&path, &elf)?.manifest;
-        let declaration = match &app.source {
-            AppSource::Package(declaration) => Some(declaration),
-            AppSource::Elf(_) => None,
-        };
-        let ports = declaration.iter().flat_map(|d| &d.start_ports).map(|port| Port {
-            name: port.name.clone(),
-            allow_ta_connect: port.flags.allow_ta_connect,
-            allow_ns_connect: port.flags.allow_ns_connect,
-        });
-        entries.push(AppEntry {
-            name: app.name.clone(),
-            file: format!("trusted-apps/{name}"),
-            uuid: manifest.uuid,
-            heap: manifest.heap(),
-            stack: manifest.stack(),
-            heap_demand: declaration.and_then(|d| d.heap_demand),
-            ports: ports.collect(),
-        });
+fn app_entry(Built { app, elf, .. }: &Built) -> AppEntry {
+    let declaration = match &app.source {
+        AppSource::Package(declaration) => Some(declaration),
+        AppSource::Elf(_) => None,
+    };
+    let ports = declaration.iter().flat_map(|d| &d.start_ports).map(|port| Port {
+        name: port.name.clone(),
+        allow_ta_connect: port.flags.allow_ta_connect,
+        allow_ns_connect: port.flags.allow_ns_connect,
+    });
+    AppEntry {
+        name: app.name.clone(),
+        file: format!("trusted-apps/{}", trusted_apps::file_name(app)),
+        uuid: elf.manifest.uuid,
+        heap: elf.manifest.heap(),
+        stack: elf.manifest.stack(),
+        heap_demand: declaration.and_then(|d| d.heap_demand),
+        ports: ports.collect(),
     }
-    Ok(entries)
 }
 
 fn inputs(build: &Build, parts: &Parts) -> Result<Inputs> {

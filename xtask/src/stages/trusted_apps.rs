@@ -1,7 +1,7 @@
 //! Trusted apps: built or taken as they are, patched, checked by the loader's rules.
 
 use super::Build;
-use crate::config::{App, AppSource};
+use crate::config::{App, AppSource, Product};
 use crate::error::{At, Error, Result};
 use crate::size::human;
 use crate::stage::{Key, Output, Work};
@@ -10,7 +10,7 @@ use crate::tools::cargo::CrossBuild;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
-use trusty_image::{AppMemory, Budget, manifest};
+use trusty_image::{AppMemory, Budget, TrustedApp, manifest};
 
 /// The trusted apps' directory, an ELF file each.
 pub fn run(build: &Build) -> Result<Output> {
@@ -32,9 +32,10 @@ pub fn run(build: &Build) -> Result<Output> {
             fs::copy(part.dir.join(&name), &to).at(&to).map(|_| ())
         })
     })?;
-    check_identities(build, &all.dir)?;
-    check_demands(build, &all.dir)?;
-    check_budget(build, &all.dir)?;
+    let apps = read(build.product, &all.dir)?;
+    check_identities(&apps)?;
+    check_demands(build.product, &apps)?;
+    check_budget(build.product, &apps)?;
     Ok(all)
 }
 
@@ -43,20 +44,34 @@ pub fn file_name(app: &App) -> String {
     format!("{}.elf", app.name)
 }
 
-/// The memory that the TAs in a directory take.
-pub fn memory(build: &Build, dir: &Path) -> Result<Budget> {
-    let mut apps = Vec::new();
-    for app in &build.product.trusted_apps {
+/// A finished TA.
+pub struct Built<'a> {
+    /// What the config says of it.
+    pub app: &'a App,
+    /// What its ELF file says.
+    pub elf: TrustedApp,
+    /// Bytes of the file.
+    size: u64,
+}
+
+/// Reads the TAs in a directory, in the order of the config.
+pub fn read<'a>(product: &'a Product, dir: &Path) -> Result<Vec<Built<'a>>> {
+    let read = |app| {
         let path = dir.join(file_name(app));
-        let elf = fs::read(&path).at(&path)?;
-        let inspected = inspect(&path, &elf)?;
-        apps.push(AppMemory::new(&app.name, &inspected, elf.len() as u64));
-    }
-    Ok(Budget::new(build.product.tzdram_size, apps))
+        let bytes = fs::read(&path).at(&path)?;
+        Ok(Built { app, elf: inspect(&path, &bytes)?, size: bytes.len() as u64 })
+    };
+    product.trusted_apps.iter().map(read).collect()
+}
+
+/// The memory that they take.
+pub fn memory(product: &Product, apps: &[Built]) -> Budget {
+    let memory = apps.iter().map(|built| AppMemory::new(&built.app.name, &built.elf, built.size));
+    Budget::new(product.tzdram_size, memory.collect())
 }
 
 /// A TA that passes all rules, or all findings.
-pub fn inspect(path: &Path, elf: &[u8]) -> Result<trusty_image::TrustedApp> {
+pub fn inspect(path: &Path, elf: &[u8]) -> Result<TrustedApp> {
     trusty_image::inspect(elf).map_err(|findings| {
         let list: Vec<String> = findings.iter().map(|f| format!("  {f}")).collect();
         let message =
@@ -109,16 +124,15 @@ fn finish(app: &App, from: PathBuf, to: &Path) -> Result<()> {
 }
 
 /// The heap is fixed when the kernel loads a TA: what it will allocate must fit, or it fails on the device.
-fn check_demands(build: &Build, dir: &Path) -> Result<()> {
-    for app in &build.product.trusted_apps {
+fn check_demands(product: &Product, apps: &[Built]) -> Result<()> {
+    for Built { app, elf, .. } in apps {
         let AppSource::Package(declaration) = &app.source else { continue };
-        let path = dir.join(file_name(app));
-        let heap = inspect(&path, &fs::read(&path).at(&path)?)?.manifest.heap();
+        let heap = elf.manifest.heap();
         let Some(demand) = declaration.heap_demand.filter(|demand| *demand > heap) else { continue };
         let message = format!(
             "{}: trusted app {} will allocate {demand} bytes (heap_demand), but its heap has {heap} bytes (min_heap), \
              whatever the carve-out",
-            build.product.path.display(),
+            product.path.display(),
             app.name
         );
         return Err(
@@ -129,11 +143,10 @@ fn check_demands(build: &Build, dir: &Path) -> Result<()> {
 }
 
 /// The kernel tells TAs apart by UUID. That of a finished ELF file is known only now.
-fn check_identities(build: &Build, dir: &Path) -> Result<()> {
+fn check_identities(apps: &[Built]) -> Result<()> {
     let mut seen = BTreeMap::new();
-    for app in &build.product.trusted_apps {
-        let path = dir.join(file_name(app));
-        let uuid = inspect(&path, &fs::read(&path).at(&path)?)?.manifest.uuid;
+    for Built { app, elf, .. } in apps {
+        let uuid = elf.manifest.uuid;
         if let Some(other) = seen.insert(uuid, &app.name) {
             let message = format!("trusted apps {other} and {} have the same UUID {uuid}", app.name);
             return Err(Error::check(message).remedy("each trusted app needs a UUID of its own"));
@@ -142,15 +155,15 @@ fn check_identities(build: &Build, dir: &Path) -> Result<()> {
     Ok(())
 }
 
-fn check_budget(build: &Build, dir: &Path) -> Result<()> {
-    let budget = memory(build, dir)?;
+fn check_budget(product: &Product, apps: &[Built]) -> Result<()> {
+    let budget = memory(product, apps);
     if budget.free >= 0 {
         return Ok(());
     }
     let apps: u64 = budget.trusted_apps.iter().map(AppMemory::total).sum();
     let message = format!(
         "{}: a carve-out of {} is too small: the trusted apps need {} and the kernel {}",
-        build.product.path.display(),
+        product.path.display(),
         human(budget.tzdram),
         human(apps),
         human(budget.kernel)
