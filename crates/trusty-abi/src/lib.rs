@@ -1,0 +1,142 @@
+//! The user interface of NVIDIA's Trusty for Tegra194 (L4T R32): what a trusted app (TA) and its kernel say to each other.
+//!
+//! Constants only, read out of `syscall_table.h`, `ipc.h`, `ipc_msg.h`, `tipc_dev.c` and LK's `err.h` of L4T R32.7. The
+//! run-time of a TA, the model of the kernel and the emulator all take them from here.
+#![no_std]
+
+mod error;
+
+pub use error::{Error, Result};
+
+/// System calls: number in r12, `svc #0`, arguments in r0-r3, result in r0.
+pub mod nr {
+    /// `write(fd, text, size)`
+    pub const WRITE: u32 = 0x1;
+    /// `brk(end)`
+    pub const BRK: u32 = 0x2;
+    /// `exit_group()`
+    pub const EXIT_GROUP: u32 = 0x3;
+    /// `read(fd, buffer, size)`
+    pub const READ: u32 = 0x4;
+    /// `ioctl(fd, request, buffer)`
+    pub const IOCTL: u32 = 0x5;
+    /// `nanosleep(clock, flags, u64 time)`: the time in r2 and r3.
+    pub const NANOSLEEP: u32 = 0x6;
+    /// `gettime(clock, flags, u64 *time)`
+    pub const GETTIME: u32 = 0x7;
+    /// `mmap(address, size, flags, handle)`
+    pub const MMAP: u32 = 0x8;
+    /// `munmap(address, size)`
+    pub const MUNMAP: u32 = 0x9;
+    /// `prepare_dma(address, size, flags, pmem)`
+    pub const PREPARE_DMA: u32 = 0xa;
+    /// `finish_dma(address, size, flags)`
+    pub const FINISH_DMA: u32 = 0xb;
+    /// `port_create(path, buffers, buffer size, flags)`
+    pub const PORT_CREATE: u32 = 0x10;
+    /// `connect(path, flags)`
+    pub const CONNECT: u32 = 0x11;
+    /// `accept(port, uuid *peer)`
+    pub const ACCEPT: u32 = 0x12;
+    /// `close(handle)`
+    pub const CLOSE: u32 = 0x13;
+    /// `set_cookie(handle, cookie)`
+    pub const SET_COOKIE: u32 = 0x14;
+    /// `wait(handle, uevent *, milliseconds)`
+    pub const WAIT: u32 = 0x18;
+    /// `wait_any(uevent *, milliseconds)`
+    pub const WAIT_ANY: u32 = 0x19;
+    /// `get_msg(handle, msg_info *)`
+    pub const GET_MSG: u32 = 0x20;
+    /// `read_msg(handle, id, offset, msg *)`
+    pub const READ_MSG: u32 = 0x21;
+    /// `put_msg(handle, id)`
+    pub const PUT_MSG: u32 = 0x22;
+    /// `send_msg(handle, msg *)`
+    pub const SEND_MSG: u32 = 0x23;
+}
+
+/// What can happen to a handle; bits.
+pub mod event {
+    /// A client waits at the port, or the server has accepted.
+    pub const READY: u32 = 0x1;
+    /// Something is wrong with the handle.
+    pub const ERROR: u32 = 0x2;
+    /// The peer has closed.
+    pub const HUP: u32 = 0x4;
+    /// A message waits.
+    pub const MSG: u32 = 0x8;
+    /// The peer has made room after a send that found none.
+    pub const SEND_UNBLOCKED: u32 = 0x10;
+}
+
+/// Who may connect to a port; bits.
+pub mod port {
+    /// Trusted apps.
+    pub const ALLOW_TA_CONNECT: u32 = 0x1;
+    /// The non-secure side: Linux.
+    pub const ALLOW_NS_CONNECT: u32 = 0x2;
+}
+
+/// Flags of `connect`.
+pub mod connect {
+    /// Wait until a port of this name is created.
+    pub const WAIT_FOR_PORT: u32 = 0x1;
+    /// Return at once; the handle tells when it is connected.
+    pub const ASYNC: u32 = 0x2;
+}
+
+/// Limits.
+pub mod limit {
+    /// Handles of one TA (`IPC_MAX_HANDLES`).
+    pub const HANDLES: usize = 128;
+    /// Receive buffers of one end of a channel (`IPC_CHAN_MAX_BUFS`).
+    pub const RECV_BUFS: u32 = 32;
+    /// Bytes of a receive buffer, and so of a message between TAs (`IPC_CHAN_MAX_BUF_SIZE`).
+    pub const RECV_BUF_SIZE: u32 = 4096;
+    /// Bytes of a port's path with its NUL (`IPC_PORT_PATH_MAX`).
+    pub const PORT_PATH: usize = 64;
+    /// Header that shares the 4096-byte buffer of a message from or to Linux (`struct tipc_hdr`).
+    pub const NS_HEADER: usize = 16;
+    /// Bytes of a message from or to Linux.
+    pub const NS_MESSAGE: usize = RECV_BUF_SIZE as usize - NS_HEADER;
+    /// Connections that Linux can have at once (`TIPC_ADDR_MAX_NUM`).
+    pub const NS_CHANNELS: usize = 256;
+}
+
+/// File descriptor of the console that is never silent: 1 is INFO level, which release kernels drop.
+pub const CONSOLE: u32 = 2;
+/// A wait without end, in milliseconds.
+pub const INFINITE: u32 = u32::MAX;
+
+/// The identity of a TA: `u32`, `u16`, `u16` little endian, `u8[8]`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[repr(C, align(4))]
+pub struct Uuid(pub [u8; 16]);
+
+impl Uuid {
+    /// What Linux has as a client (`zero_uuid`).
+    pub const NON_SECURE: Self = Self([0; 16]);
+}
+
+/// What `wait` and `wait_any` report (`struct uevent`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(C)]
+pub struct Event {
+    /// Whose event it is.
+    pub handle: u32,
+    /// Which events: bits of [`event`].
+    pub event: u32,
+    /// What `set_cookie` has set, or 0.
+    pub cookie: u32,
+}
+
+/// What `get_msg` reports (`struct ipc_msg_info`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(C)]
+pub struct MessageInfo {
+    /// Bytes of the message.
+    pub length: u32,
+    /// Its number, for `read_msg` and `put_msg`.
+    pub id: u32,
+}

@@ -1,0 +1,73 @@
+//! System calls on messages (`ipc_msg.c`).
+
+use crate::channel::State;
+use crate::queue::Queue;
+use crate::{Id, Kernel, Task};
+use trusty_abi::{Error, MessageInfo, Result};
+
+impl Kernel {
+    /// Sends a message and returns its bytes. One longer than the peer's receive buffer is cut, as the kernel does it.
+    pub fn send_msg(&mut self, task: Task, handle: u32, parts: &[&[u8]]) -> Result<usize> {
+        let id = self.channel_of(task, handle)?;
+        let channel = self.channel(id).ok_or(Error::InvalidArguments)?;
+        let peer = match (channel.state, channel.peer) {
+            (State::Connected, Some(peer)) => peer,
+            (State::Disconnecting, _) => return Err(Error::ChannelClosed),
+            _ => return Err(Error::NotReady),
+        };
+        let queue = self.channel(peer).and_then(|peer| peer.queue.as_mut()).ok_or(Error::NotReady)?;
+        let sent = queue.write(parts);
+        if sent == Err(Error::NotEnoughBuffer)
+            && let Some(channel) = self.channel(id)
+        {
+            channel.send_blocked = true;
+        }
+        sent
+    }
+
+    /// Takes the oldest message into reading.
+    pub fn get_msg(&mut self, task: Task, handle: u32) -> Result<MessageInfo> {
+        self.queue(task, handle)?.get()
+    }
+
+    /// The bytes of a message that is being read, from an offset.
+    pub fn read_msg(&mut self, task: Task, handle: u32, id: u32, offset: u32) -> Result<&[u8]> {
+        self.queue(task, handle)?.read(id, offset)
+    }
+
+    /// Retires a message; a peer whose send found no room learns that there is some.
+    pub fn put_msg(&mut self, task: Task, handle: u32, id: u32) -> Result<()> {
+        self.queue(task, handle)?.put(id)?;
+        let channel = self.channel_of(task, handle)?;
+        let peer = self.channel(channel).and_then(|channel| channel.peer);
+        if let Some(peer) = peer.and_then(|peer| self.channel(peer))
+            && peer.send_blocked
+        {
+            peer.send_blocked = false;
+            peer.send_unblocked = true;
+        }
+        Ok(())
+    }
+
+    /// The UUID of the task at the other end of a channel, for diagnosis.
+    pub fn peer_uuid(&mut self, task: Task, handle: u32) -> Option<trusty_abi::Uuid> {
+        let id = self.channel_of(task, handle).ok()?;
+        let peer = self.channel(id)?.peer?;
+        self.channel(peer).map(|peer| peer.uuid)
+    }
+
+    fn channel_of(&mut self, task: Task, handle: u32) -> Result<Id> {
+        let id = self.task(task)?.get(handle)?;
+        if self.channel(id).is_some() { Ok(id) } else { Err(Error::InvalidArguments) }
+    }
+
+    fn queue(&mut self, task: Task, handle: u32) -> Result<&mut Queue> {
+        let id = self.channel_of(task, handle)?;
+        let has = self.channel(id).is_some_and(|channel| channel.queue.is_some());
+        if !has {
+            // The kernel follows the queue's null pointer.
+            self.panic("a message was asked of a channel that still waits for its port");
+        }
+        self.channel(id).and_then(|channel| channel.queue.as_mut()).ok_or(Error::NotReady)
+    }
+}

@@ -1,0 +1,84 @@
+//! Receive buffers of one end of a channel (`ipc_msg_queue`).
+
+use std::collections::VecDeque;
+use trusty_abi::{Error, MessageInfo, Result};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Free,
+    Filled,
+    Read,
+}
+
+pub struct Queue {
+    buffers: Vec<(State, Vec<u8>)>,
+    free: VecDeque<u32>,
+    filled: VecDeque<u32>,
+    size: usize,
+}
+
+impl Queue {
+    pub fn new(count: u32, size: u32) -> Self {
+        Self {
+            buffers: (0..count).map(|_| (State::Free, Vec::new())).collect(),
+            free: (0..count).collect(),
+            filled: VecDeque::new(),
+            size: size as usize,
+        }
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.filled.is_empty()
+    }
+
+    /// Buffers that are not free.
+    pub fn used(&self) -> usize {
+        self.buffers.len() - self.free.len()
+    }
+
+    /// Bytes of all buffers.
+    pub fn bytes(&self) -> usize {
+        self.buffers.len() * self.size
+    }
+
+    /// Copies a message in, cut to the size of a buffer. Returns the bytes that were taken.
+    pub fn write(&mut self, parts: &[&[u8]]) -> Result<usize> {
+        let id = *self.free.front().ok_or(Error::NotEnoughBuffer)?;
+        let (state, data) = self.buffers.get_mut(id as usize).ok_or(Error::NotEnoughBuffer)?;
+        data.clear();
+        for part in parts {
+            let room = self.size - data.len();
+            data.extend_from_slice(part.get(..room.min(part.len())).unwrap_or_default());
+        }
+        *state = State::Filled;
+        self.free.pop_front();
+        self.filled.push_back(id);
+        Ok(data.len())
+    }
+
+    /// Moves the oldest message to those that are being read.
+    pub fn get(&mut self) -> Result<MessageInfo> {
+        let id = self.filled.pop_front().ok_or(Error::NoMessage)?;
+        let (state, data) = self.buffers.get_mut(id as usize).ok_or(Error::NoMessage)?;
+        *state = State::Read;
+        Ok(MessageInfo { length: data.len() as u32, id })
+    }
+
+    /// A message that is being read, from an offset.
+    pub fn read(&self, id: u32, offset: u32) -> Result<&[u8]> {
+        match self.buffers.get(id as usize) {
+            Some((State::Read, data)) => data.get(offset as usize..).ok_or(Error::InvalidArguments),
+            _ => Err(Error::InvalidArguments),
+        }
+    }
+
+    /// Retires a message that was being read.
+    pub fn put(&mut self, id: u32) -> Result<()> {
+        match self.buffers.get_mut(id as usize) {
+            Some((state @ State::Read, _)) => *state = State::Free,
+            _ => return Err(Error::InvalidArguments),
+        }
+        self.free.push_front(id);
+        Ok(())
+    }
+}
