@@ -1,173 +1,313 @@
-//! One echo: open, put all, get all, compare.
+//! Rounds of an echo: send, get back, compare.
 
-use echo_service::{MAX_VALUES, ProtocolError, Reply, Request, Status, values, write_values};
-use tipc::{MAX_MESSAGE, Transport};
+use crate::cli::Args;
+use crate::report::{Progress, Summary};
+use crate::{EXIT_ENVIRONMENT, EXIT_FAILED, EXIT_USAGE};
+use echo_service::{HOLD, STREAM, VALUE};
+use std::fs::File;
+use std::io::{self, BufReader, Read, Write};
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+use tipc::{Bulk, BulkError, Channel, Exchanged, Failure, Reason, Transport};
 
 /// Why an echo failed.
 #[derive(Debug, thiserror::Error)]
 pub enum EchoError {
     /// The way to the trusted app.
     #[error(transparent)]
-    Transport(#[from] tipc::Error),
-    /// An answer that is none.
-    #[error("the trusted app's answer is {0}")]
-    Protocol(#[from] ProtocolError),
-    /// More than it has room for.
+    Connect(tipc::Error),
+    /// More than the trusted app has room for.
     #[error(
-        "refused: {requested} values ({} bytes) were asked for, the trusted app has room for {room} ({} bytes). \
+        "{port} refused: {asked} bytes ({} values) were asked for, it has room for {available} ({} values). \
          Send fewer, or raise min_heap and the room of the trusted app",
-        u64::from(*requested) * 4, u64::from(*room) * 4
+        asked / 4, available / 4
     )]
-    TooLarge {
-        /// Values asked for.
-        requested: u32,
-        /// Values there is room for.
-        room: u32,
+    Refused {
+        /// The port.
+        port: String,
+        /// Bytes asked for.
+        asked: u32,
+        /// Bytes it has.
+        available: u32,
     },
-    /// It has no memory at all.
-    #[error(
-        "the trusted app got no memory for its {room} values ({} bytes) when it started: raise its min_heap",
-        u64::from(*room) * 4
-    )]
-    NoMemory {
-        /// Values that it wanted room for.
-        room: u32,
+    /// Another client has the room.
+    #[error("{port}: another client holds the trusted app's room; try again when it is done")]
+    Busy {
+        /// The port.
+        port: String,
     },
-    /// Another client is being served.
-    #[error("another client holds the trusted app's room: try again when it is done")]
-    Busy,
-    /// It does not understand us.
-    #[error("the trusted app calls our request for {0} values a bad one")]
-    BadRequest(u32),
-    /// A value that did not come back as it was sent.
-    #[error("value {index} came back as {found:?}, sent was {sent:?}")]
-    Corrupt {
-        /// Which one.
-        index: u32,
-        /// What was sent.
-        sent: f32,
-        /// What came back, if anything.
-        found: Option<f32>,
+    /// A transfer failed.
+    #[error("{port}, round {round}: {error}")]
+    Transfer {
+        /// The port.
+        port: String,
+        /// The round.
+        round: u32,
+        /// Why.
+        error: BulkError,
+    },
+    /// Fewer or more bytes came than were sent.
+    #[error("{port}, round {round}: {sent} bytes were sent, {received} came back")]
+    Length {
+        /// The port.
+        port: String,
+        /// The round.
+        round: u32,
+        /// Bytes sent.
+        sent: u64,
+        /// Bytes received.
+        received: u64,
+    },
+    /// A file of the command line.
+    #[error("{path}: {error}")]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// The system's word.
+        error: io::Error,
     },
 }
 
-/// Sends `count` values, gets them back, compares each.
-pub fn echo(channel: &mut impl Transport, count: u32, seed: u32) -> Result<(), EchoError> {
-    let mut buffer = [0; MAX_MESSAGE];
-    ask(channel, &Request::Open { count }, &mut buffer)?;
-    let pieces = || {
-        let starts = (0..count).step_by(MAX_VALUES);
-        starts.map(move |index| (index, (count - index).min(MAX_VALUES as u32)))
-    };
-    for (index, length) in pieces() {
-        let piece: Vec<f32> = (index..index + length).map(|i| value(seed, i)).collect();
-        let mut bytes = [0; MAX_VALUES * 4];
-        let written = write_values(&piece, &mut bytes);
-        let put = Request::Put { index, values: bytes.get(..written).unwrap_or_default() };
-        ask(channel, &put, &mut buffer)?;
-    }
-    for (index, length) in pieces() {
-        let mut found = values(ask(channel, &Request::Get { index, count: length }, &mut buffer)?);
-        for index in index..index + length {
-            let (sent, found) = (value(seed, index), found.next());
-            if found.map(f32::to_bits) != Some(sent.to_bits()) {
-                return Err(EchoError::Corrupt { index, sent, found });
-            }
+impl EchoError {
+    /// The exit code.
+    pub fn exit(&self) -> u8 {
+        match self {
+            Self::Connect(_) | Self::Transfer { error: BulkError::Transport(_), .. } => EXIT_ENVIRONMENT,
+            Self::File { .. } | Self::Transfer { error: BulkError::TooLarge(_), .. } => EXIT_USAGE,
+            _ => EXIT_FAILED,
         }
     }
-    Ok(())
 }
 
-/// What is sent: differs for each index and round.
-fn value(seed: u32, index: u32) -> f32 {
-    (index.wrapping_mul(0x9e37_79b1) ^ seed) as f32
+/// Runs all rounds.
+pub fn run(args: &Args) -> Result<Summary, EchoError> {
+    let total = match &args.file {
+        Some(path) => file(path, |path| path.metadata())?.len(),
+        None => u64::from(args.count) * VALUE as u64,
+    };
+    let mut channel = Channel::connect(&args.device, &args.port()).map_err(EchoError::Connect)?;
+    channel.set_timeout(args.timeout());
+    rounds(args, total, channel)
 }
 
-fn ask<'a>(
-    channel: &mut impl Transport,
-    request: &Request,
-    buffer: &'a mut [u8; MAX_MESSAGE],
-) -> Result<&'a [u8], EchoError> {
-    let length = request.write(buffer).ok_or(tipc::Error::TooLong(MAX_MESSAGE + 1))?;
-    channel.send(buffer.get(..length).unwrap_or_default())?;
-    let length = channel.receive(buffer)?;
-    let (reply, rest) = Reply::parse(buffer.get(..length).unwrap_or_default())?;
-    let Reply { status, requested, room } = reply;
-    match status {
-        Status::Ok => Ok(rest),
-        Status::TooLarge => Err(EchoError::TooLarge { requested, room }),
-        Status::NoMemory => Err(EchoError::NoMemory { room }),
-        Status::Busy => Err(EchoError::Busy),
-        Status::BadRequest => Err(EchoError::BadRequest(requested)),
+/// Opens a file, or says which one it is that fails.
+fn file<T>(path: &Path, get: impl FnOnce(&Path) -> io::Result<T>) -> Result<T, EchoError> {
+    get(path).map_err(|error| EchoError::File { path: path.into(), error })
+}
+
+fn rounds(args: &Args, total: u64, transport: impl Transport) -> Result<Summary, EchoError> {
+    let mut bulk = Bulk::new(transport);
+    let mut progress = Progress::new(args, total);
+    let start = Instant::now();
+    let mut all = Exchanged::default();
+    for round in 1..=args.rounds {
+        progress.round(round);
+        let done = match &args.file {
+            Some(path) => {
+                let open = || file(path, |path| File::open(path)).map(BufReader::new);
+                self::round(args, &mut bulk, STREAM, total, open()?, open()?, round, &mut progress)?
+            }
+            None => {
+                let values = || Values::new(round, args.count);
+                self::round(args, &mut bulk, HOLD, total, values(), values(), round, &mut progress)?
+            }
+        };
+        all.sent += done.sent;
+        all.received += done.received;
+        all.data_messages += done.data_messages;
+    }
+    progress.finish();
+    Ok(Summary { exchanged: all, time: start.elapsed() })
+}
+
+#[allow(clippy::too_many_arguments, reason = "one call, two kinds of source")]
+fn round<T: Transport>(
+    args: &Args,
+    bulk: &mut Bulk<T>,
+    tag: u32,
+    total: u64,
+    source: impl Read,
+    expected: impl Read,
+    round: u32,
+    progress: &mut Progress,
+) -> Result<Exchanged, EchoError> {
+    let port = args.port();
+    let output = args.output.as_deref().map(|path| file(path, |path| File::create(path))).transpose()?;
+    let sink = Compare { expected, output, offset: 0 };
+    let done = bulk.exchange(tag, total, source, sink, |done| progress.show(done));
+    let done = done.map_err(|error| match error {
+        BulkError::Failed(Failure::Aborted { reason: Reason::NoMemory, asked, available }) => {
+            EchoError::Refused { port: port.clone(), asked, available }
+        }
+        BulkError::Failed(Failure::Aborted { reason: Reason::Busy, .. }) => {
+            EchoError::Busy { port: port.clone() }
+        }
+        error => EchoError::Transfer { port: port.clone(), round, error },
+    })?;
+    if done.received == total {
+        Ok(done)
+    } else {
+        Err(EchoError::Length { port, round, sent: total, received: done.received })
+    }
+}
+
+/// What is sent: bytes of f32 values that differ for each index and round.
+struct Values {
+    seed: u32,
+    next: u64,
+    end: u64,
+}
+
+impl Values {
+    fn new(seed: u32, count: u32) -> Self {
+        Self { seed, next: 0, end: u64::from(count) * VALUE as u64 }
+    }
+
+    fn byte(&self, at: u64) -> u8 {
+        let index = (at / VALUE as u64) as u32;
+        let value = (index.wrapping_mul(0x9e37_79b1) ^ self.seed) as f32;
+        value.to_le_bytes().get((at % VALUE as u64) as usize).copied().unwrap_or_default()
+    }
+}
+
+impl Read for Values {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let length = (self.end - self.next).min(buffer.len() as u64);
+        for (to, at) in buffer.iter_mut().zip(self.next..self.next + length) {
+            *to = self.byte(at);
+        }
+        self.next += length;
+        Ok(length as usize)
+    }
+}
+
+/// Compares what comes back with what was sent, byte by byte.
+struct Compare<R> {
+    expected: R,
+    output: Option<File>,
+    offset: u64,
+}
+
+impl<R: Read> Write for Compare<R> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let mut expected = vec![0; bytes.len()];
+        self.expected.read_exact(&mut expected)?;
+        if let Some(output) = &mut self.output {
+            output.write_all(bytes)?;
+        }
+        match bytes.iter().zip(&expected).position(|(found, sent)| found != sent) {
+            None => self.offset += bytes.len() as u64,
+            Some(at) => {
+                let offset = self.offset + at as u64;
+                return Err(io::Error::other(format!("byte {offset} is not the one that was sent")));
+            }
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use clap::Parser;
     use echo_service::EchoService;
-    use trusty_ta::{ConnectResult, MessageResult, PortCfg, Service};
+    use tipc::MAX_MESSAGE;
+    use trusty_ta::testing::{App, Client, World};
+    use trusty_ta::{PortCfg, TipcError};
 
-    /// The trusted app's own logic, in this process.
-    struct Loopback {
-        service: EchoService,
-        connection: <EchoService as Service>::Connection,
-        answer: Vec<u8>,
+    static PORTS: [PortCfg; 1] = [PortCfg::declared(c"com.test").allow_ns_connect()];
+
+    /// The trusted app's own logic, in this process. Changes a byte of what comes back, if told.
+    struct Loopback<'a> {
+        app: &'a mut App<EchoService>,
+        client: Client,
         flip: Option<usize>,
     }
 
-    impl Loopback {
-        fn new(room: usize) -> Self {
-            let mut service = EchoService::new(room);
-            let port = PortCfg::declared(c"test");
-            let ConnectResult::Accept(connection) = service.on_connect(&port, &Default::default()) else {
-                panic!("refused");
-            };
-            Self { service, connection, answer: Vec::new(), flip: None }
-        }
-    }
-
-    impl Transport for Loopback {
+    impl Transport for Loopback<'_> {
         fn send(&mut self, message: &[u8]) -> Result<(), tipc::Error> {
-            let mut reply = [0; MAX_MESSAGE];
-            match self.service.on_message(&mut self.connection, message, &mut reply) {
-                MessageResult::Reply(length) => self.answer = reply[..length].to_vec(),
-                _ => return Err(tipc::Error::Closed),
-            }
+            self.client.send(message).map_err(|_| tipc::Error::Closed)?;
+            self.app.run();
             Ok(())
         }
 
         fn receive(&mut self, buffer: &mut [u8; MAX_MESSAGE]) -> Result<usize, tipc::Error> {
-            if let Some(byte) = self.flip.and_then(|at| self.answer.get_mut(at)) {
+            self.app.run();
+            let mut message = match self.client.receive() {
+                Err(TipcError::NoMessage) => return Err(tipc::Error::TimedOut(Default::default())),
+                other => other.map_err(|_| tipc::Error::Closed)?,
+            };
+            if let Some(byte) = self.flip.and_then(|at| message.get_mut(at)) {
                 *byte ^= 1;
             }
-            buffer[..self.answer.len()].copy_from_slice(&self.answer);
-            Ok(self.answer.len())
+            buffer[..message.len()].copy_from_slice(&message);
+            Ok(message.len())
         }
+    }
+
+    fn echo(room: usize, flip: Option<usize>, line: &str) -> Result<Summary, EchoError> {
+        let world = World::new();
+        let mut app = world.app(&PORTS, || EchoService::new(room));
+        let client = world.connect(c"com.test").unwrap();
+        app.run();
+        let args = Args::parse_from(format!("echo-srv-app -q {line}").split(' '));
+        let total = match &args.file {
+            Some(path) => path.metadata().unwrap().len(),
+            None => u64::from(args.count) * 4,
+        };
+        rounds(&args, total, Loopback { app: &mut app, client, flip })
     }
 
     #[test]
     fn all_sizes_of_the_forum_come_back() {
-        let mut channel = Loopback::new(64_000);
-        for count in [0, 1, 1000, MAX_VALUES as u32, 2048, 20_480, 64_000] {
-            echo(&mut channel, count, 1).unwrap();
+        for count in [0u32, 1, 1000, 2048, 20_480, 64_000] {
+            let summary = echo(64_000, None, &format!("--count {count} --rounds 2")).unwrap();
+            assert_eq!(summary.exchanged.received, u64::from(count) * 8);
         }
     }
 
     #[test]
     fn a_refusal_names_both_sizes() {
-        let mut channel = Loopback::new(20_480);
-        let error = echo(&mut channel, 64_000, 1).unwrap_err().to_string();
-        assert!(error.contains("64000 values (256000 bytes) were asked for"), "{error}");
-        assert!(error.contains("room for 20480 (81920 bytes)"), "{error}");
-        echo(&mut channel, 20_480, 2).unwrap();
+        let error = echo(20_480, None, "--ta small-echo-srv --count 64000").unwrap_err();
+        let text = error.to_string();
+        assert!(
+            text.contains("com.carveout.srv.small-echo-srv refused: 256000 bytes (64000 values)"),
+            "{text}"
+        );
+        assert!(text.contains("room for 81920 (20480 values)"), "{text}");
+        assert_eq!(error.exit(), 1);
     }
 
     #[test]
     fn a_flipped_bit_is_found() {
-        let mut channel = Loopback::new(100);
-        channel.flip = Some(12 + 4 * 7);
-        let error = echo(&mut channel, 100, 1).unwrap_err();
-        assert!(matches!(error, EchoError::Corrupt { index: 7, .. }), "{error}");
+        let error = echo(100, Some(12 + 30), "--count 100").unwrap_err().to_string();
+        assert!(error.contains("round 1: what came cannot be written: byte 30 is not the one"), "{error}");
+    }
+
+    #[test]
+    fn files_of_any_size_come_back() {
+        let dir = tempfile::tempdir().unwrap();
+        let (file, out) = (dir.path().join("in"), dir.path().join("out"));
+        for size in [0, 1, 100_000] {
+            let data: Vec<u8> = (0..size).map(|i| (i % 247) as u8).collect();
+            std::fs::write(&file, &data).unwrap();
+            let line = format!("--file {} --output {}", file.display(), out.display());
+            echo(0, None, &line).unwrap();
+            assert!(std::fs::read(&out).unwrap() == data);
+        }
+    }
+
+    #[test]
+    fn what_is_missing_is_named() {
+        let run = |line: &str| super::run(&Args::parse_from(format!("echo-srv-app -q {line}").split(' ')));
+        let error = run("--file /nonexistent").unwrap_err();
+        assert!(error.to_string().starts_with("/nonexistent: No such file"), "{error}");
+        assert_eq!(error.exit(), 2);
+        let error = run("--device /nonexistent").unwrap_err();
+        assert_eq!(error.exit(), 3);
     }
 }

@@ -5,7 +5,7 @@ use crate::failure::{Failure, Reason};
 /// Version of the format.
 pub const VERSION: u8 = 1;
 /// Most bytes of a message between Linux and a TA.
-pub const MAX_MESSAGE: usize = 4080;
+pub const MAX_MESSAGE: usize = trusty_abi::limit::NS_MESSAGE;
 /// Bytes in front of the data: version, kind, two zeros, transfer, number.
 pub const HEADER: usize = 12;
 /// Most bytes of data in a message: 99.7 % of it.
@@ -18,6 +18,7 @@ const CREDIT: u8 = 4;
 const END: u8 = 5;
 const DONE: u8 = 6;
 const ABORT: u8 = 7;
+const CANCEL: u8 = 8;
 
 /// One message. All numbers are little endian on the wire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,7 +67,7 @@ pub enum Packet<'a> {
         /// The transfer.
         transfer: u32,
     },
-    /// Either side ends the transfer.
+    /// The receiver refuses the transfer, or ends it before its time.
     Abort {
         /// The transfer.
         transfer: u32,
@@ -77,17 +78,30 @@ pub enum Packet<'a> {
         /// Bytes there are, with [`Reason::NoMemory`].
         available: u32,
     },
+    /// The sender ends the transfer before its time.
+    Cancel {
+        /// The transfer.
+        transfer: u32,
+        /// Why.
+        reason: Reason,
+    },
 }
 
 impl<'a> Packet<'a> {
     /// Reads a message.
     pub fn parse(message: &'a [u8]) -> Result<Self, Failure> {
-        let [version, kind, 0, 0, rest @ ..] = message else { return Err(Failure::NotAPacket) };
+        let (header, rest) = message.split_first_chunk().ok_or(Failure::NotAPacket)?;
+        Self::parse_parts(header, rest)
+    }
+
+    /// Reads a message whose header and rest lie apart: so data can be received where it belongs.
+    pub fn parse_parts(header: &[u8; HEADER], rest: &'a [u8]) -> Result<Self, Failure> {
+        let [version, kind, 0, 0, numbers @ ..] = header else { return Err(Failure::NotAPacket) };
         if *version != VERSION {
             return Err(Failure::Version(*version));
         }
-        let (transfer, rest) = word(rest)?;
-        let (number, rest) = word(rest)?;
+        let (transfer, number) = word(numbers)?;
+        let (number, _) = word(number)?;
         match (*kind, rest) {
             (OPEN, rest) => match word(rest)? {
                 (tag, []) => Ok(Self::Open { transfer, total: number, tag }),
@@ -109,6 +123,7 @@ impl<'a> Packet<'a> {
                     _ => Err(Failure::NotAPacket),
                 }
             }
+            (CANCEL, []) => Ok(Self::Cancel { transfer, reason: Reason::from_code(number) }),
             _ => Err(Failure::NotAPacket),
         }
     }
@@ -123,8 +138,11 @@ impl<'a> Packet<'a> {
             Self::End { checksum, .. } => (END, *checksum, &[]),
             Self::Done { .. } => (DONE, 0, &[]),
             Self::Abort { reason, asked, available, .. } => (ABORT, reason.code(), &[*asked, *available]),
+            Self::Cancel { reason, .. } => (CANCEL, reason.code(), &[]),
         };
-        let mut length = write_header(message, kind, self.transfer(), number)?;
+        let head = message.first_chunk_mut::<HEADER>().ok_or(Failure::Buffer)?;
+        *head = header(kind, self.transfer(), number);
+        let mut length = HEADER;
         for word in more {
             let end = length + 4;
             message.get_mut(length..end).ok_or(Failure::Buffer)?.copy_from_slice(&word.to_le_bytes());
@@ -147,6 +165,7 @@ impl<'a> Packet<'a> {
             | Self::Credit { transfer, .. }
             | Self::End { transfer, .. }
             | Self::Done { transfer }
+            | Self::Cancel { transfer, .. }
             | Self::Abort { transfer, .. } => *transfer,
         }
     }
@@ -157,16 +176,14 @@ impl<'a> Packet<'a> {
     }
 }
 
-/// Writes the header of a data message whose payload is in place behind it.
-pub(crate) fn write_data_header(message: &mut [u8], transfer: u32, sequence: u32) -> Result<usize, Failure> {
-    write_header(message, DATA, transfer, sequence)
+/// Header of a data message.
+pub(crate) fn data_header(transfer: u32, sequence: u32) -> [u8; HEADER] {
+    header(DATA, transfer, sequence)
 }
 
-fn write_header(message: &mut [u8], kind: u8, transfer: u32, number: u32) -> Result<usize, Failure> {
-    let header = message.first_chunk_mut::<HEADER>().ok_or(Failure::Buffer)?;
+fn header(kind: u8, transfer: u32, number: u32) -> [u8; HEADER] {
     let ([a, b, c, d], [e, f, g, h]) = (transfer.to_le_bytes(), number.to_le_bytes());
-    *header = [VERSION, kind, 0, 0, a, b, c, d, e, f, g, h];
-    Ok(HEADER)
+    [VERSION, kind, 0, 0, a, b, c, d, e, f, g, h]
 }
 
 fn word(bytes: &[u8]) -> Result<(u32, &[u8]), Failure> {

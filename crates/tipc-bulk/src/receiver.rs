@@ -44,6 +44,8 @@ pub struct Receiver {
     window: u32,
     consumed: u32,
     credit: u32,
+    /// Never lets more data messages come than this, counted from the start.
+    limit: u32,
     checksum: Checksum,
 }
 
@@ -65,12 +67,13 @@ impl Receiver {
             window: 0,
             consumed: 0,
             credit: 0,
+            limit: u32::MAX,
             checksum: Checksum::new(),
         }
     }
 
     /// Takes in a packet of the sender. After a failure the transfer is over: send [`Packet::abort`] for it, unless it
-    /// was the other side that ended it.
+    /// was the sender that ended it.
     pub fn on_packet<'a>(&mut self, packet: &Packet<'a>) -> Result<Event<'a>, Failure> {
         let number = packet.transfer();
         if let Packet::Open { total, tag, .. } = *packet {
@@ -96,6 +99,7 @@ impl Receiver {
             Packet::Abort { reason, asked, available, .. } => {
                 self.fail(Failure::Aborted { reason, asked, available })
             }
+            Packet::Cancel { reason, .. } => self.fail(Failure::Aborted { reason, asked: 0, available: 0 }),
             Packet::Data { sequence, payload, .. } if self.phase == Phase::Flowing => {
                 self.data(sequence, payload)
             }
@@ -106,28 +110,34 @@ impl Receiver {
         }
     }
 
-    /// Takes the announced transfer, with at most `window` data messages in flight (1 at least).
-    pub fn accept(&mut self, window: u32) -> Result<Packet<'static>, Failure> {
-        match (self.phase, self.transfer) {
-            (Phase::Asked, Some(transfer)) => {
-                self.phase = Phase::Flowing;
-                self.window = window.max(1);
-                self.credit = self.window;
-                Ok(Packet::Accept { transfer, credit: self.credit })
-            }
-            _ => Err(Failure::Unexpected("an accept")),
-        }
+    /// Takes the announced transfer, with at most `window` data messages in flight (1 at least). `None` if none is
+    /// announced.
+    pub fn accept(&mut self, window: u32) -> Option<Packet<'static>> {
+        self.accept_up_to(window, u32::MAX)
+    }
+
+    /// Takes the announced transfer as [`Self::accept`] does, but lets no more than `limit` data messages come until
+    /// [`Self::allow`] says so: for who passes them on and is allowed so many itself.
+    pub fn accept_up_to(&mut self, window: u32, limit: u32) -> Option<Packet<'static>> {
+        let transfer = self.transfer.filter(|_| self.phase == Phase::Asked)?;
+        self.phase = Phase::Flowing;
+        self.window = window.max(1);
+        self.limit = limit;
+        self.credit = self.window.min(limit);
+        Some(Packet::Accept { transfer, credit: self.credit })
+    }
+
+    /// Raises the limit of [`Self::accept_up_to`]. The packet, if any, lets the sender go on.
+    pub fn allow(&mut self, limit: u32) -> Option<Packet<'static>> {
+        self.limit = self.limit.max(limit);
+        self.grant(1)
     }
 
     /// Refuses the announced transfer. `available` are the bytes that there would be room for.
-    pub fn refuse(&mut self, reason: Reason, available: u32) -> Result<Packet<'static>, Failure> {
-        match (self.phase, self.transfer) {
-            (Phase::Asked, Some(transfer)) => {
-                self.phase = Phase::Idle;
-                Ok(Packet::Abort { transfer, reason, asked: self.total, available })
-            }
-            _ => Err(Failure::Unexpected("a refusal")),
-        }
+    pub fn refuse(&mut self, reason: Reason, available: u32) -> Option<Packet<'static>> {
+        let transfer = self.transfer.filter(|_| self.phase == Phase::Asked)?;
+        self.phase = Phase::Idle;
+        Some(Packet::Abort { transfer, reason, asked: self.total, available })
     }
 
     /// One data message has been used up. The packet, if any, lets the sender go on.
@@ -136,19 +146,29 @@ impl Receiver {
             return None;
         }
         self.consumed += 1;
-        let allowed = self.consumed.saturating_add(self.window);
-        // Half a window at a time, so that credits are few; none when all is there.
-        let due = allowed - self.credit >= self.window.div_ceil(2) && self.received < self.total;
-        let transfer = self.transfer.filter(|_| due)?;
+        // Half a window at a time, so that credits are few; but never let the sender stand still.
+        self.grant(if self.consumed == self.credit { 1 } else { self.window.div_ceil(2) })
+    }
+
+    /// Lets the sender go on if that is worth `least` messages; none when all is there.
+    fn grant(&mut self, least: u32) -> Option<Packet<'static>> {
+        let allowed = self.consumed.saturating_add(self.window).min(self.limit);
+        let due = allowed.saturating_sub(self.credit) >= least && self.received < self.total;
+        let transfer = self.transfer.filter(|_| due && self.phase == Phase::Flowing)?;
         self.credit = allowed;
         Some(Packet::Credit { transfer, credit: allowed })
     }
 
-    /// Ends the current transfer, if there is one, for a reason of the application's own.
-    pub fn abort(&mut self) -> Option<Packet<'static>> {
+    /// Ends the current transfer, if there is one.
+    pub fn abort(&mut self, reason: Reason) -> Option<Packet<'static>> {
         let transfer = self.transfer.filter(|_| self.phase != Phase::Idle)?;
         self.phase = Phase::Idle;
-        Some(Packet::Abort { transfer, reason: Reason::Application, asked: 0, available: 0 })
+        Some(Packet::Abort { transfer, reason, asked: 0, available: 0 })
+    }
+
+    /// Whether a transfer is announced or under way.
+    pub fn is_active(&self) -> bool {
+        self.phase != Phase::Idle
     }
 
     /// Bytes of the current transfer that have not come yet.

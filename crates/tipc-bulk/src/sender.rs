@@ -1,8 +1,8 @@
 //! The side that sends.
 
 use crate::checksum::Checksum;
-use crate::failure::Failure;
-use crate::packet::{HEADER, MAX_MESSAGE, Packet, write_data_header};
+use crate::failure::{Failure, Reason};
+use crate::packet::{HEADER, MAX_DATA, Packet, data_header};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
@@ -15,7 +15,7 @@ enum Phase {
 /// Where a transfer is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Progress {
-    /// Not at its end; [`Sender::next`] may have something to send.
+    /// Not at its end; [`Sender::data`] or [`Sender::end`] may have something to send.
     Open,
     /// The receiver has it all.
     Finished,
@@ -48,10 +48,16 @@ impl Sender {
         Packet::Open { transfer: self.transfer, total: self.total, tag: self.tag }
     }
 
-    /// The packet that ends the transfer before its time.
-    pub fn abort(&mut self, failure: &Failure) -> Packet<'static> {
+    /// Ends the transfer before its time, if it has not ended: the packet says so.
+    pub fn cancel(&mut self, reason: Reason) -> Option<Packet<'static>> {
+        let open = self.phase != Phase::Finished;
         self.phase = Phase::Finished;
-        Packet::abort(self.transfer, failure)
+        open.then_some(Packet::Cancel { transfer: self.transfer, reason })
+    }
+
+    /// Whether the transfer has ended, well or not.
+    pub fn is_finished(&self) -> bool {
+        self.phase == Phase::Finished
     }
 
     /// Takes in a packet of the receiver.
@@ -95,38 +101,31 @@ impl Sender {
         self.total - self.sent
     }
 
-    /// Whether [`Self::next`] has something to send now.
+    /// Whether [`Self::data`] or [`Self::end`] has something to send now.
     pub fn is_ready(&self) -> bool {
         self.phase == Phase::Flowing && (self.remaining() == 0 || self.sequence < self.credit)
     }
 
-    /// Writes the next message and returns its length; `None` while the receiver allows none. `fill` writes data to the
-    /// front of a buffer, in place, and returns how much: 0 means that it has none now.
-    pub fn next(
-        &mut self,
-        message: &mut [u8],
-        fill: impl FnOnce(&mut [u8]) -> usize,
-    ) -> Result<Option<usize>, Failure> {
-        if !self.is_ready() {
-            return Ok(None);
+    /// The next data message: its header, and how many bytes of the front of `data` it bears. `None` while the receiver
+    /// allows none, or without data.
+    pub fn data(&mut self, data: &[u8]) -> Option<([u8; HEADER], usize)> {
+        let length = data.len().min(MAX_DATA).min(self.remaining() as usize);
+        if length == 0 || !self.is_ready() {
+            return None;
         }
-        if self.remaining() == 0 {
-            self.phase = Phase::Ended;
-            let end = Packet::End { transfer: self.transfer, checksum: self.checksum.value() };
-            return end.write(message).map(Some);
-        }
-        let most = message.len().min(MAX_MESSAGE);
-        let room = message.get_mut(HEADER..most).filter(|room| !room.is_empty()).ok_or(Failure::Buffer)?;
-        let length = room.len().min(self.remaining() as usize);
-        let room = room.get_mut(..length).unwrap_or_default();
-        let filled = fill(room).min(length);
-        if filled == 0 {
-            return Ok(None);
-        }
-        self.checksum.update(room.get(..filled).unwrap_or_default());
-        let header = write_data_header(message, self.transfer, self.sequence)?;
+        self.checksum.update(data.get(..length).unwrap_or_default());
+        let header = data_header(self.transfer, self.sequence);
         self.sequence += 1;
-        self.sent += filled as u32;
-        Ok(Some(header + filled))
+        self.sent += length as u32;
+        Some((header, length))
+    }
+
+    /// The packet behind the last data, once.
+    pub fn end(&mut self) -> Option<Packet<'static>> {
+        if self.phase != Phase::Flowing || self.remaining() > 0 {
+            return None;
+        }
+        self.phase = Phase::Ended;
+        Some(Packet::End { transfer: self.transfer, checksum: self.checksum.value() })
     }
 }

@@ -1,22 +1,51 @@
 //! Run-time of a Rust trusted app (TA) for NVIDIA's Trusty on Tegra194 (L4T R32).
 //!
 //! A TA implements [`Service`] and hands it to [`trusted_app!`]; ports, heap and stack come from its
-//! `[package.metadata.trusty]` through the build script of trusty-ta-build. [`Service`] knows no system calls, so its
-//! logic is tested on the host like any other code; the rest exists only on the target without an OS.
+//! `[package.metadata.trusty]` through the build script of trusty-ta-build. Names are those of AOSP Trusty's `tipc` crate
+//! where it has the same thing, so that a TA moves between the two with little change.
 //!
-//! Limits: a message has at most [`MAX_MESSAGE`] bytes; a TA has at most [`MAX_PORTS`] ports; the heap has exactly the bytes
-//! that the manifest asks for, and an allocation past them fails. Use `try_reserve`: a failed allocation that is not
-//! handled ends the TA.
+//! * [`Handle`], [`Port`], [`Message`]: channels, ports and messages, closed or retired on drop.
+//! * [`Manager`]: serves all ports and connections, one state each.
+//! * [`bulk`]: transfers of up to 4 GiB - 1 over messages of 4080 bytes, into place and out of place.
+//! * [`log!`], [`time`]: console and clock.
+//! * [`testing`]: the kernel in memory. The same code, [`Service`] and event loop, runs in unit tests on a host.
+//!
+//! Limits: a message from or to Linux has at most [`MAX_MESSAGE`] bytes; a TA has at most [`MAX_PORTS`] ports,
+//! [`CONNECTIONS`] connections and 128 handles in all; the heap has exactly the bytes that the manifest asks for, and an
+//! allocation past them fails. Use `try_reserve`: a failed allocation that is not handled ends the TA.
+//!
+//! A panic prints its message on the console, closes all handles (the kernel does not, and clients would hang), and ends
+//! the TA.
 #![no_std]
+#![warn(clippy::indexing_slicing)]
 
+#[cfg(not(target_os = "none"))]
+extern crate std;
+
+pub mod bulk;
+mod console;
+mod event_loop;
+mod handle;
 mod manifest;
 mod service;
+mod syscalls;
 #[cfg(target_os = "none")]
 mod target;
+#[cfg(not(target_os = "none"))]
+pub mod testing;
+#[cfg(test)]
+mod tests;
+pub mod time;
 
-pub use service::{ConnectResult, MAX_MESSAGE, MAX_PORTS, MessageResult, PortCfg, Service, Uuid};
+pub use console::console;
+pub use event_loop::{CONNECTIONS, Manager};
+pub use handle::{Handle, Message, Port};
+pub use service::{ConnectResult, MAX_PORTS, MessageResult, PortCfg, Service};
+pub use syscalls::Syscalls;
 #[cfg(target_os = "none")]
-pub use target::{console, run};
+pub use target::run;
+pub use tipc_bulk::MAX_MESSAGE;
+pub use trusty_abi::{Error as TipcError, Event, Result, Uuid, event};
 
 /// Makes a program of a [`Service`]: `trusted_app!("echo-srv", expression)`.
 ///
@@ -44,13 +73,10 @@ macro_rules! trusted_app {
     };
 }
 
-/// Prints a line on Trusty's console, with the TA's name in front. Does nothing on a host.
+/// Prints a line on Trusty's console, with the TA's name in front. In unit tests it goes to [`testing::World::console`].
 #[macro_export]
 macro_rules! log {
-    ($($arg:tt)*) => {{
-        #[cfg(target_os = "none")]
-        $crate::console(format_args!($($arg)*));
-        #[cfg(not(target_os = "none"))]
-        let _ = format_args!($($arg)*);
-    }};
+    ($($arg:tt)*) => {
+        $crate::console(format_args!($($arg)*))
+    };
 }

@@ -1,40 +1,50 @@
-//! What a TA is, without system calls. Names as in AOSP Trusty's `tipc` crate.
+//! What a TA is. Names as in AOSP Trusty's `tipc` crate.
 
+use crate::{Handle, Message};
 use core::ffi::CStr;
-
-pub use tipc_bulk::MAX_MESSAGE;
+use trusty_abi::{Event, Result, Uuid, port};
 
 /// Most ports of one TA.
 pub const MAX_PORTS: usize = 8;
-
-/// A peer's identity, as the kernel gives it: `u32`, `u16`, `u16` little endian, `u8[8]`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[repr(C, align(4))]
-pub struct Uuid(pub [u8; 16]);
 
 /// A port and who may connect to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PortCfg {
     /// Path, shorter than 64 bytes.
     pub path: &'static CStr,
-    /// Flags of `port_create`: 1 = TAs, 2 = Linux.
+    /// Flags of `port_create`.
     pub flags: u32,
+    /// Receive buffers of each end of a connection.
+    pub buffers: u32,
+    /// Bytes of a receive buffer, and so of the longest message.
+    pub buffer_size: u32,
 }
 
 impl PortCfg {
-    /// A port to which nobody may connect yet. The path has been checked by trusty-ta-build.
+    /// A port to which nobody may connect yet, with buffers for bulk transfers: 8 of 4080 bytes. Both ends of each
+    /// connection have so many, in the carve-out. The path has been checked by trusty-ta-build.
     pub const fn declared(path: &'static CStr) -> Self {
-        Self { path, flags: 0 }
+        Self { path, flags: 0, buffers: tipc_bulk::BUFFERS, buffer_size: tipc_bulk::MAX_MESSAGE as u32 }
     }
 
     /// Lets TAs connect.
     pub const fn allow_ta_connect(self) -> Self {
-        Self { flags: self.flags | 1, ..self }
+        Self { flags: self.flags | port::ALLOW_TA_CONNECT, ..self }
     }
 
     /// Lets Linux connect.
     pub const fn allow_ns_connect(self) -> Self {
-        Self { flags: self.flags | 2, ..self }
+        Self { flags: self.flags | port::ALLOW_NS_CONNECT, ..self }
+    }
+
+    /// Receive buffers of each end of a connection: 1 to 32.
+    pub const fn msg_queue_len(self, buffers: u32) -> Self {
+        Self { buffers, ..self }
+    }
+
+    /// Bytes of a receive buffer: 1 to 4096; from and to Linux 4080 can be used.
+    pub const fn msg_max_size(self, buffer_size: u32) -> Self {
+        Self { buffer_size, ..self }
     }
 }
 
@@ -50,43 +60,46 @@ pub enum ConnectResult<C> {
 /// Answer to a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MessageResult {
-    /// Send the first so many bytes of the reply buffer.
-    Reply(usize),
-    /// Send nothing.
+    /// Go on.
     MaintainConnection,
     /// Close the connection.
     CloseConnection,
 }
 
-/// The logic of a TA.
+/// The logic of a TA. An error that a method returns is printed, and closes the connection.
 pub trait Service {
     /// State of one connection.
     type Connection;
 
     /// A peer has connected to a port.
-    fn on_connect(&mut self, port: &PortCfg, peer: &Uuid) -> ConnectResult<Self::Connection>;
+    fn on_connect(
+        &mut self,
+        port: &PortCfg,
+        handle: &Handle,
+        peer: &Uuid,
+    ) -> Result<ConnectResult<Self::Connection>>;
 
-    /// A peer has sent a message. `reply` is as large as the largest message.
+    /// A peer has sent a message. It is retired when it is dropped.
     fn on_message(
         &mut self,
         connection: &mut Self::Connection,
-        message: &[u8],
-        reply: &mut [u8; MAX_MESSAGE],
-    ) -> MessageResult;
+        handle: &Handle,
+        message: Message,
+    ) -> Result<MessageResult>;
+
+    /// The peer has room again after a send that failed with `NotEnoughBuffer`.
+    fn on_send_unblocked(
+        &mut self,
+        _connection: &mut Self::Connection,
+        _handle: &Handle,
+    ) -> Result<MessageResult> {
+        Ok(MessageResult::MaintainConnection)
+    }
 
     /// A connection has ended, from either side.
     fn on_disconnect(&mut self, connection: Self::Connection);
-}
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn port_flags_are_the_kernels() {
-        let port = PortCfg::declared(c"a");
-        assert_eq!(port.flags, 0);
-        assert_eq!(port.allow_ta_connect().flags, 1);
-        assert_eq!(port.allow_ta_connect().allow_ns_connect().flags, 3);
-    }
+    /// An event of a handle that the service has opened itself. It must take the event away (read the message, drop the
+    /// handle that hung up), or the next event is the same.
+    fn on_event(&mut self, _event: &Event) {}
 }

@@ -1,14 +1,11 @@
-//! What exists only on Trusty: start, heap, console, panic, event loop.
+//! What exists only on Trusty: start, heap, panic, system calls.
 
-mod event_loop;
-mod handles;
 mod sys;
 
-use crate::{PortCfg, Service};
-use core::fmt::{self, Write};
+use crate::{Manager, PortCfg, Service, console, log};
 use core::panic::PanicInfo;
-use core::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
 use linked_list_allocator::Heap;
+pub use sys::Kernel;
 
 /// The heap, over one block that the kernel gives.
 struct Allocator(core::cell::UnsafeCell<Heap>);
@@ -39,9 +36,6 @@ unsafe impl core::alloc::GlobalAlloc for Allocator {
 #[unsafe(link_section = ".ta_bss_progbits")]
 static BSS_PROGBITS: u32 = 1;
 
-static NAME: AtomicPtr<u8> = AtomicPtr::new(core::ptr::null_mut());
-static NAME_LENGTH: AtomicUsize = AtomicUsize::new(0);
-
 /// Runs a TA: heap, ports, event loop. Returns never; `exit_group` ends it after an error.
 pub fn run<S: Service>(
     name: &'static str,
@@ -49,66 +43,31 @@ pub fn run<S: Service>(
     ports: &'static [PortCfg],
     service: impl FnOnce() -> S,
 ) -> ! {
-    NAME_LENGTH.store(name.len(), Ordering::Relaxed);
-    NAME.store(name.as_ptr().cast_mut(), Ordering::Relaxed);
+    console::set_name(name);
     let heap = crate::manifest::heap(manifest);
     match sys::grow_heap(heap) {
         // SAFETY: the kernel has just given this block to us, and only here, once.
         Ok(start) => unsafe { (*ALLOCATOR.0.get()).init(start, heap) },
-        Err(code) => console(format_args!("the kernel refuses a heap of {heap} bytes ({code})")),
+        Err(error) => log!("the kernel refuses a heap of {heap} bytes: {error}"),
     }
-    let code = event_loop::run(service(), ports);
-    console(format_args!("stops: {code}"));
+    let error = Manager::new(service(), ports).run_event_loop();
+    log!("stops: {error}");
     exit()
-}
-
-/// Prints a line on the console (fd 2: fd 1 is silent in release builds), in one write of at most 255 bytes.
-pub fn console(arguments: fmt::Arguments) {
-    let mut line = Line { bytes: [0; 255], length: 0 };
-    let pointer = NAME.load(Ordering::Relaxed);
-    if !pointer.is_null() {
-        // SAFETY: both come from one &'static str, stored by `run`.
-        let name = unsafe { core::slice::from_raw_parts(pointer, NAME_LENGTH.load(Ordering::Relaxed)) };
-        line.push(name);
-        line.push(b": ");
-    }
-    let _ = line.write_fmt(arguments);
-    let length = line.length.min(line.bytes.len() - 1);
-    line.length = length;
-    line.push(b"\n");
-    sys::write(line.bytes.get(..line.length).unwrap_or_default());
-}
-
-struct Line {
-    bytes: [u8; 255],
-    length: usize,
-}
-
-impl Line {
-    fn push(&mut self, text: &[u8]) {
-        for (to, from) in self.bytes.iter_mut().skip(self.length).zip(text) {
-            *to = *from;
-        }
-        self.length = (self.length + text.len()).min(self.bytes.len());
-    }
-}
-
-impl Write for Line {
-    fn write_str(&mut self, text: &str) -> fmt::Result {
-        self.push(text.as_bytes());
-        Ok(())
-    }
 }
 
 #[panic_handler]
 fn panic(info: &PanicInfo) -> ! {
-    console(format_args!("{info}"));
+    log!("{info}");
     exit()
 }
 
-/// Ends the TA. The kernel does not close its channels, and clients would hang for ever: so they are closed first.
+/// Ends the TA. The kernel does not close its channels, and clients would hang for ever: so all are closed first, also
+/// those whose owner is lost in a panic. A number that is no handle is refused.
 fn exit() -> ! {
-    handles::close_all();
+    use crate::Syscalls;
+    for handle in 0..trusty_abi::limit::HANDLES as u32 {
+        let _ = Kernel.close(handle);
+    }
     loop {
         sys::exit_group();
     }

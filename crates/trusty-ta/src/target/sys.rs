@@ -1,60 +1,24 @@
 //! System calls: number in r12, `svc #0`, arguments in r0-r3, result in r0 (negative = LK error code).
 
-use crate::{PortCfg, Uuid};
+use crate::Syscalls;
 use core::arch::asm;
-use core::ffi::c_void;
+use core::ffi::{CStr, c_void};
+use trusty_abi::{CONSOLE, Error, Event, MessageInfo, Result, Uuid, nr};
 
-const NR_WRITE: u32 = 0x1;
-const NR_BRK: u32 = 0x2;
-const NR_EXIT_GROUP: u32 = 0x3;
-const NR_PORT_CREATE: u32 = 0x10;
-const NR_ACCEPT: u32 = 0x12;
-const NR_CLOSE: u32 = 0x13;
-const NR_WAIT_ANY: u32 = 0x19;
-const NR_GET_MSG: u32 = 0x20;
-const NR_READ_MSG: u32 = 0x21;
-const NR_PUT_MSG: u32 = 0x22;
-const NR_SEND_MSG: u32 = 0x23;
+/// The kernel that a TA runs on.
+pub struct Kernel;
 
-/// Client waits to be accepted.
-pub const EVENT_READY: u32 = 1;
-/// Peer closed.
-pub const EVENT_HUP: u32 = 4;
-/// Something is wrong with the handle.
-pub const EVENT_ERROR: u32 = 2;
-/// Message waits.
-pub const EVENT_MSG: u32 = 8;
-/// No message waits.
-pub const ERR_NO_MSG: i32 = -4;
-/// No memory.
-pub const ERR_NO_MEMORY: i32 = -5;
+/// Most parts of a message.
+const PARTS: usize = 4;
 
-const CONSOLE: usize = 2;
-const FOREVER: usize = usize::MAX;
-
-/// What `wait_any` reports.
-#[derive(Default)]
-#[repr(C)]
-pub struct Event {
-    /// Whose event it is.
-    pub handle: u32,
-    /// Which events.
-    pub event: u32,
-    cookie: u32,
-}
-
-#[derive(Default)]
-#[repr(C)]
-struct MessageInfo {
-    length: u32,
-    id: u32,
-}
-
+#[derive(Clone, Copy)]
 #[repr(C)]
 struct Iovec {
     base: *mut c_void,
     length: usize,
 }
+
+const NO_PART: Iovec = Iovec { base: core::ptr::null_mut(), length: 0 };
 
 #[repr(C)]
 struct Message {
@@ -65,8 +29,8 @@ struct Message {
 }
 
 impl Message {
-    fn new(iovec: &Iovec) -> Self {
-        Self { iovecs: 1, iovec, handles: 0, handle: core::ptr::null() }
+    fn new(iovecs: &[Iovec; PARTS], count: usize) -> Self {
+        Self { iovecs: count as u32, iovec: iovecs.as_ptr(), handles: 0, handle: core::ptr::null() }
     }
 }
 
@@ -74,97 +38,134 @@ impl Message {
 ///
 /// # Safety
 /// Pointers among the arguments must be valid for what the call reads and writes.
-unsafe fn svc(number: u32, a: usize, b: usize, c: usize, d: usize) -> i32 {
+unsafe fn svc(number: u32, a: usize, b: usize, c: usize, d: usize) -> Result<u32> {
     let result: usize;
     // SAFETY: the kernel keeps r4-r11 and sp; all else is declared lost. Memory is what the caller answers for.
     unsafe {
         asm!("svc #0", inlateout("r12") number => _, inlateout("r0") a => result, inlateout("r1") b => _,
              inlateout("r2") c => _, inlateout("r3") d => _, lateout("lr") _, options(nostack));
     }
-    result as i32
+    Error::check(result as i32)
 }
 
 fn address<T>(value: &mut T) -> usize {
     (&raw mut *value).expose_provenance()
 }
 
-fn checked(code: i32) -> Result<u32, i32> {
-    u32::try_from(code).map_err(|_| code)
-}
-
-/// Writes text on the console.
-pub fn write(text: &[u8]) {
-    // SAFETY: the kernel reads the slice.
-    unsafe { svc(NR_WRITE, CONSOLE, text.as_ptr().expose_provenance(), text.len(), 0) };
-}
-
 /// Ends the TA.
 pub fn exit_group() {
     // SAFETY: no pointers.
-    unsafe { svc(NR_EXIT_GROUP, 0, 0, 0, 0) };
+    let _ = unsafe { svc(nr::EXIT_GROUP, 0, 0, 0, 0) };
 }
 
 /// Moves the break up by `size` and returns where it was: the start of the new block.
-pub fn grow_heap(size: usize) -> Result<*mut u8, i32> {
+pub fn grow_heap(size: usize) -> Result<*mut u8> {
     // SAFETY: brk takes addresses, and touches nothing at them.
-    let start = unsafe { svc(NR_BRK, 0, 0, 0, 0) } as usize;
+    let start = unsafe { svc(nr::BRK, 0, 0, 0, 0) }? as usize;
     // SAFETY: as above; the new end is the kernel's to refuse.
-    let end = unsafe { svc(NR_BRK, start + size, 0, 0, 0) } as usize;
-    if end == start + size { Ok(core::ptr::with_exposed_provenance_mut(start)) } else { Err(ERR_NO_MEMORY) }
+    let end = unsafe { svc(nr::BRK, start + size, 0, 0, 0) }? as usize;
+    if end == start + size { Ok(core::ptr::with_exposed_provenance_mut(start)) } else { Err(Error::NoMemory) }
 }
 
-/// Publishes a port.
-pub fn port_create(port: &PortCfg, buffers: u32, buffer_size: usize) -> Result<u32, i32> {
-    let path = port.path.as_ptr().expose_provenance();
-    // SAFETY: the kernel reads the path up to its NUL.
-    checked(unsafe { svc(NR_PORT_CREATE, path, buffers as usize, buffer_size, port.flags as usize) })
-}
+impl Syscalls for Kernel {
+    fn write(&self, text: &[u8]) {
+        // SAFETY: the kernel reads the slice.
+        let _ = unsafe { svc(nr::WRITE, CONSOLE as usize, text.as_ptr().expose_provenance(), text.len(), 0) };
+    }
 
-/// Accepts a waiting client.
-pub fn accept(port: u32) -> Result<(u32, Uuid), i32> {
-    let mut peer = Uuid::default();
-    // SAFETY: the kernel writes 16 bytes to `peer`.
-    let channel = checked(unsafe { svc(NR_ACCEPT, port as usize, address(&mut peer), 0, 0) })?;
-    Ok((channel, peer))
-}
+    fn nanosleep(&self, nanoseconds: u64) -> Result<()> {
+        let (low, high) = (nanoseconds as usize, (nanoseconds >> 32) as usize);
+        // SAFETY: no pointers.
+        unsafe { svc(nr::NANOSLEEP, 0, 0, low, high) }.map(drop)
+    }
 
-/// Closes a handle.
-pub fn close(handle: u32) {
-    // SAFETY: no pointers.
-    unsafe { svc(NR_CLOSE, handle as usize, 0, 0, 0) };
-}
+    fn gettime(&self) -> Result<u64> {
+        let mut time = 0u64;
+        // SAFETY: the kernel writes 8 bytes.
+        unsafe { svc(nr::GETTIME, 0, 0, address(&mut time), 0) }?;
+        Ok(time)
+    }
 
-/// Waits for an event of any handle.
-pub fn wait_any() -> Result<Event, i32> {
-    let mut event = Event::default();
-    // SAFETY: the kernel writes one event.
-    checked(unsafe { svc(NR_WAIT_ANY, address(&mut event), FOREVER, 0, 0) })?;
-    Ok(event)
-}
+    fn port_create(&self, path: &CStr, buffers: u32, buffer_size: u32, flags: u32) -> Result<u32> {
+        let path = path.as_ptr().expose_provenance();
+        // SAFETY: the kernel reads the path up to its NUL.
+        unsafe { svc(nr::PORT_CREATE, path, buffers as usize, buffer_size as usize, flags as usize) }
+    }
 
-/// Takes the next message of a channel. `Ok(None)` if none waits. A message longer than `buffer` is an error.
-pub fn receive(channel: u32, buffer: &mut [u8]) -> Result<Option<usize>, i32> {
-    let mut info = MessageInfo::default();
-    // SAFETY: the kernel writes one info.
-    match checked(unsafe { svc(NR_GET_MSG, channel as usize, address(&mut info), 0, 0) }) {
-        Err(ERR_NO_MSG) => return Ok(None),
-        other => other?,
-    };
-    let iovec = Iovec { base: buffer.as_mut_ptr().cast(), length: buffer.len() };
-    let mut message = Message::new(&iovec);
-    let (channel, id) = (channel as usize, info.id as usize);
-    // SAFETY: the kernel writes at most the buffer's length into the buffer.
-    let read = checked(unsafe { svc(NR_READ_MSG, channel, id, 0, address(&mut message)) });
-    // SAFETY: no pointers.
-    unsafe { svc(NR_PUT_MSG, channel, id, 0, 0) };
-    read.map(|length| Some(length as usize))
-}
+    fn connect(&self, path: &CStr, flags: u32) -> Result<u32> {
+        // SAFETY: the kernel reads the path up to its NUL.
+        unsafe { svc(nr::CONNECT, path.as_ptr().expose_provenance(), flags as usize, 0, 0) }
+    }
 
-/// Sends a message, whole or not at all.
-pub fn send(channel: u32, data: &[u8]) -> Result<(), i32> {
-    let iovec = Iovec { base: data.as_ptr().cast_mut().cast(), length: data.len() };
-    let mut message = Message::new(&iovec);
-    // SAFETY: the kernel only reads the data.
-    checked(unsafe { svc(NR_SEND_MSG, channel as usize, address(&mut message), 0, 0) })?;
-    Ok(())
+    fn accept(&self, port: u32) -> Result<(u32, Uuid)> {
+        let mut peer = Uuid::default();
+        // SAFETY: the kernel writes 16 bytes to `peer`.
+        let channel = unsafe { svc(nr::ACCEPT, port as usize, address(&mut peer), 0, 0) }?;
+        Ok((channel, peer))
+    }
+
+    fn close(&self, handle: u32) -> Result<()> {
+        // SAFETY: no pointers.
+        unsafe { svc(nr::CLOSE, handle as usize, 0, 0, 0) }.map(drop)
+    }
+
+    fn set_cookie(&self, handle: u32, cookie: u32) -> Result<()> {
+        // SAFETY: the kernel takes the cookie as a number.
+        unsafe { svc(nr::SET_COOKIE, handle as usize, cookie as usize, 0, 0) }.map(drop)
+    }
+
+    fn wait(&self, handle: u32, timeout: u32) -> Result<Event> {
+        let mut event = Event::default();
+        // SAFETY: the kernel writes one event.
+        unsafe { svc(nr::WAIT, handle as usize, address(&mut event), timeout as usize, 0) }?;
+        Ok(event)
+    }
+
+    fn wait_any(&self, timeout: u32) -> Result<Event> {
+        let mut event = Event::default();
+        // SAFETY: the kernel writes one event.
+        unsafe { svc(nr::WAIT_ANY, address(&mut event), timeout as usize, 0, 0) }?;
+        Ok(event)
+    }
+
+    fn get_msg(&self, handle: u32) -> Result<MessageInfo> {
+        let mut info = MessageInfo::default();
+        // SAFETY: the kernel writes one info.
+        unsafe { svc(nr::GET_MSG, handle as usize, address(&mut info), 0, 0) }?;
+        Ok(info)
+    }
+
+    fn read_msg(&self, handle: u32, id: u32, offset: u32, parts: &mut [&mut [u8]]) -> Result<usize> {
+        let mut iovecs = [NO_PART; PARTS];
+        if parts.len() > PARTS {
+            return Err(Error::InvalidArguments);
+        }
+        for (iovec, part) in iovecs.iter_mut().zip(parts.iter_mut()) {
+            *iovec = Iovec { base: part.as_mut_ptr().cast(), length: part.len() };
+        }
+        let mut message = Message::new(&iovecs, parts.len());
+        let (handle, id) = (handle as usize, id as usize);
+        // SAFETY: the kernel writes at most each part's length into it.
+        let read = unsafe { svc(nr::READ_MSG, handle, id, offset as usize, address(&mut message)) }?;
+        Ok(read as usize)
+    }
+
+    fn put_msg(&self, handle: u32, id: u32) -> Result<()> {
+        // SAFETY: no pointers.
+        unsafe { svc(nr::PUT_MSG, handle as usize, id as usize, 0, 0) }.map(drop)
+    }
+
+    fn send_msg(&self, handle: u32, parts: &[&[u8]]) -> Result<usize> {
+        let mut iovecs = [NO_PART; PARTS];
+        if parts.len() > PARTS {
+            return Err(Error::InvalidArguments);
+        }
+        for (iovec, part) in iovecs.iter_mut().zip(parts) {
+            *iovec = Iovec { base: part.as_ptr().cast_mut().cast(), length: part.len() };
+        }
+        let mut message = Message::new(&iovecs, parts.len());
+        // SAFETY: the kernel only reads the parts.
+        let sent = unsafe { svc(nr::SEND_MSG, handle as usize, address(&mut message), 0, 0) }?;
+        Ok(sent as usize)
+    }
 }

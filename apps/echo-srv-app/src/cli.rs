@@ -1,0 +1,53 @@
+//! The command line.
+
+use clap::Parser;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Send f32 arrays or files to a trusted app and verify every byte that comes back.
+#[derive(Debug, Parser)]
+#[command(version)]
+#[command(
+    after_help = "Exit codes: 0 all came back, 1 refused or damaged, 2 wrong usage or file, 3 no trusted app to talk to."
+)]
+pub struct Args {
+    /// Trusted app: echo-srv, small-echo-srv, or the name of a port.
+    #[arg(long, value_name = "NAME", default_value = "echo-srv")]
+    pub ta: String,
+    /// How many f32 values to send: the trusted app holds them all, then sends them back.
+    #[arg(long, value_name = "N", default_value_t = 1000, conflicts_with = "file")]
+    pub count: u32,
+    /// A file to send instead, of any size up to 4 GiB - 1: it is sent back as it comes.
+    #[arg(long, value_name = "FILE")]
+    pub file: Option<PathBuf>,
+    /// Where to write what comes back.
+    #[arg(long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// How often to send them.
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    pub rounds: u32,
+    /// How long to wait for each answer, in seconds; 0 waits for ever.
+    #[arg(long, value_name = "SECONDS", default_value_t = 30)]
+    pub timeout: u64,
+    /// Device of Trusty's driver, or socket of the emulator.
+    #[arg(long, value_name = "PATH", default_value_os_t = tipc::device())]
+    pub device: PathBuf,
+    /// Print the summary, and errors, as JSON on stdout.
+    #[arg(long)]
+    pub json: bool,
+    /// Print no progress.
+    #[arg(short, long)]
+    pub quiet: bool,
+}
+
+impl Args {
+    /// The port of the trusted app.
+    pub fn port(&self) -> String {
+        if self.ta.contains('.') { self.ta.clone() } else { format!("com.carveout.srv.{}", self.ta) }
+    }
+
+    /// How long to wait for each answer.
+    pub fn timeout(&self) -> Option<Duration> {
+        (self.timeout > 0).then(|| Duration::from_secs(self.timeout))
+    }
+}

@@ -1,0 +1,350 @@
+//! The run-time on the kernel in memory.
+
+use crate::bulk::{Event, Failure, Link, Reason};
+use crate::testing::{Client, World};
+use crate::*;
+use std::string::ToString;
+use std::vec;
+use std::vec::Vec;
+use tipc_bulk::{Endpoint, MAX_DATA, Packet, Signal, WINDOW};
+
+static PORTS: [PortCfg; 1] = [PortCfg::declared(c"com.test").allow_ns_connect()];
+
+/// Takes transfers of up to 100000 bytes whole and sends them back; passes others on as they come with tag 2.
+struct Echo {
+    store: Vec<u8>,
+    disconnected: usize,
+}
+
+#[derive(Default)]
+struct State {
+    link: Link,
+    came: usize,
+    sent: usize,
+}
+
+const ROOM: usize = 100_000;
+
+impl Service for Echo {
+    type Connection = State;
+
+    fn on_connect(&mut self, _: &PortCfg, _: &Handle, peer: &Uuid) -> Result<ConnectResult<State>> {
+        assert_eq!(*peer, Uuid::NON_SECURE);
+        Ok(ConnectResult::Accept(State::default()))
+    }
+
+    fn on_message(&mut self, state: &mut State, handle: &Handle, message: Message) -> Result<MessageResult> {
+        let State { link, came, sent } = state;
+        let relay = link.is_sending() && link.is_receiving();
+        let mut buffer = [0; MAX_DATA];
+        let into = if relay { &mut buffer[..] } else { &mut self.store[*came..] };
+        match link.on_message(handle, message, into)? {
+            Event::Opened { tag: 2, .. } => link.relay(handle, 2)?,
+            Event::Opened { total, .. } if total as usize <= ROOM => {
+                (*came, *sent) = (0, 0);
+                link.accept(handle)?;
+            }
+            Event::Opened { .. } => link.refuse(handle, Reason::NoMemory, ROOM as u32)?,
+            Event::Data(length) if relay => {
+                assert_eq!(link.send(handle, &buffer[..length]), Ok(length));
+                link.consumed(handle)?;
+            }
+            Event::Data(length) => {
+                *came += length;
+                link.consumed(handle)?;
+            }
+            Event::Complete if !relay => link.open(handle, *came as u32, 1)?,
+            Event::Flow if !relay => *sent += link.send(handle, &self.store[*sent..*came])?,
+            Event::Complete | Event::Flow if relay => drop(link.send(handle, &[])?),
+            _ => {}
+        }
+        Ok(MessageResult::MaintainConnection)
+    }
+
+    fn on_disconnect(&mut self, _: State) {
+        self.disconnected += 1;
+    }
+}
+
+fn echo() -> Echo {
+    Echo { store: vec![0; ROOM], disconnected: 0 }
+}
+
+fn packet(client: &Client, packet: Option<Packet>) {
+    if let Some(packet) = packet {
+        let mut message = [0; MAX_MESSAGE];
+        let length = packet.write(&mut message).unwrap();
+        client.send(&message[..length]).unwrap();
+    }
+}
+
+/// Sends data and gets it back, the app running whenever it can. What came back, or why not.
+fn exchange(
+    client: &Client,
+    end: &mut Endpoint,
+    run: &mut dyn FnMut(),
+    tag: u32,
+    data: &[u8],
+) -> core::result::Result<Vec<u8>, Failure> {
+    let (mut sent, mut back) = (0, Vec::new());
+    packet(client, end.open(data.len() as u32, tag));
+    for _ in 0..100_000 {
+        run();
+        let Ok(message) = client.receive() else {
+            while let Some((header, length)) = end.data(&data[sent..]) {
+                let payload = &data[sent..sent + length];
+                client.send(&header.iter().chain(payload).copied().collect::<Vec<u8>>()).unwrap();
+                sent += length;
+            }
+            packet(client, end.end());
+            continue;
+        };
+        let step = end.on_packet(&Packet::parse(&message).unwrap());
+        step.answers.into_iter().for_each(|answer| packet(client, answer));
+        match step.signal {
+            Signal::Opened { .. } => packet(client, end.accept(WINDOW)),
+            Signal::Data(bytes) => {
+                back.extend_from_slice(bytes);
+                packet(client, end.consumed());
+            }
+            Signal::Complete => return Ok(back),
+            Signal::SendFailed(failure) | Signal::ReceiveFailed(failure) => return Err(failure),
+            _ => {}
+        }
+    }
+    panic!("no end");
+}
+
+#[test]
+fn bulk_transfers_come_back_held_and_relayed() {
+    let world = World::new();
+    let mut app = world.app(&PORTS, echo);
+    let client = world.connect(c"com.test").unwrap();
+    app.run();
+    let mut end = Endpoint::new();
+    for (tag, size) in [(1, 0), (1, 1), (1, ROOM), (2, 0), (2, 1), (2, 1 << 20), (1, MAX_DATA), (2, 8136)] {
+        let data: Vec<u8> = (0..size).map(|i| (i % 251) as u8).collect();
+        let back = exchange(
+            &client,
+            &mut end,
+            &mut || {
+                app.run();
+            },
+            tag,
+            &data,
+        );
+        assert!(back.as_deref() == Ok(&data[..]), "tag {tag}, {size} bytes: {:?}", back.map(|b| b.len()));
+    }
+    app.run();
+    assert_eq!(world.census().messages, 0);
+}
+
+#[test]
+fn a_refusal_tells_both_sizes_and_the_next_is_served() {
+    let world = World::new();
+    let mut app = world.app(&PORTS, echo);
+    let client = world.connect(c"com.test").unwrap();
+    app.run();
+    let mut end = Endpoint::new();
+    let refused = exchange(
+        &client,
+        &mut end,
+        &mut || {
+            app.run();
+        },
+        1,
+        &[0; ROOM + 1],
+    );
+    let failure = Failure::Aborted { reason: Reason::NoMemory, asked: 100_001, available: 100_000 };
+    assert_eq!(refused, Err(failure));
+    assert!(
+        exchange(
+            &client,
+            &mut end,
+            &mut || {
+                app.run();
+            },
+            1,
+            &[7; 5000]
+        )
+        .is_ok()
+    );
+}
+
+#[test]
+fn hostile_messages_end_their_connection_only() {
+    let world = World::new();
+    let mut app = world.app(&PORTS, echo);
+    let bad: [&[u8]; 4] = [b"", b"short", &[9; 12], &[1; 4080]];
+    for message in bad {
+        let client = world.connect(c"com.test").unwrap();
+        app.run();
+        client.send(message).unwrap();
+        app.run();
+        assert_eq!(client.receive(), Err(TipcError::ChannelClosed), "{message:?}");
+    }
+    // More data than was announced: the transfer fails, the connection stays.
+    let client = world.connect(c"com.test").unwrap();
+    app.run();
+    let mut end = Endpoint::new();
+    packet(&client, end.open(10, 1));
+    app.run();
+    let mut data = vec![1, 3, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0];
+    data.extend([5; 4000]);
+    client.send(&data).unwrap();
+    app.run();
+    client.receive().unwrap();
+    let abort = client.receive().unwrap();
+    assert!(matches!(Packet::parse(&abort), Ok(Packet::Abort { reason: Reason::Protocol, .. })));
+    end.on_packet(&Packet::parse(&abort).unwrap());
+    assert!(
+        exchange(
+            &client,
+            &mut end,
+            &mut || {
+                app.run();
+            },
+            1,
+            &[7; 5000]
+        )
+        .is_ok()
+    );
+    drop(client);
+    app.run();
+    assert_eq!((app.handles(), world.census().channels, world.census().messages), (1, 0, 0));
+    assert_eq!(app.manager().unwrap().service().disconnected, 5);
+}
+
+#[test]
+fn a_peer_that_vanishes_leaves_nothing() {
+    let world = World::new();
+    let mut app = world.app(&PORTS, echo);
+    let before = world.census();
+    for tag in [1, 2] {
+        let client = world.connect(c"com.test").unwrap();
+        app.run();
+        let mut end = Endpoint::new();
+        packet(&client, end.open(50_000, tag));
+        app.run();
+        packet(&client, Some(Packet::Data { transfer: 1, sequence: 0, payload: &[1; 100] }));
+        drop(client);
+        app.run();
+        assert_eq!(world.census(), before);
+        assert_eq!(app.manager().unwrap().connections(), 0);
+    }
+}
+
+#[test]
+fn a_client_that_floods_and_never_reads_is_closed_and_others_are_served() {
+    let world = World::new();
+    let mut app = world.app(&PORTS, echo);
+    let flood = world.connect(c"com.test").unwrap();
+    app.run();
+    let mut ended = false;
+    for transfer in 1..50 {
+        // Each is refused by a message that nobody reads.
+        let mut message = [0; MAX_MESSAGE];
+        let length = Packet::Open { transfer, total: u32::MAX, tag: 1 }.write(&mut message).unwrap();
+        if flood.send(&message[..length]) == Err(TipcError::ChannelClosed) {
+            ended = true;
+            break;
+        }
+        app.run();
+    }
+    assert!(ended, "the connection is closed when its buffers are full");
+    let client = world.connect(c"com.test").unwrap();
+    app.run();
+    let mut end = Endpoint::new();
+    assert!(
+        exchange(
+            &client,
+            &mut end,
+            &mut || {
+                app.run();
+            },
+            1,
+            &[7; 5000]
+        )
+        .is_ok()
+    );
+    assert!(world.console().contains("closes a connection"), "{}", world.console());
+}
+
+#[test]
+fn more_clients_than_connections_are_refused() {
+    let world = World::new();
+    let mut app = world.app(&PORTS, echo);
+    let clients: Vec<_> = (0..CONNECTIONS + 1).map(|_| world.connect(c"com.test").unwrap()).collect();
+    app.run();
+    assert_eq!(app.manager().unwrap().connections(), CONNECTIONS);
+    assert_eq!(clients.last().unwrap().receive(), Err(TipcError::ChannelClosed));
+    drop(clients);
+    app.run();
+    assert_eq!(app.handles(), 1);
+}
+
+#[test]
+fn a_port_can_be_had_once() {
+    let world = World::new();
+    let _first = world.app(&PORTS, echo);
+    let second = world.app(&PORTS, echo);
+    assert_eq!(second.handles(), 0);
+    assert!(world.console().contains("is refused: exists already (-14)"), "{}", world.console());
+    assert_eq!(world.connect(c"com.none").err(), Some(TipcError::NotFound));
+}
+
+#[test]
+fn outside_of_apps_there_is_no_kernel() {
+    assert_eq!(time::now(), Err(TipcError::Offline));
+    assert_eq!(Handle::connect(c"com.test").err(), Some(TipcError::Offline));
+    log!("nobody reads {}", TipcError::Offline.to_string());
+}
+
+/// Messages of another TA's port, by the handle itself.
+struct Asker {
+    answer: core::result::Result<(), TipcError>,
+}
+
+impl Service for Asker {
+    type Connection = ();
+
+    fn on_connect(&mut self, _: &PortCfg, _: &Handle, _: &Uuid) -> Result<ConnectResult<()>> {
+        let before = time::now()?;
+        time::sleep(core::time::Duration::from_millis(5))?;
+        assert_eq!((time::now()? - before).as_millis(), 5);
+        let none = Handle::connect(c"com.none");
+        assert_eq!(none.err(), Some(TipcError::NotFound));
+        let denied = Handle::connect_async(c"com.test");
+        self.answer = denied.map(drop);
+        Ok(ConnectResult::CloseConnection)
+    }
+
+    fn on_message(&mut self, _: &mut (), _: &Handle, _: Message) -> Result<MessageResult> {
+        Ok(MessageResult::CloseConnection)
+    }
+
+    fn on_disconnect(&mut self, _: ()) {}
+}
+
+#[test]
+fn apps_connect_where_they_may() {
+    static ASKER: [PortCfg; 1] = [PortCfg::declared(c"com.asker").allow_ns_connect()];
+    let world = World::new();
+    let _echo = world.app(&PORTS, echo);
+    let mut asker = world.app(&ASKER, || Asker { answer: Ok(()) });
+    let client = world.connect(c"com.asker").unwrap();
+    asker.run();
+    assert_eq!(asker.manager().unwrap().service().answer, Err(TipcError::AccessDenied));
+    assert_eq!(client.receive(), Err(TipcError::ChannelClosed));
+    assert_eq!(asker.handles(), 1);
+}
+
+#[test]
+fn port_flags_are_the_kernels() {
+    let port = PortCfg::declared(c"a");
+    assert_eq!((port.flags, port.buffers, port.buffer_size), (0, 8, 4080));
+    assert_eq!(port.allow_ta_connect().flags, 1);
+    assert_eq!(port.allow_ta_connect().allow_ns_connect().flags, 3);
+    let port = port.msg_queue_len(2).msg_max_size(64);
+    assert_eq!((port.buffers, port.buffer_size), (2, 64));
+}
