@@ -70,6 +70,32 @@ pub fn split(image: &[u8]) -> Result<Vec<&[u8]>, TasksError> {
     Ok(apps)
 }
 
+/// The TAs in the OS part of a secure-os image: concatenated TAs, or a kernel whose page-aligned task region holds them.
+pub fn find(os: &[u8]) -> Vec<&[u8]> {
+    let starts = (0..os.len()).step_by(crate::limits::PAGE as usize);
+    let chains = starts.filter_map(|start| os.get(start..)).map(chain);
+    chains.into_iter().find(|apps| !apps.is_empty()).unwrap_or_default()
+}
+
+/// TAs one behind the other, up to what is none.
+fn chain(mut rest: &[u8]) -> Vec<&[u8]> {
+    let is_app = |elf: &Elf| elf.named(crate::manifest::SECTION).next().is_some();
+    let mut apps = Vec::new();
+    while let Ok(elf) = Elf::parse(rest) {
+        let end = usize::try_from(elf.headers_end()).ok().filter(|end| *end >= crate::elf::EHDR_SIZE);
+        let Some((app, behind)) = end.filter(|_| is_app(&elf)).and_then(|end| rest.split_at_checked(end))
+        else {
+            break;
+        };
+        apps.push(app);
+        rest = behind;
+        if apps.len() > MAX_APPS {
+            break;
+        }
+    }
+    apps
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

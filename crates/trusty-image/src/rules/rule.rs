@@ -6,7 +6,7 @@
 pub enum Rule {
     /// The file is readable as ELF32.
     Elf,
-    /// 32-bit ARM, EABI5, soft float, fixed addresses.
+    /// 32-bit ARM, EABI5, fixed addresses.
     Target,
     /// Nothing is left to link or relocate at load time.
     Static,
@@ -77,7 +77,7 @@ impl Rule {
     pub fn remedy(self) -> &'static str {
         match self {
             Self::Elf => "build it with `cargo xtask trusted-apps`, or check that the file was copied whole",
-            Self::Target => "build it for armv7a-none-eabi (ARM state, EABI5, soft float)",
+            Self::Target => "build it for armv7a-none-eabi (ARM state, EABI5)",
             Self::Static => "link it statically, without position-independent code",
             Self::Entry => "give _start as ENTRY in the linker script, compiled to ARM (not Thumb) code",
             Self::SegmentAlignment => {

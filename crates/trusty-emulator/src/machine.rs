@@ -1,0 +1,260 @@
+//! One trusted app on a 32-bit ARM core: its memory as the loader maps it, and what stops it.
+
+use crate::fault::Access;
+use std::ops::Range;
+use trusty_image::TrustedApp;
+use trusty_image::elf::Elf;
+use trusty_image::limits::{APP_STACK_TOP, PAGE};
+use unicorn_engine::unicorn_const::{Arch, HookType, MemType, Mode, Permission};
+use unicorn_engine::{RegisterARM, Unicorn, uc_error};
+
+/// Interrupt number of `svc`.
+const INTERRUPT_SVC: u32 = 2;
+/// T bit of CPSR.
+const THUMB: u64 = 0x20;
+
+/// Coprocessor access: `struct uc_arm_cp_reg` { cp, is64, sec, crn, crm, opc1, opc2, padding; u64 value }, for CPACR with
+/// cp10 and cp11 (floating point) allowed.
+const CPACR_ALL: [u8; 40] = {
+    let mut bytes = [0; 40];
+    (bytes[0], bytes[12], bytes[24], bytes[34]) = (15, 1, 2, 0xf0);
+    bytes
+};
+
+/// Why a TA does not run on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stop {
+    /// It calls the kernel.
+    Syscall,
+    /// Its turn is over.
+    Turn,
+    /// It did what no TA may.
+    Fault(Access),
+}
+
+struct State {
+    instructions: u64,
+    /// Instructions until the turn is over.
+    left: i64,
+    syscall: bool,
+    fault: Option<Access>,
+    heap: Range<u32>,
+    stack: Range<u32>,
+    /// End of the highest page of the heap that was touched.
+    heap_touched: u32,
+    /// Start of the lowest page of the stack that was touched.
+    stack_touched: u32,
+}
+
+/// A TA's processor and memory.
+pub struct Machine {
+    uc: Unicorn<'static, State>,
+    /// Where the next device is mapped.
+    devices: u32,
+}
+
+/// End of the user address space.
+const USER_END: u32 = 32 << 20;
+
+impl Machine {
+    /// Maps a TA as the loader does. `elf` has passed [`trusty_image::inspect`].
+    pub fn load(elf: &[u8], app: &TrustedApp) -> Result<Self, uc_error> {
+        let heap = app.heap_start..app.heap_start + app.manifest.heap();
+        let stack = APP_STACK_TOP - app.manifest.stack()..APP_STACK_TOP;
+        let state = State {
+            instructions: 0,
+            left: 0,
+            syscall: false,
+            fault: None,
+            heap_touched: heap.start,
+            stack_touched: stack.end,
+            heap,
+            stack,
+        };
+        let mut uc = Unicorn::new_with_data(Arch::ARM, Mode::ARM, state)?;
+        let bss = Elf::parse(elf)
+            .ok()
+            .and_then(|elf| elf.named(".bss").next().map(|bss| u64::from(bss.addr)..bss.end()));
+        for segment in &app.segments {
+            let size = segment.mem_size.next_multiple_of(PAGE);
+            let bytes =
+                trusty_image::bytes::slice(elf, segment.offset, segment.file_size).unwrap_or_default();
+            uc.mem_map(segment.vaddr.into(), size as usize, Permission::ALL)?;
+            uc.mem_write(segment.vaddr.into(), bytes)?;
+            if segment.flags & 2 == 0 {
+                uc.mem_protect(segment.vaddr.into(), size as usize, Permission::READ | Permission::EXEC)?;
+            }
+        }
+        if let Some(bss) = bss {
+            uc.mem_write(bss.start, &vec![0; (bss.end - bss.start) as usize])?;
+        }
+        // The kernel gives TAs floating point when they first use it.
+        // The engine masks the value in place, so it must not lie in read-only memory.
+        uc.reg_write_long(RegisterARM::CP_REG, &std::hint::black_box(CPACR_ALL))?;
+        uc.reg_write(RegisterARM::FPEXC, 1 << 30)?;
+        uc.reg_write(RegisterARM::SP, APP_STACK_TOP.into())?;
+        uc.reg_write(RegisterARM::PC, app.entry.into())?;
+        hooks(&mut uc)?;
+        Ok(Self { uc, devices: APP_STACK_TOP })
+    }
+
+    /// Runs on, for about so many instructions.
+    pub fn run(&mut self, turn: u64) -> Stop {
+        let state = self.uc.get_data_mut();
+        state.left = i64::try_from(turn).unwrap_or(i64::MAX);
+        state.syscall = false;
+        let thumb = u64::from(self.uc.reg_read(RegisterARM::CPSR).unwrap_or_default() & THUMB != 0);
+        let begin = u64::from(self.register(RegisterARM::PC)) | thumb;
+        let ended = self.uc.emu_start(begin, u64::MAX, 0, 0);
+        let state = self.uc.get_data();
+        match (state.fault, ended) {
+            (Some(access), _) => Stop::Fault(access),
+            (None, Err(_)) => Stop::Fault(Access::Instruction),
+            (None, Ok(())) if state.syscall => Stop::Syscall,
+            (None, Ok(())) => Stop::Turn,
+        }
+    }
+
+    /// A register.
+    pub fn register(&self, register: RegisterARM) -> u32 {
+        self.uc.reg_read(register).unwrap_or_default() as u32
+    }
+
+    /// Number and arguments of the system call.
+    pub fn call(&self) -> (u32, [u32; 4]) {
+        use RegisterARM::{R0, R1, R2, R3, R12};
+        (self.register(R12), [R0, R1, R2, R3].map(|register| self.register(register)))
+    }
+
+    /// Sets what the system call returns.
+    pub fn set_result(&mut self, result: i32) {
+        // Refused only for a register that does not exist.
+        let _ = self.uc.reg_write(RegisterARM::R0, u64::from(result.cast_unsigned()));
+    }
+
+    /// Copies from the TA's memory. `None` if not all of it is the TA's.
+    pub fn read(&mut self, address: u32, length: usize) -> Option<Vec<u8>> {
+        self.touch(address, length)?;
+        self.uc.mem_read_as_vec(address.into(), length).ok()
+    }
+
+    /// Copies to the TA's memory. `None` if not all of it may be written.
+    pub fn write(&mut self, address: u32, bytes: &[u8]) -> Option<()> {
+        self.touch(address, bytes.len())?;
+        let end = u64::from(address) + bytes.len() as u64;
+        let regions = self.uc.mem_regions().ok()?;
+        let readonly = |region: &unicorn_engine::unicorn_const::MemRegion| {
+            region.begin < end
+                && u64::from(address) <= region.end
+                && !region.perms.contains(Permission::WRITE)
+        };
+        if regions.iter().any(readonly) {
+            return None;
+        }
+        self.uc.mem_write(address.into(), bytes).ok()
+    }
+
+    /// Maps the pages of heap and stack that the kernel is about to use.
+    fn touch(&mut self, address: u32, length: usize) -> Option<()> {
+        let end = u64::from(address) + length as u64;
+        let mut page = u64::from(address / PAGE * PAGE);
+        while page < end {
+            let mut byte = [0];
+            if self.uc.mem_read(page, &mut byte).is_err() && !map(&mut self.uc, page) {
+                return None;
+            }
+            page += u64::from(PAGE);
+        }
+        Some(())
+    }
+
+    /// Maps a device above the stack, as the kernel does. There is none here: it reads as zero.
+    pub fn map_device(&mut self, size: u32) -> Option<u32> {
+        let size = size.checked_next_multiple_of(PAGE).filter(|size| *size > 0)?;
+        let end = self.devices.checked_add(size).filter(|end| *end <= USER_END)?;
+        self.uc.mem_map(self.devices.into(), size as usize, Permission::READ | Permission::WRITE).ok()?;
+        Some(std::mem::replace(&mut self.devices, end))
+    }
+
+    /// Unmaps the device that is mapped there.
+    pub fn unmap_device(&mut self, address: u32, size: u32) -> Option<()> {
+        let size = size.checked_next_multiple_of(PAGE).filter(|_| address >= APP_STACK_TOP)?;
+        self.uc.mem_unmap(address.into(), size as usize).ok()
+    }
+
+    /// Instructions that it has executed.
+    pub fn instructions(&self) -> u64 {
+        self.uc.get_data().instructions
+    }
+
+    /// Bytes of the heap up to the highest page that was touched.
+    pub fn heap_high_water(&self) -> u32 {
+        let state = self.uc.get_data();
+        state.heap_touched - state.heap.start
+    }
+
+    /// Bytes of the stack down to the lowest page that was touched.
+    pub fn stack_high_water(&self) -> u32 {
+        let state = self.uc.get_data();
+        state.stack.end - state.stack_touched
+    }
+}
+
+/// Maps a page of heap or stack when it is first touched: so what was never touched is known.
+fn map(uc: &mut Unicorn<State>, address: u64) -> bool {
+    let page = u32::try_from(address).unwrap_or(u32::MAX) / PAGE * PAGE;
+    let state = uc.get_data_mut();
+    if state.heap.contains(&page) {
+        state.heap_touched = state.heap_touched.max(page + PAGE);
+    } else if state.stack.contains(&page) {
+        state.stack_touched = state.stack_touched.min(page);
+    } else {
+        return false;
+    }
+    uc.mem_map(page.into(), PAGE as usize, Permission::ALL).is_ok()
+}
+
+fn hooks(uc: &mut Unicorn<'static, State>) -> Result<(), uc_error> {
+    uc.add_block_hook(1, 0, |uc, _, size| {
+        let thumb = uc.reg_read(RegisterARM::CPSR).unwrap_or_default() & THUMB != 0;
+        let instructions = size / if thumb { 2 } else { 4 };
+        let state = uc.get_data_mut();
+        state.instructions += u64::from(instructions);
+        state.left -= i64::from(instructions);
+        if state.left < 0 {
+            // Not counted twice: the block has not run yet, and will begin anew.
+            state.instructions -= u64::from(instructions);
+            let _ = uc.emu_stop();
+        }
+    })?;
+    uc.add_intr_hook(|uc, number| {
+        if number == INTERRUPT_SVC {
+            uc.get_data_mut().syscall = true;
+        } else {
+            uc.get_data_mut().fault = Some(Access::Instruction);
+        }
+        let _ = uc.emu_stop();
+    })?;
+    uc.add_mem_hook(HookType::MEM_UNMAPPED, 1, 0, |uc, kind, address, size, value| {
+        let mapped = kind != MemType::FETCH_UNMAPPED && map(uc, address);
+        if mapped {
+            // An access may reach into the next page.
+            let last = address + size.saturating_sub(1) as u64;
+            if last / u64::from(PAGE) == address / u64::from(PAGE) || uc.mem_read(last, &mut [0]).is_ok() {
+                return true;
+            }
+            return map(uc, last);
+        }
+        uc.get_data_mut().fault.get_or_insert(Access::of(kind, address, value));
+        false
+    })?;
+    uc.add_mem_hook(HookType::MEM_PROT, 1, 0, |uc, kind, address, _, value| {
+        uc.get_data_mut().fault.get_or_insert(Access::of(kind, address, value));
+        false
+    })?;
+    uc.add_insn_invalid_hook(|uc| {
+        uc.get_data_mut().fault.get_or_insert(Access::Instruction);
+        false
+    })?;
+    Ok(())
+}

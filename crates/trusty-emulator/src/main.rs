@@ -1,0 +1,85 @@
+//! Runs the trusted apps (TAs) of a Trusty secure-os image, and lets clients connect to them through a Unix socket.
+//!
+//! Each TA has a 32-bit ARM core of the unicorn engine and the memory that the kernel's loader gives it: image, heap and
+//! stack of exactly the manifest's sizes. Ports, channels, messages and events are those of [`trusty_model`]. There is no
+//! kernel code and no device. A fault stops all, as it does on a board, and is explained.
+
+mod calls;
+mod fault;
+mod image;
+mod machine;
+mod process;
+mod server;
+mod stats;
+mod symbols;
+mod system;
+#[cfg(test)]
+mod tests;
+
+use clap::Parser;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, Ordering};
+use system::{End, System};
+
+/// Run the trusted apps of a secure-os image.
+#[derive(Debug, Parser)]
+#[command(version)]
+struct Args {
+    /// A secure-os image (NVTOSP), an lk.bin, or trusted apps' ELF files one behind the other.
+    #[arg(long, value_name = "FILE")]
+    image: PathBuf,
+    /// Where to listen: a Unix socket for each message a packet.
+    #[arg(long, value_name = "PATH")]
+    listen: PathBuf,
+    /// Where to write what the trusted apps have used, as JSON, at the end.
+    #[arg(long, value_name = "FILE")]
+    stats: Option<PathBuf>,
+    /// The name of the trusted app with a UUID, for reports.
+    #[arg(long, value_name = "UUID=NAME")]
+    name: Vec<String>,
+    /// End when standard input ends.
+    #[arg(long)]
+    until_eof: bool,
+}
+
+static STOP: AtomicBool = AtomicBool::new(false);
+
+/// A trusted app faulted.
+const EXIT_FAULT: u8 = 1;
+/// The image, the socket or the statistics file.
+const EXIT_USAGE: u8 = 2;
+
+fn main() -> ExitCode {
+    match run(&Args::parse()) {
+        Ok(End::Told) => ExitCode::SUCCESS,
+        Ok(End::Fault(report)) => {
+            eprint!("{report}On a board all of Trusty stops here: every later call from Linux fails.\n");
+            ExitCode::from(EXIT_FAULT)
+        }
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::from(EXIT_USAGE)
+        }
+    }
+}
+
+fn run(args: &Args) -> Result<End, String> {
+    let failed =
+        |what: &std::path::Path, error: &dyn std::fmt::Display| format!("{}: {error}", what.display());
+    let elves = image::read(&args.image).map_err(|error| failed(&args.image, &error))?;
+    let names = |uuid: uuid::Uuid| {
+        let name = args.name.iter().find_map(|name| name.strip_prefix(&format!("{uuid}=")));
+        name.map(str::to_owned)
+    };
+    let mut system =
+        System::new(&elves, &names, &args.listen).map_err(|error| failed(&args.image, &error))?;
+    ctrlc::set_handler(|| STOP.store(true, Ordering::Relaxed)).map_err(|error| error.to_string())?;
+    let end = system.run(&STOP, args.until_eof);
+    let _ = std::fs::remove_file(&args.listen);
+    if let Some(path) = &args.stats {
+        let text = format!("{:#}\n", stats::collect(&system, &end));
+        std::fs::write(path, text).map_err(|error| failed(path, &error))?;
+    }
+    Ok(end)
+}

@@ -1,0 +1,114 @@
+//! Trusted apps and clients on one kernel, until something stops it.
+
+use crate::image::ImageError;
+use crate::process::{Process, State};
+use crate::server::Server;
+use rustix::event::{PollFd, PollFlags, Timespec};
+use rustix::io::Errno;
+use std::io::Write as _;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+use trusty_model::Kernel;
+
+/// How long to sleep before the stop flag is looked at again.
+const NAP: Duration = Duration::from_millis(200);
+
+/// A kernel with its TAs and clients.
+pub struct System {
+    /// The TAs.
+    pub apps: Vec<Process>,
+    /// The kernel.
+    pub kernel: Kernel,
+    /// The clients.
+    pub server: Server,
+    start: Instant,
+}
+
+/// Why the system has stopped.
+#[derive(Debug)]
+pub enum End {
+    /// It was told to.
+    Told,
+    /// A TA faulted, or the kernel panicked: with a report.
+    Fault(String),
+}
+
+/// What keeps it from starting.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The image.
+    #[error(transparent)]
+    Image(#[from] ImageError),
+    /// The socket.
+    #[error("cannot listen at {0}: {1}")]
+    Listen(String, Errno),
+}
+
+impl System {
+    /// Loads the TAs and listens.
+    pub fn new(
+        elves: &[Vec<u8>],
+        names: &dyn Fn(uuid::Uuid) -> Option<String>,
+        socket: &Path,
+    ) -> Result<Self, StartError> {
+        let mut kernel = Kernel::new();
+        let linux = kernel.add_linux();
+        let load = |(index, elf): (usize, &Vec<u8>)| Process::load(index, elf, &mut kernel, names);
+        let apps = elves.iter().enumerate().map(load).collect::<Result<_, _>>()?;
+        let listen = |error| StartError::Listen(socket.display().to_string(), error);
+        let server = Server::listen(socket, linux).map_err(listen)?;
+        Ok(Self { apps, kernel, server, start: Instant::now() })
+    }
+
+    /// Runs until it is told to stop: by the flag, or by the end of standard input if that is watched. Prints `ready` when
+    /// all TAs wait for the first time.
+    pub fn run(&mut self, stop: &AtomicBool, watch_stdin: bool) -> End {
+        let mut ready = false;
+        while !stop.load(Ordering::Relaxed) {
+            let mut passed = false;
+            for app in &mut self.apps {
+                app.wake(&mut self.kernel);
+                if app.state == State::Ready {
+                    passed = true;
+                    if let Err(report) = app.run(&mut self.kernel, self.start) {
+                        self.server.stop();
+                        return End::Fault(report);
+                    }
+                }
+            }
+            if !passed && !ready {
+                ready = true;
+                let _ = writeln!(std::io::stdout(), "ready").and_then(|()| std::io::stdout().flush());
+            }
+            passed |= self.server.serve(&mut self.kernel);
+            if !passed && self.sleep(watch_stdin) {
+                break;
+            }
+        }
+        self.server.stop();
+        End::Told
+    }
+
+    /// Waits until something may have happened. Whether standard input has ended.
+    fn sleep(&self, watch_stdin: bool) -> bool {
+        let until = self.apps.iter().filter_map(|app| match app.state {
+            State::Waiting(_, until) => until,
+            _ => None,
+        });
+        let now = Instant::now();
+        let nap = until.min().map_or(NAP, |until| until.saturating_duration_since(now)).min(NAP);
+        let nap = Timespec { tv_sec: 0, tv_nsec: i64::from(nap.subsec_nanos()).max(1) };
+        let stdin = std::io::stdin();
+        let mut fds = self.server.poll_fds();
+        if watch_stdin {
+            fds.push(PollFd::new(&stdin, PollFlags::IN));
+        }
+        // Interrupted or not: the loop looks at everything again.
+        let _ = rustix::event::poll(&mut fds, Some(&nap));
+        let ended = |fd: &PollFd| fd.revents().intersects(PollFlags::IN | PollFlags::HUP | PollFlags::ERR);
+        watch_stdin
+            && fds.last().is_some_and(ended)
+            && rustix::io::read(&stdin, &mut [0; 64]).is_ok_and(|length| length == 0)
+    }
+}
