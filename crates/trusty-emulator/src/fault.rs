@@ -86,7 +86,7 @@ impl Scene<'_> {
                     "null + {address} {verb}: the last brk was refused; the heap is {} by manifest, {} were asked. \
                      Check what the allocation returns, and raise min_heap",
                     size(heap),
-                    size(refused - self.app.heap_start)
+                    size(refused - self.brk)
                 )
             };
             return self.refused.map_or_else(
