@@ -56,6 +56,8 @@ pub enum Verb {
         /// A bundle's folder or its .tar.zst.
         bundle: PathBuf,
     },
+    /// Run the trusted apps of a bundle on this host, and a client app against them.
+    Emulate(EmulateArgs),
     /// Tell what this host lacks, with the command that installs it.
     Doctor,
     /// Run all checks: format, lints, licences, unit tests, whole builds.
@@ -96,6 +98,26 @@ pub struct ImageArgs {
     /// Where to put the bundle.
     #[arg(short, long, value_name = "DIR", default_value = "target/bundles")]
     pub output_dir: PathBuf,
+}
+
+/// Options of `emulate`.
+#[derive(Clone, Debug, Args)]
+pub struct EmulateArgs {
+    /// A bundle's folder or its .tar.zst; or virt:FILE, the disk image of a virt device.
+    #[arg(value_name = "BUNDLE|virt:FILE")]
+    pub target: String,
+    /// Where to listen: a Unix socket. Without it, one in a scratch folder.
+    #[arg(long, value_name = "PATH")]
+    pub listen: Option<PathBuf>,
+    /// Print what each trusted app used of its heap and stack, and what would be enough.
+    #[arg(long)]
+    pub profile: bool,
+    /// Which client app: `deb`, the board's own out of the bundle; `host`, the same built for this host; or a program's path.
+    #[arg(long, value_name = "deb|host|PATH", default_value = "deb")]
+    pub client: String,
+    /// Arguments of the client app. Without any, the trusted apps wait for clients until Ctrl-C.
+    #[arg(last = true, value_name = "CLIENT ARGS")]
+    pub client_args: Vec<String>,
 }
 
 /// Options of `test`.

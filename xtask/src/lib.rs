@@ -21,7 +21,7 @@ use std::io::Write;
 use std::process::ExitCode;
 use ui::{Ui, Verbosity};
 use verbs::build::{self, Part};
-use verbs::{Outcome, doctor, inspect, test, verify};
+use verbs::{Outcome, doctor, emulate, inspect, test, verify};
 
 /// Runs the command line.
 pub fn main() -> ExitCode {
@@ -40,7 +40,7 @@ pub fn main() -> ExitCode {
         _ => Verbosity::Normal,
     };
     let ui = Ui::new(verbosity);
-    match run(&cli.verb, &ui) {
+    match run(&cli, &ui) {
         Ok(outcome) => {
             let text = if cli.output.json { Some(format!("{:#}", outcome.json)) } else { outcome.line };
             print(text.as_deref())
@@ -49,8 +49,8 @@ pub fn main() -> ExitCode {
     }
 }
 
-fn run(verb: &Verb, ui: &Ui) -> Result<Outcome> {
-    match verb {
+fn run(cli: &Cli, ui: &Ui) -> Result<Outcome> {
+    match &cli.verb {
         Verb::Image(args) => build::image(args, ui),
         Verb::TrustedApps(args) => build::part(Part::TrustedApps, args, ui),
         Verb::SecureOs(args) => build::part(Part::SecureOs, args, ui),
@@ -58,6 +58,7 @@ fn run(verb: &Verb, ui: &Ui) -> Result<Outcome> {
         Verb::Rootfs(args) => build::part(Part::Rootfs, args, ui),
         Verb::Inspect { path } => inspect::run(path),
         Verb::Verify { bundle } => verify::run(bundle, ui),
+        Verb::Emulate(args) => emulate::run(args, cli.output.json, ui),
         Verb::Doctor => doctor::run(ui),
         Verb::Test(args) => test::run(args, ui),
         Verb::Completions { shell } => Ok(completions(*shell)),

@@ -2,6 +2,7 @@
 
 pub mod apt;
 pub mod cargo;
+pub mod emulator;
 pub mod ext4;
 pub mod mmdebstrap;
 

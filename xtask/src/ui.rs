@@ -53,6 +53,11 @@ impl Ui {
         Self { verbosity, bars, rows: Mutex::default() }
     }
 
+    /// Whether only results and errors are shown.
+    pub fn is_quiet(&self) -> bool {
+        self.verbosity == Verbosity::Quiet
+    }
+
     /// Shows a line.
     pub fn note(&self, line: &str) {
         self.show(Verbosity::Normal, line);

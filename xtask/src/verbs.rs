@@ -2,9 +2,25 @@
 
 pub mod build;
 pub mod doctor;
+pub mod emulate;
 pub mod inspect;
 pub mod test;
 pub mod verify;
+
+/// Rows as lines with aligned columns, two spaces between them.
+pub fn columns<const N: usize>(rows: &[[String; N]]) -> String {
+    let width = |column: usize| rows.iter().map(|row| row.get(column).map_or(0, |c| c.chars().count())).max();
+    let mut text = String::new();
+    for row in rows {
+        let cells = row.iter().enumerate().map(|(column, cell)| match column {
+            0 => format!("{cell:<0$}", width(column).unwrap_or(0)),
+            _ => format!("{cell:>0$}", width(column).unwrap_or(0)),
+        });
+        text.push_str(cells.collect::<Vec<_>>().join("  ").trim_end());
+        text.push('\n');
+    }
+    text
+}
 
 /// What a verb leaves behind.
 pub struct Outcome {

@@ -12,6 +12,7 @@
 //! bounded memory. Two builds of the same inputs give the same bytes.
 
 mod archive;
+mod extract;
 mod hash;
 mod manifest;
 mod source;
@@ -21,6 +22,7 @@ mod verify;
 mod writer;
 
 pub use archive::write_archive;
+pub use extract::{ExtractError, extract};
 pub use hash::{Hashed, copy_hashed, hash_file, sha256};
 pub use manifest::{
     AppEntry, FORMAT, FileEntry, Inputs, MANIFEST, Manifest, ManifestError, NAME, Partition, Plan, Port,

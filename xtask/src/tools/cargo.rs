@@ -69,6 +69,14 @@ impl CrossBuild<'_> {
     }
 }
 
+/// Builds a package of the workspace for this host, optimised.
+pub fn build_for_host(root: &Path, package: &str, target_dir: &Path, log: &Path) -> Result<()> {
+    let sh = shell(root)?;
+    let cargo = program();
+    let cmd = cmd!(sh, "{cargo} build --release --locked --package {package}");
+    run(&format!("building {package}"), clean(cmd).env("CARGO_TARGET_DIR", target_dir), log)
+}
+
 /// Where a helper program is or will be.
 pub fn helper_path(root: &Path, name: &str, version: &str) -> PathBuf {
     root.join(format!("{name}-{version}")).join("bin").join(name)

@@ -1,0 +1,65 @@
+//! Some files of a bundle, for those who run or flash them.
+
+use crate::hash::sha256;
+use crate::manifest::{FileEntry, MANIFEST, Manifest, ManifestError};
+use crate::source::{Source, SourceError};
+use std::io::{self, Read};
+
+/// Largest file that is read into memory, in bytes.
+const MAX_FILE: u64 = 256 << 20;
+
+/// Why files cannot be had from a bundle.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ExtractError {
+    /// The bundle cannot be read.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    /// Its manifest cannot be believed.
+    #[error("{MANIFEST}: {0}")]
+    Manifest(#[from] ManifestError),
+    /// A file is not the one that the manifest lists.
+    #[error("{0}: is missing, or not the file that {MANIFEST} lists")]
+    File(String),
+}
+
+/// Reads the wanted files whole and checks their checksums; the others are not looked at.
+pub fn extract(
+    source: &Source,
+    wanted: impl Fn(&FileEntry) -> bool,
+) -> Result<(Manifest, Vec<(FileEntry, Vec<u8>)>), ExtractError> {
+    let mut manifest: Option<Result<Manifest, ManifestError>> = None;
+    let mut files: Vec<(FileEntry, Vec<u8>)> = Vec::new();
+    let mut left = usize::MAX;
+    // An archive is read from its front: an error ends that when all is there.
+    let read = source.for_each(&mut |path, reader| {
+        if path == MANIFEST {
+            let mut text = String::new();
+            reader.take(MAX_FILE).read_to_string(&mut text)?;
+            let parsed = Manifest::from_text(&text);
+            left = parsed.as_ref().map_or(0, |m| m.files.iter().filter(|file| wanted(file)).count());
+            manifest = Some(parsed);
+        } else if let Some(Ok(manifest)) = &manifest
+            && let Some(entry) = manifest.file(path).filter(|entry| wanted(entry))
+        {
+            let mut bytes = Vec::new();
+            reader.take(MAX_FILE.min(entry.size.saturating_add(1))).read_to_end(&mut bytes)?;
+            if bytes.len() as u64 == entry.size && sha256(&bytes) == entry.sha256 {
+                files.push((entry.clone(), bytes));
+            }
+            left -= 1;
+        }
+        if left == 0 { Err(io::ErrorKind::Interrupted.into()) } else { Ok(()) }
+    });
+    match read {
+        Err(SourceError::Io { error, .. }) if left == 0 && error.kind() == io::ErrorKind::Interrupted => {}
+        other => drop(other?),
+    }
+    let manifest = manifest.ok_or_else(|| ExtractError::File(MANIFEST.into()))??;
+    let missing = manifest.files.iter().filter(|file| wanted(file));
+    let mut missing = missing.filter(|file| !files.iter().any(|(entry, _)| entry.path == file.path));
+    match missing.next() {
+        Some(file) => Err(ExtractError::File(file.path.clone())),
+        None => Ok((manifest, files)),
+    }
+}

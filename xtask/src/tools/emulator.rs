@@ -1,0 +1,125 @@
+//! The emulator: built when it is first used, started as a program of its own.
+
+use super::cargo;
+use crate::error::{At, Error, Result};
+use crate::host::{self, Need};
+use crate::stages::home;
+use crate::ui::Ui;
+use serde_json::Value;
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, Command, Stdio};
+
+/// What builds its engine.
+pub const NEEDS: [Need; 3] = [
+    Need { program: "cmake", package: "cmake", why: "builds the engine of the emulator" },
+    Need { program: "make", package: "make", why: "builds the engine of the emulator" },
+    Need { program: "cc", package: "gcc", why: "builds the engine of the emulator" },
+];
+
+const PACKAGE: &str = "trusty-emulator";
+
+/// The emulator's program, up to date.
+pub fn program(root: &Path, ui: &Ui) -> Result<PathBuf> {
+    host_program(root, PACKAGE, &NEEDS, ui)
+}
+
+/// A package of the workspace, built for this host.
+pub fn host_program(root: &Path, package: &str, needs: &[Need], ui: &Ui) -> Result<PathBuf> {
+    let logs = home(root).join("logs");
+    fs::create_dir_all(&logs).at(&logs)?;
+    host::ensure(needs, false, &logs.join("host.log"), ui)?;
+    let target_dir = home(root).join("cargo/host");
+    let program = target_dir.join("release").join(package);
+    if !program.exists() {
+        ui.note(&format!("building {package}, as it is used for the first time"));
+    }
+    let log = logs.join(format!("{package}.log"));
+    let _ = fs::remove_file(&log);
+    cargo::build_for_host(root, package, &target_dir, &log)?;
+    program.metadata().at(&program)?;
+    Ok(program)
+}
+
+/// An emulator that runs. It ends when this is dropped.
+pub struct Emulator {
+    child: Child,
+    /// Its end is the emulator's.
+    stdin: Option<ChildStdin>,
+    stats: PathBuf,
+    /// Where it listens.
+    pub socket: PathBuf,
+}
+
+impl Emulator {
+    /// Starts it on an image, in a folder of ours, and waits until the trusted apps wait for clients. `names` are
+    /// `UUID=NAME`.
+    pub fn start(
+        program: &Path,
+        image: &Path,
+        names: &[String],
+        socket: &Path,
+        dir: &Path,
+        quiet: bool,
+    ) -> Result<Self> {
+        let stats = dir.join("stats.json");
+        let mut command = Command::new(program);
+        command
+            .arg("--image")
+            .arg(image)
+            .arg("--listen")
+            .arg(socket)
+            .arg("--stats")
+            .arg(&stats)
+            .arg("--until-eof");
+        for name in names {
+            command.arg("--name").arg(name);
+        }
+        command.stdin(Stdio::piped()).stdout(Stdio::piped());
+        if quiet {
+            command.stderr(Stdio::null());
+        }
+        let failed = |e| Error::environment(format!("cannot start {}: {e}", program.display()));
+        let mut child = command.spawn().map_err(failed)?;
+        let stdin = child.stdin.take();
+        let mut line = String::new();
+        if let Some(stdout) = child.stdout.take() {
+            let _ = BufReader::new(stdout).read_line(&mut line);
+        }
+        let mut this = Self { child, stdin, stats, socket: socket.into() };
+        if line.trim() == "ready" {
+            return Ok(this);
+        }
+        let status = this.child.wait().map_err(failed)?;
+        let message = "the emulator ended before its trusted apps were ready: it says why above";
+        Err(match status.code() {
+            Some(2) => Error::usage(message),
+            _ => Error::check(message),
+        })
+    }
+
+    /// Waits for its end, which a fault or Ctrl-C brings. Returns what the trusted apps have used.
+    pub fn wait(mut self) -> Result<Value> {
+        self.finish()
+    }
+
+    /// Ends it and returns what the trusted apps have used.
+    pub fn stop(mut self) -> Result<Value> {
+        drop(self.stdin.take());
+        self.finish()
+    }
+
+    fn finish(&mut self) -> Result<Value> {
+        self.child.wait().map_err(|e| Error::environment(format!("the emulator: {e}")))?;
+        let text = fs::read_to_string(&self.stats).at(&self.stats)?;
+        serde_json::from_str(&text).map_err(|e| Error::check(format!("{}: {e}", self.stats.display())))
+    }
+}
+
+impl Drop for Emulator {
+    fn drop(&mut self) {
+        drop(self.stdin.take());
+        let _ = self.child.wait();
+    }
+}

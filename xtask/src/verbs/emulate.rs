@@ -1,0 +1,75 @@
+//! `emulate`: runs the trusted apps of a bundle or a virt device on the desk, and a client app against them.
+
+mod client;
+mod profile;
+mod target;
+
+use super::Outcome;
+use crate::cli::EmulateArgs;
+use crate::error::{At, Error, Result};
+use crate::tools::emulator::{self, Emulator};
+use crate::tools::scratch;
+use crate::ui::Ui;
+use client::Client;
+use serde_json::{Value, json};
+use std::path::Path;
+use target::Target;
+
+/// Runs the trusted apps; with arguments behind `--` a client app against them, else until Ctrl-C.
+pub fn run(args: &EmulateArgs, json: bool, ui: &Ui) -> Result<Outcome> {
+    let target = Target::open(&args.target)?;
+    let root = crate::workspace::root();
+    let dir = scratch("emulate")?;
+    let program = emulator::program(&root, ui)?;
+    let client = if args.client_args.is_empty() {
+        None
+    } else {
+        Some(Client::prepare(&args.client, &target, dir.path(), &root, ui)?)
+    };
+    let image = dir.path().join("tos.img");
+    std::fs::write(&image, &target.image).at(&image)?;
+    let socket = args.listen.clone().unwrap_or_else(|| dir.path().join("trusty"));
+    if socket.exists() {
+        return Err(Error::usage(format!("{}: exists already", socket.display()))
+            .remedy("remove it if no emulator uses it, or give --listen another path"));
+    }
+    // Ctrl-C ends the emulator and the client app; what they have used is then still told.
+    let _ = ctrlc::set_handler(|| ());
+    let emulator = Emulator::start(&program, &image, &target.names(), &socket, dir.path(), ui.is_quiet())?;
+    let (ended, stats) = match &client {
+        Some(client) => {
+            let ended = client.run(&emulator.socket, &args.client_args, json);
+            (Some(ended?), emulator.stop()?)
+        }
+        None => {
+            say_where(&socket, ui);
+            (None, emulator.wait()?)
+        }
+    };
+    finish(args, ended, &stats)
+}
+
+fn say_where(socket: &Path, ui: &Ui) {
+    ui.note(&format!("trusted apps are ready at {}; Ctrl-C ends them", socket.display()));
+    ui.note(&format!("client apps reach them by {}={}", client::DEVICE_VARIABLE, socket.display()));
+}
+
+fn finish(args: &EmulateArgs, ended: Option<client::Ended>, stats: &Value) -> Result<Outcome> {
+    let fault = stats.get("fault").and_then(Value::as_str);
+    if let Some(report) = fault {
+        let first = report.lines().next().unwrap_or_default();
+        return Err(Error::check(format!("a trusted app stopped Trusty: {first}"))
+            .remedy("the report above says where; cargo xtask plan says what the memory is"));
+    }
+    if let Some(error) = ended.as_ref().and_then(client::Ended::error) {
+        return Err(error);
+    }
+    let line = args.profile.then(|| profile::table(stats));
+    let mut json = json!({ "stats": stats, "client": ended.map(|ended| ended.output) });
+    if args.profile
+        && let Some(object) = json.as_object_mut()
+    {
+        object.insert("profile".into(), json!(profile::rows(stats)));
+    }
+    Ok(Outcome { line, json })
+}

@@ -1,0 +1,86 @@
+//! What is emulated: a bundle, or a virt device's secure-os partition.
+
+use crate::error::{Error, Result};
+use bundle::{AppEntry, ExtractError, Role, Source, SourceError};
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
+use std::path::Path;
+
+/// How a device is named, rather than a bundle.
+const VIRT: &str = "virt:";
+/// The partition that holds the image.
+const PARTITION: &str = "secure-os";
+
+/// A secure-os image, and what is known of it.
+pub struct Target {
+    /// Its bytes.
+    pub image: Vec<u8>,
+    /// The trusted apps, if a bundle says.
+    pub apps: Vec<AppEntry>,
+    /// Client apps: file names and Debian packages.
+    pub debs: Vec<(String, Vec<u8>)>,
+}
+
+impl Target {
+    /// Reads `BUNDLE` or `virt:FILE`.
+    pub fn open(target: &str) -> Result<Self> {
+        match target.strip_prefix(VIRT) {
+            Some(file) => device(Path::new(file)),
+            None => of_bundle(Path::new(target)),
+        }
+    }
+
+    /// Names of the trusted apps, as `UUID=NAME`.
+    pub fn names(&self) -> Vec<String> {
+        self.apps.iter().map(|app| format!("{}={}", app.uuid, app.name)).collect()
+    }
+}
+
+fn of_bundle(path: &Path) -> Result<Target> {
+    let named = |e: &dyn std::fmt::Display| format!("{}: {e}", path.display());
+    let source = Source::open(path).map_err(|e| Error::usage(e.to_string()))?;
+    let wanted = |file: &bundle::FileEntry| matches!(file.role, Role::SecureOs | Role::ClientApp);
+    let (manifest, files) = bundle::extract(&source, wanted).map_err(|e| match e {
+        ExtractError::Source(SourceError::NotABundle(_)) => Error::usage(e.to_string()),
+        other => Error::check(named(&other)).remedy("cargo xtask verify tells all that is wrong with it"),
+    })?;
+    let (mut image, mut debs) = (None, Vec::new());
+    for (entry, bytes) in files {
+        match entry.role {
+            Role::SecureOs => image = Some(bytes),
+            _ => debs.push((entry.path.rsplit('/').next().unwrap_or_default().to_owned(), bytes)),
+        }
+    }
+    let image = image.ok_or_else(|| Error::check(named(&"has no secure-os image")))?;
+    Ok(Target { image, apps: manifest.trusted_apps, debs })
+}
+
+fn device(path: &Path) -> Result<Target> {
+    let named = |e: &dyn std::fmt::Display| Error::usage(format!("{}: {e}", path.display()));
+    let disk = gpt::GptConfig::new()
+        .writable(false)
+        .open(path)
+        .map_err(|e| named(&format!("no virt device, which is a GPT disk image: {e}")))?;
+    let partition = disk.partitions().values().find(|partition| partition.name == PARTITION);
+    let partition = partition.ok_or_else(|| named(&format!("has no partition {PARTITION}")))?;
+    let block = *disk.logical_block_size();
+    let start = partition.bytes_start(block).map_err(|e| named(&e))?;
+    let length = partition.bytes_len(block).map_err(|e| named(&e))?;
+    let mut image = Vec::new();
+    let read = File::open(path).and_then(|mut file| {
+        file.seek(SeekFrom::Start(start))?;
+        file.take(length).read_to_end(&mut image)
+    });
+    read.map_err(|e| named(&e))?;
+    // The partition is larger than the image in it.
+    match trusty_image::container::announced_size(&image) {
+        Some(size) => image.truncate(size),
+        None => {
+            return Err(Error::check(format!(
+                "{}: partition {PARTITION} holds no secure-os image",
+                path.display()
+            )));
+        }
+    }
+    Ok(Target { image, apps: Vec::new(), debs: Vec::new() })
+}
