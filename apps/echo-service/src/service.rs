@@ -14,6 +14,8 @@ pub struct EchoService {
     wanted: usize,
     /// Whether a client's values are in the store.
     held: bool,
+    /// Whether a refusal has been printed.
+    told: bool,
     /// One message, on its way through.
     passing: [u8; MAX_DATA],
 }
@@ -49,7 +51,7 @@ impl EchoService {
             }
             Err(_) => log!("no memory for {wanted} f32 values ({bytes} bytes): raise min_heap"),
         }
-        Self { store, wanted, held: false, passing: [0; MAX_DATA] }
+        Self { store, wanted, held: false, told: false, passing: [0; MAX_DATA] }
     }
 
     fn open(&mut self, client: &mut Client, handle: &Handle, total: u32, tag: u32) -> Result<()> {
@@ -71,7 +73,10 @@ impl EchoService {
             }
             _ => Reason::Unsupported,
         };
-        log!("refuses {total} bytes: {refusal:?}, room for {room}");
+        // Once: a hostile client shall not flood the console.
+        if !core::mem::replace(&mut self.told, true) {
+            log!("refuses {total} bytes: {refusal:?}, room for {room}");
+        }
         client.link.refuse(handle, refusal, u32::try_from(room).unwrap_or(u32::MAX))
     }
 
@@ -137,10 +142,10 @@ impl Service for EchoService {
             },
             Event::Flow => self.on_flow(client, handle)?,
             Event::Sent => self.release(client),
-            Event::ReceiveFailed(failure) | Event::SendFailed(failure) => {
-                log!("a transfer failed: {failure}");
-                self.release(client);
-            }
+            // The other direction goes its own way.
+            Event::ReceiveFailed(_) if matches!(client.task, Task::Return(..)) => {}
+            Event::SendFailed(_) if matches!(client.task, Task::Hold(_)) => {}
+            Event::ReceiveFailed(_) | Event::SendFailed(_) => self.release(client),
             Event::Nothing => {}
         }
         Ok(MessageResult::MaintainConnection)

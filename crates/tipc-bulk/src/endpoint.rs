@@ -7,10 +7,10 @@ use crate::sender::{Progress, Sender};
 
 /// Receive buffers of a port that takes bulk transfers, each of [`crate::MAX_MESSAGE`] bytes. What Linux sends into full
 /// buffers is lost (`handle_chan_msg`, tipc_dev.c), so all that may be in flight must fit.
-pub const BUFFERS: u32 = 8;
-/// Data messages in flight: the buffers less four, for what may come besides: the end of the transfer, and accept or done
-/// and two credits of the transfer in the other direction.
-pub const WINDOW: u32 = BUFFERS - 4;
+pub const BUFFERS: u32 = 10;
+/// Data messages in flight: the buffers less six, for what may come besides: the end of the transfer or that it is
+/// cancelled, the next one's opening, and accept, two credits and done or abort of the transfer in the other direction.
+pub const WINDOW: u32 = BUFFERS - 6;
 
 /// What a packet means for the application.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,16 +44,16 @@ pub struct Step<'a> {
     /// What it means.
     pub signal: Signal<'a>,
     /// What to send.
-    pub answers: [Option<Packet<'static>>; 2],
+    pub answers: [Option<Packet<'static>>; 3],
 }
 
 impl<'a> Step<'a> {
     fn new(signal: Signal<'a>) -> Self {
-        Self { signal, answers: [None; 2] }
+        Self { signal, answers: [None; 3] }
     }
 
     fn answer(signal: Signal<'a>, answer: Option<Packet<'static>>) -> Self {
-        Self { signal, answers: [answer, None] }
+        Self { signal, answers: [answer, None, None] }
     }
 }
 
@@ -124,7 +124,7 @@ impl Endpoint {
 
     /// The packet behind the last data, once. What is passed on ends when all of it has come and is what was sent.
     pub fn end(&mut self) -> Option<Packet<'static>> {
-        let unsure = self.relay.is_some() && self.receiver.is_active();
+        let unsure = self.relay.is_some() && self.receiver.current().is_some();
         self.sender.as_mut().filter(|_| !unsure)?.end()
     }
 
@@ -145,7 +145,7 @@ impl Endpoint {
 
     /// Whether the peer's transfer is announced or at work.
     pub fn is_receiving(&self) -> bool {
-        self.receiver.is_active()
+        self.receiver.current().is_some()
     }
 
     /// Whether [`Self::data`] or [`Self::end`] has something to send now.
@@ -182,12 +182,13 @@ impl Endpoint {
                 let transfer = self.transfer;
                 let cancel = (!told).then_some(Packet::Cancel { transfer, reason: failure.reason() });
                 let relayed = self.relay.take().and_then(|_| self.receiver.abort(Reason::Application));
-                Step { signal: Signal::SendFailed(failure), answers: [cancel, relayed] }
+                Step { signal: Signal::SendFailed(failure), answers: [cancel, relayed, None] }
             }
         }
     }
 
     fn receive<'a>(&mut self, packet: &Packet<'a>) -> Step<'a> {
+        let current = self.receiver.current();
         match self.receiver.on_packet(packet) {
             Ok(Event::Opened { total, tag, .. }) => Step::new(Signal::Opened { total, tag }),
             Ok(Event::Data(data)) => Step::new(Signal::Data(data)),
@@ -195,9 +196,14 @@ impl Endpoint {
             Ok(Event::Ignored) => Step::new(Signal::Ignored),
             Err(failure) => {
                 let told = matches!(failure, Failure::Aborted { .. });
-                let abort = (!told).then(|| Packet::abort(packet.transfer(), &failure));
+                // Both the transfer that has ended so and the one that the packet spoke of are named.
+                let stray = Some(packet.transfer()).filter(|stray| current != Some(*stray));
+                let abort = |transfer: Option<u32>| {
+                    transfer.filter(|_| !told).map(|transfer| Packet::abort(transfer, &failure))
+                };
+                let (abort, stray) = (abort(current), abort(stray));
                 let relayed = self.relay.take().and_then(|_| self.cancel(Reason::Application));
-                Step { signal: Signal::ReceiveFailed(failure), answers: [abort, relayed] }
+                Step { signal: Signal::ReceiveFailed(failure), answers: [abort, stray, relayed] }
             }
         }
     }

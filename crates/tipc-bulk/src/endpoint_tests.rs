@@ -177,6 +177,35 @@ fn a_refusal_tells_both_sizes() {
     assert!(client.open(1, 1).is_none(), "one at a time");
 }
 
+/// Seen on the real kernel: the transfer under way ended, and its sender was not told.
+#[test]
+fn a_transfer_that_ends_by_a_stray_packet_is_named() {
+    let strays = [
+        Packet::Open { transfer: 11, total: 1, tag: 0 },
+        Packet::Data { transfer: 77, sequence: 0, payload: b"x" },
+    ];
+    for stray in strays {
+        let mut end = Endpoint::new();
+        end.on_packet(&Packet::Open { transfer: 10, total: 8, tag: 0 });
+        end.accept(WINDOW);
+        let step = end.on_packet(&stray);
+        let named: Vec<u32> = step.answers.iter().flatten().map(Packet::transfer).collect();
+        assert_eq!(named, [10, stray.transfer()]);
+        assert!(!end.is_receiving());
+    }
+}
+
+#[test]
+fn an_abort_of_an_ended_transfer_is_left_out() {
+    let mut end = Endpoint::new();
+    end.open(0, 0).unwrap();
+    end.on_packet(&Packet::Accept { transfer: 1, credit: 1 });
+    end.end().unwrap();
+    assert_eq!(end.on_packet(&Packet::Done { transfer: 1 }).signal, Signal::Sent);
+    let late = Packet::Abort { transfer: 1, reason: Reason::Application, asked: 0, available: 0 };
+    assert_eq!(end.on_packet(&late).signal, Signal::Ignored);
+}
+
 proptest! {
     /// In whatever order the sides run, all comes back and no buffer overflows.
     #[test]

@@ -133,11 +133,13 @@ impl Receiver {
         self.grant(1)
     }
 
-    /// Refuses the announced transfer. `available` are the bytes that there would be room for.
+    /// Refuses the announced transfer. `available` are the bytes that there would be room for,
+    /// told with [`Reason::NoMemory`].
     pub fn refuse(&mut self, reason: Reason, available: u32) -> Option<Packet<'static>> {
         let transfer = self.transfer.filter(|_| self.phase == Phase::Asked)?;
         self.phase = Phase::Idle;
-        Some(Packet::Abort { transfer, reason, asked: self.total, available })
+        let sizes = if reason == Reason::NoMemory { (self.total, available) } else { (0, 0) };
+        Some(Packet::Abort { transfer, reason, asked: sizes.0, available: sizes.1 })
     }
 
     /// One data message has been used up. The packet, if any, lets the sender go on.
@@ -161,14 +163,14 @@ impl Receiver {
 
     /// Ends the current transfer, if there is one.
     pub fn abort(&mut self, reason: Reason) -> Option<Packet<'static>> {
-        let transfer = self.transfer.filter(|_| self.phase != Phase::Idle)?;
+        let transfer = self.current()?;
         self.phase = Phase::Idle;
         Some(Packet::Abort { transfer, reason, asked: 0, available: 0 })
     }
 
-    /// Whether a transfer is announced or under way.
-    pub fn is_active(&self) -> bool {
-        self.phase != Phase::Idle
+    /// The transfer that is announced or under way.
+    pub fn current(&self) -> Option<u32> {
+        self.transfer.filter(|_| self.phase != Phase::Idle)
     }
 
     /// Bytes of the current transfer that have not come yet.

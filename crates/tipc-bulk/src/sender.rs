@@ -70,10 +70,10 @@ impl Sender {
             Err(failure)
         };
         match (*packet, self.phase) {
+            (_, Phase::Finished) => Ok(Progress::Ignored),
             (Packet::Abort { reason, asked, available, .. }, _) => {
                 fail(self, Failure::Aborted { reason, asked, available })
             }
-            (_, Phase::Finished) => Ok(Progress::Ignored),
             (Packet::Accept { credit, .. }, Phase::Opening) => {
                 self.credit = credit;
                 self.phase = Phase::Flowing;

@@ -74,7 +74,7 @@ impl Link {
         if matches!(step.signal, tipc_bulk::Signal::Data(_)) && room < body {
             // More than the transfer was announced with, or than the service has made room for.
             let abort = self.0.abort(Reason::Protocol);
-            send(handle, [abort, None])?;
+            send(handle, [abort])?;
             return Ok(Event::ReceiveFailed(Failure::Buffer));
         }
         self.event(handle, &step)
@@ -97,12 +97,12 @@ impl Link {
 
     /// Takes the announced transfer: its data will come.
     pub fn accept(&mut self, handle: &Handle) -> Result<()> {
-        send(handle, [self.0.accept(WINDOW), None])
+        send(handle, [self.0.accept(WINDOW)])
     }
 
     /// Refuses the announced transfer; `available` are the bytes that there would be room for.
     pub fn refuse(&mut self, handle: &Handle, reason: Reason, available: u32) -> Result<()> {
-        send(handle, [self.0.refuse(reason, available), None])
+        send(handle, [self.0.refuse(reason, available)])
     }
 
     /// Takes the announced transfer and sends its bytes back as they come: hand each [`Event::Data`] to [`Self::send`],
@@ -110,18 +110,18 @@ impl Link {
     /// `Busy` while an own transfer is at work.
     pub fn relay(&mut self, handle: &Handle, tag: u32) -> Result<()> {
         let open = self.0.relay(tag, WINDOW).ok_or(Error::Busy)?;
-        send(handle, [Some(open), None])
+        send(handle, [Some(open)])
     }
 
     /// The data of one message has been used up.
     pub fn consumed(&mut self, handle: &Handle) -> Result<()> {
-        send(handle, [self.0.consumed(), None])
+        send(handle, [self.0.consumed()])
     }
 
     /// Announces an own transfer. `Busy` while one is at work.
     pub fn open(&mut self, handle: &Handle, total: u32, tag: u32) -> Result<()> {
         let open = self.0.open(total, tag).ok_or(Error::Busy)?;
-        send(handle, [Some(open), None])
+        send(handle, [Some(open)])
     }
 
     /// Sends as much of the rest of the own transfer as the peer allows now, and its end behind the last byte. `rest` is
@@ -133,18 +133,18 @@ impl Link {
             handle.send_parts(&[&header, payload])?;
             sent += length;
         }
-        send(handle, [self.0.end(), None])?;
+        send(handle, [self.0.end()])?;
         Ok(sent)
     }
 
     /// Ends the peer's transfer before its time.
     pub fn abort(&mut self, handle: &Handle, reason: Reason) -> Result<()> {
-        send(handle, [self.0.abort(reason), None])
+        send(handle, [self.0.abort(reason)])
     }
 
     /// Ends the own transfer before its time.
     pub fn cancel(&mut self, handle: &Handle, reason: Reason) -> Result<()> {
-        send(handle, [self.0.cancel(reason), None])
+        send(handle, [self.0.cancel(reason)])
     }
 
     /// Bytes of the own transfer that have not been sent yet.
@@ -169,8 +169,8 @@ impl Link {
 }
 
 /// Sends packets. A peer within the window always has room for them.
-fn send(handle: &Handle, packets: [Option<Packet<'static>>; 2]) -> Result<()> {
-    for packet in packets.iter().flatten() {
+fn send(handle: &Handle, packets: impl IntoIterator<Item = Option<Packet<'static>>>) -> Result<()> {
+    for packet in packets.into_iter().flatten() {
         let mut message = [0; HEADER + 8];
         let length = packet.write(&mut message).map_err(|_| Error::TooBig)?;
         handle.send(message.get(..length).unwrap_or_default())?;

@@ -3,6 +3,9 @@
 use core::ffi::CStr;
 use trusty_abi::{Event, MessageInfo, Result, Uuid};
 
+/// Most parts of a message.
+pub const MAX_PARTS: usize = 4;
+
 /// What the run-time asks of a kernel. Timeouts are in milliseconds.
 pub trait Syscalls {
     /// Writes text on the console.

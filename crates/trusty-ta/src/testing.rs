@@ -251,6 +251,7 @@ impl Syscalls for Current {
     }
 
     fn read_msg(&self, handle: u32, id: u32, offset: u32, parts: &mut [&mut [u8]]) -> Result<usize> {
+        check_parts(parts.len())?;
         self.call(|kernel, task| {
             let mut rest = kernel.read_msg(task, handle, id, offset)?;
             let mut read = 0;
@@ -269,6 +270,12 @@ impl Syscalls for Current {
     }
 
     fn send_msg(&self, handle: u32, parts: &[&[u8]]) -> Result<usize> {
+        check_parts(parts.len())?;
         self.call(|kernel, task| kernel.send_msg(task, handle, parts))
     }
+}
+
+/// The limit of the run-time on the target.
+fn check_parts(parts: usize) -> Result<()> {
+    if parts > crate::syscalls::MAX_PARTS { Err(Error::InvalidArguments) } else { Ok(()) }
 }

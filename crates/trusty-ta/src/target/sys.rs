@@ -1,15 +1,13 @@
 //! System calls: number in r12, `svc #0`, arguments in r0-r3, result in r0 (negative = LK error code).
 
 use crate::Syscalls;
+use crate::syscalls::MAX_PARTS as PARTS;
 use core::arch::asm;
 use core::ffi::{CStr, c_void};
 use trusty_abi::{CONSOLE, Error, Event, MessageInfo, Result, Uuid, nr};
 
 /// The kernel that a TA runs on.
 pub struct Kernel;
-
-/// Most parts of a message.
-const PARTS: usize = 4;
 
 #[derive(Clone, Copy)]
 #[repr(C)]
