@@ -38,6 +38,8 @@ pub struct OutputArgs {
 pub enum Verb {
     /// Build a bundle: trusted apps, secure-os image, boot config, client apps, root filesystem; verify it.
     Image(ImageArgs),
+    /// Show what a product takes of its memory, what would fail on the device, and what would serve as well.
+    Plan(BuildArgs),
     /// Build the trusted apps; print their directory.
     TrustedApps(BuildArgs),
     /// Build the secure-os image; print its directory.

@@ -21,7 +21,7 @@ use std::io::Write;
 use std::process::ExitCode;
 use ui::{Ui, Verbosity};
 use verbs::build::{self, Part};
-use verbs::{Outcome, doctor, emulate, inspect, test, verify};
+use verbs::{Outcome, doctor, emulate, inspect, plan, test, verify};
 
 /// Runs the command line.
 pub fn main() -> ExitCode {
@@ -43,7 +43,12 @@ pub fn main() -> ExitCode {
     match run(&cli, &ui) {
         Ok(outcome) => {
             let text = if cli.output.json { Some(format!("{:#}", outcome.json)) } else { outcome.line };
-            print(text.as_deref())
+            match print(text.as_deref()) {
+                code if outcome.failed && code == ExitCode::SUCCESS => {
+                    ExitCode::from(error::Exit::Check as u8)
+                }
+                code => code,
+            }
         }
         Err(error) => fail(&error, cli.output.json),
     }
@@ -56,6 +61,7 @@ fn run(cli: &Cli, ui: &Ui) -> Result<Outcome> {
         Verb::SecureOs(args) => build::part(Part::SecureOs, args, ui),
         Verb::ClientApps(args) => build::part(Part::ClientApps, args, ui),
         Verb::Rootfs(args) => build::part(Part::Rootfs, args, ui),
+        Verb::Plan(args) => plan::run(args, ui),
         Verb::Inspect { path } => inspect::run(path),
         Verb::Verify { bundle } => verify::run(bundle, ui),
         Verb::Emulate(args) => emulate::run(args, cli.output.json, ui),
@@ -69,7 +75,7 @@ fn completions(shell: clap_complete::Shell) -> Outcome {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut Cli::command(), "cargo-xtask", &mut script);
     let script = String::from_utf8_lossy(&script).into_owned();
-    Outcome { json: json!({ "script": script }), line: Some(script) }
+    Outcome { json: json!({ "script": script }), line: Some(script), ..Outcome::default() }
 }
 
 /// Prints on stdout. A reader who has gone away is no failure.

@@ -3,6 +3,7 @@
 pub mod boot_config;
 pub mod bundle;
 pub mod client_apps;
+pub mod plan;
 pub mod rootfs;
 pub mod secure_os;
 pub mod trusted_apps;

@@ -4,6 +4,7 @@ pub mod build;
 pub mod doctor;
 pub mod emulate;
 pub mod inspect;
+pub mod plan;
 pub mod test;
 pub mod verify;
 
@@ -23,9 +24,12 @@ pub fn columns<const N: usize>(rows: &[[String; N]]) -> String {
 }
 
 /// What a verb leaves behind.
+#[derive(Default)]
 pub struct Outcome {
     /// The last line on stdout.
     pub line: Option<String>,
     /// The same for machines.
     pub json: serde_json::Value,
+    /// Whether what it says is that a check failed.
+    pub failed: bool,
 }

@@ -22,8 +22,10 @@ pub fn check(manifest: &Manifest, contents: &BTreeMap<String, Vec<u8>>) -> Vec<P
         problems.extend(boot_config(manifest, path, content));
     }
     let memory = trusted_apps(manifest, contents, &mut problems);
+    let mut monitor = false;
     for (path, content) in of_role(Role::SecureOs) {
         problems.extend(secure_os(manifest, contents, path, content));
+        monitor |= Container::parse(content).is_ok_and(|container| !container.monitor.is_empty());
     }
     let layouts: Vec<(&str, &[u8])> = of_role(Role::Layout).collect();
     match layouts.as_slice() {
@@ -36,7 +38,7 @@ pub fn check(manifest: &Manifest, contents: &BTreeMap<String, Vec<u8>>) -> Vec<P
         }
     }
     if problems.is_empty() {
-        problems.extend(budgets(manifest, memory));
+        problems.extend(budgets(manifest, monitor, memory));
     }
     problems
 }
@@ -174,9 +176,9 @@ fn partitions(manifest: &Manifest, path: &str, content: &[u8]) -> Vec<Problem> {
     problems
 }
 
-fn budgets(manifest: &Manifest, memory: Vec<AppMemory>) -> Vec<Problem> {
+fn budgets(manifest: &Manifest, monitor: bool, memory: Vec<AppMemory>) -> Vec<Problem> {
     let mut problems = Vec::new();
-    let budget = Budget::new(manifest.tzdram.size, memory);
+    let budget = Budget::new(manifest.tzdram.size, monitor, memory);
     if budget.free < 0 {
         let what = format!(
             "the trusted apps need {} bytes more than the carve-out of {} has",

@@ -53,7 +53,7 @@ impl Sample {
         let elf = TestElf::good().build();
         let app = trusty_image::inspect(&elf).unwrap();
         let (partitions, _) = writer.partition_plan("layout/layout.xml", &Layout::parse(LAYOUT).unwrap());
-        let memory = Budget::new(self.tzdram, vec![AppMemory::new("a", &app, elf.len() as u64)]);
+        let memory = Budget::new(self.tzdram, false, vec![AppMemory::new("a", &app, elf.len() as u64)]);
         let inputs = Inputs {
             config: sha256(b""),
             git_revision: None,

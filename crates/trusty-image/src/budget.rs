@@ -4,7 +4,9 @@
 //! carve-out, and for each TA its image, its heap and its stack in whole pages. The kernel allocates all of it
 //! while it boots; what does not fit stops the boot.
 
-use crate::limits::{KERNEL_BASE, KERNEL_PER_MIB, MIB, PAGE, TZDRAM_GRANULE, TZDRAM_MAX, TZDRAM_MIN};
+use crate::limits::{
+    KERNEL_BASE, KERNEL_PER_MIB, MIB, MONITOR, PAGE, TZDRAM_GRANULE, TZDRAM_MAX, TZDRAM_MIN,
+};
 use crate::rules::TrustedApp;
 
 /// Memory of one TA, in bytes.
@@ -44,6 +46,8 @@ impl AppMemory {
 pub struct Budget {
     /// The carve-out.
     pub tzdram: u64,
+    /// The monitor, if there is one.
+    pub monitor: u64,
     /// Kernel, stock TAs, page tables and page records.
     pub kernel: u64,
     /// Each TA.
@@ -53,24 +57,34 @@ pub struct Budget {
 }
 
 impl Budget {
-    /// The budget of these TAs in a carve-out of `tzdram` bytes.
-    pub fn new(tzdram: u64, trusted_apps: Vec<AppMemory>) -> Self {
-        let kernel = kernel(tzdram);
-        let taken = kernel + trusted_apps.iter().map(AppMemory::total).sum::<u64>();
+    /// The budget of these TAs in a carve-out of `tzdram` bytes, which a monitor may share.
+    pub fn new(tzdram: u64, monitor: bool, trusted_apps: Vec<AppMemory>) -> Self {
+        let (kernel, monitor) = (kernel(tzdram), if monitor { MONITOR } else { 0 });
+        let taken = kernel + monitor + trusted_apps.iter().map(AppMemory::total).sum::<u64>();
         let free = i64::try_from(i128::from(tzdram) - i128::from(taken)).unwrap_or(i64::MIN);
-        Self { tzdram, kernel, trusted_apps, free }
+        Self { tzdram, monitor, kernel, trusted_apps, free }
+    }
+
+    /// The same in another carve-out.
+    pub fn in_carve_out(&self, tzdram: u64) -> Self {
+        Self::new(tzdram, self.monitor > 0, self.trusted_apps.clone())
+    }
+
+    /// What the TAs take.
+    pub fn apps(&self) -> u64 {
+        self.trusted_apps.iter().map(AppMemory::total).sum()
     }
 
     /// The smallest carve-out that holds these TAs, if one within the kernel's limits does.
     pub fn least(&self) -> Option<u64> {
-        let apps: u64 = self.trusted_apps.iter().map(AppMemory::total).sum();
+        let apps = self.apps() + self.monitor;
         let sizes = (TZDRAM_MIN..=TZDRAM_MAX).step_by(TZDRAM_GRANULE as usize);
         sizes.into_iter().find(|size| kernel(*size).saturating_add(apps) <= *size)
     }
 }
 
 fn kernel(tzdram: u64) -> u64 {
-    KERNEL_BASE + tzdram.div_ceil(MIB) * KERNEL_PER_MIB
+    KERNEL_BASE + tzdram.div_ceil(MIB).saturating_mul(KERNEL_PER_MIB)
 }
 
 /// Why a carve-out cannot be.
@@ -123,7 +137,7 @@ mod tests {
     #[test]
     fn the_model_is_the_measured_one() {
         for (mib, measured) in [(2, 744), (4, 760), (8, 792), (16, 852)] {
-            let free = Budget::new(mib * MIB, vec![app(0)]).free as u64;
+            let free = Budget::new(mib * MIB, false, vec![app(0)]).free as u64;
             let model = (mib * MIB - free) / KIB;
             assert!(
                 model >= measured && model < measured + 40,
@@ -134,10 +148,10 @@ mod tests {
 
     #[test]
     fn the_least_carve_out() {
-        assert_eq!(Budget::new(16 * MIB, vec![app(256 * KIB)]).least(), Some(2 * MIB));
-        assert_eq!(Budget::new(16 * MIB, vec![app(15 * MIB)]).least(), Some(16 * MIB));
-        assert_eq!(Budget::new(16 * MIB, vec![app(200 * MIB)]).least(), None);
-        assert!(Budget::new(2 * MIB, vec![app(2 * MIB)]).free < 0);
+        assert_eq!(Budget::new(16 * MIB, false, vec![app(256 * KIB)]).least(), Some(2 * MIB));
+        assert_eq!(Budget::new(16 * MIB, false, vec![app(15 * MIB)]).least(), Some(16 * MIB));
+        assert_eq!(Budget::new(16 * MIB, false, vec![app(200 * MIB)]).least(), None);
+        assert!(Budget::new(2 * MIB, false, vec![app(2 * MIB)]).free < 0);
     }
 
     #[test]

@@ -5,6 +5,7 @@
 //! * [`manifest`]: the words of `.trusty_app.manifest`, read and patched in place.
 //! * [`tasks`]: TAs one behind the other, as the kernel build concatenates them.
 //! * [`budget`]: what a set of TAs takes of the TZDRAM carve-out.
+//! * [`plan`]: the whole of it, with findings and advice.
 //! * [`limits`]: every figure the others rest on, with its source.
 //!
 //! Nothing here panics on any input: all reads are bounds-checked.
@@ -16,6 +17,7 @@ pub mod container;
 pub mod elf;
 pub mod limits;
 pub mod manifest;
+pub mod plan;
 pub mod rules;
 pub mod tasks;
 #[cfg(any(test, feature = "test-elf"))]
@@ -24,4 +26,5 @@ pub mod test_elf;
 pub use budget::{AppMemory, Budget};
 pub use container::{Container, ContainerError, TosType};
 pub use manifest::{Manifest, ManifestError};
+pub use plan::Plan;
 pub use rules::{Finding, Rule, TrustedApp, check, inspect};

@@ -33,6 +33,9 @@ pub const KERNEL_BASE: u64 = 730 * KIB;
 /// What the kernel takes besides for each MiB of carve-out: page tables and page records (measured: 7.7 KiB).
 pub const KERNEL_PER_MIB: u64 = 7885;
 
+/// What the monitor (ATF) takes of the carve-out: MB2 wants the OS size and this much within TZDRAM (read in its sources).
+pub const MONITOR: u64 = 256 * KIB;
+
 /// Signing rounds the image up to this many bytes …
 pub const SIGN_ALIGN: u64 = 16;
 /// … and puts a header of this many bytes in front.

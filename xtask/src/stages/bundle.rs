@@ -1,7 +1,7 @@
 //! The bundle: all results in one folder and one archive, verified before they get their names.
 
 use super::trusted_apps::Built;
-use super::{Build, EPOCH, boot_config, client_apps, home, rootfs, secure_os, trusted_apps};
+use super::{Build, EPOCH, boot_config, client_apps, home, plan, rootfs, secure_os, trusted_apps};
 use crate::config::AppSource;
 use crate::error::{At, Error, Result};
 use crate::stage::{Key, Output, lock, stamps};
@@ -181,7 +181,7 @@ fn fill(build: &Build, parts: &Parts, inputs: Inputs, folder: &Path) -> Result<M
         );
     }
     let apps = trusted_apps::read(product, &parts.trusted_apps.dir)?;
-    let memory = trusted_apps::memory(product, &apps);
+    let memory = plan::of(build, &parts.trusted_apps, Some(&parts.secure_os))?.memory;
     let manifest = Manifest {
         format: FORMAT,
         name: product.name.clone(),

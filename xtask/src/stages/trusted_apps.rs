@@ -3,14 +3,12 @@
 use super::Build;
 use crate::config::{App, AppSource, Product};
 use crate::error::{At, Error, Result};
-use crate::size::human;
 use crate::stage::{Key, Output, Work};
 use crate::toolchain::Target;
 use crate::tools::cargo::CrossBuild;
-use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
-use trusty_image::{AppMemory, Budget, TrustedApp, manifest};
+use trusty_image::{TrustedApp, manifest};
 
 /// The trusted apps' directory, an ELF file each.
 pub fn run(build: &Build) -> Result<Output> {
@@ -25,18 +23,13 @@ pub fn run(build: &Build) -> Result<Output> {
         parts.push((app, output));
     }
     let key = parts.iter().fold(Key::new(1), |key, (app, part)| key.with(file_name(app), &part.content));
-    let all = build.cache.stage("trusted apps", key, |work| {
+    build.cache.stage("trusted apps", key, |work| {
         parts.iter().try_for_each(|(app, part)| {
             let name = file_name(app);
             let to = work.out.join(&name);
             fs::copy(part.dir.join(&name), &to).at(&to).map(|_| ())
         })
-    })?;
-    let apps = read(build.product, &all.dir)?;
-    check_identities(&apps)?;
-    check_demands(build.product, &apps)?;
-    check_budget(build.product, &apps)?;
-    Ok(all)
+    })
 }
 
 /// Name of a TA's file.
@@ -51,7 +44,7 @@ pub struct Built<'a> {
     /// What its ELF file says.
     pub elf: TrustedApp,
     /// Bytes of the file.
-    size: u64,
+    pub size: u64,
 }
 
 /// Reads the TAs in a directory, in the order of the config.
@@ -62,12 +55,6 @@ pub fn read<'a>(product: &'a Product, dir: &Path) -> Result<Vec<Built<'a>>> {
         Ok(Built { app, elf: inspect(&path, &bytes)?, size: bytes.len() as u64 })
     };
     product.trusted_apps.iter().map(read).collect()
-}
-
-/// The memory that they take.
-pub fn memory(product: &Product, apps: &[Built]) -> Budget {
-    let memory = apps.iter().map(|built| AppMemory::new(&built.app.name, &built.elf, built.size));
-    Budget::new(product.tzdram_size, memory.collect())
 }
 
 /// A TA that passes all rules, or all findings.
@@ -121,57 +108,4 @@ fn finish(app: &App, from: PathBuf, to: &Path) -> Result<()> {
     patched.map_err(|e| Error::check(format!("{}: {e}", from.display())))?;
     inspect(&from, &elf)?;
     fs::write(to, &elf).at(to)
-}
-
-/// The heap is fixed when the kernel loads a TA: what it will allocate must fit, or it fails on the device.
-fn check_demands(product: &Product, apps: &[Built]) -> Result<()> {
-    for Built { app, elf, .. } in apps {
-        let AppSource::Package(declaration) = &app.source else { continue };
-        let heap = elf.manifest.heap();
-        let Some(demand) = declaration.heap_demand.filter(|demand| *demand > heap) else { continue };
-        let message = format!(
-            "{}: trusted app {} will allocate {demand} bytes (heap_demand), but its heap has {heap} bytes (min_heap), \
-             whatever the carve-out",
-            product.path.display(),
-            app.name
-        );
-        return Err(
-            Error::check(message).remedy(format!("raise min_heap of {} to {demand} bytes or more", app.name))
-        );
-    }
-    Ok(())
-}
-
-/// The kernel tells TAs apart by UUID. That of a finished ELF file is known only now.
-fn check_identities(apps: &[Built]) -> Result<()> {
-    let mut seen = BTreeMap::new();
-    for Built { app, elf, .. } in apps {
-        let uuid = elf.manifest.uuid;
-        if let Some(other) = seen.insert(uuid, &app.name) {
-            let message = format!("trusted apps {other} and {} have the same UUID {uuid}", app.name);
-            return Err(Error::check(message).remedy("each trusted app needs a UUID of its own"));
-        }
-    }
-    Ok(())
-}
-
-fn check_budget(product: &Product, apps: &[Built]) -> Result<()> {
-    let budget = memory(product, apps);
-    if budget.free >= 0 {
-        return Ok(());
-    }
-    let apps: u64 = budget.trusted_apps.iter().map(AppMemory::total).sum();
-    let message = format!(
-        "{}: a carve-out of {} is too small: the trusted apps need {} and the kernel {}",
-        product.path.display(),
-        human(budget.tzdram),
-        human(apps),
-        human(budget.kernel)
-    );
-    Err(Error::check(message).remedy(match budget.least() {
-        Some(least) => {
-            format!("set tzdram.size to {}MiB or more, or lower min_heap of the trusted apps", least >> 20)
-        }
-        None => "lower min_heap of the trusted apps: no carve-out that the kernel boots in holds them".into(),
-    }))
 }

@@ -7,7 +7,7 @@ use crate::error::{At, Error, Result};
 use crate::host::{self, Need};
 use crate::stage::Output;
 use crate::stages::bundle::Parts;
-use crate::stages::{Build, boot_config, bundle, client_apps, home, rootfs, secure_os, trusted_apps};
+use crate::stages::{Build, boot_config, bundle, client_apps, home, plan, rootfs, secure_os, trusted_apps};
 use crate::ui::Ui;
 use crate::workspace::Workspace;
 use serde_json::json;
@@ -38,14 +38,18 @@ pub fn image(args: &ImageArgs, ui: &Ui) -> Result<Outcome> {
     ui.table();
     let archive = format!("{}.tar.zst", path.display());
     let json = json!({ "bundle": path, "archive": archive, "stages": ui.rows() });
-    Ok(Outcome { line: Some(path.display().to_string()), json })
+    Ok(Outcome { line: Some(path.display().to_string()), json, ..Outcome::default() })
 }
 
 /// Builds one stage and what it needs.
 pub fn part(part: Part, args: &BuildArgs, ui: &Ui) -> Result<Outcome> {
     let output = with_build(args, false, ui, |build| match part {
-        Part::TrustedApps => trusted_apps::run(build),
-        Part::SecureOs => secure_os::run(build, &trusted_apps::run(build)?),
+        Part::TrustedApps => {
+            let apps = trusted_apps::run(build)?;
+            plan::check(build, &plan::of(build, &apps, None)?)?;
+            Ok(apps)
+        }
+        Part::SecureOs => secure(build).map(|(_, image)| image),
         Part::ClientApps => {
             ensure_host(build, false)?;
             client_apps::run(build)
@@ -61,10 +65,11 @@ pub fn part(part: Part, args: &BuildArgs, ui: &Ui) -> Result<Outcome> {
     })?;
     ui.table();
     let json = json!({ "directory": output.dir, "stages": ui.rows() });
-    Ok(Outcome { line: Some(output.dir.display().to_string()), json })
+    Ok(Outcome { line: Some(output.dir.display().to_string()), json, ..Outcome::default() })
 }
 
-fn with_build<T>(
+/// Loads a product and hands over its build.
+pub fn with_build<T>(
     args: &BuildArgs,
     without_rootfs: bool,
     ui: &Ui,
@@ -106,14 +111,20 @@ fn ensure_host(build: &Build, with_rootfs: bool) -> Result<()> {
     host::ensure(&needs, build.offline, &logs.join("host.log"), build.ui)
 }
 
+/// Trusted apps and secure-os image, whose plan has no errors.
+fn secure(build: &Build) -> Result<(Output, Output)> {
+    let apps = trusted_apps::run(build)?;
+    // What is wrong with the apps is told before the image is made of them.
+    plan::check(build, &plan::of(build, &apps, None)?)?;
+    let image = secure_os::run(build, &apps)?;
+    plan::check(build, &plan::of(build, &apps, Some(&image))?)?;
+    Ok((apps, image))
+}
+
 /// All stages, independent ones side by side.
 fn all(build: &Build) -> Result<Parts> {
     thread::scope(|scope| {
-        let secure = scope.spawn(|| {
-            let apps = trusted_apps::run(build)?;
-            let image = secure_os::run(build, &apps)?;
-            Ok((apps, image))
-        });
+        let secure = scope.spawn(|| secure(build));
         let base = scope.spawn(|| build.product.rootfs.as_ref().map(|r| rootfs::base(build, r)).transpose());
         let clients = scope.spawn(|| client_apps::run(build));
         let boot_config = boot_config::run(build);

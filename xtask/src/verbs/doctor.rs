@@ -55,7 +55,7 @@ pub fn run(ui: &Ui) -> Result<Outcome> {
     add(&format!("{name} {version}"), state, "packs client apps; installed by the first build");
     if missing.is_empty() && (arm64 || host::is_root()) && ids.is_ok() {
         let json = json!({ "ok": true, "needs": rows });
-        return Ok(Outcome { line: Some(lines.join("\n")), json });
+        return Ok(Outcome { line: Some(lines.join("\n")), json, ..Outcome::default() });
     }
     let message = format!("this host lacks something\n{}", lines.join("\n"));
     let remedy = match (missing.as_slice(), ids) {

@@ -71,5 +71,5 @@ fn finish(args: &EmulateArgs, ended: Option<client::Ended>, stats: &Value) -> Re
     {
         object.insert("profile".into(), json!(profile::rows(stats)));
     }
-    Ok(Outcome { line, json })
+    Ok(Outcome { line, json, ..Outcome::default() })
 }

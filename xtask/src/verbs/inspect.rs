@@ -53,7 +53,7 @@ fn unknown(path: &Path) -> Error {
 }
 
 fn outcome(path: &Path, text: String, json: Value) -> Outcome {
-    Outcome { line: Some(format!("{}: {}", path.display(), text.trim_end())), json }
+    Outcome { line: Some(format!("{}: {}", path.display(), text.trim_end())), json, ..Outcome::default() }
 }
 
 /// The manifest only: whether it is true is `verify`'s to say.

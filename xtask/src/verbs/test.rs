@@ -65,7 +65,11 @@ pub fn run(args: &TestArgs, ui: &Ui) -> Result<Outcome> {
     }
     let line = format!("{} passed, {} failed", totals.passed, totals.failed);
     if failures.is_empty() {
-        return Ok(Outcome { line: Some(line), json: json!({ "passed": totals.passed, "failed": 0 }) });
+        return Ok(Outcome {
+            line: Some(line),
+            json: json!({ "passed": totals.passed, "failed": 0 }),
+            ..Outcome::default()
+        });
     }
     ui.note(&line);
     Err(Error::check(format!("failed: {}", failures.join(", "))))

@@ -1,0 +1,234 @@
+//! The memory plan of a set of TAs: what is taken of the carve-out, the secure-os partition and each TA's address space, and
+//! what must or may be changed.
+//!
+//! Advice goes both ways: a plan says what is too small, and also when more buys nothing.
+
+mod advice;
+mod finding;
+
+pub use finding::{Code, Finding, Severity};
+
+use crate::budget::{AppMemory, Budget, TzdramError, check_tzdram};
+use crate::limits::{APP_STACK_TOP, APP_START, KIB, PAGE};
+use crate::rules::TrustedApp;
+
+/// A stack that is likely too small: NVIDIA's stock TAs have one page or two, for C code without a heap of its own.
+pub const SANE_STACK: u32 = 2 * PAGE;
+/// Heap and image that end so near below the stack leave no room to grow either.
+pub const NEAR_STACK: u32 = 64 * KIB as u32;
+/// What the kernel's buffers of one connection take: 10 of 4080 bytes for each end, as trusty-ta's ports have them.
+pub const CONNECTION: u64 = 2 * 10 * 4080;
+
+/// A TA of the plan.
+#[derive(Clone, Debug)]
+pub struct PlannedApp {
+    /// Its name.
+    pub name: String,
+    /// What its ELF file says.
+    pub app: TrustedApp,
+    /// Bytes of its file.
+    pub file_size: u64,
+    /// What it will allocate at most, in bytes, if it declares it.
+    pub heap_demand: Option<u32>,
+}
+
+/// What is planned.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// The carve-out's size, in bytes.
+    pub tzdram: u64,
+    /// Its alignment, in bytes.
+    pub alignment: u64,
+    /// Whether a monitor (ATF) shares the carve-out.
+    pub monitor: bool,
+    /// The TAs, in the image's order.
+    pub apps: Vec<PlannedApp>,
+    /// Bytes of the secure-os image, once it is built.
+    pub image: Option<u64>,
+    /// Bytes of its partition.
+    pub partition: Option<u64>,
+}
+
+/// A part of a TA's user address space.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct Range {
+    /// `image`, `heap`, `free` or `stack`.
+    pub what: &'static str,
+    /// First address.
+    pub start: u32,
+    /// Address behind the last.
+    pub end: u32,
+}
+
+/// A TA's user address space, from the image up to the stack's top.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct AddressSpace {
+    /// The TA.
+    pub name: String,
+    /// Its parts, without gaps.
+    pub ranges: Vec<Range>,
+    /// What it will allocate at most, if it declares it.
+    pub heap_demand: Option<u32>,
+}
+
+/// How full the secure-os partition is, in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct Fill {
+    /// Its size.
+    pub size: u64,
+    /// The image with its signature header.
+    pub used: u64,
+}
+
+/// The plan.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct Plan {
+    /// What is taken of the carve-out.
+    pub memory: Budget,
+    /// The carve-out's alignment, in bytes.
+    pub alignment: u64,
+    /// The least carve-out that holds all, in bytes, if any does.
+    pub least: Option<u64>,
+    /// Connections for which the kernel has buffers in what is free.
+    pub connections: u64,
+    /// The secure-os partition, if its size is known.
+    pub partition: Option<Fill>,
+    /// Each TA's address space.
+    pub address_spaces: Vec<AddressSpace>,
+    /// What must or may be changed, the gravest first.
+    pub findings: Vec<Finding>,
+}
+
+impl Plan {
+    /// Plans.
+    pub fn new(request: &Request) -> Self {
+        let apps = request.apps.iter().map(|a| AppMemory::new(&a.name, &a.app, a.file_size)).collect();
+        let memory = Budget::new(request.tzdram, request.monitor, apps);
+        let fill = |(image, size)| Fill { size, used: crate::container::signed_size(image) };
+        let mut plan = Self {
+            alignment: request.alignment,
+            least: memory.least(),
+            connections: u64::try_from(memory.free).unwrap_or(0) / CONNECTION,
+            partition: request.image.zip(request.partition).map(fill),
+            address_spaces: request.apps.iter().map(AddressSpace::new).collect(),
+            memory,
+            findings: Vec::new(),
+        };
+        plan.findings = plan.carve_out();
+        for app in &request.apps {
+            plan.findings.extend(trusted_app(app));
+        }
+        plan.findings.extend(identities(&request.apps));
+        plan.findings.extend(plan.partition.and_then(partition));
+        plan.findings.extend(advice::of(&plan, request));
+        plan.findings.sort_by_key(|finding| finding.severity);
+        plan
+    }
+
+    /// Findings that forbid to build.
+    pub fn errors(&self) -> impl Iterator<Item = &Finding> {
+        self.findings.iter().filter(|finding| finding.severity == Severity::Error)
+    }
+
+    fn carve_out(&self) -> Vec<Finding> {
+        let mut findings = Vec::new();
+        if let Err(error) = check_tzdram(self.memory.tzdram, self.alignment) {
+            let (code, remedy) = match error {
+                TzdramError::Range(_) => (Code::TzdramWindow, "set tzdram.size to 1MiB to 106MiB"),
+                _ => (
+                    Code::TzdramAlignment,
+                    "let tzdram.size be a multiple of tzdram.alignment, a power of two",
+                ),
+            };
+            findings.push(Finding::new(code, None, error.to_string(), remedy));
+        }
+        if self.memory.free < 0 {
+            let what = format!(
+                "{} bytes are missing: the trusted apps take {} bytes, kernel and monitor {}, the carve-out has {}",
+                self.memory.free.unsigned_abs(),
+                self.memory.apps(),
+                self.memory.kernel + self.memory.monitor,
+                self.memory.tzdram
+            );
+            let remedy = match self.least {
+                Some(least) => {
+                    format!(
+                        "set tzdram.size to {}MiB or more, or lower min_heap of the trusted apps",
+                        least >> 20
+                    )
+                }
+                None => {
+                    "lower min_heap of the trusted apps: no carve-out that the kernel boots in holds them"
+                        .into()
+                }
+            };
+            findings.push(Finding::new(Code::TzdramFull, None, what, remedy));
+        }
+        findings
+    }
+}
+
+impl AddressSpace {
+    fn new(app: &PlannedApp) -> Self {
+        let heap_end = app.app.heap_start + app.app.manifest.heap();
+        let stack = APP_STACK_TOP - app.app.manifest.stack();
+        let range = |what, start, end| Range { what, start, end };
+        let ranges = vec![
+            range("image", APP_START, app.app.heap_start),
+            range("heap", app.app.heap_start, heap_end),
+            range("free", heap_end, stack),
+            range("stack", stack, APP_STACK_TOP),
+        ];
+        Self { name: app.name.clone(), ranges, heap_demand: app.heap_demand }
+    }
+}
+
+fn trusted_app(app: &PlannedApp) -> Vec<Finding> {
+    let (heap, stack) = (app.app.manifest.heap(), app.app.manifest.stack());
+    let mut findings = Vec::new();
+    let mut add = |code, what, remedy| findings.push(Finding::new(code, Some(&app.name), what, remedy));
+    if let Some(demand) = app.heap_demand.filter(|demand| *demand > heap) {
+        let what = format!(
+            "will allocate {demand} bytes (heap_demand), but its heap has {heap} bytes (min_heap), whatever the carve-out"
+        );
+        // The allocator needs some bytes of its own.
+        let enough = (u64::from(demand) + 64).next_multiple_of(PAGE.into());
+        add(Code::HeapDemand, what, format!("set min_heap of {} to {enough} or more", app.name));
+    }
+    if stack < SANE_STACK {
+        let what = format!(
+            "its stack of {stack} bytes is less than the {SANE_STACK} that any but the smallest needs"
+        );
+        let remedy =
+            format!("set min_stack of {}; cargo xtask emulate --profile shows what it uses", app.name);
+        add(Code::StackSmall, what, remedy);
+    }
+    let left = app.app.address_space_left();
+    if left < NEAR_STACK {
+        let what = format!("image and heap end {left} bytes below the stack: less than {NEAR_STACK}");
+        let remedy = format!("lower min_heap or min_stack of {}, or its static data", app.name);
+        add(Code::NearStack, what, remedy);
+    }
+    findings
+}
+
+/// The kernel tells TAs apart by UUID.
+fn identities(apps: &[PlannedApp]) -> Vec<Finding> {
+    let twin = |(index, app): (usize, &PlannedApp)| {
+        let uuid = app.app.manifest.uuid;
+        let other = apps.iter().take(index).find(|other| other.app.manifest.uuid == uuid)?;
+        let what = format!("has the same UUID as {}: {uuid}", other.name);
+        Some(Finding::new(Code::SameUuid, Some(&app.name), what, "give each trusted app a UUID of its own"))
+    };
+    apps.iter().enumerate().filter_map(twin).collect()
+}
+
+fn partition(fill: Fill) -> Option<Finding> {
+    let Fill { size, used } = fill;
+    let what = format!("the image takes {used} bytes when signed, its partition has {size}");
+    let remedy = "use fewer or smaller trusted apps; static arrays are in the image, the heap is not";
+    (used > size).then(|| Finding::new(Code::PartitionFull, None, what, remedy))
+}
+
+#[cfg(test)]
+mod tests;
