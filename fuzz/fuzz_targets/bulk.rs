@@ -2,10 +2,11 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use tipc_bulk::{Event, Packet, Receiver, Sender};
+use tipc_bulk::{Endpoint, Event, Packet, Reason, Receiver, Sender, Signal, WINDOW};
 
 fuzz_target!(|data: &[u8]| {
     let (mut sender, mut receiver) = (Sender::open(1, 100, 0), Receiver::new());
+    let mut end = Endpoint::new();
     let (mut announced, mut came) = (0usize, 0usize);
     let mut rest = data;
     while let Some((length, behind)) = rest.split_first() {
@@ -25,7 +26,19 @@ fuzz_target!(|data: &[u8]| {
             _ => {}
         }
         assert!(came <= announced);
-        let _ = receiver.consumed();
-        let _ = sender.next(&mut [0; 64], |room| room.len());
+        let _ = (receiver.consumed(), sender.data(&[7; 64]), sender.end());
+        let _ = match end.on_packet(&packet).signal {
+            Signal::Opened { tag: 0, .. } => end.accept(WINDOW),
+            Signal::Opened { tag, .. } if tag & 1 == 0 => end.relay(tag, WINDOW),
+            Signal::Opened { .. } => end.refuse(Reason::NoMemory, 1),
+            Signal::Data(bytes) => {
+                if end.is_sending() && end.unsent() > 0 {
+                    end.data(bytes);
+                }
+                end.consumed()
+            }
+            Signal::Complete => end.end(),
+            _ => end.open(packet.transfer(), 1),
+        };
     }
 });
