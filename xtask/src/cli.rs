@@ -64,6 +64,8 @@ pub enum Verb {
     Doctor,
     /// Run all checks: format, lints, licences, unit tests, whole builds.
     Test(TestArgs),
+    /// Measure what bulk transfers cost, through the emulator; fail if a promise does not hold.
+    Bench(BuildArgs),
     /// Print a completion script for a shell.
     Completions {
         /// Which shell.

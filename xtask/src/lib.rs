@@ -21,7 +21,7 @@ use std::io::Write;
 use std::process::ExitCode;
 use ui::{Ui, Verbosity};
 use verbs::build::{self, Part};
-use verbs::{Outcome, doctor, emulate, inspect, plan, test, verify};
+use verbs::{Outcome, bench, doctor, emulate, inspect, plan, test, verify};
 
 /// Runs the command line.
 pub fn main() -> ExitCode {
@@ -67,6 +67,7 @@ fn run(cli: &Cli, ui: &Ui) -> Result<Outcome> {
         Verb::Emulate(args) => emulate::run(args, cli.output.json, ui),
         Verb::Doctor => doctor::run(ui),
         Verb::Test(args) => test::run(args, ui),
+        Verb::Bench(args) => bench::run(args, ui),
         Verb::Completions { shell } => Ok(completions(*shell)),
     }
 }

@@ -1,0 +1,207 @@
+//! `bench`: what bulk transfers cost, measured in one run through the emulator.
+
+use super::{Outcome, build, columns};
+use crate::cli::BuildArgs;
+use crate::error::{At, Error, Result};
+use crate::size::human;
+use crate::stages::{secure_os, trusted_apps};
+use crate::tools::emulator::{self, Emulator};
+use crate::tools::scratch;
+use crate::ui::Ui;
+use serde::Serialize;
+use serde_json::{Value, json};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// The client app, and the trusted app that it talks to.
+const CLIENT: &str = "echo-srv-app";
+const TRUSTED_APP: &str = "echo-srv";
+/// Sizes of the files that are echoed, in bytes.
+const SIZES: [u64; 7] = [4 << 10, 64 << 10, 1 << 20, 5 << 20, 16 << 20, 32 << 20, 64 << 20];
+/// From this size on the costs of a connection do not show.
+const LARGE: u64 = 1 << 20;
+/// A payload share that bulk transfers reach, of messages of 4080 bytes.
+const PAYLOAD: f64 = 0.99;
+/// By how much the cost of a byte may differ between large transfers and be called linear.
+const LINEAR: f64 = 1.05;
+
+/// One measurement.
+#[derive(Clone, Debug, Serialize)]
+struct Row {
+    bytes: u64,
+    seconds: f64,
+    bytes_per_second: f64,
+    payload_share: f64,
+    instructions: u64,
+    instructions_per_byte: f64,
+    heap_touched: u64,
+    stack_touched: u64,
+    intact: bool,
+}
+
+struct Bench {
+    emulator: PathBuf,
+    client: PathBuf,
+    image: PathBuf,
+    dir: tempfile::TempDir,
+}
+
+/// Measures, prints a table, and fails if what carveout promises does not hold.
+pub fn run(args: &BuildArgs, ui: &Ui) -> Result<Outcome> {
+    let root = crate::workspace::root();
+    let image = build::with_build(args, true, ui, |build| {
+        Ok(secure_os::run(build, &trusted_apps::run(build)?)?.dir.join(secure_os::IMAGE))
+    })?;
+    let bench = Bench {
+        emulator: emulator::program(&root, ui)?,
+        client: emulator::host_program(&root, CLIENT, &[], ui)?,
+        image,
+        dir: scratch("bench")?,
+    };
+    let idle = bench.echo(0)?;
+    let mut rows = Vec::new();
+    for bytes in SIZES {
+        ui.note(&format!("echoing {}", human(bytes)));
+        rows.push(bench.row(bytes, &idle.1)?);
+    }
+    let verdicts = verdicts(&rows);
+    let failed = verdicts.iter().any(|(_, holds)| !holds);
+    let json = json!({ "rows": rows, "verdicts": verdicts });
+    Ok(Outcome { line: Some(text(&rows, &verdicts)), json, failed })
+}
+
+impl Bench {
+    /// Echoes a file of so many bytes on an emulator of its own: what the client says, and what the trusted app used.
+    fn echo(&self, bytes: u64) -> Result<(Value, Value)> {
+        let (from, to) = (self.dir.path().join("in"), self.dir.path().join("out"));
+        fs::write(&from, pattern(bytes)).at(&from)?;
+        let socket = self.dir.path().join("trusty");
+        let emulator = Emulator::start(&self.emulator, &self.image, &[], &socket, self.dir.path(), true)?;
+        let mut command = Command::new(&self.client);
+        command.arg("--device").arg(&socket).args(["--ta", TRUSTED_APP, "--json", "--file"]);
+        let output = command.arg(&from).arg("--output").arg(&to).output();
+        let output = output.map_err(|e| Error::environment(format!("{CLIENT}: {e}")))?;
+        let stats = emulator.stop()?;
+        let client: Value = serde_json::from_slice(&output.stdout)
+            .map_err(|e| Error::check(format!("{CLIENT} printed no JSON: {e}")))?;
+        if !output.status.success() {
+            return Err(Error::check(format!("{CLIENT} failed at {bytes} bytes: {client}")));
+        }
+        let first = stats.pointer("/trusted_apps/0").cloned().unwrap_or_default();
+        Ok((client, first))
+    }
+
+    fn row(&self, bytes: u64, idle: &Value) -> Result<Row> {
+        let (client, app) = self.echo(bytes)?;
+        let number = |value: &Value, key: &str| value.get(key).and_then(Value::as_u64).unwrap_or_default();
+        let real = |key: &str| client.get(key).and_then(Value::as_f64).unwrap_or_default();
+        let instructions = number(&app, "instructions").saturating_sub(number(idle, "instructions"));
+        Ok(Row {
+            bytes,
+            seconds: real("seconds"),
+            bytes_per_second: real("bytes_per_second"),
+            payload_share: real("payload_share"),
+            instructions,
+            instructions_per_byte: instructions as f64 / bytes as f64,
+            heap_touched: number(&app, "heap_touched"),
+            stack_touched: number(&app, "stack_touched"),
+            intact: same(&self.dir.path().join("in"), &self.dir.path().join("out"))?,
+        })
+    }
+}
+
+/// Bytes without a short period.
+fn pattern(bytes: u64) -> Vec<u8> {
+    let mut state = 0x9e37_79b9_u32;
+    let next = |_| {
+        state ^= state << 13;
+        state ^= state >> 17;
+        state ^= state << 5;
+        state as u8
+    };
+    (0..bytes).map(next).collect()
+}
+
+fn same(a: &Path, b: &Path) -> Result<bool> {
+    Ok(bundle::hash_file(a).at(a)? == bundle::hash_file(b).at(b)?)
+}
+
+/// What is promised of bulk transfers, and whether it holds.
+fn verdicts(rows: &[Row]) -> Vec<(String, bool)> {
+    let large: Vec<&Row> = rows.iter().filter(|row| row.bytes >= LARGE).collect();
+    let share = large.iter().map(|row| row.payload_share).fold(f64::INFINITY, f64::min);
+    let costs = || large.iter().map(|row| row.instructions_per_byte);
+    let (least, most) = (costs().fold(f64::INFINITY, f64::min), costs().fold(0.0, f64::max));
+    let memory = |row: &Row| (row.heap_touched, row.stack_touched);
+    let constant = rows.windows(2).all(|pair| matches!(pair, [a, b] if memory(a) == memory(b)));
+    vec![
+        ("every byte came back as it was sent".into(), rows.iter().all(|row| row.intact)),
+        (
+            format!("payload: {:.2} % of the 4080 bytes of a message, at least 99 %", share * 100.0),
+            share >= PAYLOAD,
+        ),
+        ("the trusted app's memory is the same for every size".into(), constant),
+        (
+            format!(
+                "cost grows linearly: a byte takes {least:.2} to {most:.2} instructions from {} on",
+                human(LARGE)
+            ),
+            most <= least * LINEAR,
+        ),
+    ]
+}
+
+fn text(rows: &[Row], verdicts: &[(String, bool)]) -> String {
+    let head = ["echoed", "time", "rate, both ways", "payload", "instructions", "per byte", "heap", "stack"];
+    let mut table = vec![head.map(str::to_owned)];
+    for row in rows {
+        table.push([
+            human(row.bytes),
+            format!("{:.3} s", row.seconds),
+            format!("{}/s", human(row.bytes_per_second as u64)),
+            format!("{:.2} %", row.payload_share * 100.0),
+            row.instructions.to_string(),
+            format!("{:.2}", row.instructions_per_byte),
+            human(row.heap_touched),
+            human(row.stack_touched),
+        ]);
+    }
+    let mut text = format!(
+        "files echoed by {TRUSTED_APP} as they flow; time is that of the emulator on this host, instructions are the TA's\n\n{}\n",
+        columns(&table)
+    );
+    for (what, holds) in verdicts {
+        text.push_str(&format!("{}: {what}\n", if *holds { "ok" } else { "FAILED" }));
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(bytes: u64, per_byte: f64, heap: u64) -> Row {
+        Row {
+            bytes,
+            seconds: 1.0,
+            bytes_per_second: 1.0,
+            payload_share: 0.995,
+            instructions: 1,
+            instructions_per_byte: per_byte,
+            heap_touched: heap,
+            stack_touched: 1,
+            intact: true,
+        }
+    }
+
+    #[test]
+    fn promises_can_fail() {
+        let held = |rows: &[Row]| verdicts(rows).iter().map(|(_, holds)| *holds).collect::<Vec<_>>();
+        assert_eq!(held(&[row(1, 99.0, 4), row(LARGE, 8.0, 4), row(2 * LARGE, 8.1, 4)]), [true; 4]);
+        assert_eq!(held(&[row(LARGE, 8.0, 4), row(2 * LARGE, 9.0, 8)]), [true, true, false, false]);
+        let mut bad = row(LARGE, 8.0, 4);
+        (bad.intact, bad.payload_share) = (false, 0.98);
+        assert_eq!(held(&[bad]), [false, false, true, true]);
+    }
+}
