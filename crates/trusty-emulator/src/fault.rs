@@ -1,11 +1,10 @@
 //! What a trusted app did that stops all of Trusty, in plain words.
 
-use crate::machine::Machine;
+use crate::machine::{Fault, Machine};
 use crate::symbols::Symbols;
 use std::fmt::Write as _;
 use trusty_image::TrustedApp;
 use trusty_image::limits::{APP_STACK_TOP, PAGE};
-use unicorn_engine::RegisterARM;
 use unicorn_engine::unicorn_const::MemType;
 
 /// An access that no TA may make.
@@ -23,7 +22,7 @@ pub enum Access {
 
 impl Access {
     /// The access that the engine reports.
-    pub fn of(kind: MemType, address: u64, _value: i64) -> Self {
+    pub fn of(kind: MemType, address: u64) -> Self {
         let address = u32::try_from(address).unwrap_or(u32::MAX);
         match kind {
             MemType::WRITE | MemType::WRITE_UNMAPPED | MemType::WRITE_PROT => Self::Write(address),
@@ -57,7 +56,9 @@ pub struct Scene<'a> {
     pub app: &'a TrustedApp,
     /// Its symbols.
     pub symbols: &'a Symbols,
-    /// Its registers and memory.
+    /// What it did, and its registers.
+    pub fault: &'a Fault,
+    /// Its memory.
     pub machine: &'a Machine,
     /// The break.
     pub brk: u32,
@@ -71,10 +72,11 @@ fn size(bytes: u32) -> String {
 
 impl Scene<'_> {
     /// One sentence: what happened, why, and what mends it.
-    pub fn diagnosis(&self, access: Access) -> String {
+    pub fn diagnosis(&self) -> String {
+        let access = self.fault.access;
         let heap = self.app.manifest.heap();
         let stack_bottom = APP_STACK_TOP - self.app.manifest.stack();
-        let sp = self.machine.register(RegisterARM::SP);
+        let [.., sp, _, _] = self.fault.registers;
         let Some(address) = access.address() else {
             return "no instruction that a trusted app may execute: 32-bit ARM code is allowed".into();
         };
@@ -120,14 +122,12 @@ impl Scene<'_> {
     }
 
     /// Everything, in lines.
-    pub fn report(&self, access: Access) -> String {
-        use RegisterARM::{CPSR, LR, PC, R0, R1, R2, R3, R4, R5, R6, R7, R8, R9, R10, R11, R12, SP};
-        let pc = self.machine.register(PC);
-        let lr = self.machine.register(LR);
-        let mut text = format!("{} faults: {}\n", self.name, self.diagnosis(access));
+    pub fn report(&self) -> String {
+        let Fault { registers, cpsr, .. } = self.fault;
+        let [.., lr, pc] = *registers;
+        let mut text = format!("{} faults: {}\n", self.name, self.diagnosis());
         let _ = writeln!(text, "  at    0x{pc:08x}{}", self.symbols.at(pc));
         let _ = writeln!(text, "  from  0x{lr:08x}{}", self.symbols.at(lr));
-        let registers = [R0, R1, R2, R3, R4, R5, R6, R7, R8, R9, R10, R11, R12, SP, LR, PC];
         let names = [
             "r0", "r1", "r2", "r3", "r4", "r5", "r6", "r7", "r8", "r9", "r10", "r11", "r12", "sp", "lr", "pc",
         ];
@@ -135,11 +135,11 @@ impl Scene<'_> {
             let line: Vec<String> = registers
                 .iter()
                 .zip(names)
-                .map(|(register, name)| format!("{name:>3} {:08x}", self.machine.register(*register)))
+                .map(|(register, name)| format!("{name:>3} {register:08x}"))
                 .collect();
             let _ = writeln!(text, "  {}", line.join("  "));
         }
-        let _ = writeln!(text, "  cpsr {:08x}", self.machine.register(CPSR));
+        let _ = writeln!(text, "  cpsr {:08x}", cpsr);
         let start = self.app.heap_start;
         let _ = writeln!(
             text,

@@ -1,6 +1,7 @@
 //! One trusted app on a 32-bit ARM core: its memory as the loader maps it, and what stops it.
 
 use crate::fault::Access;
+use crate::locate;
 use std::ops::Range;
 use trusty_image::TrustedApp;
 use trusty_image::elf::Elf;
@@ -29,15 +30,33 @@ pub enum Stop {
     /// Its turn is over.
     Turn,
     /// It did what no TA may.
-    Fault(Access),
+    Fault(Fault),
 }
+
+/// What a TA did, and its registers then.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// The access.
+    pub access: Access,
+    /// r0 to r15.
+    pub registers: [u32; 16],
+    /// The status register.
+    pub cpsr: u32,
+}
+
+const REGISTERS: [RegisterARM; 16] = {
+    use RegisterARM::{LR, PC, R0, R1, R2, R3, R4, R5, R6, R7, R8, R9, R10, R11, R12, SP};
+    [R0, R1, R2, R3, R4, R5, R6, R7, R8, R9, R10, R11, R12, SP, LR, PC]
+};
 
 struct State {
     instructions: u64,
     /// Instructions until the turn is over.
     left: i64,
     syscall: bool,
-    fault: Option<Access>,
+    /// Start and bytes of the block that runs.
+    block: (u32, u32),
+    fault: Option<Fault>,
     heap: Range<u32>,
     stack: Range<u32>,
     /// End of the highest page of the heap that was touched.
@@ -65,6 +84,7 @@ impl Machine {
             instructions: 0,
             left: 0,
             syscall: false,
+            block: (app.entry, 0),
             fault: None,
             heap_touched: heap.start,
             stack_touched: stack.end,
@@ -108,8 +128,11 @@ impl Machine {
         let ended = self.uc.emu_start(begin, u64::MAX, 0, 0);
         let state = self.uc.get_data();
         match (state.fault, ended) {
-            (Some(access), _) => Stop::Fault(access),
-            (None, Err(_)) => Stop::Fault(Access::Instruction),
+            (Some(fault), _) => Stop::Fault(fault),
+            (None, Err(_)) => {
+                record(&mut self.uc, Access::Instruction);
+                self.uc.get_data().fault.map_or(Stop::Turn, Stop::Fault)
+            }
             (None, Ok(())) if state.syscall => Stop::Syscall,
             (None, Ok(())) => Stop::Turn,
         }
@@ -214,11 +237,34 @@ fn map(uc: &mut Unicorn<State>, address: u64) -> bool {
     uc.mem_map(page.into(), PAGE as usize, Permission::ALL).is_ok()
 }
 
+/// Keeps the first fault, with the registers of that moment.
+fn record(uc: &mut Unicorn<State>, access: Access) {
+    if uc.get_data().fault.is_some() {
+        return;
+    }
+    let mut registers = REGISTERS.map(|register| uc.reg_read(register).unwrap_or_default() as u32);
+    let cpsr = uc.reg_read(RegisterARM::CPSR).unwrap_or_default() as u32;
+    let (start, size) = uc.get_data().block;
+    let located = match access {
+        Access::Read(address) | Access::Write(address) if u64::from(cpsr) & THUMB == 0 => {
+            let block = uc.mem_read_as_vec(start.into(), size as usize).unwrap_or_default();
+            Some(locate::instruction(&block, start, &registers, address))
+        }
+        Access::Fetch(address) => Some(address),
+        _ => None,
+    };
+    if let (Some(located), Some(pc)) = (located, registers.last_mut()) {
+        *pc = located;
+    }
+    uc.get_data_mut().fault = Some(Fault { access, registers, cpsr });
+}
+
 fn hooks(uc: &mut Unicorn<'static, State>) -> Result<(), uc_error> {
-    uc.add_block_hook(1, 0, |uc, _, size| {
+    uc.add_block_hook(1, 0, |uc, start, size| {
         let thumb = uc.reg_read(RegisterARM::CPSR).unwrap_or_default() & THUMB != 0;
         let instructions = size / if thumb { 2 } else { 4 };
         let state = uc.get_data_mut();
+        state.block = (start as u32, size);
         state.instructions += u64::from(instructions);
         state.left -= i64::from(instructions);
         if state.left < 0 {
@@ -231,11 +277,11 @@ fn hooks(uc: &mut Unicorn<'static, State>) -> Result<(), uc_error> {
         if number == INTERRUPT_SVC {
             uc.get_data_mut().syscall = true;
         } else {
-            uc.get_data_mut().fault = Some(Access::Instruction);
+            record(uc, Access::Instruction);
         }
         let _ = uc.emu_stop();
     })?;
-    uc.add_mem_hook(HookType::MEM_UNMAPPED, 1, 0, |uc, kind, address, size, value| {
+    uc.add_mem_hook(HookType::MEM_UNMAPPED, 1, 0, |uc, kind, address, size, _| {
         let mapped = kind != MemType::FETCH_UNMAPPED && map(uc, address);
         if mapped {
             // An access may reach into the next page.
@@ -245,15 +291,15 @@ fn hooks(uc: &mut Unicorn<'static, State>) -> Result<(), uc_error> {
             }
             return map(uc, last);
         }
-        uc.get_data_mut().fault.get_or_insert(Access::of(kind, address, value));
+        record(uc, Access::of(kind, address));
         false
     })?;
-    uc.add_mem_hook(HookType::MEM_PROT, 1, 0, |uc, kind, address, _, value| {
-        uc.get_data_mut().fault.get_or_insert(Access::of(kind, address, value));
+    uc.add_mem_hook(HookType::MEM_PROT, 1, 0, |uc, kind, address, _, _| {
+        record(uc, Access::of(kind, address));
         false
     })?;
     uc.add_insn_invalid_hook(|uc| {
-        uc.get_data_mut().fault.get_or_insert(Access::Instruction);
+        record(uc, Access::Instruction);
         false
     })?;
     Ok(())

@@ -7,6 +7,7 @@
 mod calls;
 mod fault;
 mod image;
+mod locate;
 mod machine;
 mod process;
 mod server;

@@ -1,8 +1,8 @@
 //! A trusted app that runs: its machine, and what it waits for.
 
-use crate::fault::{Access, Scene};
+use crate::fault::Scene;
 use crate::image::ImageError;
-use crate::machine::{Machine, Stop};
+use crate::machine::{Fault, Machine, Stop};
 use crate::symbols::Symbols;
 use std::time::Instant;
 use trusty_abi::Uuid;
@@ -90,7 +90,7 @@ impl Process {
             match self.machine.run(left) {
                 Stop::Syscall => self.call(kernel, start),
                 Stop::Turn => break,
-                Stop::Fault(access) => return Err(self.report(access)),
+                Stop::Fault(fault) => return Err(self.report(&fault)),
             }
             self.peak_handles = self.peak_handles.max(kernel.handles(self.task));
             if let Some(why) = kernel.panicked() {
@@ -101,8 +101,8 @@ impl Process {
     }
 
     /// What can be said of a fault.
-    pub fn report(&self, access: Access) -> String {
+    fn report(&self, fault: &Fault) -> String {
         let Self { name, app, symbols, machine, brk, refused, .. } = self;
-        Scene { name, app, symbols, machine, brk: *brk, refused: *refused }.report(access)
+        Scene { name, app, symbols, fault, machine, brk: *brk, refused: *refused }.report()
     }
 }
