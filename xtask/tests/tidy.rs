@@ -91,7 +91,12 @@ fn packages_say_what_they_are() {
     for (name, text) in manifests {
         for line in [
             "description = \"",
-            "license.workspace = true",
+            // The emulator's engine is GPL-2.0, and so is the emulator.
+            if name.contains("trusty-emulator") {
+                "license = \"GPL-2.0-only\""
+            } else {
+                "license.workspace = true"
+            },
             "publish.workspace = true",
             "[lints]\nworkspace = true",
         ] {

@@ -23,13 +23,16 @@ pub enum ExtractError {
     File(String),
 }
 
+/// Files with their contents.
+pub type Extracted = Vec<(FileEntry, Vec<u8>)>;
+
 /// Reads the wanted files whole and checks their checksums; the others are not looked at.
 pub fn extract(
     source: &Source,
     wanted: impl Fn(&FileEntry) -> bool,
-) -> Result<(Manifest, Vec<(FileEntry, Vec<u8>)>), ExtractError> {
+) -> Result<(Manifest, Extracted), ExtractError> {
     let mut manifest: Option<Result<Manifest, ManifestError>> = None;
-    let mut files: Vec<(FileEntry, Vec<u8>)> = Vec::new();
+    let mut files = Extracted::new();
     let mut left = usize::MAX;
     // An archive is read from its front: an error ends that when all is there.
     let read = source.for_each(&mut |path, reader| {

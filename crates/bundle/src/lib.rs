@@ -22,7 +22,7 @@ mod verify;
 mod writer;
 
 pub use archive::write_archive;
-pub use extract::{ExtractError, extract};
+pub use extract::{ExtractError, Extracted, extract};
 pub use hash::{Hashed, copy_hashed, hash_file, sha256};
 pub use manifest::{
     AppEntry, FORMAT, FileEntry, Inputs, MANIFEST, Manifest, ManifestError, NAME, Partition, Plan, Port,

@@ -55,7 +55,7 @@ fn main() -> ExitCode {
     match run(&Args::parse()) {
         Ok(End::Told) => ExitCode::SUCCESS,
         Ok(End::Fault(report)) => {
-            eprint!("{report}On a board all of Trusty stops here: every later call from Linux fails.\n");
+            eprintln!("{report}On a board all of Trusty stops here: every later call from Linux fails.");
             ExitCode::from(EXIT_FAULT)
         }
         Err(error) => {

@@ -5,14 +5,15 @@ use crate::error::{Error, Result};
 use crate::host::{self, Need};
 use crate::stages::{client_apps, home};
 use crate::toolchain::{Target, Toolchains};
-use crate::tools::cargo;
+use crate::tools::{cargo, emulator};
 use crate::ui::Ui;
 use serde_json::json;
 
 /// Lists all needs; fails with exit 3 if one is missing that only a person can install.
 pub fn run(ui: &Ui) -> Result<Outcome> {
     let root = crate::workspace::root();
-    let mut needs: Vec<Need> = host::CLIENT_APPS.into_iter().chain(host::ROOTFS).collect();
+    let mut needs: Vec<Need> =
+        host::CLIENT_APPS.into_iter().chain(host::ROOTFS).chain(emulator::NEEDS).collect();
     if !host::is_root() {
         needs.extend(host::UNPRIVILEGED);
     }

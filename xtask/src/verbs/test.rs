@@ -5,7 +5,7 @@ use crate::cli::TestArgs;
 use crate::error::{At, Error, Result};
 use crate::host::{self, Need};
 use crate::stages::home;
-use crate::tools::{cargo, run as run_tool, shell};
+use crate::tools::{cargo, emulator, run as run_tool, shell};
 use crate::ui::Ui;
 use serde_json::json;
 use std::fs;
@@ -35,7 +35,8 @@ pub fn run(args: &TestArgs, ui: &Ui) -> Result<Outcome> {
     let root = crate::workspace::root();
     let logs = home(&root).join("logs");
     fs::create_dir_all(&logs).at(&logs)?;
-    host::ensure(&NEEDS, false, &logs.join("host.log"), ui)?;
+    let needs = [&NEEDS[..], &emulator::NEEDS].concat();
+    host::ensure(&needs, false, &logs.join("host.log"), ui)?;
     let sh = shell(&root)?;
     sh.set_var("CARGO_TERM_COLOR", "never");
     let mut totals = Totals::default();

@@ -51,7 +51,7 @@ fn a_carve_out_that_is_too_small_ends_with_1_and_the_last_bundle_stays() {
     let error =
         xtask(["image", "--without", "rootfs", "--tzdram", "1MiB", "-o", dir.path().to_str().unwrap()])
             .fails(1);
-    assert!(error.contains("a carve-out of 1 MiB is too small"), "{error}");
+    assert!(error.contains("tzdram-full: ") && error.contains("the carve-out has 1048576"), "{error}");
     assert!(error.contains("help: set tzdram.size to 2MiB or more"), "{error}");
     assert_eq!(xtask(["verify".as_ref(), bundle.as_os_str()]).ok(), "ok");
 }
@@ -68,7 +68,7 @@ fn a_heap_below_the_demand_ends_with_1_whatever_the_carve_out() {
             error.contains("will allocate 256000 bytes (heap_demand), but its heap has 16384 bytes"),
             "{error}"
         );
-        assert!(error.contains("help: raise min_heap of echo-srv to 256000 bytes or more"), "{error}");
+        assert!(error.contains("help: set min_heap of echo-srv to 258048 or more"), "{error}");
     }
 }
 
@@ -101,7 +101,7 @@ fn elf_files_that_break_a_rule_end_with_1() {
         .replace("{ package: small-echo-srv, min_heap: 128KiB }", "{ elf: other.elf }");
     fs::write(&config_two, text).unwrap();
     let error = image(&config_two, dir.path()).fails(1);
-    assert!(error.contains("have the same UUID"), "{error}");
+    assert!(error.contains("same-uuid: other has the same UUID as prebuilt"), "{error}");
 }
 
 #[test]

@@ -1,0 +1,222 @@
+//! Trusted apps on the desk: what is flashed, run before it is flashed.
+
+use crate::util::{desk, small, xtask};
+use serde_json::Value;
+use std::ffi::OsStr;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+/// `emulate BUNDLE OPTIONS -- CLIENT ARGUMENTS`
+fn emulate<'a>(bundle: &'a Path, options: &[&'a str], client: &[&'a str]) -> crate::util::Ran {
+    let arguments = [OsStr::new("emulate"), bundle.as_os_str()].into_iter();
+    let options = options.iter().map(OsStr::new);
+    let client = client.iter().map(OsStr::new);
+    xtask(arguments.chain(options).chain([OsStr::new("--")]).chain(client))
+}
+
+/// A product of the virt board without a root filesystem, and its bundle.
+fn product(dir: &Path, tzdram: &str, trusted_app: &str) -> PathBuf {
+    let config = dir.join("product.yaml");
+    let text = format!(
+        "name: forum\nversion: 0.1.0\nboard: virt\ntzdram: {{ size: {tzdram}, alignment: 1MiB }}\n\
+         trusted_apps:\n  - {trusted_app}\nclient_apps: [echo-srv-app]\n"
+    );
+    fs::write(&config, text).unwrap();
+    config
+}
+
+fn image(dir: &Path, tzdram: &str, trusted_app: &str) -> PathBuf {
+    let config = product(dir, tzdram, trusted_app);
+    let out = dir.join(tzdram);
+    let paths = [config.as_os_str(), OsStr::new("-o"), out.as_os_str()];
+    PathBuf::from(xtask([OsStr::new("image"), OsStr::new("-c")].into_iter().chain(paths)).ok())
+}
+
+/// The board's own client app, out of the bundle's package.
+#[test]
+fn values_are_echoed_refused_and_echoed_again() {
+    let echoed = emulate(desk(), &[], &["--ta", "echo-srv", "--count", "64000", "--rounds", "3"]).ok();
+    assert!(echoed.contains("64000 values (256000 bytes) came back intact, 3 times"), "{echoed}");
+    let refused = emulate(desk(), &[], &["--ta", "small-echo-srv", "--count", "64000"]).fails(1);
+    assert!(refused.contains("256000 bytes (64000 values) were asked for"), "{refused}");
+    assert!(refused.contains("it has room for 81920 (20480 values)"), "{refused}");
+    let echoed = emulate(desk(), &[], &["--ta", "small-echo-srv", "--count", "20480"]).ok();
+    assert!(echoed.contains("20480 values"), "{echoed}");
+}
+
+#[test]
+fn five_mebibytes_come_back_bit_identical_through_either_client() {
+    let dir = tempfile::tempdir().unwrap();
+    let (from, to) = (dir.path().join("in"), dir.path().join("out"));
+    let mut state = 7u64;
+    let bytes: Vec<u8> = std::iter::from_fn(|| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        Some((state >> 33) as u8)
+    })
+    .take(5 << 20)
+    .collect();
+    fs::write(&from, &bytes).unwrap();
+    let files = ["--file", from.to_str().unwrap(), "--output", to.to_str().unwrap()];
+    for client in ["deb", "host"] {
+        emulate(desk(), &["--client", client], &files).ok();
+        assert!(fs::read(&to).unwrap() == bytes, "{client}");
+        fs::remove_file(&to).unwrap();
+    }
+}
+
+#[test]
+fn figures_are_told_for_people_and_machines() {
+    let people = emulate(desk(), &["--profile"], &["--count", "64000"]).ok();
+    assert!(people.contains("min_heap") && people.contains("small-echo-srv"), "{people}");
+    let machines = emulate(desk(), &["--profile", "--json"], &["--count", "64000", "--json"]).ok();
+    let machines: Value = serde_json::from_str(&machines).unwrap();
+    assert_eq!(machines["client"]["intact"], true);
+    let row = &machines["profile"][0];
+    assert_eq!(row["name"], "echo-srv");
+    let used = row["heap_used"].as_u64().unwrap();
+    assert!((256_000..=262_144).contains(&used), "{used}");
+    assert_eq!(machines["stats"]["lost"], 0);
+    assert_eq!(machines["stats"]["trusted_apps"][0]["handles"], 1, "only its port is left");
+}
+
+/// The forum's case: unchecked, under the default heap. What mends it, and what does not.
+#[test]
+fn the_forums_crash_is_explained_and_mended() {
+    let dir = tempfile::tempdir().unwrap();
+    let payload = ["--ta", "unchecked-srv", "--count", "64000"];
+    for tzdram in ["16MiB", "64MiB"] {
+        let crash = emulate(&image(dir.path(), tzdram, "unchecked-srv"), &[], &payload).fails(1);
+        assert!(crash.contains("unchecked-srv: all data initialised"), "{crash}");
+        let diagnosis = "unchecked-srv faults: null + 0 written: the last brk was refused; the heap is 16 KiB by \
+                         manifest, 252 KiB were asked";
+        assert!(crash.contains(diagnosis), "{tzdram}: {crash}");
+        assert!(crash.contains("memcpy"), "the place has a name: {crash}");
+    }
+    let mended = image(dir.path(), "16MiB", "{ package: unchecked-srv, min_heap: 256KiB }");
+    let echoed = emulate(&mended, &[], &payload).ok();
+    assert!(echoed.contains("64000 values (256000 bytes) came back intact"), "{echoed}");
+}
+
+#[test]
+fn plans_tell_what_fails_and_what_serves() {
+    let dir = tempfile::tempdir().unwrap();
+    let plan = |tzdram: &str, app: &str| {
+        let config = product(dir.path(), tzdram, app);
+        xtask([OsStr::new("plan"), OsStr::new("--json"), OsStr::new("-c"), config.as_os_str()])
+    };
+    let codes = |json: &str| {
+        let json: Value = serde_json::from_str(json).unwrap();
+        let findings = json["findings"].as_array().unwrap().clone();
+        findings.iter().map(|f| f["code"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    let forum = "{ package: echo-srv, min_heap: 16KiB }";
+    for tzdram in ["16MiB", "64MiB"] {
+        let refused = plan(tzdram, forum);
+        assert_eq!(codes(&refused.stdout()), ["heap-demand", "tzdram-spare"]);
+        refused.fails(1);
+    }
+    assert_eq!(codes(&plan("16MiB", "echo-srv").ok()), ["tzdram-spare"]);
+    assert_eq!(codes(&plan("2MiB", "echo-srv").ok()), Vec::<String>::new());
+    let text = xtask(["plan"]).ok();
+    for expected in
+        ["TZDRAM carve-out", "echo-srv heap", "partition secure-os", "address space of small-echo-srv"]
+    {
+        assert!(text.contains(expected), "{expected} in {text}");
+    }
+    assert!(!text.contains('█'), "no bars where nobody looks");
+}
+
+/// A virt device is a GPT disk image; its secure-os partition is larger than the image in it.
+#[test]
+fn a_virt_devices_trusted_apps_run() {
+    let dir = tempfile::tempdir().unwrap();
+    let image = fs::read(desk().join("secure-os/tos.img")).unwrap();
+    let disk = dir.path().join("disk.img");
+    let file = fs::OpenOptions::new().read(true).write(true).create_new(true).open(&disk).unwrap();
+    file.set_len(8 << 20).unwrap();
+    let mut gpt = gpt::GptConfig::new().writable(true).create(&disk).unwrap();
+    gpt.add_partition("other", 1 << 20, gpt::partition_types::BASIC, 0, None).unwrap();
+    let id = gpt.add_partition("secure-os", 2_621_440, gpt::partition_types::BASIC, 0, None).unwrap();
+    let start = gpt.partitions()[&id].bytes_start(*gpt.logical_block_size()).unwrap();
+    gpt.write().unwrap();
+    std::os::unix::fs::FileExt::write_all_at(&file, &image, start).unwrap();
+    let target = PathBuf::from(format!("virt:{}", disk.display()));
+    let client = xtask::stages::home(&crate::util::root()).join("cargo/host/release/echo-srv-app");
+    emulate(desk(), &["--client", "host"], &["--count", "1"]).ok();
+    let client = client.to_str().unwrap();
+    assert!(emulate(&target, &["--client", client], &["--count", "20480"]).ok().contains("came back intact"));
+    let error = emulate(&target, &[], &["--count", "1"]).fails(2);
+    assert!(error.contains("there is no client app in it") && error.contains("--client"), "{error}");
+}
+
+#[test]
+fn what_cannot_be_emulated_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let bundle = small(dir.path(), &[]);
+    let run = |target: &str| xtask(["emulate", target, "--", "--count", "1"]);
+    assert!(run("/nonexistent").fails(2).contains("/nonexistent: No such file"));
+    assert!(run("/dev").fails(2).contains("no bundle"));
+    assert!(run("virt:/etc/passwd").fails(2).contains("no virt device"));
+    let tos = bundle.join("secure-os/tos.img");
+    let mut bytes = fs::read(&tos).unwrap();
+    bytes[5000] ^= 1;
+    fs::write(&tos, &bytes).unwrap();
+    let error = run(bundle.to_str().unwrap()).fails(1);
+    assert!(
+        error.contains("secure-os/tos.img: is missing, or not the file that manifest.json lists"),
+        "{error}"
+    );
+    fs::remove_file(&tos).unwrap();
+    assert!(run(bundle.to_str().unwrap()).fails(1).contains("tos.img"));
+    let socket = dir.path().join("taken");
+    fs::write(&socket, "").unwrap();
+    let error = emulate(desk(), &["--listen", socket.to_str().unwrap()], &["--count", "1"]).fails(2);
+    assert!(error.contains("exists already"), "{error}");
+}
+
+/// Two clients at once, and one that is killed in the midst of a transfer: the other's bytes come back, and nothing is left.
+#[test]
+fn clients_share_and_vanish() {
+    let dir = tempfile::tempdir().unwrap();
+    let socket = dir.path().join("trusty");
+    let stats = dir.path().join("stats.json");
+    emulate(desk(), &["--client", "host"], &["--count", "1"]).ok();
+    let host = xtask::stages::home(&crate::util::root()).join("cargo/host/release");
+    let mut emulator = Command::new(host.join("trusty-emulator"))
+        .args(["--until-eof", "--image"])
+        .arg(desk().join("secure-os/tos.img"))
+        .arg("--listen")
+        .arg(&socket)
+        .arg("--stats")
+        .arg(&stats)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut ready = [0; 6];
+    std::io::Read::read_exact(emulator.stdout.as_mut().unwrap(), &mut ready).unwrap();
+    let big = dir.path().join("big");
+    fs::write(&big, vec![9; 40 << 20]).unwrap();
+    let client = |arguments: &[&str]| {
+        let mut command = Command::new(host.join("echo-srv-app"));
+        command.arg("--device").arg(&socket).args(arguments).stdout(Stdio::null()).stderr(Stdio::null());
+        command.spawn().unwrap()
+    };
+    for _ in 0..5 {
+        let mut victim = client(&["--file", big.to_str().unwrap()]);
+        let mut other = client(&["--count", "64000", "--rounds", "4"]);
+        assert!(other.wait().unwrap().success());
+        victim.kill().unwrap();
+        victim.wait().unwrap();
+    }
+    let (mut one, mut two) =
+        (client(&["--file", big.to_str().unwrap()]), client(&["--file", big.to_str().unwrap()]));
+    assert!(one.wait().unwrap().success() && two.wait().unwrap().success());
+    drop(emulator.stdin.take());
+    assert!(emulator.wait().unwrap().success());
+    let stats: Value = serde_json::from_slice(&fs::read(&stats).unwrap()).unwrap();
+    assert_eq!((&stats["lost"], &stats["channels"], &stats["unread"]), (&0.into(), &0.into(), &0.into()));
+    assert_eq!(stats["trusted_apps"][0]["handles"], 1);
+    assert_eq!(stats["trusted_apps"][0]["heap_brk"], 258_048, "as after its start");
+}
