@@ -107,8 +107,8 @@ pub struct ImageArgs {
 /// Options of `emulate`.
 #[derive(Clone, Debug, Args)]
 pub struct EmulateArgs {
-    /// A bundle's folder or its .tar.zst; or virt:FILE, the disk image of a virt device.
-    #[arg(value_name = "BUNDLE|virt:FILE")]
+    /// A bundle's folder or its .tar.zst; a secure-os image or an lk.bin; or virt:FILE, the disk image of a virt device.
+    #[arg(value_name = "BUNDLE|IMAGE|virt:FILE")]
     pub target: String,
     /// Where to listen: a Unix socket. Without it, one in a scratch folder.
     #[arg(long, value_name = "PATH")]

@@ -3,7 +3,7 @@
 use crate::syscalls::{Syscalls, kernel};
 use crate::{ConnectResult, Handle, MAX_PORTS, MessageResult, Port, PortCfg, Service, log};
 use core::time::Duration;
-use trusty_abi::{Event, INFINITE, Result, event};
+use trusty_abi::{Error, Event, INFINITE, Result, event};
 
 /// Connections that are served at once; more are closed.
 pub const CONNECTIONS: usize = 16;
@@ -75,7 +75,10 @@ impl<S: Service> Manager<S> {
             Ok(MessageResult::MaintainConnection) => {}
             Ok(MessageResult::CloseConnection) => self.disconnect(slot),
             Err(error) => {
-                log!("closes a connection: {error}");
+                // A peer that has gone is no news.
+                if error != Error::ChannelClosed {
+                    log!("closes a connection: {error}");
+                }
                 self.disconnect(slot);
             }
         }

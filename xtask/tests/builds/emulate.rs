@@ -1,6 +1,6 @@
 //! Trusted apps on the desk: what is flashed, run before it is flashed.
 
-use crate::util::{desk, small, xtask};
+use crate::util::{desk, run, small, xtask};
 use serde_json::Value;
 use std::ffi::OsStr;
 use std::fs;
@@ -154,7 +154,7 @@ fn a_virt_devices_trusted_apps_run() {
 fn what_cannot_be_emulated_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     let bundle = small(dir.path(), &[]);
-    let run = |target: &str| xtask(["emulate", target, "--", "--count", "1"]);
+    let run = |target: &str| xtask(["emulate", "--client", "host", target, "--", "--count", "1"]);
     assert!(run("/nonexistent").fails(2).contains("/nonexistent: No such file"));
     assert!(run("/dev").fails(2).contains("no bundle"));
     assert!(run("virt:/etc/passwd").fails(2).contains("no virt device"));
@@ -173,6 +173,38 @@ fn what_cannot_be_emulated_is_refused() {
     fs::write(&socket, "").unwrap();
     let error = emulate(desk(), &["--listen", socket.to_str().unwrap()], &["--count", "1"]).fails(2);
     assert!(error.contains("exists already"), "{error}");
+}
+
+/// NVIDIA's own trusted apps, out of the secure-os image of a BSP: their services start, and their test of the kernel's IPC,
+/// some 127000 conditions, passes.
+#[test]
+fn stock_trusted_apps_run_and_pass_their_own_test() {
+    let Some(bsp) = std::env::var_os("CARVEOUT_L4T_BSP") else {
+        println!("skipped: CARVEOUT_L4T_BSP names no L4T R32 BSP (Linux_for_Tegra)");
+        return;
+    };
+    let image = Path::new(&bsp).join("bootloader/tos-trusty_t194.img");
+    let dir = tempfile::tempdir().unwrap();
+    let socket = dir.path().join("trusty");
+    let arguments = [OsStr::new("emulate"), image.as_os_str(), OsStr::new("--listen"), socket.as_os_str()];
+    let mut emulate =
+        Command::new(env!("CARGO_BIN_EXE_xtask")).args(arguments).stderr(Stdio::null()).spawn().unwrap();
+    let start = std::time::Instant::now();
+    let port = "com.android.ipc-unittest.ctrl";
+    let mut channel = loop {
+        match tipc::Channel::connect(&socket, port) {
+            Ok(channel) => break channel,
+            Err(error) => assert!(start.elapsed().as_secs() < 300, "{error}"),
+        }
+        std::thread::sleep(std::time::Duration::from_millis(100));
+    };
+    channel.set_timeout(Some(std::time::Duration::from_secs(300)));
+    let mut verdict = [0; tipc::MAX_MESSAGE];
+    let length = tipc::Transport::receive(&mut channel, &mut verdict).unwrap();
+    assert_eq!(&verdict[..length], b"PASSED\0");
+    drop(channel);
+    run("pkill", ["-INT", "-P", &emulate.id().to_string()]).ok();
+    assert!(emulate.wait().unwrap().success());
 }
 
 /// Two clients at once, and one that is killed in the midst of a transfer: the other's bytes come back, and nothing is left.

@@ -1,6 +1,7 @@
-//! What is emulated: a bundle, or a virt device's secure-os partition.
+//! What is emulated: a bundle, a secure-os image by itself, or a virt device's secure-os partition.
 
 use crate::error::{Error, Result};
+use crate::tools::read_limited;
 use bundle::{AppEntry, ExtractError, Role, Source, SourceError};
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
@@ -8,6 +9,10 @@ use std::path::Path;
 
 /// How a device is named, rather than a bundle.
 const VIRT: &str = "virt:";
+/// How a bundle's archive starts.
+const ZSTD: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
+/// Largest image, in bytes.
+const MAX_IMAGE: u64 = 64 << 20;
 /// The partition that holds the image.
 const PARTITION: &str = "secure-os";
 
@@ -22,12 +27,20 @@ pub struct Target {
 }
 
 impl Target {
-    /// Reads `BUNDLE` or `virt:FILE`.
+    /// Reads `BUNDLE`, an image or `virt:FILE`.
     pub fn open(target: &str) -> Result<Self> {
-        match target.strip_prefix(VIRT) {
-            Some(file) => device(Path::new(file)),
-            None => of_bundle(Path::new(target)),
+        if let Some(file) = target.strip_prefix(VIRT) {
+            return device(Path::new(file));
         }
+        let path = Path::new(target);
+        let mut magic = [0; ZSTD.len()];
+        let is_archive =
+            File::open(path).and_then(|mut file| file.read_exact(&mut magic)).is_ok() && magic == ZSTD;
+        if path.is_file() && !is_archive {
+            let image = read_limited(path, MAX_IMAGE)?;
+            return Ok(Self { image, apps: Vec::new(), debs: Vec::new() });
+        }
+        of_bundle(path)
     }
 
     /// Names of the trusted apps, as `UUID=NAME`.
