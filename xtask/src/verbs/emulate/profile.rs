@@ -101,6 +101,6 @@ mod tests {
         let row = &rows(&stats)[0];
         assert_eq!((row.proposed_heap, row.proposed_stack), (258_048, 12_288));
         let table = table(&stats);
-        assert!(table.contains("252.0 KiB") && table.contains("12.0 KiB"), "{table}");
+        assert!(table.contains("252 KiB") && table.contains("12 KiB"), "{table}");
     }
 }
