@@ -3,71 +3,17 @@ extern crate std;
 use crate::*;
 use std::vec;
 use std::vec::Vec;
-use tipc_bulk::{Endpoint, Failure, Packet, Reason, Signal, WINDOW};
-use trusty_ta::testing::{App, Client, World};
-use trusty_ta::{MAX_MESSAGE, PortCfg, TipcError};
+use tipc_bulk::{Failure, Packet, Reason, Signal, WINDOW};
+use trusty_ta::testing::{App, BulkClient, World};
+use trusty_ta::{PortCfg, TipcError};
 
 static PORTS: [PortCfg; 1] = [PortCfg::declared(c"com.test").allow_ns_connect()];
 
-/// A client and its end of the channel.
-struct Peer {
-    client: Client,
-    end: Endpoint,
-}
-
-impl Peer {
-    fn connect(world: &World, app: &mut App<EchoService>) -> Self {
-        let client = world.connect(c"com.test").unwrap();
-        app.run();
-        Self { client, end: Endpoint::new() }
-    }
-
-    fn send(&self, packet: Option<Packet>) {
-        if let Some(packet) = packet {
-            let mut message = [0; MAX_MESSAGE];
-            let length = packet.write(&mut message).unwrap();
-            self.client.send(&message[..length]).unwrap();
-        }
-    }
-
-    fn echo(&mut self, app: &mut App<EchoService>, tag: u32, data: &[u8]) -> Result<Vec<u8>, Failure> {
-        let (mut sent, mut back) = (0, Vec::new());
-        let open = self.end.open(data.len() as u32, tag);
-        self.send(open);
-        loop {
-            app.run();
-            let Ok(message) = self.client.receive() else {
-                while let Some((header, length)) = self.end.data(&data[sent..]) {
-                    let payload = &data[sent..sent + length];
-                    let message: Vec<u8> = header.iter().chain(payload).copied().collect();
-                    self.client.send(&message).unwrap();
-                    sent += length;
-                }
-                let end = self.end.end();
-                self.send(end);
-                continue;
-            };
-            let step = self.end.on_packet(&Packet::parse(&message).unwrap());
-            step.answers.into_iter().for_each(|answer| self.send(answer));
-            match step.signal {
-                Signal::Opened { .. } => {
-                    let accept = self.end.accept(WINDOW);
-                    self.send(accept);
-                }
-                Signal::Data(bytes) => {
-                    back.extend_from_slice(bytes);
-                    let credit = self.end.consumed();
-                    self.send(credit);
-                }
-                Signal::Complete => {
-                    app.run();
-                    return Ok(back);
-                }
-                Signal::SendFailed(failure) | Signal::ReceiveFailed(failure) => return Err(failure),
-                _ => {}
-            }
-        }
-    }
+/// A client that the app has accepted.
+fn connect(world: &World, app: &mut App<EchoService>) -> BulkClient {
+    let client = BulkClient::new(world.connect(c"com.test").unwrap());
+    app.run();
+    client
 }
 
 fn values(count: usize) -> Vec<u8> {
@@ -82,9 +28,9 @@ fn refused(reason: Reason, asked: u32, available: u32) -> Result<Vec<u8>, Failur
 fn all_sizes_of_the_forum_come_back() {
     let world = World::new();
     let mut app = world.app(&PORTS, || EchoService::new(64_000));
-    let mut peer = Peer::connect(&world, &mut app);
+    let mut peer = connect(&world, &mut app);
     for count in [0, 1, 1000, 2048, 20_480, 64_000] {
-        assert!(peer.echo(&mut app, HOLD, &values(count)) == Ok(values(count)), "{count}");
+        assert!(peer.exchange(&mut app, HOLD, &values(count)) == Ok(values(count)), "{count}");
     }
 }
 
@@ -92,10 +38,10 @@ fn all_sizes_of_the_forum_come_back() {
 fn a_larger_request_is_refused_with_both_sizes_and_the_next_is_served() {
     let world = World::new();
     let mut app = world.app(&PORTS, || EchoService::new(20_480));
-    let mut peer = Peer::connect(&world, &mut app);
-    let answer = peer.echo(&mut app, HOLD, &values(64_000));
+    let mut peer = connect(&world, &mut app);
+    let answer = peer.exchange(&mut app, HOLD, &values(64_000));
     assert_eq!(answer, refused(Reason::NoMemory, 256_000, 81_920));
-    assert!(peer.echo(&mut app, HOLD, &values(20_480)) == Ok(values(20_480)));
+    assert!(peer.exchange(&mut app, HOLD, &values(20_480)) == Ok(values(20_480)));
     assert!(world.console().contains("refuses 256000 bytes"), "{}", world.console());
 }
 
@@ -104,27 +50,27 @@ fn a_larger_request_is_refused_with_both_sizes_and_the_next_is_served() {
 fn refused_memory_is_reported_and_never_used() {
     let world = World::new();
     let mut app = world.app(&PORTS, || EchoService::new(usize::MAX / 8));
-    let mut peer = Peer::connect(&world, &mut app);
-    assert_eq!(peer.echo(&mut app, HOLD, &values(1)), refused(Reason::NoMemory, 4, 0));
+    let mut peer = connect(&world, &mut app);
+    assert_eq!(peer.exchange(&mut app, HOLD, &values(1)), refused(Reason::NoMemory, 4, 0));
     let data = vec![3; 1 << 20];
-    assert!(peer.echo(&mut app, STREAM, &data) == Ok(data), "streaming needs no such memory");
+    assert!(peer.exchange(&mut app, STREAM, &data) == Ok(data), "streaming needs no such memory");
 }
 
 #[test]
 fn two_clients_take_turns_with_the_room_and_stream_side_by_side() {
     let world = World::new();
     let mut app = world.app(&PORTS, || EchoService::new(5000));
-    let (mut one, mut two) = (Peer::connect(&world, &mut app), Peer::connect(&world, &mut app));
+    let (mut one, mut two) = (connect(&world, &mut app), connect(&world, &mut app));
     let open = one.end.open(20_000, HOLD);
-    one.send(open);
+    one.put(open);
     app.run();
-    assert_eq!(two.echo(&mut app, HOLD, &values(10)), refused(Reason::Busy, 0, 0));
+    assert_eq!(two.exchange(&mut app, HOLD, &values(10)), refused(Reason::Busy, 0, 0));
     let data = vec![3; 100_000];
-    assert!(two.echo(&mut app, STREAM, &data) == Ok(data));
+    assert!(two.exchange(&mut app, STREAM, &data) == Ok(data));
     // Who holds the room vanishes: it is free again.
     drop(one);
     app.run();
-    assert!(two.echo(&mut app, HOLD, &values(10)) == Ok(values(10)));
+    assert!(two.exchange(&mut app, HOLD, &values(10)) == Ok(values(10)));
 }
 
 /// Seen on the real kernel: a late abort of an ended transfer, and a fault of the receiving direction while the values
@@ -133,47 +79,45 @@ fn two_clients_take_turns_with_the_room_and_stream_side_by_side() {
 fn stray_packets_end_nothing_else() {
     let world = World::new();
     let mut app = world.app(&PORTS, || EchoService::new(5000));
-    let mut peer = Peer::connect(&world, &mut app);
-    assert!(peer.echo(&mut app, HOLD, &values(10)) == Ok(values(10)));
+    let mut peer = connect(&world, &mut app);
+    assert!(peer.exchange(&mut app, HOLD, &values(10)) == Ok(values(10)));
     let open = peer.end.open(20_000, HOLD);
-    peer.send(open);
-    peer.send(Some(Packet::Abort { transfer: 1, reason: Reason::Application, asked: 0, available: 0 }));
+    peer.put(open);
+    peer.put(Some(Packet::Abort { transfer: 1, reason: Reason::Application, asked: 0, available: 0 }));
     app.run();
-    let mut other = Peer::connect(&world, &mut app);
-    assert_eq!(other.echo(&mut app, HOLD, &values(1)), refused(Reason::Busy, 0, 0), "the room is still held");
+    let mut other = connect(&world, &mut app);
+    assert_eq!(
+        other.exchange(&mut app, HOLD, &values(1)),
+        refused(Reason::Busy, 0, 0),
+        "the room is still held"
+    );
     drop(peer);
     app.run();
     // While the values are on their way back, a packet of a transfer that is not.
-    let mut peer = Peer::connect(&world, &mut app);
+    let mut peer = connect(&world, &mut app);
     let (mut stray, mut back) = (false, Vec::new());
     let open = peer.end.open(20_000, HOLD);
-    peer.send(open);
+    peer.put(open);
     let data = values(5000);
     let mut sent = 0;
     while back.len() < data.len() {
         app.run();
         let Ok(message) = peer.client.receive() else {
-            while let Some((header, length)) = peer.end.data(&data[sent..]) {
-                let message: Vec<u8> = header.iter().chain(&data[sent..sent + length]).copied().collect();
-                peer.client.send(&message).unwrap();
-                sent += length;
-            }
-            let end = peer.end.end();
-            peer.send(end);
+            sent += peer.flow(&data[sent..]);
             continue;
         };
         let step = peer.end.on_packet(&Packet::parse(&message).unwrap());
         match step.signal {
             Signal::Opened { .. } => {
-                peer.send(Some(Packet::Data { transfer: 77, sequence: 0, payload: &[1] }));
+                peer.put(Some(Packet::Data { transfer: 77, sequence: 0, payload: &[1] }));
                 stray = true;
                 let accept = peer.end.accept(WINDOW);
-                peer.send(accept);
+                peer.put(accept);
             }
             Signal::Data(bytes) => {
                 back.extend_from_slice(bytes);
                 let credit = peer.end.consumed();
-                peer.send(credit);
+                peer.put(credit);
             }
             _ => {}
         }
@@ -185,9 +129,9 @@ fn stray_packets_end_nothing_else() {
 fn what_it_does_not_do_is_refused() {
     let world = World::new();
     let mut app = world.app(&PORTS, || EchoService::new(10));
-    let mut peer = Peer::connect(&world, &mut app);
-    assert_eq!(peer.echo(&mut app, 9, &[1]), refused(Reason::Unsupported, 0, 0));
-    assert_eq!(peer.echo(&mut app, HOLD, &[1, 2, 3]), refused(Reason::Unsupported, 0, 0));
+    let mut peer = connect(&world, &mut app);
+    assert_eq!(peer.exchange(&mut app, 9, &[1]), refused(Reason::Unsupported, 0, 0));
+    assert_eq!(peer.exchange(&mut app, HOLD, &[1, 2, 3]), refused(Reason::Unsupported, 0, 0));
 }
 
 #[test]
@@ -196,12 +140,12 @@ fn nothing_is_left_of_clients() {
     let mut app = world.app(&PORTS, || EchoService::new(5000));
     let before = world.census();
     for round in 0..100 {
-        let mut peer = Peer::connect(&world, &mut app);
+        let mut peer = connect(&world, &mut app);
         match round % 3 {
-            0 => drop(peer.echo(&mut app, STREAM, &[1; 9000])),
+            0 => drop(peer.exchange(&mut app, STREAM, &[1; 9000])),
             1 => {
                 let open = peer.end.open(20_000, HOLD);
-                peer.send(open);
+                peer.put(open);
             }
             _ => peer.client.send(b"no packet at all").unwrap(),
         }
@@ -221,7 +165,7 @@ proptest::proptest! {
     ) {
         let world = World::new();
         let mut app = world.app(&PORTS, || EchoService::new(10));
-        let mut hostile = Peer::connect(&world, &mut app);
+        let mut hostile = connect(&world, &mut app);
         let packets = packets.iter().map(|(kind, transfer, number)| {
             let mut packet = vec![1, *kind, 0, 0, *transfer, 0, 0, 0, *number, 0, 0, 0];
             packet.extend(vec![1; if *kind == 3 { 9 } else { [0, 4, 0, 0, 0, 0, 0, 8, 0][usize::from(*kind)] }]);
@@ -229,14 +173,14 @@ proptest::proptest! {
         });
         for message in packets.chain(messages.iter().cloned()) {
             if hostile.client.send(&message) == Err(TipcError::ChannelClosed) {
-                hostile = Peer::connect(&world, &mut app);
+                hostile = connect(&world, &mut app);
             }
             app.run();
             let _ = hostile.client.receive();
         }
         drop(hostile);
         app.run();
-        let mut peer = Peer::connect(&world, &mut app);
-        proptest::prop_assert_eq!(peer.echo(&mut app, HOLD, &values(10)), Ok(values(10)));
+        let mut peer = connect(&world, &mut app);
+        proptest::prop_assert_eq!(peer.exchange(&mut app, HOLD, &values(10)), Ok(values(10)));
     }
 }

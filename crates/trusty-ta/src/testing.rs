@@ -37,6 +37,10 @@
 //! # Ok::<(), TipcError>(())
 //! ```
 
+mod bulk;
+
+pub use bulk::BulkClient;
+
 use crate::{Manager, PortCfg, Service, Syscalls};
 use core::ffi::CStr;
 use std::cell::{Cell, RefCell};

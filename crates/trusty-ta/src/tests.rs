@@ -1,12 +1,12 @@
 //! The run-time on the kernel in memory.
 
 use crate::bulk::{Event, Failure, Link, Reason};
-use crate::testing::{Client, World};
+use crate::testing::{App, BulkClient, World};
 use crate::*;
 use std::string::ToString;
 use std::vec;
 use std::vec::Vec;
-use tipc_bulk::{Endpoint, MAX_DATA, Packet, Signal, WINDOW};
+use tipc_bulk::{MAX_DATA, Packet};
 
 static PORTS: [PortCfg; 1] = [PortCfg::declared(c"com.test").allow_ns_connect()];
 
@@ -70,69 +70,21 @@ fn echo() -> Echo {
     Echo { store: vec![0; ROOM], disconnected: 0 }
 }
 
-fn packet(client: &Client, packet: Option<Packet>) {
-    if let Some(packet) = packet {
-        let mut message = [0; MAX_MESSAGE];
-        let length = packet.write(&mut message).unwrap();
-        client.send(&message[..length]).unwrap();
-    }
-}
-
-/// Sends data and gets it back, the app running whenever it can. What came back, or why not.
-fn exchange(
-    client: &Client,
-    end: &mut Endpoint,
-    run: &mut dyn FnMut(),
-    tag: u32,
-    data: &[u8],
-) -> core::result::Result<Vec<u8>, Failure> {
-    let (mut sent, mut back) = (0, Vec::new());
-    packet(client, end.open(data.len() as u32, tag));
-    for _ in 0..100_000 {
-        run();
-        let Ok(message) = client.receive() else {
-            while let Some((header, length)) = end.data(&data[sent..]) {
-                let payload = &data[sent..sent + length];
-                client.send(&header.iter().chain(payload).copied().collect::<Vec<u8>>()).unwrap();
-                sent += length;
-            }
-            packet(client, end.end());
-            continue;
-        };
-        let step = end.on_packet(&Packet::parse(&message).unwrap());
-        step.answers.into_iter().for_each(|answer| packet(client, answer));
-        match step.signal {
-            Signal::Opened { .. } => packet(client, end.accept(WINDOW)),
-            Signal::Data(bytes) => {
-                back.extend_from_slice(bytes);
-                packet(client, end.consumed());
-            }
-            Signal::Complete => return Ok(back),
-            Signal::SendFailed(failure) | Signal::ReceiveFailed(failure) => return Err(failure),
-            _ => {}
-        }
-    }
-    panic!("no end");
+/// A client that the app has accepted.
+fn connect(world: &World, app: &mut App<Echo>) -> BulkClient {
+    let client = BulkClient::new(world.connect(c"com.test").unwrap());
+    app.run();
+    client
 }
 
 #[test]
 fn bulk_transfers_come_back_held_and_relayed() {
     let world = World::new();
     let mut app = world.app(&PORTS, echo);
-    let client = world.connect(c"com.test").unwrap();
-    app.run();
-    let mut end = Endpoint::new();
+    let mut client = connect(&world, &mut app);
     for (tag, size) in [(1, 0), (1, 1), (1, ROOM), (2, 0), (2, 1), (2, 1 << 20), (1, MAX_DATA), (2, 8136)] {
         let data: Vec<u8> = (0..size).map(|i| (i % 251) as u8).collect();
-        let back = exchange(
-            &client,
-            &mut end,
-            &mut || {
-                app.run();
-            },
-            tag,
-            &data,
-        );
+        let back = client.exchange(&mut app, tag, &data);
         assert!(back.as_deref() == Ok(&data[..]), "tag {tag}, {size} bytes: {:?}", back.map(|b| b.len()));
     }
     app.run();
@@ -143,32 +95,11 @@ fn bulk_transfers_come_back_held_and_relayed() {
 fn a_refusal_tells_both_sizes_and_the_next_is_served() {
     let world = World::new();
     let mut app = world.app(&PORTS, echo);
-    let client = world.connect(c"com.test").unwrap();
-    app.run();
-    let mut end = Endpoint::new();
-    let refused = exchange(
-        &client,
-        &mut end,
-        &mut || {
-            app.run();
-        },
-        1,
-        &[0; ROOM + 1],
-    );
+    let mut client = connect(&world, &mut app);
+    let refused = client.exchange(&mut app, 1, &[0; ROOM + 1]);
     let failure = Failure::Aborted { reason: Reason::NoMemory, asked: 100_001, available: 100_000 };
     assert_eq!(refused, Err(failure));
-    assert!(
-        exchange(
-            &client,
-            &mut end,
-            &mut || {
-                app.run();
-            },
-            1,
-            &[7; 5000]
-        )
-        .is_ok()
-    );
+    assert!(client.exchange(&mut app, 1, &[7; 5000]).is_ok());
 }
 
 #[test]
@@ -184,31 +115,19 @@ fn hostile_messages_end_their_connection_only() {
         assert_eq!(client.receive(), Err(TipcError::ChannelClosed), "{message:?}");
     }
     // More data than was announced: the transfer fails, the connection stays.
-    let client = world.connect(c"com.test").unwrap();
-    app.run();
-    let mut end = Endpoint::new();
-    packet(&client, end.open(10, 1));
+    let mut client = connect(&world, &mut app);
+    let open = client.end.open(10, 1);
+    client.put(open);
     app.run();
     let mut data = vec![1, 3, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0];
     data.extend([5; 4000]);
-    client.send(&data).unwrap();
+    client.client.send(&data).unwrap();
     app.run();
-    client.receive().unwrap();
-    let abort = client.receive().unwrap();
+    client.client.receive().unwrap();
+    let abort = client.client.receive().unwrap();
     assert!(matches!(Packet::parse(&abort), Ok(Packet::Abort { reason: Reason::Protocol, .. })));
-    end.on_packet(&Packet::parse(&abort).unwrap());
-    assert!(
-        exchange(
-            &client,
-            &mut end,
-            &mut || {
-                app.run();
-            },
-            1,
-            &[7; 5000]
-        )
-        .is_ok()
-    );
+    client.end.on_packet(&Packet::parse(&abort).unwrap());
+    assert!(client.exchange(&mut app, 1, &[7; 5000]).is_ok());
     drop(client);
     app.run();
     assert_eq!((app.handles(), world.census().channels, world.census().messages), (1, 0, 0));
@@ -221,12 +140,11 @@ fn a_peer_that_vanishes_leaves_nothing() {
     let mut app = world.app(&PORTS, echo);
     let before = world.census();
     for tag in [1, 2] {
-        let client = world.connect(c"com.test").unwrap();
+        let mut client = connect(&world, &mut app);
+        let open = client.end.open(50_000, tag);
+        client.put(open);
         app.run();
-        let mut end = Endpoint::new();
-        packet(&client, end.open(50_000, tag));
-        app.run();
-        packet(&client, Some(Packet::Data { transfer: 1, sequence: 0, payload: &[1; 100] }));
+        client.put(Some(Packet::Data { transfer: 1, sequence: 0, payload: &[1; 100] }));
         drop(client);
         app.run();
         assert_eq!(world.census(), before);
@@ -252,21 +170,8 @@ fn a_client_that_floods_and_never_reads_is_closed_and_others_are_served() {
         app.run();
     }
     assert!(ended, "the connection is closed when its buffers are full");
-    let client = world.connect(c"com.test").unwrap();
-    app.run();
-    let mut end = Endpoint::new();
-    assert!(
-        exchange(
-            &client,
-            &mut end,
-            &mut || {
-                app.run();
-            },
-            1,
-            &[7; 5000]
-        )
-        .is_ok()
-    );
+    let mut client = connect(&world, &mut app);
+    assert!(client.exchange(&mut app, 1, &[7; 5000]).is_ok());
     assert!(world.console().contains("closes a connection"), "{}", world.console());
 }
 
