@@ -122,6 +122,30 @@ fn a_good_bundle_holds_as_folder_and_archive() {
 }
 
 #[test]
+fn single_files_can_be_had_and_are_checked() {
+    let (_dir, folder, manifest) = written();
+    archive(&folder, &manifest);
+    let get = |path: &Path| {
+        let wanted = |file: &FileEntry| file.role == Role::SecureOs;
+        extract(&Source::open(path).unwrap(), wanted).map(|(manifest, files)| (manifest.name, files))
+    };
+    for path in [&folder, &folder.with_extension("tar.zst")] {
+        let (name, files) = get(path).unwrap();
+        assert_eq!((name.as_str(), files.len(), files[0].0.role), ("desk", 1, Role::SecureOs));
+        assert!(files[0].1.starts_with(b"NVTOSP"));
+    }
+    let mut whole = fs::read(folder.join("secure-os/tos.img")).unwrap();
+    whole[9000] ^= 1;
+    fs::write(folder.join("secure-os/tos.img"), &whole).unwrap();
+    assert!(get(&folder).unwrap_err().to_string().starts_with("secure-os/tos.img: is missing, or not"));
+    let truncated = folder.with_extension("tar.zst");
+    fs::write(&truncated, &fs::read(&truncated).unwrap()[..900]).unwrap();
+    assert!(get(&truncated).is_err());
+    fs::write(folder.join(MANIFEST), "{}").unwrap();
+    assert!(matches!(get(&folder), Err(ExtractError::Manifest(_))));
+}
+
+#[test]
 fn the_same_parts_give_the_same_archive() {
     let (_one, folder, manifest) = written();
     let (_two, other, _) = written();

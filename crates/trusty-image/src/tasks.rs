@@ -138,6 +138,17 @@ mod tests {
             for (to, from) in image.iter_mut().skip(at).zip(&bytes) { *to = *from; }
             let _ = split(&image);
             let _ = split(&bytes);
+            let _ = find(&image);
+            let _ = find(&bytes);
+        }
+
+        /// As in an lk.bin: anything in front, page aligned, and anything behind.
+        #[test]
+        fn apps_are_found_behind_a_kernel(pages in 0usize..4, apps in 1usize..4, behind: Vec<u8>) {
+            let app = TestElf::good().build();
+            let behind = if behind.starts_with(b"\x7fELF") { &[] } else { &behind[..] };
+            let kernel = [&vec![0x55; pages * 4096], &app.repeat(apps), behind].concat();
+            prop_assert_eq!(find(&kernel), vec![&app[..]; apps]);
         }
     }
 }
