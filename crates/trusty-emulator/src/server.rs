@@ -109,9 +109,8 @@ impl Server {
         passed: &mut bool,
     ) -> Result<(), Option<Error>> {
         for _ in 0..TURN {
-            if matches!(client.state, State::Connecting(_)) {
-                break;
-            }
+            // Nothing may come before the answer to the name.
+            let early = matches!(client.state, State::Connecting(_));
             let mut packet = [0; PACKET + 1];
             let length = match recv(&client.fd, &mut packet[..], RecvFlags::DONTWAIT) {
                 Err(Errno::AGAIN) => break,
@@ -120,6 +119,9 @@ impl Server {
                 Ok((_, length)) => length,
             };
             *passed = true;
+            if early {
+                return Err(Some(Error::NotReady));
+            }
             let sound = (HEADER..=PACKET).contains(&length) && packet.starts_with(&[0; HEADER]);
             let message =
                 packet.get(HEADER..length).filter(|_| sound).ok_or(Some(Error::InvalidArguments))?;

@@ -97,7 +97,7 @@ impl Ended {
             Some(3) => Exit::Environment,
             _ => Exit::Check,
         };
-        if let Some(output) = &self.output {
+        if let Some(output) = self.output.as_ref().filter(|output| *output != "") {
             error.message = format!("{}\n{output:#}", error.message);
         }
         Some(error)
