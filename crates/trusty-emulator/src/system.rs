@@ -11,8 +11,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use trusty_model::Kernel;
 
-/// How long to sleep before the stop flag is looked at again.
+/// How often the stop flag and standard input are looked at, at least.
 const NAP: Duration = Duration::from_millis(200);
+/// A TA that still runs after this time at its start may never wait.
+const BOOT: Duration = Duration::from_secs(5);
 
 /// A kernel with its TAs and clients.
 pub struct System {
@@ -62,9 +64,10 @@ impl System {
     }
 
     /// Runs until it is told to stop: by the flag, or by the end of standard input if that is watched. Prints `ready` when
-    /// all TAs wait for the first time.
+    /// all TAs wait for the first time, or do not after some seconds.
     pub fn run(&mut self, stop: &AtomicBool, watch_stdin: bool) -> End {
         let mut ready = false;
+        let mut looked = Instant::now();
         while !stop.load(Ordering::Relaxed) {
             let mut passed = false;
             for app in &mut self.apps {
@@ -77,28 +80,32 @@ impl System {
                     }
                 }
             }
-            if !passed && !ready {
+            if !ready && (!passed || self.start.elapsed() > BOOT) {
                 ready = true;
                 let _ = writeln!(std::io::stdout(), "ready").and_then(|()| std::io::stdout().flush());
             }
             passed |= self.server.serve(&mut self.kernel);
-            if !passed && self.sleep(watch_stdin) {
-                break;
+            if !passed || looked.elapsed() > NAP {
+                looked = Instant::now();
+                if self.pause(watch_stdin, !passed) {
+                    break;
+                }
             }
         }
         self.server.stop();
         End::Told
     }
 
-    /// Waits until something may have happened. Whether standard input has ended.
-    fn sleep(&self, watch_stdin: bool) -> bool {
+    /// Waits until something may have happened, if all TAs wait. Whether standard input has ended.
+    fn pause(&self, watch_stdin: bool, idle: bool) -> bool {
         let until = self.apps.iter().filter_map(|app| match app.state {
             State::Waiting(_, until) => until,
             _ => None,
         });
         let now = Instant::now();
         let nap = until.min().map_or(NAP, |until| until.saturating_duration_since(now)).min(NAP);
-        let nap = Timespec { tv_sec: 0, tv_nsec: i64::from(nap.subsec_nanos()).max(1) };
+        let nap = if idle { nap } else { Duration::ZERO };
+        let nap = Timespec { tv_sec: 0, tv_nsec: nap.subsec_nanos().into() };
         let stdin = std::io::stdin();
         let mut fds = self.server.poll_fds();
         if watch_stdin {
