@@ -121,9 +121,8 @@ impl<T: Transport> Bulk<T> {
         self.put(open)?;
         while !(exchange.sent && exchange.complete) {
             if let Err(error) = self.step(&mut exchange) {
-                if !matches!(error, BulkError::Transport(Error::Closed | Error::Stopped)) {
-                    self.clear()?;
-                }
+                // If this fails too, the first error is still the one to tell.
+                let _ = self.clear();
                 return Err(error);
             }
         }
