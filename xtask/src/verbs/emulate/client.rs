@@ -59,6 +59,9 @@ impl Client {
             fs::File::open(&program).and_then(|mut file| std::io::Read::read_exact(&mut file, &mut head));
         read.map_err(|e| Error::usage(format!("{}: no program: {e}", program.display())))?;
         let foreign = head.ends_with(&EM_AARCH64) && std::env::consts::ARCH != "aarch64";
+        if foreign {
+            ensure(root, ui)?;
+        }
         Ok(Self { program, through_qemu: foreign })
     }
 
@@ -104,9 +107,15 @@ impl Ended {
     }
 }
 
+/// Installs or names what runs client apps of the board.
+fn ensure(root: &Path, ui: &Ui) -> Result<()> {
+    let log = crate::stages::home(root).join("logs/host.log");
+    host::ensure(&NEEDS, false, &log, ui)
+}
+
 fn unpack(name: &str, deb: &[u8], dir: &Path, root: &Path, ui: &Ui) -> Result<PathBuf> {
+    ensure(root, ui)?;
     let logs = crate::stages::home(root).join("logs");
-    host::ensure(&NEEDS, false, &logs.join("host.log"), ui)?;
     let (file, folder) = (dir.join("client.deb"), dir.join("client"));
     fs::write(&file, deb).at(&file)?;
     let sh = shell(dir)?;
