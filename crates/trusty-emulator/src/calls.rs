@@ -6,9 +6,6 @@ use std::time::{Duration, Instant};
 use trusty_abi::{CONSOLE, Error, Event, INFINITE, Result, connect, limit, nr};
 use trusty_model::Kernel;
 
-/// Most parts of a message that are looked at.
-const PARTS: u32 = 4096;
-
 impl Process {
     /// Does the system call that the machine has stopped at.
     pub fn call(&mut self, kernel: &mut Kernel, start: Instant) {
@@ -39,8 +36,9 @@ impl Process {
             }
             nr::NANOSLEEP => {
                 let nanoseconds = u64::from(d) << 32 | u64::from(c);
-                let until =
-                    Instant::now().checked_add(Duration::from_millis(nanoseconds.div_ceil(1_000_000)));
+                // The kernel's sum may wrap, and its milliseconds have 32 bits.
+                let milliseconds = (nanoseconds.wrapping_add(999_999) / 1_000_000) as u32;
+                let until = Instant::now().checked_add(Duration::from_millis(milliseconds.into()));
                 self.state = State::Waiting(What::Sleep, until);
                 Ok(None)
             }
@@ -51,6 +49,9 @@ impl Process {
             nr::PORT_CREATE => {
                 let path = self.path(a)?;
                 kernel.port_create(task, &path, b, c, d).map(Some)
+            }
+            nr::CONNECT if b & !(connect::ASYNC | connect::WAIT_FOR_PORT) != 0 => {
+                Err(Error::InvalidArguments)
             }
             nr::CONNECT => {
                 let path = self.path(a)?;
@@ -73,15 +74,16 @@ impl Process {
             nr::WAIT => self.wait(kernel, What::Handle(a, b), c),
             nr::WAIT_ANY => self.wait(kernel, What::Any(a), b),
             nr::GET_MSG => {
-                self.put(b, &[0; 8])?;
-                let info = kernel.get_msg(task, a)?;
-                self.put(b, &words([info.length, info.id])).map(done)
+                let info = kernel.peek_msg(task, a)?;
+                self.put(b, &words([info.length, info.id]))?;
+                kernel.get_msg(task, a).map(|_| Some(0))
             }
             nr::READ_MSG => self.read_msg(kernel, a, b, c, d).map(Some),
             nr::PUT_MSG => kernel.put_msg(task, a, b).map(done),
             nr::SEND_MSG => self.send_msg(kernel, a, b).map(Some),
             nr::MMAP => self.mmap(a, b, c, d).map(Some),
-            nr::MUNMAP => self.machine.unmap_device(a, b).map(|()| Some(0)).ok_or(Error::InvalidArguments),
+            nr::MUNMAP if a == 0 => Err(Error::InvalidArguments),
+            nr::MUNMAP => self.machine.unmap_device(a, b).map(|()| Some(0)).ok_or(Error::NotFound),
             // read, ioctl and DMA are for devices, and there are none here.
             _ => Err(Error::NotSupported),
         }
@@ -137,6 +139,9 @@ impl Process {
         if !(1..=3).contains(&fd) {
             return Err(Error::NotSupported);
         }
+        if !self.machine.is_mapped(address, length) {
+            return Err(Error::InvalidArguments);
+        }
         let text = self.machine.read(address, length as usize).ok_or(Error::InvalidArguments)?;
         // fd 1 is INFO level, which release kernels do not print.
         if fd == CONSOLE {
@@ -184,42 +189,42 @@ impl Process {
         Ok(std::array::from_fn(|_| words.next().unwrap_or_default()))
     }
 
-    /// A path up to its NUL, as `strncpy_from_user` takes it.
+    /// A path up to its NUL, as `strncpy_from_user` takes it: it reads on, however long the path is.
     fn path(&mut self, address: u32) -> Result<Vec<u8>> {
         let mut path = Vec::new();
-        for offset in 0..limit::PORT_PATH as u32 {
-            let byte = self.machine.read(address.wrapping_add(offset), 1).ok_or(Error::Fault)?;
+        let mut at = address;
+        loop {
+            let byte = self.machine.read(at, 1).ok_or(Error::Fault)?;
             match byte.as_slice() {
-                [0] => return Ok(path),
+                [0] if path.len() < limit::PORT_PATH => return Ok(path),
+                [0] => return Err(Error::InvalidArguments),
                 other => path.extend_from_slice(other),
             }
+            at = at.wrapping_add(1);
         }
-        Err(Error::InvalidArguments)
     }
 
     /// The parts of a message: address and length each, and whether it bears handles.
     fn parts(&mut self, message: u32) -> Result<(u32, u32, bool)> {
         let [count, iovecs, handles, _] = self.get(message)?;
-        if count > PARTS {
-            return Err(Error::InvalidArguments);
-        }
         Ok((count, iovecs, handles != 0))
     }
 
     fn send_msg(&mut self, kernel: &mut Kernel, handle: u32, message: u32) -> Result<u32> {
         let (count, iovecs, handles) = self.parts(message)?;
+        let size = kernel.send_room(self.task, handle)?;
+        if handles {
+            return Err(Error::NotSupported);
+        }
         let mut data = Vec::new();
         for index in 0..count {
-            let room = limit::RECV_BUF_SIZE as usize - data.len();
+            let room = size - data.len();
             if room == 0 {
                 break;
             }
-            let [base, length] = self.get(iovecs.wrapping_add(index * 8))?;
+            let [base, length] = self.get(iovecs.wrapping_add(index.wrapping_mul(8)))?;
             let length = room.min(length as usize);
             data.extend(self.machine.read(base, length).ok_or(Error::Fault)?);
-        }
-        if handles {
-            return Err(Error::NotSupported);
         }
         kernel.send_msg(self.task, handle, &[&data]).map(|sent| sent as u32)
     }
@@ -242,7 +247,7 @@ impl Process {
             if rest.is_empty() {
                 break;
             }
-            let [base, length] = self.get(iovecs.wrapping_add(index * 8))?;
+            let [base, length] = self.get(iovecs.wrapping_add(index.wrapping_mul(8)))?;
             let (now, later) = rest.split_at(rest.len().min(length as usize));
             self.put(base, now)?;
             rest = later;

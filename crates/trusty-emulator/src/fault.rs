@@ -103,6 +103,9 @@ impl Scene<'_> {
                 size(self.app.manifest.stack())
             );
         }
+        if matches!(access, Access::Fetch(_)) && self.machine.is_mapped(address, 1) {
+            return format!("0x{address:x} {verb}: heap and stack cannot be executed");
+        }
         if let Some(segment) =
             self.app.segments.iter().find(|s| (u64::from(s.vaddr)..s.end()).contains(&address.into()))
         {

@@ -11,6 +11,10 @@ use unicorn_engine::{RegisterARM, Unicorn, uc_error};
 
 /// Interrupt number of `svc`.
 const INTERRUPT_SVC: u32 = 2;
+/// `yield` and `wfe`: they do nothing.
+const HINTS: [u32; 2] = [0xe320_f001, 0xe320_f002];
+/// CPSR of a TA at its start: user mode, ARM state.
+const USER_MODE: u64 = 0x10;
 /// T bit of CPSR.
 const THUMB: u64 = 0x20;
 
@@ -57,6 +61,8 @@ struct State {
     /// Start and bytes of the block that runs.
     block: (u32, u32),
     fault: Option<Fault>,
+    /// Where a hint was passed last, after how many instructions.
+    hint: Option<(u64, u64)>,
     heap: Range<u32>,
     stack: Range<u32>,
     /// End of the highest page of the heap that was touched.
@@ -68,8 +74,10 @@ struct State {
 /// A TA's processor and memory.
 pub struct Machine {
     uc: Unicorn<'static, State>,
-    /// Where the next device is mapped.
-    devices: u32,
+    /// Segments, heap, stack, devices.
+    mappings: Vec<Range<u32>>,
+    /// Segments that may not be written.
+    read_only: Vec<Range<u32>>,
 }
 
 /// End of the user address space.
@@ -80,12 +88,15 @@ impl Machine {
     pub fn load(elf: &[u8], app: &TrustedApp) -> Result<Self, uc_error> {
         let heap = app.heap_start..app.heap_start + app.manifest.heap();
         let stack = APP_STACK_TOP - app.manifest.stack()..APP_STACK_TOP;
+        let mut mappings = vec![heap.clone(), stack.clone()];
+        let mut read_only = Vec::new();
         let state = State {
             instructions: 0,
             left: 0,
             syscall: false,
             block: (app.entry, 0),
             fault: None,
+            hint: None,
             heap_touched: heap.start,
             stack_touched: stack.end,
             heap,
@@ -101,7 +112,10 @@ impl Machine {
                 trusty_image::bytes::slice(elf, segment.offset, segment.file_size).unwrap_or_default();
             uc.mem_map(segment.vaddr.into(), size as usize, Permission::ALL)?;
             uc.mem_write(segment.vaddr.into(), bytes)?;
+            let range = segment.vaddr..segment.vaddr + size;
+            mappings.push(range.clone());
             if segment.flags & 2 == 0 {
+                read_only.push(range);
                 uc.mem_protect(segment.vaddr.into(), size as usize, Permission::READ | Permission::EXEC)?;
             }
         }
@@ -112,10 +126,12 @@ impl Machine {
         // The engine masks the value in place, so it must not lie in read-only memory.
         uc.reg_write_long(RegisterARM::CP_REG, &std::hint::black_box(CPACR_ALL))?;
         uc.reg_write(RegisterARM::FPEXC, 1 << 30)?;
+        // The mode first: each has a stack pointer of its own.
+        uc.reg_write(RegisterARM::CPSR, USER_MODE)?;
         uc.reg_write(RegisterARM::SP, APP_STACK_TOP.into())?;
         uc.reg_write(RegisterARM::PC, app.entry.into())?;
         hooks(&mut uc)?;
-        Ok(Self { uc, devices: APP_STACK_TOP })
+        Ok(Self { uc, mappings, read_only })
     }
 
     /// Runs on, for about so many instructions.
@@ -155,26 +171,37 @@ impl Machine {
         let _ = self.uc.reg_write(RegisterARM::R0, u64::from(result.cast_unsigned()));
     }
 
+    /// Whether a range lies in one mapping: a segment, the heap, the stack or a device.
+    pub fn is_mapped(&self, address: u32, length: u32) -> bool {
+        let end = u64::from(address) + u64::from(length);
+        self.mappings.iter().any(|mapping| mapping.contains(&address) && end <= u64::from(mapping.end))
+    }
+
     /// Copies from the TA's memory. `None` if not all of it is the TA's.
     pub fn read(&mut self, address: u32, length: usize) -> Option<Vec<u8>> {
+        if length == 0 {
+            return Some(Vec::new());
+        }
         self.touch(address, length)?;
         self.uc.mem_read_as_vec(address.into(), length).ok()
     }
 
-    /// Copies to the TA's memory. `None` if not all of it may be written.
+    /// Copies to the TA's memory, page by page up to the first that may not be written: then `None`.
     pub fn write(&mut self, address: u32, bytes: &[u8]) -> Option<()> {
-        self.touch(address, bytes.len())?;
-        let end = u64::from(address) + bytes.len() as u64;
-        let regions = self.uc.mem_regions().ok()?;
-        let readonly = |region: &unicorn_engine::unicorn_const::MemRegion| {
-            region.begin < end
-                && u64::from(address) <= region.end
-                && !region.perms.contains(Permission::WRITE)
-        };
-        if regions.iter().any(readonly) {
-            return None;
+        let mut rest = bytes;
+        let mut at = address;
+        while !rest.is_empty() {
+            let page = (PAGE - at % PAGE) as usize;
+            let (now, later) = rest.split_at(page.min(rest.len()));
+            if self.read_only.iter().any(|text| text.contains(&at)) {
+                return None;
+            }
+            self.touch(at, now.len())?;
+            self.uc.mem_write(at.into(), now).ok()?;
+            rest = later;
+            at = at.wrapping_add(now.len() as u32);
         }
-        self.uc.mem_write(address.into(), bytes).ok()
+        Some(())
     }
 
     /// Maps the pages of heap and stack that the kernel is about to use.
@@ -191,18 +218,32 @@ impl Machine {
         Some(())
     }
 
-    /// Maps a device above the stack, as the kernel does. There is none here: it reads as zero.
+    /// Maps a device at the first place above the stack where it fits, as the kernel does. There is none here: it reads as
+    /// zero.
     pub fn map_device(&mut self, size: u32) -> Option<u32> {
         let size = size.checked_next_multiple_of(PAGE).filter(|size| *size > 0)?;
-        let end = self.devices.checked_add(size).filter(|end| *end <= USER_END)?;
-        self.uc.mem_map(self.devices.into(), size as usize, Permission::READ | Permission::WRITE).ok()?;
-        Some(std::mem::replace(&mut self.devices, end))
+        let mut devices: Vec<_> = self.mappings.iter().filter(|m| m.start >= APP_STACK_TOP).collect();
+        devices.sort_by_key(|device| device.start);
+        let mut start = APP_STACK_TOP;
+        for device in devices {
+            if device.start - start >= size {
+                break;
+            }
+            start = device.end;
+        }
+        let end = start.checked_add(size).filter(|end| *end <= USER_END)?;
+        self.uc.mem_map(start.into(), size as usize, Permission::READ | Permission::WRITE).ok()?;
+        self.mappings.push(start..end);
+        Some(start)
     }
 
-    /// Unmaps the device that is mapped there.
+    /// Unmaps the whole device in which the range lies.
     pub fn unmap_device(&mut self, address: u32, size: u32) -> Option<()> {
-        let size = size.checked_next_multiple_of(PAGE).filter(|_| address >= APP_STACK_TOP)?;
-        self.uc.mem_unmap(address.into(), size as usize).ok()
+        let end = u64::from(address) + u64::from(size);
+        let is = |m: &Range<u32>| m.start >= APP_STACK_TOP && m.contains(&address) && end <= u64::from(m.end);
+        let at = self.mappings.iter().position(is)?;
+        let device = self.mappings.swap_remove(at);
+        self.uc.mem_unmap(device.start.into(), device.len()).ok()
     }
 
     /// Instructions that it has executed.
@@ -234,7 +275,7 @@ fn map(uc: &mut Unicorn<State>, address: u64) -> bool {
     } else {
         return false;
     }
-    uc.mem_map(page.into(), PAGE as usize, Permission::ALL).is_ok()
+    uc.mem_map(page.into(), PAGE as usize, Permission::READ | Permission::WRITE).is_ok()
 }
 
 /// Keeps the first fault, with the registers of that moment.
@@ -257,6 +298,18 @@ fn record(uc: &mut Unicorn<State>, access: Access) {
         *pc = located;
     }
     uc.get_data_mut().fault = Some(Fault { access, registers, cpsr });
+}
+
+/// The engine calls a hint invalid, with the program counter behind it. Reported twice without progress, it is what stands
+/// there that is invalid.
+fn passed_hint(uc: &mut Unicorn<State>) -> bool {
+    let pc = uc.reg_read(RegisterARM::PC).unwrap_or_default();
+    let mut before = [0; 4];
+    let is_hint =
+        uc.mem_read(pc.wrapping_sub(4), &mut before).is_ok() && HINTS.contains(&u32::from_le_bytes(before));
+    let state = uc.get_data_mut();
+    let here = (pc, state.instructions);
+    is_hint && state.hint.replace(here) != Some(here)
 }
 
 fn hooks(uc: &mut Unicorn<'static, State>) -> Result<(), uc_error> {
@@ -299,8 +352,11 @@ fn hooks(uc: &mut Unicorn<'static, State>) -> Result<(), uc_error> {
         false
     })?;
     uc.add_insn_invalid_hook(|uc| {
-        record(uc, Access::Instruction);
-        false
+        let hint = passed_hint(uc);
+        if !hint {
+            record(uc, Access::Instruction);
+        }
+        hint
     })?;
     Ok(())
 }

@@ -110,6 +110,11 @@ fn every_kind_of_fault_is_told_apart() {
         (store(0x0200_0000), "0x2000000 written: not the trusted app's memory"),
         ([&set(1, 0x40_0000)[..], &[LOAD]].concat(), "0x400000 read: not the trusted app's memory"),
         ([&set(1, 0x40_0000)[..], &[JUMP]].concat(), "0x400000 jumped to: not the trusted app's memory"),
+        // A function in the heap: bx lr.
+        (
+            [&set(0, 0xe12f_ff1e)[..], &set(1, HEAP), &[STORE, JUMP]].concat(),
+            "0xa000 jumped to: heap and stack cannot be executed",
+        ),
         (vec![UNDEFINED], "no instruction that a trusted app may execute"),
     ] {
         let found = fault(&code);
@@ -149,6 +154,28 @@ fn instructions_are_counted_exactly() {
     assert_eq!(run.process.machine.instructions(), 2 + 2 * u64::from(loops) + 3);
 }
 
+/// As on the real kernel: hints do nothing, what is privileged faults.
+#[test]
+fn tas_are_not_privileged() {
+    let (wfe, hint, read_counter) = (0xe320_f002, 0xe320_f001, 0xee19_0f1d);
+    let mut run = Run::load(&[&[wfe, hint, wfe][..], &call(nr::EXIT_GROUP, &[])].concat());
+    for _ in 0..9 {
+        run.turn().unwrap();
+    }
+    assert_eq!(run.process.state, State::Exited);
+    assert!(fault(&[read_counter, FOREVER]).contains("no instruction that a trusted app may execute"));
+}
+
+#[test]
+fn nanosleep_wraps_as_the_kernels() {
+    for long in [[u32::MAX, u32::MAX], [0xfff0_bdc1, u32::MAX]] {
+        let mut run = Run::load(&[call(nr::NANOSLEEP, &[0, 0, long[0], long[1]]), vec![FOREVER]].concat());
+        run.turn().unwrap();
+        run.process.wake(&mut run.kernel);
+        assert_eq!(run.process.state, State::Ready, "{long:x?}");
+    }
+}
+
 #[test]
 fn a_loop_without_end_lets_others_run() {
     let mut run = Run::load(&[FOREVER]);
@@ -178,12 +205,17 @@ fn bad_arguments_are_refused_and_harmless() {
         (nr::WAIT_ANY, &[DATA, 0], Error::NotFound),
         (nr::WAIT, &[3, DATA, 0], Error::NotFound),
         (nr::CLOSE, &[128], Error::BadHandle),
-        (nr::GET_MSG, &[1, 0x8000], Error::Fault),
+        (nr::WRITE, &[2, HEAP + 16384, 0], Error::InvalidArguments),
+        (nr::WRITE, &[2, 0x8ffc, 8], Error::InvalidArguments),
+        (nr::CONNECT, &[0, 4], Error::InvalidArguments),
+        (nr::GET_MSG, &[1, 0x8000], Error::NotFound),
         (nr::READ_MSG, &[1, 0, 0, nowhere], Error::Fault),
         (nr::SEND_MSG, &[1, nowhere], Error::Fault),
+        (nr::SEND_MSG, &[1, DATA], Error::NotFound),
         (nr::GETTIME, &[0, 0, 0x8000], Error::Fault),
         (nr::MMAP, &[0, 4096, 1, 7], Error::NotFound),
-        (nr::MUNMAP, &[0x8000, 4096], Error::InvalidArguments),
+        (nr::MUNMAP, &[0x8000, 4096], Error::NotFound),
+        (nr::MUNMAP, &[0, 4096], Error::InvalidArguments),
         (nr::IOCTL, &[3, 0, 0], Error::NotSupported),
         (0xa1, &[0], Error::NotSupported),
     ] {

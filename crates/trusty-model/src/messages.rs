@@ -8,6 +8,15 @@ use trusty_abi::{Error, MessageInfo, Result};
 impl Kernel {
     /// Sends a message and returns its bytes. One longer than the peer's receive buffer is cut, as the kernel does it.
     pub fn send_msg(&mut self, task: Task, handle: u32, parts: &[&[u8]]) -> Result<usize> {
+        self.send_room(task, handle)?;
+        let id = self.channel_of(task, handle)?;
+        let peer = self.channel(id).and_then(|channel| channel.peer).ok_or(Error::NotReady)?;
+        let queue = self.channel(peer).and_then(|peer| peer.queue.as_mut()).ok_or(Error::NotReady)?;
+        queue.write(parts)
+    }
+
+    /// What a send checks before it looks at the message: bytes of the peer's receive buffer, if one is free.
+    pub fn send_room(&mut self, task: Task, handle: u32) -> Result<usize> {
         let id = self.channel_of(task, handle)?;
         let channel = self.channel(id).ok_or(Error::InvalidArguments)?;
         let peer = match (channel.state, channel.peer) {
@@ -15,14 +24,19 @@ impl Kernel {
             (State::Disconnecting, _) => return Err(Error::ChannelClosed),
             _ => return Err(Error::NotReady),
         };
-        let queue = self.channel(peer).and_then(|peer| peer.queue.as_mut()).ok_or(Error::NotReady)?;
-        let sent = queue.write(parts);
-        if sent == Err(Error::NotEnoughBuffer)
-            && let Some(channel) = self.channel(id)
-        {
+        let queue = self.channel(peer).and_then(|peer| peer.queue.as_ref()).ok_or(Error::NotReady)?;
+        if !queue.is_full() {
+            return Ok(queue.size());
+        }
+        if let Some(channel) = self.channel(id) {
             channel.send_blocked = true;
         }
-        sent
+        Err(Error::NotEnoughBuffer)
+    }
+
+    /// The oldest message, which stays where it is.
+    pub fn peek_msg(&mut self, task: Task, handle: u32) -> Result<MessageInfo> {
+        self.queue(task, handle)?.peek()
     }
 
     /// Takes the oldest message into reading.
@@ -47,13 +61,6 @@ impl Kernel {
             peer.send_unblocked = true;
         }
         Ok(())
-    }
-
-    /// The UUID of the task at the other end of a channel, for diagnosis.
-    pub fn peer_uuid(&mut self, task: Task, handle: u32) -> Option<trusty_abi::Uuid> {
-        let id = self.channel_of(task, handle).ok()?;
-        let peer = self.channel(id)?.peer?;
-        self.channel(peer).map(|peer| peer.uuid)
     }
 
     fn channel_of(&mut self, task: Task, handle: u32) -> Result<Id> {

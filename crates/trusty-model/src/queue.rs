@@ -31,6 +31,16 @@ impl Queue {
         self.filled.is_empty()
     }
 
+    /// Whether all buffers are taken.
+    pub fn is_full(&self) -> bool {
+        self.free.is_empty()
+    }
+
+    /// Bytes of a buffer.
+    pub fn size(&self) -> usize {
+        self.size
+    }
+
     /// Buffers that are not free.
     pub fn used(&self) -> usize {
         self.buffers.len() - self.free.len()
@@ -56,12 +66,21 @@ impl Queue {
         Ok(data.len())
     }
 
+    /// The oldest message.
+    pub fn peek(&self) -> Result<MessageInfo> {
+        let id = *self.filled.front().ok_or(Error::NoMessage)?;
+        let (_, data) = self.buffers.get(id as usize).ok_or(Error::NoMessage)?;
+        Ok(MessageInfo { length: data.len() as u32, id })
+    }
+
     /// Moves the oldest message to those that are being read.
     pub fn get(&mut self) -> Result<MessageInfo> {
-        let id = self.filled.pop_front().ok_or(Error::NoMessage)?;
-        let (state, data) = self.buffers.get_mut(id as usize).ok_or(Error::NoMessage)?;
-        *state = State::Read;
-        Ok(MessageInfo { length: data.len() as u32, id })
+        let info = self.peek()?;
+        self.filled.pop_front();
+        if let Some((state, _)) = self.buffers.get_mut(info.id as usize) {
+            *state = State::Read;
+        }
+        Ok(info)
     }
 
     /// A message that is being read, from an offset.
