@@ -27,7 +27,7 @@ pub struct Args {
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
     pub rounds: u32,
     /// How long to wait for each answer, in seconds; 0 waits for ever.
-    #[arg(long, value_name = "SECONDS", default_value_t = 30)]
+    #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(..=31_536_000))]
     pub timeout: u64,
     /// Device of Trusty's driver, or socket of the emulator.
     #[arg(long, value_name = "PATH", default_value_os_t = tipc::device())]

@@ -6,6 +6,7 @@ use crate::{EXIT_ENVIRONMENT, EXIT_FAILED, EXIT_USAGE};
 use echo_service::{HOLD, STREAM, VALUE};
 use std::fs::File;
 use std::io::{self, BufReader, Read, Write};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 use tipc::{Bulk, BulkError, Channel, Exchanged, Failure, Reason, Transport};
@@ -82,12 +83,26 @@ impl EchoError {
 /// Runs all rounds.
 pub fn run(args: &Args) -> Result<Summary, EchoError> {
     let total = match &args.file {
-        Some(path) => file(path, |path| path.metadata())?.len(),
+        Some(path) => source(path, args.output.as_deref())?,
         None => u64::from(args.count) * VALUE as u64,
     };
-    let mut channel = Channel::connect(&args.device, &args.port()).map_err(EchoError::Connect)?;
-    channel.set_timeout(args.timeout());
+    let channel = Channel::connect_timeout(&args.device, &args.port(), args.timeout());
+    let channel = channel.map_err(EchoError::Connect)?;
     rounds(args, total, channel)
+}
+
+/// Bytes of a regular file that is sent, and is not the one that is written.
+fn source(path: &Path, output: Option<&Path>) -> Result<u64, EchoError> {
+    let metadata = file(path, |path| path.metadata())?;
+    let bad = |what: &str| EchoError::File { path: path.into(), error: io::Error::other(what.to_owned()) };
+    if !metadata.is_file() {
+        return Err(bad("not a regular file: what is sent is read twice, and its size is told first"));
+    }
+    let same = |other: std::fs::Metadata| (other.dev(), other.ino()) == (metadata.dev(), metadata.ino());
+    if output.and_then(|output| output.metadata().ok()).is_some_and(same) {
+        return Err(bad("--output is the same file, and would overwrite it: name another"));
+    }
+    Ok(metadata.len())
 }
 
 /// Opens a file, or says which one it is that fails.
@@ -191,7 +206,8 @@ struct Compare<R> {
 impl<R: Read> Write for Compare<R> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let mut expected = vec![0; bytes.len()];
-        self.expected.read_exact(&mut expected)?;
+        let changed = |_| io::Error::other("what was sent cannot be read again: it was changed meanwhile");
+        self.expected.read_exact(&mut expected).map_err(changed)?;
         if let Some(output) = &mut self.output {
             output.write_all(bytes)?;
         }
@@ -307,6 +323,15 @@ mod tests {
         let error = run("--file /nonexistent").unwrap_err();
         assert!(error.to_string().starts_with("/nonexistent: No such file"), "{error}");
         assert_eq!(error.exit(), 2);
+        let error = run("--file /dev/zero").unwrap_err();
+        assert!(error.to_string().contains("not a regular file") && error.exit() == 2, "{error}");
+        let dir = tempfile::tempdir().unwrap();
+        let (kept, link) = (dir.path().join("kept"), dir.path().join("link"));
+        std::fs::write(&kept, "kept").unwrap();
+        std::os::unix::fs::symlink(&kept, &link).unwrap();
+        let error = run(&format!("--file {} --output {}", kept.display(), link.display())).unwrap_err();
+        assert!(error.to_string().contains("would overwrite it") && error.exit() == 2, "{error}");
+        assert_eq!(std::fs::read(&kept).unwrap(), b"kept");
         let error = run("--device /nonexistent").unwrap_err();
         assert_eq!(error.exit(), 3);
     }

@@ -16,12 +16,16 @@ const EXIT_USAGE: u8 = 2;
 const EXIT_ENVIRONMENT: u8 = 3;
 
 fn main() -> ExitCode {
-    let args = Args::parse();
-    match echo::run(&args) {
-        Ok(summary) => {
-            report::print(&args, &summary);
-            ExitCode::SUCCESS
+    let args = match Args::try_parse() {
+        Err(error) if error.use_stderr() && std::env::args().any(|argument| argument == "--json") => {
+            report::json_error(&error.render().to_string(), EXIT_USAGE);
+            return ExitCode::from(EXIT_USAGE);
         }
+        Err(error) => error.exit(),
+        Ok(args) => args,
+    };
+    match echo::run(&args) {
+        Ok(summary) => report::print(&args, &summary),
         Err(error) => {
             report::fail(&args, &error);
             ExitCode::from(error.exit())

@@ -1,9 +1,11 @@
 //! Progress, summary, errors.
 
+use crate::EXIT_ENVIRONMENT;
 use crate::cli::Args;
 use crate::echo::EchoError;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::{IsTerminal, Write};
+use std::process::ExitCode;
 use std::time::Duration;
 use tipc::{Exchanged, MAX_MESSAGE};
 
@@ -69,8 +71,8 @@ impl Progress {
     }
 }
 
-/// Prints the summary.
-pub fn print(args: &Args, summary: &Summary) {
+/// Prints the summary. A result that cannot be told is none.
+pub fn print(args: &Args, summary: &Summary) -> ExitCode {
     let Summary { exchanged, time } = summary;
     let text = if args.json {
         let value = serde_json::json!({
@@ -100,14 +102,25 @@ pub fn print(args: &Args, summary: &Summary) {
             time.as_secs_f64()
         )
     };
-    let _ = writeln!(std::io::stdout(), "{text}");
+    match writeln!(std::io::stdout(), "{text}") {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            let _ = writeln!(std::io::stderr(), "error: stdout: {error}");
+            ExitCode::from(EXIT_ENVIRONMENT)
+        }
+        _ => ExitCode::SUCCESS,
+    }
+}
+
+/// Prints an error for machines.
+pub fn json_error(message: &str, exit: u8) {
+    let value = serde_json::json!({ "error": { "message": message.trim_end(), "exit": exit } });
+    let _ = writeln!(std::io::stdout(), "{value:#}");
 }
 
 /// Prints an error.
 pub fn fail(args: &Args, error: &EchoError) {
     if args.json {
-        let value = serde_json::json!({ "error": { "message": error.to_string(), "exit": error.exit() } });
-        let _ = writeln!(std::io::stdout(), "{value:#}");
+        json_error(&error.to_string(), error.exit());
     } else {
         let _ = writeln!(std::io::stderr(), "error: {error}");
     }

@@ -33,8 +33,14 @@ pub struct Channel {
 }
 
 impl Channel {
-    /// Connects to a port through a device, or through the emulator's socket.
+    /// Connects to a port through a device, or through the emulator's socket; waits 30 s at most.
     pub fn connect(device: &Path, port: &str) -> Result<Self, Error> {
+        Self::connect_timeout(device, port, Some(TIMEOUT))
+    }
+
+    /// Connects to a port, and waits no longer than `timeout` for it and then for each message; `None` waits for ever. The
+    /// driver has a limit of its own.
+    pub fn connect_timeout(device: &Path, port: &str, timeout: Option<Duration>) -> Result<Self, Error> {
         let bad = || Error::Port(port.into());
         let name = CString::new(port).map_err(|_| bad())?;
         if port.is_empty() || port.len() > MAX_PORT {
@@ -44,7 +50,7 @@ impl Channel {
         let stat = rustix::fs::stat(device).map_err(open)?;
         let is_socket = FileType::from_raw_mode(stat.st_mode) == FileType::Socket;
         let fd = if is_socket {
-            socket::connect(device, port)?
+            socket::connect(device)?
         } else {
             let fd = rustix::fs::open(device, OFlags::RDWR | OFlags::CLOEXEC, Mode::empty()).map_err(open)?;
             // SAFETY: the driver reads the name up to its NUL, and the name outlives the call.
@@ -52,13 +58,18 @@ impl Channel {
                 .map_err(|error| Error::Connect { port: port.into(), error })?;
             fd
         };
-        Ok(Self { device: device.into(), port: port.into(), fd, is_socket, timeout: Some(TIMEOUT) })
+        let this = Self { device: device.into(), port: port.into(), fd, is_socket, timeout };
+        if is_socket {
+            socket::send(&this.fd, port.as_bytes())?;
+            this.wait()?;
+            socket::accepted(&this.fd, port)?;
+        }
+        Ok(this)
     }
 
     /// Connects anew to the same port: after [`Error::Closed`], or to be rid of what is under way.
     pub fn reconnect(&mut self) -> Result<(), Error> {
-        let timeout = self.timeout;
-        *self = Self { timeout, ..Self::connect(&self.device, &self.port)? };
+        *self = Self::connect_timeout(&self.device, &self.port, self.timeout)?;
         Ok(())
     }
 
@@ -78,7 +89,9 @@ impl Channel {
         let start = Instant::now();
         loop {
             let left = timeout.saturating_sub(start.elapsed());
-            let left = Timespec { tv_sec: left.as_secs() as i64, tv_nsec: i64::from(left.subsec_nanos()) };
+            let seconds =
+                i64::try_from(left.as_secs()).unwrap_or(i64::from(i32::MAX)).min(i64::from(i32::MAX));
+            let left = Timespec { tv_sec: seconds, tv_nsec: i64::from(left.subsec_nanos()) };
             let mut fds = [PollFd::new(&self.fd, PollFlags::IN)];
             match rustix::event::poll(&mut fds, Some(&left)) {
                 Ok(0) => return Err(Error::TimedOut(timeout)),

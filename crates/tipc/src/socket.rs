@@ -21,20 +21,23 @@ pub const HEADER: usize = 4;
 /// Bytes of the longest packet.
 pub const PACKET: usize = HEADER + MAX_MESSAGE;
 
-/// Connects to the emulator, and through it to a port.
-pub(crate) fn connect(path: &Path, port: &str) -> Result<OwnedFd, Error> {
+/// Connects to the emulator. The port's name is then the first message.
+pub(crate) fn connect(path: &Path) -> Result<OwnedFd, Error> {
     let open = |error| Error::Open { path: path.into(), error };
     let address = SocketAddrUnix::new(path).map_err(open)?;
     let kind = SocketType::SEQPACKET;
     let socket =
         rustix::net::socket_with(AddressFamily::UNIX, kind, SocketFlags::CLOEXEC, None).map_err(open)?;
     rustix::net::connect(&socket, &address).map_err(open)?;
-    send(&socket, port.as_bytes())?;
+    Ok(socket)
+}
+
+/// Takes the answer to the port's name.
+pub(crate) fn accepted(socket: &OwnedFd, port: &str) -> Result<(), Error> {
     let mut answer = [0; MAX_MESSAGE];
-    let (number, _) = receive(&socket, &mut answer)?;
-    match number {
-        0 => Ok(socket),
-        code => Err(Error::Refused { port: port.into(), error: trusty_abi::Error::from_code(code) }),
+    match receive(socket, &mut answer)? {
+        (0, _) => Ok(()),
+        (code, _) => Err(Error::Refused { port: port.into(), error: trusty_abi::Error::from_code(code) }),
     }
 }
 

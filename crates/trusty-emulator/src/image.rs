@@ -3,12 +3,18 @@
 use std::path::Path;
 use trusty_image::tasks;
 
+/// Largest image, in bytes.
+const MAX_IMAGE: u64 = 64 << 20;
+
 /// Why an image cannot be run.
 #[derive(Debug, thiserror::Error)]
 pub enum ImageError {
     /// It cannot be read.
     #[error("{0}")]
     Io(#[from] std::io::Error),
+    /// It is no file of a sensible size.
+    #[error("no image: a regular file of at most {MAX_IMAGE} bytes is expected")]
+    NoImage,
     /// It starts like a secure-os image, and is none.
     #[error("not a sound secure-os image: {0}")]
     Container(#[from] trusty_image::ContainerError),
@@ -29,6 +35,10 @@ pub enum ImageError {
 
 /// The ELF files of the TAs in an image: an NVTOSP container, an lk.bin, or ELF files one behind the other.
 pub fn read(path: &Path) -> Result<Vec<Vec<u8>>, ImageError> {
+    let metadata = path.metadata()?;
+    if !metadata.is_file() || metadata.len() > MAX_IMAGE {
+        return Err(ImageError::NoImage);
+    }
     apps(&std::fs::read(path)?)
 }
 

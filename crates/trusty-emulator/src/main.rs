@@ -21,7 +21,7 @@ use clap::Parser;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
-use system::{End, System};
+use system::{End, StartError, System};
 
 /// Run the trusted apps of a secure-os image.
 #[derive(Debug, Parser)]
@@ -73,8 +73,10 @@ fn run(args: &Args) -> Result<End, String> {
         let name = args.name.iter().find_map(|name| name.strip_prefix(&format!("{uuid}=")));
         name.map(str::to_owned)
     };
-    let mut system =
-        System::new(&elves, &names, &args.listen).map_err(|error| failed(&args.image, &error))?;
+    let mut system = System::new(&elves, &names, &args.listen).map_err(|error| match error {
+        StartError::Image(error) => failed(&args.image, &error),
+        listen @ StartError::Listen(..) => listen.to_string(),
+    })?;
     ctrlc::set_handler(|| STOP.store(true, Ordering::Relaxed)).map_err(|error| error.to_string())?;
     let end = system.run(&STOP, args.until_eof);
     let _ = std::fs::remove_file(&args.listen);

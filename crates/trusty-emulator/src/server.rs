@@ -8,9 +8,11 @@ use rustix::net::{
 use std::os::fd::OwnedFd;
 use std::path::Path;
 use tipc::socket::{HEADER, PACKET};
-use trusty_abi::{Error, connect, event};
+use trusty_abi::{Error, connect, event, limit};
 use trusty_model::{Kernel, Task};
 
+/// Clients at once: the connections that Linux can have, and some that have not named a port yet.
+const CLIENTS: usize = limit::NS_CHANNELS + 64;
 /// Packets of one client before the others have their turn.
 const TURN: usize = 8;
 
@@ -59,13 +61,17 @@ impl Server {
             None => PollFlags::IN,
         };
         let clients = self.clients.iter().map(|client| PollFd::new(&client.fd, wanted(client)));
-        std::iter::once(PollFd::new(&self.listener, PollFlags::IN)).chain(clients).collect()
+        // Who comes when there is no room waits in the socket's own queue.
+        let listener = if self.clients.len() < CLIENTS { PollFlags::IN } else { PollFlags::empty() };
+        std::iter::once(PollFd::new(&self.listener, listener)).chain(clients).collect()
     }
 
     /// Takes in what clients have sent and hands out what apps have. Whether anything passed.
     pub fn serve(&mut self, kernel: &mut Kernel) -> bool {
         let mut passed = false;
-        while let Ok(fd) = accept_with(&self.listener, SocketFlags::CLOEXEC | SocketFlags::NONBLOCK) {
+        while self.clients.len() < CLIENTS
+            && let Ok(fd) = accept_with(&self.listener, SocketFlags::CLOEXEC | SocketFlags::NONBLOCK)
+        {
             self.clients.push(Client { fd, state: State::New, outbox: None, lost: false });
             passed = true;
         }
@@ -127,6 +133,10 @@ impl Server {
                 packet.get(HEADER..length).filter(|_| sound).ok_or(Some(Error::InvalidArguments))?;
             match client.state {
                 State::Open(handle) => self.take(client, kernel, handle, message)?,
+                // The driver refuses before the kernel is asked.
+                _ if kernel.handles(self.linux) >= limit::NS_CHANNELS => {
+                    return Err(Some(Error::NoResources));
+                }
                 _ => {
                     let handle = kernel.connect(self.linux, message, connect::ASYNC).map_err(Some)?;
                     client.state = State::Connecting(handle);

@@ -120,7 +120,10 @@ impl Plan {
         }
         plan.findings.extend(identities(&request.apps));
         plan.findings.extend(plan.partition.and_then(partition));
-        plan.findings.extend(advice::of(&plan, request));
+        // What is advised rests on what is asked: that must be right first.
+        if plan.errors().next().is_none() {
+            plan.findings.extend(advice::of(&plan, request));
+        }
         plan.findings.sort_by_key(|finding| finding.severity);
         plan
     }
@@ -193,11 +196,11 @@ fn trusted_app(app: &PlannedApp) -> Vec<Finding> {
         );
         // The allocator needs some bytes of its own.
         let enough = (u64::from(demand) + 64).next_multiple_of(PAGE.into());
-        add(Code::HeapDemand, what, format!("set min_heap of {} to {enough} or more", app.name));
+        add(Code::HeapDemand, what, format!("set min_heap of {} to {}KiB or more", app.name, enough / KIB));
     }
     if stack < SANE_STACK {
         let what = format!(
-            "its stack of {stack} bytes is less than the {SANE_STACK} that any but the smallest needs"
+            "has a stack of {stack} bytes, less than the {SANE_STACK} that any but the smallest needs"
         );
         let remedy =
             format!("set min_stack of {}; cargo xtask emulate --profile shows what it uses", app.name);
@@ -205,7 +208,8 @@ fn trusted_app(app: &PlannedApp) -> Vec<Finding> {
     }
     let left = app.app.address_space_left();
     if left < NEAR_STACK {
-        let what = format!("image and heap end {left} bytes below the stack: less than {NEAR_STACK}");
+        let what =
+            format!("has an image and a heap that end {left} bytes below its stack: less than {NEAR_STACK}");
         let remedy = format!("lower min_heap or min_stack of {}, or its static data", app.name);
         add(Code::NearStack, what, remedy);
     }

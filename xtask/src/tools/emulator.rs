@@ -5,11 +5,13 @@ use crate::error::{At, Error, Result};
 use crate::host::{self, Need};
 use crate::stages::home;
 use crate::ui::Ui;
+use rustix::process::{Pid, Signal};
 use serde_json::Value;
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 /// What builds its engine.
 pub const NEEDS: [Need; 3] = [
@@ -42,12 +44,29 @@ pub fn host_program(root: &Path, package: &str, needs: &[Need], ui: &Ui) -> Resu
     Ok(program)
 }
 
+/// The process that a signal to us is passed on to, or 0.
+static EMULATOR: AtomicU32 = AtomicU32::new(0);
+
+/// Lets SIGINT, SIGTERM and SIGHUP end the emulator, and so its client app: what they have used is then still told.
+pub fn pass_signals_on() {
+    // Refused only if it has been done.
+    let _ = ctrlc::set_handler(|| {
+        let process = i32::try_from(EMULATOR.load(Ordering::Relaxed)).ok().and_then(Pid::from_raw);
+        match process {
+            Some(process) => drop(rustix::process::kill_process(process, Signal::TERM)),
+            None => std::process::exit(130),
+        }
+    });
+}
+
 /// An emulator that runs. It ends when this is dropped.
 pub struct Emulator {
     child: Child,
     /// Its end is the emulator's.
     stdin: Option<ChildStdin>,
     stats: PathBuf,
+    /// Where its lines are, if they are not shown.
+    lines: Option<PathBuf>,
     /// Where it listens.
     pub socket: PathBuf,
 }
@@ -77,8 +96,9 @@ impl Emulator {
             command.arg("--name").arg(name);
         }
         command.stdin(Stdio::piped()).stdout(Stdio::piped());
-        if quiet {
-            command.stderr(Stdio::null());
+        let lines = quiet.then(|| dir.join("lines"));
+        if let Some(lines) = &lines {
+            command.stderr(fs::File::create(lines).at(lines)?);
         }
         let failed = |e| Error::environment(format!("cannot start {}: {e}", program.display()));
         let mut child = command.spawn().map_err(failed)?;
@@ -87,12 +107,16 @@ impl Emulator {
         if let Some(stdout) = child.stdout.take() {
             let _ = BufReader::new(stdout).read_line(&mut line);
         }
-        let mut this = Self { child, stdin, stats, socket: socket.into() };
+        EMULATOR.store(child.id(), Ordering::Relaxed);
+        let mut this = Self { child, stdin, stats, lines, socket: socket.into() };
         if line.trim() == "ready" {
             return Ok(this);
         }
         let status = this.child.wait().map_err(failed)?;
-        let message = "the emulator ended before its trusted apps were ready: it says why above";
+        let why = this.lines.as_ref().map_or("it says why above".into(), |lines| {
+            fs::read_to_string(lines).unwrap_or_default().trim_end().to_owned()
+        });
+        let message = format!("the emulator ended before its trusted apps were ready: {why}");
         Err(match status.code() {
             Some(2) => Error::usage(message),
             _ => Error::check(message),
@@ -111,7 +135,11 @@ impl Emulator {
     }
 
     fn finish(&mut self) -> Result<Value> {
-        self.child.wait().map_err(|e| Error::environment(format!("the emulator: {e}")))?;
+        let status = self.child.wait().map_err(|e| Error::environment(format!("the emulator: {e}")))?;
+        EMULATOR.store(0, Ordering::Relaxed);
+        if status.code().is_none() {
+            return Err(Error::environment(format!("the emulator did not end by itself: {status}")));
+        }
         let text = fs::read_to_string(&self.stats).at(&self.stats)?;
         serde_json::from_str(&text).map_err(|e| Error::check(format!("{}: {e}", self.stats.display())))
     }

@@ -44,19 +44,32 @@ struct Bench {
     emulator: PathBuf,
     client: PathBuf,
     image: PathBuf,
+    /// The trusted app that is measured, as UUID=NAME.
+    name: String,
     dir: tempfile::TempDir,
 }
 
 /// Measures, prints a table, and fails if what carveout promises does not hold.
 pub fn run(args: &BuildArgs, ui: &Ui) -> Result<Outcome> {
     let root = crate::workspace::root();
-    let image = build::with_build(args, true, ui, |build| {
-        Ok(secure_os::run(build, &trusted_apps::run(build)?)?.dir.join(secure_os::IMAGE))
+    let (image, name) = build::with_build(args, true, ui, |build| {
+        let product = build.product;
+        if !product.trusted_apps.iter().any(|app| app.name == TRUSTED_APP) {
+            let what =
+                format!("{}: has no trusted app {TRUSTED_APP}, which is measured", product.path.display());
+            return Err(Error::usage(what).remedy("measure a product that has it, as configs/desk.yaml"));
+        }
+        let apps = trusted_apps::run(build)?;
+        let built = trusted_apps::read(product, &apps.dir)?;
+        let measured = built.iter().find(|built| built.app.name == TRUSTED_APP);
+        let uuid = measured.map(|built| built.elf.manifest.uuid).unwrap_or_default();
+        Ok((secure_os::run(build, &apps)?.dir.join(secure_os::IMAGE), format!("{uuid}={TRUSTED_APP}")))
     })?;
     let bench = Bench {
         emulator: emulator::program(&root, ui)?,
         client: emulator::host_program(&root, CLIENT, &[], ui)?,
         image,
+        name,
         dir: scratch("bench")?,
     };
     let idle = bench.echo(0)?;
@@ -77,7 +90,14 @@ impl Bench {
         let (from, to) = (self.dir.path().join("in"), self.dir.path().join("out"));
         fs::write(&from, pattern(bytes)).at(&from)?;
         let socket = self.dir.path().join("trusty");
-        let emulator = Emulator::start(&self.emulator, &self.image, &[], &socket, self.dir.path(), true)?;
+        let emulator = Emulator::start(
+            &self.emulator,
+            &self.image,
+            std::slice::from_ref(&self.name),
+            &socket,
+            self.dir.path(),
+            true,
+        )?;
         let mut command = Command::new(&self.client);
         command.arg("--device").arg(&socket).args(["--ta", TRUSTED_APP, "--json", "--file"]);
         let output = command.arg(&from).arg("--output").arg(&to).output();
@@ -88,8 +108,10 @@ impl Bench {
         if !output.status.success() {
             return Err(Error::check(format!("{CLIENT} failed at {bytes} bytes: {client}")));
         }
-        let first = stats.pointer("/trusted_apps/0").cloned().unwrap_or_default();
-        Ok((client, first))
+        let apps = stats.get("trusted_apps").and_then(Value::as_array);
+        let is = |app: &&Value| app.get("name").and_then(Value::as_str) == Some(TRUSTED_APP);
+        let measured = apps.into_iter().flatten().find(is).cloned().unwrap_or_default();
+        Ok((client, measured))
     }
 
     fn row(&self, bytes: u64, idle: &Value) -> Result<Row> {

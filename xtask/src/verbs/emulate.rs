@@ -15,6 +15,9 @@ use serde_json::{Value, json};
 use std::path::Path;
 use target::Target;
 
+/// Bytes of a Unix socket's path (`sun_path` less its NUL).
+const MAX_SOCKET: usize = 107;
+
 /// Runs the trusted apps; with arguments behind `--` a client app against them, else until Ctrl-C.
 pub fn run(args: &EmulateArgs, json: bool, ui: &Ui) -> Result<Outcome> {
     let target = Target::open(&args.target)?;
@@ -29,12 +32,18 @@ pub fn run(args: &EmulateArgs, json: bool, ui: &Ui) -> Result<Outcome> {
     let image = dir.path().join("tos.img");
     std::fs::write(&image, &target.image).at(&image)?;
     let socket = args.listen.clone().unwrap_or_else(|| dir.path().join("trusty"));
+    if socket.as_os_str().len() > MAX_SOCKET {
+        return Err(Error::usage(format!(
+            "{}: a socket's path has at most {MAX_SOCKET} bytes",
+            socket.display()
+        ))
+        .remedy("give --listen a shorter one, or run with TMPDIR=/tmp"));
+    }
     if socket.exists() {
         return Err(Error::usage(format!("{}: exists already", socket.display()))
             .remedy("remove it if no emulator uses it, or give --listen another path"));
     }
-    // Ctrl-C ends the emulator and the client app; what they have used is then still told.
-    let _ = ctrlc::set_handler(|| ());
+    emulator::pass_signals_on();
     let emulator = Emulator::start(&program, &image, &target.names(), &socket, dir.path(), ui.is_quiet())?;
     let (ended, stats) = match &client {
         Some(client) => {
@@ -46,7 +55,7 @@ pub fn run(args: &EmulateArgs, json: bool, ui: &Ui) -> Result<Outcome> {
             (None, emulator.wait()?)
         }
     };
-    finish(args, ended, &stats)
+    finish(args, ended, &stats, ui)
 }
 
 fn say_where(socket: &Path, ui: &Ui) {
@@ -54,14 +63,16 @@ fn say_where(socket: &Path, ui: &Ui) {
     ui.note(&format!("client apps reach them by {}={}", client::DEVICE_VARIABLE, socket.display()));
 }
 
-fn finish(args: &EmulateArgs, ended: Option<client::Ended>, stats: &Value) -> Result<Outcome> {
-    let fault = stats.get("fault").and_then(Value::as_str);
-    if let Some(report) = fault {
-        let first = report.lines().next().unwrap_or_default();
-        return Err(Error::check(format!("a trusted app stopped Trusty: {first}"))
-            .remedy("the report above says where; cargo xtask plan says what the memory is"));
-    }
-    if let Some(error) = ended.as_ref().and_then(client::Ended::error) {
+fn finish(args: &EmulateArgs, ended: Option<client::Ended>, stats: &Value, ui: &Ui) -> Result<Outcome> {
+    let fault = stats.get("fault").and_then(Value::as_str).map(|report| {
+        let shown = if ui.is_quiet() { report } else { report.lines().next().unwrap_or_default() };
+        Error::check(format!("a trusted app stopped Trusty: {shown}"))
+            .remedy("cargo xtask plan says what its memory is, docs/the-carve-out.md what such a fault means")
+    });
+    if let Some(error) = fault.or_else(|| ended.as_ref().and_then(client::Ended::error)) {
+        if args.profile {
+            ui.note(&profile::table(stats));
+        }
         return Err(error);
     }
     let line = args.profile.then(|| profile::table(stats));

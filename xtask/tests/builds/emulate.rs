@@ -113,7 +113,7 @@ fn plans_tell_what_fails_and_what_serves() {
     let forum = "{ package: echo-srv, min_heap: 16KiB }";
     for tzdram in ["16MiB", "64MiB"] {
         let refused = plan(tzdram, forum);
-        assert_eq!(codes(&refused.stdout()), ["heap-demand", "tzdram-spare"]);
+        assert_eq!(codes(&refused.stdout()), ["heap-demand"]);
         refused.fails(1);
     }
     assert_eq!(codes(&plan("16MiB", "echo-srv").ok()), ["tzdram-spare"]);

@@ -68,7 +68,7 @@ fn a_heap_below_the_demand_ends_with_1_whatever_the_carve_out() {
             error.contains("will allocate 256000 bytes (heap_demand), but its heap has 16384 bytes"),
             "{error}"
         );
-        assert!(error.contains("help: set min_heap of echo-srv to 258048 or more"), "{error}");
+        assert!(error.contains("help: set min_heap of echo-srv to 252KiB or more"), "{error}");
     }
 }
 

@@ -38,7 +38,7 @@ pub(super) fn of(plan: &Plan, request: &Request) -> Vec<Finding> {
             Some(demand) if heap / 2 > demand && heap - demand > SPARE_HEAP => {
                 let enough = (u64::from(demand) + 64).next_multiple_of(PAGE.into());
                 let what = format!("has a heap of {heap} bytes, and will allocate {demand}");
-                let remedy = format!("min_heap of {} can be {enough}", app.name);
+                let remedy = format!("min_heap of {} can be {}KiB", app.name, enough / KIB);
                 findings.push(Finding::new(Code::HeapSpare, Some(&app.name), what, remedy));
             }
             Some(_) => {}

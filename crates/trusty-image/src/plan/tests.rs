@@ -36,7 +36,7 @@ fn the_forums_case() {
             "heap-demand: echo will allocate 256000 bytes (heap_demand), but its heap has 16384 bytes (min_heap), \
              whatever the carve-out"
         );
-        assert_eq!(error.remedy, "set min_heap of echo to 258048 or more");
+        assert_eq!(error.remedy, "set min_heap of echo to 252KiB or more");
         assert_eq!(plan.errors().count(), 1);
     }
     // With the heap raised the stock carve-out has room, and less would do.

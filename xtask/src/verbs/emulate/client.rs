@@ -52,8 +52,13 @@ impl Client {
                     "give --client the path of a program; or leave out what follows --, and the trusted apps wait for clients",
                 ));
             }
-            (path, _) => PathBuf::from(path),
+            // A name without a slash would be looked for on the PATH.
+            (path, _) => std::path::absolute(path).unwrap_or_else(|_| path.into()),
         };
+        if !program.is_file() {
+            return Err(Error::usage(format!("{}: no program", program.display()))
+                .remedy("--client takes deb, host, or the path of a program"));
+        }
         let mut head = vec![0; 20];
         let read =
             fs::File::open(&program).and_then(|mut file| std::io::Read::read_exact(&mut file, &mut head));
@@ -79,7 +84,10 @@ impl Client {
             command.stdout(Stdio::piped());
         }
         let name = self.program.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let failed = |e| Error::environment(format!("cannot run {name}: {e}"));
+        let failed = |e| {
+            Error::usage(format!("cannot run {name}: {e}"))
+                .remedy("--client takes an executable program of this host, or of aarch64 Linux")
+        };
         let output = command.spawn().and_then(std::process::Child::wait_with_output).map_err(failed)?;
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
         let value = serde_json::from_str(&text).unwrap_or(Value::String(text));

@@ -11,6 +11,8 @@ use std::path::Path;
 const VIRT: &str = "virt:";
 /// How a bundle's archive starts.
 const ZSTD: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
+/// Bytes of a partition entry in a GPT.
+const GPT_ENTRY: u32 = 128;
 /// Largest image, in bytes.
 const MAX_IMAGE: u64 = 64 << 20;
 /// The partition that holds the image.
@@ -29,6 +31,12 @@ pub struct Target {
 impl Target {
     /// Reads `BUNDLE`, an image or `virt:FILE`.
     pub fn open(target: &str) -> Result<Self> {
+        let file = Path::new(target.strip_prefix(VIRT).unwrap_or(target));
+        let metadata =
+            std::fs::metadata(file).map_err(|e| Error::usage(format!("{}: {e}", file.display())))?;
+        if !metadata.is_file() && !metadata.is_dir() {
+            return Err(Error::usage(format!("{}: neither a file nor a folder", file.display())));
+        }
         if let Some(file) = target.strip_prefix(VIRT) {
             return device(Path::new(file));
         }
@@ -38,6 +46,11 @@ impl Target {
             File::open(path).and_then(|mut file| file.read_exact(&mut magic)).is_ok() && magic == ZSTD;
         if path.is_file() && !is_archive {
             let image = read_limited(path, MAX_IMAGE)?;
+            let container = trusty_image::Container::parse(&image);
+            if trusty_image::tasks::find(container.map_or(&image, |container| container.os)).is_empty() {
+                return Err(Error::usage(format!("{target}: no bundle, and no image with trusted apps"))
+                    .remedy("emulate takes a bundle's folder or .tar.zst, a secure-os image (NVTOSP) or an lk.bin"));
+            }
             return Ok(Self { image, apps: Vec::new(), debs: Vec::new() });
         }
         of_bundle(path)
@@ -68,8 +81,20 @@ fn of_bundle(path: &Path) -> Result<Target> {
     Ok(Target { image, apps: manifest.trusted_apps, debs })
 }
 
+/// Bytes of an entry, as the disk's GPT header says: the reader panics at others.
+fn entry_size(path: &Path) -> std::io::Result<u32> {
+    let mut header = [0; 88];
+    let mut file = File::open(path)?;
+    file.seek(SeekFrom::Start(512))?;
+    file.read_exact(&mut header)?;
+    Ok(trusty_image::bytes::u32_at(&header, 84).unwrap_or_default())
+}
+
 fn device(path: &Path) -> Result<Target> {
     let named = |e: &dyn std::fmt::Display| Error::usage(format!("{}: {e}", path.display()));
+    if entry_size(path).map_err(|e| named(&e))? != GPT_ENTRY {
+        return Err(named(&"no virt device: a GPT disk image with entries of 128 bytes is expected"));
+    }
     let disk = gpt::GptConfig::new()
         .writable(false)
         .open(path)
@@ -82,7 +107,7 @@ fn device(path: &Path) -> Result<Target> {
     let mut image = Vec::new();
     let read = File::open(path).and_then(|mut file| {
         file.seek(SeekFrom::Start(start))?;
-        file.take(length).read_to_end(&mut image)
+        file.take(length.min(MAX_IMAGE)).read_to_end(&mut image)
     });
     read.map_err(|e| named(&e))?;
     // The partition is larger than the image in it.
