@@ -54,7 +54,10 @@ fn nothing_is_left_to_do() {
         ["unimplemented", "!("],
         ["#[ign", "ore"],
     ]);
-    let sources: Vec<_> = files().into_iter().filter(|(name, _)| !name.starts_with("LICENSE")).collect();
+    let sources: Vec<_> = files()
+        .into_iter()
+        .filter(|(name, _)| !name.starts_with("LICENSE") && !name.starts_with("fuzz/corpus/"))
+        .collect();
     assert_eq!(lines_with(&sources, &words), Vec::<String>::new());
 }
 
