@@ -28,7 +28,7 @@ pub use manifest::{
     AppEntry, FORMAT, FileEntry, Inputs, MANIFEST, Manifest, ManifestError, NAME, Partition, Plan, Port,
     Role, SUMS, Tzdram, VERSION, bundle_name, is_plain,
 };
-pub use source::{Source, SourceError};
+pub use source::{ARCHIVE_MAGIC, Source, SourceError};
 pub use verify::{Problem, verify};
 pub use writer::{Writer, WriterError};
 

@@ -6,6 +6,9 @@ use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
+/// How a bundle's archive starts: the magic number of zstd.
+pub const ARCHIVE_MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
+
 /// Why a bundle cannot be read at all.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]

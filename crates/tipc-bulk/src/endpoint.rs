@@ -124,7 +124,7 @@ impl Endpoint {
 
     /// The packet behind the last data, once. What is passed on ends when all of it has come and is what was sent.
     pub fn end(&mut self) -> Option<Packet<'static>> {
-        let unsure = self.relay.is_some() && self.receiver.current().is_some();
+        let unsure = self.relay.is_some() && self.is_receiving();
         self.sender.as_mut().filter(|_| !unsure)?.end()
     }
 

@@ -210,6 +210,11 @@ impl Process {
         Ok((count, iovecs, handles != 0))
     }
 
+    /// Address and length of a part.
+    fn part(&mut self, iovecs: u32, index: u32) -> Result<[u32; 2]> {
+        self.get(iovecs.wrapping_add(index.wrapping_mul(8)))
+    }
+
     fn send_msg(&mut self, kernel: &mut Kernel, handle: u32, message: u32) -> Result<u32> {
         let (count, iovecs, handles) = self.parts(message)?;
         let size = kernel.send_room(self.task, handle)?;
@@ -222,7 +227,7 @@ impl Process {
             if room == 0 {
                 break;
             }
-            let [base, length] = self.get(iovecs.wrapping_add(index.wrapping_mul(8)))?;
+            let [base, length] = self.part(iovecs, index)?;
             let length = room.min(length as usize);
             data.extend(self.machine.read(base, length).ok_or(Error::Fault)?);
         }
@@ -247,7 +252,7 @@ impl Process {
             if rest.is_empty() {
                 break;
             }
-            let [base, length] = self.get(iovecs.wrapping_add(index.wrapping_mul(8)))?;
+            let [base, length] = self.part(iovecs, index)?;
             let (now, later) = rest.split_at(rest.len().min(length as usize));
             self.put(base, now)?;
             rest = later;

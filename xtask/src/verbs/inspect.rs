@@ -23,7 +23,7 @@ pub fn run(path: &Path) -> Result<Outcome> {
     if metadata.is_file() {
         File::open(path).and_then(|f| f.take(MAGIC as u64).read_to_end(&mut head)).at(path)?;
     }
-    if metadata.is_dir() || head == [0x28, 0xb5, 0x2f, 0xfd] {
+    if metadata.is_dir() || head == bundle::ARCHIVE_MAGIC {
         return explain_bundle(path);
     }
     let bytes = read_limited(path, MAX_FILE)?;

@@ -2,15 +2,13 @@
 
 use crate::error::{Error, Result};
 use crate::tools::read_limited;
-use bundle::{AppEntry, ExtractError, Role, Source, SourceError};
+use bundle::{ARCHIVE_MAGIC, AppEntry, ExtractError, Role, Source, SourceError};
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
 
 /// How a device is named, rather than a bundle.
 const VIRT: &str = "virt:";
-/// How a bundle's archive starts.
-const ZSTD: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
 /// Bytes of a partition entry in a GPT.
 const GPT_ENTRY: u32 = 128;
 /// Largest image, in bytes.
@@ -31,20 +29,19 @@ pub struct Target {
 impl Target {
     /// Reads `BUNDLE`, an image or `virt:FILE`.
     pub fn open(target: &str) -> Result<Self> {
-        let file = Path::new(target.strip_prefix(VIRT).unwrap_or(target));
+        let virt = target.strip_prefix(VIRT);
+        let path = Path::new(virt.unwrap_or(target));
         let metadata =
-            std::fs::metadata(file).map_err(|e| Error::usage(format!("{}: {e}", file.display())))?;
+            std::fs::metadata(path).map_err(|e| Error::usage(format!("{}: {e}", path.display())))?;
         if !metadata.is_file() && !metadata.is_dir() {
-            return Err(Error::usage(format!("{}: neither a file nor a folder", file.display())));
+            return Err(Error::usage(format!("{}: neither a file nor a folder", path.display())));
         }
-        if let Some(file) = target.strip_prefix(VIRT) {
-            return device(Path::new(file));
+        if virt.is_some() {
+            return device(path);
         }
-        let path = Path::new(target);
-        let mut magic = [0; ZSTD.len()];
-        let is_archive =
-            File::open(path).and_then(|mut file| file.read_exact(&mut magic)).is_ok() && magic == ZSTD;
-        if path.is_file() && !is_archive {
+        let mut magic = [0; ARCHIVE_MAGIC.len()];
+        let read = File::open(path).and_then(|mut file| file.read_exact(&mut magic));
+        if metadata.is_file() && (read.is_err() || magic != ARCHIVE_MAGIC) {
             let image = read_limited(path, MAX_IMAGE)?;
             let container = trusty_image::Container::parse(&image);
             if trusty_image::tasks::find(container.map_or(&image, |container| container.os)).is_empty() {
