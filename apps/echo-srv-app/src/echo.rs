@@ -111,21 +111,15 @@ fn file<T>(path: &Path, get: impl FnOnce(&Path) -> io::Result<T>) -> Result<T, E
 }
 
 fn rounds(args: &Args, total: u64, transport: impl Transport) -> Result<Summary, EchoError> {
-    let mut bulk = Bulk::new(transport);
-    let mut progress = Progress::new(args, total);
+    let mut echo = Echo::new(args.port(), transport, args.output.as_deref());
+    let progress = Progress::new(args, total);
     let start = Instant::now();
     let mut all = Exchanged::default();
     for round in 1..=args.rounds {
-        progress.round(round);
+        progress.begin(format!("round {round} of {}", args.rounds));
         let done = match &args.file {
-            Some(path) => {
-                let open = || file(path, |path| File::open(path)).map(BufReader::new);
-                self::round(args, &mut bulk, STREAM, total, open()?, open()?, round, &mut progress)?
-            }
-            None => {
-                let values = || Values::new(round, args.count);
-                self::round(args, &mut bulk, HOLD, total, values(), values(), round, &mut progress)?
-            }
+            Some(path) => echo.stream(path, total, round, &progress)?,
+            None => echo.hold(args.count, round, &progress)?,
         };
         all.sent += done.sent;
         all.received += done.received;
@@ -135,34 +129,62 @@ fn rounds(args: &Args, total: u64, transport: impl Transport) -> Result<Summary,
     Ok(Summary { exchanged: all, time: start.elapsed() })
 }
 
-#[allow(clippy::too_many_arguments, reason = "one call, two kinds of source")]
-fn round<T: Transport>(
-    args: &Args,
-    bulk: &mut Bulk<T>,
-    tag: u32,
-    total: u64,
-    source: impl Read,
-    expected: impl Read,
-    round: u32,
-    progress: &mut Progress,
-) -> Result<Exchanged, EchoError> {
-    let port = args.port();
-    let output = args.output.as_deref().map(|path| file(path, |path| File::create(path))).transpose()?;
-    let sink = Compare { expected, output, offset: 0 };
-    let done = bulk.exchange(tag, total, source, sink, |done| progress.show(done));
-    let done = done.map_err(|error| match error {
-        BulkError::Failed(Failure::Aborted { reason: Reason::NoMemory, asked, available }) => {
-            EchoError::Refused { port: port.clone(), asked, available }
+/// A connection to a trusted app that echoes.
+pub struct Echo<'a, T> {
+    port: String,
+    bulk: Bulk<T>,
+    output: Option<&'a Path>,
+}
+
+impl<'a, T: Transport> Echo<'a, T> {
+    /// Takes over a connection to `port`. What comes back is written to `output`, too.
+    pub fn new(port: String, transport: T, output: Option<&'a Path>) -> Self {
+        Self { port, bulk: Bulk::new(transport), output }
+    }
+
+    /// Sends values that the trusted app holds whole, and compares what comes back. They differ from round to round.
+    pub fn hold(&mut self, count: u32, round: u32, progress: &Progress) -> Result<Exchanged, EchoError> {
+        let total = u64::from(count) * VALUE as u64;
+        let values = || Values::new(round, count);
+        self.exchange(HOLD, total, values(), values(), round, progress)
+    }
+
+    /// Sends a file that is sent back as it comes, and compares.
+    fn stream(
+        &mut self,
+        path: &Path,
+        total: u64,
+        round: u32,
+        progress: &Progress,
+    ) -> Result<Exchanged, EchoError> {
+        let open = || file(path, |path| File::open(path)).map(BufReader::new);
+        self.exchange(STREAM, total, open()?, open()?, round, progress)
+    }
+
+    fn exchange(
+        &mut self,
+        tag: u32,
+        total: u64,
+        source: impl Read,
+        expected: impl Read,
+        round: u32,
+        progress: &Progress,
+    ) -> Result<Exchanged, EchoError> {
+        let output = self.output.map(|path| file(path, |path| File::create(path))).transpose()?;
+        let sink = Compare { expected, output, offset: 0 };
+        let done = self.bulk.exchange(tag, total, source, sink, |done| progress.show(done));
+        let port = self.port.clone();
+        match done {
+            Ok(done) if done.received == total => Ok(done),
+            Ok(done) => Err(EchoError::Length { port, round, sent: total, received: done.received }),
+            Err(BulkError::Failed(Failure::Aborted { reason: Reason::NoMemory, asked, available })) => {
+                Err(EchoError::Refused { port, asked, available })
+            }
+            Err(BulkError::Failed(Failure::Aborted { reason: Reason::Busy, .. })) => {
+                Err(EchoError::Busy { port })
+            }
+            Err(error) => Err(EchoError::Transfer { port, round, error }),
         }
-        BulkError::Failed(Failure::Aborted { reason: Reason::Busy, .. }) => {
-            EchoError::Busy { port: port.clone() }
-        }
-        error => EchoError::Transfer { port: port.clone(), round, error },
-    })?;
-    if done.received == total {
-        Ok(done)
-    } else {
-        Err(EchoError::Length { port, round, sent: total, received: done.received })
     }
 }
 
@@ -175,6 +197,8 @@ struct Values {
 
 impl Values {
     fn new(seed: u32, count: u32) -> Self {
+        // Spread over all bits: an f32 keeps 24 of an index's 32, and small numbers would not be among them.
+        let seed = seed.wrapping_mul(0x85eb_ca6b);
         Self { seed, next: 0, end: u64::from(count) * VALUE as u64 }
     }
 
@@ -229,53 +253,16 @@ impl<R: Read> Write for Compare<R> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::loopback::Loopback;
     use clap::Parser;
-    use echo_service::EchoService;
-    use tipc::MAX_MESSAGE;
-    use trusty_ta::testing::{App, Client, World};
-    use trusty_ta::{PortCfg, TipcError};
-
-    static PORTS: [PortCfg; 1] = [PortCfg::declared(c"com.test").allow_ns_connect()];
-
-    /// The trusted app's own logic, in this process. Changes a byte of what comes back, if told.
-    struct Loopback<'a> {
-        app: &'a mut App<EchoService>,
-        client: Client,
-        flip: Option<usize>,
-    }
-
-    impl Transport for Loopback<'_> {
-        fn send(&mut self, message: &[u8]) -> Result<(), tipc::Error> {
-            self.client.send(message).map_err(|_| tipc::Error::Closed)?;
-            self.app.run();
-            Ok(())
-        }
-
-        fn receive(&mut self, buffer: &mut [u8; MAX_MESSAGE]) -> Result<usize, tipc::Error> {
-            self.app.run();
-            let mut message = match self.client.receive() {
-                Err(TipcError::NoMessage) => return Err(tipc::Error::TimedOut(Default::default())),
-                other => other.map_err(|_| tipc::Error::Closed)?,
-            };
-            if let Some(byte) = self.flip.and_then(|at| message.get_mut(at)) {
-                *byte ^= 1;
-            }
-            buffer[..message.len()].copy_from_slice(&message);
-            Ok(message.len())
-        }
-    }
 
     fn echo(room: usize, flip: Option<usize>, line: &str) -> Result<Summary, EchoError> {
-        let world = World::new();
-        let mut app = world.app(&PORTS, || EchoService::new(room));
-        let client = world.connect(c"com.test").unwrap();
-        app.run();
         let args = Args::parse_from(format!("echo-srv-app -q {line}").split(' '));
         let total = match &args.file {
             Some(path) => path.metadata().unwrap().len(),
             None => u64::from(args.count) * 4,
         };
-        rounds(&args, total, Loopback { app: &mut app, client, flip })
+        rounds(&args, total, Loopback { flip, ..Loopback::new(room) })
     }
 
     #[test]
@@ -296,6 +283,19 @@ mod tests {
         );
         assert!(text.contains("room for 81920 (20480 values)"), "{text}");
         assert_eq!(error.exit(), 1);
+    }
+
+    /// A trusted app keeps what it was sent before: it must not be taken for what was sent now.
+    #[test]
+    fn values_differ_from_round_to_round() {
+        let values = |round| {
+            let mut bytes = Vec::new();
+            Values::new(round, 64_000).read_to_end(&mut bytes).unwrap();
+            bytes
+        };
+        let (one, two) = (values(1), values(2));
+        let same = one.chunks(VALUE).zip(two.chunks(VALUE)).filter(|(one, two)| one == two).count();
+        assert!(same < 10, "{same}");
     }
 
     #[test]

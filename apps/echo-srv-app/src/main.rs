@@ -2,13 +2,16 @@
 
 mod cli;
 mod echo;
+#[cfg(test)]
+mod loopback;
 mod report;
+mod self_test;
 
 use clap::Parser;
 use cli::Args;
 use std::process::ExitCode;
 
-/// What came back is not what was sent, or it was refused.
+/// What came back is not what was sent, or it was refused. Of a self-test: an outcome is wrong.
 const EXIT_FAILED: u8 = 1;
 /// A file that cannot be read or written.
 const EXIT_USAGE: u8 = 2;
@@ -24,11 +27,13 @@ fn main() -> ExitCode {
         Err(error) => error.exit(),
         Ok(args) => args,
     };
-    match echo::run(&args) {
-        Ok(summary) => report::print(&args, &summary),
-        Err(error) => {
-            report::fail(&args, &error);
-            ExitCode::from(error.exit())
-        }
-    }
+    let done = if args.self_test {
+        self_test::run(&args)
+    } else {
+        echo::run(&args).map(|summary| report::print(&args, &summary))
+    };
+    done.unwrap_or_else(|error| {
+        report::fail(&args, &error);
+        ExitCode::from(error.exit())
+    })
 }

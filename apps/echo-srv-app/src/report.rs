@@ -4,6 +4,7 @@ use crate::EXIT_ENVIRONMENT;
 use crate::cli::Args;
 use crate::echo::EchoError;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde_json::{Value, json};
 use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -35,11 +36,10 @@ impl Summary {
 pub struct Progress {
     bar: ProgressBar,
     lines: bool,
-    rounds: u32,
 }
 
 impl Progress {
-    /// Progress of rounds of `total` bytes each way.
+    /// Progress of exchanges of `total` bytes each way.
     pub fn new(args: &Args, total: u64) -> Self {
         let quiet = args.quiet || args.json;
         let is_terminal = std::io::stderr().is_terminal();
@@ -48,34 +48,34 @@ impl Progress {
         let bar = ProgressBar::with_draw_target(Some(total * 2), target);
         let style = ProgressStyle::with_template("{msg} {wide_bar} {binary_bytes_per_sec} {percent}%");
         bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
-        Self { bar, lines: !quiet && !is_terminal && args.rounds > 1, rounds: args.rounds }
+        Self { bar, lines: !quiet && !is_terminal && args.rounds > 1 }
     }
 
-    /// A round begins.
-    pub fn round(&mut self, round: u32) {
-        self.bar.reset();
-        self.bar.set_message(format!("round {round} of {}", self.rounds));
+    /// An exchange begins.
+    pub fn begin(&self, what: String) {
         if self.lines {
-            let _ = writeln!(std::io::stderr(), "round {round} of {}", self.rounds);
+            let _ = writeln!(std::io::stderr(), "{what}");
         }
+        self.bar.reset();
+        self.bar.set_message(what);
     }
 
-    /// So much of the round has passed.
+    /// So much of the exchange has passed.
     pub fn show(&self, done: &Exchanged) {
         self.bar.set_position(done.sent + done.received);
     }
 
-    /// The last round has ended.
+    /// The last exchange has ended.
     pub fn finish(&self) {
         self.bar.finish_and_clear();
     }
 }
 
-/// Prints the summary. A result that cannot be told is none.
+/// Prints the summary.
 pub fn print(args: &Args, summary: &Summary) -> ExitCode {
     let Summary { exchanged, time } = summary;
     let text = if args.json {
-        let value = serde_json::json!({
+        let value = json!({
             "port": args.port(),
             "mode": if args.file.is_some() { "stream" } else { "hold" },
             "rounds": args.rounds,
@@ -102,6 +102,11 @@ pub fn print(args: &Args, summary: &Summary) -> ExitCode {
             time.as_secs_f64()
         )
     };
+    tell(&text)
+}
+
+/// Prints a result. One that cannot be told is none.
+pub fn tell(text: &str) -> ExitCode {
     match writeln!(std::io::stdout(), "{text}") {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
             let _ = writeln!(std::io::stderr(), "error: stdout: {error}");
@@ -111,9 +116,14 @@ pub fn print(args: &Args, summary: &Summary) -> ExitCode {
     }
 }
 
+/// An error for machines.
+pub fn error_value(message: &str, exit: u8) -> Value {
+    json!({ "message": message.trim_end(), "exit": exit })
+}
+
 /// Prints an error for machines.
 pub fn json_error(message: &str, exit: u8) {
-    let value = serde_json::json!({ "error": { "message": message.trim_end(), "exit": exit } });
+    let value = json!({ "error": error_value(message, exit) });
     let _ = writeln!(std::io::stdout(), "{value:#}");
 }
 
