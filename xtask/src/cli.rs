@@ -85,6 +85,15 @@ pub struct BuildArgs {
     /// Board instead of the config's.
     #[arg(long, value_name = "BOARD")]
     pub board: Option<String>,
+    /// NVIDIA's L4T BSP, an unpacked Linux_for_Tegra or a tarball, instead of the pinned download.
+    #[arg(long, value_name = "PATH")]
+    pub bsp: Option<PathBuf>,
+    /// NVIDIA's L4T public sources, unpacked or a tarball, instead of the pinned download.
+    #[arg(long, value_name = "PATH")]
+    pub sources: Option<PathBuf>,
+    /// Accept NVIDIA's licence, which is shown else; once for each user.
+    #[arg(long)]
+    pub accept_license: bool,
     /// Use no network: fail if something is not there yet.
     #[arg(long)]
     pub offline: bool,

@@ -3,13 +3,18 @@
 mod board;
 mod check;
 mod file;
+mod l4t;
 mod locate;
 mod report;
+mod rootfs;
 
 pub use board::{Board, boards};
 pub use check::load;
-pub use file::Rootfs;
+pub use file::{Download, L4tBoard, Module, Monitor};
+pub use l4t::L4t;
+pub use rootfs::{Rootfs, RootfsKind};
 
+use crate::error::Result;
 use std::path::PathBuf;
 use trusty_ta_build::Declaration;
 
@@ -34,6 +39,8 @@ pub struct Product {
     pub client_apps: Vec<String>,
     /// The root filesystem, if it is wanted.
     pub rootfs: Option<Rootfs>,
+    /// What it says of NVIDIA's parts and of keys, if the board has L4T.
+    pub l4t: Option<L4t>,
     /// SHA-256 of config and board as they are used, overrides included.
     pub digest: String,
 }
@@ -69,6 +76,19 @@ pub struct Overrides {
     pub board: Option<String>,
     /// Build no root filesystem.
     pub without_rootfs: bool,
+    /// NVIDIA's BSP.
+    pub bsp: Option<PathBuf>,
+    /// NVIDIA's public sources.
+    pub sources: Option<PathBuf>,
+    /// NVIDIA's licence has been read and is accepted.
+    pub accept_license: bool,
+}
+
+impl Product {
+    /// What the product says of NVIDIA's parts, for what only L4T boards have.
+    pub fn l4t(&self) -> Result<&L4t> {
+        self.l4t.as_ref().ok_or_else(|| self.board.has_no_l4t())
+    }
 }
 
 #[cfg(test)]

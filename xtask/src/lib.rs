@@ -10,6 +10,7 @@ pub mod stages;
 pub mod toolchain;
 pub mod tools;
 pub mod ui;
+pub mod vendor;
 pub mod verbs;
 pub mod workspace;
 

@@ -1,11 +1,15 @@
 //! The stages of a build, one module each, and what they share.
 
 pub mod boot_config;
+pub mod bsp;
 pub mod bundle;
 pub mod client_apps;
+pub mod flash_package;
+pub mod kernel;
 pub mod plan;
 pub mod rootfs;
 pub mod secure_os;
+pub mod sources;
 pub mod trusted_apps;
 
 use crate::config::Product;

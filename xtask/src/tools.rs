@@ -2,9 +2,12 @@
 
 pub mod apt;
 pub mod cargo;
+pub mod curl;
 pub mod emulator;
 pub mod ext4;
+pub mod l4t;
 pub mod mmdebstrap;
+pub mod trusty;
 
 use crate::error::{At, Error, Result};
 use std::fs::{File, OpenOptions};

@@ -4,8 +4,13 @@ use crate::size::human;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use std::fmt::Write as _;
 use std::io::{IsTerminal, Write as _};
-use std::sync::Mutex;
+use std::path::Path;
+use std::sync::{Mutex, mpsc};
 use std::time::{Duration, Instant};
+
+/// How often a growing file is looked at, and how often that is told where there is no bar.
+const WATCH: Duration = Duration::from_millis(500);
+const SAY: Duration = Duration::from_secs(20);
 
 /// How much is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -110,6 +115,30 @@ impl Running<'_> {
             Some(bar) => bar.set_message(why.to_owned()),
             None => self.ui.note(&format!("[{}] {why}", self.name)),
         }
+    }
+
+    /// Runs something that fills a file, and shows how large the file is.
+    pub fn watch<T>(&self, file: &Path, run: impl FnOnce() -> T) -> T {
+        let (done, ended) = mpsc::channel::<()>();
+        std::thread::scope(|scope| {
+            scope.spawn(move || {
+                let mut said = Instant::now();
+                while ended.recv_timeout(WATCH) == Err(mpsc::RecvTimeoutError::Timeout) {
+                    let size = human(std::fs::metadata(file).map_or(0, |m| m.len()));
+                    match &self.bar {
+                        Some(bar) => bar.set_message(size),
+                        None if said.elapsed() > SAY => {
+                            said = Instant::now();
+                            self.ui.note(&format!("[{}] {size}", self.name));
+                        }
+                        None => {}
+                    }
+                }
+            });
+            let result = run();
+            drop(done);
+            result
+        })
     }
 
     /// The stage is done.

@@ -10,6 +10,9 @@ const LEVEL: i32 = 6;
 /// Changes the output's bytes if it is changed between 0 and more; 2 and 20 give the same.
 const WORKERS: u32 = 2;
 
+/// Bytes of a name that every header holds.
+const SHORT: usize = 100;
+
 /// Writes the files of a bundle's folder as an archive. `files` are the manifest's paths, `mtime` in seconds since 1970.
 pub fn write_archive(folder: &Path, top: &str, files: &[&str], mtime: u64, out: &Path) -> io::Result<()> {
     let mut encoder = zstd::Encoder::new(BufWriter::new(File::create(out)?), LEVEL)?;
@@ -18,14 +21,16 @@ pub fn write_archive(folder: &Path, top: &str, files: &[&str], mtime: u64, out: 
     let mut tar = tar::Builder::new(encoder);
     for path in [MANIFEST, SUMS].iter().chain(files) {
         let file = File::open(folder.join(path))?;
-        let mut header = tar::Header::new_gnu();
+        let full = format!("{top}/{path}");
+        // Without extensions, which our reader refuses: old tar files have long names, GNU's large sizes.
+        let mut header = if full.len() > SHORT { tar::Header::new_ustar() } else { tar::Header::new_gnu() };
         header.set_size(file.metadata()?.len());
         header.set_mode(0o644);
         header.set_mtime(mtime);
         header.set_uid(0);
         header.set_gid(0);
         header.set_entry_type(tar::EntryType::Regular);
-        tar.append_data(&mut header, format!("{top}/{path}"), file)?;
+        tar.append_data(&mut header, full, file)?;
     }
     let mut writer = tar.into_inner()?.finish()?;
     writer.flush()?;

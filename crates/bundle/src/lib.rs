@@ -6,12 +6,14 @@
 //!   SHA256SUMS         `sha256sum -c` accepts it; covers every file but itself
 //!   secure-os/tos.img  trusted-apps/*.elf  boot-config/*.cfg  layout/*.xml
 //!   client-apps/*.deb  rootfs/system.img  rootfs/packages.lock
+//!   flash/common/*  flash/<module>/*    for real boards: NVIDIA's tools and what they write
 //! ```
 //!
 //! Folder and archive are interchangeable: [`Source`] opens either, [`verify()`] reads either once, front to back, with
 //! bounded memory. Two builds of the same inputs give the same bytes.
 
 mod archive;
+mod device;
 mod extract;
 mod hash;
 mod manifest;
@@ -22,6 +24,7 @@ mod verify;
 mod writer;
 
 pub use archive::write_archive;
+pub use device::{COMMON, Device, FLASH, Fused, ModuleEntry};
 pub use extract::{ExtractError, Extracted, extract};
 pub use hash::{Hashed, copy_hashed, hash_file, sha256};
 pub use manifest::{

@@ -1,5 +1,6 @@
 //! `manifest.json`.
 
+use crate::device::Device;
 use crate::hash::sha256;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -37,6 +38,9 @@ pub struct Manifest {
     pub trusted_apps: Vec<AppEntry>,
     /// Memory and partition budgets.
     pub plan: Plan,
+    /// The real board that it is flashed to; none for a board that is a disk image.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub device: Option<Device>,
     /// Every file but the manifest and the checksums, sorted by path.
     pub files: Vec<FileEntry>,
     /// For each scope a digest of all that it writes: equal digests, nothing to flash.
@@ -144,6 +148,8 @@ pub enum Role {
     Rootfs,
     /// The list of packages in it.
     PackageLock,
+    /// What a flash host needs besides.
+    Flash,
 }
 
 /// A file of the bundle.
@@ -200,8 +206,9 @@ impl Manifest {
                     }
                 }
             }
-            // A full flash uses the layout and the boot config of flashing besides, which go to no partition.
-            let shapes = |file: &FileEntry| matches!(file.role, Role::Layout | Role::BootConfig);
+            // A full flash uses the layout, the boot config of flashing and the tools besides, which go to no partition.
+            let shapes =
+                |file: &FileEntry| matches!(file.role, Role::Layout | Role::BootConfig | Role::Flash);
             for file in files.iter().filter(|file| scope == Scope::Full && shapes(file)) {
                 lines.push_str(&format!("{} {}\n", file.path, file.sha256));
             }

@@ -1,11 +1,12 @@
 //! Checks what the files of a bundle say, against the manifest and against each other.
 
+use crate::device::{self, Device};
 use crate::manifest::{AppEntry, FileEntry, Manifest, Partition, Role};
 use crate::verify::Problem;
 use std::collections::{BTreeMap, BTreeSet};
 use tegra_bct::{MiscCfg, TZDRAM_ALIGNMENT, TZDRAM_SIZE};
 use tegra_flash::Layout;
-use trusty_image::budget::check_tzdram;
+use trusty_image::budget::{self, check_tzdram};
 use trusty_image::{AppMemory, Budget, Container, TosType, container, tasks};
 
 /// All problems; the checksums are known to hold.
@@ -37,6 +38,7 @@ pub fn check(manifest: &Manifest, contents: &BTreeMap<String, Vec<u8>>) -> Vec<P
             problems.push(Problem::new(crate::MANIFEST, format!("lists no {name}")));
         }
     }
+    problems.extend(device::check(manifest, contents));
     if problems.is_empty() {
         problems.extend(budgets(manifest, monitor, memory));
     }
@@ -109,9 +111,13 @@ fn secure_os(
     if container.tos_type != TosType::Trusty {
         return Some(Problem::new(path, format!("its OS is {:?}, expected Trusty", container.tos_type)));
     }
-    let found = match tasks::split(container.os) {
+    let found = match &manifest.device {
+        None => tasks::split(container.os).map_err(|error| error.to_string()),
+        Some(device) => in_kernel(device, manifest, container.os),
+    };
+    let found = match found {
         Ok(found) => found,
-        Err(error) => return Some(Problem::new(path, error.to_string())),
+        Err(what) => return Some(Problem::new(path, what)),
     };
     let expected: Vec<Option<&[u8]>> =
         manifest.trusted_apps.iter().map(|app| contents.get(&app.file).map(Vec::as_slice)).collect();
@@ -121,6 +127,23 @@ fn secure_os(
     let names: Vec<&str> = manifest.trusted_apps.iter().map(|app| app.name.as_str()).collect();
     let what = format!("its {} trusted apps are not those of the bundle: {}", found.len(), names.join(", "));
     Some(Problem::new(path, what))
+}
+
+/// The bundle's own TAs in a kernel, which come before NVIDIA's.
+fn in_kernel<'a>(device: &Device, manifest: &Manifest, os: &'a [u8]) -> Result<Vec<&'a [u8]>, String> {
+    budget::check_os(os.len() as u64, manifest.tzdram.size).map_err(|error| error.to_string())?;
+    let mut own = tasks::find(os);
+    let stock = own.split_off(manifest.trusted_apps.len().min(own.len()));
+    let uuid = |elf: &[u8]| trusty_image::inspect(elf).ok().map(|app| app.manifest.uuid);
+    let found: Vec<_> = stock.into_iter().map(uuid).collect();
+    if found.iter().flatten().eq(&device.stock_trusted_apps) && found.iter().all(Option::is_some) {
+        return Ok(own);
+    }
+    Err(format!(
+        "behind the bundle's trusted apps it has {} others, the manifest names {}",
+        found.len(),
+        device.stock_trusted_apps.len()
+    ))
 }
 
 /// How full the partitions are that these files go to, sorted by name, and what does not fit.
@@ -160,7 +183,9 @@ pub fn partition_plan(
             plan.push(Partition { name: name.clone(), size, used });
         }
     }
-    plan.sort_by(|a, b| a.name.cmp(&b.name));
+    // Modules may get files of their own: the largest counts.
+    plan.sort_by(|a, b| a.name.cmp(&b.name).then(b.used.cmp(&a.used)));
+    plan.dedup_by(|a, b| a.name == b.name);
     (plan, problems)
 }
 

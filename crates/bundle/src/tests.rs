@@ -30,6 +30,11 @@ impl Sample {
             ("rootfs/system.img", vec![7; 8192]),
             ("secure-os/tos.img", image),
             ("trusted-apps/a.elf", elf),
+            // With the bundle's name in front it has more than 100 characters, as NVIDIA's file names have.
+            (
+                "flash/common/kernel_tegra194-p2888-0001-p2822-0000-and-more_sigheader.dtb.encrypt.signed.x",
+                vec![1; 99],
+            ),
         ]);
         Self { parts, tzdram: 32 << 20, heap: 0x8000, demand: None }
     }
@@ -45,6 +50,7 @@ impl Sample {
                 "layout" => (Role::Layout, &[]),
                 "rootfs" => (Role::Rootfs, &["APP"]),
                 "secure-os" => (Role::SecureOs, &["secure-os"]),
+                "flash" => (Role::Flash, &[]),
                 _ => (Role::TrustedApp, &[]),
             };
             fs::write(&from, bytes).unwrap();
@@ -80,6 +86,7 @@ impl Sample {
             trusted_apps: vec![entry],
             plan: Plan { memory, partitions },
             files: Vec::new(),
+            device: None,
             flash: BTreeMap::new(),
             digest: String::new(),
         };

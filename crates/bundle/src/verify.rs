@@ -146,6 +146,7 @@ impl Check {
 
 fn is_checked(file: &FileEntry) -> bool {
     matches!(file.role, Role::SecureOs | Role::TrustedApp | Role::BootConfig | Role::Layout)
+        || crate::device::is_checked(file)
 }
 
 fn text(reader: &mut dyn Read) -> io::Result<String> {

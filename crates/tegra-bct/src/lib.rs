@@ -9,7 +9,7 @@
 //! error with its line number, before anything is built or flashed.
 //!
 //! An edit changes the digits of one value and no other byte: comments, spacing, line endings and a missing newline
-//! at the end stay.
+//! at the end stay. [`mb1`] reads the carve-out back out of the binary boot config that NVIDIA's tools make of these files.
 //!
 //! ```
 //! use tegra_bct::{MiscCfg, TZDRAM_SIZE};
@@ -23,6 +23,7 @@
 
 mod error;
 mod line;
+pub mod mb1;
 
 pub use error::{CfgError, CfgErrors, Defect};
 use line::{Entry, parse_line};

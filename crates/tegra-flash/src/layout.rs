@@ -86,13 +86,7 @@ pub struct Layout {
 impl Layout {
     /// Reads a layout.
     pub fn parse(xml: &str) -> Result<Self, LayoutError> {
-        if xml.len() > MAX_FILE {
-            return Err(LayoutError::Xml(format!(
-                "{} bytes are too many: a layout has some 40 KiB",
-                xml.len()
-            )));
-        }
-        let document = Document::parse(xml).map_err(|e| LayoutError::Xml(e.to_string()))?;
+        let document = parse_document(xml)?;
         let root = document.root_element();
         if !root.has_tag_name("partition_layout") {
             return at(&root, format!("expected <partition_layout>, found <{}>", root.tag_name().name()));
@@ -113,6 +107,15 @@ impl Layout {
     pub fn partitions(&self) -> impl Iterator<Item = &Partition> {
         self.devices.iter().flat_map(|d| &d.partitions)
     }
+}
+
+/// The XML of a layout of bounded size.
+pub(crate) fn parse_document(xml: &str) -> Result<Document<'_>, LayoutError> {
+    if xml.len() > MAX_FILE {
+        let what = format!("{} bytes are too many: a layout has some 40 KiB", xml.len());
+        return Err(LayoutError::Xml(what));
+    }
+    Document::parse(xml).map_err(|e| LayoutError::Xml(e.to_string()))
 }
 
 /// Replaces placeholders in a layout: whole words of letters, digits and `_`. Every other byte stays.

@@ -1,11 +1,18 @@
 //! Partition layouts of NVIDIA's Tegra flash tools, and what a change needs to be flashed. No I/O.
 //!
+//! * [`board`]: identities of modules, and which of them take the same boot files.
+//! * [`guids`]: partition GUIDs, so that NVIDIA's tools make up none.
 //! * [`layout`]: the `flash_t194_*.xml` partition layout.
 //! * [`scope`]: which change needs which flash: app, secure-os, full.
+//! * [`sparse`]: Android sparse images, the form in which NVIDIA's tools take root filesystems.
 #![warn(clippy::indexing_slicing)]
 
+pub mod board;
+pub mod guids;
 pub mod layout;
 pub mod scope;
+pub mod sparse;
 
+pub use board::{BoardError, BoardId};
 pub use layout::{Device, Layout, LayoutError, Partition, Size};
 pub use scope::Scope;

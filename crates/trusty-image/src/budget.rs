@@ -124,6 +124,24 @@ pub fn check_tzdram(size: u64, alignment: u64) -> Result<(), TzdramError> {
     Ok(())
 }
 
+/// An OS that MB2 would skip, silently.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "an OS of {os} bytes and the 256 KiB that MB2 wants besides do not fit into a carve-out of {tzdram} bytes: the device \
+     would boot without Trusty"
+)]
+pub struct OsTooLarge {
+    /// Bytes of the OS.
+    pub os: u64,
+    /// Bytes of the carve-out.
+    pub tzdram: u64,
+}
+
+/// Checks that MB2 loads an OS of `os` bytes into a carve-out of `tzdram` bytes.
+pub fn check_os(os: u64, tzdram: u64) -> Result<(), OsTooLarge> {
+    if os.saturating_add(MONITOR) <= tzdram { Ok(()) } else { Err(OsTooLarge { os, tzdram }) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -152,6 +170,13 @@ mod tests {
         assert_eq!(Budget::new(16 * MIB, false, vec![app(15 * MIB)]).least(), Some(16 * MIB));
         assert_eq!(Budget::new(16 * MIB, false, vec![app(200 * MIB)]).least(), None);
         assert!(Budget::new(2 * MIB, false, vec![app(2 * MIB)]).free < 0);
+    }
+
+    #[test]
+    fn mb2_wants_room_besides_the_os() {
+        assert_eq!(check_os(768 * KIB, MIB), Ok(()));
+        assert_eq!(check_os(768 * KIB + 1, MIB), Err(OsTooLarge { os: 768 * KIB + 1, tzdram: MIB }));
+        assert!(check_os(u64::MAX, MIB).is_err());
     }
 
     #[test]

@@ -6,6 +6,7 @@
 //! * [`tasks`]: TAs one behind the other, as the kernel build concatenates them.
 //! * [`budget`]: what a set of TAs takes of the TZDRAM carve-out.
 //! * [`plan`]: the whole of it, with findings and advice.
+//! * [`stock`]: NVIDIA's own TAs.
 //! * [`limits`]: every figure the others rest on, with its source.
 //!
 //! Nothing here panics on any input: all reads are bounds-checked.
@@ -19,6 +20,7 @@ pub mod limits;
 pub mod manifest;
 pub mod plan;
 pub mod rules;
+pub mod stock;
 pub mod tasks;
 #[cfg(any(test, feature = "test-elf"))]
 pub mod test_elf;

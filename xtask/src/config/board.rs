@@ -1,8 +1,9 @@
 //! Boards: `configs/boards/<name>.yaml`.
 
-use super::file::BoardFile;
+use super::file::{BoardFile, L4tBoard};
 use super::report::Reporter;
 use crate::error::{At, Error, Result, nearest};
+use crate::stage::Key;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -13,12 +14,14 @@ pub struct Board {
     pub name: String,
     /// Its file.
     pub path: PathBuf,
-    /// Misc boot config of the cold boot.
+    /// Misc boot config of the cold boot. Of an L4T board these three are paths within the BSP.
     pub cold_boot: PathBuf,
     /// Misc boot config while flashing.
     pub flash: PathBuf,
     /// Partition layout.
     pub layout: PathBuf,
+    /// What a board with NVIDIA's L4T has besides.
+    pub l4t: Option<L4tBoard>,
 }
 
 /// Names of all boards, sorted.
@@ -57,13 +60,39 @@ impl Board {
             );
             return Err(Error::usage(what));
         }
-        let dir = path.parent().unwrap_or(root);
+        if let Some((module, error)) =
+            file.l4t.iter().flat_map(|l4t| &l4t.modules).find_map(|m| Some((m, m.id.check().err()?)))
+        {
+            return Err(Error::usage(format!("{}: module {}: {error}", path.display(), module.name)));
+        }
+        let dir = if file.l4t.is_some() { Path::new("") } else { path.parent().unwrap_or(root) };
         let (cold_boot, flash) = (dir.join(file.boot_config.cold_boot), dir.join(file.boot_config.flash));
         if cold_boot.file_name() == flash.file_name() {
             let what = format!("{}: both boot configs have one file name: they must differ", path.display());
             return Err(Error::usage(what));
         }
         let layout = dir.join(file.layout);
-        Ok(Ok(Self { name: file.name, path, cold_boot, flash, layout }))
+        Ok(Ok(Self { name: file.name, path, cold_boot, flash, layout, l4t: file.l4t }))
+    }
+
+    /// What only a board with NVIDIA's L4T has.
+    pub fn l4t(&self) -> Result<&L4tBoard> {
+        self.l4t.as_ref().ok_or_else(|| self.has_no_l4t())
+    }
+
+    /// The error of asking a board without L4T for what only L4T has.
+    pub fn has_no_l4t(&self) -> Error {
+        Error::usage(format!("board {} has nothing of NVIDIA's L4T: choose another with --board", self.name))
+    }
+
+    /// The digest of its own files. Those of an L4T board are the BSP's, which is recorded by itself.
+    pub fn digest_into(&self, key: Key) -> Result<Key> {
+        let key = key.with_file("board file", &self.path)?;
+        if self.l4t.is_some() {
+            return Ok(key);
+        }
+        key.with_file("cold boot", &self.cold_boot)?
+            .with_file("flash", &self.flash)?
+            .with_file("layout", &self.layout)
     }
 }

@@ -1,10 +1,10 @@
 //! Reads a product config and checks every value.
 
-use super::file::{AppFile, ProductFile, Rootfs, RootfsFile};
+use super::file::{AppFile, ProductFile};
 use super::locate::Step::{self, Index, Key};
 use super::report::Reporter;
 use super::{App, AppSource, Board, Overrides, Product};
-use crate::error::{At, Error, Result};
+use crate::error::{Error, Result};
 use crate::size::{Size, human};
 use crate::tools::read_limited;
 use crate::workspace::Workspace;
@@ -17,12 +17,6 @@ use trusty_image::limits::{APP_STACK_TOP, MAX_APPS};
 
 /// Largest config that is read.
 const MAX_CONFIG: u64 = 1 << 20;
-/// Smallest image that holds a minimal Debian.
-const MIN_ROOTFS: u64 = 256 << 20;
-/// Far more than the eMMC of any Jetson.
-const MAX_ROOTFS: u64 = 1 << 40;
-/// Sizes of filesystems are whole blocks.
-const BLOCK: u64 = 4096;
 
 /// Reads `path`, applies the command line's overrides, and checks all of it.
 pub fn load(workspace: &Workspace, path: &Path, overrides: &Overrides) -> Result<Product> {
@@ -41,7 +35,9 @@ pub fn load(workspace: &Workspace, path: &Path, overrides: &Overrides) -> Result
     let trusted_apps = checker.trusted_apps(&file.trusted_apps)?;
     checker.client_apps(&file.client_apps)?;
     let rootfs = file.rootfs.as_ref().filter(|_| !overrides.without_rootfs);
-    let rootfs = rootfs.map(|r| checker.rootfs(r)).transpose()?;
+    let rootfs =
+        rootfs.map(|r| super::rootfs::check(&checker.reporter, r, board.l4t.is_some())).transpose()?;
+    let l4t = super::l4t::check(&checker.reporter, file.l4t.as_ref(), &board, overrides)?;
     let digest = digest(&text, &board, overrides)?;
     Ok(Product {
         path: path.into(),
@@ -53,6 +49,7 @@ pub fn load(workspace: &Workspace, path: &Path, overrides: &Overrides) -> Result
         trusted_apps,
         client_apps: file.client_apps,
         rootfs,
+        l4t,
         digest,
     })
 }
@@ -61,14 +58,10 @@ pub fn load(workspace: &Workspace, path: &Path, overrides: &Overrides) -> Result
 fn digest(text: &str, board: &Board, overrides: &Overrides) -> Result<String> {
     let key = crate::stage::Key::new(1)
         .with("product", text)
-        .with_file("board file", &board.path)?
-        .with_file("cold boot", &board.cold_boot)?
-        .with_file("flash", &board.flash)?
-        .with_file("layout", &board.layout)?
         .with("tzdram", format!("{:?}", overrides.tzdram))
         .with("board", format!("{:?}", overrides.board))
         .with("without rootfs", overrides.without_rootfs);
-    Ok(key.digest())
+    Ok(board.digest_into(key)?.digest())
 }
 
 /// Takes a TA's name, UUID and ports, none of which another may have. `taken`: what of it, by whom.
@@ -204,47 +197,6 @@ impl Checker<'_> {
             }
         }
         Ok(())
-    }
-
-    fn rootfs(&self, file: &RootfsFile) -> Result<Rootfs> {
-        let at = |steps: &[Step], what: &str| {
-            let path: Vec<Step> = [Key("rootfs")].iter().chain(steps).copied().collect();
-            self.reporter.at(&path, what)
-        };
-        let word = |text: &str| {
-            let inner = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "+-.".contains(c);
-            text.starts_with(|c: char| c.is_ascii_lowercase() || c.is_ascii_digit())
-                && text.chars().all(inner)
-        };
-        if !word(&file.suite) {
-            return Err(at(
-                &[Key("suite")],
-                &format!("`{}` is no Debian suite, such as bookworm", file.suite),
-            ));
-        }
-        for (index, package) in file.packages.iter().enumerate() {
-            if !word(package) {
-                let what = format!("`{package}` is no package name: a-z, 0-9, + - . are allowed");
-                return Err(at(&[Key("packages"), Index(index)], &what));
-            }
-        }
-        let size = self.size(&[Key("rootfs"), Key("size")], &file.size)?;
-        if !(MIN_ROOTFS..=MAX_ROOTFS).contains(&size) || !size.is_multiple_of(BLOCK) {
-            let (least, most) = (human(MIN_ROOTFS), human(MAX_ROOTFS));
-            let what = format!("{size} bytes; allowed are {least} to {most}, a multiple of 4096");
-            return Err(at(&[Key("size")], &what));
-        }
-        let super::file::RootfsKind::Debian = file.kind;
-        let lock = file.lock.as_ref().map(|lock| {
-            let full = self.reporter.path.parent().unwrap_or(Path::new(".")).join(lock);
-            fs::metadata(&full).at(&full).map_err(|e| at(&[Key("lock")], &e.message)).map(|_| full)
-        });
-        Ok(Rootfs {
-            suite: file.suite.clone(),
-            packages: file.packages.clone(),
-            size,
-            lock: lock.transpose()?,
-        })
     }
 }
 

@@ -1,10 +1,12 @@
 //! The types of a product config, as written. Sizes stay text here, so that an error finds their line.
 
+use crate::size::Size;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::path::PathBuf;
+use tegra_flash::BoardId;
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -17,6 +19,7 @@ pub struct ProductFile {
     #[serde(default)]
     pub client_apps: Vec<String>,
     pub rootfs: Option<RootfsFile>,
+    pub l4t: Option<L4tFile>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -76,11 +79,39 @@ impl<'de> Deserialize<'de> for AppFile {
 #[serde(deny_unknown_fields)]
 pub struct RootfsFile {
     pub kind: RootfsKind,
-    pub suite: String,
+    pub suite: Option<String>,
+    pub tarball: Option<PathBuf>,
     #[serde(default)]
     pub packages: Vec<String>,
     pub size: String,
     pub lock: Option<PathBuf>,
+}
+
+/// What a product says of NVIDIA's parts and of keys; for L4T boards alone.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct L4tFile {
+    pub bsp: Option<PathBuf>,
+    pub sources: Option<PathBuf>,
+    #[serde(default)]
+    pub accept_license: bool,
+    #[serde(default)]
+    pub monitor: Monitor,
+    pub stock_trusted_apps: Option<Vec<String>>,
+    pub modules: Option<Vec<String>>,
+    pub pkc_key: Option<PathBuf>,
+    pub sbk_key: Option<PathBuf>,
+}
+
+/// Where the monitor (ATF) comes from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Monitor {
+    /// Out of the secure-os image of the BSP.
+    #[default]
+    Bsp,
+    /// Built from NVIDIA's sources.
+    Sources,
 }
 
 /// How a root filesystem is made.
@@ -89,19 +120,10 @@ pub struct RootfsFile {
 pub enum RootfsKind {
     /// Debian by mmdebstrap.
     Debian,
-}
-
-/// A root filesystem, checked.
-#[derive(Clone, Debug)]
-pub struct Rootfs {
-    /// Debian's name of the release.
-    pub suite: String,
-    /// Packages besides the minimal set.
-    pub packages: Vec<String>,
-    /// Bytes of the image.
-    pub size: u64,
-    /// The `packages.lock` that the result must equal.
-    pub lock: Option<PathBuf>,
+    /// NVIDIA's sample root filesystem and apply_binaries.sh.
+    L4tSample,
+    /// A tarball of a root filesystem as it is.
+    Tarball,
 }
 
 #[derive(Debug, Deserialize)]
@@ -110,6 +132,7 @@ pub struct BoardFile {
     pub name: String,
     pub boot_config: BootConfigFile,
     pub layout: PathBuf,
+    pub l4t: Option<L4tBoard>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -117,4 +140,58 @@ pub struct BoardFile {
 pub struct BootConfigFile {
     pub cold_boot: PathBuf,
     pub flash: PathBuf,
+}
+
+/// What a board with NVIDIA's L4T has besides.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct L4tBoard {
+    /// Name of the board for NVIDIA's scripts.
+    pub flash_name: String,
+    /// Its root device, likewise.
+    pub root_device: String,
+    /// NVIDIA's secure-os image in the BSP.
+    pub secure_os: PathBuf,
+    /// Bytes of the partition APP where the product has no root filesystem.
+    #[serde(deserialize_with = "size")]
+    pub app_size: u64,
+    /// The modules that may sit on it.
+    pub modules: Vec<Module>,
+    /// Pinned downloads.
+    pub downloads: Downloads,
+}
+
+fn size<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    text.parse::<Size>().map(|size| size.0).map_err(serde::de::Error::custom)
+}
+
+/// A module, by the name that a product uses for it.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Module {
+    /// Its name, such as `32gb`.
+    pub name: String,
+    /// Its identity.
+    pub id: BoardId,
+}
+
+/// Pinned downloads.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Downloads {
+    /// The BSP.
+    pub bsp: Download,
+    /// The public sources.
+    pub sources: Download,
+}
+
+/// A pinned download.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Download {
+    /// Where from.
+    pub url: String,
+    /// What must come.
+    pub sha256: String,
 }

@@ -54,12 +54,12 @@ fn errors_name_line_text_and_what_is_allowed() {
         (
             "board:",
             "bord:",
-            "p.yaml:3: unknown field `bord`, expected one of `name`, `version`, `board`, `tzdram`, `trusted_apps`, `client_apps`, `rootfs`. Did you mean `board`?",
+            "p.yaml:3: unknown field `bord`, expected one of `name`, `version`, `board`, `tzdram`, `trusted_apps`, `client_apps`, `rootfs`, `l4t`. Did you mean `board`?",
         ),
         (
             "virt",
             "vrit",
-            "p.yaml:3: board: unknown board `vrit`: configs/boards has virt. Did you mean `virt`?",
+            "p.yaml:3: board: unknown board `vrit`: configs/boards has jetson-agx-xavier, virt. Did you mean `virt`?",
         ),
         (
             "32MiB",
@@ -134,7 +134,7 @@ fn errors_name_line_text_and_what_is_allowed() {
         (
             "kind: debian",
             "kind: debain",
-            "p.yaml:9: rootfs.kind: unknown variant `debain`, expected `debian`. Did you mean `debian`?",
+            "p.yaml:9: rootfs.kind: unknown variant `debain`, expected one of `debian`, `l4t-sample`, `tarball`. Did you mean `debian`?",
         ),
         (
             "1GiB",

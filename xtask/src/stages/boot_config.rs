@@ -1,42 +1,57 @@
 //! Boot config and partition layout: the board's files with the carve-out set and placeholders filled.
 
 use super::Build;
+use super::bsp::Bsp;
 use crate::error::{At, Error, Result};
 use crate::stage::{Key, Output};
 use std::fs;
 use std::path::Path;
 use tegra_bct::{MiscCfg, TZDRAM_ALIGNMENT, TZDRAM_SIZE};
-use tegra_flash::Layout;
+use tegra_flash::{Layout, guids};
 
 /// Bytes around the partitions of the virt board's disk: MBR, both GPTs, alignment.
 const DISK_EXTRA: u64 = 4 << 20;
 const SECTOR: u64 = 512;
 
-/// The directory with both misc cfgs and the layout.
-pub fn run(build: &Build) -> Result<Output> {
+/// The directory with both misc cfgs and the layout. Those of an L4T board come out of its BSP.
+pub fn run(build: &Build, bsp: Option<&Bsp>) -> Result<Output> {
     let product = build.product;
     let board = &product.board;
     let rootfs = product.rootfs.as_ref().map_or(0, |rootfs| rootfs.size);
-    let key = Key::new(1)
-        .with_file("cold boot", &board.cold_boot)?
-        .with_file("flash", &board.flash)?
-        .with_file("layout", &board.layout)?
+    let [cold_boot, flash, layout] = [&board.cold_boot, &board.flash, &board.layout]
+        .map(|path| bsp.map_or_else(|| path.clone(), |bsp| bsp.path(path)));
+    let key = Key::new(2)
+        .with_file("cold boot", &cold_boot)?
+        .with_file("flash", &flash)?
+        .with_file("layout", &layout)?
         .with("tzdram", format!("{} {}", product.tzdram_size, product.tzdram_alignment))
-        .with("rootfs size", rootfs);
+        .with("rootfs size", rootfs)
+        .with("board", &board.name);
     build.cache.stage("boot config", key, |work| {
-        for path in [&board.cold_boot, &board.flash] {
+        for path in [&cold_boot, &flash] {
             let bytes = fs::read(path).at(path)?;
             let edited = edit(&bytes, product.tzdram_size, product.tzdram_alignment);
             let edited = edited.map_err(|e| Error::usage(format!("{}: {e}", path.display())))?;
             let to = work.out.join(name(path));
             fs::write(&to, edited).at(&to)?;
         }
-        let text = fs::read_to_string(&board.layout).at(&board.layout)?;
-        let filled =
-            fill(&text, rootfs).map_err(|e| Error::usage(format!("{}: {e}", board.layout.display())))?;
-        let to = work.out.join(name(&board.layout));
+        let text = fs::read_to_string(&layout).at(&layout)?;
+        let filled = match bsp {
+            None => fill(&text, rootfs),
+            // NVIDIA's scripts fill in the rest.
+            Some(_) => guids::with_guids(&text, |device, name| guid(&board.name, device, name)),
+        };
+        let filled = filled.map_err(|e| Error::usage(format!("{}: {e}", layout.display())))?;
+        let to = work.out.join(name(&layout));
         fs::write(&to, filled).at(&to)
     })
+}
+
+/// The GUID of a partition: the same for each build, as version 8 of RFC 9562 allows.
+fn guid(board: &str, device: &str, partition: &str) -> String {
+    let digest = bundle::sha256(format!("carveout {board} {device} {partition}").as_bytes());
+    let digits = |range: std::ops::Range<usize>| digest.get(range).unwrap_or_default();
+    format!("{}-{}-8{}-8{}-{}", digits(0..8), digits(8..12), digits(13..16), digits(17..20), digits(20..32))
 }
 
 /// A file's own name.
@@ -80,6 +95,14 @@ mod tests {
         assert!(!filled.contains("APPSIZE") && !filled.contains("APPFILE") && !filled.contains("EMMC"));
         let sectors = layout.devices[0].sectors.number().unwrap();
         assert!(sectors * 512 > (1 << 30) + 2 * 2_621_440);
+    }
+
+    #[test]
+    fn guids_are_of_version_8() {
+        let guid = guid("jetson-agx-xavier", "sdmmc_user", "APP");
+        assert_eq!(guid.parse::<uuid::Uuid>().unwrap().get_version_num(), 8);
+        assert_eq!(guid.parse::<uuid::Uuid>().unwrap().get_variant(), uuid::Variant::RFC4122);
+        assert_ne!(guid, super::guid("jetson-agx-xavier", "sdmmc_boot", "APP"));
     }
 
     #[test]

@@ -1,5 +1,8 @@
 //! The bundle: all results in one folder and one archive, verified before they get their names.
 
+mod flash;
+
+use super::bsp::Bsp;
 use super::trusted_apps::Built;
 use super::{Build, EPOCH, boot_config, client_apps, home, plan, rootfs, secure_os, trusted_apps};
 use crate::config::AppSource;
@@ -31,6 +34,16 @@ pub struct Parts {
     pub client_apps: Output,
     /// The root filesystem, if there is one.
     pub rootfs: Option<Output>,
+    /// What an L4T board has besides.
+    pub l4t: Option<L4tParts>,
+}
+
+/// What an L4T board has besides.
+pub struct L4tParts {
+    /// NVIDIA's BSP.
+    pub bsp: Bsp,
+    /// Flash packages, a directory for each module.
+    pub packages: Output,
 }
 
 /// Writes the bundle below `out` and returns its folder.
@@ -75,7 +88,8 @@ pub fn run(build: &Build, parts: &Parts, out: &Path) -> Result<PathBuf> {
 fn key(inputs: &Inputs, parts: &Parts) -> Key {
     let key = Key::new(1).with("inputs", format!("{inputs:?}"));
     let all = [&parts.trusted_apps, &parts.secure_os, &parts.boot_config, &parts.client_apps];
-    let all = all.into_iter().chain(&parts.rootfs).enumerate();
+    let packages = parts.l4t.iter().map(|l4t| &l4t.packages);
+    let all = all.into_iter().chain(&parts.rootfs).chain(packages).enumerate();
     all.fold(key, |key, (index, part)| key.with(format!("part {index}"), &part.content))
 }
 
@@ -139,10 +153,6 @@ fn fill(build: &Build, parts: &Parts, inputs: Inputs, folder: &Path) -> Result<M
     let product = build.product;
     let board = &product.board;
     let mut writer = Writer::new(folder);
-    let failed = |e: bundle::WriterError| match e {
-        bundle::WriterError::Io { path, error } => Error::io(&path, &error),
-        other => Error::check(other.to_string()),
-    };
     for app in &product.trusted_apps {
         let name = trusted_apps::file_name(app);
         let from = parts.trusted_apps.dir.join(&name);
@@ -151,14 +161,19 @@ fn fill(build: &Build, parts: &Parts, inputs: Inputs, folder: &Path) -> Result<M
     let tos = parts.secure_os.dir.join(secure_os::IMAGE);
     let slots = ["secure-os", "secure-os_b"];
     writer.add(Role::SecureOs, "secure-os/tos.img", &tos, &slots).map_err(failed)?;
-    for (file, slots) in [(&board.cold_boot, &["MB1_BCT", "MB1_BCT_b"][..]), (&board.flash, &[])] {
+    // Of a real board the binary that is made of it goes to these partitions.
+    let slots: &[&str] = if parts.l4t.is_some() { &[] } else { &["MB1_BCT", "MB1_BCT_b"] };
+    for (file, slots) in [(&board.cold_boot, slots), (&board.flash, &[])] {
         let name = boot_config::name(file);
         let from = parts.boot_config.dir.join(&name);
         writer.add(Role::BootConfig, &format!("boot-config/{name}"), &from, slots).map_err(failed)?;
     }
     let layout_name = boot_config::name(&board.layout);
     let layout_path = format!("layout/{layout_name}");
-    let layout_from = parts.boot_config.dir.join(&layout_name);
+    let layout_from = match &parts.l4t {
+        Some(l4t) => flash::layout(build, &l4t.packages)?,
+        None => parts.boot_config.dir.join(&layout_name),
+    };
     writer.add(Role::Layout, &layout_path, &layout_from, &[]).map_err(failed)?;
     for deb in client_apps::debs(&parts.client_apps)? {
         let name = boot_config::name(&deb);
@@ -169,6 +184,10 @@ fn fill(build: &Build, parts: &Parts, inputs: Inputs, folder: &Path) -> Result<M
         writer.add(Role::Rootfs, "rootfs/system.img", &image, &["APP"]).map_err(failed)?;
         writer.add(Role::PackageLock, "rootfs/packages.lock", &lock, &[]).map_err(failed)?;
     }
+    let device = match &parts.l4t {
+        Some(l4t) => Some(flash::add(build, l4t, &parts.secure_os, &mut writer)?),
+        None => None,
+    };
     let text = fs::read_to_string(&layout_from).at(&layout_from)?;
     let layout = Layout::parse(&text).map_err(|e| Error::check(format!("{layout_path}: {e}")))?;
     let (partitions, problems) = writer.partition_plan(&layout_path, &layout);
@@ -181,7 +200,8 @@ fn fill(build: &Build, parts: &Parts, inputs: Inputs, folder: &Path) -> Result<M
         );
     }
     let apps = trusted_apps::read(product, &parts.trusted_apps.dir)?;
-    let memory = plan::of(build, &parts.trusted_apps, Some(&parts.secure_os))?.memory;
+    let bsp = parts.l4t.as_ref().map(|l4t| &l4t.bsp);
+    let memory = plan::of(build, &parts.trusted_apps, Some(&parts.secure_os), bsp)?.memory;
     let manifest = Manifest {
         format: FORMAT,
         name: product.name.clone(),
@@ -191,11 +211,20 @@ fn fill(build: &Build, parts: &Parts, inputs: Inputs, folder: &Path) -> Result<M
         inputs,
         trusted_apps: apps.iter().map(app_entry).collect(),
         plan: Plan { memory, partitions },
+        device,
         files: Vec::new(),
         flash: BTreeMap::new(),
         digest: String::new(),
     };
     writer.finish(manifest).map_err(failed)
+}
+
+/// What a bundle's writer says.
+fn failed(error: bundle::WriterError) -> Error {
+    match error {
+        bundle::WriterError::Io { path, error } => Error::io(&path, &error),
+        other => Error::check(other.to_string()),
+    }
 }
 
 fn app_entry(Built { app, elf, .. }: &Built) -> AppEntry {
@@ -233,6 +262,10 @@ fn inputs(build: &Build, parts: &Parts) -> Result<Inputs> {
         toolchains.insert("mmdebstrap".into(), crate::tools::mmdebstrap::version()?);
         toolchains.insert("mke2fs".into(), crate::tools::ext4::version()?);
     }
+    if let Some(l4t) = &parts.l4t {
+        toolchains.extend(crate::tools::trusty::versions()?);
+        toolchains.insert("sha256 of the BSP's parts".into(), l4t.bsp.output.content.clone());
+    }
     let lock = parts.rootfs.as_ref().map(|part| part.dir.join(rootfs::LOCK));
     let package_lock = lock.map(|path| bundle::hash_file(&path).at(&path).map(|h| h.sha256)).transpose()?;
     let config = build.product.digest.clone();
@@ -240,7 +273,7 @@ fn inputs(build: &Build, parts: &Parts) -> Result<Inputs> {
         config,
         git_revision: git_revision(&build.workspace.root)?,
         toolchains,
-        bsp: None,
+        bsp: parts.l4t.as_ref().map(|l4t| l4t.bsp.release.to_string()),
         package_lock,
     })
 }

@@ -1,10 +1,12 @@
 //! The memory plan of a product, once its trusted apps are built.
 
+use super::bsp::Bsp;
 use super::{Build, secure_os, trusted_apps};
 use crate::config::AppSource;
 use crate::error::{At, Error, Result};
 use crate::stage::Output;
 use std::fs;
+use std::path::Path;
 use tegra_flash::Layout;
 use trusty_image::plan::{PlannedApp, Request};
 use trusty_image::{Container, Plan};
@@ -12,8 +14,9 @@ use trusty_image::{Container, Plan};
 /// The partition that the image goes to.
 const PARTITION: &str = "secure-os";
 
-/// Plans with the trusted apps, and the secure-os image if it is built.
-pub fn of(build: &Build, apps: &Output, image: Option<&Output>) -> Result<Plan> {
+/// Plans with the trusted apps, and the secure-os image if it is built. The layout of an L4T board is in its BSP; without it
+/// the partition's size is not known.
+pub fn of(build: &Build, apps: &Output, image: Option<&Output>, bsp: Option<&Bsp>) -> Result<Plan> {
     let product = build.product;
     let apps = trusted_apps::read(product, &apps.dir)?.into_iter().map(|built| PlannedApp {
         name: built.app.name.clone(),
@@ -30,18 +33,31 @@ pub fn of(build: &Build, apps: &Output, image: Option<&Output>) -> Result<Plan> 
     });
     let image = image.transpose()?;
     let monitor = image.as_deref().and_then(|image| Container::parse(image).ok());
-    let layout = &product.board.layout;
-    let text = fs::read_to_string(layout).at(layout)?;
-    let parsed = Layout::parse(&text).map_err(|e| Error::usage(format!("{}: {e}", layout.display())))?;
+    let layout = match (&product.board.l4t, bsp) {
+        (Some(_), None) => None,
+        (_, bsp) => {
+            Some(bsp.map_or_else(|| product.board.layout.clone(), |bsp| bsp.path(&product.board.layout)))
+        }
+    };
+    let partition = layout.map(|layout| partition(&layout)).transpose()?.flatten();
     let request = Request {
         tzdram: product.tzdram_size,
         alignment: product.tzdram_alignment,
-        monitor: monitor.is_some_and(|container| !container.monitor.is_empty()),
+        // Real boards have one, whether the image is built or not.
+        monitor: product.board.l4t.is_some()
+            || monitor.is_some_and(|container| !container.monitor.is_empty()),
         apps: apps.collect(),
         image: image.as_ref().map(|image| image.len() as u64),
-        partition: parsed.partition(PARTITION).and_then(|partition| partition.size.number()),
+        partition,
     };
     Ok(Plan::new(&request))
+}
+
+/// Bytes of the partition that the image goes to.
+fn partition(layout: &Path) -> Result<Option<u64>> {
+    let text = fs::read_to_string(layout).at(layout)?;
+    let parsed = Layout::parse(&text).map_err(|e| Error::usage(format!("{}: {e}", layout.display())))?;
+    Ok(parsed.partition(PARTITION).and_then(|partition| partition.size.number()))
 }
 
 /// Refuses a plan that would fail on the device.

@@ -2,6 +2,7 @@
 
 mod lock;
 
+use super::bsp::Bsp;
 use super::{Build, EPOCH, client_apps};
 use crate::config::Rootfs;
 use crate::error::{At, Error, Result};
@@ -18,7 +19,7 @@ pub const LOCK: &str = "packages.lock";
 const BASE: &str = "base.tar";
 
 /// The slow part: Debian without our own packages.
-pub fn base(build: &Build, rootfs: &Rootfs) -> Result<Output> {
+pub fn base(build: &Build, rootfs: &Rootfs, _bsp: Option<&Bsp>) -> Result<Output> {
     let mut packages = rootfs.packages.clone();
     packages.sort();
     packages.dedup();
@@ -40,7 +41,13 @@ pub fn base(build: &Build, rootfs: &Rootfs) -> Result<Output> {
 
 /// The image and the list of its packages. If the packages are not the pinned ones, the base may only be an old one: then
 /// it is made anew, once.
-pub fn run(build: &Build, rootfs: &Rootfs, old_base: Output, apps: &Output) -> Result<Output> {
+pub fn run(
+    build: &Build,
+    rootfs: &Rootfs,
+    bsp: Option<&Bsp>,
+    old_base: Output,
+    apps: &Output,
+) -> Result<Output> {
     let differs = Cell::new(false);
     let result = finish(build, rootfs, &old_base, apps, &differs);
     if !differs.get() || !old_base.reused || build.offline {
@@ -48,7 +55,7 @@ pub fn run(build: &Build, rootfs: &Rootfs, old_base: Output, apps: &Output) -> R
     }
     build.ui.note("the packages are not the pinned ones: the archive is asked anew");
     build.cache.forget(old_base)?;
-    finish(build, rootfs, &base(build, rootfs)?, apps, &differs)
+    finish(build, rootfs, &base(build, rootfs, bsp)?, apps, &differs)
 }
 
 fn finish(

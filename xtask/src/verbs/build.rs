@@ -6,8 +6,12 @@ use crate::config::{self, Overrides, Product};
 use crate::error::{At, Error, Result};
 use crate::host::{self, Need};
 use crate::stage::Output;
-use crate::stages::bundle::Parts;
-use crate::stages::{Build, boot_config, bundle, client_apps, home, plan, rootfs, secure_os, trusted_apps};
+use crate::stages::bsp::{self, Bsp};
+use crate::stages::bundle::{L4tParts, Parts};
+use crate::stages::{
+    Build, boot_config, bundle, client_apps, flash_package, home, kernel, plan, rootfs, secure_os,
+    trusted_apps,
+};
 use crate::ui::Ui;
 use crate::workspace::Workspace;
 use serde_json::json;
@@ -46,10 +50,10 @@ pub fn part(part: Part, args: &BuildArgs, ui: &Ui) -> Result<Outcome> {
     let output = with_build(args, false, ui, |build| match part {
         Part::TrustedApps => {
             let apps = trusted_apps::run(build)?;
-            plan::check(build, &plan::of(build, &apps, None)?)?;
+            plan::check(build, &plan::of(build, &apps, None, None)?)?;
             Ok(apps)
         }
-        Part::SecureOs => secure(build).map(|(_, image)| image),
+        Part::SecureOs => secure(build, bsp(build)?.as_ref()).map(|(_, image)| image),
         Part::ClientApps => {
             ensure_host(build, false)?;
             client_apps::run(build)
@@ -60,7 +64,9 @@ pub fn part(part: Part, args: &BuildArgs, ui: &Ui) -> Result<Outcome> {
                 let what = format!("{}: this product has no rootfs", build.product.path.display());
                 return Err(Error::usage(what));
             };
-            rootfs::run(build, wanted, rootfs::base(build, wanted)?, &client_apps::run(build)?)
+            let bsp = bsp(build)?;
+            let base = rootfs::base(build, wanted, bsp.as_ref())?;
+            rootfs::run(build, wanted, bsp.as_ref(), base, &client_apps::run(build)?)
         }
     })?;
     ui.table();
@@ -76,7 +82,14 @@ pub fn with_build<T>(
     run: impl FnOnce(&Build) -> Result<T>,
 ) -> Result<T> {
     let workspace = Workspace::load()?;
-    let overrides = Overrides { tzdram: args.tzdram.map(|s| s.0), board: args.board.clone(), without_rootfs };
+    let overrides = Overrides {
+        tzdram: args.tzdram.map(|s| s.0),
+        board: args.board.clone(),
+        without_rootfs,
+        bsp: args.bsp.clone(),
+        sources: args.sources.clone(),
+        accept_license: args.accept_license,
+    };
     let product = load(&workspace, &args.config, &overrides)?;
     run(&Build::new(&workspace, &product, args.offline, ui))
 }
@@ -111,23 +124,44 @@ fn ensure_host(build: &Build, with_rootfs: bool) -> Result<()> {
     host::ensure(&needs, build.offline, &logs.join("host.log"), build.ui)
 }
 
+/// NVIDIA's BSP, for a board that has L4T.
+pub fn bsp(build: &Build) -> Result<Option<Bsp>> {
+    build.product.board.l4t.is_some().then(|| bsp::run(build)).transpose()
+}
+
 /// Trusted apps and secure-os image, whose plan has no errors.
-fn secure(build: &Build) -> Result<(Output, Output)> {
+fn secure(build: &Build, bsp: Option<&Bsp>) -> Result<(Output, Output)> {
     let apps = trusted_apps::run(build)?;
     // What is wrong with the apps is told before the image is made of them.
-    plan::check(build, &plan::of(build, &apps, None)?)?;
-    let image = secure_os::run(build, &apps)?;
-    plan::check(build, &plan::of(build, &apps, Some(&image))?)?;
+    plan::check(build, &plan::of(build, &apps, None, bsp)?)?;
+    let image = image_of(build, bsp, &apps)?;
+    plan::check(build, &plan::of(build, &apps, Some(&image), bsp)?)?;
     Ok((apps, image))
+}
+
+/// The secure-os image of these trusted apps.
+pub fn image_of(build: &Build, bsp: Option<&Bsp>, apps: &Output) -> Result<Output> {
+    match bsp {
+        Some(bsp) => kernel::run(build, bsp, apps),
+        None => secure_os::run(build, apps),
+    }
 }
 
 /// All stages, independent ones side by side.
 fn all(build: &Build) -> Result<Parts> {
+    // Read first: what is wrong with it is told before anything is built.
+    let bsp = bsp(build)?;
+    let (bsp_ref, boot_config) = (bsp.as_ref(), boot_config::run(build, bsp.as_ref())?);
     thread::scope(|scope| {
-        let secure = scope.spawn(|| secure(build));
-        let base = scope.spawn(|| build.product.rootfs.as_ref().map(|r| rootfs::base(build, r)).transpose());
+        let base = scope
+            .spawn(|| build.product.rootfs.as_ref().map(|r| rootfs::base(build, r, bsp_ref)).transpose());
         let clients = scope.spawn(|| client_apps::run(build));
-        let boot_config = boot_config::run(build);
+        let secure = scope.spawn(|| {
+            let (apps, image) = secure(build, bsp_ref)?;
+            let parts = |bsp| flash_package::Parts { bsp, boot_config: &boot_config, secure_os: &image };
+            let packages = bsp_ref.map(|bsp| flash_package::run(build, &parts(bsp))).transpose()?;
+            Ok((apps, image, packages))
+        });
         let clients = join(clients);
         let base = join(base);
         let (base, base_failed) = match base {
@@ -136,19 +170,24 @@ fn all(build: &Build) -> Result<Parts> {
         };
         let rootfs = match (&build.product.rootfs, base, &clients) {
             (Some(wanted), Some(base), Ok(clients)) => {
-                Some(rootfs::run(build, wanted, base, clients)).transpose()
+                Some(rootfs::run(build, wanted, bsp_ref, base, clients)).transpose()
             }
             _ => Ok(None),
         };
         // What failed first in the order of the stages is told; all others have ended by now.
-        let (trusted_apps, secure_os): (Output, Output) = join(secure)?;
-        let (boot_config, client_apps) = (boot_config?, clients?);
+        let (trusted_apps, secure_os, packages) = join(secure)?;
+        let client_apps = clients?;
         base_failed?;
-        Ok(Parts { trusted_apps, secure_os, boot_config, client_apps, rootfs: rootfs? })
+        Ok((trusted_apps, secure_os, packages, client_apps, rootfs?))
+    })
+    .map(|(trusted_apps, secure_os, packages, client_apps, rootfs)| {
+        let l4t = bsp.zip(packages).map(|(bsp, packages)| L4tParts { bsp, packages });
+        Parts { trusted_apps, secure_os, boot_config, client_apps, rootfs, l4t }
     })
 }
 
-fn join<T>(thread: ScopedJoinHandle<'_, Result<T>>) -> Result<T> {
+/// A stage's result, when its thread has ended.
+pub fn join<T>(thread: ScopedJoinHandle<'_, Result<T>>) -> Result<T> {
     thread.join().unwrap_or_else(|_| {
         Err(Error::check("a stage has panicked: this is a bug of carveout, please report it"))
     })

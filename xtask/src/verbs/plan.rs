@@ -4,8 +4,9 @@ use super::{Outcome, build, columns};
 use crate::cli::BuildArgs;
 use crate::error::Result;
 use crate::size::human;
-use crate::stages::{plan, secure_os, trusted_apps};
+use crate::stages::{plan, trusted_apps};
 use crate::ui::Ui;
+use crate::vendor;
 use serde_json::json;
 use std::fmt::Write as _;
 use std::io::IsTerminal;
@@ -18,10 +19,16 @@ const BAR: u64 = 32;
 pub fn run(args: &BuildArgs, ui: &Ui) -> Result<Outcome> {
     let (title, plan) = build::with_build(args, true, ui, |build| {
         let apps = trusted_apps::run(build)?;
-        let image = secure_os::run(build, &apps)?;
         let product = build.product;
         let title = format!("{} {} on {}", product.name, product.version, product.board.name);
-        Ok((title, plan::of(build, &apps, Some(&image))?))
+        // Without NVIDIA's parts the plan is that of the trusted apps.
+        if product.board.l4t.is_some() && !vendor::at_hand(build)? {
+            ui.note("neither BSP nor sources are given: the secure-os partition is not in this plan");
+            return Ok((title, plan::of(build, &apps, None, None)?));
+        }
+        let bsp = build::bsp(build)?;
+        let image = build::image_of(build, bsp.as_ref(), &apps)?;
+        Ok((title, plan::of(build, &apps, Some(&image), bsp.as_ref())?))
     })?;
     let text = format!("{title}\n\n{}", text(&plan, std::io::stdout().is_terminal()));
     let failed = plan.errors().next().is_some();

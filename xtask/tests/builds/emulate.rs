@@ -45,6 +45,49 @@ fn values_are_echoed_refused_and_echoed_again() {
     assert!(echoed.contains("20480 values"), "{echoed}");
 }
 
+/// Each outcome, and the whole: of trusted apps as they should be, and of one whose heap is too small.
+#[test]
+fn a_self_test_tells_right_from_wrong() {
+    let table = emulate(desk(), &[], &["--self-test"]).ok();
+    let rows: Vec<_> =
+        table.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
+    let expected = [
+        "trusted app count bytes result",
+        "echo-srv 1000 4000 intact",
+        "echo-srv 2048 8192 intact",
+        "echo-srv 20480 81920 intact",
+        "echo-srv 64000 256000 intact",
+        "small-echo-srv 1000 4000 intact",
+        "small-echo-srv 2048 8192 intact",
+        "small-echo-srv 20480 81920 intact",
+        "small-echo-srv 64000 256000 refused: needs 256000 bytes, may hold 81920",
+        "small-echo-srv 100 400 intact, after the refusal",
+        "all outcomes are right",
+    ];
+    assert_eq!(rows, expected);
+    let strict = emulate(desk(), &[], &["--self-test", "--ta", "small-echo-srv"]).fails(1);
+    assert!(strict.contains("small-echo-srv refused 64000 values, and may hold 81920 bytes"), "{strict}");
+    let missing = emulate(desk(), &[], &["--self-test", "--ta", "no-srv"]).fails(3);
+    assert!(missing.contains("no-srv is not there"), "{missing}");
+    let usage = emulate(desk(), &[], &["--self-test", "--count", "1"]).fails(2);
+    assert!(usage.contains("--self-test") && usage.contains("--count"), "{usage}");
+    // A finished ELF file declares no heap_demand: as a package, with this heap, it would not be built.
+    let dir = tempfile::tempdir().unwrap();
+    let elf = desk().join("trusted-apps/echo-srv.elf");
+    let lowered = format!("{{ elf: {}, min_heap: 128KiB }}", elf.display());
+    let lowered = image(dir.path(), "16MiB", &lowered);
+    let ran = emulate(&lowered, &["--json"], &["--self-test", "--json"]);
+    let json: Value = serde_json::from_str(&ran.stdout()).unwrap();
+    let message = json["error"]["message"].as_str().unwrap();
+    for expected in ["\"refused\"", "\"not there\"", "\"needs\": 256000"] {
+        assert!(message.contains(expected), "{expected} in {message}");
+    }
+    let error = emulate(&lowered, &[], &["--self-test"]).fails(1);
+    let reason = "echo-srv refused 1000, 2048, 20480, 64000 values, and may hold 0 bytes: its heap (min_heap) is too small, \
+                  whatever the carve-out";
+    assert!(error.contains(reason), "{error}");
+}
+
 #[test]
 fn five_mebibytes_come_back_bit_identical_through_either_client() {
     let dir = tempfile::tempdir().unwrap();

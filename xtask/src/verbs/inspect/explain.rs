@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 use tegra_bct::{MiscCfg, TZDRAM_ALIGNMENT, TZDRAM_SIZE};
 use tegra_flash::Layout;
 use trusty_image::limits::APP_STACK_TOP;
-use trusty_image::{Container, TrustedApp, container, tasks};
+use trusty_image::{Container, TrustedApp, container, stock, tasks};
 
 /// A text and the same for machines.
 pub type Explained = (String, Value);
@@ -33,8 +33,12 @@ pub fn container(bytes: &[u8]) -> Result<Explained, String> {
         let _ = writeln!(text, "  behind it    {:>9} bytes of an erased partition", behind.len());
     }
     let mut apps = Vec::new();
-    if !read.encrypted && read.os.starts_with(b"\x7fELF") {
-        for elf in tasks::split(read.os).map_err(|e| e.to_string())? {
+    if !read.encrypted {
+        // Concatenated trusted apps are taken apart to the last byte; in a kernel they are looked for.
+        let whole = read.os.starts_with(b"\x7fELF");
+        let found =
+            if whole { tasks::split(read.os).map_err(|e| e.to_string())? } else { tasks::find(read.os) };
+        for elf in found {
             let shown = match trusty_image::inspect(elf) {
                 Ok(app) => trusted_app(&app, elf.len()),
                 Err(findings) => {
@@ -58,8 +62,10 @@ pub fn container(bytes: &[u8]) -> Result<Explained, String> {
 pub fn trusted_app(app: &TrustedApp, file_size: usize) -> Explained {
     let manifest = &app.manifest;
     let mut text = format!(
-        "trusted app, {file_size} bytes, passes all rules of the loader\n  UUID         {}\n  entry        0x{:x}\n",
-        manifest.uuid, app.entry
+        "trusted app, {file_size} bytes, passes all rules of the loader\n  UUID         {}{}\n  entry        0x{:x}\n",
+        manifest.uuid,
+        stock::name(manifest.uuid).map(|name| format!(", NVIDIA's {name}")).unwrap_or_default(),
+        app.entry
     );
     for segment in &app.segments {
         let flags: String = [(4, 'r'), (2, 'w'), (1, 'x')]
@@ -91,7 +97,7 @@ pub fn trusted_app(app: &TrustedApp, file_size: usize) -> Explained {
         let _ =
             writeln!(text, "  map_mem      id {}, 0x{:x}, {} bytes", region.id, region.offset, region.size);
     }
-    let json = json!({ "kind": "trusted-app", "uuid": manifest.uuid, "size": file_size, "entry": app.entry,
+    let json = json!({ "kind": "trusted-app", "uuid": manifest.uuid, "stock": stock::name(manifest.uuid), "size": file_size, "entry": app.entry,
         "image": app.image_size, "heap": manifest.heap(), "stack": manifest.stack(), "map_mem": manifest.map_mem });
     (text, json)
 }

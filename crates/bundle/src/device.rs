@@ -1,0 +1,156 @@
+//! What a bundle says of the real board that it is flashed to, and which files go to a module.
+//!
+//! ```text
+//! flash/common/…      what all modules get: NVIDIA's tools, signed files, lists, licences
+//! flash/<module>/…    what one module gets
+//! ```
+
+use crate::manifest::{FileEntry, Manifest, NAME, Role, is_plain};
+use crate::verify::Problem;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use tegra_bct::mb1::{self, Mb1Tzdram};
+use tegra_flash::{BoardId, Scope};
+use uuid::Uuid;
+
+/// Folder of all that a flash host needs.
+pub const FLASH: &str = "flash";
+/// Folder in it of what all modules get.
+pub const COMMON: &str = "common";
+/// The partition of the root filesystem.
+const APP: &str = "APP";
+
+/// The board's side of a bundle.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Device {
+    /// The modules that it has files for.
+    pub modules: Vec<ModuleEntry>,
+    /// Which boards it is signed for.
+    pub fused: Fused,
+    /// Bytes of the partition APP.
+    pub app_size: u64,
+    /// Files of the BSP that were not there: what is made of them is not in the bundle.
+    pub lacks: Vec<String>,
+    /// NVIDIA's own TAs in the secure-os image, behind the bundle's.
+    pub stock_trusted_apps: Vec<Uuid>,
+}
+
+/// A module.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ModuleEntry {
+    /// Its name, and that of its folder.
+    pub name: String,
+    /// Its identity.
+    pub id: BoardId,
+}
+
+/// What a board's fuses demand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Fused {
+    /// Nothing: a board as it is sold.
+    No,
+    /// Signatures.
+    Pkc,
+    /// Signatures and encryption.
+    PkcSbk,
+}
+
+impl Device {
+    /// The module that a board's identity fits.
+    pub fn module(&self, id: &BoardId) -> Option<&ModuleEntry> {
+        self.modules.iter().find(|module| module.id.fits(id))
+    }
+}
+
+/// Files that every flash of a module uses.
+const TOOLS: [&str; 5] = ["nvaflash.sh", "tegrarcm_v2", "tegradevflash_v2", "tegraparser_v2", "chkbdinfo"];
+/// Partitions that every flash of a module writes or reads back.
+const WRITTEN: [&str; 4] = ["secure-os", "secure-os_b", MB1_BCT, "MB1_BCT_b"];
+const MB1_BCT: &str = "MB1_BCT";
+
+/// Whether a file's contents are checked: the boot config that MB1 will read.
+pub fn is_checked(file: &FileEntry) -> bool {
+    file.role == Role::Flash && file.partitions.iter().any(|name| name == MB1_BCT)
+}
+
+/// Checks that each module has what it needs, and that MB1 will read the carve-out of the manifest.
+pub fn check(manifest: &Manifest, contents: &BTreeMap<String, Vec<u8>>) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    let Some(device) = &manifest.device else { return problems };
+    let mut add = |file: &str, what: String| problems.push(Problem::new(file, what));
+    if device.modules.is_empty() {
+        add(crate::MANIFEST, "device: has no module".into());
+    }
+    for module in &device.modules {
+        if !is_plain(&module.name, NAME) || module.name == COMMON {
+            add(crate::MANIFEST, format!("device: `{}` is no name of a module", module.name.escape_debug()));
+            continue;
+        }
+        if let Err(error) = module.id.check() {
+            add(crate::MANIFEST, format!("device: module {}: {error}", module.name));
+        }
+        let files = manifest.flash_files(&module.name);
+        let missing = TOOLS.iter().filter(|name| !files.contains_key(*name));
+        missing
+            .for_each(|name| add(crate::MANIFEST, format!("device: module {} has no {name}", module.name)));
+        for partition in WRITTEN.iter().filter(|name| manifest.partition_file(&module.name, name).is_none()) {
+            add(crate::MANIFEST, format!("device: module {} has no file for {partition}", module.name));
+        }
+    }
+    // What is encrypted cannot be read: its proof was made when it was built.
+    let readable = |file: &&FileEntry| is_checked(file) && device.fused != Fused::PkcSbk;
+    for file in manifest.files.iter().filter(readable) {
+        let expected = Mb1Tzdram { size: manifest.tzdram.size, alignment: manifest.tzdram.alignment };
+        match contents.get(&file.path).map(|bct| mb1::read(bct)) {
+            Some(Ok(found)) if found == expected => {}
+            Some(Ok(found)) => add(
+                &file.path,
+                format!(
+                    "MB1 would read a carve-out of 0x{:x}, the manifest says 0x{:x}",
+                    found.size, expected.size
+                ),
+            ),
+            Some(Err(error)) => add(&file.path, error.to_string()),
+            None => {}
+        }
+    }
+    problems
+}
+
+impl Manifest {
+    /// The files that a module gets, by their names in the flash folder.
+    pub fn flash_files(&self, module: &str) -> BTreeMap<&str, &FileEntry> {
+        let folders = [COMMON, module].map(|folder| format!("{FLASH}/{folder}/"));
+        let files = self.files.iter().filter(|file| file.role == Role::Flash);
+        let named = |file: &'_ FileEntry| {
+            folders.iter().find_map(|folder| Some(file.path.strip_prefix(folder.as_str())?.len()))
+        };
+        files.filter_map(|file| Some((file.path.get(file.path.len() - named(file)?..)?, file))).collect()
+    }
+
+    /// The file that a partition of a module gets.
+    pub fn partition_file(&self, module: &str, partition: &str) -> Option<(&str, &FileEntry)> {
+        let files = self.flash_files(module);
+        files.into_iter().find(|(_, file)| file.partitions.iter().any(|name| name == partition))
+    }
+
+    /// Why a scope cannot be flashed from this bundle, or nothing. `keep_app` brings a root filesystem of its own.
+    pub fn scope_lacks(&self, scope: Scope, keep_app: bool) -> Option<String> {
+        let rootfs = self.files.iter().any(|file| file.partitions.iter().any(|name| name == APP));
+        let lacks = self.device.as_ref().map(|device| device.lacks.join(" and ")).unwrap_or_default();
+        match scope {
+            Scope::SecureOs => None,
+            Scope::Full if !lacks.is_empty() => {
+                Some(format!("it was built without {lacks}, which the BSP had not"))
+            }
+            Scope::Full if !rootfs && !keep_app => {
+                Some("it has no root filesystem, and the board's is not kept".into())
+            }
+            Scope::App if !rootfs => Some("it has no root filesystem".into()),
+            Scope::Full | Scope::App => None,
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! The carve-out in a generated MB1 BCT, read back: the proof that what was configured is what MB1 will read.
+//!
+//! `tegrabct_v2` turns the misc cfg into the binary MB1_BCT, which is then signed: 4096 bytes of header (`NVDA`) in front.
+//! Offsets seen by running L4T R32.7.2's tools: the size is a little-endian `u64` at 0x918 of the BCT, the alignment at
+//! 0x920.
+
+use std::ops::Range;
+
+/// Bytes that signing puts in front.
+pub const SIGN_HEADER: usize = 0x1000;
+const SIGN_MAGIC: &[u8; 4] = b"NVDA";
+/// Size of the TZDRAM carve-out.
+const SIZE: Range<usize> = 0x918..0x920;
+/// Alignment of the TZDRAM carve-out.
+const ALIGNMENT: Range<usize> = 0x920..0x928;
+
+/// What an MB1 BCT says of the TZDRAM carve-out, in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Mb1Tzdram {
+    /// Its size.
+    pub size: u64,
+    /// Its alignment.
+    pub alignment: u64,
+}
+
+/// Why an MB1 BCT is not as it should be.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Mb1Error {
+    /// Too short to hold the carve-out. NVIDIA's tool makes an empty one of an empty cfg, and ends with success.
+    #[error("{0} bytes are too few for an MB1 BCT: the carve-out lies at 0x918")]
+    TooShort(usize),
+    /// Two BCTs that should differ in the carve-out alone have different lengths.
+    #[error("it has {found} bytes, that of the unchanged boot config {expected}")]
+    Length {
+        /// Bytes of this one.
+        found: usize,
+        /// Bytes of the other.
+        expected: usize,
+    },
+    /// Two BCTs that should differ in the carve-out alone differ elsewhere.
+    #[error(
+        "it differs from that of the unchanged boot config at 0x{0:x}, which is not the TZDRAM carve-out"
+    )]
+    Elsewhere(usize),
+}
+
+/// The BCT itself, without the signature's header if it has one.
+pub fn body(bct: &[u8]) -> &[u8] {
+    if is_signed(bct) { bct.get(SIGN_HEADER..).unwrap_or_default() } else { bct }
+}
+
+/// Whether a file has a signature's header.
+pub fn is_signed(file: &[u8]) -> bool {
+    file.starts_with(SIGN_MAGIC)
+}
+
+/// Reads the carve-out out of a BCT, signed or not, but not encrypted.
+pub fn read(bct: &[u8]) -> Result<Mb1Tzdram, Mb1Error> {
+    let body = body(bct);
+    let word = |range: Range<usize>| {
+        let bytes = body.get(range).and_then(|bytes| bytes.try_into().ok());
+        bytes.map(u64::from_le_bytes).ok_or(Mb1Error::TooShort(body.len()))
+    };
+    Ok(Mb1Tzdram { size: word(SIZE)?, alignment: word(ALIGNMENT)? })
+}
+
+/// Checks that a BCT differs from another, made of the unchanged boot config, in the TZDRAM carve-out and nothing else. The
+/// signatures' headers may differ.
+pub fn same_but_for_tzdram(bct: &[u8], unchanged: &[u8]) -> Result<(), Mb1Error> {
+    let (found, expected) = (body(bct), body(unchanged));
+    if found.len() != expected.len() {
+        return Err(Mb1Error::Length { found: found.len(), expected: expected.len() });
+    }
+    if found.len() < ALIGNMENT.end {
+        return Err(Mb1Error::TooShort(found.len()));
+    }
+    let differs = |(at, (a, b)): (usize, (&u8, &u8))| (a != b).then_some(at);
+    let mut different = found.iter().zip(expected).enumerate().filter_map(differs);
+    match different.find(|at| !(SIZE.start..ALIGNMENT.end).contains(at)) {
+        Some(at) => Err(Mb1Error::Elsewhere(at)),
+        None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn bct(size: u64, alignment: u64) -> Vec<u8> {
+        let mut bytes = vec![7; 0xa00];
+        bytes[SIZE].copy_from_slice(&size.to_le_bytes());
+        bytes[ALIGNMENT].copy_from_slice(&alignment.to_le_bytes());
+        bytes
+    }
+
+    fn signed(mut body: Vec<u8>, seal: u8) -> Vec<u8> {
+        let mut file = b"NVDA".to_vec();
+        file.resize(SIGN_HEADER, seal);
+        file.append(&mut body);
+        file
+    }
+
+    #[test]
+    fn the_carve_out_is_read_from_signed_and_unsigned() {
+        let expected = Ok(Mb1Tzdram { size: 32 << 20, alignment: 1 << 20 });
+        assert_eq!(read(&bct(32 << 20, 1 << 20)), expected);
+        assert_eq!(read(&signed(bct(32 << 20, 1 << 20), 1)), expected);
+        assert_eq!(read(&[]), Err(Mb1Error::TooShort(0)));
+        assert_eq!(read(&bct(1, 1)[..0x927]), Err(Mb1Error::TooShort(0x927)));
+    }
+
+    #[test]
+    fn only_the_carve_out_may_differ() {
+        let (old, new) = (signed(bct(16 << 20, 1 << 20), 1), signed(bct(32 << 20, 2 << 20), 2));
+        assert_eq!(same_but_for_tzdram(&new, &old), Ok(()));
+        for at in [0, 0x917, 0x928, 0x9ff] {
+            let mut other = new.clone();
+            other[SIGN_HEADER + at] ^= 1;
+            assert_eq!(same_but_for_tzdram(&other, &old), Err(Mb1Error::Elsewhere(at)));
+        }
+        let error = Err(Mb1Error::Length { found: 0x9ff, expected: 0xa00 });
+        assert_eq!(same_but_for_tzdram(&new[..new.len() - 1], &old), error);
+        assert_eq!(same_but_for_tzdram(&[], &[]), Err(Mb1Error::TooShort(0)));
+    }
+
+    proptest! {
+        #[test]
+        fn any_input_is_survived(one: Vec<u8>, two: Vec<u8>) {
+            let _ = read(&one);
+            let _ = same_but_for_tzdram(&one, &two);
+            let _ = same_but_for_tzdram(&signed(one, 0), &signed(two, 0));
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! What a product says of NVIDIA's parts and of keys, checked.
+
+use super::file::{L4tFile, Module, Monitor};
+use super::locate::Step::{Index, Key};
+use super::report::Reporter;
+use super::{Board, Overrides};
+use crate::error::{Result, nearest};
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+/// NVIDIA's parts and the keys of a product.
+#[derive(Clone, Debug)]
+pub struct L4t {
+    /// The BSP: an unpacked tree or a tarball. Without it the environment says, or it is downloaded.
+    pub bsp: Option<PathBuf>,
+    /// The public sources, likewise.
+    pub sources: Option<PathBuf>,
+    /// NVIDIA's licence is accepted.
+    pub accept_license: bool,
+    /// Where the monitor comes from.
+    pub monitor: Monitor,
+    /// NVIDIA's own trusted apps to keep, by folder; all without it.
+    pub stock_trusted_apps: Option<Vec<String>>,
+    /// The modules to make flash packages for.
+    pub modules: Vec<Module>,
+    /// The key that signs for fused boards (PKC): an RSA key in PEM.
+    pub pkc_key: Option<PathBuf>,
+    /// The key that encrypts for fused boards (SBK).
+    pub sbk_key: Option<PathBuf>,
+}
+
+pub fn check(
+    reporter: &Reporter,
+    file: Option<&L4tFile>,
+    board: &Board,
+    overrides: &Overrides,
+) -> Result<Option<L4t>> {
+    let Some(known) = &board.l4t else { return Ok(None) };
+    let default = L4tFile::default();
+    let file = file.unwrap_or(&default);
+    let full = |path: &PathBuf| reporter.path.parent().unwrap_or(Path::new(".")).join(path);
+    let readable = |key, path: &Option<PathBuf>| {
+        let Some(path) = path else { return Ok(None) };
+        let path = full(path);
+        // Opened, not read: a key is used where it lies.
+        match File::open(&path).and_then(|file| file.metadata()) {
+            Ok(metadata) if metadata.is_file() => Ok(Some(path)),
+            Ok(_) => Err(reporter.at(&[Key("l4t"), Key(key)], &format!("{} is no file", path.display()))),
+            Err(error) => {
+                let what = format!("{}: {error} (paths are relative to the config file)", path.display());
+                Err(reporter.at(&[Key("l4t"), Key(key)], &what))
+            }
+        }
+    };
+    let (pkc_key, sbk_key) = (readable("pkc_key", &file.pkc_key)?, readable("sbk_key", &file.sbk_key)?);
+    if sbk_key.is_some() && pkc_key.is_none() {
+        let what = "boards with an SBK are signed, too: pkc_key is missing";
+        return Err(reporter.at(&[Key("l4t"), Key("sbk_key")], what));
+    }
+    let mut modules = known.modules.clone();
+    if let Some(wanted) = &file.modules {
+        modules = Vec::new();
+        for (index, name) in wanted.iter().enumerate() {
+            let Some(module) = known.modules.iter().find(|module| module.name == *name) else {
+                let names: Vec<&str> = known.modules.iter().map(|module| module.name.as_str()).collect();
+                let near = nearest(name, names.iter().copied()).map(|n| format!(" Did you mean `{n}`?"));
+                let what = format!(
+                    "unknown module `{name}`: board {} has {}.{}",
+                    board.name,
+                    names.join(", "),
+                    near.unwrap_or_default()
+                );
+                return Err(reporter.at(&[Key("l4t"), Key("modules"), Index(index)], &what));
+            };
+            if modules.contains(module) {
+                let what = format!("{name} is listed twice");
+                return Err(reporter.at(&[Key("l4t"), Key("modules"), Index(index)], &what));
+            }
+            modules.push(module.clone());
+        }
+        if modules.is_empty() {
+            return Err(reporter.at(&[Key("l4t"), Key("modules")], "expected at least one module"));
+        }
+    }
+    Ok(Some(L4t {
+        bsp: overrides.bsp.clone().or_else(|| file.bsp.as_ref().map(full)),
+        sources: overrides.sources.clone().or_else(|| file.sources.as_ref().map(full)),
+        accept_license: overrides.accept_license || file.accept_license,
+        monitor: file.monitor,
+        stock_trusted_apps: file.stock_trusted_apps.clone(),
+        modules,
+        pkc_key,
+        sbk_key,
+    }))
+}

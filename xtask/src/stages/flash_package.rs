@@ -1,0 +1,306 @@
+//! The flash package of an L4T board: what NVIDIA's tools sign, for each module, and the proof that MB1 will read the
+//! configured carve-out.
+
+use super::bsp::Bsp;
+use super::{Build, EPOCH, boot_config, secure_os};
+use crate::config::{L4t, Module};
+use crate::error::{At, Error, Result};
+use crate::host;
+use crate::stage::{Key, Output};
+use crate::tools::l4t::{self, Keys, Run};
+use crate::tools::scratch;
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+use tegra_bct::mb1::{self, Mb1Tzdram};
+use tegra_flash::Layout;
+
+/// Both generated boot configs: of the cold boot, and while flashing.
+const BCTS: [&str; 2] = ["mb1_cold_boot_bct_MB1_sigheader.bct.encrypt", "mb1_bct_MB1_sigheader.bct.encrypt"];
+/// The layout with all its names and sizes.
+pub const LAYOUT: &str = "flash.xml";
+/// The same for fused boards.
+pub const SECURE_LAYOUT: &str = "secureflash.xml";
+/// What each partition gets: index, device:instance:name, start, size, file, size of the file, …
+const INDEX: &str = "flash.idx";
+/// What each partition gets, as `partition file` lines.
+pub const PARTITIONS: &str = "partitions";
+/// Stands for the root filesystem while NVIDIA's tools run; the bundle has the real one.
+pub const ROOTFS: &str = "system.img";
+/// Parts of the BSP that a bundle without root filesystem can do without: it is then no full flash.
+const KERNEL: [&str; 2] = ["kernel/Image", "bootloader/l4t_initrd.img"];
+/// Holds, one a line, which of them were stand-ins.
+pub const LACKS: &str = "lacks";
+/// Folder of what reads a module's EEPROM.
+pub const IDENTIFY: &str = "identify";
+/// How the name of the boot loader in it begins.
+const APPLET: &str = "nvtboot_applet";
+/// Partitions that are made of them.
+pub const KERNEL_PARTITIONS: [&str; 2] = ["kernel", "kernel_b"];
+
+/// What the flash packages are made of.
+pub struct Parts<'a> {
+    /// NVIDIA's BSP.
+    pub bsp: &'a Bsp,
+    /// Boot config and layout.
+    pub boot_config: &'a Output,
+    /// The secure-os image.
+    pub secure_os: &'a Output,
+}
+
+/// A directory for each module, by its name.
+pub fn run(build: &Build, parts: &Parts) -> Result<Output> {
+    let l4t = build.product.l4t()?;
+    let mut packages = Vec::new();
+    let results: Vec<Result<(&Module, Output)>> = std::thread::scope(|scope| {
+        let threads: Vec<_> = l4t
+            .modules
+            .iter()
+            .map(|module| scope.spawn(move || Ok((module, package(build, l4t, module, parts)?))))
+            .collect();
+        threads.into_iter().map(crate::verbs::build::join).collect()
+    });
+    for result in results {
+        packages.push(result?);
+    }
+    let key = packages.iter().fold(Key::new(1), |key, (module, part)| key.with(&module.name, &part.content));
+    build.cache.stage("flash packages", key, |work| {
+        packages.iter().try_for_each(|(module, part)| {
+            crate::vendor::copy::tree(&part.dir, &work.out.join(&module.name), &|path| !path.starts_with('.'))
+        })
+    })
+}
+
+fn package(build: &Build, l4t: &L4t, module: &Module, parts: &Parts) -> Result<Output> {
+    let unchanged = unchanged(build, module, parts.bsp)?;
+    let digest = |key: &Option<std::path::PathBuf>| match key {
+        Some(path) => bundle::hash_file(path).at(path).map(|hashed| hashed.sha256),
+        None => Ok(String::new()),
+    };
+    let key = Key::new(1)
+        .with("bsp", &parts.bsp.output.content)
+        .with("boot config", &parts.boot_config.content)
+        .with("secure-os", &parts.secure_os.content)
+        .with("unchanged boot config", &unchanged.content)
+        .with("app size", app_size(build)?)
+        .with("with rootfs", build.product.rootfs.is_some())
+        // Digests of keys, not keys: but of an SBK's 16 bytes even that is not kept.
+        .with("pkc", digest(&l4t.pkc_key)?)
+        .with(
+            "sbk",
+            if l4t.sbk_key.is_some() {
+                bundle::sha256(digest(&l4t.sbk_key)?.as_bytes())
+            } else {
+                String::new()
+            },
+        )
+        .with("module", format!("{:?}", module.id));
+    build.cache.stage(&format!("flash package {}", module.name), key, |work| {
+        ensure_host(build)?;
+        let scratch = scratch("flash")?;
+        let run = prepare(build, parts.bsp, scratch.path())?;
+        let lacks = stand_in(build, scratch.path())?;
+        insert(build, parts, scratch.path())?;
+        let keys = Keys { pkc: l4t.pkc_key.as_deref(), sbk: l4t.sbk_key.as_deref() };
+        // What is encrypted cannot be read back: then the proof is of the same files, signed without keys.
+        if keys.sbk.is_some() {
+            let signed = run.sign(module, work.log)?;
+            prove(build, &signed, &unchanged.dir)?;
+        }
+        let folder = run.mass_flash(module, keys, work.log)?;
+        if keys.sbk.is_none() {
+            prove(build, &folder, &unchanged.dir)?;
+        }
+        collect(&folder, work.out)?;
+        collect_identify(&run.identify(keys, work.log)?, &work.out.join(IDENTIFY))?;
+        let path = work.out.join(LACKS);
+        fs::write(&path, lacks.join("\n")).at(&path)
+    })
+}
+
+/// The boot configs of the BSP as it is, to compare with.
+fn unchanged(build: &Build, module: &Module, bsp: &Bsp) -> Result<Output> {
+    let key = Key::new(1)
+        .with("bsp", &bsp.output.content)
+        .with("app size", app_size(build)?)
+        .with("module", format!("{:?}", module.id));
+    build.cache.stage(&format!("unchanged boot config {}", module.name), key, |work| {
+        ensure_host(build)?;
+        let scratch = scratch("flash")?;
+        let run = prepare(build, bsp, scratch.path())?;
+        // Neither kernel nor initrd shapes a boot config.
+        stand_in_for(scratch.path())?;
+        let signed = run.sign(module, work.log)?;
+        BCTS.iter().try_for_each(|name| {
+            let (from, to) = (signed.join(name), work.out.join(name));
+            fs::copy(&from, &to).at(&from).map(|_| ())
+        })
+    })
+}
+
+fn ensure_host(build: &Build) -> Result<()> {
+    host::ensure(
+        &l4t::NEEDS,
+        build.offline,
+        &super::home(&build.workspace.root).join("logs/host.log"),
+        build.ui,
+    )
+}
+
+/// Bytes of the partition APP.
+pub fn app_size(build: &Build) -> Result<u64> {
+    Ok(match &build.product.rootfs {
+        Some(rootfs) => rootfs.size,
+        None => build.product.board.l4t()?.app_size,
+    })
+}
+
+fn prepare<'a>(build: &'a Build, bsp: &Bsp, dir: &'a Path) -> Result<Run<'a>> {
+    let board = build.product.board.l4t()?;
+    l4t::copy_bsp(&bsp.output.dir, dir)?;
+    let rootfs = dir.join("rootfs/etc");
+    fs::create_dir_all(&rootfs).at(&rootfs)?;
+    let path = dir.join("bootloader").join(ROOTFS);
+    fs::write(&path, "stands for the root filesystem").at(&path)?;
+    Ok(Run {
+        dir,
+        epoch: EPOCH,
+        board: &board.flash_name,
+        root_device: &board.root_device,
+        app_size: app_size(build)?,
+    })
+}
+
+/// A kernel or initrd that the BSP lacks is an error, unless the bundle is not for a full flash.
+fn stand_in(build: &Build, dir: &Path) -> Result<Vec<&'static str>> {
+    let missing: Vec<&str> = KERNEL.into_iter().filter(|name| !dir.join(name).is_file()).collect();
+    if build.product.rootfs.is_some() && !missing.is_empty() {
+        let message = format!("the BSP has no {}: a full flash needs it", missing.join(" and no "));
+        let remedy = "use a whole BSP, or build with --without rootfs: that bundle flashes the secure-os partition alone";
+        return Err(Error::usage(message).remedy(remedy));
+    }
+    stand_in_for(dir)?;
+    Ok(missing)
+}
+
+fn stand_in_for(dir: &Path) -> Result<()> {
+    for path in KERNEL.map(|name| dir.join(name)).into_iter().filter(|path| !path.is_file()) {
+        fs::write(&path, [0; 4096]).at(&path)?;
+    }
+    Ok(())
+}
+
+/// Puts boot config, layout and image into the private copy, wherever a copy of them is.
+fn insert(build: &Build, parts: &Parts, dir: &Path) -> Result<()> {
+    let board = &build.product.board;
+    for path in [&board.cold_boot, &board.flash, &board.layout] {
+        let name = boot_config::name(path);
+        let from = parts.boot_config.dir.join(&name);
+        // flash.sh copies t186ref's over the one in bootloader/, which is then no other.
+        for to in [dir.join(path), dir.join("bootloader").join(&name)] {
+            if to.exists() {
+                fs::copy(&from, &to).at(&to)?;
+            }
+        }
+    }
+    let to = dir.join(&board.l4t()?.secure_os);
+    let from = parts.secure_os.dir.join(secure_os::IMAGE);
+    fs::copy(&from, &to).at(&to).map(|_| ())
+}
+
+/// What NVIDIA's tools call a file: `.signed` behind it instead of `.encrypt` for boards with a PKC.
+fn bct_name(folder: &Path, name: &str) -> String {
+    let signed = name.replace(".encrypt", ".signed");
+    if folder.join(name).exists() { name.into() } else { signed }
+}
+
+/// Reads the boot configs that NVIDIA's tools have made: they must carry the carve-out, and differ in nothing else.
+fn prove(build: &Build, made: &Path, unchanged: &Path) -> Result<()> {
+    let (size, alignment) = (build.product.tzdram_size, build.product.tzdram_alignment);
+    for plain in BCTS {
+        let name = bct_name(made, plain);
+        let path = made.join(&name);
+        let bct = fs::read(&path).at(&path)?;
+        let old = unchanged.join(plain);
+        let old = fs::read(&old).at(&old)?;
+        let wrong = |what: &dyn std::fmt::Display| {
+            Error::check(format!("{name}, which NVIDIA's tools made of the boot config: {what}"))
+                .remedy("nothing has been put into a bundle; please report this with the L4T release")
+        };
+        let found = mb1::read(&bct).map_err(|e| wrong(&e))?;
+        if found != (Mb1Tzdram { size, alignment }) {
+            return Err(wrong(&format!(
+                "it has a carve-out of 0x{:x} aligned to 0x{:x}, configured are 0x{size:x} and 0x{alignment:x}",
+                found.size, found.alignment
+            )));
+        }
+        mb1::same_but_for_tzdram(&bct, &old).map_err(|e| wrong(&e))?;
+    }
+    Ok(())
+}
+
+/// Takes out of NVIDIA's folder what flashing needs: what its scripts and lists name, the tools, the licences.
+fn collect(folder: &Path, out: &Path) -> Result<()> {
+    const LISTS: [&str; 5] = ["nvaflash.sh", "nvmflash.sh", l4t::RCM_LIST, INDEX, SECURE_LAYOUT];
+    const MORE: [&str; 3] = ["chkbdinfo", LAYOUT, "mksparse"];
+    let mut names: BTreeSet<String> = LISTS.into_iter().chain(MORE).map(str::to_owned).collect();
+    for list in LISTS {
+        // A package for fused boards has other lists than one for unfused ones.
+        let Ok(text) = fs::read(folder.join(list)) else { continue };
+        let text = String::from_utf8_lossy(&text).into_owned();
+        let words = text.split(|c: char| !(c.is_ascii_alphanumeric() || "._-+".contains(c)));
+        names.extend(words.filter(|word| folder.join(word).is_file()).map(str::to_owned));
+    }
+    let entries = fs::read_dir(folder).at(folder)?.flatten();
+    names.extend(
+        entries.filter_map(|e| e.file_name().into_string().ok()).filter(|name| name.starts_with("LICENSE")),
+    );
+    // Made anew at each flash, for the very device; a root filesystem is the bundle's own.
+    names.retain(|name| {
+        !name.starts_with("mbr_") && !name.starts_with("gpt_") && name != ROOTFS && name != "mfi.log"
+    });
+    for name in names {
+        let (from, to) = (folder.join(&name), out.join(&name));
+        if from.is_file() {
+            fs::copy(&from, &to).at(&from)?;
+        }
+    }
+    let partitions = partitions(out)?;
+    let path = out.join(PARTITIONS);
+    fs::write(&path, partitions).at(&path)
+}
+
+/// What each partition gets, as `partition file` lines: out of the index, or out of the layout for fused boards, which names
+/// signed files. The index itself has sums of partition tables in it, which are made anew each time.
+fn partitions(out: &Path) -> Result<String> {
+    let index = out.join(INDEX);
+    if !index.exists() {
+        let path = out.join(SECURE_LAYOUT);
+        let text = fs::read_to_string(&path).at(&path)?;
+        let layout = Layout::parse(&text).map_err(|e| Error::check(format!("{}: {e}", path.display())))?;
+        let line = |p: &tegra_flash::Partition| Some(format!("{} {}\n", p.name, p.file.as_ref()?));
+        return Ok(layout.partitions().filter_map(line).collect());
+    }
+    let text = fs::read_to_string(&index).at(&index)?;
+    fs::remove_file(&index).at(&index)?;
+    let line = |line: &str| {
+        let fields: Vec<&str> = line.split(',').map(str::trim).collect();
+        let name = fields.get(1)?.rsplit(':').next()?;
+        Some(format!("{name} {}\n", fields.get(4).filter(|file| !file.is_empty())?))
+    };
+    Ok(text.lines().filter_map(line).collect())
+}
+
+/// What reads a module's EEPROM.
+fn collect_identify(folder: &Path, out: &Path) -> Result<()> {
+    fs::create_dir_all(out).at(out)?;
+    let entries = fs::read_dir(folder).at(folder)?.flatten();
+    for name in entries.filter_map(|entry| entry.file_name().into_string().ok()) {
+        let applet = name.starts_with(APPLET) && (name.ends_with(".encrypt") || name.ends_with(".signed"));
+        if applet || name == l4t::RCM_LIST || name.ends_with(".rcm") {
+            let (from, to) = (folder.join(&name), out.join(&name));
+            fs::copy(&from, &to).at(&from)?;
+        }
+    }
+    Ok(())
+}

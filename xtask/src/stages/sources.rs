@@ -1,0 +1,125 @@
+//! NVIDIA's Trusty and ATF sources: copied, and mended for today's compilers where that is missing.
+
+mod edits;
+
+use super::Build;
+use crate::config::Monitor;
+use crate::error::{Error, Result};
+use crate::stage::{Key, Output};
+use crate::vendor::{self, Vendor, copy};
+use std::path::{Path, PathBuf};
+use tempfile::TempDir;
+
+/// Folder of Trusty in the stage's directory.
+pub const TRUSTY: &str = "trusty";
+/// Folder of the monitor (ATF), if it is built.
+pub const ATF: &str = "atf";
+
+/// A source tree that is looked for.
+struct Tree {
+    /// What people call it.
+    name: &'static str,
+    /// NVIDIA's tarball of it, in the tarball of all public sources.
+    tarball: &'static str,
+    /// Where it may lie below what is given.
+    places: &'static [&'static str],
+    /// A file by which it is known.
+    mark: &'static str,
+}
+
+const TRUSTY_TREE: Tree = Tree {
+    name: "Trusty",
+    tarball: "trusty_src.tbz2",
+    places: &["", "trusty", "trusty/trusty", "atf_and_trusty/trusty/trusty", "atf_and_trusty/trusty"],
+    mark: "lk/trusty/lib/trusty/trusty_app.c",
+};
+const ATF_TREE: Tree = Tree {
+    name: "ATF",
+    tarball: "atf_src.tbz2",
+    places: &[
+        "",
+        "arm-trusted-firmware",
+        "atf/arm-trusted-firmware",
+        "atf_and_trusty/atf/arm-trusted-firmware",
+    ],
+    mark: "plat/nvidia/tegra/soc/t194/platform_t194.mk",
+};
+/// Where NVIDIA's tarball of all sources keeps the others.
+const INNER: [&str; 3] = ["Linux_for_Tegra/source/public", "source/public", ""];
+
+/// The stage's directory.
+pub fn run(build: &Build) -> Result<Output> {
+    let with_monitor = build.product.l4t()?.monitor == Monitor::Sources;
+    let given = vendor::locate(build, Vendor::Sources)?;
+    let key = Key::new(1)
+        .with("given", vendor::stamp(&given, is_source)?)
+        .with("monitor", with_monitor)
+        .with("edits", edits::digest());
+    build.cache.stage("sources", key, |work| {
+        let opened = vendor::open(&given, &["*/kernel_src.tbz2"], work.log)?;
+        let mut kept = Vec::new();
+        let trusty = find(&TRUSTY_TREE, &opened.dir, &given, &mut kept, work.log)?;
+        copy::tree(&trusty, &work.out.join(TRUSTY), &is_source)?;
+        edits::apply(&edits::TRUSTY, &work.out.join(TRUSTY), &trusty)?;
+        if with_monitor {
+            let atf = find(&ATF_TREE, &opened.dir, &given, &mut kept, work.log)?;
+            copy::tree(&atf, &work.out.join(ATF), &is_source)?;
+            edits::apply(&edits::ATF, &work.out.join(ATF), &atf)?;
+        }
+        Ok(())
+    })
+}
+
+/// What builds leave in a tree is no source.
+fn is_source(path: &str) -> bool {
+    const PRODUCTS: [&str; 5] = ["/build-t186/", "/t186ref/", "/t194ref/", "/.git/", "/.repo/"];
+    let slashed = format!("/{path}");
+    let compiled = [".o", ".d", ".pyc", ".a", ".tbz2", ".tar.gz"].iter().any(|end| path.ends_with(end));
+    !PRODUCTS.iter().any(|product| slashed.contains(product)) && !compiled
+}
+
+/// A tree in what is given, or in a tarball in it, which is then unpacked into a scratch folder.
+fn find(tree: &Tree, dir: &Path, given: &Path, kept: &mut Vec<TempDir>, log: &Path) -> Result<PathBuf> {
+    let unpacked = |dir: &Path| {
+        let places = tree.places.iter().map(|place| dir.join(place));
+        places.into_iter().find(|place| place.join(tree.mark).is_file())
+    };
+    if let Some(found) = unpacked(dir) {
+        return Ok(found);
+    }
+    let tarballs = INNER.iter().map(|inner| dir.join(inner).join(tree.tarball));
+    if let Some(tarball) = tarballs.into_iter().find(|path| path.is_file()) {
+        let scratch = crate::tools::scratch("vendor")?;
+        vendor::unpack(&tarball, scratch.path(), &[], log)?;
+        let found = unpacked(scratch.path());
+        kept.push(scratch);
+        if let Some(found) = found {
+            return Ok(found);
+        }
+    }
+    let message = format!(
+        "{}: has no {} sources: neither {} nor a tree with {}",
+        given.display(),
+        tree.name,
+        tree.tarball,
+        tree.mark
+    );
+    Err(Error::usage(message).remedy(
+        "name NVIDIA's public_sources.tbz2 of the BSP's release, or the folder in which its trusty_src.tbz2 is unpacked",
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn products_are_no_sources() {
+        for product in ["t186ref/build-t186/lk.bin", "lk/x.o", ".git/HEAD", "a/.git/x"] {
+            assert!(!is_source(product), "{product}");
+        }
+        for source in ["lk/common/make/macros.mk", "makefile", "lib/", "app/x/manifest.c"] {
+            assert!(is_source(source), "{source}");
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! What NVIDIA supplies and the user has: the BSP and the public sources, as a folder or a tarball.
+//!
+//! It is found in this order: `--bsp` and `--sources`; the product config; the environment; the pinned download. It is only
+//! read: what a build needs of it is copied.
+
+pub mod copy;
+pub mod license;
+pub mod release;
+
+use crate::config::{Download, L4t};
+use crate::error::{At, Error, Result};
+use crate::stages::{Build, home};
+use crate::tools::{curl, run, scratch, shell};
+use std::fs;
+use std::path::{Path, PathBuf};
+use xshell::cmd;
+
+/// What is looked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Vendor {
+    /// `Linux_for_Tegra` of NVIDIA's BSP.
+    Bsp,
+    /// NVIDIA's public sources.
+    Sources,
+}
+
+impl Vendor {
+    /// What people call it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Bsp => "NVIDIA's L4T BSP",
+            Self::Sources => "NVIDIA's L4T public sources",
+        }
+    }
+
+    /// The option that names it.
+    pub fn option(self) -> &'static str {
+        match self {
+            Self::Bsp => "--bsp",
+            Self::Sources => "--sources",
+        }
+    }
+
+    /// The environment variable that names it.
+    pub fn variable(self) -> &'static str {
+        match self {
+            Self::Bsp => "CARVEOUT_L4T_BSP",
+            Self::Sources => "CARVEOUT_L4T_SOURCES",
+        }
+    }
+
+    fn given(self, l4t: &L4t) -> Option<PathBuf> {
+        let given = match self {
+            Self::Bsp => &l4t.bsp,
+            Self::Sources => &l4t.sources,
+        };
+        given
+            .clone()
+            .or_else(|| std::env::var_os(self.variable()).filter(|v| !v.is_empty()).map(PathBuf::from))
+    }
+
+    fn download<'a>(self, build: &'a Build) -> Result<&'a Download> {
+        let board = build.product.board.l4t()?;
+        Ok(match self {
+            Self::Bsp => &board.downloads.bsp,
+            Self::Sources => &board.downloads.sources,
+        })
+    }
+}
+
+/// Where it lies: what is given, or what has been downloaded, now if need be.
+pub fn locate(build: &Build, vendor: Vendor) -> Result<PathBuf> {
+    let l4t = build.product.l4t()?;
+    if let Some(path) = vendor.given(l4t) {
+        return match fs::metadata(&path) {
+            Ok(_) => fs::canonicalize(&path).at(&path),
+            Err(error) => {
+                let message = format!("{}: {}: {error}", vendor.name(), path.display());
+                let remedy = format!(
+                    "name an unpacked tree or a tarball with {}, in the product config, or in {}",
+                    vendor.option(),
+                    vendor.variable()
+                );
+                Err(Error::usage(message).remedy(remedy))
+            }
+        };
+    }
+    let download = vendor.download(build)?;
+    let folder = home(&build.workspace.root).join("downloads");
+    let file = folder.join(download.url.rsplit('/').next().unwrap_or_default());
+    if !file.exists() && build.offline {
+        let message =
+            format!("{} is neither given nor downloaded, and --offline forbids to fetch it", vendor.name());
+        let remedy =
+            format!("name it with {} PATH, or run the command once without --offline", vendor.option());
+        return Err(Error::environment(message).remedy(remedy));
+    }
+    license::before_download(l4t, &download.url, build.ui)?;
+    fs::create_dir_all(&folder).at(&folder)?;
+    curl::fetch(&download.url, &download.sha256, &file, build.ui)?;
+    Ok(file)
+}
+
+/// Whether both BSP and sources are given, so that nothing need be downloaded.
+pub fn at_hand(build: &Build) -> Result<bool> {
+    let l4t = build.product.l4t()?;
+    Ok([Vendor::Bsp, Vendor::Sources].into_iter().all(|vendor| vendor.given(l4t).is_some()))
+}
+
+/// A folder to read from: the given one, or a tarball's contents in a scratch folder.
+pub struct Opened {
+    /// The folder.
+    pub dir: PathBuf,
+    _scratch: Option<tempfile::TempDir>,
+}
+
+/// Opens a folder or a tarball; of a tarball, what matches `without` stays packed.
+pub fn open(path: &Path, without: &[&str], log: &Path) -> Result<Opened> {
+    if path.is_dir() {
+        return Ok(Opened { dir: path.into(), _scratch: None });
+    }
+    let scratch = scratch("vendor")?;
+    unpack(path, scratch.path(), without, log)?;
+    Ok(Opened { dir: scratch.path().into(), _scratch: Some(scratch) })
+}
+
+/// Unpacks a tarball, whatever compresses it.
+pub fn unpack(tarball: &Path, into: &Path, without: &[&str], log: &Path) -> Result<()> {
+    let sh = shell(into)?;
+    let exclude = without.iter().map(|pattern| format!("--exclude={pattern}"));
+    let exclude: Vec<String> = exclude.collect();
+    let what = format!("unpacking {}", tarball.display());
+    let cmd = cmd!(sh, "tar --no-same-owner {exclude...} -xf {tarball}");
+    run(&what, cmd, log).map_err(|error| {
+        error.remedy("the file may be cut short or be no tarball: compare its size or sha256 with NVIDIA's, fetch it again")
+    })
+}
+
+/// The input of a stage that reads a tree or a tarball: enough to see that it has changed.
+pub fn stamp(path: &Path, keep: impl Fn(&str) -> bool) -> Result<String> {
+    if !path.is_dir() {
+        let (size, time) = fs::metadata(path).and_then(|m| Ok((m.len(), m.modified()?))).at(path)?;
+        return Ok(format!("{} {size} {time:?}", path.display()));
+    }
+    let stamps = crate::stage::stamps(path)?;
+    let kept = stamps.iter().filter(|(name, _)| keep(name));
+    let lines: String = kept.map(|(name, stamp)| format!("{name} {stamp:?}\n")).collect();
+    Ok(format!("{} {}", path.display(), bundle::sha256(lines.as_bytes())))
+}
