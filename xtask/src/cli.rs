@@ -58,6 +58,12 @@ pub enum Verb {
         /// A bundle's folder or its .tar.zst.
         bundle: PathBuf,
     },
+    /// Write a bundle to boards in recovery mode, and read back what they now have.
+    Flash(FlashArgs),
+    /// Read a board's root filesystem into a file.
+    Backup(BackupArgs),
+    /// Write a file back as a board's root filesystem.
+    Restore(RestoreArgs),
     /// Run the trusted apps of a bundle on this host, and a client app against them.
     Emulate(EmulateArgs),
     /// Tell what this host lacks, with the command that installs it.
@@ -111,6 +117,59 @@ pub struct ImageArgs {
     /// Where to put the bundle.
     #[arg(short, long, value_name = "DIR", default_value = "target/bundles")]
     pub output_dir: PathBuf,
+}
+
+/// Options of `flash`.
+#[derive(Clone, Debug, Args)]
+pub struct FlashArgs {
+    /// A bundle's folder or its .tar.zst.
+    pub bundle: PathBuf,
+    /// Where to: `usb`, all boards in recovery mode at this host.
+    #[arg(long, value_name = "usb")]
+    pub to: String,
+    /// How much: everything; both slots of secure-os, which leaves the carve-out as it is; the root filesystem.
+    #[arg(long, value_parser = ["full", "secure-os", "app"], default_value = "full")]
+    pub scope: String,
+    /// Read the board's root filesystem first, and put it back: for a full flash that keeps it.
+    #[arg(long)]
+    pub keep_app: bool,
+    /// Where to keep what --keep-app reads, also afterwards.
+    #[arg(long, value_name = "DIR", requires = "keep_app")]
+    pub backup_dir: Option<PathBuf>,
+    /// Only these boards, by USB bus and port, such as 1-2.
+    #[arg(long, value_name = "BUS-PORT")]
+    pub instance: Vec<String>,
+    /// Tell what would be done, and touch no board.
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+/// Options of `backup`.
+#[derive(Clone, Debug, Args)]
+pub struct BackupArgs {
+    /// A bundle for the board, whose tools are used: its folder or its .tar.zst.
+    pub bundle: PathBuf,
+    /// The new file.
+    #[arg(short, long, value_name = "FILE")]
+    pub output: PathBuf,
+    /// A raw image instead of an Android sparse one.
+    #[arg(long)]
+    pub raw: bool,
+    /// Which board, by USB bus and port, such as 1-2.
+    #[arg(long, value_name = "BUS-PORT")]
+    pub instance: Option<String>,
+}
+
+/// Options of `restore`.
+#[derive(Clone, Debug, Args)]
+pub struct RestoreArgs {
+    /// A bundle for the board, whose tools are used: its folder or its .tar.zst.
+    pub bundle: PathBuf,
+    /// What to write: a raw or an Android sparse image.
+    pub image: PathBuf,
+    /// Which board, by USB bus and port, such as 1-2.
+    #[arg(long, value_name = "BUS-PORT")]
+    pub instance: Option<String>,
 }
 
 /// Options of `emulate`.

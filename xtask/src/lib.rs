@@ -2,6 +2,7 @@
 
 pub mod cli;
 pub mod config;
+pub mod device;
 pub mod error;
 pub mod host;
 pub mod size;
@@ -22,7 +23,7 @@ use std::io::Write;
 use std::process::ExitCode;
 use ui::{Ui, Verbosity};
 use verbs::build::{self, Part};
-use verbs::{Outcome, bench, doctor, emulate, inspect, plan, test, verify};
+use verbs::{Outcome, bench, doctor, emulate, flash, inspect, plan, test, verify};
 
 /// Runs the command line.
 pub fn main() -> ExitCode {
@@ -65,6 +66,9 @@ fn run(cli: &Cli, ui: &Ui) -> Result<Outcome> {
         Verb::Plan(args) => plan::run(args, ui),
         Verb::Inspect { path } => inspect::run(path),
         Verb::Verify { bundle } => verify::run(bundle, ui),
+        Verb::Flash(args) => flash::run(args, ui),
+        Verb::Backup(args) => flash::backup(args, ui),
+        Verb::Restore(args) => flash::restore(args, ui),
         Verb::Emulate(args) => emulate::run(args, cli.output.json, ui),
         Verb::Doctor => doctor::run(ui),
         Verb::Test(args) => test::run(args, ui),

@@ -4,6 +4,7 @@ pub mod bench;
 pub mod build;
 pub mod doctor;
 pub mod emulate;
+pub mod flash;
 pub mod inspect;
 pub mod plan;
 pub mod test;

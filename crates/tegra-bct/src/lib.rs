@@ -24,6 +24,7 @@
 mod error;
 mod line;
 pub mod mb1;
+pub mod signed;
 
 pub use error::{CfgError, CfgErrors, Defect};
 use line::{Entry, parse_line};

@@ -1,14 +1,12 @@
 //! The carve-out in a generated MB1 BCT, read back: the proof that what was configured is what MB1 will read.
 //!
-//! `tegrabct_v2` turns the misc cfg into the binary MB1_BCT, which is then signed: 4096 bytes of header (`NVDA`) in front.
+//! `tegrabct_v2` turns the misc cfg into the binary MB1_BCT, which is then signed ([`crate::signed`]).
 //! Offsets seen by running L4T R32.7.2's tools: the size is a little-endian `u64` at 0x918 of the BCT, the alignment at
 //! 0x920.
 
+use crate::signed::Signed;
 use std::ops::Range;
 
-/// Bytes that signing puts in front.
-pub const SIGN_HEADER: usize = 0x1000;
-const SIGN_MAGIC: &[u8; 4] = b"NVDA";
 /// Size of the TZDRAM carve-out.
 const SIZE: Range<usize> = 0x918..0x920;
 /// Alignment of the TZDRAM carve-out.
@@ -47,12 +45,7 @@ pub enum Mb1Error {
 
 /// The BCT itself, without the signature's header if it has one.
 pub fn body(bct: &[u8]) -> &[u8] {
-    if is_signed(bct) { bct.get(SIGN_HEADER..).unwrap_or_default() } else { bct }
-}
-
-/// Whether a file has a signature's header.
-pub fn is_signed(file: &[u8]) -> bool {
-    file.starts_with(SIGN_MAGIC)
+    Signed::parse(bct).map_or(bct, |signed| signed.content)
 }
 
 /// Reads the carve-out out of a BCT, signed or not, but not encrypted.
@@ -86,6 +79,7 @@ pub fn same_but_for_tzdram(bct: &[u8], unchanged: &[u8]) -> Result<(), Mb1Error>
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::signed::HEADER;
     use proptest::prelude::*;
 
     fn bct(size: u64, alignment: u64) -> Vec<u8> {
@@ -97,7 +91,8 @@ mod tests {
 
     fn signed(mut body: Vec<u8>, seal: u8) -> Vec<u8> {
         let mut file = b"NVDA".to_vec();
-        file.resize(SIGN_HEADER, seal);
+        file.resize(HEADER, seal);
+        file[0xbb4..0xbb8].copy_from_slice(&(body.len() as u32).to_le_bytes());
         file.append(&mut body);
         file
     }
@@ -117,11 +112,11 @@ mod tests {
         assert_eq!(same_but_for_tzdram(&new, &old), Ok(()));
         for at in [0, 0x917, 0x928, 0x9ff] {
             let mut other = new.clone();
-            other[SIGN_HEADER + at] ^= 1;
+            other[HEADER + at] ^= 1;
             assert_eq!(same_but_for_tzdram(&other, &old), Err(Mb1Error::Elsewhere(at)));
         }
         let error = Err(Mb1Error::Length { found: 0x9ff, expected: 0xa00 });
-        assert_eq!(same_but_for_tzdram(&new[..new.len() - 1], &old), error);
+        assert_eq!(same_but_for_tzdram(&signed(bct(32 << 20, 1 << 20)[..0x9ff].to_vec(), 1), &old), error);
         assert_eq!(same_but_for_tzdram(&[], &[]), Err(Mb1Error::TooShort(0)));
     }
 

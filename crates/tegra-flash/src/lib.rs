@@ -1,6 +1,7 @@
 //! Partition layouts of NVIDIA's Tegra flash tools, and what a change needs to be flashed. No I/O.
 //!
 //! * [`board`]: identities of modules, and which of them take the same boot files.
+//! * [`chip`]: what the boot ROM says of chip and fuses.
 //! * [`guids`]: partition GUIDs, so that NVIDIA's tools make up none.
 //! * [`layout`]: the `flash_t194_*.xml` partition layout.
 //! * [`scope`]: which change needs which flash: app, secure-os, full.
@@ -8,11 +9,13 @@
 #![warn(clippy::indexing_slicing)]
 
 pub mod board;
+pub mod chip;
 pub mod guids;
 pub mod layout;
 pub mod scope;
 pub mod sparse;
 
 pub use board::{BoardError, BoardId};
+pub use chip::{ChipError, ChipId, Fuses};
 pub use layout::{Device, Layout, LayoutError, Partition, Size};
 pub use scope::Scope;

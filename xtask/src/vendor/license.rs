@@ -52,7 +52,12 @@ fn unaccepted(read: &str) -> Error {
 
 /// Sums of the texts that this user has accepted.
 fn record() -> PathBuf {
-    let state = std::env::var_os("XDG_STATE_HOME").map(PathBuf::from);
+    state().join("accepted-licenses")
+}
+
+/// Where carveout keeps what belongs to a person, not to a workspace.
+pub fn state() -> PathBuf {
+    let state = std::env::var_os("XDG_STATE_HOME").filter(|v| !v.is_empty()).map(PathBuf::from);
     let home = || std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".local/state"));
-    state.or_else(home).unwrap_or_else(|| "/nonexistent".into()).join("carveout/accepted-licenses")
+    state.or_else(home).unwrap_or_else(|| "/nonexistent".into()).join("carveout")
 }

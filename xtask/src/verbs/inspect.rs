@@ -1,5 +1,6 @@
 //! `inspect`: explains a bundle, a secure-os image, a TA's ELF file, a misc boot config or a partition layout.
 
+mod bsp;
 mod explain;
 
 use super::Outcome;
@@ -23,22 +24,34 @@ pub fn run(path: &Path) -> Result<Outcome> {
     if metadata.is_file() {
         File::open(path).and_then(|f| f.take(MAGIC as u64).read_to_end(&mut head)).at(path)?;
     }
+    if metadata.is_dir() && let Some(bsp) = bsp::find(path) {
+        let (text, json) = bsp::explain(&bsp)?;
+        return Ok(outcome(path, text, json));
+    }
     if metadata.is_dir() || head == bundle::ARCHIVE_MAGIC {
         return explain_bundle(path);
     }
     let bytes = read_limited(path, MAX_FILE)?;
     let (text, json) = match head.as_slice() {
         b"NVTO" => explain::container(&bytes).map_err(|what| named(path, &what))?,
+        b"NVDA" => explain::signed(&bytes).map_err(|what| named(path, &what))?,
         b"\x7fELF" => {
             let app = crate::stages::trusted_apps::inspect(path, &bytes)?;
             explain::trusted_app(&app, bytes.len())
         }
         _ => match explain::text(&bytes) {
             Some(result) => result.map_err(|what| named(path, &what))?,
+            // An MB1 BCT before it is signed has no mark but its name.
+            None if is_bct(path) => explain::mb1_bct(&bytes).map_err(|what| named(path, &what))?,
             None => return Err(unknown(path)),
         },
     };
     Ok(outcome(path, text, json))
+}
+
+fn is_bct(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    name.starts_with("mb1_") && name.contains(".bct")
 }
 
 fn named(path: &Path, what: &str) -> Error {
@@ -47,8 +60,9 @@ fn named(path: &Path, what: &str) -> Error {
 
 fn unknown(path: &Path) -> Error {
     Error::usage(format!("{}: not recognised", path.display())).remedy(
-        "inspect explains a bundle's folder or .tar.zst, a secure-os image (NVTOSP), a trusted app's ELF file, a misc \
-         boot config (.cfg) and a partition layout (.xml)",
+        "inspect explains a bundle's folder or .tar.zst, NVIDIA's BSP (Linux_for_Tegra), a secure-os image (NVTOSP) and other \
+         signed files (NVDA), an MB1 BCT (mb1_*.bct), a trusted app's ELF file, a misc boot config (.cfg) and a partition \
+         layout (.xml)",
     )
 }
 

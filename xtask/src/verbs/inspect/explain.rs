@@ -1,9 +1,11 @@
 //! The texts.
 
 use crate::size::human;
-use bundle::Manifest;
+use bundle::{Manifest, sha256};
 use serde_json::{Value, json};
 use std::fmt::Write as _;
+use tegra_bct::mb1;
+use tegra_bct::signed::Signed;
 use tegra_bct::{MiscCfg, TZDRAM_ALIGNMENT, TZDRAM_SIZE};
 use tegra_flash::Layout;
 use trusty_image::limits::APP_STACK_TOP;
@@ -56,6 +58,43 @@ pub fn container(bytes: &[u8]) -> Result<Explained, String> {
     let json = json!({ "kind": "secure-os", "size": image.len(), "signed_size": signed, "monitor": read.monitor.len(),
         "os": read.os.len(), "encrypted": read.encrypted, "trusted_apps": apps });
     Ok((text, json))
+}
+
+/// A file that NVIDIA's tools have signed.
+pub fn signed(bytes: &[u8]) -> Result<Explained, String> {
+    let signed = Signed::parse(bytes).ok_or_else(|| format!("{} bytes are too few for a signed file", bytes.len()))?;
+    if signed.content.len() < signed.length {
+        return Err(format!("announces {} bytes behind its header, {} are there", signed.length, signed.content.len()));
+    }
+    let whole = sha256(signed.content) == hex(&signed.digest);
+    let seal = if whole { "its checksum holds" } else { "encrypted, or damaged: its checksum is not that of the content" };
+    let mut text = format!("signed {}, {} bytes behind the header; {seal}\n", signed.name(), signed.length);
+    let inner = match &signed.kind {
+        b"TOSB" if whole => Some(container(signed.content)?),
+        b"MBCT" if whole => Some(mb1_bct(signed.content)?),
+        _ => None,
+    };
+    let kind = signed.kind.escape_ascii().to_string();
+    let mut json = json!({ "kind": "signed", "content_kind": kind, "size": signed.length, "checksum_holds": whole });
+    if let Some((inner, value)) = inner {
+        text.push_str(&indent(&inner));
+        json["content"] = value;
+    }
+    Ok((text, json))
+}
+
+/// The carve-out of a generated boot config.
+pub fn mb1_bct(bytes: &[u8]) -> Result<Explained, String> {
+    let found = mb1::read(bytes).map_err(|e| e.to_string())?;
+    let text = format!(
+        "MB1 BCT, {} bytes: what MB1 reads of the carve-out\n  size         0x{:08x} = {} (at 0x918)\n  alignment    0x{:08x} = {} (at 0x920)\n",
+        bytes.len(), found.size, human(found.size), found.alignment, human(found.alignment)
+    );
+    Ok((text, json!({ "kind": "mb1-bct", "tzdram": { "size": found.size, "alignment": found.alignment } })))
+}
+
+fn hex(digest: &[u8]) -> String {
+    digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// A TA.
@@ -156,6 +195,9 @@ pub fn bundle(manifest: &Manifest) -> String {
     let mut text = format!("bundle {}\n", manifest.bundle_name());
     let inputs = &manifest.inputs;
     let _ = writeln!(text, "  git revision {}", inputs.git_revision.as_deref().unwrap_or("none"));
+    if let Some(release) = &inputs.bsp {
+        let _ = writeln!(text, "  L4T {release}");
+    }
     for (name, version) in &inputs.toolchains {
         let _ = writeln!(text, "  {name}: {version}");
     }
@@ -182,6 +224,17 @@ pub fn bundle(manifest: &Manifest) -> String {
     for app in &manifest.trusted_apps {
         let ports: Vec<&str> = app.ports.iter().map(|p| p.name.as_str()).collect();
         let _ = writeln!(text, "  trusted app  {} {} {}", app.name, app.uuid, ports.join(" "));
+    }
+    if let Some(device) = &manifest.device {
+        for module in &device.modules {
+            let _ = writeln!(text, "  module       {:<12} {}", module.name, module.id);
+        }
+        if !device.lacks.is_empty() {
+            let _ = writeln!(text, "  lacks        {}: not for a full flash", device.lacks.join(", "));
+        }
+        for uuid in &device.stock_trusted_apps {
+            let _ = writeln!(text, "  stock app    {} {uuid}", stock::name(*uuid).unwrap_or("unknown"));
+        }
     }
     for partition in &manifest.plan.partitions {
         let (used, size) = (human(partition.used), human(partition.size));

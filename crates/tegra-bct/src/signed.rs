@@ -1,0 +1,90 @@
+//! The header that NVIDIA's tools put in front of what they sign for t194: 4096 bytes.
+//!
+//! Seen in files of L4T R32.7.2: `NVDA` at 0; at 0xbb0 four letters that name the content (`TOSB` the secure-os image, `MBCT`
+//! the MB1 BCT) and a little-endian `u32` with its length; the content's SHA-256 at 0xbe0; the content at 0x1000.
+
+/// Bytes of the header.
+pub const HEADER: usize = 0x1000;
+const MAGIC: &[u8; 4] = b"NVDA";
+const KIND: std::ops::Range<usize> = 0xbb0..0xbb4;
+const LENGTH: std::ops::Range<usize> = 0xbb4..0xbb8;
+const DIGEST: std::ops::Range<usize> = 0xbe0..0xc00;
+
+/// A signed file's parts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Signed<'a> {
+    /// Four letters that name the content.
+    pub kind: [u8; 4],
+    /// Bytes of the content that the header announces.
+    pub length: usize,
+    /// SHA-256 of the content, as the header has it.
+    pub digest: [u8; 32],
+    /// What is behind the header, encrypted if it was signed with an SBK.
+    pub content: &'a [u8],
+}
+
+impl<'a> Signed<'a> {
+    /// Reads a signed file, or a partition that holds one: then `content` ends where the header says. `None` if it has no such
+    /// header.
+    pub fn parse(file: &'a [u8]) -> Option<Self> {
+        if !file.starts_with(MAGIC) {
+            return None;
+        }
+        let (header, behind) = file.split_at_checked(HEADER)?;
+        let kind = header.get(KIND)?.try_into().ok()?;
+        let length = u32::from_le_bytes(header.get(LENGTH)?.try_into().ok()?) as usize;
+        let digest = header.get(DIGEST)?.try_into().ok()?;
+        Some(Self { kind, length, digest, content: behind.get(..length).unwrap_or(behind) })
+    }
+
+    /// The content's name, for people.
+    pub fn name(&self) -> String {
+        let what = match &self.kind {
+            b"TOSB" => "secure-os image",
+            b"MBCT" => "MB1 BCT",
+            b"MEMB" => "memory BCT",
+            b"CPBL" => "CPU boot loader",
+            b"MB2B" => "MB2",
+            b"BPMF" => "BPMP firmware",
+            _ => "part of the boot chain",
+        };
+        format!("{what} ({})", self.kind.escape_ascii())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn file(kind: &[u8; 4], content: &[u8]) -> Vec<u8> {
+        let mut file = vec![0; HEADER];
+        file[..4].copy_from_slice(MAGIC);
+        file[KIND].copy_from_slice(kind);
+        file[LENGTH].copy_from_slice(&(content.len() as u32).to_le_bytes());
+        [&file, content].concat()
+    }
+
+    #[test]
+    fn contents_are_named() {
+        let mut partition = file(b"TOSB", b"image");
+        assert_eq!(Signed::parse(&partition).unwrap().content, b"image");
+        partition.extend([0; 9]);
+        let signed = Signed::parse(&partition).unwrap();
+        assert_eq!((signed.content, signed.length), (&b"image"[..], 5));
+        assert_eq!(signed.name(), "secure-os image (TOSB)");
+        assert_eq!(Signed::parse(&file(b"\xff\0\0\0", b"")).unwrap().name(), "part of the boot chain (\\xff\\x00\\x00\\x00)");
+        assert_eq!(Signed::parse(b"NVDA"), None);
+        assert_eq!(Signed::parse(b"NVTOSP"), None);
+    }
+
+    proptest! {
+        #[test]
+        fn any_input_is_survived(bytes: Vec<u8>, at in 0usize..0x1100) {
+            let _ = Signed::parse(&bytes);
+            let mut file = file(b"TOSB", b"image");
+            for (to, from) in file.iter_mut().skip(at).zip(&bytes) { *to = *from; }
+            let _ = Signed::parse(&file);
+        }
+    }
+}

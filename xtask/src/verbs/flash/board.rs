@@ -1,0 +1,149 @@
+//! One board: who it is, what it keeps, what is written, and the proof.
+
+use super::{Job, app, name};
+use crate::device::record::Record;
+use crate::device::session::{Identity, Session, identify};
+use crate::device::tool::Tools;
+use crate::error::{Error, Result};
+use crate::tools::scratch;
+use crate::ui::{Running, Ui};
+use std::path::{Path, PathBuf};
+use tegra_bct::mb1::Mb1Tzdram;
+use tegra_flash::Scope;
+
+/// Partitions that are read back after a full flash: both slots of what a device would not boot without.
+const PROOF: [&str; 4] = ["MB1_BCT", "MB1_BCT_b", "secure-os", "secure-os_b"];
+const SLOTS: [&str; 2] = ["secure-os", "secure-os_b"];
+
+/// A board that is worked on.
+pub struct Board<'a> {
+    /// Its record.
+    pub record: Record,
+    /// What is shown of it.
+    pub running: &'a Running<'a>,
+    dir: tempfile::TempDir,
+}
+
+impl<'a> Board<'a> {
+    /// Begins with a board.
+    pub fn begin(record: Record, running: &'a Running<'a>) -> Result<Self> {
+        Ok(Self { record, running, dir: scratch("board")? })
+    }
+
+    /// Does a step: shown, timed and recorded.
+    pub fn step<T>(&mut self, what: &str, run: impl FnOnce() -> Result<T>) -> Result<T> {
+        self.running.building(what);
+        self.record.step(what, run)
+    }
+
+    /// A folder of its own for NVIDIA's tools.
+    pub fn tools(&self, folder: &str) -> Tools {
+        let dir = self.dir.path().join(folder);
+        Tools { dir, instance: self.record.usb.clone(), log: self.record.log.clone() }
+    }
+
+    /// Finds out who the board is, and refuses one that the bundle is not for.
+    pub fn identify(&mut self, job: &Job) -> Result<Identity> {
+        let tools = self.tools("identify");
+        job.package.identify(&tools.dir)?;
+        let manifest = &job.package.manifest;
+        let identity = self.step("identify", || identify(&tools, manifest))?;
+        self.record.board = Some(identity.id.to_string());
+        self.record.chip = Some(identity.chip.text.clone());
+        Ok(identity)
+    }
+}
+
+/// Flashes a board and records it.
+pub fn flash(job: &Job, usb: &str, folder: &Path, ui: &Ui) -> Result<Record> {
+    let running = ui.start(&format!("board {usb}"));
+    let manifest = &job.package.manifest;
+    let mut record = Record::begin(folder, "flash", usb, &manifest.bundle_name(), &job.package.digest);
+    record.scope = Some(name(job.scope).into());
+    let mut board = Board::begin(record, &running)?;
+    let result = steps(job, &mut board);
+    let failed = result.is_err();
+    let ended = board.record.end(folder, result);
+    if failed { running.fail() } else { running.finish(false, job.bytes()) }
+    ended
+}
+
+fn steps(job: &Job, board: &mut Board) -> Result<()> {
+    let identity = board.identify(job)?;
+    let kept = if job.keep_app { Some(keep(job, board, &identity)?) } else { None };
+    let result = write(job, board, &identity, kept.as_deref());
+    let Some(kept) = kept else { return result };
+    match result {
+        Ok(()) if job.backup_dir.is_none() => std::fs::remove_file(&kept).map_err(|e| Error::io(&kept, &e)),
+        Ok(()) => Ok(()),
+        Err(error) => {
+            let remedy = format!(
+                "the board's root filesystem is safe in {}: bring the board into recovery mode and run cargo xtask flash again \
+                 without --keep-app, then cargo xtask restore with that file",
+                kept.display()
+            );
+            Err(error.remedy(remedy))
+        }
+    }
+}
+
+/// Reads APP into a file, and leaves the board in recovery mode.
+fn keep(job: &Job, board: &mut Board, identity: &Identity) -> Result<PathBuf> {
+    let tools = board.tools("keep");
+    job.package.module(&identity.module, None, &tools.dir)?;
+    let session = board.step("boot the recovery loader to read APP", || Session::boot(&tools, job.package, &identity.module))?;
+    let file = app::file_for(job.backup_dir, &board.record)?;
+    board.step("read APP", || app::read(&session, &file, job.app_size()))?;
+    board.step("back to recovery mode", || session.recovery())?;
+    Ok(file)
+}
+
+fn write(job: &Job, board: &mut Board, identity: &Identity, kept: Option<&Path>) -> Result<()> {
+    let tools = board.tools("flash");
+    let image = kept.or_else(|| job.package.rootfs());
+    job.package.module(&identity.module, image, &tools.dir)?;
+    let session = board.step("boot the recovery loader", || Session::boot(&tools, job.package, &identity.module))?;
+    match job.scope {
+        Scope::SecureOs => {
+            board.step("compare the carve-out", || same_carve_out(job, &session))?;
+            for slot in SLOTS {
+                board.step(&format!("write {slot}"), || session.write(slot, &session.file_of(slot)?, job.bytes()))?;
+                board.step(&format!("read {slot} back"), || session.compare(slot))?;
+            }
+        }
+        Scope::App => {
+            board.step("write APP", || session.write("APP", crate::device::package::ROOTFS, job.bytes()))?;
+        }
+        Scope::Full => {
+            board.step("write everything", || session.create(job.bytes()))?;
+            for partition in PROOF {
+                board.step(&format!("read {partition} back"), || session.compare(partition))?;
+            }
+        }
+    }
+    board.step("restart", || session.restart())
+}
+
+/// The mistake that this product answers: secure-os alone, and the carve-out of the boot config stays what it was.
+fn same_carve_out(job: &Job, session: &Session) -> Result<()> {
+    let tzdram = &job.package.manifest.tzdram;
+    let wanted = Mb1Tzdram { size: tzdram.size, alignment: tzdram.alignment };
+    match session.carve_out()? {
+        Some(found) if found == wanted => Ok(()),
+        Some(found) => {
+            let message = format!(
+                "the board's boot config has a carve-out of {} bytes aligned to {}, this bundle was made for {} and {}: secure-os \
+                 alone would leave it so",
+                found.size, found.alignment, wanted.size, wanted.alignment
+            );
+            Err(Error::check(message).remedy(
+                "nothing has been written; a carve-out changes by a full flash alone: --scope full, with --keep-app to keep the \
+                 root filesystem",
+            ))
+        }
+        // An encrypted boot config cannot be read; then the person must know.
+        None if job.package.manifest.device.as_ref().is_some_and(|d| d.fused == bundle::Fused::PkcSbk) => Ok(()),
+        None => Err(Error::check("the board has no boot config that can be read: its carve-out is not known")
+            .remedy("nothing has been written; flash with --scope full")),
+    }
+}
