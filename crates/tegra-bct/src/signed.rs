@@ -73,7 +73,10 @@ mod tests {
         let signed = Signed::parse(&partition).unwrap();
         assert_eq!((signed.content, signed.length), (&b"image"[..], 5));
         assert_eq!(signed.name(), "secure-os image (TOSB)");
-        assert_eq!(Signed::parse(&file(b"\xff\0\0\0", b"")).unwrap().name(), "part of the boot chain (\\xff\\x00\\x00\\x00)");
+        assert_eq!(
+            Signed::parse(&file(b"\xff\0\0\0", b"")).unwrap().name(),
+            "part of the boot chain (\\xff\\x00\\x00\\x00)"
+        );
         assert_eq!(Signed::parse(b"NVDA"), None);
         assert_eq!(Signed::parse(b"NVTOSP"), None);
     }

@@ -28,8 +28,11 @@ impl Package {
     pub fn open(path: &Path, with_rootfs: bool) -> Result<Self> {
         let manifest = crate::verbs::verify::check(path)?;
         if manifest.device.is_none() {
-            let message = format!("{}: is for board {}, which is not flashed over USB", path.display(), manifest.board);
-            return Err(Error::usage(message).remedy("take a bundle that was built with --board jetson-agx-xavier"));
+            let message =
+                format!("{}: is for board {}, which is not flashed over USB", path.display(), manifest.board);
+            return Err(
+                Error::usage(message).remedy("take a bundle that was built with --board jetson-agx-xavier")
+            );
         }
         let scratch = scratch("flash")?;
         let source = Source::open(path).map_err(|e| Error::usage(e.to_string()))?;
@@ -56,7 +59,10 @@ impl Package {
         });
         read.map_err(|e| Error::check(e.to_string()))?;
         if let Some(name) = failed {
-            return Err(Error::check(format!("{}: {name} has changed since it was verified", path.display())));
+            return Err(Error::check(format!(
+                "{}: {name} has changed since it was verified",
+                path.display()
+            )));
         }
         if let Some(rootfs) = rootfs.filter(|_| unpacked) {
             package.rootfs = Some(package.scratch.path().join(&rootfs.path));
@@ -127,7 +133,9 @@ impl Script {
     /// The words of a variable, which must be set.
     pub fn words(&self, name: &str) -> Result<Vec<&str>> {
         let value = self.0.get(name).ok_or_else(|| {
-            Error::check(format!("{SCRIPT} of this bundle does not set {name}: it is not of L4T R32.5 to R32.7"))
+            Error::check(format!(
+                "{SCRIPT} of this bundle does not set {name}: it is not of L4T R32.5 to R32.7"
+            ))
         })?;
         Ok(value.split_whitespace().collect())
     }
@@ -135,7 +143,10 @@ impl Script {
     /// The last word of a variable: the file.
     pub fn file(&self, name: &str) -> Result<&str> {
         let words = self.words(name)?;
-        words.last().copied().ok_or_else(|| Error::check(format!("{SCRIPT} of this bundle sets nothing for {name}")))
+        words
+            .last()
+            .copied()
+            .ok_or_else(|| Error::check(format!("{SCRIPT} of this bundle sets nothing for {name}")))
     }
 }
 

@@ -79,7 +79,11 @@ impl Record {
     pub fn step<T>(&mut self, what: &str, run: impl FnOnce() -> Result<T>) -> Result<T> {
         let start = Instant::now();
         let result = run();
-        self.steps.push(Step { step: what.into(), seconds: start.elapsed().as_secs_f64(), ok: result.is_ok() });
+        self.steps.push(Step {
+            step: what.into(),
+            seconds: start.elapsed().as_secs_f64(),
+            ok: result.is_ok(),
+        });
         result.map_err(|error| Error { message: format!("{what}: {}", error.message), ..error })
     }
 

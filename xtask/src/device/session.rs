@@ -57,11 +57,14 @@ fn poll(tools: &Tools, tool: &str, question: &str) -> Result<()> {
 pub fn identify(tools: &Tools, manifest: &Manifest) -> Result<Identity> {
     let said = tools.run("tegrarcm_v2", &[&CHIP[..], &["--rcm", "rcm_list_signed.xml"]].concat(), SHORT)?;
     let chip = ChipId::find(&said).map_err(|e| {
-        Error::check(e.to_string()).remedy("bring the board into recovery mode again: its boot ROM answers once")
+        Error::check(e.to_string())
+            .remedy("bring the board into recovery mode again: its boot ROM answers once")
     })?;
-    let applet = fs::read_dir(&tools.dir).at(&tools.dir)?.flatten().filter_map(|e| e.file_name().into_string().ok());
+    let applet =
+        fs::read_dir(&tools.dir).at(&tools.dir)?.flatten().filter_map(|e| e.file_name().into_string().ok());
     let mut applet: Vec<String> = applet.filter(|name| name.starts_with("nvtboot_applet")).collect();
-    let applet = applet.pop().ok_or_else(|| Error::check("the bundle has nothing to read a module's EEPROM with"))?;
+    let applet =
+        applet.pop().ok_or_else(|| Error::check("the bundle has nothing to read a module's EEPROM with"))?;
     poll(tools, "tegrarcm_v2", "--isapplet")?;
     tools.run("tegrarcm_v2", &["--download", "mb2", &applet], SHORT)?;
     tools.run("tegrarcm_v2", &["--boot", "recovery"], SHORT)?;
@@ -74,7 +77,9 @@ pub fn identify(tools: &Tools, manifest: &Manifest) -> Result<Identity> {
         return Err(Error::check("reading the module's EEPROM ended with success, but nothing was read"));
     }
     let word = |option| {
-        tools.run("chkbdinfo", &[option, "cvm.bin"], SHORT).map(|text| text.trim().trim_matches('\0').trim().to_owned())
+        tools
+            .run("chkbdinfo", &[option, "cvm.bin"], SHORT)
+            .map(|text| text.trim().trim_matches('\0').trim().to_owned())
     };
     let id = BoardId { board: word("-i")?, fab: word("-f")?, sku: word("-k")?, revision: word("-r")? };
     tools.run("tegrarcm_v2", &["--reboot", "recovery"], SHORT)?;
@@ -87,16 +92,22 @@ pub fn identify(tools: &Tools, manifest: &Manifest) -> Result<Identity> {
 /// The bundle's module that a board is, or why it must not be flashed.
 fn suits(manifest: &Manifest, id: &BoardId, chip: &ChipId) -> Result<String> {
     let device = manifest.device.as_ref().ok_or_else(|| Error::check("the bundle is for no real board"))?;
-    let list: Vec<String> = device.modules.iter().map(|module| format!("{} ({})", module.name, module.id)).collect();
+    let list: Vec<String> =
+        device.modules.iter().map(|module| format!("{} ({})", module.name, module.id)).collect();
     let refuse = |what: String| {
         Error::check(what).remedy(format!("nothing has been written; this bundle is for {}", list.join(", ")))
     };
     if id.board.is_empty() || id.sku.is_empty() || id.fab.is_empty() {
-        return Err(refuse("the module's EEPROM is blank: which module it is cannot be known, and is not guessed".into()));
+        return Err(refuse(
+            "the module's EEPROM is blank: which module it is cannot be known, and is not guessed".into(),
+        ));
     }
     id.check().map_err(|e| refuse(format!("the board's EEPROM: {e}")))?;
     if chip.revision != REVISION {
-        return Err(refuse(format!("the chip is of revision {}, the bundle's files are for revision {REVISION}", chip.revision)));
+        return Err(refuse(format!(
+            "the chip is of revision {}, the bundle's files are for revision {REVISION}",
+            chip.revision
+        )));
     }
     let signed = match device.fused {
         Fused::No => "no keys",
@@ -114,7 +125,9 @@ fn suits(manifest: &Manifest, id: &BoardId, chip: &ChipId) -> Result<String> {
             chip.fuses
         )));
     }
-    let module = device.module(id).ok_or_else(|| refuse(format!("the board is {id}, which this bundle is not for")))?;
+    let module = device
+        .module(id)
+        .ok_or_else(|| refuse(format!("the board is {id}, which this bundle is not for")))?;
     Ok(module.name.clone())
 }
 
@@ -137,7 +150,8 @@ impl<'a> Session<'a> {
         rcm.extend(script.words("rcmarg")?);
         tools.run("tegrarcm_v2", &rcm, SHORT)?;
         poll(tools, "tegrarcm_v2", "--isapplet")?;
-        let bcts = [script.words("dlbrbctarg")?, script.words("dlmb1bctarg")?, script.words("dlmembctarg")?].concat();
+        let bcts = [script.words("dlbrbctarg")?, script.words("dlmb1bctarg")?, script.words("dlmembctarg")?]
+            .concat();
         tools.run("tegrarcm_v2", &bcts, SHORT)?;
         tools.run("tegrarcm_v2", &["--download", "blob", "blob.bin"], SHORT)?;
         tools.run("tegrarcm_v2", &["--boot", "recovery"], SHORT)?;
@@ -181,7 +195,8 @@ impl<'a> Session<'a> {
     /// The bundle's file for a partition, by its name in the package.
     pub fn file_of(&self, partition: &str) -> Result<String> {
         let found = self.manifest.partition_file(self.module, partition);
-        let (name, _) = found.ok_or_else(|| Error::check(format!("the bundle has no file for partition {partition}")))?;
+        let (name, _) =
+            found.ok_or_else(|| Error::check(format!("the bundle has no file for partition {partition}")))?;
         Ok(name.to_owned())
     }
 
@@ -202,6 +217,9 @@ impl<'a> Session<'a> {
 
     /// The carve-out that the board's boot config has now, if it is not encrypted.
     pub fn carve_out(&self) -> Result<Option<mb1::Mb1Tzdram>> {
+        if self.manifest.device.as_ref().is_some_and(|device| device.fused == Fused::PkcSbk) {
+            return Ok(None);
+        }
         let back = self.tools.path("read-back.bin");
         self.read("MB1_BCT", &back, 1 << 16)?;
         let bct = fs::read(&back).at(&back)?;

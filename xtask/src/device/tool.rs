@@ -49,14 +49,20 @@ impl Tools {
         if said.good {
             return Ok(said.text);
         }
-        let last = said.text.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("it printed nothing");
+        let last =
+            said.text.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("it printed nothing");
         let how = match (said.timed_out, said.code) {
             (true, _) => format!("gave no end within {} s", most.as_secs()),
             (false, Some(0)) => "ended with success, but says otherwise".into(),
             (false, Some(code)) => format!("exit code {code}"),
             (false, None) => "was ended by a signal".into(),
         };
-        let message = format!("{tool} {}: {how}: {}\n  full log: {}", arguments.join(" "), last.trim(), self.log.display());
+        let message = format!(
+            "{tool} {}: {how}: {}\n  full log: {}",
+            arguments.join(" "),
+            last.trim(),
+            self.log.display()
+        );
         Err(Error::check(message))
     }
 
@@ -74,7 +80,8 @@ impl Tools {
         command.args(arguments).current_dir(&self.dir).stdin(Stdio::null()).stdout(file).stderr(errors);
         let mut child = command.spawn().map_err(|error| {
             let message = format!("{}: cannot start: {error}", program.display());
-            Error::environment(message).remedy("NVIDIA's flash tools need an x86-64 host whose kernel runs 32-bit programs")
+            Error::environment(message)
+                .remedy("NVIDIA's flash tools need an x86-64 host whose kernel runs 32-bit programs")
         })?;
         let (start, mut timed_out) = (Instant::now(), false);
         let status = loop {
@@ -90,7 +97,11 @@ impl Tools {
         let mut bytes = Vec::new();
         File::open(&output).and_then(|file| file.take(MOST).read_to_end(&mut bytes)).at(&output)?;
         let text = String::from_utf8_lossy(&bytes).into_owned();
-        let line = format!("$ {tool} {}\n{text}\n({status}, {:.1} s)\n", arguments.join(" "), start.elapsed().as_secs_f64());
+        let line = format!(
+            "$ {tool} {}\n{text}\n({status}, {:.1} s)\n",
+            arguments.join(" "),
+            start.elapsed().as_secs_f64()
+        );
         let mut log = OpenOptions::new().create(true).append(true).open(&self.log).at(&self.log)?;
         log.write_all(line.as_bytes()).at(&self.log)?;
         let good = status.success() && !timed_out && !BAD.iter().any(|word| text.contains(word));

@@ -23,7 +23,8 @@ const OTHERS: [(&str, &str); 5] = [
 
 /// Names of all boards, as NVIDIA's tools take them: bus and port, such as `1-2.3`.
 pub fn boards() -> Vec<String> {
-    let mut found: Vec<String> = devices().into_iter().filter(|(product, _)| product == PRODUCT).map(|(_, at)| at).collect();
+    let mut found: Vec<String> =
+        devices().into_iter().filter(|(product, _)| product == PRODUCT).map(|(_, at)| at).collect();
     found.sort();
     found
 }
@@ -45,8 +46,10 @@ pub fn choose(wanted: &[String]) -> Result<Vec<String>> {
     let other = devices().into_iter().find_map(|(product, at)| {
         OTHERS.iter().find(|(id, _)| *id == product).map(|(_, what)| format!("; at USB {at} is {what}"))
     });
-    let message =
-        format!("no Jetson AGX Xavier in recovery mode ({VENDOR}:{PRODUCT}) at this host{}", other.unwrap_or_default());
+    let message = format!(
+        "no Jetson AGX Xavier in recovery mode ({VENDOR}:{PRODUCT}) at this host{}",
+        other.unwrap_or_default()
+    );
     Err(Error::environment(message).remedy(HOW))
 }
 
@@ -58,8 +61,10 @@ pub fn wait(instance: &str, most: Duration) -> Result<()> {
     let start = Instant::now();
     while !boards().iter().any(|board| board == instance) {
         if start.elapsed() > most {
-            let message = format!("the board at USB {instance} did not come back within {} s", most.as_secs());
-            return Err(Error::environment(message).remedy("check cable and power; then bring it into recovery mode again"));
+            let message =
+                format!("the board at USB {instance} did not come back within {} s", most.as_secs());
+            return Err(Error::environment(message)
+                .remedy("check cable and power; then bring it into recovery mode again"));
         }
         sleep(Duration::from_millis(200));
     }
@@ -70,7 +75,8 @@ pub fn wait(instance: &str, most: Duration) -> Result<()> {
 fn devices() -> Vec<(String, String)> {
     let root = std::env::var_os(VARIABLE).map_or_else(|| DEVICES.into(), PathBuf::from);
     let entries = fs::read_dir(root).into_iter().flatten().flatten();
-    let read = |dir: &Path, name: &str| fs::read_to_string(dir.join(name)).ok().map(|text| text.trim().to_owned());
+    let read =
+        |dir: &Path, name: &str| fs::read_to_string(dir.join(name)).ok().map(|text| text.trim().to_owned());
     entries
         .filter_map(|entry| {
             let dir = entry.path();

@@ -1,6 +1,8 @@
 //! The flash package of an L4T board: what NVIDIA's tools sign, for each module, and the proof that MB1 will read the
 //! configured carve-out.
 
+mod collect;
+
 use super::bsp::Bsp;
 use super::{Build, EPOCH, boot_config, secure_os};
 use crate::config::{L4t, Module};
@@ -9,11 +11,9 @@ use crate::host;
 use crate::stage::{Key, Output};
 use crate::tools::l4t::{self, Keys, Run};
 use crate::tools::scratch;
-use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 use tegra_bct::mb1::{self, Mb1Tzdram};
-use tegra_flash::Layout;
 
 /// Both generated boot configs: of the cold boot, and while flashing.
 const BCTS: [&str; 2] = ["mb1_cold_boot_bct_MB1_sigheader.bct.encrypt", "mb1_bct_MB1_sigheader.bct.encrypt"];
@@ -21,10 +21,11 @@ const BCTS: [&str; 2] = ["mb1_cold_boot_bct_MB1_sigheader.bct.encrypt", "mb1_bct
 pub const LAYOUT: &str = "flash.xml";
 /// The same for fused boards.
 pub const SECURE_LAYOUT: &str = "secureflash.xml";
-/// What each partition gets: index, device:instance:name, start, size, file, size of the file, …
-const INDEX: &str = "flash.idx";
 /// What each partition gets, as `partition file` lines.
 pub const PARTITIONS: &str = "partitions";
+/// What NVIDIA's tools take for keys.
+const KEYS: &str = "l4t.pkc_key must be an RSA private key of 2048 or 3072 bits in PEM, l4t.sbk_key 16 bytes or four words 0x… of \
+                    32 bits";
 /// Stands for the root filesystem while NVIDIA's tools run; the bundle has the real one.
 pub const ROOTFS: &str = "system.img";
 /// Parts of the BSP that a bundle without root filesystem can do without: it is then no full flash.
@@ -33,8 +34,6 @@ const KERNEL: [&str; 2] = ["kernel/Image", "bootloader/l4t_initrd.img"];
 pub const LACKS: &str = "lacks";
 /// Folder of what reads a module's EEPROM.
 pub const IDENTIFY: &str = "identify";
-/// How the name of the boot loader in it begins.
-const APPLET: &str = "nvtboot_applet";
 /// Partitions that are made of them.
 pub const KERNEL_PARTITIONS: [&str; 2] = ["kernel", "kernel_b"];
 
@@ -77,7 +76,7 @@ fn package(build: &Build, l4t: &L4t, module: &Module, parts: &Parts) -> Result<O
         Some(path) => bundle::hash_file(path).at(path).map(|hashed| hashed.sha256),
         None => Ok(String::new()),
     };
-    let key = Key::new(1)
+    let key = Key::new(4)
         .with("bsp", &parts.bsp.output.content)
         .with("boot config", &parts.boot_config.content)
         .with("secure-os", &parts.secure_os.content)
@@ -107,12 +106,18 @@ fn package(build: &Build, l4t: &L4t, module: &Module, parts: &Parts) -> Result<O
             let signed = run.sign(module, work.log)?;
             prove(build, &signed, &unchanged.dir)?;
         }
-        let folder = run.mass_flash(module, keys, work.log)?;
-        if keys.sbk.is_none() {
-            prove(build, &folder, &unchanged.dir)?;
+        let folder = run.mass_flash(module, keys, work.log);
+        let folder = folder.map_err(|error| match keys.pkc {
+            Some(_) if error.remedy.is_none() => error.remedy(KEYS),
+            _ => error,
+        })?;
+        match keys {
+            Keys { sbk: Some(_), .. } => encrypted(build, &folder)?,
+            _ => prove(build, &folder, &unchanged.dir)?,
         }
-        collect(&folder, work.out)?;
-        collect_identify(&run.identify(keys, work.log)?, &work.out.join(IDENTIFY))?;
+        used(&folder, keys)?;
+        collect::package(&folder, &scratch.path().join("bootloader"), work.out)?;
+        collect::identify(&run.identify(keys, work.log)?, &work.out.join(IDENTIFY))?;
         let path = work.out.join(LACKS);
         fs::write(&path, lacks.join("\n")).at(&path)
     })
@@ -239,67 +244,25 @@ fn prove(build: &Build, made: &Path, unchanged: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Takes out of NVIDIA's folder what flashing needs: what its scripts and lists name, the tools, the licences.
-fn collect(folder: &Path, out: &Path) -> Result<()> {
-    const LISTS: [&str; 5] = ["nvaflash.sh", "nvmflash.sh", l4t::RCM_LIST, INDEX, SECURE_LAYOUT];
-    const MORE: [&str; 3] = ["chkbdinfo", LAYOUT, "mksparse"];
-    let mut names: BTreeSet<String> = LISTS.into_iter().chain(MORE).map(str::to_owned).collect();
-    for list in LISTS {
-        // A package for fused boards has other lists than one for unfused ones.
-        let Ok(text) = fs::read(folder.join(list)) else { continue };
-        let text = String::from_utf8_lossy(&text).into_owned();
-        let words = text.split(|c: char| !(c.is_ascii_alphanumeric() || "._-+".contains(c)));
-        names.extend(words.filter(|word| folder.join(word).is_file()).map(str::to_owned));
+/// NVIDIA's tools take a key that they cannot read for none, and end with success.
+fn used(folder: &Path, keys: Keys) -> Result<()> {
+    let pairs = collect::written(folder)?;
+    let signed = pairs.iter().all(|(_, file)| !file.contains("_sigheader") || file.ends_with(".signed"));
+    if keys.pkc.is_some() && (pairs.is_empty() || !signed) {
+        return Err(Error::check("NVIDIA's tools have not signed with the PKC").remedy(KEYS));
     }
-    let entries = fs::read_dir(folder).at(folder)?.flatten();
-    names.extend(
-        entries.filter_map(|e| e.file_name().into_string().ok()).filter(|name| name.starts_with("LICENSE")),
-    );
-    // Made anew at each flash, for the very device; a root filesystem is the bundle's own.
-    names.retain(|name| {
-        !name.starts_with("mbr_") && !name.starts_with("gpt_") && name != ROOTFS && name != "mfi.log"
-    });
-    for name in names {
-        let (from, to) = (folder.join(&name), out.join(&name));
-        if from.is_file() {
-            fs::copy(&from, &to).at(&from)?;
-        }
-    }
-    let partitions = partitions(out)?;
-    let path = out.join(PARTITIONS);
-    fs::write(&path, partitions).at(&path)
+    Ok(())
 }
 
-/// What each partition gets, as `partition file` lines: out of the index, or out of the layout for fused boards, which names
-/// signed files. The index itself has sums of partition tables in it, which are made anew each time.
-fn partitions(out: &Path) -> Result<String> {
-    let index = out.join(INDEX);
-    if !index.exists() {
-        let path = out.join(SECURE_LAYOUT);
-        let text = fs::read_to_string(&path).at(&path)?;
-        let layout = Layout::parse(&text).map_err(|e| Error::check(format!("{}: {e}", path.display())))?;
-        let line = |p: &tegra_flash::Partition| Some(format!("{} {}\n", p.name, p.file.as_ref()?));
-        return Ok(layout.partitions().filter_map(line).collect());
-    }
-    let text = fs::read_to_string(&index).at(&index)?;
-    fs::remove_file(&index).at(&index)?;
-    let line = |line: &str| {
-        let fields: Vec<&str> = line.split(',').map(str::trim).collect();
-        let name = fields.get(1)?.rsplit(':').next()?;
-        Some(format!("{name} {}\n", fields.get(4).filter(|file| !file.is_empty())?))
-    };
-    Ok(text.lines().filter_map(line).collect())
-}
-
-/// What reads a module's EEPROM.
-fn collect_identify(folder: &Path, out: &Path) -> Result<()> {
-    fs::create_dir_all(out).at(out)?;
-    let entries = fs::read_dir(folder).at(folder)?.flatten();
-    for name in entries.filter_map(|entry| entry.file_name().into_string().ok()) {
-        let applet = name.starts_with(APPLET) && (name.ends_with(".encrypt") || name.ends_with(".signed"));
-        if applet || name == l4t::RCM_LIST || name.ends_with(".rcm") {
-            let (from, to) = (folder.join(&name), out.join(&name));
-            fs::copy(&from, &to).at(&from)?;
+/// What was encrypted must not read as it was configured.
+fn encrypted(build: &Build, folder: &Path) -> Result<()> {
+    for (_, file) in collect::written(folder)?.iter().filter(|(name, _)| name.starts_with("MB1_BCT")) {
+        let path = folder.join(file);
+        let bct = fs::read(&path).at(&path)?;
+        if mb1::read(&bct).is_ok_and(|found| found.size == build.product.tzdram_size) {
+            return Err(
+                Error::check(format!("NVIDIA's tools have not encrypted {file} with the SBK")).remedy(KEYS)
+            );
         }
     }
     Ok(())

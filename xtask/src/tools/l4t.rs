@@ -88,13 +88,28 @@ pub struct Keys<'a> {
     pub sbk: Option<&'a Path>,
 }
 
-/// Copies what the scripts need of a BSP.
+/// A line of NVIDIA's signing functions that finds the kernel's partition twice, so that nothing is signed with an SBK and the
+/// script still ends with success (L4T R32.7.2); and what it means.
+const ODMSIGN: (&str, &str, &str) =
+    ("bootloader/odmsign.func", "sed -n \"/\\\"${part}\\\"/=\"", "sed -n \"/name=\\\"${part}\\\"/=\"");
+
+/// Copies what the scripts need of a BSP, and mends in the copy what is wrong with them.
 pub fn copy_bsp(bsp: &Path, to: &Path) -> Result<()> {
     copy::tree(bsp, to, &|path| {
         let top = !path.contains('/') && (path.ends_with(".sh") || path.contains(".conf"));
         let part = PARTS.iter().any(|part| path.starts_with(part) || part.starts_with(path));
         top || (part && !path.ends_with(".deb") && !path.ends_with(".tbz2"))
-    })
+    })?;
+    let (file, old, new) = ODMSIGN;
+    let path = to.join(file);
+    match fs::read(&path) {
+        Ok(bytes) => {
+            let text = String::from_utf8_lossy(&bytes).replace(old, new);
+            fs::write(&path, text).at(&path)
+        }
+        // Only boards with keys need it.
+        Err(_) => Ok(()),
+    }
 }
 
 impl Run<'_> {

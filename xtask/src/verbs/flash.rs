@@ -40,18 +40,24 @@ pub fn run(args: &FlashArgs, ui: &Ui) -> Result<Outcome> {
     let with_rootfs = scope == Scope::App || (scope == Scope::Full && !args.keep_app);
     let package = Package::open(&args.bundle, with_rootfs && !args.dry_run)?;
     if let Some(lacks) = package.manifest.scope_lacks(scope, args.keep_app) {
-        let message = format!("{} cannot be flashed in scope {}: {lacks}", args.bundle.display(), name(scope));
+        let message =
+            format!("{} cannot be flashed in scope {}: {lacks}", args.bundle.display(), name(scope));
         return Err(Error::usage(message).remedy(
             "build a bundle with a whole BSP and a root filesystem, add --keep-app, or take --scope secure-os, which leaves the \
              carve-out as it is",
         ));
     }
     let boards = usb::choose(&args.instance)?;
-    let job = Job { package: &package, scope, keep_app: args.keep_app, backup_dir: args.backup_dir.as_deref() };
+    let job =
+        Job { package: &package, scope, keep_app: args.keep_app, backup_dir: args.backup_dir.as_deref() };
     let plan = job.plan(&boards)?;
     ui.note(&plan);
     if args.dry_run {
-        return Ok(Outcome { line: Some(name(scope).into()), json: json!({ "boards": boards, "plan": plan }), ..Outcome::default() });
+        return Ok(Outcome {
+            line: Some(name(scope).into()),
+            json: json!({ "boards": boards, "plan": plan }),
+            ..Outcome::default()
+        });
     }
     let folder = record::folder()?;
     let results: Vec<(String, Result<Record>)> = std::thread::scope(|threads| {
@@ -60,7 +66,8 @@ pub fn run(args: &FlashArgs, ui: &Ui) -> Result<Outcome> {
             threads.spawn(move || (board.clone(), board::flash(job, &board, folder, ui)))
         };
         let running: Vec<_> = boards.iter().map(flash).collect();
-        let gone = |_| (String::new(), Err(Error::check("a board's thread has panicked: please report this")));
+        let gone =
+            |_| (String::new(), Err(Error::check("a board's thread has panicked: please report this")));
         running.into_iter().map(|thread| thread.join().unwrap_or_else(gone)).collect()
     });
     summary(&results, &folder, ui)
@@ -72,8 +79,11 @@ fn scope(args: &FlashArgs) -> Result<Scope> {
             .remedy("boards in recovery mode are --to usb; virt devices cannot be flashed yet"));
     }
     if args.keep_app && args.scope != "full" {
-        return Err(Error::usage(format!("--keep-app with --scope {}: only a full flash writes APP besides", args.scope))
-            .remedy("leave --keep-app out: scope secure-os does not touch the root filesystem"));
+        return Err(Error::usage(format!(
+            "--keep-app with --scope {}: only a full flash writes APP besides",
+            args.scope
+        ))
+        .remedy("leave --keep-app out: scope secure-os does not touch the root filesystem"));
     }
     Ok(match args.scope.as_str() {
         "secure-os" => Scope::SecureOs,
@@ -94,11 +104,14 @@ pub fn name(scope: Scope) -> &'static str {
 impl Job<'_> {
     /// Bytes that are written to a board.
     pub fn bytes(&self) -> u64 {
-        let written = |partition: &String| self.scope == Scope::Full || Scope::of_partition(partition) == self.scope;
+        let written =
+            |partition: &String| self.scope == Scope::Full || Scope::of_partition(partition) == self.scope;
         let modules = self.package.manifest.device.iter().flat_map(|device| &device.modules);
         let largest = modules.map(|module| {
             let files = self.package.manifest.flash_files(&module.name);
-            let size = |file: &&bundle::FileEntry| file.size * file.partitions.iter().filter(|p| written(p)).count() as u64;
+            let size = |file: &&bundle::FileEntry| {
+                file.size * file.partitions.iter().filter(|p| written(p)).count() as u64
+            };
             files.values().map(size).sum::<u64>()
         });
         let app = match self.scope {
@@ -117,7 +130,12 @@ impl Job<'_> {
     /// What will be done, in words; an error if there is no room for it.
     fn plan(&self, boards: &[String]) -> Result<String> {
         let bundle = self.package.manifest.bundle_name();
-        let mut text = format!("{bundle}: scope {} to {} board(s): {}\n", name(self.scope), boards.len(), boards.join(", "));
+        let mut text = format!(
+            "{bundle}: scope {} to {} board(s): {}\n",
+            name(self.scope),
+            boards.len(),
+            boards.join(", ")
+        );
         let mut moved = self.bytes();
         if self.keep_app {
             moved += self.app_size();
@@ -129,11 +147,19 @@ impl Job<'_> {
         let tzdram = human(self.package.manifest.tzdram.size);
         text += &match self.scope {
             Scope::Full => format!("everything is written; the carve-out becomes {tzdram}"),
-            Scope::SecureOs => format!("both slots of secure-os are written, if the board's carve-out is {tzdram} already"),
+            Scope::SecureOs => {
+                format!("both slots of secure-os are written, if the board's carve-out is {tzdram} already")
+            }
             Scope::App => "the root filesystem is written; carve-out and secure-os stay".into(),
         };
         let seconds = moved / ASSUMED_RATE;
-        text += &format!("\nabout {} to move; some {} min {} s if USB and eMMC do {} a second", human(moved), seconds / 60, seconds % 60, human(ASSUMED_RATE));
+        text += &format!(
+            "\nabout {} to move; some {} min {} s if USB and eMMC do {} a second",
+            human(moved),
+            seconds / 60,
+            seconds % 60,
+            human(ASSUMED_RATE)
+        );
         Ok(text)
     }
 }
@@ -153,7 +179,11 @@ fn summary(results: &[(String, Result<Record>)], folder: &Path, ui: &Ui) -> Resu
     ui.note(&format!("records: {}", folder.join(record::RECORDS).display()));
     let Some(first) = failed.first() else {
         let records: Vec<&Record> = results.iter().filter_map(|(_, result)| result.as_ref().ok()).collect();
-        return Ok(Outcome { line: Some(lines.join("\n")), json: json!({ "boards": records }), ..Outcome::default() });
+        return Ok(Outcome {
+            line: Some(lines.join("\n")),
+            json: json!({ "boards": records }),
+            ..Outcome::default()
+        });
     };
     if let [(board, Err(error))] = results {
         return Err(Error { message: format!("{board}: {}", error.message), ..error.clone() });

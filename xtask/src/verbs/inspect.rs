@@ -24,7 +24,9 @@ pub fn run(path: &Path) -> Result<Outcome> {
     if metadata.is_file() {
         File::open(path).and_then(|f| f.take(MAGIC as u64).read_to_end(&mut head)).at(path)?;
     }
-    if metadata.is_dir() && let Some(bsp) = bsp::find(path) {
+    if metadata.is_dir()
+        && let Some(bsp) = bsp::find(path)
+    {
         let (text, json) = bsp::explain(&bsp)?;
         return Ok(outcome(path, text, json));
     }

@@ -44,8 +44,14 @@ pub fn ensure_room(dir: &Path, bytes: u64) -> Result<()> {
     if free >= bytes {
         return Ok(());
     }
-    let message = format!("{}: {} are free, the board's root filesystem takes {}", dir.display(), human(free), human(bytes));
-    Err(Error::environment(message).remedy("free some space, or name another folder with --backup-dir (backup: --output)"))
+    let message = format!(
+        "{}: {} are free, the board's root filesystem takes {}",
+        dir.display(),
+        human(free),
+        human(bytes)
+    );
+    Err(Error::environment(message)
+        .remedy("free some space, or name another folder with --backup-dir (backup: --output)"))
 }
 
 /// Reads APP. What comes must be all of it, and not empty.
@@ -54,7 +60,8 @@ pub fn read(session: &Session, to: &Path, size: u64) -> Result<()> {
     let length = fs::metadata(to).at(to)?.len();
     let nothing_written = "nothing has been written to the board";
     if length != size {
-        let message = format!("the board's APP has {length} bytes, this bundle's layout {size}: it would not fit back");
+        let message =
+            format!("the board's APP has {length} bytes, this bundle's layout {size}: it would not fit back");
         return Err(Error::check(message).remedy(format!(
             "{nothing_written}; build a bundle whose rootfs.size (or the board file's app_size) is {length} bytes"
         )));
@@ -97,7 +104,11 @@ fn with_board<T>(
     };
     let failed = result.is_err();
     let ended = board.record.end(&folder, result);
-    if failed { running.fail() } else { running.finish(false, job.app_size()) }
+    if failed {
+        running.fail()
+    } else {
+        running.finish(false, job.app_size())
+    }
     let ended = ended?;
     value.map(|value| (value, ended)).ok_or_else(|| Error::check("the board's work ended without a result"))
 }
@@ -105,7 +116,8 @@ fn with_board<T>(
 /// Reads a board's root filesystem into a file.
 pub fn backup(args: &BackupArgs, ui: &Ui) -> Result<Outcome> {
     if args.output.exists() {
-        return Err(Error::usage(format!("{}: exists already", args.output.display())).remedy("name another file with --output"));
+        return Err(Error::usage(format!("{}: exists already", args.output.display()))
+            .remedy("name another file with --output"));
     }
     let package = Package::open(&args.bundle, false)?;
     let size = package.manifest.device.as_ref().map_or(0, |device| device.app_size);
@@ -119,15 +131,24 @@ pub fn backup(args: &BackupArgs, ui: &Ui) -> Result<Outcome> {
         let identity = board.identify(job)?;
         let tools = board.tools("backup");
         job.package.module(&identity.module, None, &tools.dir)?;
-        let session = board.step("boot the recovery loader", || Session::boot(&tools, job.package, &identity.module))?;
+        let session = board
+            .step("boot the recovery loader", || Session::boot(&tools, job.package, &identity.module))?;
         board.step("read APP", || read(&session, &raw, size))?;
         board.step("restart", || session.restart())?;
-        let made = if args.raw { Ok(raw.to_path_buf()) } else { board.step("make the sparse image", || to_sparse(&raw, size)) };
+        let made = if args.raw {
+            Ok(raw.to_path_buf())
+        } else {
+            board.step("make the sparse image", || to_sparse(&raw, size))
+        };
         let made = made?;
         fs::rename(&made, &args.output).at(&args.output)
     })?;
     let path = args.output.display().to_string();
-    Ok(Outcome { line: Some(path.clone()), json: json!({ "file": path, "record": record }), ..Outcome::default() })
+    Ok(Outcome {
+        line: Some(path.clone()),
+        json: json!({ "file": path, "record": record }),
+        ..Outcome::default()
+    })
 }
 
 fn to_sparse(raw: &Path, size: u64) -> Result<PathBuf> {
@@ -135,7 +156,8 @@ fn to_sparse(raw: &Path, size: u64) -> Result<PathBuf> {
     let mut reader = BufReader::new(File::open(raw).at(raw)?);
     let mut out = File::create(&to).at(&to)?;
     let made = sparse::encode(&mut reader, size, &mut out, sparse::BLOCK_SIZE);
-    made.map_err(|e| Error::check(format!("{}: {e}", to.display()))).inspect_err(|_| drop(fs::remove_file(&to)))?;
+    made.map_err(|e| Error::check(format!("{}: {e}", to.display())))
+        .inspect_err(|_| drop(fs::remove_file(&to)))?;
     out.sync_all().at(&to)?;
     Ok(to)
 }
@@ -151,7 +173,8 @@ pub fn restore(args: &RestoreArgs, ui: &Ui) -> Result<Outcome> {
         let identity = board.identify(job)?;
         let tools = board.tools("restore");
         job.package.module(&identity.module, Some(&image), &tools.dir)?;
-        let session = board.step("boot the recovery loader", || Session::boot(&tools, job.package, &identity.module))?;
+        let session = board
+            .step("boot the recovery loader", || Session::boot(&tools, job.package, &identity.module))?;
         board.step("write APP", || session.write(APP, crate::device::package::ROOTFS, size))?;
         board.step("restart", || session.restart())
     })?;
@@ -181,7 +204,10 @@ fn to_raw(image: &Path, size: u64, scratch: &Path) -> Result<PathBuf> {
     let mut reader = BufReader::new(file);
     let header = sparse::Header::read(&mut reader).map_err(|e| wrong(e.to_string()))?;
     if header.raw_size() > size {
-        return Err(wrong(format!("holds {} bytes, the partition APP of this bundle {size}", header.raw_size())));
+        return Err(wrong(format!(
+            "holds {} bytes, the partition APP of this bundle {size}",
+            header.raw_size()
+        )));
     }
     ensure_room(scratch, length)?;
     let to = scratch.join("app.raw");

@@ -64,7 +64,11 @@ pub fn flash(job: &Job, usb: &str, folder: &Path, ui: &Ui) -> Result<Record> {
     let result = steps(job, &mut board);
     let failed = result.is_err();
     let ended = board.record.end(folder, result);
-    if failed { running.fail() } else { running.finish(false, job.bytes()) }
+    if failed {
+        running.fail()
+    } else {
+        running.finish(false, job.bytes())
+    }
     ended
 }
 
@@ -91,7 +95,9 @@ fn steps(job: &Job, board: &mut Board) -> Result<()> {
 fn keep(job: &Job, board: &mut Board, identity: &Identity) -> Result<PathBuf> {
     let tools = board.tools("keep");
     job.package.module(&identity.module, None, &tools.dir)?;
-    let session = board.step("boot the recovery loader to read APP", || Session::boot(&tools, job.package, &identity.module))?;
+    let session = board.step("boot the recovery loader to read APP", || {
+        Session::boot(&tools, job.package, &identity.module)
+    })?;
     let file = app::file_for(job.backup_dir, &board.record)?;
     board.step("read APP", || app::read(&session, &file, job.app_size()))?;
     board.step("back to recovery mode", || session.recovery())?;
@@ -102,12 +108,15 @@ fn write(job: &Job, board: &mut Board, identity: &Identity, kept: Option<&Path>)
     let tools = board.tools("flash");
     let image = kept.or_else(|| job.package.rootfs());
     job.package.module(&identity.module, image, &tools.dir)?;
-    let session = board.step("boot the recovery loader", || Session::boot(&tools, job.package, &identity.module))?;
+    let session =
+        board.step("boot the recovery loader", || Session::boot(&tools, job.package, &identity.module))?;
     match job.scope {
         Scope::SecureOs => {
             board.step("compare the carve-out", || same_carve_out(job, &session))?;
             for slot in SLOTS {
-                board.step(&format!("write {slot}"), || session.write(slot, &session.file_of(slot)?, job.bytes()))?;
+                board.step(&format!("write {slot}"), || {
+                    session.write(slot, &session.file_of(slot)?, job.bytes())
+                })?;
                 board.step(&format!("read {slot} back"), || session.compare(slot))?;
             }
         }
@@ -142,8 +151,12 @@ fn same_carve_out(job: &Job, session: &Session) -> Result<()> {
             ))
         }
         // An encrypted boot config cannot be read; then the person must know.
-        None if job.package.manifest.device.as_ref().is_some_and(|d| d.fused == bundle::Fused::PkcSbk) => Ok(()),
-        None => Err(Error::check("the board has no boot config that can be read: its carve-out is not known")
-            .remedy("nothing has been written; flash with --scope full")),
+        None if job.package.manifest.device.as_ref().is_some_and(|d| d.fused == bundle::Fused::PkcSbk) => {
+            Ok(())
+        }
+        None => {
+            Err(Error::check("the board has no boot config that can be read: its carve-out is not known")
+                .remedy("nothing has been written; flash with --scope full"))
+        }
     }
 }

@@ -27,7 +27,8 @@ pub fn explain(bsp: &Path) -> Result<Explained> {
     let release = Release::of(bsp)?;
     let mut text = format!("NVIDIA's BSP, L4T {release}\n");
     let mut configs = Vec::new();
-    let mut lacks: Vec<String> = FULL.iter().filter(|name| !bsp.join(name).is_file()).map(|n| (*n).to_owned()).collect();
+    let mut lacks: Vec<String> =
+        FULL.iter().filter(|name| !bsp.join(name).is_file()).map(|n| (*n).to_owned()).collect();
     let mut images = Vec::new();
     for name in boards(&root) {
         let board = Board::load(&root, &name)?.map_err(Error::usage)?;
@@ -45,9 +46,12 @@ pub fn explain(bsp: &Path) -> Result<Explained> {
                     continue;
                 }
                 let bytes = fs::read(&full).at(&full)?;
-                let said = MiscCfg::parse(&bytes).and_then(|cfg| Ok((cfg.get(TZDRAM_SIZE)?, cfg.get(TZDRAM_ALIGNMENT)?)));
+                let said = MiscCfg::parse(&bytes)
+                    .and_then(|cfg| Ok((cfg.get(TZDRAM_SIZE)?, cfg.get(TZDRAM_ALIGNMENT)?)));
                 let shown = match &said {
-                    Ok((size, alignment)) => format!("carve-out {}, alignment {}", human(*size), human(*alignment)),
+                    Ok((size, alignment)) => {
+                        format!("carve-out {}, alignment {}", human(*size), human(*alignment))
+                    }
                     Err(error) => error.to_string().replace('\n', "; "),
                 };
                 let force = if in_force { "in force" } else { "a copy, not read by flash.sh" };

@@ -62,12 +62,21 @@ pub fn container(bytes: &[u8]) -> Result<Explained, String> {
 
 /// A file that NVIDIA's tools have signed.
 pub fn signed(bytes: &[u8]) -> Result<Explained, String> {
-    let signed = Signed::parse(bytes).ok_or_else(|| format!("{} bytes are too few for a signed file", bytes.len()))?;
+    let signed =
+        Signed::parse(bytes).ok_or_else(|| format!("{} bytes are too few for a signed file", bytes.len()))?;
     if signed.content.len() < signed.length {
-        return Err(format!("announces {} bytes behind its header, {} are there", signed.length, signed.content.len()));
+        return Err(format!(
+            "announces {} bytes behind its header, {} are there",
+            signed.length,
+            signed.content.len()
+        ));
     }
     let whole = sha256(signed.content) == hex(&signed.digest);
-    let seal = if whole { "its checksum holds" } else { "encrypted, or damaged: its checksum is not that of the content" };
+    let seal = if whole {
+        "its checksum holds"
+    } else {
+        "encrypted, or damaged: its checksum is not that of the content"
+    };
     let mut text = format!("signed {}, {} bytes behind the header; {seal}\n", signed.name(), signed.length);
     let inner = match &signed.kind {
         b"TOSB" if whole => Some(container(signed.content)?),
@@ -75,7 +84,8 @@ pub fn signed(bytes: &[u8]) -> Result<Explained, String> {
         _ => None,
     };
     let kind = signed.kind.escape_ascii().to_string();
-    let mut json = json!({ "kind": "signed", "content_kind": kind, "size": signed.length, "checksum_holds": whole });
+    let mut json =
+        json!({ "kind": "signed", "content_kind": kind, "size": signed.length, "checksum_holds": whole });
     if let Some((inner, value)) = inner {
         text.push_str(&indent(&inner));
         json["content"] = value;
@@ -88,7 +98,11 @@ pub fn mb1_bct(bytes: &[u8]) -> Result<Explained, String> {
     let found = mb1::read(bytes).map_err(|e| e.to_string())?;
     let text = format!(
         "MB1 BCT, {} bytes: what MB1 reads of the carve-out\n  size         0x{:08x} = {} (at 0x918)\n  alignment    0x{:08x} = {} (at 0x920)\n",
-        bytes.len(), found.size, human(found.size), found.alignment, human(found.alignment)
+        bytes.len(),
+        found.size,
+        human(found.size),
+        found.alignment,
+        human(found.alignment)
     );
     Ok((text, json!({ "kind": "mb1-bct", "tzdram": { "size": found.size, "alignment": found.alignment } })))
 }
