@@ -133,6 +133,9 @@ pub struct FlashArgs {
     /// Read the board's root filesystem first, and put it back: for a full flash that keeps it.
     #[arg(long)]
     pub keep_app: bool,
+    /// Write this root filesystem instead of the bundle's own: what --keep-app or backup has read.
+    #[arg(long, value_name = "FILE", conflicts_with = "keep_app")]
+    pub app: Option<PathBuf>,
     /// Where to keep what --keep-app reads, also afterwards.
     #[arg(long, value_name = "DIR", requires = "keep_app")]
     pub backup_dir: Option<PathBuf>,

@@ -5,6 +5,7 @@ mod check;
 mod file;
 mod l4t;
 mod locate;
+pub mod pkcs11;
 mod report;
 mod rootfs;
 
@@ -12,6 +13,7 @@ pub use board::{Board, boards};
 pub use check::load;
 pub use file::{Download, L4tBoard, Module, Monitor};
 pub use l4t::L4t;
+pub use pkcs11::PkcKey;
 pub use rootfs::{Rootfs, RootfsKind};
 
 use crate::error::Result;

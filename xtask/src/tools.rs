@@ -1,14 +1,19 @@
 //! Outside programs. Each is called in one place, through here: output in a log file, its last lines in the error.
 
 pub mod apt;
+pub mod board_conf;
 pub mod cargo;
 pub mod curl;
+pub mod dpkg;
 pub mod emulator;
 pub mod ext4;
 pub mod l4t;
 pub mod mmdebstrap;
+pub mod tarball;
+pub mod token;
 pub mod trusty;
 
+use crate::config::pkcs11::PIN_VARIABLE;
 use crate::error::{At, Error, Result};
 use std::fs::{File, OpenOptions};
 use std::io::{Read, Seek, SeekFrom, Write};
@@ -27,6 +32,8 @@ pub fn shell(dir: &Path) -> Result<Shell> {
     shell.change_dir(dir);
     // What programs say is read by us, and some of it shapes the output.
     shell.set_var("LC_ALL", "C");
+    // Nobody's business: the token alone is told it (tools/token.rs).
+    shell.set_var(PIN_VARIABLE, "");
     // Debian keeps some programs where only root's PATH looks.
     let path = std::env::var_os("PATH").unwrap_or_default();
     let path = std::env::join_paths(std::env::split_paths(&path).chain(ROOTS_PATH.map(PathBuf::from)));

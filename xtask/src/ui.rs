@@ -141,6 +141,14 @@ impl Running<'_> {
         })
     }
 
+    /// What is no stage is done.
+    pub fn done(self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+        self.ui.note(&format!("[{}] done in {:.1} s", self.name, self.start.elapsed().as_secs_f64()));
+    }
+
     /// The stage is done.
     pub fn finish(self, reused: bool, size: u64) {
         let seconds = self.start.elapsed().as_secs_f64();

@@ -10,7 +10,7 @@ use crate::verify::Problem;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use tegra_bct::mb1::{self, Mb1Tzdram};
-use tegra_flash::{BoardId, Scope};
+use tegra_flash::{BoardId, Scope, sparse};
 use uuid::Uuid;
 
 /// Folder of all that a flash host needs.
@@ -71,6 +71,9 @@ const TOOLS: [&str; 5] = ["nvaflash.sh", "tegrarcm_v2", "tegradevflash_v2", "teg
 const WRITTEN: [&str; 4] = ["secure-os", "secure-os_b", MB1_BCT, "MB1_BCT_b"];
 const MB1_BCT: &str = "MB1_BCT";
 
+/// Bytes at the beginning of a root filesystem that are checked: a sparse image's header and more.
+pub const ROOTFS_HEAD: usize = 4096;
+
 /// Whether a file's contents are checked: the boot config that MB1 will read.
 pub fn is_checked(file: &FileEntry) -> bool {
     file.role == Role::Flash && file.partitions.iter().any(|name| name == MB1_BCT)
@@ -117,7 +120,27 @@ pub fn check(manifest: &Manifest, contents: &BTreeMap<String, Vec<u8>>) -> Vec<P
             None => {}
         }
     }
+    for file in manifest.files.iter().filter(|file| file.role == Role::Rootfs) {
+        let head = contents.get(&file.path).map(Vec::as_slice).unwrap_or_default();
+        if let Some(what) = rootfs_problem(head, file.size, device.app_size) {
+            add(&file.path, what);
+        }
+    }
     problems
+}
+
+/// What is wrong with the beginning of a root filesystem's image, sparse or raw.
+fn rootfs_problem(head: &[u8], file_size: u64, app_size: u64) -> Option<String> {
+    let size = if sparse::is_sparse(head) {
+        match sparse::Header::read(&mut &*head) {
+            Ok(header) => header.raw_size(),
+            Err(error) => return Some(error.to_string()),
+        }
+    } else {
+        file_size
+    };
+    let what = || format!("holds {size} bytes, the manifest says {app_size} of the partition {APP}");
+    (size != app_size).then(what)
 }
 
 impl Manifest {
@@ -137,8 +160,9 @@ impl Manifest {
         files.into_iter().find(|(_, file)| file.partitions.iter().any(|name| name == partition))
     }
 
-    /// Why a scope cannot be flashed from this bundle, or nothing. `keep_app` brings a root filesystem of its own.
-    pub fn scope_lacks(&self, scope: Scope, keep_app: bool) -> Option<String> {
+    /// Why a scope cannot be flashed from this bundle, or nothing. With `own` the root filesystem comes from
+    /// elsewhere: the board's own, or a backup.
+    pub fn scope_lacks(&self, scope: Scope, own: bool) -> Option<String> {
         let rootfs = self.files.iter().any(|file| file.partitions.iter().any(|name| name == APP));
         let lacks = self.device.as_ref().map(|device| device.lacks.join(" and ")).unwrap_or_default();
         match scope {
@@ -146,11 +170,53 @@ impl Manifest {
             Scope::Full if !lacks.is_empty() => {
                 Some(format!("it was built without {lacks}, which the BSP had not"))
             }
-            Scope::Full if !rootfs && !keep_app => {
+            Scope::Full if !rootfs && !own => {
                 Some("it has no root filesystem, and the board's is not kept".into())
             }
-            Scope::App if !rootfs => Some("it has no root filesystem".into()),
+            Scope::App if !rootfs && !own => Some("it has no root filesystem".into()),
             Scope::Full | Scope::App => None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::manifest::Partition;
+    use std::io::Cursor;
+    use tegra_flash::Layout;
+
+    #[test]
+    fn a_sparse_root_filesystem_takes_its_raw_size() {
+        let mut image = Cursor::new(Vec::new());
+        sparse::encode(&mut &[0; 8192][..], 8192, &mut image, sparse::BLOCK_SIZE).unwrap();
+        let image = image.into_inner();
+        let size = image.len() as u64;
+        assert_eq!(rootfs_problem(&image, size, 8192), None);
+        assert_eq!(rootfs_problem(&[7; 4096], 8192, 8192), None, "a raw one");
+        let problem = rootfs_problem(&image, size, 4096).unwrap();
+        assert_eq!(problem, "holds 8192 bytes, the manifest says 4096 of the partition APP");
+        assert!(rootfs_problem(&image[..20], 20, 8192).unwrap().contains("the input ends here"));
+        assert!(rootfs_problem(&[], 0, 8192).is_some());
+
+        let file = FileEntry {
+            path: "rootfs/system.img".into(),
+            role: Role::Rootfs,
+            size,
+            sha256: String::new(),
+            partitions: vec![APP.into()],
+        };
+        let layout = |size: u64| {
+            let text = format!(
+                "<partition_layout><device type='sdmmc_user' sector_size='512' num_sectors='9999'>\
+                 <partition name='APP' type='data'><size> {size} </size></partition></device></partition_layout>"
+            );
+            Layout::parse(&text).unwrap()
+        };
+        let plan = |size| {
+            crate::structure::partition_plan(std::slice::from_ref(&file), "l", &layout(size), Some(8192))
+        };
+        assert_eq!(plan(8192), (vec![Partition { name: APP.into(), size: 8192, used: 8192 }], Vec::new()));
+        assert_eq!(plan(4096).1[0].what, "takes 8192 bytes, the partition APP has 4096");
     }
 }

@@ -146,11 +146,13 @@ fn in_kernel<'a>(device: &Device, manifest: &Manifest, os: &'a [u8]) -> Result<V
     ))
 }
 
-/// How full the partitions are that these files go to, sorted by name, and what does not fit.
+/// How full the partitions are that these files go to, sorted by name, and what does not fit. `app_size` is what the root
+/// filesystem takes on a real board: its file may be a sparse image, and be smaller.
 pub fn partition_plan(
     files: &[FileEntry],
     layout_path: &str,
     layout: &Layout,
+    app_size: Option<u64>,
 ) -> (Vec<Partition>, Vec<Problem>) {
     let mut plan = Vec::new();
     let mut problems = Vec::new();
@@ -173,6 +175,7 @@ pub fn partition_plan(
             };
             let used = match file.role {
                 Role::SecureOs => container::signed_size(file.size),
+                Role::Rootfs => app_size.unwrap_or(file.size),
                 _ => file.size,
             };
             if used > size {
@@ -194,7 +197,8 @@ fn partitions(manifest: &Manifest, path: &str, content: &[u8]) -> Vec<Problem> {
         Ok(layout) => layout,
         Err(error) => return vec![Problem::new(path, error.to_string())],
     };
-    let (plan, mut problems) = partition_plan(&manifest.files, path, &layout);
+    let app_size = manifest.device.as_ref().map(|device| device.app_size);
+    let (plan, mut problems) = partition_plan(&manifest.files, path, &layout, app_size);
     if problems.is_empty() && plan != manifest.plan.partitions {
         problems.push(Problem::new(crate::MANIFEST, "plan: partitions are not those of files and layout"));
     }

@@ -58,7 +58,8 @@ impl Sample {
         }
         let elf = TestElf::good().build();
         let app = trusty_image::inspect(&elf).unwrap();
-        let (partitions, _) = writer.partition_plan("layout/layout.xml", &Layout::parse(LAYOUT).unwrap());
+        let layout = Layout::parse(LAYOUT).unwrap();
+        let (partitions, _) = writer.partition_plan("layout/layout.xml", &layout, None);
         let memory = Budget::new(self.tzdram, false, vec![AppMemory::new("a", &app, elf.len() as u64)]);
         let inputs = Inputs {
             config: sha256(b""),

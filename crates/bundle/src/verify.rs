@@ -55,7 +55,7 @@ struct Check {
     manifest_sum: Option<String>,
     sums: Option<String>,
     seen: BTreeSet<String>,
-    /// Files whose structure is checked, whole.
+    /// Files whose structure is checked, whole; of a real board's root filesystem, the beginning.
     contents: BTreeMap<String, Vec<u8>>,
     problems: Vec<Problem>,
 }
@@ -84,13 +84,12 @@ impl Check {
 
     fn content(&mut self, path: &str, reader: &mut dyn Read) -> io::Result<()> {
         let entry = self.manifest.as_ref().and_then(|m| m.file(path)).cloned();
-        let keep = entry.as_ref().is_some_and(is_checked);
+        let keep = entry.as_ref().map_or(0, |entry| self.kept(entry));
         let mut content = Vec::new();
         let kept: usize = self.contents.values().map(Vec::len).sum();
         let hashed = hash_blocks(reader, |block| {
-            if keep {
-                content.extend_from_slice(block);
-            }
+            let room = keep.saturating_sub(content.len());
+            content.extend_from_slice(block.get(..room.min(block.len())).unwrap_or_default());
             if (kept + content.len()) as u64 > MAX_CHECKED {
                 Err(io::ErrorKind::FileTooLarge.into())
             } else {
@@ -111,12 +110,22 @@ impl Check {
                 let what = format!("has sha256 {}, expected {sum}", hashed.sha256);
                 self.problems.push(Problem::new(path, what));
             }
-            _ if keep => {
+            _ if keep > 0 => {
                 self.contents.insert(path.into(), content);
             }
             _ => {}
         }
         Ok(())
+    }
+
+    /// How many bytes of a file are kept for the check of its structure.
+    fn kept(&self, file: &FileEntry) -> usize {
+        let on_board = self.manifest.as_ref().is_some_and(|manifest| manifest.device.is_some());
+        match file.role {
+            Role::Rootfs if on_board => crate::device::ROOTFS_HEAD,
+            _ if is_checked(file) => usize::MAX,
+            _ => 0,
+        }
     }
 
     fn finish(mut self) -> (Option<Manifest>, Vec<Problem>) {

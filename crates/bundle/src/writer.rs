@@ -59,9 +59,15 @@ impl Writer {
         Ok(())
     }
 
-    /// How full the partitions of a layout get, and what does not fit.
-    pub fn partition_plan(&self, layout_path: &str, layout: &Layout) -> (Vec<Partition>, Vec<Problem>) {
-        structure::partition_plan(&self.files, layout_path, layout)
+    /// How full the partitions of a layout get, and what does not fit. `app_size` is [`crate::Device::app_size`], for a real
+    /// board.
+    pub fn partition_plan(
+        &self,
+        layout_path: &str,
+        layout: &Layout,
+        app_size: Option<u64>,
+    ) -> (Vec<Partition>, Vec<Problem>) {
+        structure::partition_plan(&self.files, layout_path, layout, app_size)
     }
 
     /// Writes the manifest and the checksums. `files`, `flash`, `format` and `digest` of the manifest are filled in here.

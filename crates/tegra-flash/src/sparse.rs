@@ -14,7 +14,7 @@ mod tests;
 mod writer;
 
 pub use reader::decode;
-pub use writer::encode;
+pub use writer::{encode, encode_filesystem};
 
 use reader::Input;
 use std::io::{self, Read};

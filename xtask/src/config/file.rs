@@ -99,7 +99,8 @@ pub struct L4tFile {
     pub monitor: Monitor,
     pub stock_trusted_apps: Option<Vec<String>>,
     pub modules: Option<Vec<String>>,
-    pub pkc_key: Option<PathBuf>,
+    pub app_size: Option<String>,
+    pub pkc_key: Option<String>,
     pub sbk_key: Option<PathBuf>,
 }
 

@@ -2,7 +2,9 @@
 
 use super::file::{L4tFile, Module, Monitor};
 use super::locate::Step::{Index, Key};
+use super::pkcs11::{PkcKey, Uri, is_uri};
 use super::report::Reporter;
+use super::rootfs::image_size;
 use super::{Board, Overrides};
 use crate::error::{Result, nearest};
 use std::fs::File;
@@ -23,8 +25,10 @@ pub struct L4t {
     pub stock_trusted_apps: Option<Vec<String>>,
     /// The modules to make flash packages for.
     pub modules: Vec<Module>,
-    /// The key that signs for fused boards (PKC): an RSA key in PEM.
-    pub pkc_key: Option<PathBuf>,
+    /// Bytes of the partition APP where the product has no root filesystem.
+    pub app_size: u64,
+    /// The key that signs for fused boards (PKC).
+    pub pkc_key: Option<PkcKey>,
     /// The key that encrypts for fused boards (SBK).
     pub sbk_key: Option<PathBuf>,
 }
@@ -52,7 +56,18 @@ pub fn check(
             }
         }
     };
-    let (pkc_key, sbk_key) = (readable("pkc_key", &file.pkc_key)?, readable("sbk_key", &file.sbk_key)?);
+    let pkc_key = match &file.pkc_key {
+        Some(text) if is_uri(text) => Some(PkcKey::Token(
+            Uri::parse(text).map_err(|what| reporter.at(&[Key("l4t"), Key("pkc_key")], &what))?,
+        )),
+        path => readable("pkc_key", &path.as_ref().map(PathBuf::from))?.map(PkcKey::File),
+    };
+    if file.sbk_key.as_ref().is_some_and(|path| is_uri(&path.to_string_lossy())) {
+        let what = "an SBK must be a file: NVIDIA's tools encrypt with its bytes, which no token gives away. Only pkc_key may \
+                    be in a token";
+        return Err(reporter.at(&[Key("l4t"), Key("sbk_key")], what));
+    }
+    let sbk_key = readable("sbk_key", &file.sbk_key)?;
     if sbk_key.is_some() && pkc_key.is_none() {
         let what = "boards with an SBK are signed, too: pkc_key is missing";
         return Err(reporter.at(&[Key("l4t"), Key("sbk_key")], what));
@@ -82,6 +97,8 @@ pub fn check(
             return Err(reporter.at(&[Key("l4t"), Key("modules")], "expected at least one module"));
         }
     }
+    let app_size = file.app_size.as_ref().map(|text| image_size(text)).transpose();
+    let app_size = app_size.map_err(|what| reporter.at(&[Key("l4t"), Key("app_size")], &what))?;
     Ok(Some(L4t {
         bsp: overrides.bsp.clone().or_else(|| file.bsp.as_ref().map(full)),
         sources: overrides.sources.clone().or_else(|| file.sources.as_ref().map(full)),
@@ -89,6 +106,7 @@ pub fn check(
         monitor: file.monitor,
         stock_trusted_apps: file.stock_trusted_apps.clone(),
         modules,
+        app_size: app_size.unwrap_or(known.app_size),
         pkc_key,
         sbk_key,
     }))

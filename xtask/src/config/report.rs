@@ -1,6 +1,7 @@
 //! Config errors with file, line and the offending text.
 
 use super::locate::{Step, line};
+use super::pkcs11::without_pin;
 use crate::error::{Error, nearest};
 use std::path::Path;
 
@@ -31,6 +32,8 @@ impl Reporter<'_> {
 
     fn on_line(&self, number: usize, what: &str) -> Error {
         let text = self.text.lines().nth(number.saturating_sub(1)).unwrap_or_default();
+        // A PIN must not be in a config; where it is, it must not get into a log as well.
+        let (what, text) = (without_pin(what), without_pin(text));
         let text: String = text.chars().take(SHOWN).flat_map(char::escape_debug).collect();
         let message = format!("{}:{number}: {what}\n  {number:>4} | {text}", self.path.display());
         Error::usage(message).remedy(format!("edit line {number} of {}", self.path.display()))

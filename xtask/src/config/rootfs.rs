@@ -70,12 +70,7 @@ pub fn check(reporter: &Reporter, file: &RootfsFile, has_l4t: bool) -> Result<Ro
             return Err(at(&[Key("packages"), Index(index)], &what));
         }
     }
-    let size: Size = file.size.parse().map_err(|what: String| at(&[Key("size")], &what))?;
-    if !(MIN_SIZE..=MAX_SIZE).contains(&size.0) || !size.0.is_multiple_of(BLOCK) {
-        let (least, most) = (human(MIN_SIZE), human(MAX_SIZE));
-        let what = format!("{} bytes; allowed are {least} to {most}, a multiple of 4096", size.0);
-        return Err(at(&[Key("size")], &what));
-    }
+    let size = image_size(&file.size).map_err(|what| at(&[Key("size")], &what))?;
     let there = |key, path: &Option<PathBuf>| {
         let found = path.as_ref().map(|path| {
             let full = reporter.path.parent().unwrap_or(Path::new(".")).join(path);
@@ -88,9 +83,19 @@ pub fn check(reporter: &Reporter, file: &RootfsFile, has_l4t: bool) -> Result<Ro
         suite,
         packages: file.packages.clone(),
         tarball: there("tarball", &file.tarball)?,
-        size: size.0,
+        size,
         lock: there("lock", &file.lock)?,
     })
+}
+
+/// Bytes of a root filesystem's image, or of the partition for one.
+pub fn image_size(text: &str) -> Result<u64, String> {
+    let size: Size = text.parse()?;
+    if (MIN_SIZE..=MAX_SIZE).contains(&size.0) && size.0.is_multiple_of(BLOCK) {
+        return Ok(size.0);
+    }
+    let (least, most) = (human(MIN_SIZE), human(MAX_SIZE));
+    Err(format!("{} bytes; allowed are {least} to {most}, a multiple of 4096", size.0))
 }
 
 fn is_word(text: &str) -> bool {

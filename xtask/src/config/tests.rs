@@ -1,3 +1,4 @@
+use super::pkcs11::{PkcKey, Uri};
 use super::{Overrides, Product, load};
 use crate::error::{Exit, Result};
 use crate::workspace::Workspace;
@@ -193,5 +194,46 @@ fn broken_yaml_is_an_error() {
     for text in ["", "name: [", "\tname: x", "- a\n- b\n", "name: desk\nname: desk\n", "\u{0}"] {
         let error = read_with(text, &Overrides::default()).unwrap_err();
         assert!(error.message.starts_with("p.yaml:"), "{text:?}: {error}");
+    }
+}
+
+#[test]
+fn keys_in_tokens_are_checked() {
+    let overrides = Overrides { without_rootfs: true, ..Overrides::default() };
+    let read = |l4t: &str| {
+        let text = GOOD.replace("board: virt", "board: jetson-agx-xavier");
+        read_with(&format!("{text}l4t: {{ {l4t} }}\n"), &overrides)
+    };
+    let uri = "pkcs11:token=Boot%20keys;object=pkc";
+    let product = read(&format!("pkc_key: \"{uri}\"")).unwrap();
+    assert_eq!(product.l4t.unwrap().pkc_key, Some(PkcKey::Token(Uri::parse(uri).unwrap())));
+    let cases = [
+        (
+            "pkc_key: \"pkcs11:token=a\"",
+            "p.yaml:10: l4t.pkc_key: it names no key: add object=LABEL or id=%01",
+        ),
+        (
+            "pkc_key: \"pkcs11:token=a;object=b?pin-value=7391\"",
+            "p.yaml:10: l4t.pkc_key: `pin-value` is not allowed: what a config says ends up in logs and version control. Give \
+             the PIN in the environment variable CARVEOUT_PKCS11_PIN, or name a file that has it: ?pin-source=/PATH",
+        ),
+        (
+            "sbk_key: \"pkcs11:token=a;object=b?pin-value=7391\"",
+            "p.yaml:10: l4t.sbk_key: an SBK must be a file: NVIDIA's tools encrypt with its bytes, which no token gives away. \
+             Only pkc_key may be in a token",
+        ),
+        (
+            "modules: \"pkcs11:pin-value=7391\"",
+            "p.yaml:10: l4t.modules: invalid type: string \"pkcs11:pin-value=…",
+        ),
+        (
+            "pkc_key: no.pem",
+            "p.yaml:10: l4t.pkc_key: no.pem: No such file or directory (os error 2) (paths are relative to the config file)",
+        ),
+    ];
+    for (l4t, expected) in cases {
+        let error = read(l4t).unwrap_err();
+        assert_eq!(error.message.lines().next().unwrap(), expected);
+        assert!(!error.to_string().contains("7391"), "{error}");
     }
 }

@@ -29,6 +29,12 @@ const NOT_NEEDED: [&str; 14] = [
     "kernel/kernel_headers",
     "tools/ota_tools/",
 ];
+/// The kernel. Not every snapshot of a BSP has it and the initrd.
+pub const KERNEL: &str = "kernel/Image";
+/// The initrd.
+pub const INITRD: &str = "bootloader/l4t_initrd.img";
+/// The board's device tree.
+pub const DTB: &str = "kernel/dtb/tegra194-p2888-0001-p2822-0000.dtb";
 /// What flash.sh and its helpers read for this board, whatever the scope.
 const NEEDED: [&str; 24] = [
     "flash.sh",
@@ -54,7 +60,7 @@ const NEEDED: [&str; 24] = [
     "bootloader/nvtboot_recovery_t194.bin",
     "bootloader/nvtboot_recovery_cpu_t194.bin",
     "bootloader/warmboot_t194_prod.bin",
-    "kernel/dtb/tegra194-p2888-0001-p2822-0000.dtb",
+    DTB,
 ];
 
 /// What is known of a BSP.

@@ -190,7 +190,8 @@ fn fill(build: &Build, parts: &Parts, inputs: Inputs, folder: &Path) -> Result<M
     };
     let text = fs::read_to_string(&layout_from).at(&layout_from)?;
     let layout = Layout::parse(&text).map_err(|e| Error::check(format!("{layout_path}: {e}")))?;
-    let (partitions, problems) = writer.partition_plan(&layout_path, &layout);
+    let app_size = device.as_ref().map(|device| device.app_size);
+    let (partitions, problems) = writer.partition_plan(&layout_path, &layout, app_size);
     if !problems.is_empty() {
         let list: Vec<String> = problems.iter().map(|p| format!("  {p}")).collect();
         let message =

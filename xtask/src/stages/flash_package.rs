@@ -2,8 +2,11 @@
 //! configured carve-out.
 
 mod collect;
+mod pkc;
 
-use super::bsp::Bsp;
+pub use pkc::Pkc;
+
+use super::bsp::{self, Bsp};
 use super::{Build, EPOCH, boot_config, secure_os};
 use crate::config::{L4t, Module};
 use crate::error::{At, Error, Result};
@@ -24,12 +27,12 @@ pub const SECURE_LAYOUT: &str = "secureflash.xml";
 /// What each partition gets, as `partition file` lines.
 pub const PARTITIONS: &str = "partitions";
 /// What NVIDIA's tools take for keys.
-const KEYS: &str = "l4t.pkc_key must be an RSA private key of 2048 or 3072 bits in PEM, l4t.sbk_key 16 bytes or four words 0x… of \
-                    32 bits";
+const KEYS: &str = "l4t.pkc_key must be an RSA private key of 2048 or 3072 bits, in PEM or in a token, l4t.sbk_key 16 bytes or \
+                    four words 0x… of 32 bits";
 /// Stands for the root filesystem while NVIDIA's tools run; the bundle has the real one.
 pub const ROOTFS: &str = "system.img";
 /// Parts of the BSP that a bundle without root filesystem can do without: it is then no full flash.
-const KERNEL: [&str; 2] = ["kernel/Image", "bootloader/l4t_initrd.img"];
+const KERNEL: [&str; 2] = [bsp::KERNEL, bsp::INITRD];
 /// Holds, one a line, which of them were stand-ins.
 pub const LACKS: &str = "lacks";
 /// Folder of what reads a module's EEPROM.
@@ -45,6 +48,8 @@ pub struct Parts<'a> {
     pub boot_config: &'a Output,
     /// The secure-os image.
     pub secure_os: &'a Output,
+    /// The key that signs.
+    pub pkc: &'a Pkc,
 }
 
 /// A directory for each module, by its name.
@@ -72,9 +77,9 @@ pub fn run(build: &Build, parts: &Parts) -> Result<Output> {
 
 fn package(build: &Build, l4t: &L4t, module: &Module, parts: &Parts) -> Result<Output> {
     let unchanged = unchanged(build, module, parts.bsp)?;
-    let digest = |key: &Option<std::path::PathBuf>| match key {
-        Some(path) => bundle::hash_file(path).at(path).map(|hashed| hashed.sha256),
-        None => Ok(String::new()),
+    let sbk = match &l4t.sbk_key {
+        Some(path) => bundle::sha256(bundle::hash_file(path).at(path)?.sha256.as_bytes()),
+        None => String::new(),
     };
     let key = Key::new(4)
         .with("bsp", &parts.bsp.output.content)
@@ -84,15 +89,8 @@ fn package(build: &Build, l4t: &L4t, module: &Module, parts: &Parts) -> Result<O
         .with("app size", app_size(build)?)
         .with("with rootfs", build.product.rootfs.is_some())
         // Digests of keys, not keys: but of an SBK's 16 bytes even that is not kept.
-        .with("pkc", digest(&l4t.pkc_key)?)
-        .with(
-            "sbk",
-            if l4t.sbk_key.is_some() {
-                bundle::sha256(digest(&l4t.sbk_key)?.as_bytes())
-            } else {
-                String::new()
-            },
-        )
+        .with("pkc", parts.pkc.digest()?)
+        .with("sbk", sbk)
         .with("module", format!("{:?}", module.id));
     build.cache.stage(&format!("flash package {}", module.name), key, |work| {
         ensure_host(build)?;
@@ -100,24 +98,22 @@ fn package(build: &Build, l4t: &L4t, module: &Module, parts: &Parts) -> Result<O
         let run = prepare(build, parts.bsp, scratch.path())?;
         let lacks = stand_in(build, scratch.path())?;
         insert(build, parts, scratch.path())?;
-        let keys = Keys { pkc: l4t.pkc_key.as_deref(), sbk: l4t.sbk_key.as_deref() };
+        parts.pkc.prepare(&run)?;
+        let keys = Keys { pkc: parts.pkc.path(), sbk: l4t.sbk_key.as_deref() };
         // What is encrypted cannot be read back: then the proof is of the same files, signed without keys.
         if keys.sbk.is_some() {
             let signed = run.sign(module, work.log)?;
             prove(build, &signed, &unchanged.dir)?;
         }
-        let folder = run.mass_flash(module, keys, work.log);
-        let folder = folder.map_err(|error| match keys.pkc {
-            Some(_) if error.remedy.is_none() => error.remedy(KEYS),
-            _ => error,
-        })?;
+        let folder = parts.pkc.explained(run.mass_flash(module, keys, work.log))?;
         match keys {
             Keys { sbk: Some(_), .. } => encrypted(build, &folder)?,
             _ => prove(build, &folder, &unchanged.dir)?,
         }
         used(&folder, keys)?;
         collect::package(&folder, &scratch.path().join("bootloader"), work.out)?;
-        collect::identify(&run.identify(keys, work.log)?, &work.out.join(IDENTIFY))?;
+        let identify = parts.pkc.explained(run.identify(keys, work.log))?;
+        collect::identify(&identify, &work.out.join(IDENTIFY))?;
         let path = work.out.join(LACKS);
         fs::write(&path, lacks.join("\n")).at(&path)
     })
@@ -156,7 +152,7 @@ fn ensure_host(build: &Build) -> Result<()> {
 pub fn app_size(build: &Build) -> Result<u64> {
     Ok(match &build.product.rootfs {
         Some(rootfs) => rootfs.size,
-        None => build.product.board.l4t()?.app_size,
+        None => build.product.l4t()?.app_size,
     })
 }
 

@@ -1,16 +1,23 @@
-//! The root filesystem: a Debian base, the client apps installed, an ext4 image, the list of its packages.
+//! The root filesystem: a base (Debian, NVIDIA's sample, or a tarball), the client apps installed, an ext4 image, the list of
+//! its packages.
 
+mod l4t;
 mod lock;
+pub mod sparse;
+mod tarball;
 
+use self::lock::Sums;
+use self::tarball::{INSTALLED, SUMS};
 use super::bsp::Bsp;
 use super::{Build, EPOCH, client_apps};
-use crate::config::Rootfs;
+use crate::config::{Rootfs, RootfsKind};
 use crate::error::{At, Error, Result};
 use crate::host;
-use crate::stage::{Key, Output};
+use crate::stage::{Key, Output, Work};
 use crate::tools::{ext4, mmdebstrap};
 use std::cell::Cell;
 use std::fs;
+use std::path::{Path, PathBuf};
 
 /// Name of the image.
 pub const IMAGE: &str = "system.img";
@@ -18,25 +25,104 @@ pub const IMAGE: &str = "system.img";
 pub const LOCK: &str = "packages.lock";
 const BASE: &str = "base.tar";
 
-/// The slow part: Debian without our own packages.
-pub fn base(build: &Build, rootfs: &Rootfs, _bsp: Option<&Bsp>) -> Result<Output> {
-    let mut packages = rootfs.packages.clone();
+/// The slow part: all without our own packages.
+pub fn base(build: &Build, rootfs: &Rootfs, bsp: Option<&Bsp>) -> Result<Output> {
+    match rootfs.kind {
+        RootfsKind::Debian => debian(build, rootfs, bsp),
+        RootfsKind::L4tSample => match bsp {
+            Some(bsp) => sample(build, rootfs, bsp),
+            None => Err(build.product.board.has_no_l4t()),
+        },
+        RootfsKind::Tarball => given(build, given_path(build, rootfs)?),
+    }
+}
+
+fn target<'a>(build: &'a Build, bsp: &'a Bsp) -> Result<l4t::Target<'a>> {
+    let board = build.product.board.l4t()?;
+    let module = build.product.l4t()?.modules.first();
+    let none = || Error::usage(format!("board {} has no module", build.product.board.name));
+    Ok(l4t::Target { bsp, board, module: module.ok_or_else(none)? })
+}
+
+fn debian(build: &Build, rootfs: &Rootfs, bsp: Option<&Bsp>) -> Result<Output> {
+    let selection = match bsp {
+        Some(bsp) => Some(l4t::debian(&target(build, bsp)?, rootfs)?),
+        None => None,
+    };
+    let mut packages = selection.as_ref().map_or_else(|| rootfs.packages.clone(), |s| s.packages.clone());
     packages.sort();
     packages.dedup();
-    let key = Key::new(1)
+    let mut key = Key::new(1)
         .with("suite", &rootfs.suite)
         .with("packages", packages.join(","))
         .with("epoch", EPOCH)
         .with("mmdebstrap", mmdebstrap::version()?);
+    if let Some(selection) = &selection {
+        key = selection.parts.digest_into(key.with("scripts", mmdebstrap::recipe()))?;
+    }
     build.cache.stage("rootfs base", key, |work| {
         if build.offline {
             let message = "the root filesystem's base is not there, and --offline forbids to fetch it";
             return Err(Error::environment(message).remedy("run the command once without --offline"));
         }
         host::ensure_arm64(build.ui)?;
-        let made = mmdebstrap::base(&rootfs.suite, &packages, EPOCH, &work.out.join(BASE), work.log);
+        let parts = selection.as_ref().map(|selection| &selection.parts);
+        let out = work.out.join(BASE);
+        let made = mmdebstrap::base(&rootfs.suite, &packages, parts, EPOCH, &out, work.log);
         made.map_err(|error| mmdebstrap::unknown(error, &rootfs.suite, &build.product.path))
+            .map_err(l4t::explained)?;
+        let Some(selection) = &selection else { return Ok(()) };
+        let mut sums = Sums::default();
+        sums.add_debs(&selection.debs)?;
+        sums.write(&work.out.join(SUMS))
     })
+}
+
+/// NVIDIA's sample root filesystem with what apply_binaries.sh puts into it.
+fn sample(build: &Build, rootfs: &Rootfs, bsp: &Bsp) -> Result<Output> {
+    let selection = l4t::sample(&target(build, bsp)?)?;
+    let path = given_path(build, rootfs)?;
+    let examined = given(build, path)?;
+    if !tarball::has_dpkg(&examined.dir)? {
+        let message =
+            format!("{}: has no dpkg, with which apply_binaries.sh installs packages", path.display());
+        return Err(Error::usage(message)
+            .remedy("name NVIDIA's sample root filesystem (Tegra_Linux_Sample-Root-Filesystem_R32…)"));
+    }
+    let key = Key::new(1)
+        .with("tarball", &examined.content)
+        .with("scripts", mmdebstrap::recipe())
+        .with("epoch", EPOCH)
+        .with("mmdebstrap", mmdebstrap::version()?);
+    let key = selection.parts.digest_into(key)?;
+    build.cache.stage("rootfs base", key, |work| {
+        host::ensure_arm64(build.ui)?;
+        let installed = mmdebstrap::sample(path, &selection.parts, EPOCH, &work.out.join(BASE), work.log)?;
+        let file = work.out.join(INSTALLED);
+        fs::write(&file, installed).at(&file)?;
+        let mut sums = Sums::read(&examined.dir.join(SUMS))?;
+        sums.add_debs(&selection.debs)?;
+        sums.write(&work.out.join(SUMS))
+    })
+}
+
+/// What can be told of a tarball.
+fn given(build: &Build, path: &Path) -> Result<Output> {
+    let sha256 = bundle::hash_file(path).at(path)?.sha256;
+    let key = Key::new(1).with("tarball", &sha256);
+    let examined =
+        build.cache.stage("rootfs tarball", key, |work| tarball::examine(build, path, &sha256, work))?;
+    let apps = &build.product.client_apps;
+    // Told now, before anything is built for it.
+    if !apps.is_empty() && !tarball::has_dpkg(&examined.dir)? {
+        return Err(tarball::no_dpkg(path, apps, &build.product.path));
+    }
+    Ok(examined)
+}
+
+fn given_path<'a>(build: &Build, rootfs: &'a Rootfs) -> Result<&'a Path> {
+    let missing = || Error::usage(format!("{}: rootfs has no tarball", build.product.path.display()));
+    rootfs.tarball.as_deref().ok_or_else(missing)
 }
 
 /// The image and the list of its packages. If the packages are not the pinned ones, the base may only be an old one: then
@@ -50,7 +136,8 @@ pub fn run(
 ) -> Result<Output> {
     let differs = Cell::new(false);
     let result = finish(build, rootfs, &old_base, apps, &differs);
-    if !differs.get() || !old_base.reused || build.offline {
+    let from_archive = rootfs.kind == RootfsKind::Debian && !build.offline;
+    if !differs.get() || !old_base.reused || !from_archive {
         return result;
     }
     build.ui.note("the packages are not the pinned ones: the archive is asked anew");
@@ -65,10 +152,13 @@ fn finish(
     apps: &Output,
     differs: &Cell<bool>,
 ) -> Result<Output> {
-    let mut key = Key::new(1)
+    let for_board = build.product.board.l4t.is_some();
+    let mut key = Key::new(2)
+        .with("kind", format!("{:?}", rootfs.kind))
         .with("base", &base.content)
         .with("client apps", &apps.content)
         .with("size", rootfs.size)
+        .with("sparse", for_board)
         .with("epoch", EPOCH)
         .with("mke2fs", ext4::version()?)
         .with("scripts", mmdebstrap::recipe() + &ext4::recipe());
@@ -76,17 +166,64 @@ fn finish(
         key = key.with_file("packages.lock", lock)?;
     }
     build.cache.stage("rootfs", key, |work| {
-        host::ensure_arm64(build.ui)?;
         let debs = client_apps::debs(apps)?;
-        let tar = work.out.join("final.tar");
-        let finished = mmdebstrap::finish(&base.dir.join(BASE), &debs, EPOCH, &tar, work.log)?;
-        let text = lock::text(&finished, &debs)?;
+        let temporary = work.out.join("final.tar");
+        let (text, tar) = match rootfs.kind {
+            RootfsKind::Debian => (finish_debian(build, base, &debs, &temporary, work)?, temporary.clone()),
+            RootfsKind::L4tSample => {
+                finish_given(build, base, &base.dir.join(BASE), &debs, &temporary, work)?
+            }
+            RootfsKind::Tarball => {
+                finish_given(build, base, given_path(build, rootfs)?, &debs, &temporary, work)?
+            }
+        };
         let path = work.out.join(LOCK);
         fs::write(&path, &text).at(&path)?;
         if let Some(pinned) = &rootfs.lock {
             lock::enforce(pinned, &text).inspect_err(|_| differs.set(true))?;
         }
-        ext4::image(&tar, rootfs.size, EPOCH, &work.out.join(IMAGE), work.log)?;
-        fs::remove_file(&tar).at(&tar)
+        let image = work.out.join(IMAGE);
+        if for_board {
+            let raw = work.out.join("raw.img");
+            ext4::image(&tar, rootfs.size, EPOCH, &raw, work.log)?;
+            sparse::from_ext4(&raw, &image)?;
+            fs::remove_file(&raw).at(&raw)?;
+        } else {
+            ext4::image(&tar, rootfs.size, EPOCH, &image, work.log)?;
+        }
+        if tar == temporary { fs::remove_file(&temporary).at(&temporary) } else { Ok(()) }
     })
+}
+
+/// Returns the list of packages.
+fn finish_debian(build: &Build, base: &Output, debs: &[PathBuf], tar: &Path, work: &Work) -> Result<String> {
+    host::ensure_arm64(build.ui)?;
+    let finished = mmdebstrap::finish(&base.dir.join(BASE), debs, EPOCH, tar, work.log)?;
+    let packages = lock::wholly_installed(&finished.installed)?;
+    let own = base.dir.join(SUMS);
+    let mut sums = if own.exists() { Sums::read(&own)? } else { Sums::default() };
+    sums.add_lists(&finished.lists, &packages)?;
+    sums.add_debs(debs)?;
+    lock::text(&packages, &sums)
+}
+
+/// Returns the list of packages, and what the image is made of: the tarball itself where nothing is to be installed.
+fn finish_given(
+    build: &Build,
+    base: &Output,
+    given: &Path,
+    debs: &[PathBuf],
+    tar: &Path,
+    work: &Work,
+) -> Result<(String, PathBuf)> {
+    let mut sums = Sums::read(&base.dir.join(SUMS))?;
+    sums.add_debs(debs)?;
+    if debs.is_empty() {
+        let path = base.dir.join(INSTALLED);
+        let installed = fs::read_to_string(&path).at(&path)?;
+        return Ok((lock::text_of_given(&lock::installed(&installed), &sums), given.into()));
+    }
+    host::ensure_arm64(build.ui)?;
+    let installed = mmdebstrap::finish_given(given, debs, EPOCH, tar, work.log)?;
+    Ok((lock::text_of_given(&lock::installed(&installed), &sums), tar.into()))
 }

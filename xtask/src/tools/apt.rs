@@ -107,3 +107,10 @@ pub fn unpack(package: &Path, into: &Path, parts: &[&str], log: &Path) -> Result
     let cmd: Cmd = cmd!(sh, "bash -c {script} bash {package} {parts...}");
     run("unpacking", cmd, log)
 }
+
+/// Writes a list of apt's, however it is compressed, to a plain file.
+pub fn cat_file(list: &Path, to: &Path, log: &Path) -> Result<()> {
+    let sh = shell(Path::new("/"))?;
+    let script = "/usr/lib/apt/apt-helper cat-file \"$1\" > \"$2\"";
+    run("reading apt's lists", cmd!(sh, "sh -c {script} sh {list} {to}"), log)
+}

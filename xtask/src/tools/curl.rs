@@ -8,7 +8,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use xshell::cmd;
 
-const NEEDS: [Need; 2] = [
+/// For downloads.
+pub const NEEDS: [Need; 2] = [
     Need { program: "curl", package: "curl", why: "downloads NVIDIA's BSP and sources" },
     Need {
         program: "/etc/ssl/certs/ca-certificates.crt",

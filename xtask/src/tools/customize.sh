@@ -4,25 +4,16 @@ set -euo pipefail
 export LC_ALL=C
 root=$1 work=$2
 apt=(env APT_CONFIG="$MMDEBSTRAP_APT_CONFIG")
+# shellcheck source=/dev/null
+. "$work/inside.sh"
 
 if compgen -G "$work/debs/*.deb" > /dev/null; then
   mkdir "$root/tmp/debs"
   cp "$work"/debs/*.deb "$root/tmp/debs/"
-  # In a user namespace nobody can make device nodes: the host's are bound (in a mount namespace of mmdebstrap's own).
-  bound=()
-  for node in null zero full random urandom tty; do
-    if [ ! -c "$root/dev/$node" ]; then
-      : > "$root/dev/$node"
-      mount --bind "/dev/$node" "$root/dev/$node"
-      bound+=("$root/dev/$node")
-    fi
-  done
+  bind_nodes
   (cd "$root" && "${apt[@]}" apt-get -oDPkg::Chroot-Directory="$root" -oDPkg::Use-Pty=false \
     -oAPT::Install-Recommends=false --yes install "$root"/tmp/debs/*.deb)
-  for node in "${bound[@]}"; do
-    umount "$node"
-    rm "$node"
-  done
+  unbind_nodes
   rm -rf "$root/tmp/debs"
 fi
 

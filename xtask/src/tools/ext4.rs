@@ -9,7 +9,7 @@ use crate::host::is_root;
 use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
-use xshell::{Shell, cmd};
+use xshell::cmd;
 
 const POPULATE: &str = include_str!("populate.sh");
 /// Identities of the filesystem: any fixed ones serve.
@@ -63,33 +63,63 @@ pub fn image(tar: &Path, size: u64, epoch: u64, out: &Path, log: &Path) -> Resul
     );
     run("mke2fs", populate, log)?;
     let commands = scratch_path.join("debugfs");
-    fs::write(&commands, fixed_times(&sh, out, epoch)?).at(&commands)?;
+    fs::write(&commands, fixed_times(out, epoch)?).at(&commands)?;
     run("debugfs", cmd!(sh, "debugfs -w -f {commands} {out}"), log)?;
     run("fsck.ext4", cmd!(sh, "fsck.ext4 -fn {out}"), log)
 }
 
+/// Numbers that dumpe2fs lists as free, by ranges.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Free(Vec<(u64, u64)>);
+
+impl Free {
+    /// The lists of a dump that `label` stands before, sorted.
+    fn parse(dump: &str, label: &str) -> Self {
+        let number = |text: &str| text.trim().parse::<u64>().ok();
+        let range = |text: &str| {
+            let (first, last) = text.split_once('-').unwrap_or((text, text));
+            Some((number(first)?, number(last)?))
+        };
+        let lists = dump.lines().filter_map(|line| line.strip_prefix(label));
+        let mut ranges: Vec<_> = lists.flat_map(|list| list.split(',')).filter_map(range).collect();
+        ranges.sort_unstable();
+        Self(ranges)
+    }
+
+    /// Whether a number is among them.
+    pub fn contains(&self, number: u64) -> bool {
+        let behind = self.0.partition_point(|(first, _)| *first <= number);
+        let range = behind.checked_sub(1).and_then(|index| self.0.get(index));
+        range.is_some_and(|(_, last)| number <= *last)
+    }
+
+    fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+fn dump(image: &Path) -> Result<String> {
+    let sh = shell(Path::new("/"))?;
+    capture("dumpe2fs", cmd!(sh, "dumpe2fs {image}"))
+}
+
+/// The blocks that no file and no structure of the filesystem uses.
+pub fn free_blocks(image: &Path) -> Result<Free> {
+    Ok(Free::parse(&dump(image)?, "  Free blocks: "))
+}
+
 /// debugfs commands that set the times of every used inode, and make the two device nodes that a boot needs before
 /// devtmpfs is there (an unprivileged user can unpack none).
-fn fixed_times(sh: &Shell, image: &Path, epoch: u64) -> Result<String> {
-    let dump = capture("dumpe2fs", cmd!(sh, "dumpe2fs {image}"))?;
+fn fixed_times(image: &Path, epoch: u64) -> Result<String> {
+    let dump = dump(image)?;
     let count = dump.lines().find_map(|line| line.strip_prefix("Inode count:")?.trim().parse::<u32>().ok());
-    let lists: Vec<&str> = dump.lines().filter_map(|line| line.strip_prefix("  Free inodes: ")).collect();
-    let Some(count) = count.filter(|_| !lists.is_empty()) else {
+    let free = Free::parse(&dump, "  Free inodes: ");
+    let Some(count) = count.filter(|_| !free.is_empty()) else {
         return Err(Error::check("dumpe2fs says neither how many inodes there are nor which are free"));
     };
-    let mut free = vec![false; count as usize + 1];
-    for list in lists {
-        for range in list.split(", ").filter(|r| !r.trim().is_empty()) {
-            let (first, last) = range.split_once('-').unwrap_or((range, range));
-            if let (Ok(first), Ok(last)) = (first.trim().parse::<usize>(), last.trim().parse::<usize>()) {
-                free.iter_mut().skip(first).take((last + 1).saturating_sub(first)).for_each(|f| *f = true);
-            }
-        }
-    }
     let mut commands = String::new();
-    let used = |inode: &u32| !free.get(*inode as usize).copied().unwrap_or(true);
-    let all = [ROOT_INODE].into_iter().chain(FIRST_INODE..free.len() as u32);
-    for inode in all.filter(used) {
+    let all = [ROOT_INODE].into_iter().chain(FIRST_INODE..=count);
+    for inode in all.filter(|inode| !free.contains(u64::from(*inode))) {
         for field in ["atime", "ctime", "crtime"] {
             let _ = writeln!(commands, "sif <{inode}> {field} @{epoch}");
         }
@@ -103,4 +133,21 @@ fn fixed_times(sh: &Shell, image: &Path, epoch: u64) -> Result<String> {
     }
     let _ = writeln!(commands, "sif /dev mtime @{epoch}");
     Ok(commands)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn free_numbers_are_found() {
+        let dump = "Inode count: 9\nGroup 1: (Blocks 8-15)\n  Free blocks: 12-15, 9\n  Free inodes: 3\n\
+                    Group 0: (Blocks 0-7)\n  Free blocks: 2-3, 5\n  Free inodes: \n";
+        let free = Free::parse(dump, "  Free blocks: ");
+        assert_eq!(free, Free(vec![(2, 3), (5, 5), (9, 9), (12, 15)]));
+        let found: Vec<u64> = (0..20).filter(|number| free.contains(*number)).collect();
+        assert_eq!(found, [2, 3, 5, 9, 12, 13, 14, 15]);
+        assert!(Free::parse(dump, "  Free x: ").is_empty());
+        assert!(!Free::default().contains(0));
+    }
 }

@@ -26,23 +26,33 @@ echo 'verifying the bundle'
 echo 'every file is as it was built; who built it was not checked'
 
 manifest() { python3 - "$bundle/manifest.json" "$@" <<'PY'
-import json, sys
+import json, struct, sys
 manifest = json.load(open(sys.argv[1]))
-if sys.argv[2] == "scope":
-    roles = {f["role"] for f in manifest["files"]}
-    lacks = manifest["device"]["lacks"]
-    if sys.argv[3] == "full" and (lacks or "rootfs" not in roles):
-        print("it was built without " + (" and ".join(lacks) or "a root filesystem"))
-elif sys.argv[2] == "modules":
-    for m in manifest["device"]["modules"]:
-        i = m["id"]
-        print(m["name"], i["board"], i["sku"], i["fab"])
-elif sys.argv[2] == "file":
+device, what, rest = manifest["device"], sys.argv[2], sys.argv[3:]
+
+def choice(i):
+    # What NVIDIA's flash.sh chooses by a module's identity (process_board_version of p2972-0000.conf.common).
+    fab, late = i["fab"], i["sku"] >= "0004" or (i["fab"] > "300" and i["revision"] > "D.0")
+    part = "early" if fab < "200" else "200" if fab < "300" else ("late" if late else "400") if fab < "500" else "early"
+    return (i["board"], i["sku"], part)
+
+if what == "scope" and rest[0] == "full":
+    lacks = device["lacks"] or ([] if any(f["role"] == "rootfs" for f in manifest["files"]) else ["a root filesystem"])
+    print("it was built without " + " and ".join(lacks) if lacks else "")
+elif what == "modules":
+    print(", ".join("%s (P%s-%s)" % (m["name"], m["id"]["board"], m["id"]["sku"]) for m in device["modules"]))
+elif what == "module":
+    board = dict(zip(("board", "sku", "fab", "revision"), rest + [""] * 4))
+    print(*[m["name"] for m in device["modules"] if choice(m["id"]) == choice(board)][:1])
+elif what == "file":
     for f in manifest["files"]:
-        if f["role"] == "flash" and sys.argv[3] in f["partitions"]:
-            folder, name = f["path"].split("/")[1:3]
-            if folder in ("common", sys.argv[4]):
-                print(name)
+        if f["role"] == "flash" and rest[0] in f["partitions"] and f["path"].split("/")[1] in ("common", rest[1]):
+            print(f["path"].split("/")[2])
+elif what == "carve-out" and device["fused"] != "pkc-sbk":
+    bct = open(rest[0], "rb").read()
+    found = struct.unpack_from("<QQ", bct, 0x1918) if bct[:4] == b"NVDA" and len(bct) > 0x1928 else None
+    if found != (manifest["tzdram"]["size"], manifest["tzdram"]["alignment"]):
+        print("%s, this bundle was made for %d" % (found[0] if found else "not known", manifest["tzdram"]["size"]))
 PY
 }
 command -v python3 > /dev/null || die 'python3 is missing' 'run: apt-get install python3' 3
@@ -64,15 +74,17 @@ if [ -z "$instance" ]; then
 fi
 
 work=$(mktemp -d)
-log=$(mktemp "${TMPDIR:-/tmp}/carveout-flash-XXXXXX.log")
+log=$(mktemp --suffix=-carveout-flash.log)
 trap 'rm -rf "$work"' EXIT
+cwd=$work
 # Outside tools: their exit codes and their words must both say that it went well.
 tool() {
   local out code=0
-  out=$( (cd "$work" && "./$1" --instance "$instance" "${@:2}") 2>&1) || code=$?
+  out=$( (cd "$cwd" && "./$1" --instance "$instance" "${@:2}") 2>&1) || code=$?
   printf '$ %s\n%s\n(exit code %s)\n' "$*" "$out" "$code" >> "$log"
-  [ "$code" = 0 ] && ! grep -qE 'rror|FAILED|failed|is not running' <<< "$out" ||
-    die "$1 ${*:2} failed (exit code $code): $(tail -n 1 <<< "$out")" "the board is still in recovery mode or can be brought there again; full log: $log"
+  if [ "$code" != 0 ] || grep -qE 'Error|ERROR| E> |FAILED|failed|is not running' <<< "$out"; then
+    die "$1 ${*:2} failed (exit code $code): $(tail -n 1 <<< "$out")" "bring the board into recovery mode again; full log: $log"
+  fi
 }
 fill() {
   rm -rf "${work:?}"/*
@@ -86,36 +98,34 @@ fill() {
 
 echo "board at USB $instance: reading its identity"
 fill none
-cp -R "$work/identify" "$work/id"
-(cd "$work" && mv tegrarcm_v2 id/ && cp id/tegrarcm_v2 .)
-applet=$(cd "$work/id" && echo nvtboot_applet*)
-tool_id() { (work=$work/id && tool "$@"); }
-tool_id tegrarcm_v2 --chip 0x19 0 --rcm rcm_list_signed.xml
+cp "$work"/{tegrarcm_v2,chkbdinfo} "$work/identify/"
+cwd=$work/identify
+applet=$(cd "$cwd" && echo nvtboot_applet*)
+tool tegrarcm_v2 --chip 0x19 0 --rcm rcm_list_signed.xml
 sleep "${CARVEOUT_FLASH_WAIT:-2}"
-tool_id tegrarcm_v2 --download mb2 "$applet"
-tool_id tegrarcm_v2 --boot recovery
+tool tegrarcm_v2 --download mb2 "$applet"
+tool tegrarcm_v2 --boot recovery
 sleep "${CARVEOUT_FLASH_WAIT:-2}"
-tool_id tegrarcm_v2 --oem platformdetails eeprom cvm cvm.bin
-tool_id tegrarcm_v2 --reboot recovery
-ask() { (cd "$work" && ./chkbdinfo "$1" id/cvm.bin) | tr -d ' \n'; }
-board=$(ask -i) sku=$(ask -k) fab=$(ask -f)
-module=
-while read -r name want_board want_sku want_fab; do
-  if [ "$board $sku ${fab:0:1}" = "$want_board $want_sku ${want_fab:0:1}" ]; then module=$name; fi
-done < <(manifest modules)
+tool tegrarcm_v2 --oem platformdetails eeprom cvm cvm.bin
+tool tegrarcm_v2 --reboot recovery
+ask() { (cd "$work/identify" && ./chkbdinfo "$1" cvm.bin) | tr -d ' \n'; }
+board=$(ask -i) sku=$(ask -k) fab=$(ask -f) revision=$(ask -r)
+module=$(manifest module "$board" "$sku" "$fab" "$revision")
 [ -n "$module" ] ||
-  die "the board is P$board-$sku fab $fab, which this bundle is not for" "it is for: $(manifest modules | tr '\n' ';')"
-echo "it is P$board-$sku fab $fab: module $module"
+  die "the board is P$board-$sku fab $fab $revision, which this bundle is not for" "nothing has been written; it is for $(manifest modules)"
+echo "it is P$board-$sku fab $fab $revision: module $module"
 sleep "${CARVEOUT_FLASH_WAIT:-5}"
 
 fill "$module"
+cwd=$work
 if [ "$scope" = full ]; then
   ln -s "$bundle/rootfs/system.img" "$work/system.img"
   echo "flashing everything; NVIDIA's log: $log"
   (cd "$work" && ./nvaflash.sh "$instance") >> "$log" 2>&1 ||
     die "NVIDIA's nvaflash.sh failed: $(grep -a 'Error' "$log" | tail -n 1)" "full log: $log"
-  grep -qa 'Rebooting the device succeeded' "$log" && ! grep -qaE 'Error:|FAILED' "$log" ||
+  if ! grep -qa 'Rebooting the device succeeded' "$log" || grep -qaE 'Error:|FAILED' "$log"; then
     die "NVIDIA's nvaflash.sh ended with success, but its log does not say so" "full log: $log"
+  fi
 else
   # As nvaflash.sh boots the board's recovery loader.
   value() { sed -n "s/^$1=\"\(.*\)\";\$/\1/p" "$work/nvaflash.sh"; }
@@ -129,6 +139,10 @@ else
   tool tegrarcm_v2 --boot recovery
   sleep "${CARVEOUT_FLASH_WAIT:-5}"
   tool tegradevflash_v2 --iscpubl
+  # A carve-out changes by a full flash alone: then secure-os alone would leave the old one in force.
+  tool tegradevflash_v2 --read MB1_BCT read-back.bin
+  other=$(manifest carve-out "$work/read-back.bin")
+  [ -z "$other" ] || die "the board's carve-out is $other: nothing has been written" 'flash with --scope full'
   image=$(manifest file secure-os "$module")
   for slot in secure-os secure-os_b; do
     echo "writing $slot"

@@ -144,10 +144,8 @@ impl Run<'_> {
     /// to a board, so it gets a `tegrarcm_v2` that does what needs no board and says yes to all else.
     pub fn identify(&self, keys: Keys, log: &Path) -> Result<PathBuf> {
         let bootloader = self.dir.join("bootloader");
-        let (tool, real) = (bootloader.join("tegrarcm_v2"), bootloader.join("tegrarcm_v2.real"));
-        fs::rename(&tool, &real).at(&tool)?;
-        fs::write(&tool, NO_BOARD).at(&tool)?;
-        fs::set_permissions(&tool, fs::Permissions::from_mode(0o755)).at(&tool)?;
+        let tool = bootloader.join("tegrarcm_v2");
+        let real = replace(&tool, NO_BOARD)?;
         let mut options: Vec<String> = IDENTIFY.into_iter().map(str::to_owned).collect();
         for (option, key) in [("--key", keys.pkc), ("--encrypt_key", keys.sbk)] {
             options.extend(key.into_iter().flat_map(|key| [option.to_owned(), key.display().to_string()]));
@@ -202,9 +200,7 @@ impl Run<'_> {
         let shims = self.dir.join(".carveout-bin");
         fs::create_dir_all(&shims).at(&shims)?;
         for (name, text) in SHIMS {
-            let path = shims.join(name);
-            fs::write(&path, text).at(&path)?;
-            fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).at(&path)?;
+            write_program(&shims.join(name), text)?;
         }
         let (sh, shims) = (shell(dir)?, shims.display());
         let environment = [
@@ -222,6 +218,20 @@ impl Run<'_> {
             cmd!(sh, "env -i {environment...} {more...} {namespace...} setarch -R {program...} {options...}");
         run(what, cmd, log)
     }
+}
+
+/// Puts a program of ours in the place of one of NVIDIA's, which gets the name that ours calls it by.
+pub fn replace(tool: &Path, text: &str) -> Result<PathBuf> {
+    let mut real = tool.as_os_str().to_owned();
+    real.push(".real");
+    fs::rename(tool, &real).at(tool)?;
+    write_program(tool, text)?;
+    Ok(real.into())
+}
+
+fn write_program(path: &Path, text: &str) -> Result<()> {
+    fs::write(path, text).at(path)?;
+    fs::set_permissions(path, fs::Permissions::from_mode(0o755)).at(path)
 }
 
 /// Folders in a folder, sorted.

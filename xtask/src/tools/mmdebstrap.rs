@@ -1,20 +1,35 @@
-//! mmdebstrap: Debian root filesystems as tar files.
+//! mmdebstrap: root filesystems as tar files.
 //!
 //! Two levels: a base, which takes minutes and changes seldom, and the base with client apps installed, which takes
-//! seconds. The base keeps apt's lists, so that the second level resolves dependencies and finds checksums in the very
-//! same signed index. Works as root, and for a user with subordinate ids in a user namespace; both give the same bytes.
+//! seconds. Debian's base keeps apt's lists, so that the second level resolves dependencies and finds checksums in the very
+//! same signed index. A root filesystem that is given as a tarball goes through the same hooks, with nothing of mmdebstrap's
+//! own done to it. Works as root, and for a user with subordinate ids in a user namespace; both give the same bytes.
+
+mod parts;
+mod settings;
+
+pub use parts::Parts;
 
 use super::{capture, run, shell};
 use crate::error::{At, Error, Result};
 use crate::host::is_root;
 use std::fs;
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use xshell::{Cmd, cmd};
 
 const ARCHITECTURE: &str = "arm64";
-const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
-const CUSTOMIZE: &str = include_str!("customize.sh");
+/// Our scripts, by the names that hooks call them by.
+const SCRIPTS: [(&str, &str); 8] = [
+    ("configure.sh", CONFIGURE),
+    ("unconfigure.sh", UNCONFIGURE),
+    ("customize.sh", include_str!("customize.sh")),
+    ("given.sh", include_str!("given.sh")),
+    ("inside.sh", include_str!("inside.sh")),
+    ("l4t-debs.sh", include_str!("l4t-debs.sh")),
+    ("l4t-sample.sh", include_str!("l4t-sample.sh")),
+    ("unpack.sh", include_str!("unpack.sh")),
+];
 const CONFIGURE: &str = r#"set -eu
 mkdir -p "$1/etc/apt/apt.conf.d" "$1/etc/apt/auth.conf.d" "$1/etc/dpkg/dpkg.cfg.d"
 cp "$2/apt.conf" "$1/etc/apt/apt.conf.d/01host"
@@ -24,6 +39,10 @@ if [ -s "$2/netrc" ]; then cp "$2/netrc" "$1/etc/apt/auth.conf.d/host.conf"; fi
 const UNCONFIGURE: &str = r#"set -eu
 rm -f "$1/etc/apt/apt.conf.d/01host" "$1/etc/apt/auth.conf.d/host.conf" "$1/etc/dpkg/dpkg.cfg.d/01unsafe"
 "#;
+/// All that mmdebstrap would do besides running hooks and packing. Device nodes and the policy for services are the hooks' own.
+const NOTHING_OF_ITS_OWN: &str = "--skip=setup,update,cleanup,chroot/mount/dev,chroot/policy-rc.d";
+/// Packages to install, in our folder.
+pub const DEBS: &str = "debs";
 
 /// What mmdebstrap says of itself.
 pub fn version() -> Result<String> {
@@ -33,7 +52,8 @@ pub fn version() -> Result<String> {
 
 /// A digest of how root filesystems are made: a change of it makes them anew.
 pub fn recipe() -> String {
-    bundle::sha256([CONFIGURE, UNCONFIGURE, CUSTOMIZE].concat().as_bytes())
+    let all: String = SCRIPTS.iter().map(|(name, text)| format!("{name}\n{text}\n")).collect();
+    bundle::sha256(all.as_bytes())
 }
 
 /// A folder of scripts and settings for one run. It lies in the system's folder for temporary files: in a user
@@ -49,17 +69,15 @@ impl Setup {
         // Root of a user namespace is another user to us and writes here; nobody replaces what is ours.
         open(dir.path(), if is_root() { 0o755 } else { 0o1777 })?;
         let setup = Self { dir, epoch };
-        setup.write("apt.conf", &host_apt_settings()?)?;
+        setup.write("apt.conf", &settings::apt()?)?;
         setup.write("dpkg.cfg", "force-unsafe-io\n")?;
-        let credentials = host_credentials();
+        let credentials = settings::credentials();
         if !credentials.is_empty() {
             let path = setup.path("netrc");
             fs::OpenOptions::new().create_new(true).write(true).mode(0o600).open(&path).at(&path)?;
             fs::write(&path, credentials).at(&path)?;
         }
-        setup.write("configure.sh", CONFIGURE)?;
-        setup.write("unconfigure.sh", UNCONFIGURE)?;
-        setup.write("customize.sh", CUSTOMIZE)?;
+        SCRIPTS.iter().try_for_each(|(name, text)| setup.write(name, text))?;
         Ok(setup)
     }
 
@@ -73,45 +91,89 @@ impl Setup {
         open(&path, 0o644)
     }
 
+    /// Makes a file reachable in a user namespace, which may not be able to reach the original: then it is copied.
+    fn reach(&self, from: &Path, name: &str) -> Result<()> {
+        let to = self.path(name);
+        if is_root() {
+            let from = fs::canonicalize(from).at(from)?;
+            return symlink(from, &to).at(&to);
+        }
+        fs::copy(from, &to).at(from)?;
+        open(&to, 0o644)
+    }
+
     /// A hook that runs one of our scripts with the root's and this folder's path.
     fn hook(&self, kind: &str, script: &str) -> String {
         let dir = self.dir.path().display();
         format!("--{kind}-hook=bash '{dir}/{script}' \"$1\" '{dir}'")
     }
 
-    /// mmdebstrap with what both levels share.
-    fn run(&self, what: &str, arguments: &[String], log: &Path) -> Result<()> {
+    /// mmdebstrap with what all levels share. What hooks install with apt has the host's settings.
+    fn run(&self, what: &str, settings: bool, arguments: &[String], log: &Path) -> Result<()> {
         let sh = shell(Path::new("/"))?;
         let mode = if is_root() { "root" } else { "unshare" };
-        let (configure, unconfigure) =
-            (self.hook("setup", "configure.sh"), self.hook("customize", "unconfigure.sh"));
+        let hook = |kind, script| settings.then(|| self.hook(kind, script));
+        let (configure, unconfigure) = (hook("setup", "configure.sh"), hook("customize", "unconfigure.sh"));
         let cmd: Cmd = cmd!(
             sh,
             "mmdebstrap --mode={mode} --architectures={ARCHITECTURE} --skip=check/signed-by --skip=output/dev
-             {configure} {unconfigure} {arguments...}"
+             {configure...} {arguments...} {unconfigure...}"
         );
         let cmd = cmd.env("SOURCE_DATE_EPOCH", self.epoch.to_string()).env("TZ", "UTC");
         run(what, cmd.env_remove("LANGUAGE").env_remove("LANG").env_remove("TAR_OPTIONS"), log)
     }
+
+    /// A root filesystem that is given, through one of our scripts.
+    fn run_given(&self, what: &str, tarball: &Path, script: &str, out: &Path, log: &Path) -> Result<String> {
+        self.reach(tarball, "tarball")?;
+        let tar = self.path("out.tar");
+        let (unpack, script) = (self.hook("setup", "unpack.sh"), self.hook("customize", script));
+        let options = ["--variant=custom", NOTHING_OF_ITS_OWN, &unpack, &script].map(str::to_owned);
+        // Without suite and sources.
+        let positional = [String::new(), tar.display().to_string(), String::new()];
+        self.run(what, false, &[&options[..], &positional].concat(), log)?;
+        fs::copy(&tar, out).at(out)?;
+        let installed = self.path("installed");
+        fs::read_to_string(&installed).at(&installed)
+    }
 }
 
-/// Makes the base: a minimal Debian with these packages besides.
-pub fn base(suite: &str, packages: &[String], epoch: u64, out: &Path, log: &Path) -> Result<()> {
+/// Makes the base: a minimal Debian with these packages besides, and with NVIDIA's, if there are parts.
+pub fn base(
+    suite: &str,
+    packages: &[String],
+    l4t: Option<&Parts>,
+    epoch: u64,
+    out: &Path,
+    log: &Path,
+) -> Result<()> {
     let setup = Setup::new(epoch)?;
     let tar = setup.path("base.tar");
     let mut arguments = vec!["--variant=minbase".to_owned(), "--skip=cleanup/apt/lists".into()];
     if !packages.is_empty() {
         arguments.push(format!("--include={}", packages.join(",")));
     }
+    if let Some(parts) = l4t {
+        parts.put(setup.dir.path())?;
+        arguments.push(setup.hook("customize", "l4t-debs.sh"));
+    }
     arguments.extend([suite.to_owned(), tar.display().to_string()]);
-    let sources = host_sources(suite)?;
+    let sources = settings::sources(suite)?;
     if !sources.is_empty() {
         setup.write("sources.list", &sources)?;
         arguments.push(setup.path("sources.list").display().to_string());
     }
-    setup.run("mmdebstrap", &arguments, log)?;
+    setup.run("mmdebstrap", true, &arguments, log)?;
     fs::copy(&tar, out).at(out)?;
     Ok(())
+}
+
+/// NVIDIA's sample root filesystem with what its apply_binaries.sh puts into it. Returns what is installed, as
+/// [`Finished::installed`].
+pub fn sample(tarball: &Path, l4t: &Parts, epoch: u64, out: &Path, log: &Path) -> Result<String> {
+    let setup = Setup::new(epoch)?;
+    l4t.put(setup.dir.path())?;
+    setup.run_given("NVIDIA's apply_binaries.sh", tarball, "l4t-sample.sh", out, log)
 }
 
 /// What a finished root filesystem consists of.
@@ -123,79 +185,51 @@ pub struct Finished {
     _setup: Setup,
 }
 
-/// Installs client apps into a base and cleans up: no trace of the build host, safe to boot for the first time.
+/// Installs client apps into Debian's base and cleans up: no trace of the build host, safe to boot for the first time.
 pub fn finish(base: &Path, debs: &[PathBuf], epoch: u64, out: &Path, log: &Path) -> Result<Finished> {
     let setup = Setup::new(epoch)?;
-    let folder = setup.path("debs");
-    fs::create_dir(&folder).at(&folder)?;
-    open(&folder, 0o755)?;
-    for deb in debs {
-        let to = folder.join(deb.file_name().unwrap_or_default());
-        fs::copy(deb, &to).at(&to)?;
-        open(&to, 0o644)?;
-    }
-    // Copied, because a user namespace may not be able to reach the original.
-    let (from, tar) = (setup.path("base.tar"), setup.path("final.tar"));
-    fs::copy(base, &from).at(&from)?;
-    open(&from, 0o644)?;
+    Parts::default().with_debs(debs).put(setup.dir.path())?;
+    let tar = setup.path("final.tar");
+    setup.reach(base, "base.tar")?;
     let mut arguments = vec!["--variant=custom".to_owned(), "--skip=update,cleanup/reproducible".into()];
-    arguments.push(format!("--setup-hook=tar-in '{}' /", from.display()));
+    arguments.push(format!("--setup-hook=tar-in '{}' /", setup.path("base.tar").display()));
     arguments.push("--setup-hook=mkdir -p \"$1/dev\"".into());
     arguments.push(setup.hook("customize", "customize.sh"));
     // Without suite and sources: nothing is fetched but what the client apps depend on.
     arguments.extend([String::new(), tar.display().to_string(), String::new()]);
-    setup.run("mmdebstrap", &arguments, log)?;
+    setup.run("mmdebstrap", true, &arguments, log)?;
     fs::copy(&tar, out).at(out)?;
     let installed = setup.path("installed");
     let installed = fs::read_to_string(&installed).at(&installed)?;
     Ok(Finished { installed, lists: setup.path("lists"), _setup: setup })
 }
 
-fn open(path: &Path, mode: u32) -> Result<()> {
-    use std::os::unix::fs::PermissionsExt;
-    fs::set_permissions(path, fs::Permissions::from_mode(mode)).at(path)
+/// Installs client apps into a root filesystem that is given, and changes nothing else in it. Returns what is installed, as
+/// [`Finished::installed`].
+pub fn finish_given(tarball: &Path, debs: &[PathBuf], epoch: u64, out: &Path, log: &Path) -> Result<String> {
+    let setup = Setup::new(epoch)?;
+    Parts::default().with_debs(debs).put(setup.dir.path())?;
+    let made = setup.run_given("installing the client apps", tarball, "given.sh", out, log);
+    made.map_err(|error| not_for_it(error, tarball))
 }
 
-/// Sources for a suite from the host's own apt, if it is a Debian that knows the suite. Otherwise empty: then
-/// mmdebstrap takes its defaults.
-fn host_sources(suite: &str) -> Result<String> {
-    let sh = shell(Path::new("/"))?;
-    let format = "$(RELEASE)|$(COMPONENT)|$(ORIGIN)|$(SITE)";
-    let targets = cmd!(sh, "apt-get indextargets --format {format} 'Created-By: Packages'").ignore_status();
-    let targets = capture("apt-get indextargets", targets)?;
-    let mut lines = Vec::new();
-    for target in targets.lines() {
-        let [release, component, origin, site] = target.split('|').collect::<Vec<_>>()[..] else { continue };
-        let wanted =
-            release.strip_prefix(suite).is_some_and(|rest| ["", "-updates", "-security"].contains(&rest));
-        let line = format!("deb [signed-by={KEYRING}] {site} {release} main\n");
-        if wanted && component == "main" && origin == "Debian" && !lines.contains(&(release, line.clone())) {
-            lines.push((release, line));
+/// What is wrong with a root filesystem that client apps cannot be installed in.
+fn not_for_it(error: Error, tarball: &Path) -> Error {
+    const CAUSES: [(&str, &str); 2] = [
+        ("carveout: the root filesystem is for", "use an arm64 one"),
+        ("dependency problems", "add to it what the client apps depend on: nothing is fetched for it"),
+    ];
+    let cause = CAUSES.iter().find(|(text, _)| error.message.contains(text));
+    match cause {
+        Some((_, remedy)) => {
+            Error::usage(format!("{}: {}", tarball.display(), error.message)).remedy(*remedy)
         }
+        None => error,
     }
-    let known = lines.iter().any(|(release, _)| *release == suite);
-    Ok(lines.into_iter().filter(|_| known).map(|(_, line)| line).collect())
 }
 
-/// The host's proxy and transport settings; mmdebstrap does not read them. They are removed before packing.
-fn host_apt_settings() -> Result<String> {
-    let sh = shell(Path::new("/"))?;
-    let dump = capture("apt-config", cmd!(sh, "apt-config dump --no-empty"))?;
-    let shapes =
-        ["Acquire::http::", "Acquire::https::", "Acquire::ftp::", "Acquire::Check-", "Acquire::ForceIPv"];
-    let wanted = dump.lines().filter(|line| shapes.iter().any(|shape| line.starts_with(shape)));
-    Ok(wanted.chain(["Acquire::Retries \"3\";"]).map(|line| format!("{line}\n")).collect())
-}
-
-/// The host's passwords for archives. Only root has them: in a user namespace they would have to be readable by all. They
-/// are removed before packing.
-fn host_credentials() -> String {
-    if !is_root() {
-        return String::new();
-    }
-    let more = fs::read_dir("/etc/apt/auth.conf.d").into_iter().flatten().flatten().map(|e| e.path());
-    let files = more.chain([PathBuf::from("/etc/apt/auth.conf")]);
-    files.filter_map(|path| fs::read_to_string(path).ok()).collect()
+fn open(path: &Path, mode: u32) -> Result<()> {
+    fs::set_permissions(path, fs::Permissions::from_mode(mode)).at(path)
 }
 
 /// What to mend in the config for what the archive does not have.

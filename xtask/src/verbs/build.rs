@@ -8,6 +8,7 @@ use crate::host::{self, Need};
 use crate::stage::Output;
 use crate::stages::bsp::{self, Bsp};
 use crate::stages::bundle::{L4tParts, Parts};
+use crate::stages::flash_package::Pkc;
 use crate::stages::{
     Build, boot_config, bundle, client_apps, flash_package, home, kernel, plan, rootfs, secure_os,
     trusted_apps,
@@ -149,7 +150,8 @@ pub fn image_of(build: &Build, bsp: Option<&Bsp>, apps: &Output) -> Result<Outpu
 
 /// All stages, independent ones side by side.
 fn all(build: &Build) -> Result<Parts> {
-    // Read first: what is wrong with it is told before anything is built.
+    // First: what is wrong with them is told before anything is built.
+    let pkc = Pkc::open(build)?;
     let bsp = bsp(build)?;
     let (bsp_ref, boot_config) = (bsp.as_ref(), boot_config::run(build, bsp.as_ref())?);
     thread::scope(|scope| {
@@ -158,7 +160,8 @@ fn all(build: &Build) -> Result<Parts> {
         let clients = scope.spawn(|| client_apps::run(build));
         let secure = scope.spawn(|| {
             let (apps, image) = secure(build, bsp_ref)?;
-            let parts = |bsp| flash_package::Parts { bsp, boot_config: &boot_config, secure_os: &image };
+            let parts =
+                |bsp| flash_package::Parts { bsp, boot_config: &boot_config, secure_os: &image, pkc: &pkc };
             let packages = bsp_ref.map(|bsp| flash_package::run(build, &parts(bsp))).transpose()?;
             Ok((apps, image, packages))
         });

@@ -5,7 +5,7 @@ use crate::error::{Error, Result};
 use crate::host::{self, Need};
 use crate::stages::{client_apps, home};
 use crate::toolchain::{Target, Toolchains};
-use crate::tools::{cargo, emulator};
+use crate::tools::{cargo, curl, emulator, l4t, token, trusty};
 use crate::ui::Ui;
 use serde_json::json;
 
@@ -30,6 +30,10 @@ pub fn run(ui: &Ui) -> Result<Outcome> {
         if !met {
             missing.push(need.package);
         }
+    }
+    // For Jetson boards alone: their absence fails nothing else.
+    for need in trusty::NEEDS.iter().chain(&l4t::NEEDS).chain(&token::NEEDS).chain(&curl::NEEDS) {
+        add(need.package, if host::is_met(need) { "ok" } else { "later" }, &format!("Jetson: {}", need.why));
     }
     let arm64 = host::runs_arm64();
     let state = if arm64 { "ok" } else { "missing" };

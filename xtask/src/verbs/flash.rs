@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 use crate::size::human;
 use crate::ui::Ui;
 use serde_json::json;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use tegra_flash::Scope;
 
 pub use app::{backup, restore};
@@ -30,6 +30,8 @@ pub struct Job<'a> {
     pub scope: Scope,
     /// The board's own root filesystem is read first, and put back.
     pub keep_app: bool,
+    /// A raw image to write as root filesystem instead of the bundle's own.
+    pub app: Option<PathBuf>,
     /// Where it is kept meanwhile, and afterwards.
     pub backup_dir: Option<&'a Path>,
 }
@@ -37,19 +39,22 @@ pub struct Job<'a> {
 /// Flashes all boards, or tells what it would do.
 pub fn run(args: &FlashArgs, ui: &Ui) -> Result<Outcome> {
     let scope = scope(args)?;
-    let with_rootfs = scope == Scope::App || (scope == Scope::Full && !args.keep_app);
-    let package = Package::open(&args.bundle, with_rootfs && !args.dry_run)?;
-    if let Some(lacks) = package.manifest.scope_lacks(scope, args.keep_app) {
+    let own = args.keep_app || args.app.is_some();
+    let package = Package::open(&args.bundle, scope != Scope::SecureOs && !own && !args.dry_run)?;
+    if let Some(lacks) = package.manifest.scope_lacks(scope, own) {
         let message =
             format!("{} cannot be flashed in scope {}: {lacks}", args.bundle.display(), name(scope));
         return Err(Error::usage(message).remedy(
-            "build a bundle with a whole BSP and a root filesystem, add --keep-app, or take --scope secure-os, which leaves the \
+            "build a bundle with a whole BSP and a root filesystem, add --keep-app or --app FILE, or take --scope secure-os, which leaves the \
              carve-out as it is",
         ));
     }
     let boards = usb::choose(&args.instance)?;
-    let job =
-        Job { package: &package, scope, keep_app: args.keep_app, backup_dir: args.backup_dir.as_deref() };
+    let scratch = crate::tools::scratch("app")?;
+    let size = package.manifest.device.as_ref().map_or(0, |device| device.app_size);
+    let app = args.app.as_ref().map(|image| app::to_raw(image, size, scratch.path())).transpose()?;
+    let backup_dir = args.backup_dir.as_deref();
+    let job = Job { package: &package, scope, keep_app: args.keep_app, app, backup_dir };
     let plan = job.plan(&boards)?;
     ui.note(&plan);
     if args.dry_run {
@@ -85,6 +90,10 @@ fn scope(args: &FlashArgs) -> Result<Scope> {
         ))
         .remedy("leave --keep-app out: scope secure-os does not touch the root filesystem"));
     }
+    if args.app.is_some() && args.scope == "secure-os" {
+        return Err(Error::usage("--app with --scope secure-os: that writes no root filesystem")
+            .remedy("leave --app out, or take --scope full or app"));
+    }
     Ok(match args.scope.as_str() {
         "secure-os" => Scope::SecureOs,
         "app" => Scope::App,
@@ -116,7 +125,7 @@ impl Job<'_> {
         });
         let app = match self.scope {
             Scope::SecureOs => 0,
-            _ if self.keep_app => self.app_size(),
+            _ if self.keep_app || self.app.is_some() => self.app_size(),
             _ => self.package.rootfs().and_then(|path| path.metadata().ok()).map_or(0, |m| m.len()),
         };
         largest.max().unwrap_or(0) + app

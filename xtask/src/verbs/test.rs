@@ -87,7 +87,8 @@ fn checks(quick: bool) -> Vec<(&'static str, Check)> {
             run_tool("cargo clippy", cmd, log)
         }),
         ("shell", |sh, _, log| {
-            let scripts = ["xtask/src/tools/customize.sh", "xtask/src/tools/populate.sh", ".ci/run"];
+            let tools = ["customize", "flash", "populate"].map(|name| format!("xtask/src/tools/{name}.sh"));
+            let scripts = tools.iter().map(String::as_str).chain([".ci/run"]);
             run_tool("shellcheck", cmd!(sh, "shellcheck --shell=bash {scripts...}"), log)
         }),
         ("docs", |sh, _, log| {

@@ -4,5 +4,6 @@
 mod bundle;
 mod emulate;
 mod errors;
+mod jetson;
 mod reproducible;
 mod util;

@@ -109,6 +109,30 @@ fn the_same_is_encoded_without_gaps() {
 }
 
 #[test]
+fn unused_zeros_are_skipped() {
+    let raw = golden_raw();
+    // Of no use either, but not zero: they stay.
+    let unused = |number| [0, 2, 4, 6, 7].contains(&number);
+    let mut sparse = Cursor::new(Vec::new());
+    let summary = encode_filesystem(&mut &raw[..], 64, &mut sparse, 8, unused).unwrap();
+    let sparse = sparse.into_inner();
+    assert_eq!(summary, Summary { raw_size: 64, sparse_size: sparse.len() as u64, chunks: 6 });
+    let kinds = |at: usize| (sparse[at], sparse[at + 4]);
+    // Raw 2, fill 1, fill 1 (zeros in use), don't care 1, fill 1, don't care 2.
+    assert_eq!(
+        [28, 56, 72, 88, 100, 116].map(kinds),
+        [(0xc1, 2), (0xc2, 1), (0xc2, 1), (0xc3, 1), (0xc2, 1), (0xc3, 2)]
+    );
+    assert_eq!(decoded(&sparse).unwrap(), (raw, summary));
+    let (zeros, blocks) = (2 * MAX_CHUNK + 4096, 2 * MAX_CHUNK / 4096 + 1);
+    let mut sparse = Cursor::new(Vec::new());
+    let last = |number| number == blocks - 1;
+    let summary =
+        encode_filesystem(&mut io::repeat(0), zeros, &mut sparse, BLOCK_SIZE, |n| !last(n)).unwrap();
+    assert_eq!((summary.chunks, summary.sparse_size), (3, 28 + 2 * 12 + 16));
+}
+
+#[test]
 fn an_empty_image() {
     let (sparse, summary) = encoded(&[], BLOCK_SIZE);
     assert_eq!(summary, Summary { raw_size: 0, sparse_size: 28, chunks: 0 });
@@ -307,6 +331,10 @@ proptest! {
         let (again, read) = decoded(&sparse).unwrap();
         prop_assert!(again == raw);
         prop_assert_eq!(read, summary);
+        let mut skipped = Cursor::new(Vec::new());
+        let unused = |number: u64| !number.is_multiple_of(3);
+        encode_filesystem(&mut &raw[..], raw.len() as u64, &mut skipped, block_size, unused).unwrap();
+        prop_assert!(decoded(&skipped.into_inner()).unwrap().0 == raw);
     }
 
     #[test]

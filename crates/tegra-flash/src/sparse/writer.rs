@@ -2,7 +2,8 @@
 
 use super::reader::{Input, parts};
 use super::{
-    CHUNK_HEADER, FILE_HEADER, FILL, Header, MAX_BLOCK_SIZE, RAW, SparseError, Summary, WORD, is_block_size,
+    CHUNK_HEADER, DONT_CARE, FILE_HEADER, FILL, Header, MAX_BLOCK_SIZE, RAW, SparseError, Summary, WORD,
+    is_block_size,
 };
 use std::io::{Read, Seek, SeekFrom, Write};
 
@@ -15,13 +16,17 @@ pub(super) const MAX_CHUNK: u64 = 64 << 20;
 enum Kind {
     Raw,
     Fill([u8; WORD as usize]),
+    DontCare,
 }
 
 impl Kind {
-    fn of(block: &[u8]) -> Self {
+    /// `unused` is asked only about zeros.
+    fn of(block: &[u8], unused: impl FnOnce() -> bool) -> Self {
         // If each word equals the next one, all are equal.
         match (block.split_first_chunk(), block.split_last_chunk::<{ WORD as usize }>()) {
-            (Some((word, behind)), Some((before, _))) if behind == before => Self::Fill(*word),
+            (Some((word, behind)), Some((before, _))) if behind == before => {
+                if *word == [0; WORD as usize] && unused() { Self::DontCare } else { Self::Fill(*word) }
+            }
             _ => Self::Raw,
         }
     }
@@ -105,6 +110,7 @@ impl<W: Write + Seek> Encoder<'_, W> {
                 self.write(&chunk_header(FILL, blocks, CHUNK_HEADER + WORD))?;
                 self.write(&word)
             }
+            Kind::DontCare => self.write(&chunk_header(DONT_CARE, blocks, CHUNK_HEADER)),
         }
     }
 }
@@ -117,13 +123,29 @@ fn chunk_header(kind: u32, blocks: u32, size: u32) -> Vec<u8> {
 ///
 /// The image begins at the position of `out`, which is left behind it; the same input gives the same bytes. Runs of
 /// blocks in which all words are equal become FILL chunks. So do zeros, never DONT_CARE: a device that is not erased
-/// would keep what an earlier filesystem left there. NVIDIA's `flash.sh` converts with `mksparse --fillpattern=0` for
-/// the same result.
+/// would keep what an earlier filesystem left there. [`encode_filesystem`] spares a device the zeros that nobody reads.
 pub fn encode(
     raw: &mut impl Read,
     size: u64,
     out: &mut (impl Write + Seek),
     block_size: u32,
+) -> Result<Summary, SparseError> {
+    encode_filesystem(raw, size, out, block_size, |_| false)
+}
+
+/// [`encode`] for the image of a filesystem: blocks of zeros that it does not use become DONT_CARE. `unused` says it of a
+/// block by its number, from 0.
+///
+/// A device writes FILL byte by byte, which takes minutes for the gigabytes of zeros of a fresh root filesystem, and skips
+/// DONT_CARE, which leaves there what was there before. Neither serves for all zeros: inode tables, bitmaps and the journal
+/// of a filesystem are zeros that it reads. NVIDIA's `mksparse` makes DONT_CARE of every block of zeros, and a filesystem
+/// from it can find stale bytes in them. NVIDIA's device side (cboot, `tegrabl_sparse.c`) takes RAW, FILL and DONT_CARE.
+pub fn encode_filesystem(
+    raw: &mut impl Read,
+    size: u64,
+    out: &mut (impl Write + Seek),
+    block_size: u32,
+    unused: impl Fn(u64) -> bool,
 ) -> Result<Summary, SparseError> {
     if !is_block_size(block_size) {
         return Err(SparseError::BlockSize(block_size));
@@ -140,13 +162,15 @@ pub fn encode(
     encoder.write(&[0; FILE_HEADER as usize])?;
     let mut input = Input::new(raw);
     let mut buffer = vec![0; (MAX_BLOCK_SIZE - MAX_BLOCK_SIZE % block_size) as usize];
+    let mut number = 0;
     for part in parts(size, buffer.len()) {
         let part = buffer.get_mut(..part).unwrap_or_default();
         input.fill(part, "the raw image")?;
         let mut rest: &[u8] = part;
         while !rest.is_empty() {
-            let (kind, run, behind) = split_run(rest, block_size as usize);
+            let (kind, run, behind) = split_run(rest, block_size as usize, number, &unused);
             encoder.add(kind, run)?;
+            number += (run.len() / block_size as usize) as u64;
             rest = behind;
         }
     }
@@ -158,9 +182,15 @@ pub fn encode(
     Ok(Summary { raw_size: size, sparse_size, chunks })
 }
 
-/// The blocks at the start that are of one kind, and the rest.
-fn split_run(blocks: &[u8], block_size: usize) -> (Kind, &[u8], &[u8]) {
-    let mut kinds = blocks.chunks(block_size).map(Kind::of);
+/// The blocks at the start that are of one kind, and the rest. `first` is the number of the first block.
+fn split_run(
+    blocks: &[u8],
+    block_size: usize,
+    first: u64,
+    unused: impl Fn(u64) -> bool,
+) -> (Kind, &[u8], &[u8]) {
+    let numbered = blocks.chunks(block_size).zip(first..);
+    let mut kinds = numbered.map(|(block, number)| Kind::of(block, || unused(number)));
     let kind = kinds.next().unwrap_or(Kind::Raw);
     let count = 1 + kinds.take_while(|next| *next == kind).count();
     let (run, behind) = blocks.split_at_checked(count * block_size).unwrap_or((blocks, &[]));

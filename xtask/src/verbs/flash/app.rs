@@ -63,7 +63,7 @@ pub fn read(session: &Session, to: &Path, size: u64) -> Result<()> {
         let message =
             format!("the board's APP has {length} bytes, this bundle's layout {size}: it would not fit back");
         return Err(Error::check(message).remedy(format!(
-            "{nothing_written}; build a bundle whose rootfs.size (or the board file's app_size) is {length} bytes"
+            "{nothing_written}; build a bundle whose rootfs.size, or l4t.app_size without a root filesystem, is 0x{length:x}"
         )));
     }
     let mut head = Vec::new();
@@ -95,7 +95,7 @@ fn with_board<T>(
     let folder = record::folder()?;
     let running = ui.start(&format!("board {usb}"));
     let record = Record::begin(&folder, action, usb, &package.manifest.bundle_name(), &package.digest);
-    let job = Job { package, scope: Scope::App, keep_app: false, backup_dir: None };
+    let job = Job { package, scope: Scope::App, keep_app: false, app: None, backup_dir: None };
     let mut board = Board::begin(record, &running)?;
     let result = run(&mut board, &job);
     let (value, result) = match result {
@@ -107,7 +107,7 @@ fn with_board<T>(
     if failed {
         running.fail()
     } else {
-        running.finish(false, job.app_size())
+        running.done()
     }
     let ended = ended?;
     value.map(|value| (value, ended)).ok_or_else(|| Error::check("the board's work ended without a result"))
@@ -183,7 +183,7 @@ pub fn restore(args: &RestoreArgs, ui: &Ui) -> Result<Outcome> {
 
 /// A raw image of what is in a file. Sparse images are written raw: what they do not care for would keep the partition's old
 /// bytes, which is not what was backed up.
-fn to_raw(image: &Path, size: u64, scratch: &Path) -> Result<PathBuf> {
+pub fn to_raw(image: &Path, size: u64, scratch: &Path) -> Result<PathBuf> {
     let wrong = |what: String| {
         Error::usage(format!("{}: {what}", image.display()))
             .remedy("restore takes what backup made, NVIDIA's system.img (sparse) or its system.img.raw")

@@ -67,7 +67,7 @@ pub fn flash(job: &Job, usb: &str, folder: &Path, ui: &Ui) -> Result<Record> {
     if failed {
         running.fail()
     } else {
-        running.finish(false, job.bytes())
+        running.done()
     }
     ended
 }
@@ -82,8 +82,8 @@ fn steps(job: &Job, board: &mut Board) -> Result<()> {
         Ok(()) => Ok(()),
         Err(error) => {
             let remedy = format!(
-                "the board's root filesystem is safe in {}: bring the board into recovery mode and run cargo xtask flash again \
-                 without --keep-app, then cargo xtask restore with that file",
+                "the board's root filesystem is safe in {0}: bring the board into recovery mode and run the command again with \
+                 --app {0} instead of --keep-app",
                 kept.display()
             );
             Err(error.remedy(remedy))
@@ -106,7 +106,7 @@ fn keep(job: &Job, board: &mut Board, identity: &Identity) -> Result<PathBuf> {
 
 fn write(job: &Job, board: &mut Board, identity: &Identity, kept: Option<&Path>) -> Result<()> {
     let tools = board.tools("flash");
-    let image = kept.or_else(|| job.package.rootfs());
+    let image = kept.or(job.app.as_deref()).or_else(|| job.package.rootfs());
     job.package.module(&identity.module, image, &tools.dir)?;
     let session =
         board.step("boot the recovery loader", || Session::boot(&tools, job.package, &identity.module))?;

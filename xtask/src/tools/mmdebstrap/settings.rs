@@ -1,0 +1,52 @@
+//! What the build host's apt knows that a root filesystem is made with, and must not keep.
+
+use super::super::{capture, shell};
+use crate::error::Result;
+use crate::host::is_root;
+use std::fs;
+use std::path::{Path, PathBuf};
+use xshell::cmd;
+
+const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
+
+/// Sources for a suite from the host's own apt, if it is a Debian that knows the suite. Otherwise empty: then
+/// mmdebstrap takes its defaults.
+pub fn sources(suite: &str) -> Result<String> {
+    let sh = shell(Path::new("/"))?;
+    let format = "$(RELEASE)|$(COMPONENT)|$(ORIGIN)|$(SITE)";
+    let targets = cmd!(sh, "apt-get indextargets --format {format} 'Created-By: Packages'").ignore_status();
+    let targets = capture("apt-get indextargets", targets)?;
+    let mut lines = Vec::new();
+    for target in targets.lines() {
+        let [release, component, origin, site] = target.split('|').collect::<Vec<_>>()[..] else { continue };
+        let wanted =
+            release.strip_prefix(suite).is_some_and(|rest| ["", "-updates", "-security"].contains(&rest));
+        let line = format!("deb [signed-by={KEYRING}] {site} {release} main\n");
+        if wanted && component == "main" && origin == "Debian" && !lines.contains(&(release, line.clone())) {
+            lines.push((release, line));
+        }
+    }
+    let known = lines.iter().any(|(release, _)| *release == suite);
+    Ok(lines.into_iter().filter(|_| known).map(|(_, line)| line).collect())
+}
+
+/// The host's proxy and transport settings; mmdebstrap does not read them. They are removed before packing.
+pub fn apt() -> Result<String> {
+    let sh = shell(Path::new("/"))?;
+    let dump = capture("apt-config", cmd!(sh, "apt-config dump --no-empty"))?;
+    let shapes =
+        ["Acquire::http::", "Acquire::https::", "Acquire::ftp::", "Acquire::Check-", "Acquire::ForceIPv"];
+    let wanted = dump.lines().filter(|line| shapes.iter().any(|shape| line.starts_with(shape)));
+    Ok(wanted.chain(["Acquire::Retries \"3\";"]).map(|line| format!("{line}\n")).collect())
+}
+
+/// The host's passwords for archives. Only root has them: in a user namespace they would have to be readable by all. They
+/// are removed before packing.
+pub fn credentials() -> String {
+    if !is_root() {
+        return String::new();
+    }
+    let more = fs::read_dir("/etc/apt/auth.conf.d").into_iter().flatten().flatten().map(|e| e.path());
+    let files = more.chain([PathBuf::from("/etc/apt/auth.conf")]);
+    files.filter_map(|path| fs::read_to_string(path).ok()).collect()
+}

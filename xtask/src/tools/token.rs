@@ -1,0 +1,232 @@
+//! Keys in PKCS#11 tokens: used in there, never exported.
+//!
+//! A helper of ours (`agent.py`) logs in once and makes signatures. In NVIDIA's place `tegraopenssl.py` sends it digests,
+//! through a socket. So NVIDIA's scripts know neither the PIN nor the token; a token that needs the network works although they
+//! have none; and a wrong PIN is tried once, not with each of some eighty signatures, after which a token would be locked.
+
+use super::{l4t, read_limited, scratch};
+use crate::config::pkcs11::{PIN_VARIABLE, Uri};
+use crate::error::{At, Error, Result};
+use crate::host::Need;
+use serde::Deserialize;
+use serde_json::json;
+use std::fs;
+use std::io::{BufRead, BufReader, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+use tempfile::TempDir;
+use xshell::{Shell, cmd};
+
+/// Knows the PKCS#11 modules that a system has. NVIDIA's tools run on x86-64 alone.
+const P11_KIT: &str = "/usr/lib/x86_64-linux-gnu/p11-kit-proxy.so";
+/// What is needed if the URI names no module.
+pub const NEEDS: [Need; 1] =
+    [Need { program: P11_KIT, package: "p11-kit", why: "finds tokens (l4t.pkc_key in a token)" }];
+const AGENT: &str = include_str!("token/agent.py");
+const STAND_IN: &str = include_str!("token/tegraopenssl.py");
+/// The first line of a file that stands for a key; `tegraopenssl.py` looks for it.
+const MARK: &str = "carveout: a key in a PKCS#11 token";
+/// Written by `tegraopenssl.py` when it has got no signature.
+const FAILED: &str = "failed";
+/// Bytes of a file with a PIN, at most.
+const MAX_PIN: u64 = 4096;
+/// How long the helper may take to end, in hundredths of a second.
+const PATIENCE: u32 = 200;
+
+/// A token with a session, in which a key signs for as long as this lives.
+pub struct Token {
+    uri: Uri,
+    agent: Child,
+    dir: TempDir,
+    key_file: PathBuf,
+    modulus: String,
+    pads: bool,
+}
+
+/// What the agent says of the key, or of what failed.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Reply {
+    modulus: String,
+    pads: bool,
+    failed: String,
+    detail: String,
+    seen: Vec<String>,
+}
+
+/// The PIN that the environment or the URI's file has.
+pub fn pin(uri: &Uri) -> Result<Option<String>> {
+    let remedy = |error: Error| {
+        error.remedy(format!("put the PIN, and nothing else, into {PIN_VARIABLE} or the file"))
+    };
+    match (std::env::var(PIN_VARIABLE), &uri.pin_source) {
+        (Ok(pin), _) if !pin.is_empty() => Ok(Some(pin)),
+        (Err(std::env::VarError::NotUnicode(_)), _) => {
+            Err(remedy(Error::environment(format!("{PIN_VARIABLE} is no text in UTF-8"))))
+        }
+        (_, None) => Ok(None),
+        (_, Some(path)) => {
+            let bytes = read_limited(path, MAX_PIN).map_err(remedy)?;
+            let text = String::from_utf8(bytes)
+                .map_err(|_| remedy(Error::usage(format!("{}: no text in UTF-8", path.display()))))?;
+            Ok(Some(text.trim_end_matches(['\r', '\n']).to_owned()).filter(|pin| !pin.is_empty()))
+        }
+    }
+}
+
+impl Token {
+    /// Logs in, finds the key, and has it sign something. The token's own settings are taken from `sh`.
+    ///
+    /// # Errors
+    /// No such token or key, a wrong or missing PIN, a key that boards do not take.
+    pub fn open(sh: &Shell, uri: &Uri, pin: Option<&str>) -> Result<Self> {
+        let dir = scratch("token")?;
+        // Who can reach the socket in it can sign.
+        fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o700)).at(dir.path())?;
+        let script = dir.path().join("agent.py");
+        fs::write(&script, AGENT).at(&script)?;
+        let mut command = Command::from(cmd!(sh, "python3 -I {script}"));
+        // Neither on the command line nor in the environment: both are seen by others, and by what a module starts.
+        command.current_dir(dir.path()).env_remove(PIN_VARIABLE);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+        let agent = command.spawn().map_err(|error| {
+            Error::environment(format!("cannot start python3: {error}"))
+                .remedy("cargo xtask doctor lists what is missing")
+        })?;
+        let key_file = dir.path().join("pkc-in-token.key");
+        let mut token = Self { uri: uri.clone(), agent, dir, key_file, modulus: String::new(), pads: false };
+        let reply = token.ask(pin);
+        if !reply.failed.is_empty() || reply.modulus.is_empty() {
+            return Err(explain(uri, &reply));
+        }
+        (token.modulus, token.pads) = (reply.modulus, reply.pads);
+        let text = format!("{MARK}\n{}\n", token.modulus);
+        fs::write(&token.key_file, text).at(&token.key_file)?;
+        Ok(token)
+    }
+
+    fn ask(&mut self, pin: Option<&str>) -> Reply {
+        let hex = |value: &Vec<u8>| value.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+        let wanted: serde_json::Map<_, _> =
+            self.uri.wanted.iter().map(|(name, value)| ((*name).to_owned(), hex(value).into())).collect();
+        let module = self.uri.module.clone().unwrap_or(P11_KIT.into());
+        let order = json!({ "module": module, "wanted": wanted, "pin": pin });
+        let mut line = String::new();
+        let mut talk = |agent: &mut Child| {
+            // Not taken out: the agent ends when its stdin does.
+            agent.stdin.as_mut().map_or(Ok(()), |stdin| writeln!(stdin, "{order}"))?;
+            agent.stdout.take().map_or(Ok(0), |stdout| BufReader::new(stdout).read_line(&mut line))
+        };
+        let talked = talk(&mut self.agent);
+        match (talked, serde_json::from_str(&line)) {
+            (Ok(_), Ok(reply)) => reply,
+            // A module that crashes takes the agent with it.
+            _ => Reply { failed: "died".into(), ..Reply::default() },
+        }
+    }
+
+    /// Stands for the key with NVIDIA's tools.
+    pub fn key_file(&self) -> &Path {
+        &self.key_file
+    }
+
+    /// SHA-256 of the public key.
+    pub fn digest(&self) -> String {
+        bundle::sha256(self.modulus.as_bytes())
+    }
+
+    /// Whether signatures come out different each time, as the token pads them with a random salt.
+    pub fn is_random(&self) -> bool {
+        self.pads
+    }
+
+    /// Puts the program that has tokens sign in the place of NVIDIA's.
+    pub fn stand_in(&self, bootloader: &Path) -> Result<()> {
+        l4t::replace(&bootloader.join("tegraopenssl"), STAND_IN).map(|_| ())
+    }
+
+    /// Why a signature has failed, if one has.
+    pub fn failure(&self) -> Option<Error> {
+        let detail = fs::read_to_string(self.dir.path().join(FAILED)).ok()?;
+        Some(explain(&self.uri, &Reply { failed: "sign".into(), detail, ..Reply::default() }))
+    }
+}
+
+impl Drop for Token {
+    fn drop(&mut self) {
+        // The end of its stdin lets it close the session; but a module may hang.
+        drop(self.agent.stdin.take());
+        for _ in 0..PATIENCE {
+            if !matches!(self.agent.try_wait(), Ok(None)) {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        let _ = self.agent.kill();
+        let _ = self.agent.wait();
+    }
+}
+
+/// What the agent means, for people.
+fn explain(uri: &Uri, reply: &Reply) -> Error {
+    let Reply { failed, detail, seen, .. } = reply;
+    let there =
+        |none: &str| if seen.is_empty() { none.to_owned() } else { format!("there are {}", seen.join(", ")) };
+    let pin = match &uri.pin_source {
+        Some(path) => format!("{PIN_VARIABLE}, or the file {}", path.display()),
+        None => PIN_VARIABLE.to_owned(),
+    };
+    let (what, remedy) = match failed.as_str() {
+        "module" => (
+            format!("the PKCS#11 module cannot be loaded: {detail}"),
+            "correct module-path in l4t.pkc_key: it names the library that comes with the token".to_owned(),
+        ),
+        "no-token" => (
+            format!("no such token: {}", there("none is there")),
+            "plug it in, correct l4t.pkc_key, or add ?module-path=/usr/lib/….so: `p11-kit list-modules` shows the tokens that \
+             are seen without it"
+                .into(),
+        ),
+        "many-tokens" => (
+            format!("more than one token fits: {}", there("")),
+            "add serial=NUMBER to l4t.pkc_key".into(),
+        ),
+        "no-pin" => (
+            "the token asks for a PIN, and none is given".into(),
+            format!("put it into the environment variable {PIN_VARIABLE}, or add ?pin-source=/FILE to l4t.pkc_key"),
+        ),
+        "wrong-pin" => (
+            format!("the token refuses the PIN ({detail})"),
+            format!("correct {pin}. It was tried once; most tokens lock after a few"),
+        ),
+        "locked-pin" => (
+            format!("the token's PIN is locked, expired or not set ({detail})"),
+            "unlock or set it with the token's own tool".into(),
+        ),
+        "no-key" => (
+            format!("no such private key in the token: {}", there("it has none")),
+            "correct object or id in l4t.pkc_key".into(),
+        ),
+        "many-keys" => (
+            "more than one private key fits".into(),
+            "add id=%NN to l4t.pkc_key: `pkcs11-tool --list-objects` shows identifiers".into(),
+        ),
+        "not-rsa" => (
+            format!("the key does not suit boards: {detail}"),
+            "use the RSA key of 2048 or 3072 bits, with the public exponent 65537, whose hash is in the fuses".into(),
+        ),
+        "sign" => (
+            format!("the token has not signed: {detail}"),
+            "the key must be allowed to sign with RSA-PSS (CKM_RSA_PKCS_PSS with SHA-256), and the token must stay plugged in"
+                .into(),
+        ),
+        "died" => (
+            "the PKCS#11 module has crashed".into(),
+            "name the token's own module: ?module-path=/usr/lib/….so".into(),
+        ),
+        _ => (format!("the token fails: {detail}"), "see whether `pkcs11-tool --test` works with it".into()),
+    };
+    Error::environment(format!("l4t.pkc_key {}: {what}", uri.text)).remedy(remedy)
+}

@@ -1,0 +1,102 @@
+//! Products that say more of NVIDIA's parts than the default one.
+
+use super::Machine;
+use super::standin::put;
+use crate::util::{Ran, files, manifest, run, xtask};
+use std::fs;
+use std::path::{Path, PathBuf};
+use tegra_bct::mb1::{self, Mb1Tzdram};
+use trusty_image::stock::STOCK;
+use trusty_image::test_elf::TestElf;
+use trusty_image::{Container, tasks};
+
+/// Builds a product, which accepts the licence by itself.
+fn build(machine: &Machine, trusted_apps: &str, l4t: &str, more: &[&str]) -> Ran {
+    let product = machine.product(trusted_apps, &format!("accept_license: true{l4t}"));
+    machine.image(&[&["-c", &product], more].concat())
+}
+
+fn image(bundle: &Path) -> Vec<u8> {
+    fs::read(bundle.join("secure-os/tos.img")).unwrap()
+}
+
+#[test]
+fn the_monitor_is_built_on_demand() {
+    let machine = Machine::new();
+    let built = PathBuf::from(build(&machine, "echo-srv", ", monitor: sources", &[]).ok());
+    assert!(Container::parse(&image(&built)).unwrap().monitor.starts_with(b"monitor of \"l4t\""));
+}
+
+#[test]
+fn stock_trusted_apps_are_chosen() {
+    for (chosen, expected) in
+        [("[]", &[][..]), ("[nvidia-sample/luks-srv, sample/ipc-unittest/srv]", &[3, 1])]
+    {
+        let machine = Machine::new();
+        let built = build(&machine, "echo-srv", &format!(", stock_trusted_apps: {chosen}"), &[]).ok();
+        let uuids: Vec<_> = expected.iter().map(|index: &usize| STOCK[*index].0).collect();
+        let manifest = manifest(Path::new(&built));
+        assert_eq!(manifest["device"]["stock_trusted_apps"], serde_json::json!(uuids));
+        let image = image(Path::new(&built));
+        assert_eq!(tasks::find(Container::parse(&image).unwrap().os).len(), 1 + expected.len());
+    }
+}
+
+/// 1 MiB holds the monitor, the kernel with its stock trusted apps, and one app that is small enough.
+#[test]
+fn the_least_carve_out_is_possible() {
+    let machine = Machine::new();
+    put(&machine.path("small.elf"), TestElf::good().build());
+    let app = "{ elf: small.elf, min_heap: 4KiB, min_stack: 4KiB }";
+    let built = PathBuf::from(build(&machine, app, "", &["--tzdram", "1MiB"]).ok());
+    let bct = fs::read(built.join("flash/common/mb1_bct_MB1_sigheader.bct.encrypt")).unwrap();
+    assert_eq!(mb1::read(&bct), Ok(Mb1Tzdram { size: 1 << 20, alignment: 1 << 20 }));
+    assert!(built.ends_with("product-1.0.0-jetson-agx-xavier-tzdram1M"));
+}
+
+/// Fused boards get files of other names. Keys are used where they lie; nothing of them is in the bundle.
+#[test]
+fn fused_boards_get_signed_and_encrypted_files() {
+    let machine = Machine::new();
+    let (pkc, sbk) = ("private RSA key of a test", "secret AES key of a test");
+    put(&machine.path("pkc.pem"), pkc);
+    put(&machine.path("sbk.key"), sbk);
+    let tos = "flash/common/tos-trusty_t194_sigheader.img";
+    for (keys, fused, bct, tos) in [
+        ("", "pkc", "mb1_cold_boot_bct_MB1_sigheader.bct.signed", format!("{tos}.signed")),
+        (
+            ", sbk_key: sbk.key",
+            "pkc-sbk",
+            "mb1_cold_boot_bct_MB1.bct_sigheader.encrypt.signed",
+            format!("{tos}.encrypt.signed"),
+        ),
+    ] {
+        let built =
+            PathBuf::from(build(&machine, "echo-srv", &format!(", pkc_key: pkc.pem{keys}"), &[]).ok());
+        let manifest = manifest(&built);
+        assert_eq!(manifest["device"]["fused"], fused);
+        let partitions = |path: &str| {
+            let all = manifest["files"].as_array().unwrap();
+            all.iter().find(|file| file["path"] == path).map(|file| file["partitions"].clone())
+        };
+        assert_eq!(
+            partitions(&tos),
+            Some(serde_json::json!(["secure-os", "secure-os_b"])),
+            "{:#?}",
+            files(&built)
+        );
+        assert_eq!(
+            partitions(&format!("flash/common/{bct}")),
+            Some(serde_json::json!(["MB1_BCT", "MB1_BCT_b"]))
+        );
+        assert!(files(&built).contains(&"flash/common/secureflash.xml.bin".into()));
+        assert_eq!(xtask(["verify".as_ref(), built.as_os_str()]).ok(), "ok");
+        for key in [pkc, sbk] {
+            run(
+                "grep",
+                ["-rlF", key, built.to_str().unwrap(), "target/carveout/stages", "target/carveout/logs"],
+            )
+            .fails(1);
+        }
+    }
+}

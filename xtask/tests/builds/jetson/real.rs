@@ -1,0 +1,45 @@
+//! The same with NVIDIA's real files, where they are.
+
+use super::build::BCTS;
+use super::{BOARD, sums};
+use crate::util::{Ran, manifest, root, xtask};
+use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
+use tegra_bct::mb1::{self, Mb1Tzdram};
+use trusty_image::stock::STOCK;
+use trusty_image::{Container, tasks};
+
+#[test]
+fn a_bundle_of_the_real_trees() {
+    let tree =
+        |variable: &str| std::env::var_os(variable).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let (Some(bsp), Some(sources)) = (tree("CARVEOUT_L4T_BSP"), tree("CARVEOUT_L4T_SOURCES")) else {
+        eprintln!("skipped: CARVEOUT_L4T_BSP and CARVEOUT_L4T_SOURCES name no real BSP and sources");
+        return;
+    };
+    let trees = || [&bsp, &sources].map(|tree| sums(tree)).concat();
+    let (before, dir) = (trees(), tempfile::tempdir().unwrap());
+    let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
+    command.args(["image", "--board", BOARD, "--without", "rootfs", "--tzdram", "32MiB", "--accept-license"]);
+    command.arg("-o").arg(dir.path()).env("XDG_STATE_HOME", dir.path().join("state")).current_dir(root());
+    let built = PathBuf::from(Ran::new(&mut command).ok());
+    assert!(trees() == before, "NVIDIA's trees have changed");
+    assert_eq!(xtask(["verify".as_ref(), built.as_os_str()]).ok(), "ok");
+    for name in BCTS {
+        let bct = fs::read(built.join("flash/common").join(name)).unwrap();
+        assert_eq!(mb1::read(&bct), Ok(Mb1Tzdram { size: 32 << 20, alignment: 1 << 20 }), "{name}");
+    }
+    let image = fs::read(built.join("secure-os/tos.img")).unwrap();
+    let container = Container::parse(&image).unwrap();
+    let uuid = |elf: &&[u8]| trusty_image::inspect(elf).unwrap().manifest.uuid.to_string();
+    let found: Vec<String> = tasks::find(container.os).iter().map(uuid).collect();
+    let apps = manifest(&built)["trusted_apps"].clone();
+    let own = apps.as_array().unwrap().iter().map(|app| app["uuid"].as_str().unwrap().to_owned());
+    assert_eq!(found, own.chain(STOCK.map(|(uuid, _)| uuid.to_string())).collect::<Vec<_>>());
+    // The monitor is the BSP's, and packing is lossless.
+    let stock = fs::read(bsp.join("bootloader/tos-trusty_t194.img")).unwrap();
+    let read = Container::parse(&stock).unwrap();
+    assert!(read.monitor == container.monitor);
+    assert!(Container::pack(read.monitor, read.os, read.tos_type).unwrap() == stock);
+}

@@ -1,0 +1,246 @@
+"""Stands in for what NVIDIA's host-side flash tools (L4T R32) do: the same names and forms of files, the same lax manners.
+
+Like the real ones it is not the same each time: what it makes bears the date, an address of its own memory, and partition
+GUIDs that it makes up where the layout has none. A file `misbehave` beside it tells it to go wrong."""
+
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+import sys
+import uuid
+import xml.etree.ElementTree as xml
+
+# What an MB1 BCT of L4T R32.7 is: its length, and where the carve-out lies in it.
+BCT_LENGTH, TZDRAM_SIZE, TZDRAM_ALIGNMENT = 0x6930, 0x918, 0x920
+STOCK_SIZE = 0x01000000
+SIGN_HEADER = 0x1000
+PLACEHOLDERS = {
+    "MB1FILE": "mb1_t194_prod.bin",
+    "MB2FILE": "nvtboot_t194.bin",
+    "CBOOTFILE": "cboot_t194.bin",
+    "TOSFILE": "tos-trusty_t194.img",
+    "EKSFILE": "eks.img",
+    "BPMPFILE": "bpmp_t194.bin",
+    "SC7FILE": "warmboot_t194_prod.bin",
+    "LNXFILE": "boot.img",
+    "DTBFILE": "kernel_tegra194-p2888-0001-p2822-0000.dtb",
+    "VERFILE": "emmc_bootblob_ver.txt",
+    "APPFILE": "system.img",
+    "EMMCSIZE": "31276924928",
+}
+PLAIN = ("system.img", "emmc_bootblob_ver.txt")
+
+
+class Keys:
+    """Keys of a fused board, or none."""
+
+    def __init__(self, pkc=None, sbk=None):
+        self.pkc, self.sbk = pkc, sbk
+
+    def name(self, file, early=False):
+        """What a signed file is called; what runs before the keys are known has another name when encrypted."""
+        base, end = os.path.splitext(file)
+        if not self.pkc:
+            return f"{base}_sigheader{end}.encrypt"
+        if not self.sbk:
+            return f"{base}_sigheader{end}.signed"
+        return f"{file}_sigheader.encrypt.signed" if early else f"{base}_sigheader{end}.encrypt.signed"
+
+
+def load(path):
+    with open(path, "rb") as file:
+        return file.read()
+
+
+def save(path, data):
+    with open(path, "wb") as file:
+        file.write(data)
+
+
+def digest(*parts):
+    return hashlib.sha256(b"".join(parts)).digest()
+
+
+def misbehaves(how):
+    """Whether the tree says that something goes wrong."""
+    path = os.path.join(os.path.dirname(os.path.abspath(__file__)), "misbehave")
+    return os.path.exists(path) and load(path).decode().strip() == how
+
+
+def address():
+    """The top of this process's stack: another each time, unless addresses are not random."""
+    with open("/proc/self/maps") as maps:
+        return next(line.split("-")[1].split()[0] for line in maps if line.endswith("[stack]\n"))
+
+
+def parse_cfg(text):
+    """As tegrabct_v2 reads: a line without `;` goes on, digits end at the first other character, the last of two counts."""
+    values = {}
+    for assignment in re.sub("#.*", "", text).split(";"):
+        key, _, value = assignment.partition("=")
+        number = re.match(r"\s*(0[xX][0-9a-fA-F]+|[0-9]+)", value)
+        values[key.strip()] = int(number.group(1), 0) if number else 0
+    return values
+
+
+def bct(cfg):
+    """An MB1 BCT: the carve-out in its places, a digest of all else in others."""
+    values = parse_cfg(load(cfg).decode())
+    size = values.pop("carveout.tzdram.size", 0)
+    alignment = values.pop("carveout.tzdram.alignment", 0)
+    if misbehaves("other size"):
+        size = STOCK_SIZE
+    body = bytearray(BCT_LENGTH)
+    body[0x40:0x60] = digest(repr(sorted(values.items())).encode())
+    if misbehaves("differs elsewhere") and size != STOCK_SIZE:
+        body[0x928] = 1
+    for at, value in ((TZDRAM_SIZE, size), (TZDRAM_ALIGNMENT, alignment)):
+        body[at : at + 8] = value.to_bytes(8, "little")
+    return bytes(body)
+
+
+def sign(path, keys, early=False):
+    """Signs, and encrypts for keys with an SBK: the file's new name, in the current folder."""
+    body = load(path)
+    body += bytes(-len(body) % 16)
+    if keys.sbk:
+        stream = digest(load(keys.sbk)) * (len(body) // 32 + 1)
+        body = bytes(a ^ b for a, b in zip(body, stream))
+    signature = digest(body, load(keys.pkc) if keys.pkc else b"")
+    name = keys.name(os.path.basename(path), early)
+    kind = b"MBCT" if "bct" in name else b"TOSB" if "tos" in name else b"ANY "
+    header = (b"NVDA" + bytes(12) + signature).ljust(SIGN_HEADER, b"\0")
+    content = kind + len(body).to_bytes(4, "little")
+    seal = hashlib.sha256(body).digest()
+    save(name, header[:0xBB0] + content + header[0xBB8:0xBE0] + seal + header[0xC00:] + body)
+    return name
+
+
+def rcm_messages(tool, mb1, keys):
+    """The messages that start MB1, and their list."""
+    tool("--listrcm", "rcm_list.xml", "--chip", "0x19", "0", "--sfuses", "sfuse.bin", "--download", "rcm", mb1, "0", "0")
+    end = "_signed" if keys.pkc else "_encrypt"
+    files = [node.get("name") for node in xml.parse("rcm_list.xml").getroot()]
+    signed = [name.replace(".rcm", f"{end}.rcm") for name in files]
+    for old, new in zip(files, signed):
+        save(new, load(old) + digest(load(old), load(keys.pkc) if keys.pkc else b""))
+    rows = [f'<file name="{old}"><sbk encrypt_file="{new}" /></file>' for old, new in zip(files, signed)]
+    save("rcm_list_signed.xml", f'<file_list mode="{end}">{"".join(rows)}</file_list>\n'.encode())
+    tool("--chip", "0x19", "0", "--updatesig", "rcm_list_signed.xml")
+
+
+def fill(size):
+    """The layout with its placeholders replaced: flash.xml."""
+    with open("flash_t194_sdmmc.xml") as file:
+        text = file.read()
+    dtb = "tegra194-a02-bpmp-p2888-" + ("0005-a04.dtb" if os.environ["BOARDSKU"] == "0005" else "a04.dtb")
+    save(dtb, load(os.path.join("t186ref", dtb)))
+    for name, value in {**PLACEHOLDERS, "APPSIZE": size, "BPMPDTBFILE": dtb}.items():
+        text = re.sub(rf"\b{name}\b", value, text)
+    save("flash.xml", text.encode())
+    return text
+
+
+def make(size, keys):
+    """Signs all, in the current folder: the layout with the names of signed files, what is never the same, the index, and boot
+    configs by partition."""
+    date = subprocess.check_output(["date", "+%Y%m%d%H%M%S"]).decode()
+    board = "-".join(os.environ.get(name, "") for name in ("BOARDID", "FAB", "BOARDSKU", "BOARDREV"))
+    save("emmc_bootblob_ver.txt", f"NV3\n{board}\n{date}".encode())
+    save("boot.img", b"ANDROID!" + digest(load("../kernel/Image")) + digest(load("l4t_initrd.img")))
+    save("kernel_tegra194-p2888-0001-p2822-0000.dtb", load("../kernel/dtb/tegra194-p2888-0001-p2822-0000.dtb"))
+    if not os.path.exists("system.img"):
+        sys.exit("Error: -r, but no system.img")
+    save("mb1_cold_boot_bct_MB1.bct", bct("tegra194-mb1-bct-misc-l4t.cfg"))
+    save("mb1_bct_MB1.bct", bct("tegra194-mb1-bct-misc-flash.cfg"))
+    for name in ("mem_coldboot.bct", "mem_rcm.bct"):
+        save(name, digest(name.encode()) * 64)
+    save("br_bct_BR.bct", digest(b"boot ROM") * 90)
+    boot = {
+        "BCT": "br_bct_BR.bct",
+        "MB1_BCT": sign("mb1_cold_boot_bct_MB1.bct", keys, early=True),
+        "MEM_BCT": sign("mem_coldboot.bct", keys),
+        "recovery MB1_BCT": sign("mb1_bct_MB1.bct", keys, early=True),
+        "recovery MEM_BCT": sign("mem_rcm.bct", keys, early=True),
+    }
+    signed, made_up, index = fill(size), f"<!-- {address()} -->\n", []
+    for device in xml.fromstring(signed):
+        for partition in device:
+            name, file = partition.get("name"), partition.findtext("filename", "").strip()
+            if file and file not in PLAIN:
+                new = sign(file, keys)
+                signed = re.sub(rf"<filename> {re.escape(file)} </filename>", f"<filename> {new} </filename>", signed)
+                file = new
+            file = file or boot.get(name[:-2] if name.endswith("_b") else name, "")
+            length = os.path.getsize(file) if file else ""
+            place = f'{0 if device.get("type") == "sdmmc_boot" else 1}:3:{name}'
+            index.append(f"{len(index)}, {place}, 0, {partition.findtext('size', '0').strip()}, {file}, {length}, fixed, \n")
+            if partition.find("unique_guid") is None:
+                made_up += f"<!-- {name} {uuid.uuid4()} -->\n"
+    blob = [load(file) for file in sorted(set(re.findall(r"<filename> (\S+bpmp\S+|tos\S+) </filename>", signed)))]
+    save("blob.bin", b"blob" + digest(*blob))
+    return signed, made_up, index, boot
+
+
+def massflash(size, folder, keys):
+    signed, made_up, index, boot = make(size, keys)
+    layout = "secureflash.xml" if keys.pkc else "flash.xml"
+    save(layout + ".bin", (signed + made_up).encode())
+    if keys.pkc:
+        save(layout, signed.encode())
+    else:
+        save("flash.idx", "".join(index).encode())
+    tools = os.path.abspath(".")
+    save("sfuse.bin", b"soft fuses")
+    rcm_messages(lambda *words: subprocess.check_call([tools + "/tegrarcm_v2", *words]), "mb1_t194_prod.bin", keys)
+    recovery, memory = boot["recovery MB1_BCT"], boot["recovery MEM_BCT"]
+    variables = {
+        "rcmarg": "--rcm rcm_2_signed.rcm" if keys.pkc else "--rcm rcm_list_signed.xml",
+        "rcmsfarg": "rcm_1_signed.rcm" if keys.pkc else "",
+        "pttarg": f"--pt {layout}.bin",
+        "dlbrbctarg": "--download bct_bootrom br_bct_BR.bct",
+        "wrbrbctarg": "--write BCT br_bct_BR.bct",
+        "mb1bctarg": recovery,
+        "dlmb1bctarg": f"--download bct_mb1 {recovery}",
+        "wrmb1bctarg": f"--write MB1_BCT {boot['MB1_BCT']}",
+        "wrmb1bctbarg": f"--write MB1_BCT_b {boot['MB1_BCT']}",
+        "membctarg": memory,
+        "dlmembctarg": f"--download bct_mem {memory}",
+        "wrmembctarg": f"--write MEM_BCT {boot['MEM_BCT']}",
+        "wrmembctbarg": f"--write MEM_BCT_b {boot['MEM_BCT']}",
+    }
+    lines = "\n".join(f'{name}="{value}";' for name, value in variables.items())
+    save("nvaflash.sh", load("standin-nvaflash.sh").replace(b"@VARIABLES@", lines.encode()))
+    save("nvmflash.sh", b'#!/bin/bash\n# Stands in for nvmflash.sh.\nexec "$(dirname "$0")/nvaflash.sh" "$1"\n')
+    # What the real package has besides: logs, temporary files of random names, partition tables of this run.
+    save("mfi.log", f"{os.getpid()}\n".encode())
+    save(f"tmp{uuid.uuid4().hex[:8]}_1.bct", b"")
+    for name in ("mbr_1_3.bin", "gpt_primary_1_3.bin"):
+        save(name, uuid.uuid4().bytes)
+    os.mkdir(folder)
+    for name in os.listdir("."):
+        skipped = name.startswith("standin-") or name == "misbehave"
+        if os.path.isfile(name) and not skipped and not (misbehaves("no boot config") and "mb1_cold_boot" in name):
+            shutil.copy(name, folder)
+
+
+def main():
+    verb, size, *rest = sys.argv[1:]
+    if misbehaves("no output"):
+        sys.exit("Error: Return value 4")
+    if verb == "massflash":
+        keys = dict(zip(rest[1::2], rest[2::2]))
+        massflash(size, rest[0], Keys(keys.get("--key"), keys.get("--encrypt_key")))
+        return
+    _, _, index, _ = make(size, Keys())
+    os.makedirs("signed", exist_ok=True)
+    save("signed/flash.idx", "".join(index).encode())
+    for name in os.listdir("."):
+        if name.endswith(".encrypt") and not (misbehaves("no boot config") and "mb1_cold_boot" in name):
+            save(os.path.join("signed", name), load(name))
+
+
+if __name__ == "__main__":
+    main()
