@@ -1,6 +1,6 @@
 //! Bundles for Jetson AGX Xavier.
 
-use super::device::bundle;
+use super::device::{bundle, product};
 use super::standin::{KERNEL, MONITOR};
 use super::{BOARD, Machine};
 use crate::util::{files, manifest, root, run, xtask};
@@ -22,7 +22,7 @@ fn archive_sum(bundle: &Path) -> String {
 
 #[test]
 fn a_bundle_is_whole_and_explained() {
-    assert_eq!(bundle().file_name().unwrap().to_str().unwrap(), format!("desk-0.1.0-{BOARD}-tzdram32M"));
+    assert_eq!(bundle().file_name().unwrap().to_str().unwrap(), format!("bench-1.0.0-{BOARD}-tzdram32M"));
     let archive = PathBuf::from(format!("{}.tar.zst", bundle().display()));
     for path in [bundle(), &archive] {
         assert_eq!(xtask(["verify".as_ref(), path.as_os_str()]).ok(), "ok");
@@ -109,7 +109,7 @@ fn the_flash_folder_holds_what_flashing_needs_and_no_more() {
         assert!(!flash.iter().any(|file| file.contains(part)), "{part} in {flash:#?}");
     }
     let layout = xtask(["inspect".as_ref(), bundle().join("layout/flash_t194_sdmmc.xml").as_os_str()]).ok();
-    assert!(layout.contains("30064771072 system.img"), "28 GiB, as the board says: {layout}");
+    assert!(layout.contains("268435456 system.img"), "as the product says: {layout}");
 }
 
 /// Files of these stages seem to have been changed, so that the next build makes them anew.
@@ -135,7 +135,7 @@ fn two_builds_of_two_copies_are_the_same_and_leave_them_alone() {
     touch(&STAGES);
     let machine = Machine::new();
     let before = machine.trees();
-    let json = machine.image(&["--json"]).ok();
+    let json = machine.image(&["--json", "-c", &product(&machine)]).ok();
     let json: serde_json::Value = serde_json::from_str(&json).unwrap();
     let rows = json["stages"].as_array().unwrap().iter();
     let built: Vec<String> = rows
@@ -164,7 +164,8 @@ fn tarballs_do_as_well() {
     tar(&inner.join("trusty_src.tbz2"), &machine.sources.dir, "trusty");
     tar(&inner.join("atf_src.tbz2"), &machine.sources.dir, "arm-trusted-firmware");
     tar(&sources, &machine.path("packed"), "Linux_for_Tegra");
-    let built = machine.image(&["--bsp", bsp.to_str().unwrap(), "--sources", sources.to_str().unwrap()]).ok();
+    let [bsp, sources] = [&bsp, &sources].map(|path| path.to_str().unwrap());
+    let built = machine.image(&["-c", &product(&machine), "--bsp", bsp, "--sources", sources]).ok();
     assert_eq!(archive_sum(Path::new(&built)), archive_sum(bundle()));
 }
 
@@ -172,7 +173,11 @@ fn tarballs_do_as_well() {
 fn the_environment_and_the_config_name_both_trees() {
     let machine = Machine::new();
     let out = machine.path("out");
-    let mut command = machine.command(["image", "--board", BOARD, "--without", "rootfs", "--accept-license"]);
+    let product = product(&machine);
+    // What the command line says besides is in a bundle's digest of its config.
+    let more = ["--board", BOARD, "--without", "rootfs"];
+    let mut command = machine.command(["image", "-c", &product, "--accept-license"]);
+    command.args(more);
     command.arg("-o").arg(&out).env("CARVEOUT_L4T_BSP", &machine.bsp.dir);
     command.env("CARVEOUT_L4T_SOURCES", &machine.sources.dir);
     let built = PathBuf::from(crate::util::Ran::new(&mut command).ok());

@@ -2,7 +2,7 @@
 
 use super::Machine;
 use super::standin::put;
-use crate::util::{Ran, files, manifest, run, xtask};
+use crate::util::{Ran, files, manifest, root, run, xtask};
 use std::fs;
 use std::path::{Path, PathBuf};
 use tegra_bct::mb1::{self, Mb1Tzdram};
@@ -24,7 +24,7 @@ fn image(bundle: &Path) -> Vec<u8> {
 fn the_monitor_is_built_on_demand() {
     let machine = Machine::new();
     let built = PathBuf::from(build(&machine, "echo-srv", ", monitor: sources", &[]).ok());
-    assert!(Container::parse(&image(&built)).unwrap().monitor.starts_with(b"monitor of \"l4t\""));
+    assert!(Container::parse(&image(&built)).unwrap().monitor.starts_with(b"monitor of l4t"));
 }
 
 #[test]
@@ -58,7 +58,8 @@ fn the_least_carve_out_is_possible() {
 #[test]
 fn fused_boards_get_signed_and_encrypted_files() {
     let machine = Machine::new();
-    let (pkc, sbk) = ("private RSA key of a test", "secret AES key of a test");
+    let pkc = "-----BEGIN RSA PRIVATE KEY-----\nof a test, and none\n";
+    let sbk = "0x5ec2e7aa 0x5ec2e7bb 0x5ec2e7cc 0x5ec2e7dd";
     put(&machine.path("pkc.pem"), pkc);
     put(&machine.path("sbk.key"), sbk);
     let tos = "flash/common/tos-trusty_t194_sigheader.img";
@@ -91,12 +92,25 @@ fn fused_boards_get_signed_and_encrypted_files() {
         );
         assert!(files(&built).contains(&"flash/common/secureflash.xml.bin".into()));
         assert_eq!(xtask(["verify".as_ref(), built.as_os_str()]).ok(), "ok");
-        for key in [pkc, sbk] {
-            run(
-                "grep",
-                ["-rlF", key, built.to_str().unwrap(), "target/carveout/stages", "target/carveout/logs"],
-            )
-            .fails(1);
+        for key in ["of a test, and none", sbk] {
+            let [stages, logs] = ["stages", "logs"].map(|name| root().join("target/carveout").join(name));
+            let places = [&built, &stages, &logs].map(|path| path.to_str().unwrap());
+            run("grep", [&["-rlF", key][..], &places].concat()).fails(1);
         }
+    }
+}
+
+/// NVIDIA's tools take a key that they cannot read for none, and end with success.
+#[test]
+fn keys_that_nvidias_tools_do_not_use_are_noticed() {
+    let machine = Machine::new();
+    put(&machine.path("good.pem"), "-----BEGIN RSA PRIVATE KEY-----\n");
+    put(&machine.path("bad.key"), "no key");
+    for (keys, words) in [
+        ("pkc_key: bad.key", "NVIDIA's tools have not signed with the PKC"),
+        ("pkc_key: good.pem, sbk_key: bad.key", "NVIDIA's tools have not encrypted "),
+    ] {
+        let product = machine.product("echo-srv", keys);
+        machine.refuses(1, &["-c", &product], &[words, "help: l4t.pkc_key must be an RSA private key"]);
     }
 }

@@ -51,6 +51,8 @@ impl Bsp {
             bsp.put(name, format!("stands for {name}\n"));
         }
         bsp.put("bootloader/LICENSE", "Licence of the stand-in BSP\n\nDo with it what you like.\n");
+        // The line that NVIDIA's functions find a partition with, and find it twice.
+        bsp.put("bootloader/odmsign.func", "at=$(sed -n \"/\\\"${part}\\\"/=\" layout.xml)\n");
         bsp.put("jetson-agx-xavier-devkit.conf", "# reads p2972-0000.conf.common\n");
         symlink("jetson-agx-xavier-devkit.conf", dir.join("jetson-xavier.conf")).unwrap();
         bsp.put(COLD_BOOT, misc_cfg(1));

@@ -1,4 +1,4 @@
-#!/usr/bin/python3
+#!/usr/bin/python3 -SE
 """Stands in for NVIDIA's device-side flash tools, and for the boards that they talk to (L4T R32, t194).
 
 The name by which it is called says which tool it is: tegrarcm_v2, tegradevflash_v2, tegraparser_v2 or chkbdinfo. Of each board
@@ -15,7 +15,6 @@ import os
 import shutil
 import sys
 import time
-import xml.etree.ElementTree as xml
 
 GOOD_CID = "0x88021911000000000000000000000001"
 BCTS = {"bct_bootrom", "bct_mb1", "bct_mem"}
@@ -112,6 +111,8 @@ def copy(source, target):
 
 def layout(path):
     """Name, size in bytes or None, and file of each partition."""
+    import xml.etree.ElementTree as xml  # slow to load, and seldom needed
+
     for partition in xml.parse(path).getroot().iter("partition"):
         text = lambda tag: partition.findtext(tag, "").strip()
         size = int(text("size") or "0", 0)

@@ -15,7 +15,9 @@ import xml.etree.ElementTree as xml
 # What an MB1 BCT of L4T R32.7 is: its length, and where the carve-out lies in it.
 BCT_LENGTH, TZDRAM_SIZE, TZDRAM_ALIGNMENT = 0x6930, 0x918, 0x920
 STOCK_SIZE = 0x01000000
-SIGN_HEADER = 0x1000
+# The header of a signed file: magic, name of the content, its length and digest; the signature here is of no form at all.
+SIGN_HEADER, KIND, DIGEST, SIGNATURE = 0x1000, 0xBB0, 0xBE0, 0x10
+KINDS = {"mb1_": b"MBCT", "mem_": b"MEMB", "tos-": b"TOSB"}
 PLACEHOLDERS = {
     "MB1FILE": "mb1_t194_prod.bin",
     "MB2FILE": "nvtboot_t194.bin",
@@ -34,10 +36,11 @@ PLAIN = ("system.img", "emmc_bootblob_ver.txt")
 
 
 class Keys:
-    """Keys of a fused board, or none."""
+    """Keys of a fused board, or none: a key that cannot be read is taken for none."""
 
     def __init__(self, pkc=None, sbk=None):
-        self.pkc, self.sbk = pkc, sbk
+        self.pkc = pkc if pkc and load(pkc).startswith(b"-----BEGIN") else None
+        self.sbk = sbk if sbk and len(load(sbk).split()) == 4 else None
 
     def name(self, file, early=False):
         """What a signed file is called; what runs before the keys are known has another name when encrypted."""
@@ -108,13 +111,13 @@ def sign(path, keys, early=False):
     if keys.sbk:
         stream = digest(load(keys.sbk)) * (len(body) // 32 + 1)
         body = bytes(a ^ b for a, b in zip(body, stream))
+    header = bytearray(b"NVDA".ljust(SIGN_HEADER, b"\0"))
+    kind = KINDS.get(os.path.basename(path)[:4], b"BLOB") + len(body).to_bytes(4, "little")
     signature = digest(body, load(keys.pkc) if keys.pkc else b"")
+    for at, field in ((SIGNATURE, signature), (KIND, kind), (DIGEST, digest(body))):
+        header[at : at + len(field)] = field
     name = keys.name(os.path.basename(path), early)
-    kind = b"MBCT" if "bct" in name else b"TOSB" if "tos" in name else b"ANY "
-    header = (b"NVDA" + bytes(12) + signature).ljust(SIGN_HEADER, b"\0")
-    content = kind + len(body).to_bytes(4, "little")
-    seal = hashlib.sha256(body).digest()
-    save(name, header[:0xBB0] + content + header[0xBB8:0xBE0] + seal + header[0xC00:] + body)
+    save(name, header + body)
     return name
 
 
@@ -131,16 +134,21 @@ def rcm_messages(tool, mb1, keys):
     tool("--chip", "0x19", "0", "--updatesig", "rcm_list_signed.xml")
 
 
+def bpmp_dtb():
+    """What the module's identity decides on."""
+    return "tegra194-a02-bpmp-p2888-" + ("0005-a04.dtb" if os.environ["BOARDSKU"] == "0005" else "a04.dtb")
+
+
 def fill(size):
     """The layout with its placeholders replaced: flash.xml."""
     with open("flash_t194_sdmmc.xml") as file:
         text = file.read()
-    dtb = "tegra194-a02-bpmp-p2888-" + ("0005-a04.dtb" if os.environ["BOARDSKU"] == "0005" else "a04.dtb")
+    dtb = bpmp_dtb()
     save(dtb, load(os.path.join("t186ref", dtb)))
     for name, value in {**PLACEHOLDERS, "APPSIZE": size, "BPMPDTBFILE": dtb}.items():
         text = re.sub(rf"\b{name}\b", value, text)
     save("flash.xml", text.encode())
-    return text
+    return xml.fromstring(text)
 
 
 def make(size, keys):
@@ -165,33 +173,34 @@ def make(size, keys):
         "recovery MB1_BCT": sign("mb1_bct_MB1.bct", keys, early=True),
         "recovery MEM_BCT": sign("mem_rcm.bct", keys, early=True),
     }
-    signed, made_up, index = fill(size), f"<!-- {address()} -->\n", []
-    for device in xml.fromstring(signed):
+    if keys.sbk and b'name=\\"${part}' not in load("odmsign.func"):
+        sys.exit("Error: the kernel's partition is found twice")
+    root, made_up, index = fill(size), f"<!-- {address()} -->\n", []
+    for device in root:
         for partition in device:
             name, file = partition.get("name"), partition.findtext("filename", "").strip()
+            config = boot.get(name[:-2] if name.endswith("_b") else name, "")
             if file and file not in PLAIN:
-                new = sign(file, keys)
-                signed = re.sub(rf"<filename> {re.escape(file)} </filename>", f"<filename> {new} </filename>", signed)
-                file = new
-            file = file or boot.get(name[:-2] if name.endswith("_b") else name, "")
+                file = sign(file, keys)
+                partition.find("filename").text = f" {file} "
+            elif config and keys.pkc:
+                # The layout for fused boards names what nvaflash.sh writes, too.
+                xml.SubElement(partition, "filename").text = f" {config} "
+            file = file or config
             length = os.path.getsize(file) if file else ""
             place = f'{0 if device.get("type") == "sdmmc_boot" else 1}:3:{name}'
             index.append(f"{len(index)}, {place}, 0, {partition.findtext('size', '0').strip()}, {file}, {length}, fixed, \n")
             if partition.find("unique_guid") is None:
                 made_up += f"<!-- {name} {uuid.uuid4()} -->\n"
-    blob = [load(file) for file in sorted(set(re.findall(r"<filename> (\S+bpmp\S+|tos\S+) </filename>", signed)))]
-    save("blob.bin", b"blob" + digest(*blob))
-    return signed, made_up, index, boot
+    save("blob.bin", b"blob" + digest(*(load(keys.name(name)) for name in (PLACEHOLDERS["TOSFILE"], bpmp_dtb()))))
+    return xml.tostring(root), made_up.encode(), "".join(index).encode(), boot
 
 
 def massflash(size, folder, keys):
     signed, made_up, index, boot = make(size, keys)
     layout = "secureflash.xml" if keys.pkc else "flash.xml"
-    save(layout + ".bin", (signed + made_up).encode())
-    if keys.pkc:
-        save(layout, signed.encode())
-    else:
-        save("flash.idx", "".join(index).encode())
+    save(layout + ".bin", signed + made_up)
+    save(layout if keys.pkc else "flash.idx", signed if keys.pkc else index)
     tools = os.path.abspath(".")
     save("sfuse.bin", b"soft fuses")
     rcm_messages(lambda *words: subprocess.check_call([tools + "/tegrarcm_v2", *words]), "mb1_t194_prod.bin", keys)
@@ -220,10 +229,16 @@ def massflash(size, folder, keys):
     for name in ("mbr_1_3.bin", "gpt_primary_1_3.bin"):
         save(name, uuid.uuid4().bytes)
     os.mkdir(folder)
-    for name in os.listdir("."):
-        skipped = name.startswith("standin-") or name == "misbehave"
-        if os.path.isfile(name) and not skipped and not (misbehaves("no boot config") and "mb1_cold_boot" in name):
+    for name in filter(os.path.isfile, os.listdir(".")):
+        skipped = name.startswith("standin-") or name == "misbehave" or misbehaves("no boot config") and "cold_boot" in name
+        if not skipped and (not keys.pkc or is_for_fused(name)):
             shutil.copy(name, folder)
+
+
+def is_for_fused(name):
+    """A package for fused boards has no more than what is sent and written: neither chkbdinfo nor licences."""
+    listed = ("nvaflash.sh", "nvmflash.sh", "blob.bin", "br_bct_BR.bct", "emmc_bootblob_ver.txt", "system.img")
+    return name in listed or name.startswith("secureflash.xml") or name.endswith((".signed", "_signed.rcm", "_v2"))
 
 
 def main():
@@ -236,9 +251,9 @@ def main():
         return
     _, _, index, _ = make(size, Keys())
     os.makedirs("signed", exist_ok=True)
-    save("signed/flash.idx", "".join(index).encode())
+    save("signed/flash.idx", index)
     for name in os.listdir("."):
-        if name.endswith(".encrypt") and not (misbehaves("no boot config") and "mb1_cold_boot" in name):
+        if name.endswith(".encrypt") and not (misbehaves("no boot config") and "cold_boot" in name):
             save(os.path.join("signed", name), load(name))
 
 
