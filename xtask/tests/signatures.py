@@ -19,6 +19,9 @@ PSS = ["-sha256", "-sigopt", "rsa_padding_mode:pss", "-sigopt", "rsa_pss_saltlen
 def parts(path, file):
     """What is signed in a file: where its signature is, and the signed bytes."""
     start = 0
+    if any(path.with_name(name).exists() for name in (path.name + ".signed", path.stem + "_signed" + path.suffix)):
+        # What NVIDIA's tools have made the signed one of.
+        return
     if path.suffix == ".rcm":
         yield 0x4E4, file[0x6B0:0x7B0]
         start = 0x7B0

@@ -48,7 +48,8 @@ pub fn check(
         let path = full(path);
         // Opened, not read: a key is used where it lies.
         match File::open(&path).and_then(|file| file.metadata()) {
-            Ok(metadata) if metadata.is_file() => Ok(Some(path)),
+            // NVIDIA's scripts run elsewhere: the path must not depend on where we are.
+            Ok(metadata) if metadata.is_file() => Ok(Some(std::path::absolute(&path).unwrap_or(path))),
             Ok(_) => Err(reporter.at(&[Key("l4t"), Key(key)], &format!("{} is no file", path.display()))),
             Err(error) => {
                 let what = format!("{}: {error} (paths are relative to the config file)", path.display());

@@ -31,7 +31,7 @@ pub fn run(build: &Build, bsp: Option<&Bsp>) -> Result<Output> {
         for path in [&cold_boot, &flash] {
             let bytes = fs::read(path).at(path)?;
             let edited = edit(&bytes, product.tzdram_size, product.tzdram_alignment);
-            let edited = edited.map_err(|e| Error::usage(format!("{}: {e}", path.display())))?;
+            let edited = edited.map_err(|e| defect(bsp, path, &e))?;
             let to = work.out.join(name(path));
             fs::write(&to, edited).at(&to)?;
         }
@@ -45,6 +45,18 @@ pub fn run(build: &Build, bsp: Option<&Bsp>) -> Result<Output> {
         let to = work.out.join(name(&layout));
         fs::write(&to, filled).at(&to)
     })
+}
+
+/// What is wrong with a misc cfg, by the path that the user knows.
+fn defect(bsp: Option<&Bsp>, path: &Path, errors: &tegra_bct::CfgErrors) -> Error {
+    let remedy = "mend the lines in the file, or take it from NVIDIA's tarball again";
+    let within = bsp.and_then(|bsp| Some((bsp, path.strip_prefix(&bsp.output.dir).ok()?)));
+    let shown = match within {
+        Some((bsp, inner)) if bsp.given.is_dir() => bsp.given.join(inner).display().to_string(),
+        Some((bsp, inner)) => format!("{} in {}", inner.display(), bsp.given.display()),
+        None => path.display().to_string(),
+    };
+    Error::usage(format!("{shown}: {errors}")).remedy(remedy)
 }
 
 /// The GUID of a partition: the same for each build, as version 8 of RFC 9562 allows.

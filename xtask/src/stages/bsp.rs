@@ -36,7 +36,7 @@ pub const INITRD: &str = "bootloader/l4t_initrd.img";
 /// The board's device tree.
 pub const DTB: &str = "kernel/dtb/tegra194-p2888-0001-p2822-0000.dtb";
 /// What flash.sh and its helpers read for this board, whatever the scope.
-const NEEDED: [&str; 24] = [
+const NEEDED: [&str; 26] = [
     "flash.sh",
     "nvmassflashgen.sh",
     "p2972-0000.conf.common",
@@ -57,6 +57,8 @@ const NEEDED: [&str; 24] = [
     "bootloader/eks.img",
     "bootloader/mb1_t194_prod.bin",
     "bootloader/nvtboot_t194.bin",
+    "bootloader/nvtboot_applet_t194.bin",
+    "bootloader/t186ref/BCT/tegra194-mb1-soft-fuses-l4t.cfg",
     "bootloader/nvtboot_recovery_t194.bin",
     "bootloader/nvtboot_recovery_cpu_t194.bin",
     "bootloader/warmboot_t194_prod.bin",
@@ -69,6 +71,8 @@ pub struct Bsp {
     pub output: Output,
     /// Its release.
     pub release: Release,
+    /// What the user has named, for errors.
+    pub given: PathBuf,
 }
 
 impl Bsp {
@@ -96,7 +100,7 @@ pub fn run(build: &Build) -> Result<Bsp> {
     })?;
     license::accepted(l4t, &output.dir, build.ui)?;
     let release = Release::of(&output.dir)?;
-    Ok(Bsp { output, release })
+    Ok(Bsp { output, release, given: top })
 }
 
 /// The folder that holds flash.sh.

@@ -55,6 +55,8 @@ pub struct Parts<'a> {
 /// A directory for each module, by its name.
 pub fn run(build: &Build, parts: &Parts) -> Result<Output> {
     let l4t = build.product.l4t()?;
+    // Once, before the modules' threads: apt-get stands no company.
+    ensure_host(build)?;
     let mut packages = Vec::new();
     let results: Vec<Result<(&Module, Output)>> = std::thread::scope(|scope| {
         let threads: Vec<_> = l4t
@@ -93,7 +95,6 @@ fn package(build: &Build, l4t: &L4t, module: &Module, parts: &Parts) -> Result<O
         .with("sbk", sbk)
         .with("module", format!("{:?}", module.id));
     build.cache.stage(&format!("flash package {}", module.name), key, |work| {
-        ensure_host(build)?;
         let scratch = scratch("flash")?;
         let run = prepare(build, parts.bsp, scratch.path())?;
         let lacks = stand_in(build, scratch.path())?;
@@ -126,14 +127,13 @@ fn unchanged(build: &Build, module: &Module, bsp: &Bsp) -> Result<Output> {
         .with("app size", app_size(build)?)
         .with("module", format!("{:?}", module.id));
     build.cache.stage(&format!("unchanged boot config {}", module.name), key, |work| {
-        ensure_host(build)?;
         let scratch = scratch("flash")?;
         let run = prepare(build, bsp, scratch.path())?;
         // Neither kernel nor initrd shapes a boot config.
         stand_in_for(scratch.path())?;
         let signed = run.sign(module, work.log)?;
         BCTS.iter().try_for_each(|name| {
-            let (from, to) = (signed.join(name), work.out.join(name));
+            let (from, to) = (made(&signed, name)?, work.out.join(name));
             fs::copy(&from, &to).at(&from).map(|_| ())
         })
     })
@@ -215,12 +215,22 @@ fn bct_name(folder: &Path, name: &str) -> String {
     if folder.join(name).exists() { name.into() } else { signed }
 }
 
+/// A file that NVIDIA's tools must have made.
+fn made(folder: &Path, name: &str) -> Result<std::path::PathBuf> {
+    let path = folder.join(name);
+    if path.is_file() {
+        return Ok(path);
+    }
+    Err(Error::check(format!("NVIDIA's tools ended with success, but made no {name}"))
+        .remedy("their log in target/carveout/logs tells more; is the BSP whole, and of L4T R32.5 to R32.7?"))
+}
+
 /// Reads the boot configs that NVIDIA's tools have made: they must carry the carve-out, and differ in nothing else.
 fn prove(build: &Build, made: &Path, unchanged: &Path) -> Result<()> {
     let (size, alignment) = (build.product.tzdram_size, build.product.tzdram_alignment);
     for plain in BCTS {
         let name = bct_name(made, plain);
-        let path = made.join(&name);
+        let path = self::made(made, &name)?;
         let bct = fs::read(&path).at(&path)?;
         let old = unchanged.join(plain);
         let old = fs::read(&old).at(&old)?;

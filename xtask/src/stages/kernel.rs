@@ -11,6 +11,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use trusty_image::limits::MAX_APPS;
+use trusty_image::stock::STOCK;
 use trusty_image::{Container, TosType, TrustedApp, budget, tasks};
 use uuid::Uuid;
 
@@ -54,6 +55,7 @@ pub fn run(build: &Build, bsp: &Bsp, apps: &Output) -> Result<Output> {
         let lk = kernel.run(work.log)?;
         let os = fs::read(&lk).at(&lk)?;
         check(build, &os, &paths)?;
+        stock_is_whole(l4t, &sources.dir, &os, paths.len())?;
         let image =
             Container::pack(&monitor, &os, TosType::Trusty).map_err(|e| Error::check(e.to_string()))?;
         for (name, bytes) in [(secure_os::IMAGE, &image), (KERNEL, &os), (MONITOR, &monitor)] {
@@ -122,7 +124,9 @@ fn check(build: &Build, os: &[u8], paths: &[PathBuf]) -> Result<()> {
     for (index, path) in paths.iter().enumerate() {
         let expected = fs::read(path).at(path)?;
         if found.get(index).is_none_or(|elf| **elf != expected) {
-            return Err(wrong(format!("trusted app {index} in it is not {}", path.display())));
+            return Err(wrong(format!("trusted app {index} in it is not {}", path.display())).remedy(
+                "the log of the stage secure-os tells what make did; are the sources NVIDIA's own?",
+            ));
         }
     }
     let mut seen = BTreeSet::new();
@@ -135,6 +139,36 @@ fn check(build: &Build, os: &[u8], paths: &[PathBuf]) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// NVIDIA's own trusted apps that were to be kept are all in the kernel.
+fn stock_is_whole(l4t: &L4t, sources: &Path, os: &[u8], own: usize) -> Result<()> {
+    let app = sources.join(sources::TRUSTY).join("app");
+    let there = |name: &&str| app.join(name).join("rules.mk").is_file();
+    let behind = tasks::find(os).into_iter().skip(own).filter_map(|elf| stock(elf).ok());
+    let found: Vec<Uuid> = behind.map(|app| app.manifest.uuid).collect();
+    let missing: Vec<&str> = match &l4t.stock_trusted_apps {
+        // Others than the known ones are counted.
+        Some(wanted) if wanted.len() == found.len() => Vec::new(),
+        Some(wanted) => wanted.iter().map(String::as_str).collect(),
+        None => STOCK
+            .iter()
+            .filter(|(uuid, _)| !found.contains(uuid))
+            .map(|(_, name)| *name)
+            .filter(there)
+            .collect(),
+    };
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let message = format!(
+        "the kernel that was built has {} of NVIDIA's trusted apps; missing are among {}",
+        found.len(),
+        missing.join(", ")
+    );
+    Err(Error::check(message).remedy(
+        "name those that shall be kept with l4t.stock_trusted_apps, or use NVIDIA's sources unchanged",
+    ))
 }
 
 fn stock(elf: &[u8]) -> Result<TrustedApp, String> {

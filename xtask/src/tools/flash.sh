@@ -108,8 +108,15 @@ tool tegrarcm_v2 --boot recovery
 sleep "${CARVEOUT_FLASH_WAIT:-2}"
 tool tegrarcm_v2 --oem platformdetails eeprom cvm cvm.bin
 tool tegrarcm_v2 --reboot recovery
-ask() { (cd "$work/identify" && ./chkbdinfo "$1" cvm.bin) | tr -d ' \n'; }
-board=$(ask -i) sku=$(ask -k) fab=$(ask -f) revision=$(ask -r)
+ask() {
+  local out
+  out=$(cd "$work/identify" && ./chkbdinfo "$1" cvm.bin 2>&1) || die "the module's EEPROM cannot be read: $out" "full log: $log"
+  tr -d ' \n\0' <<< "$out"
+}
+board=$(ask -i)
+sku=$(ask -k)
+fab=$(ask -f)
+revision=$(ask -r)
 module=$(manifest module "$board" "$sku" "$fab" "$revision")
 [ -n "$module" ] ||
   die "the board is P$board-$sku fab $fab $revision, which this bundle is not for" "nothing has been written; it is for $(manifest modules)"

@@ -82,10 +82,13 @@ list_installed() {
   inside 'dpkg-query -W -f "\${db:Status-Status}\t\${Package}\t\${Version}\t\${Architecture}\n"' > "$work/installed"
 }
 
-# Puts files of ours in their places.
+# Puts files of ours in their places. NVIDIA's signature of another file than ours would make cboot refuse ours.
 put_files() {
   local path
   (cd "$work/root" && find . -type f | sort) | while read -r path; do
+    if [ -e "$root/$path.sig" ] && ! cmp -s "$work/root/$path" "$root/$path"; then
+      rm "$root/$path.sig"
+    fi
     install -D -o 0 -g 0 -m 644 "$work/root/$path" "$root/$path"
   done
 }

@@ -284,7 +284,8 @@ fn finished(result: Result<()>, folder: &Path, file: &str, log: &Path) -> Result
                 folder.join(file).display(),
                 log.display()
             );
-            Err(Error::check(message))
+            Err(Error::check(message)
+                .remedy("is the BSP whole, and of L4T R32.5 to R32.7? The log tells what failed"))
         }
     }
 }

@@ -23,8 +23,10 @@ impl Release {
             Error::usage(format!("{}: {e}: this is no L4T BSP, or a half-unpacked one", path.display()))
                 .remedy("name the folder Linux_for_Tegra of the whole BSP, or NVIDIA's tarball")
         })?;
-        let release =
-            Self::parse(&text).map_err(|what| Error::usage(format!("{}: {what}", path.display())))?;
+        let release = Self::parse(&text).map_err(|what| {
+            Error::usage(format!("{}: {what}", path.display()))
+                .remedy("unpack NVIDIA's tarball again, or name the tarball itself")
+        })?;
         release.check().map_err(|what| {
             Error::usage(format!("{}: {what}", bsp.display()))
                 .remedy("use a BSP of L4T R32.5 to R32.7.x, best R32.7.6")

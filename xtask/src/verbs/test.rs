@@ -15,12 +15,17 @@ use xshell::{Shell, cmd};
 
 const CARGO_DENY: (&str, &str) = ("cargo-deny", "0.20.2");
 /// For the tests alone.
-const NEEDS: [Need; 5] = [
+const NEEDS: [Need; 6] = [
     Need { program: "git", package: "git", why: "copies the work tree, for builds elsewhere" },
     Need { program: "zstd", package: "zstd", why: "unpacks a bundle's archive, beside our own reader" },
     Need { program: "lintian", package: "lintian", why: "checks the client apps' packages" },
     Need { program: "shellcheck", package: "shellcheck", why: "checks our shell scripts" },
     Need { program: "readelf", package: "binutils", why: "reads the trusted apps, beside our own reader" },
+    Need {
+        program: "simg2img",
+        package: "android-sdk-libsparse-utils",
+        why: "reads sparse images, beside our own reader",
+    },
 ];
 
 /// Passed and failed tests.
@@ -87,7 +92,10 @@ fn checks(quick: bool) -> Vec<(&'static str, Check)> {
             run_tool("cargo clippy", cmd, log)
         }),
         ("shell", |sh, _, log| {
-            let tools = ["customize", "flash", "populate"].map(|name| format!("xtask/src/tools/{name}.sh"));
+            let tools = [
+                "customize", "flash", "given", "inside", "l4t-debs", "l4t-sample", "populate", "unpack",
+            ];
+            let tools = tools.map(|name| format!("xtask/src/tools/{name}.sh"));
             let scripts = tools.iter().map(String::as_str).chain([".ci/run"]);
             run_tool("shellcheck", cmd!(sh, "shellcheck --shell=bash {scripts...}"), log)
         }),

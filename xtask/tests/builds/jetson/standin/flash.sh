@@ -13,8 +13,9 @@ while [ $# -gt 0 ]; do
   shift
 done
 [ "$USER" = root ] || die "flash.sh requires root privilege"
-[ "${#words[@]}" = 2 ] && [ -f "${words[0]}.conf" ] || die "usage: flash.sh [options] <board> <root device>"
-[ -n "$BOARDID" ] && [ -n "$FAB" ] && [ -n "$BOARDSKU" ] && [ -n "$FUSELEVEL" ] && [ -n "$CHIPREV" ] || die "no board is connected"
+[ "${#words[@]}" = 2 ] || die "usage: flash.sh [options] <board> <root device>"
+[ -f "${words[0]}.conf" ] || die "no ${words[0]}.conf"
+for name in BOARDID FAB BOARDSKU FUSELEVEL CHIPREV; do [ -n "${!name}" ] || die "no board is connected, and no $name is given"; done
 [ -d rootfs ] || die "no rootfs"
 # As the real one: what is in bootloader/ is lost.
 cp bootloader/t186ref/BCT/*.cfg bootloader/t186ref/cfg/*.xml bootloader/ || exit 1

@@ -1,5 +1,6 @@
 #!/bin/bash
 # Stands in for nvaflash.sh of a mass-flash package: variables in its form, and a sequence of calls like its own.
+# shellcheck disable=SC2154
 
 usbarg="--instance $1";
 cidarg="--chip 0x19 0";
