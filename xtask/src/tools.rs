@@ -142,6 +142,11 @@ fn diagnose(message: String, tail: &str) -> Error {
     Error::check(message)
 }
 
+/// The last lines of a log, to put behind a message.
+fn tail_of(log: &Path) -> String {
+    format!("\n{}\n  full log: {}", tail(log), log.display())
+}
+
 /// The last lines of a log, without progress noise.
 fn tail(log: &Path) -> String {
     let text = File::open(log).and_then(|mut file| {

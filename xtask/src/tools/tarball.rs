@@ -1,65 +1,120 @@
-//! tar: what a tarball of a root filesystem holds, whatever compresses it.
+//! A tarball of a root filesystem, read in one pass, whatever compresses it.
 
-use super::{run, shell};
+use super::shell;
 use crate::error::{At, Error, Result};
 use crate::host::Need;
-use std::fs::{self, File};
-use std::io::Read;
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read, Seek, SeekFrom};
 use std::path::Path;
+use std::process::{Command, Stdio};
 use xshell::cmd;
 
-/// Programs that tar calls, by how their files begin. gzip is on every host.
-const COMPRESSIONS: [(&[u8], Need); 3] = [
+/// Programs that unpack, by how what they have packed begins.
+const COMPRESSIONS: [(&[u8], Need); 4] = [
     (b"BZh", need("bzip2", "bzip2")),
     (b"\xfd7zXZ\0", need("xz", "xz-utils")),
     (b"\x28\xb5\x2f\xfd", need("zstd", "zstd")),
+    (b"\x1f\x8b", need("gzip", "gzip")),
 ];
 
 const fn need(program: &'static str, package: &'static str) -> Need {
     Need { program, package, why: "unpacks the root filesystem's tarball" }
 }
 
-/// What the host needs for a tarball.
-pub fn needs(tarball: &Path) -> Result<Vec<Need>> {
+/// What the host needs for a tarball, tar's own calls of it included.
+pub fn needs(tarball: &Path) -> Result<Option<Need>> {
     let mut head = Vec::new();
     File::open(tarball).and_then(|file| file.take(8).read_to_end(&mut head)).at(tarball)?;
-    let compression = COMPRESSIONS.iter().find(|(magic, _)| head.starts_with(magic));
-    Ok(compression.map(|(_, need)| *need).into_iter().collect())
+    Ok(COMPRESSIONS.iter().find(|(magic, _)| head.starts_with(magic)).map(|(_, need)| *need))
 }
 
-/// Reads all of a tarball and returns the names of its members, as they are written.
-pub fn names(tarball: &Path, log: &Path) -> Result<Vec<String>> {
-    let scratch = super::scratch("tarball")?;
-    let list = scratch.path().join("names");
-    let sh = shell(scratch.path())?;
-    let script = "tar --quoting-style=literal -tf \"$1\" > \"$2\"";
-    let cmd = cmd!(sh, "sh -c {script} sh {tarball} {list}");
-    run(&format!("reading {}", tarball.display()), cmd, log).map_err(unreadable)?;
-    let text = fs::read(&list).at(&list)?;
-    Ok(String::from_utf8_lossy(&text).lines().map(str::to_owned).collect())
-}
-
-/// Unpacks members of these names.
-pub fn extract(tarball: &Path, names: &[String], into: &Path, log: &Path) -> Result<()> {
-    if names.is_empty() {
-        return Ok(());
+/// Gives `each` the members, with their names as they are written and what they hold, and reads the tarball to its end: an
+/// error means that it is damaged.
+pub fn read(
+    tarball: &Path,
+    log: &Path,
+    each: &mut dyn FnMut(&str, &mut dyn Read) -> io::Result<()>,
+) -> Result<()> {
+    let damaged = |what: &dyn std::fmt::Display| {
+        Error::usage(format!("{}: {what}", tarball.display()))
+            .remedy("the file may be cut short or be no tarball: make or fetch it again")
+    };
+    let mut file = File::open(tarball).at(tarball)?;
+    let Some(need) = needs(tarball)? else {
+        return members(&mut file, each).map_err(|e| damaged(&e));
+    };
+    file.seek(SeekFrom::Start(0)).at(tarball)?;
+    let (sh, program) = (shell(Path::new("/"))?, need.program);
+    let errors = OpenOptions::new().create(true).append(true).open(log).at(log)?;
+    let mut command = Command::from(cmd!(sh, "{program} -dc"));
+    let mut child =
+        command.stdin(file).stdout(Stdio::piped()).stderr(errors).spawn().at(Path::new(program))?;
+    let read = match child.stdout.take() {
+        Some(mut stdout) => members(&mut stdout, each),
+        None => Err(io::ErrorKind::BrokenPipe.into()),
+    };
+    let status = child.wait().at(Path::new(program))?;
+    // What the program says comes first: its output ends early, too.
+    match (read, status.success()) {
+        (Ok(()), true) => Ok(()),
+        (Err(error), true) => Err(damaged(&error)),
+        (_, false) => Err(damaged(&format!("{program} cannot unpack it ({status}){}", super::tail_of(log)))),
     }
-    let sh = shell(into)?;
-    let cmd = cmd!(sh, "tar --no-same-owner --no-same-permissions -xf {tarball} -- {names...}");
-    run(&format!("reading {}", tarball.display()), cmd, log).map_err(unreadable)
 }
 
-fn unreadable(error: Error) -> Error {
-    match error.remedy {
-        Some(_) => error,
-        None => Error::usage(error.message)
-            .remedy("the file may be cut short or be no tarball: make or fetch it again"),
+fn members(
+    reader: &mut dyn Read,
+    each: &mut dyn FnMut(&str, &mut dyn Read) -> io::Result<()>,
+) -> io::Result<()> {
+    let mut archive = tar::Archive::new(reader);
+    for entry in archive.entries()? {
+        let mut entry = entry?;
+        let name = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
+        each(&name, &mut entry)?;
     }
+    // The program that unpacks checks its sums at the end.
+    io::copy(&mut archive.into_inner(), &mut io::sink()).map(|_| ())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
+
+    fn names(tarball: &Path) -> Result<Vec<String>> {
+        let mut names = Vec::new();
+        read(tarball, &tarball.with_extension("log"), &mut |name, reader| {
+            let mut text = String::new();
+            reader.read_to_string(&mut text)?;
+            names.push(format!("{name}={text}"));
+            Ok(())
+        })?;
+        Ok(names)
+    }
+
+    #[test]
+    fn members_are_read_and_damage_is_seen() {
+        let dir = tempfile::tempdir().unwrap();
+        let sh = shell(dir.path()).unwrap();
+        let long = format!("./{}", "n".repeat(150));
+        fs::write(dir.path().join("file"), "x".repeat(100)).unwrap();
+        fs::write(dir.path().join(&long), "").unwrap();
+        let expected = [format!("./file={}", "x".repeat(100)), format!("{long}=")];
+        for (name, option) in [("a.tar", "-c"), ("a.tgz", "-cz")] {
+            let path = dir.path().join(name);
+            cmd!(sh, "tar {option} -f {path} ./file {long}").quiet().run().unwrap();
+            assert_eq!(names(&path).unwrap(), expected);
+            let bytes = fs::read(&path).unwrap();
+            fs::write(&path, &bytes[..if name == "a.tar" { 550 } else { bytes.len() - 9 }]).unwrap();
+            let error = names(&path).unwrap_err();
+            assert!(error.remedy.is_some_and(|remedy| remedy.contains("cut short")), "{}", error.message);
+        }
+        let path = dir.path().join("none");
+        fs::write(&path, "no tarball at all, ".repeat(100)).unwrap();
+        assert!(names(&path).is_err());
+        fs::write(&path, "").unwrap();
+        assert_eq!(names(&path).unwrap(), Vec::<String>::new());
+    }
 
     #[test]
     fn compressions_are_known() {
@@ -67,28 +122,11 @@ mod tests {
         let path = dir.path().join("x");
         let needed = |bytes: &[u8]| {
             fs::write(&path, bytes).unwrap();
-            needs(&path).unwrap().first().map(|need| need.package)
+            needs(&path).unwrap().map(|need| need.package)
         };
         assert_eq!(needed(b"BZh91AY"), Some("bzip2"));
         assert_eq!(needed(b"\x28\xb5\x2f\xfd\x04"), Some("zstd"));
-        assert_eq!(needed(b"\x1f\x8b\x08"), None);
+        assert_eq!(needed(b"\xfd7zXZ\0\0"), Some("xz-utils"));
         assert_eq!(needed(b""), None);
-    }
-
-    #[test]
-    fn members_are_listed_and_unpacked() {
-        let dir = tempfile::tempdir().unwrap();
-        let (tar, log) = (dir.path().join("a.tar"), dir.path().join("log"));
-        let sh = shell(dir.path()).unwrap();
-        fs::write(dir.path().join("file"), "x").unwrap();
-        cmd!(sh, "tar -cf {tar} ./file").quiet().run().unwrap();
-        assert_eq!(names(&tar, &log).unwrap(), ["./file"]);
-        let into = dir.path().join("into");
-        fs::create_dir(&into).unwrap();
-        extract(&tar, &["./file".into()], &into, &log).unwrap();
-        assert_eq!(fs::read_to_string(into.join("file")).unwrap(), "x");
-        fs::write(&tar, "no tarball at all").unwrap();
-        let error = names(&tar, &log).unwrap_err();
-        assert!(error.remedy.is_some_and(|remedy| remedy.contains("no tarball")), "{}", error.message);
     }
 }

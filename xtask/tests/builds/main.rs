@@ -6,4 +6,5 @@ mod emulate;
 mod errors;
 mod jetson;
 mod reproducible;
+mod rootfs;
 mod util;

@@ -8,7 +8,7 @@ use crate::stages::{Build, home};
 use crate::tools::{apt, tarball};
 use std::fs::{self, File};
 use std::io::BufReader;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Where dpkg is, at one of these.
 const DPKG: [&str; 2] = ["usr/bin/dpkg", "bin/dpkg"];
@@ -27,39 +27,38 @@ pub const SUMS: &str = "sums";
 
 /// Looks into a tarball and keeps what is found out.
 pub fn examine(build: &Build, path: &Path, sha256: &str, work: &Work) -> Result<()> {
-    host::ensure(
-        &tarball::needs(path)?,
-        build.offline,
-        &home(&build.workspace.root).join("logs/host.log"),
-        build.ui,
-    )?;
-    let members = tarball::names(path, work.log)?;
-    let found = Members::of(&members);
-    if !found.is_root {
-        return Err(no_root(path, &members));
-    }
+    let log = home(&build.workspace.root).join("logs/host.log");
+    let needs: Vec<host::Need> = tarball::needs(path)?.into_iter().collect();
+    host::ensure(&needs, build.offline, &log, build.ui)?;
     let scratch = crate::tools::scratch("tarball")?;
-    let wanted: Vec<String> = found.status.iter().chain(&found.lists).cloned().collect();
-    tarball::extract(path, &wanted, scratch.path(), work.log)?;
-    let mut installed = String::new();
-    if let Some(status) = &found.status {
-        let status = scratch.path().join(status.trim_start_matches('/'));
-        // A link, for one, leads nowhere here.
-        if status.is_file() {
-            installed =
-                File::open(&status).and_then(|file| lock::of_status(BufReader::new(file))).at(&status)?;
+    let mut found = Members::default();
+    let mut lists: Vec<PathBuf> = Vec::new();
+    tarball::read(path, work.log, &mut |member, reader| {
+        match found.add(member) {
+            Kind::Status => found.installed = lock::of_status(BufReader::new(reader))?,
+            // With its ending: by that apt knows what compresses it.
+            Kind::List(name) => {
+                let list = scratch.path().join(name);
+                std::io::copy(reader, &mut File::create(&list)?)?;
+                lists.push(list);
+            }
+            Kind::Other => {}
         }
+        Ok(())
+    })?;
+    if !(found.etc && found.programs) {
+        return Err(no_root(path, &found.first));
     }
     let mut sums = Sums::default();
-    let packages = lock::installed(&installed);
-    for name in &found.lists {
-        let plain = scratch.path().join("list");
-        apt::cat_file(&scratch.path().join(name.trim_start_matches('/')), &plain, work.log)?;
+    let packages = lock::installed(&found.installed);
+    for list in lists {
+        let plain = scratch.path().join("plain");
+        apt::cat_file(&list, &plain, work.log)?;
         sums.add_lists(&plain, &packages)?;
     }
     sums.write(&work.out.join(SUMS))?;
-    let texts = [(INSTALLED, installed), (FACTS, format!("{sha256}\ndpkg {}\n", found.dpkg))];
-    texts.into_iter().try_for_each(|(name, text)| {
+    let facts = format!("{sha256}\ndpkg {}\n", found.dpkg);
+    [(INSTALLED, found.installed), (FACTS, facts)].into_iter().try_for_each(|(name, text)| {
         let path = work.out.join(name);
         fs::write(&path, text).at(&path)
     })
@@ -81,42 +80,48 @@ pub fn no_dpkg(path: &Path, apps: &[String], config: &Path) -> Error {
     ))
 }
 
-fn no_root(path: &Path, members: &[String]) -> Error {
-    let first = members.get(..SHOWN.min(members.len())).unwrap_or_default().join(", ");
+fn no_root(path: &Path, first: &[String]) -> Error {
     let message = format!(
-        "{}: is no root filesystem: it has no etc/ with usr/ or bin/ at its top; its first members are: {first}",
-        path.display()
+        "{}: is no root filesystem: it has no etc/ with usr/ or bin/ at its top; its first members are: {}",
+        path.display(),
+        first.join(", ")
     );
     Error::usage(message).remedy("pack it from inside: tar -C ROOTFS --numeric-owner --xattrs -cf FILE.tar .")
 }
 
+/// What the members of a tarball tell.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Members {
-    is_root: bool,
+    etc: bool,
+    programs: bool,
     dpkg: bool,
-    status: Option<String>,
-    lists: Vec<String>,
+    installed: String,
+    /// The first ones, as they are written.
+    first: Vec<String>,
+}
+
+/// What is read of a member.
+#[derive(Debug, PartialEq, Eq)]
+enum Kind<'a> {
+    Status,
+    List(&'a str),
+    Other,
 }
 
 impl Members {
-    fn of(members: &[String]) -> Self {
-        let mut found = Self::default();
-        let (mut etc, mut programs) = (false, false);
-        for member in members {
-            let name = member.trim_start_matches("./").trim_start_matches('/');
-            etc |= name.starts_with("etc/");
-            programs |= name.starts_with("usr/") || name.starts_with("bin/");
-            found.dpkg |= DPKG.contains(&name);
-            if name == STATUS {
-                found.status = Some(member.clone());
-            }
-            if name.strip_prefix(LISTS).is_some_and(|file| file.contains("_Packages") && !file.contains('/'))
-            {
-                found.lists.push(member.clone());
-            }
+    fn add<'a>(&mut self, member: &'a str) -> Kind<'a> {
+        if self.first.len() < SHOWN {
+            self.first.push(member.escape_debug().to_string());
         }
-        found.is_root = etc && programs;
-        found
+        let name = member.trim_start_matches("./").trim_start_matches('/');
+        self.etc |= name.starts_with("etc/");
+        self.programs |= name.starts_with("usr/") || name.starts_with("bin/");
+        self.dpkg |= DPKG.contains(&name);
+        match name.strip_prefix(LISTS) {
+            Some(file) if file.contains("_Packages") && !file.contains('/') => Kind::List(file),
+            _ if name == STATUS => Kind::Status,
+            _ => Kind::Other,
+        }
     }
 }
 
@@ -125,31 +130,38 @@ mod tests {
     use super::*;
 
     fn members(names: &[&str]) -> Members {
-        Members::of(&names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>())
+        let mut members = Members::default();
+        for name in names {
+            members.add(name);
+        }
+        members
     }
 
     #[test]
     fn root_filesystems_are_known_however_they_are_packed() {
-        let list = "var/lib/apt/lists/archive_debian_dists_bookworm_main_binary-arm64_Packages.lz4";
+        let list = "deb.debian.org_debian_dists_bookworm_main_binary-arm64_Packages.lz4";
         for prefix in ["", "./", "/"] {
-            let names =
-                ["", "etc/passwd", "usr/bin/dpkg", STATUS, list].map(|name| format!("{prefix}{name}"));
-            let found = Members::of(&names);
-            assert!(found.is_root && found.dpkg, "{prefix}");
-            assert_eq!(found.status.as_deref(), Some(names[3].as_str()));
-            assert_eq!(found.lists, [names[4].clone()]);
+            let names = ["", "etc/passwd", "usr/bin/dpkg"].map(|name| format!("{prefix}{name}"));
+            let found = members(&names.each_ref().map(String::as_str));
+            assert!(found.etc && found.programs && found.dpkg, "{prefix}");
+            let add = |name: &str| {
+                let member = format!("{prefix}{name}");
+                format!("{:?}", Members::default().add(&member))
+            };
+            assert_eq!(add(STATUS), "Status");
+            assert_eq!(add(&format!("{LISTS}{list}")), format!("List({list:?})"));
+            assert_eq!(add(&format!("{LISTS}partial/{list}")), "Other");
+            assert_eq!(add(&format!("{LISTS}x_InRelease")), "Other");
         }
-        let found =
-            members(&["etc/", "bin/sh", "var/lib/apt/lists/partial/", "var/lib/apt/lists/x_InRelease"]);
-        assert_eq!(found, Members { is_root: true, ..Members::default() });
-        assert!(!members(&["rootfs/etc/passwd", "rootfs/usr/bin/dpkg"]).is_root);
-        assert!(!members(&["etc/passwd"]).is_root);
+        let found = members(&["etc/", "bin/sh"]);
+        assert!(found.etc && found.programs && !found.dpkg);
+        assert!(!members(&["rootfs/etc/passwd", "rootfs/usr/bin/dpkg"]).etc);
     }
 
     #[test]
     fn what_is_no_root_filesystem_is_named() {
-        let names = ["rootfs/", "rootfs/etc/", "a", "b", "c"].map(str::to_owned);
-        let error = no_root(Path::new("x.tar"), &names);
+        let found = members(&["rootfs/", "rootfs/etc/", "a", "b", "c"]);
+        let error = no_root(Path::new("x.tar"), &found.first);
         assert!(error.message.ends_with("its first members are: rootfs/, rootfs/etc/, a, b"), "{error}");
     }
 }

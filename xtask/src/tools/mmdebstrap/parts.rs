@@ -39,12 +39,17 @@ impl Parts {
         })
     }
 
-    /// Adds names and contents of all to the inputs of a stage.
+    /// Adds names and contents of all to the inputs of a stage, by the folders at their top.
     pub fn digest_into(&self, key: Key) -> Result<Key> {
-        self.0.iter().try_fold(key, |key, (name, part)| match part {
-            Part::File(path) => key.with_file(name, path),
-            Part::Text(text) => Ok(key.with(name, bundle::sha256(text.as_bytes()))),
-        })
+        let mut tops: BTreeMap<&str, Key> = BTreeMap::new();
+        for (name, part) in &self.0 {
+            let top = tops.entry(name.split('/').next().unwrap_or(name)).or_default();
+            *top = match part {
+                Part::File(path) => std::mem::take(top).with_file(name, path)?,
+                Part::Text(text) => std::mem::take(top).with(name, bundle::sha256(text.as_bytes())),
+            };
+        }
+        Ok(tops.into_iter().fold(key, |key, (top, parts)| key.with(top, parts.digest())))
     }
 
     /// Writes them, readable for root of a user namespace, who is another user to us.

@@ -48,10 +48,13 @@ class Key:
         """The signature, little-endian."""
         folder = os.open(self.folder, os.O_PATH)
         with socket.socket(socket.AF_UNIX) as peer:
-            # A socket's path must be short; this one always is.
-            peer.connect("/proc/self/fd/%d/socket" % folder)
-            peer.sendall(hashlib.sha256(data).digest())
-            reply = peer.makefile("rb").read()
+            try:
+                # A socket's path must be short; this one always is.
+                peer.connect("/proc/self/fd/%d/socket" % folder)
+                peer.sendall(hashlib.sha256(data).digest())
+                reply = peer.makefile("rb").read()
+            except OSError as error:
+                raise ValueError("the program that talks to the token has ended (%s)" % error) from None
         if reply[:1] != b"+":
             raise ValueError(reply[1:].decode(errors="replace") or "no answer")
         return reply[:0:-1]
