@@ -27,7 +27,7 @@ pub fn from_ext4(raw: &Path, sparse: &Path) -> Result<()> {
 /// longer, and tells where they differ.
 fn same(raw: &Path, size: u64, sparse: &Path) -> Result<()> {
     let expected = File::open(raw).at(raw)?;
-    let mut output = Compare { expected, position: 0, buffer: vec![0; PIECE] };
+    let mut output = Compare { expected, position: 0, buffer: vec![0; PIECE], zeros: vec![0; PIECE] };
     let mut input = BufReader::with_capacity(PIECE, File::open(sparse).at(sparse)?);
     let differs = |what: String| {
         Error::check(format!(
@@ -48,14 +48,16 @@ struct Compare {
     expected: File,
     position: u64,
     buffer: Vec<u8>,
+    zeros: Vec<u8>,
 }
 
 impl Compare {
-    /// Reads the next bytes of the raw image and asks about them.
-    fn next(&mut self, length: usize, equal: impl FnOnce(&[u8]) -> bool) -> io::Result<()> {
+    /// Reads the next bytes of the raw image and compares them with these, or with zeros.
+    fn next(&mut self, length: usize, with: Option<&[u8]>) -> io::Result<()> {
         let bytes = self.buffer.get_mut(..length).unwrap_or_default();
         self.expected.read_exact(bytes)?;
-        if !equal(bytes) {
+        // As a whole: byte for byte it takes minutes in a build without optimisation.
+        if Some(&*bytes) != with.or(self.zeros.get(..length)) {
             let message = format!("other bytes between offset {} and {length} bytes on", self.position);
             return Err(IoError::other(message));
         }
@@ -67,7 +69,7 @@ impl Compare {
 impl Write for Compare {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let bytes = bytes.get(..bytes.len().min(PIECE)).unwrap_or_default();
-        self.next(bytes.len(), |expected| expected == bytes)?;
+        self.next(bytes.len(), Some(bytes))?;
         Ok(bytes.len())
     }
 
@@ -83,7 +85,7 @@ impl Seek for Compare {
         let mut left = u64::try_from(bytes).map_err(IoError::other)?;
         while left > 0 {
             let length = left.min(PIECE as u64) as usize;
-            self.next(length, |expected| expected.iter().all(|byte| *byte == 0))?;
+            self.next(length, None)?;
             left -= length as u64;
         }
         Ok(self.position)

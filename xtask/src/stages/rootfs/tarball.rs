@@ -139,7 +139,7 @@ mod tests {
 
     #[test]
     fn root_filesystems_are_known_however_they_are_packed() {
-        let list = "deb.debian.org_debian_dists_bookworm_main_binary-arm64_Packages.lz4";
+        let list = "archive_debian_dists_bookworm_main_binary-arm64_Packages.lz4";
         for prefix in ["", "./", "/"] {
             let names = ["", "etc/passwd", "usr/bin/dpkg"].map(|name| format!("{prefix}{name}"));
             let found = members(&names.each_ref().map(String::as_str));
