@@ -122,7 +122,7 @@ fn package(build: &Build, l4t: &L4t, module: &Module, parts: &Parts) -> Result<O
 
 /// The boot configs of the BSP as it is, to compare with.
 fn unchanged(build: &Build, module: &Module, bsp: &Bsp) -> Result<Output> {
-    let key = Key::new(1)
+    let key = Key::new(2)
         .with("bsp", &bsp.output.content)
         .with("app size", app_size(build)?)
         .with("module", format!("{:?}", module.id));

@@ -133,7 +133,9 @@ impl Run<'_> {
 
     /// The boot config alone, signed with no key: `bootloader/signed`.
     pub fn sign(&self, module: &Module, log: &Path) -> Result<PathBuf> {
-        let options = ["--no-flash", "-r", "--sign"].map(String::from);
+        // The boot config knows where partitions behind APP begin.
+        let size = self.app_size.to_string();
+        let options = ["--no-flash", "-r", "-S", &size, "--sign"].map(String::from);
         let folder = self.dir.join("bootloader/signed");
         let result = self.script("flash.sh", &options, module, log);
         finished(result, &folder, "flash.idx", log)?;
