@@ -39,6 +39,10 @@ env -i PATH="$work/bin:/usr/sbin:/usr/bin:/sbin:/bin" HOME=/root USER=root LC_AL
   unshare --net bash "$work/bsp/apply_binaries.sh" --root "$root"
 put_files
 bind_nodes
+# An upgrade of it on the board would flash NVIDIA's own secure-os and carve-out over ours.
+inside 'if dpkg-query --status nvidia-l4t-bootloader > /dev/null 2>&1; then
+    echo nvidia-l4t-bootloader hold | dpkg --set-selections
+  fi'
 allow_services
 list_installed
 drop_traces
