@@ -1,0 +1,226 @@
+//! QL-TIPC, and the ports behind it.
+
+use crate::start::panic;
+use crate::timer;
+use core::sync::atomic::{AtomicBool, Ordering};
+use desk_firmware::map;
+use desk_firmware::smc::ql;
+
+/// Handles begin here, as in `tipc_dev_ql.c`.
+const FIRST: u32 = 32;
+/// Messages of 4096 bytes that a channel holds.
+const SLOTS: usize = 4;
+/// How long `test.late` takes.
+const LATE_MILLISECONDS: u64 = 20;
+/// Messages of `test.chatty`.
+const CHATTER: u32 = 1000;
+/// A device of Tegra194 that is not there: the security engine.
+const ABSENT: u64 = 0x03ac_0000;
+
+const READY: u32 = 1;
+const HANG_UP: u32 = 4;
+const MESSAGE: u32 = 8;
+
+const NOT_FOUND: i32 = -2;
+const NO_MESSAGE: i32 = -4;
+const INVALID: i32 = -8;
+const NOT_ENOUGH_BUFFER: i32 = -9;
+const NO_RESOURCES: i32 = -41;
+
+/// The timer has fired.
+pub static LATE: AtomicBool = AtomicBool::new(false);
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Port {
+    Echo,
+    Small,
+    Late,
+    Never,
+    HangUp,
+    Chatty,
+    Size,
+    Device,
+    Beyond,
+    Panic,
+}
+
+impl Port {
+    fn of(name: &[u8]) -> Option<Self> {
+        Some(match name {
+            b"test.echo" => Self::Echo,
+            b"test.small" => Self::Small,
+            b"test.late" => Self::Late,
+            b"test.never" => Self::Never,
+            b"test.hang-up" => Self::HangUp,
+            b"test.chatty" => Self::Chatty,
+            b"test.size" => Self::Size,
+            b"test.device" => Self::Device,
+            b"test.beyond" => Self::Beyond,
+            b"test.panic" => Self::Panic,
+            _ => return None,
+        })
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Message {
+    length: usize,
+    bytes: [u8; map::PAGE as usize],
+}
+
+struct Channel {
+    port: Port,
+    ready: bool,
+    ended: bool,
+    /// How many messages `test.chatty` has sent.
+    sent: u32,
+    waiting: [Option<Message>; SLOTS],
+}
+
+impl Channel {
+    fn push(&mut self, bytes: &[u8]) -> bool {
+        let Some(slot) = self.waiting.iter_mut().find(|slot| slot.is_none()) else { return false };
+        let mut message = Message { length: bytes.len(), bytes: [0; map::PAGE as usize] };
+        message.bytes[..bytes.len()].copy_from_slice(bytes);
+        *slot = Some(message);
+        true
+    }
+
+    fn pop(&mut self) -> Option<Message> {
+        let first = self.waiting[0].take();
+        self.waiting.rotate_left(1);
+        first
+    }
+
+    /// What the port does by itself.
+    fn work(&mut self, size: u64) {
+        match self.port {
+            Port::Chatty => {
+                while self.sent < CHATTER && self.push(&self.sent.to_le_bytes()) {
+                    self.sent += 1;
+                }
+            }
+            Port::Size if self.sent == 0 => {
+                self.push(&size.to_le_bytes());
+                self.sent = 1;
+            }
+            Port::Device if self.sent == 0 => {
+                // SAFETY: mapped as a device; the monitor reads it as zero.
+                let value = unsafe { (ABSENT as *const u32).read_volatile() };
+                self.push(&value.to_le_bytes());
+                self.sent = 1;
+            }
+            // SAFETY: not safe at all: that it is fatal is what is tested.
+            Port::Beyond => unsafe { ((map::TZDRAM + size) as *mut u8).write_volatile(1) },
+            Port::Panic => panic(format_args!("asked to")),
+            _ => {}
+        }
+    }
+}
+
+/// All channels, and the buffer that is shared.
+pub struct Channels {
+    size: u64,
+    buffer: u64,
+    channels: [Option<Channel>; ql::CHANNELS],
+}
+
+impl Channels {
+    /// None yet. `size`: bytes of memory.
+    pub fn new(size: u64) -> Self {
+        Self { size, buffer: 0, channels: [const { None }; ql::CHANNELS] }
+    }
+
+    /// Takes a buffer.
+    pub fn create(&mut self, descriptor: u64, size: u64) -> i32 {
+        if descriptor & !0x000f_ffff_f000 != ql::ATTRIBUTES & !0x000f_ffff_f000 || size != ql::BUFFER as u64 {
+            return INVALID;
+        }
+        self.buffer = descriptor & 0xffff_ffff_f000;
+        0
+    }
+
+    fn bytes(&mut self) -> &mut [u8; ql::BUFFER] {
+        // SAFETY: the agent's buffer, mapped, and untouched by the agent during a call.
+        unsafe { &mut *(self.buffer as *mut [u8; ql::BUFFER]) }
+    }
+
+    /// Does a command.
+    pub fn command(&mut self, descriptor: u64, size: u64) -> i32 {
+        if self.buffer == 0 || descriptor & 0xffff_ffff_f000 != self.buffer || size < ql::HEADER as u64 {
+            return INVALID;
+        }
+        let buffer = self.bytes();
+        let opcode = u16::from_le_bytes([buffer[0], buffer[1]]);
+        let handle = u32::from_le_bytes([buffer[8], buffer[9], buffer[10], buffer[11]]);
+        let length = (u32::from_le_bytes([buffer[12], buffer[13], buffer[14], buffer[15]]) as usize).min(map::PAGE as usize);
+        let mut payload = [0; map::PAGE as usize];
+        payload[..length].copy_from_slice(&buffer[ql::HEADER..ql::HEADER + length]);
+        let answer = self.act(opcode, handle, &payload[..length]);
+        let (result, handle, length) = match answer {
+            Ok((result, handle, length)) => (result, handle, length),
+            Err(error) => (error, handle, 0),
+        };
+        let buffer = self.bytes();
+        buffer[..2].copy_from_slice(&(opcode | ql::RESPONSE).to_le_bytes());
+        buffer[4..8].copy_from_slice(&u32::from(result < 0).to_le_bytes());
+        buffer[8..12].copy_from_slice(&handle.to_le_bytes());
+        buffer[12..16].copy_from_slice(&(length as u32).to_le_bytes());
+        result
+    }
+
+    fn act(&mut self, opcode: u16, handle: u32, payload: &[u8]) -> Result<(i32, u32, usize), i32> {
+        if opcode == ql::CONNECT {
+            let name = payload.get(16..).and_then(|name| name.strip_suffix(&[0])).ok_or(INVALID)?;
+            let port = Port::of(name).ok_or(NOT_FOUND)?;
+            let slot = self.channels.iter().position(Option::is_none).ok_or(NO_RESOURCES)?;
+            let ready = port != Port::Never;
+            let channel = Channel { port, ready, ended: false, sent: 0, waiting: [None; SLOTS] };
+            self.channels[slot] = Some(channel);
+            return Ok((0, FIRST + slot as u32, 0));
+        }
+        if opcode == ql::GET_EVENT && handle == 0 {
+            panic(format_args!("GET_EVENT with handle 0"));
+        }
+        let size = self.size;
+        let slot = self.channels.get_mut(handle.wrapping_sub(FIRST) as usize).ok_or(INVALID)?;
+        let channel = slot.as_mut().ok_or(INVALID)?;
+        match opcode {
+            ql::GET_EVENT => {
+                channel.work(size);
+                let late = channel.port == Port::Late && !LATE.load(Ordering::Relaxed);
+                let mut event = if channel.ready { READY } else { 0 };
+                channel.ready = false;
+                event |= if channel.waiting[0].is_some() && !late { MESSAGE } else { 0 };
+                event |= if channel.ended { HANG_UP } else { 0 };
+                let bytes = self.bytes();
+                bytes[16..20].copy_from_slice(&event.to_le_bytes());
+                Ok((0, handle, 16))
+            }
+            ql::SEND => {
+                let taken = if channel.port == Port::Small { &payload[..payload.len().min(16)] } else { payload };
+                if channel.port == Port::HangUp {
+                    channel.ended = true;
+                } else if !channel.push(taken) {
+                    return Err(NOT_ENOUGH_BUFFER);
+                }
+                if channel.port == Port::Late {
+                    LATE.store(false, Ordering::Relaxed);
+                    timer::start(LATE_MILLISECONDS);
+                }
+                Ok((taken.len() as i32, handle, 0))
+            }
+            ql::RECV => {
+                let message = channel.pop().ok_or(NO_MESSAGE)?;
+                let bytes = self.bytes();
+                bytes[ql::HEADER..ql::HEADER + message.length].copy_from_slice(&message.bytes[..message.length]);
+                Ok((message.length as i32, handle, message.length))
+            }
+            ql::DISCONNECT => {
+                *slot = None;
+                Ok((0, handle, 0))
+            }
+            _ => Err(INVALID),
+        }
+    }
+}

@@ -1,0 +1,56 @@
+//! The secure physical timer and its interrupt, as LK uses them: group 1 registers of Tegra194's interrupt controller.
+
+use crate::channels;
+use core::arch::asm;
+use desk_firmware::map::{TEGRA_GICC, TEGRA_GICD};
+
+/// CNTPS: private interrupt 29.
+const INTERRUPT: u32 = 29;
+const GICD_ISENABLER: u64 = TEGRA_GICD + 0x100;
+const GICC_AIAR: u64 = TEGRA_GICC + 0x20;
+const GICC_AEOIR: u64 = TEGRA_GICC + 0x24;
+const GICC_AHPPIR: u64 = TEGRA_GICC + 0x28;
+
+fn write(address: u64, value: u32) {
+    // SAFETY: callers pass registers of the interrupt controller, which nothing in Rust overlaps.
+    unsafe { (address as *mut u32).write_volatile(value) };
+}
+
+fn read(address: u64) -> u32 {
+    // SAFETY: as above.
+    unsafe { (address as *const u32).read_volatile() }
+}
+
+/// Has `take_irq` called in some milliseconds.
+pub fn start(milliseconds: u64) {
+    write(GICD_ISENABLER, 1 << INTERRUPT);
+    // SAFETY: the timer's registers; its interrupt is handled below.
+    unsafe {
+        asm!(
+            "mrs {t}, cntfrq_el0", "mul {t}, {t}, {ms}", "udiv {t}, {t}, {thousand}",
+            "mrs {now}, cntpct_el0", "add {t}, {t}, {now}",
+            "msr cntps_cval_el1, {t}", "msr cntps_ctl_el1, {one}", "isb",
+            t = out(reg) _, now = out(reg) _, ms = in(reg) milliseconds, thousand = in(reg) 1000u64, one = in(reg) 1u64,
+            options(nostack)
+        );
+    }
+}
+
+/// Takes what is pending.
+pub fn allow_interrupts() {
+    // SAFETY: interrupts go to `take_irq`, which returns here.
+    unsafe { asm!("msr daifclr, #2", "isb", "msr daifset, #2", options(nostack)) };
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn take_irq() {
+    if read(GICC_AHPPIR) & 0x3ff != INTERRUPT {
+        // Of the non-secure side: it stays pending.
+        return;
+    }
+    let interrupt = read(GICC_AIAR);
+    // SAFETY: turns the timer off, which the next `start` turns on.
+    unsafe { asm!("msr cntps_ctl_el1, xzr", "isb", options(nostack)) };
+    write(GICC_AEOIR, interrupt);
+    channels::LATE.store(true, core::sync::atomic::Ordering::Relaxed);
+}
