@@ -181,12 +181,22 @@ pub struct EmulateArgs {
     /// A bundle's folder or its .tar.zst; a secure-os image or an lk.bin; or virt:FILE, the disk image of a virt device.
     #[arg(value_name = "BUNDLE|IMAGE|virt:FILE")]
     pub target: String,
+    /// What runs the trusted apps: `qemu` boots the image's own kernel, `unicorn` has none and profiles. Without it, qemu if
+    /// there is a kernel and no --profile.
+    #[arg(long, value_parser = ["unicorn", "qemu"])]
+    pub backend: Option<String>,
+    /// The carve-out for an image that comes without its boot config.
+    #[arg(long, value_name = "SIZE")]
+    pub tzdram: Option<Size>,
     /// Where to listen: a Unix socket. Without it, one in a scratch folder.
     #[arg(long, value_name = "PATH")]
     pub listen: Option<PathBuf>,
     /// Print what each trusted app used of its heap and stack, and what would be enough.
     #[arg(long)]
     pub profile: bool,
+    /// Run NVIDIA's own test of the kernel's IPC, if the image holds it (sample/ipc-unittest), and tell its verdict.
+    #[arg(long, conflicts_with_all = ["client_args", "profile"])]
+    pub ipc_unittest: bool,
     /// Which client app: `deb`, the board's own out of the bundle; `host`, the same built for this host; or a program's path.
     #[arg(long, value_name = "deb|host|PATH", default_value = "deb")]
     pub client: String,

@@ -20,6 +20,8 @@ pub enum Target {
     TrustedApp,
     /// Client apps: static programs for Linux on aarch64.
     ClientApp,
+    /// What boots a secure-os image in QEMU: AArch64 without an OS and without floating point, which is the kernel's.
+    Firmware,
 }
 
 impl Target {
@@ -28,6 +30,7 @@ impl Target {
         match self {
             Self::TrustedApp => "armv7a-none-eabi",
             Self::ClientApp => "aarch64-unknown-linux-gnu",
+            Self::Firmware => "aarch64-unknown-none-softfloat",
         }
     }
 }
@@ -65,7 +68,7 @@ impl Toolchain {
         let mut add = |tool: &str, version| versions.push((format!("{tool} for {}", self.triple), version));
         add("rustc", self.version.clone());
         match self.target {
-            Target::TrustedApp => {
+            Target::TrustedApp | Target::Firmware => {
                 add("lld", first(cargo::ask(&self.linker, None, &["-flavor", "gnu", "--version"])?));
             }
             Target::ClientApp => {
@@ -79,7 +82,7 @@ impl Toolchain {
 
     /// The crates of the standard library that are built from source, if any.
     pub fn build_std(&self) -> Option<&'static str> {
-        (self.debian.is_some() && self.target == Target::TrustedApp).then_some("core,alloc")
+        (self.debian.is_some() && self.target != Target::ClientApp).then_some("core,alloc")
     }
 
     /// Compiler flags. No path of the host stays in the output.
@@ -96,7 +99,7 @@ impl Toolchain {
             flags.extend(tree.usr().strip_prefix(root).ok().map(|relative| remap(relative, "/rust")));
         }
         match self.target {
-            Target::TrustedApp => {
+            Target::TrustedApp | Target::Firmware => {
                 flags.extend(["-Clinker-flavor=ld.lld", "-Crelocation-model=static"].map(String::from))
             }
             Target::ClientApp => flags.push("-Ctarget-feature=+crt-static".into()),
@@ -231,13 +234,13 @@ fn way() -> Result<Way> {
 fn linker(target: Target) -> Result<PathBuf> {
     match target {
         Target::ClientApp => Ok("aarch64-linux-gnu-gcc".into()),
-        Target::TrustedApp => {
+        Target::TrustedApp | Target::Firmware => {
             let sysroot = cargo::ask("rustc".as_ref(), None, &["--print", "sysroot"])?;
             let pattern = PathBuf::from(sysroot).join("lib/rustlib");
             let hosts = std::fs::read_dir(&pattern).into_iter().flatten().flatten();
             let mut found = hosts.map(|h| h.path().join("bin/rust-lld")).filter(|p| p.is_file());
             found.next().ok_or_else(|| {
-                let message = format!("no rust-lld below {}: it links the trusted apps", pattern.display());
+                let message = format!("no rust-lld below {}: it links what runs without an OS", pattern.display());
                 Error::environment(message).remedy("install Rust with rustup, whose toolchains bring it")
             })
         }

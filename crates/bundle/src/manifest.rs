@@ -136,6 +136,8 @@ pub struct Partition {
 pub enum Role {
     /// The secure-os image.
     SecureOs,
+    /// Its kernel as an ELF file without debug information, which names addresses.
+    KernelSymbols,
     /// A TA's ELF file.
     TrustedApp,
     /// A misc boot-config file.

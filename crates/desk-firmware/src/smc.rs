@@ -23,6 +23,8 @@ pub mod result {
     pub const UNDEFINED: i32 = -1;
     /// Interrupted: restart.
     pub const INTERRUPTED: i32 = -3;
+    /// What a command refuses, whatever LK's own reason is: Trusty does not pass it on.
+    pub const INTERNAL_FAILURE: i32 = -7;
     /// Another call is under way: again.
     pub const BUSY: i32 = -5;
     /// Trusty is dead.
@@ -49,9 +51,8 @@ pub mod ql {
     pub const RECV: u16 = 4;
     /// Close a channel.
     pub const DISCONNECT: u16 = 5;
-    /// Set in the opcode when the command is done. The call's own result may then be any error code of LK, some of which are
-    /// also codes of the interface below.
-    pub const RESPONSE: u16 = 0x80;
+    /// Set in the opcode when the command is done.
+    pub const RESPONSE: u16 = 0x8000;
     /// Bytes of the header: u16 opcode, u16 flags, u32 status, u32 handle, u32 payload length.
     pub const HEADER: usize = 16;
     /// Bytes of the shared buffer: a message of 4096 bytes and its header.

@@ -18,6 +18,8 @@ mod bulk;
 mod channel;
 mod error;
 mod ioctl;
+#[cfg(feature = "server")]
+pub mod server;
 pub mod socket;
 #[cfg(test)]
 mod tests;

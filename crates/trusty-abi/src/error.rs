@@ -6,6 +6,8 @@ use core::fmt;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Error {
+    /// Refused, and Trusty does not say why.
+    Generic,
     /// No port of that name, no such handle, or no handle to wait for.
     NotFound,
     /// The channel is not connected yet.
@@ -48,7 +50,8 @@ pub enum Error {
 pub type Result<T> = core::result::Result<T, Error>;
 
 impl Error {
-    const KNOWN: [Self; 17] = [
+    const KNOWN: [Self; 18] = [
+        Self::Generic,
         Self::NotFound,
         Self::NotReady,
         Self::NoMessage,
@@ -71,6 +74,7 @@ impl Error {
     /// The code, negative.
     pub const fn code(self) -> i32 {
         match self {
+            Self::Generic => -1,
             Self::NotFound => -2,
             Self::NotReady => -3,
             Self::NoMessage => -4,
@@ -106,6 +110,7 @@ impl Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         let text = match self {
+            Self::Generic => "refused, and Trusty does not say why",
             Self::NotFound => "not found",
             Self::NotReady => "not connected yet",
             Self::NoMessage => "no message waits",

@@ -1,8 +1,8 @@
 //! One trusted app on a 32-bit ARM core: its memory as the loader maps it, and what stops it.
 
-use crate::fault::Access;
-use crate::locate;
+use crate::{fault, locate};
 use std::ops::Range;
+use trusty_fault::Access;
 use trusty_image::TrustedApp;
 use trusty_image::elf::Elf;
 use trusty_image::limits::{APP_STACK_TOP, PAGE};
@@ -344,11 +344,11 @@ fn hooks(uc: &mut Unicorn<'static, State>) -> Result<(), uc_error> {
             }
             return map(uc, last);
         }
-        record(uc, Access::of(kind, address));
+        record(uc, fault::access(kind, address));
         false
     })?;
     uc.add_mem_hook(HookType::MEM_PROT, 1, 0, |uc, kind, address, _, _| {
-        record(uc, Access::of(kind, address));
+        record(uc, fault::access(kind, address));
         false
     })?;
     uc.add_insn_invalid_hook(|uc| {

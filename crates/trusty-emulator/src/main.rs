@@ -12,7 +12,6 @@ mod machine;
 mod process;
 mod server;
 mod stats;
-mod symbols;
 mod system;
 #[cfg(test)]
 mod tests;

@@ -1,11 +1,11 @@
 //! A trusted app that runs: its machine, and what it waits for.
 
-use crate::fault::Scene;
+use crate::fault;
 use crate::image::ImageError;
 use crate::machine::{Fault, Machine, Stop};
-use crate::symbols::Symbols;
 use std::time::Instant;
 use trusty_abi::Uuid;
+use trusty_fault::{HeapUse, Symbols};
 use trusty_image::TrustedApp;
 use trusty_model::{Kernel, Task};
 
@@ -103,6 +103,7 @@ impl Process {
     /// What can be said of a fault.
     fn report(&self, fault: &Fault) -> String {
         let Self { name, app, symbols, machine, brk, refused, .. } = self;
-        Scene { name, app, symbols, fault, machine, brk: *brk, refused: *refused }.report()
+        let heap = HeapUse { brk: *brk, refused: *refused, touched: machine.heap_high_water() };
+        fault::scene(name, app, symbols, fault, machine, heap).report()
     }
 }

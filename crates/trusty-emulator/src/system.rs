@@ -2,14 +2,15 @@
 
 use crate::image::ImageError;
 use crate::process::{Process, State};
-use crate::server::Server;
+use crate::server::Linux;
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::io::Errno;
 use std::io::Write as _;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
-use trusty_model::Kernel;
+use tipc::server::Server;
+use trusty_model::{Kernel, Task};
 
 /// How often the stop flag and standard input are looked at, at least.
 const NAP: Duration = Duration::from_millis(200);
@@ -24,6 +25,7 @@ pub struct System {
     pub kernel: Kernel,
     /// The clients.
     pub server: Server,
+    linux: Task,
     start: Instant,
 }
 
@@ -59,8 +61,8 @@ impl System {
         let load = |(index, elf): (usize, &Vec<u8>)| Process::load(index, elf, &mut kernel, names);
         let apps = elves.iter().enumerate().map(load).collect::<Result<_, _>>()?;
         let listen = |error| StartError::Listen(socket.display().to_string(), error);
-        let server = Server::listen(socket, linux).map_err(listen)?;
-        Ok(Self { apps, kernel, server, start: Instant::now() })
+        let server = Server::listen(socket).map_err(listen)?;
+        Ok(Self { apps, kernel, server, linux, start: Instant::now() })
     }
 
     /// Runs until it is told to stop: by the flag, or by the end of standard input if that is watched. Prints `ready` when
@@ -84,7 +86,7 @@ impl System {
                 ready = true;
                 let _ = writeln!(std::io::stdout(), "ready").and_then(|()| std::io::stdout().flush());
             }
-            passed |= self.server.serve(&mut self.kernel);
+            passed |= self.server.serve(&mut Linux { kernel: &mut self.kernel, task: self.linux });
             if !passed || looked.elapsed() > NAP {
                 looked = Instant::now();
                 if self.pause(watch_stdin, !passed) {
@@ -107,7 +109,7 @@ impl System {
         let nap = if idle { nap } else { Duration::ZERO };
         let nap = Timespec { tv_sec: 0, tv_nsec: nap.subsec_nanos().into() };
         let stdin = std::io::stdin();
-        let mut fds = self.server.poll_fds();
+        let mut fds = self.server.poll_fds(true);
         if watch_stdin {
             fds.push(PollFd::new(&stdin, PollFlags::IN));
         }

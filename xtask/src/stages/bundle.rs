@@ -4,7 +4,7 @@ mod flash;
 
 use super::bsp::Bsp;
 use super::trusted_apps::Built;
-use super::{Build, EPOCH, boot_config, client_apps, home, plan, rootfs, secure_os, trusted_apps};
+use super::{Build, EPOCH, boot_config, client_apps, home, kernel, plan, rootfs, secure_os, trusted_apps};
 use crate::config::AppSource;
 use crate::error::{At, Error, Result};
 use crate::stage::{Key, Output, lock, stamps};
@@ -161,6 +161,10 @@ fn fill(build: &Build, parts: &Parts, inputs: Inputs, folder: &Path) -> Result<M
     let tos = parts.secure_os.dir.join(secure_os::IMAGE);
     let slots = ["secure-os", "secure-os_b"];
     writer.add(Role::SecureOs, "secure-os/tos.img", &tos, &slots).map_err(failed)?;
+    let symbols = parts.secure_os.dir.join(kernel::SYMBOLS);
+    if symbols.exists() {
+        writer.add(Role::KernelSymbols, "secure-os/lk.elf", &symbols, &[]).map_err(failed)?;
+    }
     // Of a real board the binary that is made of it goes to these partitions.
     let slots: &[&str] = if parts.l4t.is_some() { &[] } else { &["MB1_BCT", "MB1_BCT_b"] };
     for (file, slots) in [(&board.cold_boot, slots), (&board.flash, &[])] {

@@ -18,6 +18,8 @@ use uuid::Uuid;
 /// Names of the parts, beside the image.
 const KERNEL: &str = "lk.bin";
 const MONITOR: &str = "bl31.bin";
+/// The kernel's symbols.
+pub const SYMBOLS: &str = "lk.elf";
 
 /// The image's directory.
 pub fn run(build: &Build, bsp: &Bsp, apps: &Output) -> Result<Output> {
@@ -28,7 +30,7 @@ pub fn run(build: &Build, bsp: &Bsp, apps: &Output) -> Result<Output> {
     let sources = sources::run(build)?;
     let order: Vec<String> = build.product.trusted_apps.iter().map(trusted_apps::file_name).collect();
     let monitor = monitor(build, l4t, bsp, &sources)?;
-    let kernel = compilers(Key::new(1))?
+    let kernel = compilers(Key::new(2))?
         .with("sources", &sources.content)
         .with("stock", format!("{:?}", l4t.stock_trusted_apps));
     let work_folder =
@@ -62,7 +64,7 @@ pub fn run(build: &Build, bsp: &Bsp, apps: &Output) -> Result<Output> {
             let path = work.out.join(name);
             fs::write(&path, bytes).at(&path)?;
         }
-        Ok(())
+        trusty::symbols(&lk.with_extension("elf"), &work.out.join(SYMBOLS), work.log)
     })
 }
 

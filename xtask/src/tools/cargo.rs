@@ -45,8 +45,15 @@ pub struct CrossBuild<'a> {
 }
 
 impl CrossBuild<'_> {
-    /// Builds and returns the program's path.
+    /// Builds and returns the path of the program that has the package's name.
     pub fn run(&self, log: &Path) -> Result<PathBuf> {
+        let path = self.folder(log)?.join(self.package);
+        path.metadata().at(&path)?;
+        Ok(path)
+    }
+
+    /// Builds and returns the folder with the package's programs.
+    pub fn folder(&self, log: &Path) -> Result<PathBuf> {
         let sh = shell(self.root)?;
         let Toolchain { triple, linker, .. } = self.toolchain;
         let variable = triple.to_uppercase().replace('-', "_");
@@ -63,9 +70,7 @@ impl CrossBuild<'_> {
             .env("CARGO_ENCODED_RUSTFLAGS", self.toolchain.rustflags(self.root).join("\x1f"))
             .env("CARGO_TARGET_DIR", self.target_dir);
         run(&format!("building {package}"), cmd, log)?;
-        let path = self.target_dir.join(triple).join(profile).join(package);
-        path.metadata().at(&path)?;
-        Ok(path)
+        Ok(self.target_dir.join(triple).join(profile))
     }
 }
 

@@ -41,6 +41,13 @@ pub fn versions() -> Result<Vec<(String, String)>> {
     Ok(versions)
 }
 
+/// Writes an ELF file's symbols without its debug information, in which there are paths of this host.
+pub fn symbols(elf: &Path, to: &Path, log: &Path) -> Result<()> {
+    let sh = shell(Path::new("/"))?;
+    let objcopy = format!("{KERNEL_PREFIX}objcopy");
+    run("taking the kernel's symbols", cmd!(sh, "{objcopy} --strip-debug {elf} {to}"), log)
+}
+
 /// A kernel build.
 pub struct Kernel<'a> {
     /// NVIDIA's sources.

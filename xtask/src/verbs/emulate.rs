@@ -1,13 +1,14 @@
 //! `emulate`: runs the trusted apps of a bundle or a virt device on the desk, and a client app against them.
 
+mod backend;
 mod client;
+mod ipc_unittest;
 mod profile;
 mod target;
 
 use super::Outcome;
 use crate::cli::EmulateArgs;
-use crate::error::{At, Error, Result};
-use crate::tools::emulator::{self, Emulator};
+use crate::error::{Error, Result};
 use crate::tools::scratch;
 use crate::ui::Ui;
 use client::Client;
@@ -23,14 +24,6 @@ pub fn run(args: &EmulateArgs, json: bool, ui: &Ui) -> Result<Outcome> {
     let target = Target::open(&args.target)?;
     let root = crate::workspace::root();
     let dir = scratch("emulate")?;
-    let program = emulator::program(&root, ui)?;
-    let client = if args.client_args.is_empty() {
-        None
-    } else {
-        Some(Client::prepare(&args.client, &target, dir.path(), &root, ui)?)
-    };
-    let image = dir.path().join("tos.img");
-    std::fs::write(&image, &target.image).at(&image)?;
     let socket = args.listen.clone().unwrap_or_else(|| dir.path().join("trusty"));
     if socket.as_os_str().len() > MAX_SOCKET {
         return Err(Error::usage(format!(
@@ -43,16 +36,30 @@ pub fn run(args: &EmulateArgs, json: bool, ui: &Ui) -> Result<Outcome> {
         return Err(Error::usage(format!("{}: exists already", socket.display()))
             .remedy("remove it if no emulator uses it, or give --listen another path"));
     }
-    emulator::pass_signals_on();
-    let emulator = Emulator::start(&program, &image, &target.names(), &socket, dir.path(), ui.is_quiet())?;
+    let prepared = backend::prepare(args, &target, &root, ui)?;
+    let client = if args.client_args.is_empty() {
+        None
+    } else {
+        Some(Client::prepare(&args.client, &target, dir.path(), &root, ui)?)
+    };
+    backend::pass_signals_on();
+    let backend = prepared.start(&target, &socket, dir.path(), ui)?;
+    if args.ipc_unittest {
+        let verdict = ipc_unittest::run(backend.socket());
+        let stats = backend.stop()?;
+        return match fault(&stats, ui) {
+            Some(error) => Err(error),
+            None => verdict?.outcome(stats),
+        };
+    }
     let (ended, stats) = match &client {
         Some(client) => {
-            let ended = client.run(&emulator.socket, &args.client_args, json);
-            (Some(ended?), emulator.stop()?)
+            let ended = client.run(backend.socket(), &args.client_args, json);
+            (Some(ended?), backend.stop()?)
         }
         None => {
             say_where(&socket, ui);
-            (None, emulator.wait()?)
+            (None, backend.wait()?)
         }
     };
     finish(args, ended, &stats, ui)
@@ -63,13 +70,16 @@ fn say_where(socket: &Path, ui: &Ui) {
     ui.note(&format!("client apps reach them by {}={}", client::DEVICE_VARIABLE, socket.display()));
 }
 
+/// What stopped Trusty, if anything did.
+fn fault(stats: &Value, ui: &Ui) -> Option<Error> {
+    let report = stats.get("fault").and_then(Value::as_str)?;
+    let shown = if ui.is_quiet() { report } else { report.lines().next().unwrap_or_default() };
+    let error = Error::check(format!("a trusted app stopped Trusty: {shown}"));
+    Some(error.remedy("cargo xtask plan says what its memory is, docs/the-carve-out.md what such a fault means"))
+}
+
 fn finish(args: &EmulateArgs, ended: Option<client::Ended>, stats: &Value, ui: &Ui) -> Result<Outcome> {
-    let fault = stats.get("fault").and_then(Value::as_str).map(|report| {
-        let shown = if ui.is_quiet() { report } else { report.lines().next().unwrap_or_default() };
-        Error::check(format!("a trusted app stopped Trusty: {shown}"))
-            .remedy("cargo xtask plan says what its memory is, docs/the-carve-out.md what such a fault means")
-    });
-    if let Some(error) = fault.or_else(|| ended.as_ref().and_then(client::Ended::error)) {
+    if let Some(error) = fault(stats, ui).or_else(|| ended.as_ref().and_then(client::Ended::error)) {
         if args.profile {
             ui.note(&profile::table(stats));
         }

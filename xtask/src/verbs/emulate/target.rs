@@ -15,6 +15,8 @@ const GPT_ENTRY: u32 = 128;
 const MAX_IMAGE: u64 = 64 << 20;
 /// The partition that holds the image.
 const PARTITION: &str = "secure-os";
+/// The one that holds the boot config.
+const BOOT_CONFIG: &str = "MB1_BCT";
 
 /// A secure-os image, and what is known of it.
 pub struct Target {
@@ -24,6 +26,10 @@ pub struct Target {
     pub apps: Vec<AppEntry>,
     /// Client apps: file names and Debian packages.
     pub debs: Vec<(String, Vec<u8>)>,
+    /// The carve-out in bytes, if its boot config is there.
+    pub tzdram: Option<u64>,
+    /// The kernel with its symbols, if a bundle has it.
+    pub kernel: Option<Vec<u8>>,
 }
 
 impl Target {
@@ -44,13 +50,28 @@ impl Target {
         if metadata.is_file() && (read.is_err() || magic != ARCHIVE_MAGIC) {
             let image = read_limited(path, MAX_IMAGE)?;
             let container = trusty_image::Container::parse(&image);
-            if trusty_image::tasks::find(container.map_or(&image, |container| container.os)).is_empty() {
+            let known = container.is_ok() || image.starts_with(b"NVTOSP");
+            if !known && trusty_image::tasks::find(&image).is_empty() {
                 return Err(Error::usage(format!("{target}: no bundle, and no image with trusted apps"))
                     .remedy("emulate takes a bundle's folder or .tar.zst, a secure-os image (NVTOSP) or an lk.bin"));
             }
-            return Ok(Self { image, apps: Vec::new(), debs: Vec::new() });
+            return Ok(Self { image, apps: Vec::new(), debs: Vec::new(), tzdram: None, kernel: None });
         }
         of_bundle(path)
+    }
+
+    /// The trusted apps in the image with the names that are known, or the UUID's.
+    pub fn trusted_apps(&self) -> Vec<(String, Vec<u8>)> {
+        let container = trusty_image::Container::parse(&self.image);
+        let os = container.map_or(self.image.as_slice(), |container| container.os);
+        let name = |elf: &[u8]| {
+            let uuid = trusty_image::inspect(elf).ok()?.manifest.uuid;
+            let known = self.apps.iter().find(|app| app.uuid == uuid).map(|app| app.name.clone());
+            let stock = || trusty_image::stock::name(uuid).map(str::to_owned);
+            Some(known.or_else(stock).unwrap_or_else(|| uuid.to_string()))
+        };
+        let elves = trusty_image::tasks::find(os).into_iter();
+        elves.filter_map(|elf| Some((name(elf)?, elf.to_vec()))).collect()
     }
 
     /// Names of the trusted apps, as `UUID=NAME`.
@@ -62,20 +83,22 @@ impl Target {
 fn of_bundle(path: &Path) -> Result<Target> {
     let named = |e: &dyn std::fmt::Display| format!("{}: {e}", path.display());
     let source = Source::open(path).map_err(|e| Error::usage(e.to_string()))?;
-    let wanted = |file: &bundle::FileEntry| matches!(file.role, Role::SecureOs | Role::ClientApp);
+    let wanted = |file: &bundle::FileEntry| matches!(file.role, Role::SecureOs | Role::ClientApp | Role::KernelSymbols);
     let (manifest, files) = bundle::extract(&source, wanted).map_err(|e| match e {
         ExtractError::Source(SourceError::NotABundle(_)) => Error::usage(e.to_string()),
         other => Error::check(named(&other)).remedy("cargo xtask verify tells all that is wrong with it"),
     })?;
-    let (mut image, mut debs) = (None, Vec::new());
+    let (mut image, mut debs, mut kernel) = (None, Vec::new(), None);
     for (entry, bytes) in files {
         match entry.role {
             Role::SecureOs => image = Some(bytes),
+            Role::KernelSymbols => kernel = Some(bytes),
             _ => debs.push((entry.path.rsplit('/').next().unwrap_or_default().to_owned(), bytes)),
         }
     }
     let image = image.ok_or_else(|| Error::check(named(&"has no secure-os image")))?;
-    Ok(Target { image, apps: manifest.trusted_apps, debs })
+    let tzdram = Some(manifest.tzdram.size);
+    Ok(Target { image, apps: manifest.trusted_apps, debs, tzdram, kernel })
 }
 
 /// Bytes of an entry, as the disk's GPT header says: the reader panics at others.
@@ -96,17 +119,21 @@ fn device(path: &Path) -> Result<Target> {
         .writable(false)
         .open(path)
         .map_err(|e| named(&format!("no virt device, which is a GPT disk image: {e}")))?;
-    let partition = disk.partitions().values().find(|partition| partition.name == PARTITION);
-    let partition = partition.ok_or_else(|| named(&format!("has no partition {PARTITION}")))?;
-    let block = *disk.logical_block_size();
-    let start = partition.bytes_start(block).map_err(|e| named(&e))?;
-    let length = partition.bytes_len(block).map_err(|e| named(&e))?;
-    let mut image = Vec::new();
-    let read = File::open(path).and_then(|mut file| {
-        file.seek(SeekFrom::Start(start))?;
-        file.take(length.min(MAX_IMAGE)).read_to_end(&mut image)
-    });
-    read.map_err(|e| named(&e))?;
+    let read = |name: &str| -> Result<Option<Vec<u8>>> {
+        let Some(partition) = disk.partitions().values().find(|partition| partition.name == name) else {
+            return Ok(None);
+        };
+        let block = *disk.logical_block_size();
+        let start = partition.bytes_start(block).map_err(|e| named(&e))?;
+        let length = partition.bytes_len(block).map_err(|e| named(&e))?;
+        let mut bytes = Vec::new();
+        let read = File::open(path).and_then(|mut file| {
+            file.seek(SeekFrom::Start(start))?;
+            file.take(length.min(MAX_IMAGE)).read_to_end(&mut bytes)
+        });
+        read.map(|_| Some(bytes)).map_err(|e| named(&e))
+    };
+    let mut image = read(PARTITION)?.ok_or_else(|| named(&format!("has no partition {PARTITION}")))?;
     // The partition is larger than the image in it.
     match trusty_image::container::announced_size(&image) {
         Some(size) => image.truncate(size),
@@ -117,5 +144,10 @@ fn device(path: &Path) -> Result<Target> {
             )));
         }
     }
-    Ok(Target { image, apps: Vec::new(), debs: Vec::new() })
+    // Of a virt device the boot config itself lies there, and zeroes behind it.
+    let tzdram = read(BOOT_CONFIG)?.and_then(|bytes| {
+        let text = bytes.split(|byte| *byte == 0).next()?;
+        tegra_bct::MiscCfg::parse(text).ok()?.get(tegra_bct::TZDRAM_SIZE).ok()
+    });
+    Ok(Target { image, apps: Vec::new(), debs: Vec::new(), tzdram, kernel: None })
 }

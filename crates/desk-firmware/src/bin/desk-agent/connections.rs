@@ -3,7 +3,7 @@
 use crate::host::Host;
 use crate::trusty::{Dead, Trusty};
 use desk_firmware::link::{self, Header, PAYLOAD};
-use desk_firmware::smc::ql;
+use desk_firmware::smc::{ql, result};
 
 /// Events of a channel.
 mod event {
@@ -12,6 +12,8 @@ mod event {
     pub const MESSAGE: u32 = 8;
 }
 
+/// LK: an error without a name. Trusty does not tell QL-TIPC why it refuses.
+const GENERIC: i32 = -1;
 /// LK: no more resources.
 const NO_RESOURCES: i32 = -41;
 /// LK: no room in the port's receive buffers.
@@ -84,7 +86,8 @@ impl Connections {
         let request = request.get(..CONNECT_HEAD + length + 1).unwrap_or_default();
         let answer = trusty.command(ql::CONNECT, 0, request, host)?;
         if answer.result < 0 {
-            host.send(link::CLOSE, number, &answer.result.to_le_bytes());
+            let code = if answer.result == result::INTERNAL_FAILURE { GENERIC } else { answer.result };
+            host.send(link::CLOSE, number, &code.to_le_bytes());
         } else {
             *slot = Some(Connection { number, handle: answer.handle, credit: 0 });
         }
@@ -132,11 +135,15 @@ impl Connections {
 /// lost, as it is on a board, and the host is told.
 fn send(connection: &Connection, payload: &[u8], trusty: &mut Trusty, host: &mut Host) -> Result<(), Dead> {
     let mut answer = trusty.command(ql::SEND, connection.handle, payload, host)?;
-    if answer.result == NOT_ENOUGH_BUFFER {
+    if answer.result == result::INTERNAL_FAILURE {
         trusty.run(host)?;
         answer = trusty.command(ql::SEND, connection.handle, payload, host)?;
     }
     let length = payload.len() as u32;
+    if answer.result == result::INTERNAL_FAILURE {
+        // Or the channel has been closed, which its next event tells.
+        answer.result = NOT_ENOUGH_BUFFER;
+    }
     if answer.result != length.cast_signed() {
         let mut lost = [0; 8];
         let (head, tail) = lost.split_at_mut(4);

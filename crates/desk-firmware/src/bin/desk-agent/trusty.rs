@@ -40,7 +40,7 @@ static BUFFER: Buffer = Buffer(UnsafeCell::new([0; ql::BUFFER]));
 
 /// What a command has brought.
 pub struct Answer {
-    /// The call's result: not negative, or an error code of LK.
+    /// The call's result: not negative, or of [`result`].
     pub result: i32,
     /// The handle in the header.
     pub handle: u32,
@@ -94,7 +94,7 @@ impl Trusty {
             return Err(Dead::Refused("version 3 of its interface", version));
         }
         let [low, high] = self.descriptor();
-        let create = self.standard(smc::QL_CREATE, [low, high, ql::BUFFER as u64], host, &|| false)?;
+        let create = self.standard(smc::QL_CREATE, [low, high, ql::BUFFER as u64], host)?;
         if create == 0 { Ok(()) } else { Err(Dead::Refused("to create a QL-TIPC device", create)) }
     }
 
@@ -110,15 +110,11 @@ impl Trusty {
         }
     }
 
-    /// A standard call, to its end. `done` says whether a result is the call's own although it looks like one of the
-    /// interface.
-    fn standard(&mut self, number: u32, arguments: [u64; 3], host: &Host, done: &dyn Fn() -> bool) -> Result<i32, Dead> {
+    /// A standard call, to its end.
+    fn standard(&mut self, number: u32, arguments: [u64; 3], host: &Host) -> Result<i32, Dead> {
         let mut busy = 0;
         let mut result = call(number, arguments);
         loop {
-            if done() {
-                return Ok(result);
-            }
             result = match result {
                 result::INTERRUPTED => {
                     host.acknowledge();
@@ -153,9 +149,8 @@ impl Trusty {
         }
         let [low, high] = self.descriptor();
         let size = (ql::HEADER + length) as u64;
-        let done = || self.word(0) & u32::from(ql::RESPONSE) != 0;
-        let result = Self(()).standard(smc::QL_COMMAND, [low, high, size], host, &done)?;
-        if !done() {
+        let result = self.standard(smc::QL_COMMAND, [low, high, size], host)?;
+        if self.word(0) & u32::from(ql::RESPONSE) == 0 {
             return Err(Dead::Refused("a QL-TIPC command", result));
         }
         Ok(Answer { result, handle: self.word(8), length: (self.word(12) as usize).min(ql::BUFFER - ql::HEADER) })

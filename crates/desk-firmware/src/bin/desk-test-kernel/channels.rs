@@ -4,7 +4,7 @@ use crate::start::panic;
 use crate::timer;
 use core::sync::atomic::{AtomicBool, Ordering};
 use desk_firmware::map;
-use desk_firmware::smc::ql;
+use desk_firmware::smc::{ql, result};
 
 /// Handles begin here, as in `tipc_dev_ql.c`.
 const FIRST: u32 = 32;
@@ -21,11 +21,9 @@ const READY: u32 = 1;
 const HANG_UP: u32 = 4;
 const MESSAGE: u32 = 8;
 
-const NOT_FOUND: i32 = -2;
-const NO_MESSAGE: i32 = -4;
-const INVALID: i32 = -8;
-const NOT_ENOUGH_BUFFER: i32 = -9;
-const NO_RESOURCES: i32 = -41;
+/// As `to_smc_error` has it: invalid arguments have a code of their own, all else has one.
+const INVALID: i32 = -2;
+const FAILURE: i32 = result::INTERNAL_FAILURE;
 
 /// The timer has fired.
 pub static LATE: AtomicBool = AtomicBool::new(false);
@@ -172,8 +170,8 @@ impl Channels {
     fn act(&mut self, opcode: u16, handle: u32, payload: &[u8]) -> Result<(i32, u32, usize), i32> {
         if opcode == ql::CONNECT {
             let name = payload.get(16..).and_then(|name| name.strip_suffix(&[0])).ok_or(INVALID)?;
-            let port = Port::of(name).ok_or(NOT_FOUND)?;
-            let slot = self.channels.iter().position(Option::is_none).ok_or(NO_RESOURCES)?;
+            let port = Port::of(name).ok_or(FAILURE)?;
+            let slot = self.channels.iter().position(Option::is_none).ok_or(FAILURE)?;
             let ready = port != Port::Never;
             let channel = Channel { port, ready, ended: false, sent: 0, waiting: [None; SLOTS] };
             self.channels[slot] = Some(channel);
@@ -202,7 +200,7 @@ impl Channels {
                 if channel.port == Port::HangUp {
                     channel.ended = true;
                 } else if !channel.push(taken) {
-                    return Err(NOT_ENOUGH_BUFFER);
+                    return Err(FAILURE);
                 }
                 if channel.port == Port::Late {
                     LATE.store(false, Ordering::Relaxed);
@@ -211,7 +209,7 @@ impl Channels {
                 Ok((taken.len() as i32, handle, 0))
             }
             ql::RECV => {
-                let message = channel.pop().ok_or(NO_MESSAGE)?;
+                let message = channel.pop().ok_or(FAILURE)?;
                 let bytes = self.bytes();
                 bytes[ql::HEADER..ql::HEADER + message.length].copy_from_slice(&message.bytes[..message.length]);
                 Ok((message.length as i32, handle, message.length))

@@ -1,0 +1,241 @@
+//! The other side of the [socket](crate::socket): clients, each a connection to a port, in front of whatever runs the trusted apps.
+
+use crate::socket::{HEADER, PACKET};
+use rustix::event::{PollFd, PollFlags};
+use rustix::io::Errno;
+use rustix::net::{
+    AddressFamily, RecvFlags, SendFlags, SocketAddrUnix, SocketFlags, SocketType, accept_with, recv, send,
+};
+use std::os::fd::OwnedFd;
+use std::path::Path;
+use trusty_abi::{Error, limit};
+
+/// Clients at once: the connections that Linux can have, and some that have not named a port yet.
+const CLIENTS: usize = limit::NS_CHANNELS + 64;
+/// Packets of one client before the others have their turn.
+const TURN: usize = 8;
+
+/// What a port sends to a client.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Incoming {
+    /// It has accepted.
+    Accepted,
+    /// A message.
+    Message(Vec<u8>),
+    /// Of a message of so many bytes so many arrived, or none.
+    Lost(usize, Result<usize, Error>),
+    /// It refuses, or has closed; the channel is gone.
+    Closed(Error),
+}
+
+/// What runs the trusted apps.
+pub trait Backend {
+    /// Whether messages of clients can be taken; else they stay in their sockets.
+    fn accepts(&self) -> bool {
+        true
+    }
+
+    /// Starts to connect: what becomes of it is told by [`Self::next`].
+    fn connect(&mut self, port: &[u8]) -> Result<u32, Error>;
+
+    /// Ends a channel that the client has left.
+    fn close(&mut self, channel: u32);
+
+    /// Sends a message. Returns how much of it the port has room for, as far as that is known now.
+    fn send(&mut self, channel: u32, message: &[u8]) -> Result<usize, Error>;
+
+    /// What a channel has for its client, if anything.
+    fn next(&mut self, channel: u32) -> Option<Incoming>;
+}
+
+enum State {
+    /// The port's name is to come.
+    New,
+    /// The port has not accepted yet.
+    Connecting(u32),
+    /// Connected.
+    Open(u32),
+}
+
+struct Client {
+    fd: OwnedFd,
+    state: State,
+    /// What the socket had no room for.
+    outbox: Option<Vec<u8>>,
+    lost: bool,
+}
+
+/// The socket and its clients.
+pub struct Server {
+    listener: OwnedFd,
+    clients: Vec<Client>,
+    /// Messages that Linux would have lost.
+    pub lost: u64,
+    /// Messages to and from clients.
+    pub messages: u64,
+}
+
+impl Server {
+    /// Listens at a path.
+    pub fn listen(path: &Path) -> Result<Self, Errno> {
+        let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+        let listener = rustix::net::socket_with(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None)?;
+        rustix::net::bind(&listener, &SocketAddrUnix::new(path)?)?;
+        rustix::net::listen(&listener, 64)?;
+        Ok(Self { listener, clients: Vec::new(), lost: 0, messages: 0 })
+    }
+
+    /// What to wait for. `accepts`: whether the backend does.
+    pub fn poll_fds(&self, accepts: bool) -> Vec<PollFd<'_>> {
+        let wanted = |client: &Client| {
+            let out = if client.outbox.is_some() { PollFlags::OUT } else { PollFlags::empty() };
+            if accepts { out | PollFlags::IN } else { out }
+        };
+        let clients = self.clients.iter().map(|client| PollFd::new(&client.fd, wanted(client)));
+        // Who comes when there is no room waits in the socket's own queue.
+        let listener = if self.clients.len() < CLIENTS { PollFlags::IN } else { PollFlags::empty() };
+        std::iter::once(PollFd::new(&self.listener, listener)).chain(clients).collect()
+    }
+
+    /// Takes in what clients have sent and hands out what apps have. Whether anything passed.
+    pub fn serve(&mut self, backend: &mut impl Backend) -> bool {
+        let mut passed = false;
+        while self.clients.len() < CLIENTS
+            && let Ok(fd) = accept_with(&self.listener, SocketFlags::CLOEXEC | SocketFlags::NONBLOCK)
+        {
+            self.clients.push(Client { fd, state: State::New, outbox: None, lost: false });
+            passed = true;
+        }
+        let clients = std::mem::take(&mut self.clients);
+        for mut client in clients {
+            let alive = self
+                .receive(&mut client, backend, &mut passed)
+                .and_then(|()| self.deliver(&mut client, backend, &mut passed));
+            match alive {
+                Ok(()) => self.clients.push(client),
+                Err(code) => {
+                    passed = true;
+                    self.end(client, backend, code);
+                }
+            }
+        }
+        passed
+    }
+
+    /// Tells all clients that Trusty has stopped.
+    pub fn stop(&mut self) {
+        for client in self.clients.drain(..) {
+            let _ = send(&client.fd, &Error::Offline.code().to_le_bytes(), SendFlags::NOSIGNAL);
+        }
+    }
+
+    /// Ends a client. Without a code it has gone itself.
+    fn end(&mut self, client: Client, backend: &mut impl Backend, code: Option<Error>) {
+        if let Some(code) = code {
+            let _ = send(&client.fd, &code.code().to_le_bytes(), SendFlags::NOSIGNAL);
+        }
+        if let State::Connecting(handle) | State::Open(handle) = client.state {
+            backend.close(handle);
+        }
+    }
+
+    fn receive(
+        &mut self,
+        client: &mut Client,
+        backend: &mut impl Backend,
+        passed: &mut bool,
+    ) -> Result<(), Option<Error>> {
+        for _ in 0..TURN {
+            if !backend.accepts() {
+                break;
+            }
+            // Nothing may come before the answer to the name.
+            let early = matches!(client.state, State::Connecting(_));
+            let mut packet = [0; PACKET + 1];
+            let length = match recv(&client.fd, &mut packet[..], RecvFlags::DONTWAIT) {
+                Err(Errno::AGAIN) => break,
+                Err(Errno::INTR) => continue,
+                Ok((_, 0)) | Err(_) => return Err(None),
+                Ok((_, length)) => length,
+            };
+            *passed = true;
+            if early {
+                return Err(Some(Error::NotReady));
+            }
+            let sound = (HEADER..=PACKET).contains(&length) && packet.starts_with(&[0; HEADER]);
+            let message =
+                packet.get(HEADER..length).filter(|_| sound).ok_or(Some(Error::InvalidArguments))?;
+            match client.state {
+                State::Open(handle) => {
+                    self.messages += 1;
+                    let sent = backend.send(handle, message);
+                    self.judge(client, message.len(), sent);
+                }
+                _ => client.state = State::Connecting(backend.connect(message).map_err(Some)?),
+            }
+        }
+        Ok(())
+    }
+
+    /// What became of a message of a client: what finds no buffer is lost, as in `handle_chan_msg` of tipc_dev.c.
+    fn judge(&mut self, client: &mut Client, length: usize, sent: Result<usize, Error>) {
+        let why = match sent {
+            Ok(sent) if sent == length => return,
+            Ok(sent) => format!("a message of {length} bytes was cut to the port's receive buffer of {sent}"),
+            Err(Error::NotEnoughBuffer) => "a message was lost: the port's receive buffers were full".into(),
+            Err(_) => return,
+        };
+        self.lost += 1;
+        if !client.lost {
+            client.lost = true;
+            eprintln!("emulator: {why}; Linux would not have been told either");
+        }
+    }
+
+    fn deliver(
+        &mut self,
+        client: &mut Client,
+        backend: &mut impl Backend,
+        passed: &mut bool,
+    ) -> Result<(), Option<Error>> {
+        if let Some(packet) = client.outbox.take() {
+            put(client, packet)?;
+        }
+        let (State::Connecting(handle) | State::Open(handle)) = client.state else { return Ok(()) };
+        while client.outbox.is_none() {
+            let Some(incoming) = backend.next(handle) else { break };
+            *passed = true;
+            match incoming {
+                Incoming::Accepted => {
+                    client.state = State::Open(handle);
+                    put(client, 0i32.to_le_bytes().to_vec())?;
+                }
+                Incoming::Message(message) => {
+                    // The driver's buffer holds the header too.
+                    let message = message.get(..PACKET - HEADER).unwrap_or(&message);
+                    self.messages += 1;
+                    put(client, [&[0; HEADER], message].concat())?;
+                }
+                Incoming::Lost(length, sent) => self.judge(client, length, sent),
+                Incoming::Closed(error) => {
+                    // Nothing is left to close.
+                    client.state = State::New;
+                    return Err(Some(error));
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Sends a packet, or keeps it until there is room.
+fn put(client: &mut Client, packet: Vec<u8>) -> Result<(), Option<Error>> {
+    match send(&client.fd, &packet, SendFlags::DONTWAIT | SendFlags::NOSIGNAL) {
+        Ok(_) => Ok(()),
+        Err(Errno::AGAIN | Errno::NOBUFS | Errno::INTR) => {
+            client.outbox = Some(packet);
+            Ok(())
+        }
+        Err(_) => Err(None),
+    }
+}

@@ -1,0 +1,53 @@
+//! Names of functions, as far as an ELF file has them.
+
+use object::{Object, ObjectSection, ObjectSymbol, SymbolKind};
+use std::collections::BTreeMap;
+
+/// Addresses with their names.
+#[derive(Clone, Debug, Default)]
+pub struct Symbols(BTreeMap<u64, (u64, String)>);
+
+impl Symbols {
+    /// Reads the symbol table of a 32-bit or 64-bit file; a file without one has no names.
+    pub fn read(elf: &[u8]) -> Self {
+        let Ok(file) = object::File::parse(elf) else { return Self::default() };
+        let mut symbols = BTreeMap::new();
+        for symbol in file.symbols().filter(ObjectSymbol::is_definition) {
+            // `$a`, `$d`, `$t`, `$x`: where code and data of ARM begin.
+            let name = symbol.name().ok().filter(|name| !name.is_empty() && !name.starts_with('$'));
+            let Some(name) = name.map(|name| format!("{:#}", rustc_demangle::demangle(name))) else {
+                continue;
+            };
+            let address = symbol.address() & !1;
+            symbols.insert(address, (extent(&file, &symbol, address), name));
+        }
+        Self(symbols)
+    }
+
+    /// ` (name + 0x10)` of an address, or nothing.
+    pub fn at(&self, address: u64) -> String {
+        match self.0.range(..=address).next_back() {
+            Some((start, (size, name))) if address - start < *size => {
+                format!(" ({name} + 0x{:x})", address - start)
+            }
+            _ => String::new(),
+        }
+    }
+}
+
+/// Bytes that a symbol may name, if no other comes before.
+///
+/// Assembly mostly says no size: such code goes on to the next symbol, and not beyond its section.
+fn extent<'a>(file: &object::File<'a>, symbol: &impl ObjectSymbol<'a>, address: u64) -> u64 {
+    let section = || file.section_by_index(symbol.section_index()?).ok();
+    let size = match (symbol.size(), symbol.kind()) {
+        (0, SymbolKind::Text) => {
+            section().map_or(0, |s| s.address().saturating_add(s.size()).saturating_sub(address))
+        }
+        (size, _) => size,
+    };
+    size.max(4)
+}
+
+#[cfg(test)]
+mod tests;

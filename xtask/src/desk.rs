@@ -1,0 +1,16 @@
+//! The very secure-os image on the desk: QEMU boots its kernel in the bundle's carve-out, and clients reach its trusted apps.
+//!
+//! [`crate::tools::qemu`] starts the machine with the firmware of crates/desk-firmware; [`link`] speaks with the agent in it;
+//! [`run`] serves clients on the socket that the unicorn emulator has, too.
+
+pub mod boot_check;
+pub mod console;
+mod fault;
+pub mod firmware;
+mod image;
+mod link;
+pub mod machine;
+pub mod run;
+
+pub use image::{BootImage, has_kernel};
+pub use machine::{Desk, Fate};

@@ -1,0 +1,111 @@
+//! The console of Trusty and its trusted apps: lines with the time since start, in a log, on standard error, and at hand.
+
+use crate::error::{At, Result};
+use std::collections::VecDeque;
+use std::fs::File;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+/// Lines that are at hand.
+const KEPT: usize = 1000;
+/// Longest line, in bytes.
+const LONGEST: usize = 4096;
+
+/// Where lines go.
+pub struct Console {
+    start: Instant,
+    path: PathBuf,
+    log: File,
+    shown: bool,
+    partial: Vec<u8>,
+    lines: VecDeque<String>,
+}
+
+impl Console {
+    /// A new log; lines are shown too if asked for.
+    pub fn create(path: &Path, shown: bool) -> Result<Self> {
+        let log = File::create(path).at(path)?;
+        let (partial, lines) = (Vec::new(), VecDeque::new());
+        Ok(Self { start: Instant::now(), path: path.into(), log, shown, partial, lines })
+    }
+
+    /// The log.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Takes bytes in.
+    pub fn take(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            match byte {
+                b'\n' => self.end_line(),
+                b'\r' => {}
+                byte => self.partial.push(*byte),
+            }
+            if self.partial.len() >= LONGEST {
+                self.end_line();
+            }
+        }
+    }
+
+    /// Ends a line that has no end.
+    pub fn end_line(&mut self) {
+        if self.partial.is_empty() {
+            return;
+        }
+        let text = String::from_utf8_lossy(&self.partial).into_owned();
+        self.partial.clear();
+        self.line(&text);
+    }
+
+    /// A line of our own, or of the console. Control characters of a trusted app do not reach the terminal.
+    pub fn line(&mut self, text: &str) {
+        let text: String = text.chars().map(|c| if c.is_control() && c != '\t' { '\u{fffd}' } else { c }).collect();
+        let time = self.start.elapsed();
+        // A full disk takes nothing from what is shown and kept.
+        let _ = writeln!(self.log, "[{:5}.{:06}] {text}", time.as_secs(), time.subsec_micros());
+        if self.shown {
+            eprintln!("{text}");
+        }
+        if self.lines.len() == KEPT {
+            self.lines.pop_front();
+        }
+        self.lines.push_back(text);
+    }
+
+    /// The last lines.
+    pub fn lines(&self) -> impl DoubleEndedIterator<Item = &str> + ExactSizeIterator {
+        self.lines.iter().map(String::as_str)
+    }
+
+    /// The last few, for an error.
+    pub fn tail(&self, count: usize) -> String {
+        let skipped = self.lines.len().saturating_sub(count);
+        self.lines().skip(skipped).map(|line| format!("  | {line}\n")).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_are_cut_stamped_and_kept() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("log");
+        let mut console = Console::create(&path, false).unwrap();
+        console.take(b"first\r\nsec");
+        console.take(b"ond\n\npartial \x1b[2J");
+        assert_eq!(console.lines().collect::<Vec<_>>(), ["first", "second"]);
+        console.end_line();
+        assert_eq!(console.tail(2), "  | second\n  | partial \u{fffd}[2J\n");
+        let log = std::fs::read_to_string(path).unwrap();
+        let first = log.lines().next().unwrap();
+        assert!(first.starts_with("[    0.") && first.ends_with("] first"), "{first}");
+        console.take(&[b'x'; 3 * LONGEST]);
+        assert_eq!(console.lines().len(), 6);
+        (0..2 * KEPT).for_each(|_| console.take(b"y\n"));
+        assert_eq!(console.lines().len(), KEPT);
+    }
+}

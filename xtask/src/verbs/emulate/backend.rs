@@ -1,0 +1,107 @@
+//! The two ways to run trusted apps, behind one socket.
+
+use super::target::Target;
+use crate::cli::EmulateArgs;
+use crate::desk::console::Console;
+use crate::desk::run::{Running, STOP, Symbols};
+use crate::desk::{BootImage, Desk, firmware, has_kernel};
+use crate::error::{At, Error, Result};
+use crate::stages::home;
+use crate::tools::emulator::{self, Emulator};
+use crate::tools::qemu::Qemu;
+use crate::ui::Ui;
+use serde_json::Value;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering;
+
+/// NVIDIA's own carve-out: of an image that comes without a boot config.
+const STOCK_TZDRAM: u64 = 16 << 20;
+
+/// What is needed to start.
+pub enum Prepared {
+    /// The emulator's program.
+    Unicorn(PathBuf),
+    /// QEMU, the firmware's folder, what is booted, and the console's log.
+    Qemu(Box<(Qemu, PathBuf, BootImage, PathBuf)>),
+}
+
+/// What runs.
+pub enum Backend {
+    /// The emulator.
+    Unicorn(Emulator),
+    /// QEMU.
+    Qemu(Running),
+}
+
+/// Chooses a backend and gets what it needs.
+pub fn prepare(args: &EmulateArgs, target: &Target, root: &Path, ui: &Ui) -> Result<Prepared> {
+    let qemu = match args.backend.as_deref() {
+        Some("qemu") if args.profile => {
+            return Err(Error::usage("--profile: only the unicorn backend sees what trusted apps use of their memory")
+                .remedy("leave --backend out, or say --backend unicorn"));
+        }
+        Some(backend) => backend == "qemu",
+        None => has_kernel(&target.image) && !args.profile,
+    };
+    if !qemu {
+        return emulator::program(root, ui).map(Prepared::Unicorn);
+    }
+    let tzdram = args.tzdram.map(|size| size.0).or(target.tzdram).unwrap_or(STOCK_TZDRAM);
+    let image = BootImage::new(&args.target, &target.image, tzdram)?;
+    let logs = home(root).join("logs");
+    std::fs::create_dir_all(&logs).at(&logs)?;
+    let qemu = Qemu::get(false, &logs.join("host.log"), ui)?;
+    let firmware = firmware::build(root, false, ui)?;
+    Ok(Prepared::Qemu(Box::new((qemu, firmware, image, logs.join("console.log")))))
+}
+
+impl Prepared {
+    /// Starts it; it serves clients from then on.
+    pub fn start(&self, target: &Target, socket: &Path, dir: &Path, ui: &Ui) -> Result<Backend> {
+        match self {
+            Self::Unicorn(program) => {
+                let image = dir.join("tos.img");
+                std::fs::write(&image, &target.image).at(&image)?;
+                Emulator::start(program, &image, &target.names(), socket, dir, ui.is_quiet()).map(Backend::Unicorn)
+            }
+            Self::Qemu(prepared) => {
+                let (qemu, firmware, image, log) = &**prepared;
+                let console = Console::create(log, !ui.is_quiet())?;
+                let desk = Desk::start(qemu, firmware, image, dir, console)?;
+                let symbols = Symbols { apps: target.trusted_apps(), kernel: target.kernel.clone() };
+                Running::start(desk, symbols, &qemu.version, socket).map(Backend::Qemu)
+            }
+        }
+    }
+}
+
+impl Backend {
+    /// Where it listens.
+    pub fn socket(&self) -> &Path {
+        match self {
+            Self::Unicorn(emulator) => &emulator.socket,
+            Self::Qemu(running) => &running.socket,
+        }
+    }
+
+    /// Waits for its end, which a fault or Ctrl-C brings.
+    pub fn wait(self) -> Result<Value> {
+        match self {
+            Self::Unicorn(emulator) => emulator.wait(),
+            Self::Qemu(running) => running.wait(),
+        }
+    }
+
+    /// Ends it.
+    pub fn stop(self) -> Result<Value> {
+        match self {
+            Self::Unicorn(emulator) => emulator.stop(),
+            Self::Qemu(running) => running.stop(),
+        }
+    }
+}
+
+/// Lets SIGINT, SIGTERM and SIGHUP end what runs, and so its client app: what was used is then still told.
+pub fn pass_signals_on() {
+    emulator::pass_signals_on(|| STOP.store(true, Ordering::Relaxed));
+}
