@@ -27,6 +27,8 @@ const NAP: Timespec = Timespec { tv_sec: 0, tv_nsec: 200_000_000 };
 const FATAL: &str = "fatal: ";
 /// See [`FATAL`].
 const DEVICE: &str = "device: ";
+/// See [`FATAL`].
+const PANIC: &str = "panic: ";
 
 /// Why a machine has ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -208,6 +210,11 @@ impl Desk {
     /// Why it has ended, if it has.
     pub fn fate(&self) -> Option<&Fate> {
         self.fate.as_ref()
+    }
+
+    /// What the monitor knows of a panic: numbers, and code in hexadecimal.
+    pub fn panic(&self) -> Option<String> {
+        self.monitor_lines(PANIC).next()
     }
 
     /// Accesses to devices of Tegra194 that are not there, each page once.

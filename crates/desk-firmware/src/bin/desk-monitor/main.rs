@@ -8,7 +8,7 @@
 //! neither world can reach through stage 2; the non-secure side sees non-secure DRAM and devices; Trusty sees its carve-out,
 //! byte for byte, non-secure DRAM as non-secure, and the devices named in [`map`].
 //!
-//! Every line on serial port 1 is for the host: `fatal: …` and `device: …`, see `report`.
+//! Every line on serial port 1 is for the host, which knows the first words: `fatal:`, `device:`, `timer:`, `panic:`.
 #![cfg_attr(target_os = "none", no_std, no_main)]
 
 #[cfg(target_os = "none")]

@@ -2,7 +2,8 @@
 
 use crate::{gic, mrs};
 use core::fmt::{self, Write};
-use desk_firmware::map::UART_MONITOR;
+use core::sync::atomic::{AtomicBool, Ordering};
+use desk_firmware::map::{TZDRAM, UART_MONITOR};
 
 struct Serial;
 
@@ -27,6 +28,36 @@ pub fn fatal(arguments: fmt::Arguments<'_>) -> ! {
         // SAFETY: waits for an interrupt, which changes nothing.
         unsafe { core::arch::asm!("wfi", options(nomem, nostack)) };
     }
+}
+
+/// Says once what Trusty's own console leaves out when it panics: the address of the last fault, and the code there, by
+/// which the trusted app is known. Called while the registers of EL1 are still Trusty's.
+pub fn panicked() {
+    static TOLD: AtomicBool = AtomicBool::new(false);
+    if TOLD.load(Ordering::Relaxed) {
+        return;
+    }
+    TOLD.store(true, Ordering::Relaxed);
+    let (esr, far, elr) = (mrs!("esr_el1"), mrs!("far_el1"), mrs!("elr_el1"));
+    let _ = write!(Serial, "panic: 0x{esr:x} 0x{far:x} 0x{elr:x} ");
+    if let Some(address) = translated(elr & !(CODE - 1)) {
+        for word in 0..CODE / 4 {
+            let _ = write!(Serial, "{:08x}", gic::read(address + 4 * word));
+        }
+    }
+    line(format_args!(""));
+}
+
+/// Bytes of code around a fault that are told.
+const CODE: u64 = 64;
+
+/// Where Trusty sees this at EL0, in the carve-out; nowhere, if it does not.
+fn translated(address: u64) -> Option<u64> {
+    // SAFETY: asks the MMU about Trusty's tables; the result goes to PAR_EL1, which Trusty has no more use for.
+    unsafe { core::arch::asm!("at s12e0r, {}", "isb", in(reg) address, options(nostack)) };
+    let par = mrs!("par_el1");
+    let physical = par & 0xf_ffff_ffff_f000 | address & 0xfff;
+    (par & 1 == 0 && physical >= TZDRAM).then_some(physical)
 }
 
 /// An exception that the monitor has no use for.

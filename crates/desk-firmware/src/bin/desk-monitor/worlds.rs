@@ -1,7 +1,7 @@
 //! The two worlds, and what passes between them.
 
 use crate::context::Context;
-use crate::report::{fatal, line};
+use crate::report::{self, fatal, line};
 use crate::{mrs, secure_timer, start};
 use core::cell::UnsafeCell;
 use desk_firmware::timer::Access;
@@ -77,6 +77,9 @@ extern "C" fn el3_exception(current: *mut Context) -> *mut Context {
         // ATF knows more calls; of those Trusty needs none to boot.
         trusty.x[0] = u64::from(smc::result::UNDEFINED.cast_unsigned());
         return trusty;
+    }
+    if trusty.x[1] as i32 == smc::result::PANIC {
+        report::panicked();
     }
     trusty.leave();
     agent.x[0] = trusty.x[1];
