@@ -114,6 +114,9 @@ pub struct ImageArgs {
     /// Leave a part out.
     #[arg(long, value_name = "PART", value_parser = ["rootfs"])]
     pub without: Vec<String>,
+    /// Do not boot the secure-os image in QEMU before the bundle gets its name (boards with a kernel); the manifest says so.
+    #[arg(long)]
+    pub no_boot: bool,
     /// Where to put the bundle.
     #[arg(short, long, value_name = "DIR", default_value = "target/bundles")]
     pub output_dir: PathBuf,

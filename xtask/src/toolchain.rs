@@ -240,7 +240,8 @@ fn linker(target: Target) -> Result<PathBuf> {
             let hosts = std::fs::read_dir(&pattern).into_iter().flatten().flatten();
             let mut found = hosts.map(|h| h.path().join("bin/rust-lld")).filter(|p| p.is_file());
             found.next().ok_or_else(|| {
-                let message = format!("no rust-lld below {}: it links what runs without an OS", pattern.display());
+                let message =
+                    format!("no rust-lld below {}: it links what runs without an OS", pattern.display());
                 Error::environment(message).remedy("install Rust with rustup, whose toolchains bring it")
             })
         }

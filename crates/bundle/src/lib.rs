@@ -28,8 +28,8 @@ pub use device::{COMMON, Device, FLASH, Fused, ModuleEntry};
 pub use extract::{ExtractError, Extracted, extract};
 pub use hash::{Hashed, copy_hashed, hash_file, sha256};
 pub use manifest::{
-    AppEntry, FORMAT, FileEntry, Inputs, MANIFEST, Manifest, ManifestError, NAME, Partition, Plan, Port,
-    Role, SUMS, Tzdram, VERSION, bundle_name, is_plain,
+    AppEntry, DeskBoot, FORMAT, FileEntry, Inputs, MANIFEST, Manifest, ManifestError, NAME, Partition, Plan,
+    Port, Role, SUMS, Tzdram, VERSION, bundle_name, is_plain,
 };
 pub use source::{ARCHIVE_MAGIC, Source, SourceError};
 pub use verify::{Problem, verify};

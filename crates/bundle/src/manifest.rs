@@ -41,12 +41,25 @@ pub struct Manifest {
     /// The real board that it is flashed to; none for a board that is a disk image.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub device: Option<Device>,
+    /// Whether the secure-os image was booted before the bundle got its name; none where it has no kernel.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub desk_boot: Option<DeskBoot>,
     /// Every file but the manifest and the checksums, sorted by path.
     pub files: Vec<FileEntry>,
     /// For each scope a digest of all that it writes: equal digests, nothing to flash.
     pub flash: BTreeMap<Scope, String>,
     /// SHA-256 of this file with 64 zeros in this place: tells a damaged manifest from a damaged `SHA256SUMS`.
     pub digest: String,
+}
+
+/// What became of the boot in QEMU.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DeskBoot {
+    /// The kernel came up, and every declared port that Linux may use answered.
+    Answered,
+    /// It was not booted, because nobody wanted it or QEMU was not there.
+    Skipped,
 }
 
 /// The TZDRAM carve-out, in bytes.

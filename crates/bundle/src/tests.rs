@@ -88,6 +88,7 @@ impl Sample {
             plan: Plan { memory, partitions },
             files: Vec::new(),
             device: None,
+            desk_boot: None,
             flash: BTreeMap::new(),
             digest: String::new(),
         };

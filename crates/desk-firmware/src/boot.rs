@@ -61,13 +61,8 @@ impl BootBlock {
 mod tests {
     use super::*;
 
-    const BLOCK: BootBlock = BootBlock {
-        kernel: 0x21000,
-        kernel_size: 5,
-        agent: 0x22000,
-        agent_size: 4096,
-        tzdram_size: 2 << 20,
-    };
+    const BLOCK: BootBlock =
+        BootBlock { kernel: 0x21000, kernel_size: 5, agent: 0x22000, agent_size: 4096, tzdram_size: 2 << 20 };
 
     #[test]
     fn a_boot_block_comes_back() {

@@ -127,8 +127,10 @@ mod tests {
 
     #[test]
     fn frames_come_out_however_the_stream_is_cut() {
-        let sent = [(MESSAGE, 3, std::vec![7; PAYLOAD]), (CLOSE, 9, Vec::new()), (CREDIT, 1, std::vec![1, 2, 3, 4])];
-        let stream: Vec<u8> = sent.iter().flat_map(|(kind, connection, payload)| frame(*kind, *connection, payload)).collect();
+        let sent =
+            [(MESSAGE, 3, std::vec![7; PAYLOAD]), (CLOSE, 9, Vec::new()), (CREDIT, 1, std::vec![1, 2, 3, 4])];
+        let stream: Vec<u8> =
+            sent.iter().flat_map(|(kind, connection, payload)| frame(*kind, *connection, payload)).collect();
         for piece in [1, 3, 8, 9, 4096, 10_000] {
             let (mut frames, mut got) = (Frames::new(), Vec::new());
             for mut bytes in stream.chunks(piece) {
@@ -136,7 +138,9 @@ mod tests {
                     let (rest, whole) = frames.take(bytes).unwrap();
                     let frame = frames.frame();
                     assert_eq!(whole, frame.is_some());
-                    got.extend(frame.map(|(header, payload)| (header.kind, header.connection, payload.to_vec())));
+                    got.extend(
+                        frame.map(|(header, payload)| (header.kind, header.connection, payload.to_vec())),
+                    );
                     bytes = rest;
                 }
             }

@@ -46,7 +46,11 @@ impl Access {
     pub fn decode(instruction: u32) -> Option<Self> {
         let rest = instruction & !(READ | 0xff);
         let register = Register::of(instruction >> 5 & 7)?;
-        (rest == MSR & !0xff).then_some(Self { read: instruction & READ != 0, register, rt: instruction & 31 })
+        (rest == MSR & !0xff).then_some(Self {
+            read: instruction & READ != 0,
+            register,
+            rt: instruction & 31,
+        })
     }
 
     /// The call that takes its place.
@@ -72,13 +76,13 @@ mod tests {
     fn the_timers_instructions_are_known() {
         let of = |read, register, rt| Some(Access { read, register, rt });
         for (instruction, expected) in [
-            (0xd51f_e221, of(false, Register::Ctl, 1)),  // msr cntps_ctl_el1, x1
+            (0xd51f_e221, of(false, Register::Ctl, 1)), // msr cntps_ctl_el1, x1
             (0xd51f_e25f, of(false, Register::Cval, 31)), // msr cntps_cval_el1, xzr
-            (0xd53f_e203, of(true, Register::Tval, 3)),  // mrs x3, cntps_tval_el1
-            (0xd51b_e220, None),                         // msr cntp_ctl_el0, x0
-            (0xd51f_e320, None),                         // another register
-            (0xd51f_e260, None),                         // op2 3
-            (0xd503_201f, None),                         // nop
+            (0xd53f_e203, of(true, Register::Tval, 3)), // mrs x3, cntps_tval_el1
+            (0xd51b_e220, None),                        // msr cntp_ctl_el0, x0
+            (0xd51f_e320, None),                        // another register
+            (0xd51f_e260, None),                        // op2 3
+            (0xd503_201f, None),                        // nop
         ] {
             assert_eq!(Access::decode(instruction), expected, "{instruction:08x}");
         }

@@ -61,7 +61,8 @@ impl Console {
 
     /// A line of our own, or of the console. Control characters of a trusted app do not reach the terminal.
     pub fn line(&mut self, text: &str) {
-        let text: String = text.chars().map(|c| if c.is_control() && c != '\t' { '\u{fffd}' } else { c }).collect();
+        let text: String =
+            text.chars().map(|c| if c.is_control() && c != '\t' { '\u{fffd}' } else { c }).collect();
         let time = self.start.elapsed();
         // A full disk takes nothing from what is shown and kept.
         let _ = writeln!(self.log, "[{:5}.{:06}] {text}", time.as_secs(), time.subsec_micros());

@@ -36,7 +36,9 @@ pub fn report(desk: &Desk, symbols: &Symbols) -> String {
 fn stopped(why: &str, devices: &[String]) -> String {
     let mut text = format!("Trusty {why}");
     if !devices.is_empty() && why.contains("not come up") {
-        text.push_str("; it asked for devices that Tegra194 has elsewhere or not at all: is the image for another SoC?");
+        text.push_str(
+            "; it asked for devices that Tegra194 has elsewhere or not at all: is the image for another SoC?",
+        );
         devices.iter().for_each(|device| text.push_str(&format!("\n  {device}")));
     }
     text
@@ -68,8 +70,13 @@ fn explain(lines: &[&str], monitor: Option<&str>, symbols: &Symbols) -> Option<S
     let place = kernel.at(caller.wrapping_sub(4));
     let mut text = format!("Trusty's kernel panics{place}: {why}");
     let memory = ["allocate", "map brk", "address map", "memory"];
-    if memory.iter().any(|word| why.contains(word) || lines.iter().rev().take(5).any(|line| line.contains(word))) {
-        text.push_str("; the carve-out is too small for the trusted apps, or one's heap does not fit its address space");
+    if memory
+        .iter()
+        .any(|word| why.contains(word) || lines.iter().rev().take(5).any(|line| line.contains(word)))
+    {
+        text.push_str(
+            "; the carve-out is too small for the trusted apps, or one's heap does not fit its address space",
+        );
     }
     Some(text)
 }
@@ -169,7 +176,8 @@ fn trusted_app(exception: &Exception, monitor: &str, symbols: &Symbols) -> Optio
     let names = trusty_fault::Symbols::read(elf);
     let (registers, cpsr) = (exception.registers(), exception.spsr as u32);
     let (heap, stack_touched, mapped) = (None, None, None);
-    let scene = Scene { name, app: &app, symbols: &names, access, registers, cpsr, heap, stack_touched, mapped };
+    let scene =
+        Scene { name, app: &app, symbols: &names, access, registers, cpsr, heap, stack_touched, mapped };
     Some(scene.report())
 }
 
@@ -209,7 +217,10 @@ mod tests {
         let exception = Exception::read(&DUMP).unwrap();
         assert_eq!((exception.elr, exception.spsr, exception.esr), (0xc9b0, 0x8000_0010, 0x9200_0047));
         let registers = exception.registers();
-        assert_eq!((registers[1], registers[13], registers[14], registers[15]), (0xff_e780, 0xff_e6f4, 0x9abc, 0xc9b0));
+        assert_eq!(
+            (registers[1], registers[13], registers[14], registers[15]),
+            (0xff_e780, 0xff_e6f4, 0x9abc, 0xc9b0)
+        );
         assert_eq!(Exception::read(&DUMP[..9]), None, "cut short");
         assert_eq!(panic_line(DUMP[11]), Some((0xffff_ffff_ea80_165c, "die")));
     }
@@ -244,9 +255,17 @@ mod tests {
 
     #[test]
     fn a_panic_of_the_kernel_is_told() {
-        let lines = ["failed to allocate page table", "panic (caller 0xffffffffea80165c): failed to load address map"];
+        let lines = [
+            "failed to allocate page table",
+            "panic (caller 0xffffffffea80165c): failed to load address map",
+        ];
         let text = explain(&lines, None, &Symbols::default()).unwrap();
-        assert!(text.starts_with("Trusty's kernel panics: failed to load address map; the carve-out is too small"), "{text}");
+        assert!(
+            text.starts_with(
+                "Trusty's kernel panics: failed to load address map; the carve-out is too small"
+            ),
+            "{text}"
+        );
         assert_eq!(explain(&["all is well"], None, &Symbols::default()), None);
     }
 }

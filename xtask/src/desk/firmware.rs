@@ -8,7 +8,8 @@ use crate::ui::Ui;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-const PACKAGE: &str = "desk-firmware";
+/// The package.
+pub const PACKAGE: &str = "desk-firmware";
 /// The programs of it.
 pub const MONITOR: &str = "desk-monitor";
 /// See [`MONITOR`].

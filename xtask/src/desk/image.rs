@@ -35,8 +35,10 @@ impl BootImage {
     pub fn new(name: &str, image: &[u8], tzdram: u64) -> Result<Self> {
         let wrong = |what: String| Error::check(format!("{name}: {what}"));
         let (kernel, monitor) = if image.starts_with(b"NVTOSP") {
-            let container = Container::parse(image)
-                .map_err(|e| wrong(e.to_string()).remedy("build or copy the image again: cargo xtask inspect tells its parts"))?;
+            let container = Container::parse(image).map_err(|e| {
+                wrong(e.to_string())
+                    .remedy("build or copy the image again: cargo xtask inspect tells its parts")
+            })?;
             if container.encrypted {
                 return Err(wrong("is encrypted, so its kernel cannot be booted here".into())
                     .remedy("use the unencrypted image: a bundle has it as secure-os/tos.img"));
@@ -49,11 +51,13 @@ impl BootImage {
             return Err(wrong("has no kernel, only trusted apps".into())
                 .remedy("use --backend unicorn, which runs trusted apps without one"));
         }
-        budget::check_tzdram(tzdram, trusty_image::limits::TZDRAM_GRANULE).map_err(|e| wrong(e.to_string()))?;
+        budget::check_tzdram(tzdram, trusty_image::limits::TZDRAM_GRANULE)
+            .map_err(|e| wrong(e.to_string()))?;
         // As on a board: see limits::MONITOR.
         if monitor {
-            budget::check_os(kernel.len() as u64, tzdram)
-                .map_err(|e| wrong(e.to_string()).remedy("raise tzdram.size, or use fewer or smaller trusted apps"))?;
+            budget::check_os(kernel.len() as u64, tzdram).map_err(|e| {
+                wrong(e.to_string()).remedy("raise tzdram.size, or use fewer or smaller trusted apps")
+            })?;
         }
         let share = tzdram - if monitor { MONITOR } else { 0 };
         if kernel.len() as u64 > share {
@@ -72,7 +76,11 @@ impl BootImage {
     pub fn write(&self, monitor: &[u8], agent: &[u8], to: &Path) -> Result<()> {
         let page = |length: usize| (length as u64).next_multiple_of(map::PAGE);
         if monitor.len() as u64 > map::BOOT_BLOCK {
-            return Err(Error::check(format!("the monitor has {} bytes, {} are its room", monitor.len(), map::BOOT_BLOCK)));
+            return Err(Error::check(format!(
+                "the monitor has {} bytes, {} are its room",
+                monitor.len(),
+                map::BOOT_BLOCK
+            )));
         }
         let kernel = map::BOOT_BLOCK + map::PAGE;
         let block = BootBlock {

@@ -142,7 +142,8 @@ impl Link {
             return Err(Error::InvalidArguments);
         }
         let free = |number: &u16| !self.connections.contains_key(number);
-        let number = (1..=u16::MAX).map(|step| self.last.wrapping_add(step)).find(free).ok_or(Error::NoResources)?;
+        let number =
+            (1..=u16::MAX).map(|step| self.last.wrapping_add(step)).find(free).ok_or(Error::NoResources)?;
         self.last = number;
         self.connections.insert(number, Connection::default());
         self.put(link::CONNECT, number, port);
@@ -229,7 +230,8 @@ mod tests {
         assert_eq!(link.state, State::Ready);
         let channel = link.connect(b"port").unwrap();
         assert!(link.flush());
-        let expected = [frame(link::CONNECT, 1, b"port"), frame(link::CREDIT, 1, &8u32.to_le_bytes())].concat();
+        let expected =
+            [frame(link::CONNECT, 1, b"port"), frame(link::CREDIT, 1, &8u32.to_le_bytes())].concat();
         assert_eq!(sent(&mut agent), expected);
         agent.write_all(&frame(link::ACCEPTED, 1, &[])).unwrap();
         (0..4).for_each(|n| agent.write_all(&frame(link::MESSAGE, 1, &[n])).unwrap());
@@ -245,14 +247,21 @@ mod tests {
         assert_eq!(link.next(channel), None);
         link.close(channel);
         link.flush();
-        assert_eq!(sent(&mut agent), frame(link::CREDIT, 1, &4u32.to_le_bytes()), "and no close of what has closed");
+        assert_eq!(
+            sent(&mut agent),
+            frame(link::CREDIT, 1, &4u32.to_le_bytes()),
+            "and no close of what has closed"
+        );
     }
 
     #[test]
     fn what_ends_the_machine_is_told() {
         for (bytes, expected) in [
             (frame(link::DEAD, 0, b"panicked"), State::Dead("panicked".into())),
-            (Header { kind: 2, connection: 0, length: 1 << 20 }.to_bytes().to_vec(), State::Gone(String::new())),
+            (
+                Header { kind: 2, connection: 0, length: 1 << 20 }.to_bytes().to_vec(),
+                State::Gone(String::new()),
+            ),
             (Vec::new(), State::Gone("QEMU has ended".into())),
         ] {
             let (ours, mut agent) = UnixStream::pair().unwrap();

@@ -78,7 +78,13 @@ pub struct Desk {
 
 impl Desk {
     /// Starts QEMU on an image, with all files in a scratch folder `dir`. Trusty is up some time later.
-    pub fn start(qemu: &Qemu, programs: &Path, image: &BootImage, dir: &Path, console: Console) -> Result<Self> {
+    pub fn start(
+        qemu: &Qemu,
+        programs: &Path,
+        image: &BootImage,
+        dir: &Path,
+        console: Console,
+    ) -> Result<Self> {
         let start = Instant::now();
         let flash = dir.join("flash.bin");
         let program = |name| firmware::program(programs, name);
@@ -100,7 +106,8 @@ impl Desk {
         let said = dir.join("qemu.log");
         let log = std::fs::File::create(&said).at(&said)?;
         let mut child = qemu.start(&flash, image.dram(), &sockets, log)?;
-        let connected = listeners.iter().map(|listener| accept(listener, &mut child, start)).collect::<Result<Vec<_>>>();
+        let connected =
+            listeners.iter().map(|listener| accept(listener, &mut child, start)).collect::<Result<Vec<_>>>();
         let mut streams = match connected {
             Ok(streams) => streams.into_iter(),
             Err(error) => {
@@ -197,7 +204,10 @@ impl Desk {
         if let Some(Fate::Gone(why)) = &mut self.fate {
             let status = self.child.try_wait().ok().flatten().map(|status| format!(" ({status})"));
             let said = std::fs::read_to_string(&self.said).unwrap_or_default();
-            *why = [why.as_str(), &status.unwrap_or_default(), "\n", said.trim_end()].concat().trim_end().to_owned();
+            *why = [why.as_str(), &status.unwrap_or_default(), "\n", said.trim_end()]
+                .concat()
+                .trim_end()
+                .to_owned();
         }
     }
 

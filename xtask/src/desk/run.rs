@@ -41,9 +41,8 @@ impl Running {
         }
         if desk.fate().is_some() {
             let report = fault::report(&desk, &symbols);
-            return Err(Error::check(format!("the secure-os image does not boot: {report}")).remedy(
-                "cargo xtask plan says what its memory is; the device would not boot either",
-            ));
+            return Err(Error::check(format!("the secure-os image does not boot: {report}"))
+                .remedy("cargo xtask plan says what its memory is; the device would not boot either"));
         }
         let listen = |e| Error::usage(format!("{}: cannot listen there: {e}", socket.display()));
         let server = Server::listen(socket).map_err(listen)?;
@@ -71,7 +70,9 @@ impl Running {
 
     fn join(&mut self) -> Result<Value> {
         let joined = self.thread.take().map(JoinHandle::join);
-        joined.and_then(std::result::Result::ok).ok_or_else(|| Error::check("the thread that serves clients has failed"))
+        joined
+            .and_then(std::result::Result::ok)
+            .ok_or_else(|| Error::check("the thread that serves clients has failed"))
     }
 }
 
@@ -82,7 +83,13 @@ impl Drop for Running {
     }
 }
 
-fn serve(mut desk: Desk, mut server: Server, stopped: &UnixStream, symbols: &Symbols, version: &str) -> Value {
+fn serve(
+    mut desk: Desk,
+    mut server: Server,
+    stopped: &UnixStream,
+    symbols: &Symbols,
+    version: &str,
+) -> Value {
     let told = |mut stopped: &UnixStream| {
         // Nothing is ever written to the other end: it is closed.
         let _ = stopped.set_nonblocking(true);

@@ -10,7 +10,7 @@ use crate::error::{At, Error, Result};
 use crate::stage::{Key, Output, lock, stamps};
 use crate::toolchain::Target;
 use crate::tools::{capture, shell};
-use bundle::{AppEntry, FORMAT, Inputs, Manifest, Plan, Port, Role, Tzdram, Writer};
+use bundle::{AppEntry, DeskBoot, FORMAT, Inputs, Manifest, Plan, Port, Role, Tzdram, Writer};
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 use rustix::io::Errno;
 use std::collections::BTreeMap;
@@ -36,6 +36,8 @@ pub struct Parts {
     pub rootfs: Option<Output>,
     /// What an L4T board has besides.
     pub l4t: Option<L4tParts>,
+    /// What became of the boot in QEMU, where there is a kernel.
+    pub desk_boot: Option<DeskBoot>,
 }
 
 /// What an L4T board has besides.
@@ -86,7 +88,8 @@ pub fn run(build: &Build, parts: &Parts, out: &Path) -> Result<PathBuf> {
 }
 
 fn key(inputs: &Inputs, parts: &Parts) -> Key {
-    let key = Key::new(1).with("inputs", format!("{inputs:?}"));
+    let key =
+        Key::new(2).with("inputs", format!("{inputs:?}")).with("desk boot", format!("{:?}", parts.desk_boot));
     let all = [&parts.trusted_apps, &parts.secure_os, &parts.boot_config, &parts.client_apps];
     let packages = parts.l4t.iter().map(|l4t| &l4t.packages);
     let all = all.into_iter().chain(&parts.rootfs).chain(packages).enumerate();
@@ -217,6 +220,7 @@ fn fill(build: &Build, parts: &Parts, inputs: Inputs, folder: &Path) -> Result<M
         trusted_apps: apps.iter().map(app_entry).collect(),
         plan: Plan { memory, partitions },
         device,
+        desk_boot: parts.desk_boot,
         files: Vec::new(),
         flash: BTreeMap::new(),
         digest: String::new(),

@@ -16,7 +16,8 @@ pub const NEED: Need = Need {
     why: "boots the secure-os image of a bundle on this host",
 };
 /// Ends QEMU when this process ends, however it does.
-const GUARD: Need = Need { program: "setpriv", package: "util-linux", why: "ends QEMU with the command that started it" };
+const GUARD: Need =
+    Need { program: "setpriv", package: "util-linux", why: "ends QEMU with the command that started it" };
 /// Environment variable that names another program.
 pub const VARIABLE: &str = "CARVEOUT_QEMU";
 /// Oldest version that this is tried with: secure stage 2 and the secure timer work.
@@ -57,10 +58,13 @@ impl Qemu {
         let given = std::env::var_os(VARIABLE).filter(|given| !given.is_empty()).map(PathBuf::from);
         let Some(program) = given.clone().or_else(|| find(NEED.program)) else { return Ok(None) };
         let sh = shell(Path::new("/"))?;
-        let text = capture(&program.display().to_string(), cmd!(sh, "{program} --version"))
-            .map_err(|error| match given {
-                Some(_) => Error { exit: Exit::Usage, ..error }.remedy(format!("{VARIABLE} names a qemu-system-aarch64")),
-                None => error,
+        let text =
+            capture(&program.display().to_string(), cmd!(sh, "{program} --version")).map_err(|error| {
+                match given {
+                    Some(_) => Error { exit: Exit::Usage, ..error }
+                        .remedy(format!("{VARIABLE} names a qemu-system-aarch64")),
+                    None => error,
+                }
             })?;
         let version = version(&text).ok_or_else(|| {
             Error::environment(format!("{}: says no version of QEMU: {text}", program.display()))
@@ -69,7 +73,9 @@ impl Qemu {
         let this = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
         if this < OLDEST {
             let (major, minor) = OLDEST;
-            let message = format!("QEMU {version} is too old to boot the secure-os image: {major}.{minor} or later is needed");
+            let message = format!(
+                "QEMU {version} is too old to boot the secure-os image: {major}.{minor} or later is needed"
+            );
             return Err(Error::environment(message).remedy(format!(
                 "install a later {} (Debian 12 and Ubuntu 23.04 have it), or name one with {VARIABLE}",
                 NEED.package

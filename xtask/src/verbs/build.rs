@@ -3,6 +3,7 @@
 use super::Outcome;
 use crate::cli::{BuildArgs, ImageArgs};
 use crate::config::{self, Overrides, Product};
+use crate::desk::boot_check;
 use crate::error::{At, Error, Result};
 use crate::host::{self, Need};
 use crate::stage::Output;
@@ -15,6 +16,7 @@ use crate::stages::{
 };
 use crate::ui::Ui;
 use crate::workspace::Workspace;
+use ::bundle::DeskBoot;
 use serde_json::json;
 use std::path::{Path, PathBuf};
 use std::thread::{self, ScopedJoinHandle};
@@ -37,7 +39,7 @@ pub fn image(args: &ImageArgs, ui: &Ui) -> Result<Outcome> {
     let without_rootfs = args.without.iter().any(|part| part == "rootfs");
     let path = with_build(&args.build, without_rootfs, ui, |build| {
         ensure_host(build, true)?;
-        let parts = all(build)?;
+        let parts = all(build, !args.no_boot)?;
         bundle::run(build, &parts, &from_here(&args.output_dir))
     })?;
     ui.table();
@@ -149,7 +151,7 @@ pub fn image_of(build: &Build, bsp: Option<&Bsp>, apps: &Output) -> Result<Outpu
 }
 
 /// All stages, independent ones side by side.
-fn all(build: &Build) -> Result<Parts> {
+fn all(build: &Build, boot: bool) -> Result<Parts> {
     // First: what is wrong with them is told before anything is built.
     let pkc = Pkc::open(build)?;
     let bsp = bsp(build)?;
@@ -160,10 +162,15 @@ fn all(build: &Build) -> Result<Parts> {
         let clients = scope.spawn(|| client_apps::run(build));
         let secure = scope.spawn(|| {
             let (apps, image) = secure(build, bsp_ref)?;
+            let desk_boot = match bsp_ref {
+                None => None,
+                Some(_) if boot => Some(boot_check::run(build, &apps, &image)?),
+                Some(_) => Some(DeskBoot::Skipped),
+            };
             let parts =
                 |bsp| flash_package::Parts { bsp, boot_config: &boot_config, secure_os: &image, pkc: &pkc };
             let packages = bsp_ref.map(|bsp| flash_package::run(build, &parts(bsp))).transpose()?;
-            Ok((apps, image, packages))
+            Ok((apps, image, desk_boot, packages))
         });
         let clients = join(clients);
         let base = join(base);
@@ -178,14 +185,14 @@ fn all(build: &Build) -> Result<Parts> {
             _ => Ok(None),
         };
         // What failed first in the order of the stages is told; all others have ended by now.
-        let (trusted_apps, secure_os, packages) = join(secure)?;
+        let (trusted_apps, secure_os, desk_boot, packages) = join(secure)?;
         let client_apps = clients?;
         base_failed?;
-        Ok((trusted_apps, secure_os, packages, client_apps, rootfs?))
+        Ok((trusted_apps, secure_os, desk_boot, packages, client_apps, rootfs?))
     })
-    .map(|(trusted_apps, secure_os, packages, client_apps, rootfs)| {
+    .map(|(trusted_apps, secure_os, desk_boot, packages, client_apps, rootfs)| {
         let l4t = bsp.zip(packages).map(|(bsp, packages)| L4tParts { bsp, packages });
-        Parts { trusted_apps, secure_os, boot_config, client_apps, rootfs, l4t }
+        Parts { trusted_apps, secure_os, boot_config, client_apps, rootfs, l4t, desk_boot }
     })
 }
 

@@ -75,7 +75,11 @@ fn fault(stats: &Value, ui: &Ui) -> Option<Error> {
     let report = stats.get("fault").and_then(Value::as_str)?;
     let shown = if ui.is_quiet() { report } else { report.lines().next().unwrap_or_default() };
     let error = Error::check(format!("a trusted app stopped Trusty: {shown}"));
-    Some(error.remedy("cargo xtask plan says what its memory is, docs/the-carve-out.md what such a fault means"))
+    Some(
+        error.remedy(
+            "cargo xtask plan says what its memory is, docs/the-carve-out.md what such a fault means",
+        ),
+    )
 }
 
 fn finish(args: &EmulateArgs, ended: Option<client::Ended>, stats: &Value, ui: &Ui) -> Result<Outcome> {

@@ -37,8 +37,10 @@ pub enum Backend {
 pub fn prepare(args: &EmulateArgs, target: &Target, root: &Path, ui: &Ui) -> Result<Prepared> {
     let qemu = match args.backend.as_deref() {
         Some("qemu") if args.profile => {
-            return Err(Error::usage("--profile: only the unicorn backend sees what trusted apps use of their memory")
-                .remedy("leave --backend out, or say --backend unicorn"));
+            return Err(Error::usage(
+                "--profile: only the unicorn backend sees what trusted apps use of their memory",
+            )
+            .remedy("leave --backend out, or say --backend unicorn"));
         }
         Some(backend) => backend == "qemu",
         None => has_kernel(&target.image) && !args.profile,
@@ -62,7 +64,8 @@ impl Prepared {
             Self::Unicorn(program) => {
                 let image = dir.join("tos.img");
                 std::fs::write(&image, &target.image).at(&image)?;
-                Emulator::start(program, &image, &target.names(), socket, dir, ui.is_quiet()).map(Backend::Unicorn)
+                Emulator::start(program, &image, &target.names(), socket, dir, ui.is_quiet())
+                    .map(Backend::Unicorn)
             }
             Self::Qemu(prepared) => {
                 let (qemu, firmware, image, log) = &**prepared;

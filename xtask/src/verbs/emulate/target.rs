@@ -83,7 +83,9 @@ impl Target {
 fn of_bundle(path: &Path) -> Result<Target> {
     let named = |e: &dyn std::fmt::Display| format!("{}: {e}", path.display());
     let source = Source::open(path).map_err(|e| Error::usage(e.to_string()))?;
-    let wanted = |file: &bundle::FileEntry| matches!(file.role, Role::SecureOs | Role::ClientApp | Role::KernelSymbols);
+    let wanted = |file: &bundle::FileEntry| {
+        matches!(file.role, Role::SecureOs | Role::ClientApp | Role::KernelSymbols)
+    };
     let (manifest, files) = bundle::extract(&source, wanted).map_err(|e| match e {
         ExtractError::Source(SourceError::NotABundle(_)) => Error::usage(e.to_string()),
         other => Error::check(named(&other)).remedy("cargo xtask verify tells all that is wrong with it"),

@@ -49,7 +49,13 @@ impl Connections {
     }
 
     /// Does what a frame of the host asks for. One for a connection that has ended meanwhile is late, and means nothing.
-    pub fn take(&mut self, header: Header, payload: &[u8], trusty: &mut Trusty, host: &mut Host) -> Result<(), Dead> {
+    pub fn take(
+        &mut self,
+        header: Header,
+        payload: &[u8],
+        trusty: &mut Trusty,
+        host: &mut Host,
+    ) -> Result<(), Dead> {
         let Header { kind, connection: number, .. } = header;
         if kind == link::CONNECT {
             return self.connect(number, payload, trusty, host);
@@ -72,7 +78,13 @@ impl Connections {
         }
     }
 
-    fn connect(&mut self, number: u16, name: &[u8], trusty: &mut Trusty, host: &mut Host) -> Result<(), Dead> {
+    fn connect(
+        &mut self,
+        number: u16,
+        name: &[u8],
+        trusty: &mut Trusty,
+        host: &mut Host,
+    ) -> Result<(), Dead> {
         let Some(slot) = self.0.iter_mut().find(|slot| slot.is_none()) else {
             host.send(link::CLOSE, number, &NO_RESOURCES.to_le_bytes());
             return Ok(());
@@ -80,7 +92,9 @@ impl Connections {
         // Zeroes: cookie, reserved word, and the NUL behind the name.
         let mut request = [0; CONNECT_HEAD + NAME];
         let length = name.len().min(NAME - 1);
-        if let (Some(to), Some(name)) = (request.get_mut(CONNECT_HEAD..CONNECT_HEAD + length), name.get(..length)) {
+        if let (Some(to), Some(name)) =
+            (request.get_mut(CONNECT_HEAD..CONNECT_HEAD + length), name.get(..length))
+        {
             to.copy_from_slice(name);
         }
         let request = request.get(..CONNECT_HEAD + length + 1).unwrap_or_default();

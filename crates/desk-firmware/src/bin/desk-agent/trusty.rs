@@ -153,7 +153,11 @@ impl Trusty {
         if self.word(0) & u32::from(ql::RESPONSE) == 0 {
             return Err(Dead::Refused("a QL-TIPC command", result));
         }
-        Ok(Answer { result, handle: self.word(8), length: (self.word(12) as usize).min(ql::BUFFER - ql::HEADER) })
+        Ok(Answer {
+            result,
+            handle: self.word(8),
+            length: (self.word(12) as usize).min(ql::BUFFER - ql::HEADER),
+        })
     }
 
     /// A word of the buffer.

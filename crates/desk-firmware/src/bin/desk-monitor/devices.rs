@@ -31,7 +31,9 @@ extern "C" fn el2_exception(x: &mut [u64; 31]) {
     let non_secure = hpfar >> 63 != 0;
     let whose = if non_secure { "non-secure memory" } else { "secure memory" };
     if esr >> 26 != DATA_ABORT {
-        fatal(format_args!("execution in {whose} at 0x{address:x}: esr 0x{esr:x} elr 0x{elr:x} far 0x{far:x}"));
+        fatal(format_args!(
+            "execution in {whose} at 0x{address:x}: esr 0x{esr:x} elr 0x{elr:x} far 0x{far:x}"
+        ));
     }
     let (known, write, register) = (esr & 1 << 24 != 0, esr & 1 << 6 != 0, (esr >> 16 & 31) as usize);
     if non_secure || address >= map::DRAM || !known {

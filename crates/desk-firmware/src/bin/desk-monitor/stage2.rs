@@ -78,7 +78,8 @@ fn secure(size: u64) {
     let level1 = LEVEL_1.address();
     set(level1, 0, 1 << 30, LOW.address() | TABLE);
     set(level1, map::TZDRAM, 1 << 30, HIGH.address() | TABLE);
-    let page = |table: &Table, address: u64, to: u64| set(table.address(), address, map::PAGE, to | DEVICE | PAGE);
+    let page =
+        |table: &Table, address: u64, to: u64| set(table.address(), address, map::PAGE, to | DEVICE | PAGE);
     set(LOW.address(), map::TEGRA_GICD, LEVEL2, GIC.address() | TABLE);
     page(&GIC, map::TEGRA_GICD, map::GICD);
     // TEGRA_GICC is left out: `devices` has it.

@@ -151,7 +151,8 @@ impl Channels {
         let buffer = self.bytes();
         let opcode = u16::from_le_bytes([buffer[0], buffer[1]]);
         let handle = u32::from_le_bytes([buffer[8], buffer[9], buffer[10], buffer[11]]);
-        let length = (u32::from_le_bytes([buffer[12], buffer[13], buffer[14], buffer[15]]) as usize).min(map::PAGE as usize);
+        let length = (u32::from_le_bytes([buffer[12], buffer[13], buffer[14], buffer[15]]) as usize)
+            .min(map::PAGE as usize);
         let mut payload = [0; map::PAGE as usize];
         payload[..length].copy_from_slice(&buffer[ql::HEADER..ql::HEADER + length]);
         let answer = self.act(opcode, handle, &payload[..length]);
@@ -196,7 +197,8 @@ impl Channels {
                 Ok((0, handle, 16))
             }
             ql::SEND => {
-                let taken = if channel.port == Port::Small { &payload[..payload.len().min(16)] } else { payload };
+                let taken =
+                    if channel.port == Port::Small { &payload[..payload.len().min(16)] } else { payload };
                 if channel.port == Port::HangUp {
                     channel.ended = true;
                 } else if !channel.push(taken) {
@@ -211,7 +213,8 @@ impl Channels {
             ql::RECV => {
                 let message = channel.pop().ok_or(FAILURE)?;
                 let bytes = self.bytes();
-                bytes[ql::HEADER..ql::HEADER + message.length].copy_from_slice(&message.bytes[..message.length]);
+                bytes[ql::HEADER..ql::HEADER + message.length]
+                    .copy_from_slice(&message.bytes[..message.length]);
                 Ok((message.length as i32, handle, message.length))
             }
             ql::DISCONNECT => {

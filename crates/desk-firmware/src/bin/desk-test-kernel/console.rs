@@ -8,7 +8,8 @@ struct Mailbox;
 impl Write for Mailbox {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         // SAFETY: the mailbox, which nothing in Rust overlaps.
-        text.bytes().for_each(|byte| unsafe { (TEGRA_COMBINED_UART as *mut u32).write_volatile(byte.into()) });
+        text.bytes()
+            .for_each(|byte| unsafe { (TEGRA_COMBINED_UART as *mut u32).write_volatile(byte.into()) });
         Ok(())
     }
 }
