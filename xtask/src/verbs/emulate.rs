@@ -73,7 +73,9 @@ fn say_where(socket: &Path, ui: &Ui) {
 /// What stopped Trusty, if anything did.
 fn fault(stats: &Value, ui: &Ui) -> Option<Error> {
     let report = stats.get("fault").and_then(Value::as_str)?;
-    let shown = if ui.is_quiet() { report } else { report.lines().next().unwrap_or_default() };
+    // The unicorn emulator has shown its report itself.
+    let whole = ui.is_quiet() || stats.get("backend").is_some_and(|backend| backend == "qemu");
+    let shown = if whole { report } else { report.lines().next().unwrap_or_default() };
     let error = Error::check(format!("a trusted app stopped Trusty: {shown}"));
     Some(
         error.remedy(
