@@ -52,7 +52,7 @@ impl BootImage {
                 .remedy("use --backend unicorn, which runs trusted apps without one"));
         }
         budget::check_tzdram(tzdram, trusty_image::limits::TZDRAM_GRANULE)
-            .map_err(|e| wrong(e.to_string()))?;
+            .map_err(|e| Error::usage(format!("{name}: {e}")))?;
         // As on a board: see limits::MONITOR.
         if monitor {
             budget::check_os(kernel.len() as u64, tzdram).map_err(|e| {

@@ -20,7 +20,11 @@ fn a_panic_of_the_kernel_ends_all() {
     assert_eq!(ended.code, Some(1));
     let message = ended.json["error"]["message"].as_str().unwrap();
     assert!(message.contains("Trusty's kernel panics: asked to"), "{message}");
-    assert!(ended.stderr.contains("panic (caller test): asked to"), "the console was shown: {}", ended.stderr);
+    assert!(
+        ended.stderr.contains("panic (caller test): asked to"),
+        "the console was shown: {}",
+        ended.stderr
+    );
 }
 
 /// In the midst of a transfer, and in the midst of a connection.
@@ -75,7 +79,8 @@ fn what_cannot_boot_is_refused() {
     let sound = Container::pack(&[1; 64], &test_kernel(), TosType::Trusty).unwrap();
     let mut encrypted = sound.clone();
     encrypted[32..36].copy_from_slice(&0x45u32.to_le_bytes());
-    let large = Container::pack(&[1; 64], &[test_kernel(), vec![0; 900 << 10]].concat(), TosType::Trusty).unwrap();
+    let large =
+        Container::pack(&[1; 64], &[test_kernel(), vec![0; 900 << 10]].concat(), TosType::Trusty).unwrap();
     let apps = Container::pack(&[], b"\x7fELF", TosType::Trusty).unwrap();
     for (bytes, tzdram, code, expected) in [
         (&sound[..sound.len() - 700], "16MiB", 1, "tos.img: "),
@@ -86,7 +91,8 @@ fn what_cannot_boot_is_refused() {
         (&sound, "0MiB", 2, "1MiB to 106MiB"),
     ] {
         fs::write(&image, bytes).unwrap();
-        let error = emulate(&image, &["--backend", "qemu", "--tzdram", tzdram, "--client", "/bin/true"], &["x"]);
+        let error =
+            emulate(&image, &["--backend", "qemu", "--tzdram", tzdram, "--client", "/bin/true"], &["x"]);
         let error = error.fails(code);
         assert!(error.contains(expected), "{expected} in {error}");
     }
@@ -136,9 +142,13 @@ fn a_qemu_that_will_not_do_is_named() {
     assert!(error.contains("QEMU 6.2.0 is too old") && error.contains("7.2 or later"), "{error}");
     let other = script(dir.path(), "echo hello");
     assert!(with_qemu(&other, None).fails(3).contains("says no version of QEMU: hello"));
-    let refuses = "case $1 in --version) echo QEMU emulator version 99.0;; *) echo no such machine >&2; exit 1;; esac";
+    let refuses =
+        "case $1 in --version) echo QEMU emulator version 99.0;; *) echo no such machine >&2; exit 1;; esac";
     let error = with_qemu(&script(dir.path(), refuses), None).fails(3);
-    assert!(error.contains("QEMU does not start this machine") && error.contains("no such machine"), "{error}");
+    assert!(
+        error.contains("QEMU does not start this machine") && error.contains("no such machine"),
+        "{error}"
+    );
     assert!(with_qemu(Path::new("/nonexistent/qemu"), None).fails(2).contains("CARVEOUT_QEMU names"));
     // Neither QEMU nor a way to install it.
     let error = with_qemu(Path::new(""), Some(dir.path())).fails(3);

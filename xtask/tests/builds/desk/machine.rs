@@ -36,7 +36,10 @@ fn trusty_gets_exactly_its_carve_out() {
         assert_eq!(ended.code, Some(1));
         let message = ended.json["error"]["message"].as_str().unwrap();
         let place = format!("write to secure memory at 0x{:x}", 0x5000_0000 + expected);
-        assert!(message.contains("Trusty left its carve-out") && message.contains(&place), "{size}: {message}");
+        assert!(
+            message.contains("Trusty left its carve-out") && message.contains(&place),
+            "{size}: {message}"
+        );
     }
 }
 
@@ -69,7 +72,10 @@ fn many_clients_each_get_their_own() {
     }
     // One more than QL-TIPC has channels for; and when one has gone, there is room again.
     let refused = Channel::connect(&emulate.socket, "test.echo");
-    assert!(matches!(refused, Err(Error::Refused { error: trusty_abi::Error::NoResources, .. })), "{refused:?}");
+    assert!(
+        matches!(refused, Err(Error::Refused { error: trusty_abi::Error::NoResources, .. })),
+        "{refused:?}"
+    );
     channels.pop();
     let start = Instant::now();
     while Channel::connect(&emulate.socket, "test.echo").is_err() {
@@ -142,7 +148,9 @@ fn the_console_is_logged_with_times() {
     let emulate = Emulate::test_kernel("16MiB");
     let stats = emulate.stop();
     let log = std::fs::read_to_string(stats["console"].as_str().unwrap()).unwrap();
-    let line = log.lines().find(|line| line.ends_with("test kernel: 0x1000000 bytes, boot parameters of 0x1000 bytes"));
+    let line = log
+        .lines()
+        .find(|line| line.ends_with("test kernel: 0x1000000 bytes, boot parameters of 0x1000 bytes"));
     let stamp = line.unwrap_or_else(|| panic!("{log}")).split(']').next().unwrap();
     assert!(stamp.starts_with('[') && stamp[1..].trim().parse::<f64>().is_ok(), "{log}");
     assert!(stats["boot_milliseconds"].as_u64().is_some());

@@ -51,7 +51,11 @@ impl Emulate {
         let mut this = Self { child: command.spawn().unwrap(), dir, socket };
         let start = Instant::now();
         while !this.socket.exists() {
-            assert!(start.elapsed() < PATIENCE && this.child.try_wait().unwrap().is_none(), "{}", this.said());
+            assert!(
+                start.elapsed() < PATIENCE && this.child.try_wait().unwrap().is_none(),
+                "{}",
+                this.said()
+            );
             std::thread::sleep(Duration::from_millis(10));
         }
         this

@@ -80,6 +80,14 @@ fn the_real_kernel_needs_its_memory() {
     let Some(bsp) = tree("CARVEOUT_L4T_BSP") else { return };
     let image = bsp.join("bootloader/tos-trusty_t194.img");
     // 15 MiB of heap in a TA of a 4 MiB carve-out would be refused by the plan; the kernel's own word is wanted here.
-    let run = |tzdram: &str| xtask(["emulate".as_ref(), image.as_os_str(), "--tzdram".as_ref(), tzdram.as_ref(), "--ipc-unittest".as_ref()]);
+    let run = |tzdram: &str| {
+        xtask([
+            "emulate".as_ref(),
+            image.as_os_str(),
+            "--tzdram".as_ref(),
+            tzdram.as_ref(),
+            "--ipc-unittest".as_ref(),
+        ])
+    };
     assert_eq!(run("1MiB").ok(), "ipc-unittest: PASSED", "768 KiB are enough, as measured");
 }

@@ -58,7 +58,11 @@ impl Port {
             b"test.beyond" => Self::Beyond,
             b"test.panic" => Self::Panic,
             name if name.starts_with(b"com.carveout.") => {
-                if name.ends_with(b"unchecked-srv") { Self::Panic } else { Self::Echo }
+                if name.ends_with(b"unchecked-srv") {
+                    Self::Panic
+                } else {
+                    Self::Echo
+                }
             }
             _ => return None,
         })
@@ -98,7 +102,8 @@ impl Pool {
         }
         let Some(free) = self.messages.iter_mut().find(|message| message.is_none()) else { return false };
         self.number += 1;
-        let message = Message { slot, number: self.number, length: bytes.len(), bytes: [0; map::PAGE as usize] };
+        let message =
+            Message { slot, number: self.number, length: bytes.len(), bytes: [0; map::PAGE as usize] };
         free.insert(message).bytes[..bytes.len()].copy_from_slice(bytes);
         true
     }
@@ -106,7 +111,8 @@ impl Pool {
     /// The oldest.
     fn pop(&mut self, slot: usize) -> Option<Message> {
         let first = self.of(slot).map(|message| message.number).min()?;
-        let found = self.messages.iter_mut().find(|message| message.as_ref().is_some_and(|m| m.number == first));
+        let found =
+            self.messages.iter_mut().find(|message| message.as_ref().is_some_and(|m| m.number == first));
         found.and_then(Option::take)
     }
 
