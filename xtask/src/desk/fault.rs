@@ -229,7 +229,7 @@ mod tests {
 
     #[test]
     fn the_trusted_app_is_known_by_its_code() {
-        let elf = trusty_image::test_elf::TestElf::default().build();
+        let elf = trusty_image::test_elf::TestElf::good().build();
         let app = trusty_image::inspect(&elf).unwrap();
         let start = app.segments[0].vaddr;
         let code = code_at(&app, &elf, start, 16).unwrap();
