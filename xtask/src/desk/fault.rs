@@ -244,7 +244,7 @@ mod tests {
         // A later exception's numbers, other code, and two apps with the same code explain nothing.
         for monitor in [
             format!("0x92000007 0x0 0x{start:x} {code}"),
-            format!("0x92000047 0x0 0x{start:x} {}", "0".repeat(code.len())),
+            format!("0x92000047 0x0 0x{start:x} {}", "f".repeat(code.len())),
             format!("0x92000047 0x0 0x{start:x}"),
             String::new(),
         ] {

@@ -5,6 +5,7 @@ use crate::util::{Ran, root, xtask};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use trusty_image::test_elf::TestElf;
 
 /// Boots in a row without a hang.
 const BOOTS: usize = 100;
@@ -17,8 +18,8 @@ fn tree(variable: &str) -> Option<PathBuf> {
     tree
 }
 
-/// A bundle of NVIDIA's trees with these trusted apps; none without the trees.
-fn bundle(dir: &Path, tzdram: &str, trusted_apps: &str) -> Option<PathBuf> {
+/// A product of NVIDIA's trees with these trusted apps; none without the trees.
+fn product(dir: &Path, tzdram: &str, trusted_apps: &str) -> Option<PathBuf> {
     tree("CARVEOUT_L4T_BSP").and(tree("CARVEOUT_L4T_SOURCES"))?;
     let config = dir.join("product.yaml");
     let text = format!(
@@ -26,9 +27,18 @@ fn bundle(dir: &Path, tzdram: &str, trusted_apps: &str) -> Option<PathBuf> {
          trusted_apps: [{trusted_apps}]\nclient_apps: [echo-srv-app]\nl4t: {{ accept_license: true, modules: [32gb] }}\n"
     );
     fs::write(&config, text).unwrap();
+    Some(config)
+}
+
+fn image(config: &Path, out: &Path, more: &[&str]) -> Ran {
     let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
-    command.arg("image").arg("-c").arg(&config).arg("-o").arg(dir.join(tzdram)).current_dir(root());
-    Some(PathBuf::from(Ran::new(&mut command).ok()))
+    command.arg("image").arg("-c").arg(config).arg("-o").arg(out).args(more).current_dir(root());
+    Ran::new(&mut command)
+}
+
+fn bundle(dir: &Path, tzdram: &str, trusted_apps: &str) -> Option<PathBuf> {
+    let config = product(dir, tzdram, trusted_apps)?;
+    Some(PathBuf::from(image(&config, &dir.join(tzdram), &[]).ok()))
 }
 
 #[test]
@@ -82,4 +92,35 @@ fn the_stock_image_passes_in_a_small_carve_out() {
     let options = ["--tzdram", "2MiB", "--ipc-unittest"].map(std::ffi::OsStr::new);
     let verdict = xtask([std::ffi::OsStr::new("emulate"), image.as_os_str()].into_iter().chain(options)).ok();
     assert_eq!(verdict, "ipc-unittest: PASSED");
+}
+
+/// A finished ELF file that declares nothing: what it does at its start is seen before the bundle gets its name.
+#[test]
+fn a_fault_at_the_start_stops_the_build() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut elf = TestElf::good().build();
+    // mov r0, #0; ldr r1, [r0, #8]
+    let code = [0xe3a0_0000u32, 0xe590_1008].map(u32::to_le_bytes).concat();
+    elf[0x1000..0x1000 + code.len()].copy_from_slice(&code);
+    fs::write(dir.path().join("early.elf"), elf).unwrap();
+    let Some(config) = product(dir.path(), "16MiB", "{ elf: early.elf }") else { return };
+    let error = image(&config, &dir.path().join("out"), &[]).fails(1);
+    for expected in [
+        "the secure-os image that was built does not work: early faults: null + 8 read",
+        "at    0x00008004",
+        "| sync_exception",
+    ] {
+        assert!(error.contains(expected), "{expected} in {error}");
+    }
+}
+
+/// Too small a carve-out fails here as it would on a board: the kernel panics while it loads the trusted apps.
+#[test]
+fn too_small_a_carve_out_stops_the_real_kernel() {
+    let dir = tempfile::tempdir().unwrap();
+    let Some(config) = product(dir.path(), "32MiB", "{ package: echo-srv, min_heap: 8MiB }") else { return };
+    let bundle = PathBuf::from(image(&config, &dir.path().join("out"), &[]).ok());
+    let error = emulate(&bundle, &["--tzdram", "8MiB"], &["--count", "1"]).fails(1);
+    assert!(error.contains("the secure-os image does not boot: Trusty's kernel panics"), "{error}");
+    assert!(error.contains("the carve-out is too small for the trusted apps"), "{error}");
 }
