@@ -18,6 +18,7 @@ pub mod container;
 pub mod elf;
 pub mod limits;
 pub mod manifest;
+pub mod monitor;
 pub mod plan;
 pub mod rules;
 pub mod stock;

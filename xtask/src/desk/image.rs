@@ -7,7 +7,7 @@ use desk_firmware::map;
 use std::fs;
 use std::path::Path;
 use trusty_image::limits::MONITOR;
-use trusty_image::{Container, budget};
+use trusty_image::{Container, budget, monitor};
 
 /// First bytes of an ELF file: of a trusted app, where there is no kernel.
 const ELF: &[u8] = b"\x7fELF";
@@ -34,7 +34,7 @@ impl BootImage {
     /// Of a secure-os image or an lk.bin, in a carve-out of `tzdram` bytes. `name` is for errors.
     pub fn new(name: &str, image: &[u8], tzdram: u64) -> Result<Self> {
         let wrong = |what: String| Error::check(format!("{name}: {what}"));
-        let (kernel, monitor) = if image.starts_with(b"NVTOSP") {
+        let (kernel, has_monitor) = if image.starts_with(b"NVTOSP") {
             let container = Container::parse(image).map_err(|e| {
                 wrong(e.to_string())
                     .remedy("build or copy the image again: cargo xtask inspect tells its parts")
@@ -43,23 +43,33 @@ impl BootImage {
                 return Err(wrong("is encrypted, so its kernel cannot be booted here".into())
                     .remedy("use the unencrypted image: a bundle has it as secure-os/tos.img"));
             }
+            if monitor::is_of_another_soc(container.monitor) {
+                return Err(wrong(
+                    "is for another SoC: its monitor knows the Cortex-A57, which Tegra194 has not".into(),
+                )
+                .remedy("use the image of a t194 board, such as tos-trusty_t194.img"));
+            }
             (container.os.to_vec(), !container.monitor.is_empty())
         } else {
             (image.to_vec(), true)
         };
-        if kernel.is_empty() || kernel.starts_with(ELF) {
+        if kernel.is_empty() {
+            return Err(wrong("has no kernel, only a monitor".into())
+                .remedy("use an image with Trusty in it, such as tos-trusty_t194.img"));
+        }
+        if kernel.starts_with(ELF) {
             return Err(wrong("has no kernel, only trusted apps".into())
                 .remedy("use --backend unicorn, which runs trusted apps without one"));
         }
         budget::check_tzdram(tzdram, trusty_image::limits::TZDRAM_GRANULE)
             .map_err(|e| Error::usage(format!("{name}: {e}")))?;
         // As on a board: see limits::MONITOR.
-        if monitor {
+        if has_monitor {
             budget::check_os(kernel.len() as u64, tzdram).map_err(|e| {
                 wrong(e.to_string()).remedy("raise tzdram.size, or use fewer or smaller trusted apps")
             })?;
         }
-        let share = tzdram - if monitor { MONITOR } else { 0 };
+        let share = tzdram - if has_monitor { MONITOR } else { 0 };
         if kernel.len() as u64 > share {
             let (os, room) = (human(kernel.len() as u64), human(share));
             return Err(wrong(format!("its kernel of {os} does not fit into {room} of carve-out")));
@@ -131,10 +141,15 @@ mod tests {
         let mut encrypted = tos.clone();
         encrypted[32..36].copy_from_slice(&0x45u32.to_le_bytes());
         let apps = Container::pack(&[], ELF, TosType::Trusty).unwrap();
+        let a57 = u64::from(0x410f_d070u32).to_le_bytes();
+        let other = Container::pack(&a57.repeat(2), &[2; 4096], TosType::Trusty).unwrap();
+        let alone = Container::pack(&[1; 64], &[], TosType::Trusty).unwrap();
         for (image, tzdram, exit, expected) in [
             (&tos[..tos.len() / 2], 32 * MIB, Exit::Check, "x: "),
             (&encrypted, 32 * MIB, Exit::Check, "is encrypted"),
             (&apps, 32 * MIB, Exit::Check, "has no kernel, only trusted apps"),
+            (&other, 32 * MIB, Exit::Check, "is for another SoC"),
+            (&alone, 32 * MIB, Exit::Check, "has no kernel, only a monitor"),
             (&tos, MIB, Exit::Check, "carve-out"),
             (&tos, 107 * MIB, Exit::Usage, "1MiB to 106MiB"),
             (&tos, 0, Exit::Usage, "1MiB to 106MiB"),
