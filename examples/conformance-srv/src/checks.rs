@@ -8,6 +8,7 @@ mod events;
 mod handles;
 mod order;
 mod ports;
+mod processor;
 mod queue;
 mod queue_limits;
 mod stream;
@@ -34,9 +35,11 @@ pub fn run(name: &[u8], t: &mut Transcript) -> Option<()> {
         b"handles" => handles::check,
         b"order" => order::check,
         b"ports" => ports::check,
+        b"processor" => processor::check,
         b"queue" => queue::check,
         b"queue-limits" => queue_limits::check,
         b"timeouts" => timeouts::check,
+        b"nap" => timeouts::nap,
         _ => return None,
     };
     check(t);

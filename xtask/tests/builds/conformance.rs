@@ -19,7 +19,7 @@ const SRV: &str = "com.carveout.conformance";
 /// Where each message is answered with itself.
 const PEER: &str = "com.carveout.conformance.peer";
 /// Checks with a transcript, in the order in which they run.
-const CHECKS: [&str; 12] = [
+const CHECKS: [&str; 13] = [
     "start",
     "ports",
     "connect",
@@ -32,6 +32,7 @@ const CHECKS: [&str; 12] = [
     "timeouts",
     "brk",
     "errors",
+    "processor",
 ];
 
 fn config(dir: &Path, board: &str) -> PathBuf {

@@ -48,6 +48,11 @@ pub fn check(t: &mut Transcript) {
     say!(t, "connect to a missing port: {}", sys::connect(PORT, 0));
 }
 
+/// Serves nobody for a second.
+pub fn nap(t: &mut Transcript) {
+    say!(t, "nanosleep: {}", sys::nanosleep(1000 * MILLISECOND));
+}
+
 fn clock(t: &mut Transcript) {
     let mut before = now();
     let (mut back, mut parts) = (0, 0);

@@ -5,6 +5,8 @@ use super::{PEER, SRV};
 use std::time::{Duration, Instant};
 use tipc::{Channel, Error, MAX_MESSAGE, Transport};
 
+/// Receive buffers of a port that trusty-ta declares.
+const BUFFERS: usize = 10;
 /// Messages of the check `stream`.
 const STREAM: u32 = 1000;
 
@@ -14,6 +16,8 @@ pub fn check(run: &Run) {
     closed_by_the_app(run);
     two_at_once(run);
     vanished(run);
+    too_many(run);
+    flooded(run);
     unread(run);
     vanished_while_it_sends(run);
 }
@@ -103,6 +107,44 @@ fn vanished(run: &Run) {
     wait_for(&mut stays, 6);
     drop(others);
     wait_for(&mut stays, 1);
+}
+
+/// An app of trusty-ta serves 16; it accepts the next and closes it.
+fn too_many(run: &Run) {
+    let mut clients: Vec<Channel> = (0..20).map(|_| run.connect(PEER).unwrap()).collect();
+    for (number, client) in clients.iter_mut().enumerate() {
+        let answer = client.send(b"hello").and_then(|()| receive(client));
+        match answer {
+            Ok(answer) if number < 16 => assert_eq!(answer, b"hello"),
+            Err(Error::Closed) if number >= 16 => {}
+            other => panic!("client {number}: {other:?}"),
+        }
+    }
+    drop(clients);
+    // They leave one by one.
+    let start = Instant::now();
+    while run.connect(PEER).and_then(|mut next| next.send(b"x").and_then(|()| receive(&mut next))).is_err() {
+        assert!(start.elapsed() < Duration::from_secs(20));
+    }
+}
+
+/// What finds no receive buffer is lost, and the rest arrives.
+fn flooded(run: &Run) {
+    let mut channel = run.connect(SRV).unwrap();
+    channel.send(b"nap").unwrap();
+    std::thread::sleep(Duration::from_millis(300));
+    for _ in 0..50 {
+        channel.send(b"unknown").unwrap();
+    }
+    assert_eq!(transcript(&mut channel, "nap"), "nanosleep: 0\n");
+    for _ in 0..BUFFERS {
+        assert_eq!(transcript(&mut channel, "unknown"), "no such check\n");
+    }
+    channel.set_timeout(Some(Duration::from_millis(300)));
+    let more = receive(&mut channel);
+    assert!(matches!(more, Err(Error::TimedOut(_))), "{more:?}");
+    channel.set_timeout(Some(Duration::from_secs(60)));
+    assert_eq!(ask(&mut channel, "unknown"), "no such check\n");
 }
 
 /// Nothing is lost of what is sent to a client that reads late; the app is told that there is no room, and when there is.
