@@ -6,6 +6,7 @@ mod cookies;
 mod errors;
 mod events;
 mod handles;
+mod memory;
 mod order;
 mod ports;
 mod processor;
@@ -33,6 +34,7 @@ pub fn run(name: &[u8], t: &mut Transcript) -> Option<()> {
         b"errors" => errors::check,
         b"events" => events::check,
         b"handles" => handles::check,
+        b"memory" => memory::check,
         b"order" => order::check,
         b"ports" => ports::check,
         b"processor" => processor::check,
