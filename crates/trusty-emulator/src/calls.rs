@@ -179,6 +179,9 @@ impl Process {
             }
             Some(_) => {}
         }
+        if size == 0 {
+            return Err(Error::InvalidArguments);
+        }
         self.machine.map_device(size).ok_or(Error::NoMemory)
     }
 

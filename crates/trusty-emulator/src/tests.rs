@@ -219,6 +219,7 @@ fn bad_arguments_are_refused_and_harmless() {
         (nr::SEND_MSG, &[1, DATA], Error::NotFound),
         (nr::GETTIME, &[0, 0, 0x8000], Error::Fault),
         (nr::MMAP, &[0, 4096, 1, 7], Error::NotFound),
+        (nr::MMAP, &[0, 0, 2, 0], Error::InvalidArguments),
         (nr::MUNMAP, &[0x8000, 4096], Error::NotFound),
         (nr::MUNMAP, &[0, 4096], Error::InvalidArguments),
         (nr::IOCTL, &[3, 0, 0], Error::NotSupported),

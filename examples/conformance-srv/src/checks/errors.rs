@@ -2,7 +2,7 @@
 
 use super::{PORT, Pair, client, listen};
 use crate::say;
-use crate::sys::{self, call};
+use crate::sys::{self, New, call};
 use crate::transcript::Transcript;
 use trusty_abi::nr;
 
@@ -140,7 +140,7 @@ fn console(t: &mut Transcript) {
     for fd in [0, 1, 2, 3, 4, 10] {
         say!(t, "read from {fd}: {}", call(nr::READ, fd, 0, 0, 0));
     }
-    for fd in [0, 4, 10] {
+    for fd in [0, 1, 2, 3, 4, 10] {
         say!(t, "ioctl of {fd}: {}", call(nr::IOCTL, fd, 0, 0, 0));
     }
 }
@@ -149,6 +149,14 @@ fn devices(t: &mut Transcript) {
     say!(t, "mmap of no region: {}", call(nr::MMAP, 0, 4096, 1, 0));
     say!(t, "mmap at an address: {}", call(nr::MMAP, 0x0010_0000, 4096, 1, 0));
     say!(t, "mmap without flags: {}", call(nr::MMAP, 0, 4096, 0, 0));
+    for size in [0, 1, 4096, 8192] {
+        let at = call(nr::MMAP, 0, size, 2, 0);
+        say!(t, "mmap of {size} bytes for a device: {}", New(at));
+        if at > 0 {
+            let unmapped = call(nr::MUNMAP, at.cast_unsigned(), size, 0, 0);
+            say!(t, "munmap: {unmapped}, again: {}", call(nr::MUNMAP, at.cast_unsigned(), size, 0, 0));
+        }
+    }
     let blocks = [0u32; 16];
     let to = sys::address(blocks.as_ptr());
     for at in NOWHERE {
