@@ -11,10 +11,11 @@ pub mod test;
 pub mod verify;
 
 /// Rows as lines with aligned columns, two spaces between them.
-pub fn columns<const N: usize>(rows: &[[String; N]]) -> String {
+pub fn columns<R: AsRef<[String]>>(rows: &[R]) -> String {
+    let rows: Vec<&[String]> = rows.iter().map(AsRef::as_ref).collect();
     let width = |column: usize| rows.iter().map(|row| row.get(column).map_or(0, |c| c.chars().count())).max();
     let mut text = String::new();
-    for row in rows {
+    for row in &rows {
         let cells = row.iter().enumerate().map(|(column, cell)| match column {
             0 => format!("{cell:<0$}", width(column).unwrap_or(0)),
             _ => format!("{cell:>0$}", width(column).unwrap_or(0)),

@@ -30,6 +30,11 @@ impl Console {
         Ok(Self { start: Instant::now(), path: path.into(), log, shown, partial, lines })
     }
 
+    /// Whether its lines are shown as they come.
+    pub fn is_shown(&self) -> bool {
+        self.shown
+    }
+
     /// The log.
     pub fn path(&self) -> &Path {
         &self.path

@@ -17,7 +17,8 @@ const DATA_ABORT: u64 = 0x24;
 /// SPSR of a trusted app: AArch32, user mode.
 const USER: u64 = 0x10;
 
-/// A report: a sentence first, then what is known, the console's last lines, and where the rest is.
+/// A report: a sentence first, then what is known, the console's last lines unless they are shown anyway, and where the rest
+/// is.
 pub fn report(desk: &Desk, symbols: &Symbols) -> String {
     let lines: Vec<&str> = desk.console.lines().collect();
     let sentence = match desk.fate() {
@@ -29,7 +30,8 @@ pub fn report(desk: &Desk, symbols: &Symbols) -> String {
         Some(Fate::Gone(why)) => why.clone(),
     };
     let console = desk.console.path().display();
-    format!("{}\n{}  console: {console}", sentence.trim_end(), desk.console.tail(TAIL))
+    let tail = if desk.console.is_shown() { String::new() } else { desk.console.tail(TAIL) };
+    format!("{}\n{tail}  console: {console}", sentence.trim_end())
 }
 
 /// Trusty says no more than that it has stopped.
@@ -227,7 +229,7 @@ mod tests {
 
     #[test]
     fn the_trusted_app_is_known_by_its_code() {
-        let elf = trusty_image::test_elf::TestElf::default().build();
+        let elf = trusty_image::test_elf::TestElf::good().build();
         let app = trusty_image::inspect(&elf).unwrap();
         let start = app.segments[0].vaddr;
         let code = code_at(&app, &elf, start, 16).unwrap();
@@ -242,7 +244,7 @@ mod tests {
         // A later exception's numbers, other code, and two apps with the same code explain nothing.
         for monitor in [
             format!("0x92000007 0x0 0x{start:x} {code}"),
-            format!("0x92000047 0x0 0x{start:x} {}", "0".repeat(code.len())),
+            format!("0x92000047 0x0 0x{start:x} {}", "f".repeat(code.len())),
             format!("0x92000047 0x0 0x{start:x}"),
             String::new(),
         ] {

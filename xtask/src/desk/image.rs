@@ -52,7 +52,7 @@ impl BootImage {
                 .remedy("use --backend unicorn, which runs trusted apps without one"));
         }
         budget::check_tzdram(tzdram, trusty_image::limits::TZDRAM_GRANULE)
-            .map_err(|e| wrong(e.to_string()))?;
+            .map_err(|e| Error::usage(format!("{name}: {e}")))?;
         // As on a board: see limits::MONITOR.
         if monitor {
             budget::check_os(kernel.len() as u64, tzdram).map_err(|e| {
@@ -131,17 +131,17 @@ mod tests {
         let mut encrypted = tos.clone();
         encrypted[32..36].copy_from_slice(&0x45u32.to_le_bytes());
         let apps = Container::pack(&[], ELF, TosType::Trusty).unwrap();
-        for (image, tzdram, expected) in [
-            (&tos[..tos.len() / 2], 32 * MIB, "x: "),
-            (&encrypted, 32 * MIB, "is encrypted"),
-            (&apps, 32 * MIB, "has no kernel, only trusted apps"),
-            (&tos, MIB, "carve-out"),
-            (&tos, 107 * MIB, "1MiB to 106MiB"),
-            (&tos, 0, "1MiB to 106MiB"),
+        for (image, tzdram, exit, expected) in [
+            (&tos[..tos.len() / 2], 32 * MIB, Exit::Check, "x: "),
+            (&encrypted, 32 * MIB, Exit::Check, "is encrypted"),
+            (&apps, 32 * MIB, Exit::Check, "has no kernel, only trusted apps"),
+            (&tos, MIB, Exit::Check, "carve-out"),
+            (&tos, 107 * MIB, Exit::Usage, "1MiB to 106MiB"),
+            (&tos, 0, Exit::Usage, "1MiB to 106MiB"),
         ] {
             let error = BootImage::new("x", image, tzdram).err().unwrap();
             assert!(error.to_string().contains(expected), "{expected}: {error}");
-            assert_eq!(error.exit, Exit::Check, "{expected}");
+            assert_eq!(error.exit, exit, "{expected}");
         }
     }
 

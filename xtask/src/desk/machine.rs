@@ -202,7 +202,13 @@ impl Desk {
         }
         self.console.end_line();
         if let Some(Fate::Gone(why)) = &mut self.fate {
-            let status = self.child.try_wait().ok().flatten().map(|status| format!(" ({status})"));
+            // Its sockets close a moment before it can be waited for.
+            let until = Instant::now() + LAST_WORDS;
+            let mut status = None;
+            while status.is_none() && Instant::now() < until {
+                status = self.child.try_wait().ok().flatten().map(|status| format!(" ({status})"));
+                std::thread::sleep(Duration::from_millis(1));
+            }
             let said = std::fs::read_to_string(&self.said).unwrap_or_default();
             *why = [why.as_str(), &status.unwrap_or_default(), "\n", said.trim_end()]
                 .concat()

@@ -1,11 +1,15 @@
-//! `bench`: what bulk transfers cost, measured in one run through the emulator.
+//! `bench`: what bulk transfers cost, measured in one run: through the emulator, and through the real kernel where there is one.
 
 use super::{Outcome, build, columns};
 use crate::cli::BuildArgs;
+use crate::desk::console::Console;
+use crate::desk::run::{Running, Symbols};
+use crate::desk::{BootImage, Desk, firmware, has_kernel};
 use crate::error::{At, Error, Result};
 use crate::size::human;
-use crate::stages::{secure_os, trusted_apps};
+use crate::stages::{home, secure_os, trusted_apps};
 use crate::tools::emulator::{self, Emulator};
+use crate::tools::qemu::Qemu;
 use crate::tools::scratch;
 use crate::ui::Ui;
 use serde::Serialize;
@@ -38,6 +42,16 @@ struct Row {
     heap_touched: u64,
     stack_touched: u64,
     intact: bool,
+    /// The same through the image's own kernel, if it has one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kernel_bytes_per_second: Option<f64>,
+}
+
+/// The image's own kernel, in QEMU.
+struct Kernel {
+    qemu: Qemu,
+    firmware: PathBuf,
+    image: BootImage,
 }
 
 struct Bench {
@@ -47,12 +61,13 @@ struct Bench {
     /// The trusted app that is measured, as UUID=NAME.
     name: String,
     dir: tempfile::TempDir,
+    kernel: Option<Kernel>,
 }
 
 /// Measures, prints a table, and fails if what carveout promises does not hold.
 pub fn run(args: &BuildArgs, ui: &Ui) -> Result<Outcome> {
     let root = crate::workspace::root();
-    let (image, name) = build::with_build(args, true, ui, |build| {
+    let (image, name, tzdram) = build::with_build(args, true, ui, |build| {
         let product = build.product;
         if !product.trusted_apps.iter().any(|app| app.name == TRUSTED_APP) {
             let what =
@@ -63,9 +78,18 @@ pub fn run(args: &BuildArgs, ui: &Ui) -> Result<Outcome> {
         let built = trusted_apps::read(product, &apps.dir)?;
         let measured = built.iter().find(|built| built.app.name == TRUSTED_APP);
         let uuid = measured.map(|built| built.elf.manifest.uuid).unwrap_or_default();
-        Ok((secure_os::run(build, &apps)?.dir.join(secure_os::IMAGE), format!("{uuid}={TRUSTED_APP}")))
+        let image = build::image_of(build, build::bsp(build)?.as_ref(), &apps)?.dir.join(secure_os::IMAGE);
+        Ok((image, format!("{uuid}={TRUSTED_APP}"), product.tzdram_size))
     })?;
+    let bytes = fs::read(&image).at(&image)?;
+    let kernel = has_kernel(&bytes).then(|| {
+        let log = home(&root).join("logs/host.log");
+        let (qemu, firmware) =
+            (Qemu::get(args.offline, &log, ui)?, firmware::build(&root, args.offline, ui)?);
+        Ok(Kernel { qemu, firmware, image: BootImage::new(secure_os::IMAGE, &bytes, tzdram)? })
+    });
     let bench = Bench {
+        kernel: kernel.transpose()?,
         emulator: emulator::program(&root, ui)?,
         client: emulator::host_program(&root, CLIENT, &[], ui)?,
         image,
@@ -87,7 +111,7 @@ pub fn run(args: &BuildArgs, ui: &Ui) -> Result<Outcome> {
 impl Bench {
     /// Echoes a file of so many bytes on an emulator of its own: what the client says, and what the trusted app used.
     fn echo(&self, bytes: u64) -> Result<(Value, Value)> {
-        let (from, to) = (self.dir.path().join("in"), self.dir.path().join("out"));
+        let from = self.dir.path().join("in");
         fs::write(&from, pattern(bytes)).at(&from)?;
         let socket = self.dir.path().join("trusty");
         let emulator = Emulator::start(
@@ -99,26 +123,52 @@ impl Bench {
             self.dir.path(),
             true,
         )?;
-        let mut command = Command::new(&self.client);
-        command.arg("--device").arg(&socket).args(["--ta", TRUSTED_APP, "--json", "--file"]);
-        let output = command.arg(&from).arg("--output").arg(&to).output();
-        let output = output.map_err(|e| Error::environment(format!("{CLIENT}: {e}")))?;
+        let client = self.client(&socket, bytes);
         let stats = emulator.stop()?;
-        let client: Value = serde_json::from_slice(&output.stdout)
-            .map_err(|e| Error::check(format!("{CLIENT} printed no JSON: {e}")))?;
-        if !output.status.success() {
-            return Err(Error::check(format!("{CLIENT} failed at {bytes} bytes: {client}")));
-        }
+        let client = client?;
         let apps = stats.get("trusted_apps").and_then(Value::as_array);
         let is = |app: &&Value| app.get("name").and_then(Value::as_str) == Some(TRUSTED_APP);
         let measured = apps.into_iter().flatten().find(is).cloned().unwrap_or_default();
         Ok((client, measured))
     }
 
+    /// Runs the client app to its end: what it says.
+    fn client(&self, socket: &Path, bytes: u64) -> Result<Value> {
+        let mut command = Command::new(&self.client);
+        command.arg("--device").arg(socket).args(["--ta", TRUSTED_APP, "--json", "--file"]);
+        let [from, to] = ["in", "out"].map(|name| self.dir.path().join(name));
+        let output = command.arg(from).arg("--output").arg(to).output();
+        let output = output.map_err(|e| Error::environment(format!("{CLIENT}: {e}")))?;
+        let client: Value = serde_json::from_slice(&output.stdout)
+            .map_err(|e| Error::check(format!("{CLIENT} printed no JSON: {e}")))?;
+        if !output.status.success() {
+            return Err(Error::check(format!("{CLIENT} failed at {bytes} bytes: {client}")));
+        }
+        Ok(client)
+    }
+
+    /// The rate of the same echo through the real kernel, if every byte comes back.
+    fn through_kernel(&self, kernel: &Kernel, bytes: u64) -> Result<f64> {
+        let dir = scratch("bench-kernel")?;
+        let console = Console::create(&dir.path().join("console.log"), false)?;
+        let desk = Desk::start(&kernel.qemu, &kernel.firmware, &kernel.image, dir.path(), console)?;
+        let socket = dir.path().join("trusty");
+        let running = Running::start(desk, Symbols::default(), &kernel.qemu.version, &socket)?;
+        let client = self.client(&socket, bytes);
+        running.stop()?;
+        if !same(&self.dir.path().join("in"), &self.dir.path().join("out"))? {
+            return Err(Error::check(format!("{bytes} bytes came back otherwise through the real kernel")));
+        }
+        Ok(client?.get("bytes_per_second").and_then(Value::as_f64).unwrap_or_default())
+    }
+
     fn row(&self, bytes: u64, idle: &Value) -> Result<Row> {
         let (client, app) = self.echo(bytes)?;
+        let intact = same(&self.dir.path().join("in"), &self.dir.path().join("out"))?;
         let number = |value: &Value, key: &str| value.get(key).and_then(Value::as_u64).unwrap_or_default();
         let real = |key: &str| client.get(key).and_then(Value::as_f64).unwrap_or_default();
+        let kernel_bytes_per_second =
+            self.kernel.as_ref().map(|kernel| self.through_kernel(kernel, bytes)).transpose()?;
         let instructions = number(&app, "instructions").saturating_sub(number(idle, "instructions"));
         Ok(Row {
             bytes,
@@ -129,7 +179,8 @@ impl Bench {
             instructions_per_byte: instructions as f64 / bytes as f64,
             heap_touched: number(&app, "heap_touched"),
             stack_touched: number(&app, "stack_touched"),
-            intact: same(&self.dir.path().join("in"), &self.dir.path().join("out"))?,
+            intact,
+            kernel_bytes_per_second,
         })
     }
 }
@@ -177,9 +228,16 @@ fn verdicts(rows: &[Row]) -> Vec<(String, bool)> {
 
 fn text(rows: &[Row], verdicts: &[(String, bool)]) -> String {
     let head = ["echoed", "time", "rate, both ways", "payload", "instructions", "per byte", "heap", "stack"];
-    let mut table = vec![head.map(str::to_owned)];
+    let mut table: Vec<Vec<String>> = vec![head.map(str::to_owned).to_vec()];
+    let kernel = rows.iter().any(|row| row.kernel_bytes_per_second.is_some());
+    if let Some(head) = table.first_mut().filter(|_| kernel) {
+        head.extend(["real kernel", "ratio"].map(str::to_owned));
+    }
     for row in rows {
-        table.push([
+        let real = row
+            .kernel_bytes_per_second
+            .map(|rate| [format!("{}/s", human(rate as u64)), format!("{:.2}", rate / row.bytes_per_second)]);
+        let cells = [
             human(row.bytes),
             format!("{:.3} s", row.seconds),
             format!("{}/s", human(row.bytes_per_second as u64)),
@@ -188,12 +246,18 @@ fn text(rows: &[Row], verdicts: &[(String, bool)]) -> String {
             format!("{:.2}", row.instructions_per_byte),
             human(row.heap_touched),
             human(row.stack_touched),
-        ]);
+        ];
+        table.push(cells.into_iter().chain(real.into_iter().flatten()).collect());
     }
     let mut text = format!(
         "files echoed by {TRUSTED_APP} as they flow; time is that of the emulator on this host, instructions are the TA's\n\n{}\n",
         columns(&table)
     );
+    if kernel {
+        text.push_str(
+            "real kernel: the image's own in QEMU, in the same run; ratio: its rate to the emulator's\n",
+        );
+    }
     for (what, holds) in verdicts {
         text.push_str(&format!("{}: {what}\n", if *holds { "ok" } else { "FAILED" }));
     }
@@ -215,6 +279,7 @@ mod tests {
             heap_touched: heap,
             stack_touched: 1,
             intact: true,
+            kernel_bytes_per_second: None,
         }
     }
 

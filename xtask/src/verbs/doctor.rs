@@ -5,7 +5,7 @@ use crate::error::{Error, Result};
 use crate::host::{self, Need};
 use crate::stages::{client_apps, home};
 use crate::toolchain::{Target, Toolchains};
-use crate::tools::{cargo, curl, emulator, l4t, token, trusty};
+use crate::tools::{cargo, curl, emulator, l4t, qemu, token, trusty};
 use crate::ui::Ui;
 use serde_json::json;
 
@@ -35,6 +35,13 @@ pub fn run(ui: &Ui) -> Result<Outcome> {
     for need in trusty::NEEDS.iter().chain(&l4t::NEEDS).chain(&token::NEEDS).chain(&curl::NEEDS) {
         add(need.package, if host::is_met(need) { "ok" } else { "later" }, &format!("Jetson: {}", need.why));
     }
+    let qemu = qemu::Qemu::installed();
+    let (state, version) = match &qemu {
+        Ok(Some(qemu)) => ("ok", format!(" ({})", qemu.version)),
+        Ok(None) => ("later", String::new()),
+        Err(error) => ("missing", format!(": {}", error.message)),
+    };
+    add(qemu::NEED.package, state, &format!("Jetson: {}{version}", qemu::NEED.why));
     let arm64 = host::runs_arm64();
     let state = if arm64 { "ok" } else { "missing" };
     add(
@@ -48,7 +55,7 @@ pub fn run(ui: &Ui) -> Result<Outcome> {
         add("subordinate ids", state, "a user namespace for root filesystems, without root");
     }
     let toolchains = Toolchains::new(&root, true, ui);
-    for target in [Target::TrustedApp, Target::ClientApp] {
+    for target in [Target::TrustedApp, Target::ClientApp, Target::Firmware] {
         let found = toolchains.installed(target)?;
         let state = if found.is_some() { "ok" } else { "later" };
         let why = found.map_or("provisioned by the first build".into(), |t| t.version);

@@ -73,13 +73,15 @@ fn say_where(socket: &Path, ui: &Ui) {
 /// What stopped Trusty, if anything did.
 fn fault(stats: &Value, ui: &Ui) -> Option<Error> {
     let report = stats.get("fault").and_then(Value::as_str)?;
-    let shown = if ui.is_quiet() { report } else { report.lines().next().unwrap_or_default() };
-    let error = Error::check(format!("a trusted app stopped Trusty: {shown}"));
-    Some(
-        error.remedy(
-            "cargo xtask plan says what its memory is, docs/the-carve-out.md what such a fault means",
-        ),
-    )
+    let message = if stats.get("backend").is_some_and(|backend| backend == "qemu") {
+        report.to_owned()
+    } else {
+        // The unicorn emulator has shown its report itself, unless it was to be quiet.
+        let shown = if ui.is_quiet() { report } else { report.lines().next().unwrap_or_default() };
+        format!("a trusted app stopped Trusty: {shown}")
+    };
+    let remedy = "cargo xtask plan says what its memory is, docs/the-carve-out.md what such a fault means";
+    Some(Error::check(message).remedy(remedy))
 }
 
 fn finish(args: &EmulateArgs, ended: Option<client::Ended>, stats: &Value, ui: &Ui) -> Result<Outcome> {

@@ -3,6 +3,7 @@
 
 mod bundle;
 mod conformance;
+mod desk;
 mod emulate;
 mod errors;
 mod jetson;

@@ -76,6 +76,18 @@ pub fn small(dir: &Path, more: &[&str]) -> PathBuf {
     PathBuf::from(xtask(arguments).ok())
 }
 
+/// Our kernel for tests, of the firmware that `emulate` boots.
+pub fn test_kernel() -> Vec<u8> {
+    use xtask::desk::firmware;
+    static KERNEL: OnceLock<Vec<u8>> = OnceLock::new();
+    let build = || {
+        let ui = xtask::ui::Ui::new(xtask::ui::Verbosity::Quiet);
+        let folder = firmware::build(&root(), false, &ui).unwrap();
+        firmware::program(&folder, firmware::TEST_KERNEL).unwrap()
+    };
+    KERNEL.get_or_init(build).clone()
+}
+
 /// A bundle's manifest.
 pub fn manifest(bundle: &Path) -> Value {
     serde_json::from_slice(&std::fs::read(bundle.join("manifest.json")).unwrap()).unwrap()

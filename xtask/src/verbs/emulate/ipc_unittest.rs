@@ -10,7 +10,7 @@ use tipc::{Channel, Transport};
 /// Its port.
 const PORT: &str = "com.android.ipc-unittest.ctrl";
 /// It takes 20 s in QEMU.
-const TIMEOUT: Duration = Duration::from_secs(600);
+const TIMEOUT: Duration = Duration::from_secs(180);
 
 /// What it says: `PASSED` or `FAILED`; of which conditions is on the console of debug builds only.
 pub struct Verdict(String);

@@ -1,7 +1,7 @@
 //! The texts.
 
 use crate::size::human;
-use bundle::{Manifest, sha256};
+use bundle::{DeskBoot, Manifest, sha256};
 use serde_json::{Value, json};
 use std::fmt::Write as _;
 use tegra_bct::mb1;
@@ -238,6 +238,13 @@ pub fn bundle(manifest: &Manifest) -> String {
     for app in &manifest.trusted_apps {
         let ports: Vec<&str> = app.ports.iter().map(|p| p.name.as_str()).collect();
         let _ = writeln!(text, "  trusted app  {} {} {}", app.name, app.uuid, ports.join(" "));
+    }
+    if let Some(desk_boot) = manifest.desk_boot {
+        let what = match desk_boot {
+            DeskBoot::Answered => "booted in QEMU, and every declared port answered",
+            DeskBoot::Skipped => "not booted in QEMU",
+        };
+        let _ = writeln!(text, "  secure-os    {what}");
     }
     if let Some(device) = &manifest.device {
         for module in &device.modules {

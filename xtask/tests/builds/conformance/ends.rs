@@ -42,8 +42,10 @@ pub fn check(bundle: &Path, backend: &str) {
         let log = end(bundle, backend, how);
         // QEMU's report knows a trusted app by its code, and where these have jumped to there is none of it.
         let nameless = backend == "qemu" && how.starts_with("fault-run-");
-        let named = log.contains("error: a trusted app stopped Trusty: conformance-srv faults: ")
-            && log.contains(cause);
+        let error = |line: &str| {
+            line.starts_with("error: ") && line.contains("conformance-srv faults: ") && line.contains(cause)
+        };
+        let named = log.lines().any(error);
         assert!(named || nameless && log.contains("a trusted app faults at 0x"), "{how}: {log}");
     }
     for (how, causes) in PANICS {

@@ -1,7 +1,8 @@
-//! A stand-in for NVIDIA's public sources: Trusty, whose makefile puts the trusted apps behind 4096 bytes of kernel, and ATF. The
+//! A stand-in for NVIDIA's public sources: Trusty, whose makefile puts the trusted apps behind our test kernel, and ATF. The
 //! files that carveout mends have the lines that it looks for, and the makefiles want them mended.
 
 use super::standin::put;
+use crate::util::test_kernel;
 use std::path::{Path, PathBuf};
 use trusty_image::stock::STOCK;
 use trusty_image::test_elf::TestElf;
@@ -23,10 +24,11 @@ t186:
 \t$(ARCH_arm64_TOOLCHAIN_PREFIX)gcc --version
 \t$(ARCH_arm_TOOLCHAIN_PREFIX)gcc --version
 \tmkdir -p $(OUT)
-\tprintf 'kernel of $(BUILDTIMESTAMP)' > $(OUT)/lk.elf
-\ttruncate -s 4096 $(OUT)/lk.elf
+\t(cat test-kernel.bin && printf 'kernel of $(BUILDTIMESTAMP)') > $(OUT)/kernel.bin
+\ttruncate -s %4096 $(OUT)/kernel.bin
+\t$(ARCH_arm64_TOOLCHAIN_PREFIX)objcopy -I binary -O elf64-littleaarch64 $(OUT)/kernel.bin $(OUT)/lk.elf
 \tcat /dev/null $(PREBUILT) $(STOCK) > $(OUT)/user_tasks.bin
-\tcat $(OUT)/lk.elf $(OUT)/user_tasks.bin > $(OUT)/lk.bin
+\tcat $(OUT)/kernel.bin $(OUT)/user_tasks.bin > $(OUT)/lk.bin
 ";
 const ATF_MAKEFILE: &str = "\
 # LDFLAGS += --fatal-warnings -O1
@@ -58,6 +60,7 @@ impl Sources {
     pub fn write(dir: &Path) -> Self {
         let sources = Self { dir: dir.into() };
         FILES.iter().for_each(|(name, text)| sources.put(name, text));
+        sources.put("trusty/test-kernel.bin", test_kernel());
         sources.put("arm-trusted-firmware/plat/nvidia/tegra/soc/t194/platform_t194.mk", "# t194\n");
         for (uuid, name) in STOCK {
             let mut elf = TestElf::good();

@@ -1,5 +1,6 @@
 //! Frames to and from the host.
 
+use crate::interrupts::sleep_for_ever;
 use crate::virtio::Console;
 use core::fmt::{self, Write};
 use desk_firmware::link::{self, Frames, HEADER, Header, PAYLOAD};
@@ -74,7 +75,10 @@ impl Host {
             let bytes = self.chunk.get(self.left.clone()).unwrap_or_default();
             match self.frames.take(bytes) {
                 Ok((rest, _)) => self.left.start = self.left.end - rest.len(),
-                Err(error) => panic!("the host's frames are out of step: {error:?}"),
+                Err(error) => {
+                    self.dead(format_args!("the host's frames are out of step: {error:?}"));
+                    sleep_for_ever();
+                }
             }
             if let Some((header, payload)) = self.frames.frame() {
                 let mut copy = Payload { bytes: [0; PAYLOAD], length: payload.len() };

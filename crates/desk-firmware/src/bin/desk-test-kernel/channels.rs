@@ -10,6 +10,8 @@ use desk_firmware::smc::{ql, result};
 const FIRST: u32 = 32;
 /// Messages of 4096 bytes that a channel holds.
 const SLOTS: usize = 4;
+/// Messages of all channels together.
+const POOL: usize = 40;
 /// How long `test.late` takes.
 const LATE_MILLISECONDS: u64 = 20;
 /// Messages of `test.chatty`.
@@ -55,57 +57,87 @@ impl Port {
             b"test.device" => Self::Device,
             b"test.beyond" => Self::Beyond,
             b"test.panic" => Self::Panic,
+            name if name.starts_with(b"com.carveout.") => {
+                if name.ends_with(b"unchecked-srv") {
+                    Self::Panic
+                } else {
+                    Self::Echo
+                }
+            }
             _ => return None,
         })
     }
-}
-
-#[derive(Clone, Copy)]
-struct Message {
-    length: usize,
-    bytes: [u8; map::PAGE as usize],
 }
 
 struct Channel {
     port: Port,
     ready: bool,
     ended: bool,
-    /// How many messages `test.chatty` has sent.
+    /// How many messages the port has sent by itself.
     sent: u32,
-    waiting: [Option<Message>; SLOTS],
 }
 
-impl Channel {
-    fn push(&mut self, bytes: &[u8]) -> bool {
-        let Some(slot) = self.waiting.iter_mut().find(|slot| slot.is_none()) else { return false };
-        let mut message = Message { length: bytes.len(), bytes: [0; map::PAGE as usize] };
-        message.bytes[..bytes.len()].copy_from_slice(bytes);
-        *slot = Some(message);
+/// A message that waits.
+struct Message {
+    slot: usize,
+    number: u64,
+    length: usize,
+    bytes: [u8; map::PAGE as usize],
+}
+
+/// Messages of all channels.
+struct Pool {
+    messages: [Option<Message>; POOL],
+    number: u64,
+}
+
+impl Pool {
+    fn of(&self, slot: usize) -> impl Iterator<Item = &Message> {
+        self.messages.iter().flatten().filter(move |message| message.slot == slot)
+    }
+
+    fn push(&mut self, slot: usize, bytes: &[u8]) -> bool {
+        if self.of(slot).count() == SLOTS {
+            return false;
+        }
+        let Some(free) = self.messages.iter_mut().find(|message| message.is_none()) else { return false };
+        self.number += 1;
+        let message =
+            Message { slot, number: self.number, length: bytes.len(), bytes: [0; map::PAGE as usize] };
+        free.insert(message).bytes[..bytes.len()].copy_from_slice(bytes);
         true
     }
 
-    fn pop(&mut self) -> Option<Message> {
-        let first = self.waiting[0].take();
-        self.waiting.rotate_left(1);
-        first
+    /// The oldest.
+    fn pop(&mut self, slot: usize) -> Option<Message> {
+        let first = self.of(slot).map(|message| message.number).min()?;
+        let found =
+            self.messages.iter_mut().find(|message| message.as_ref().is_some_and(|m| m.number == first));
+        found.and_then(Option::take)
     }
 
+    fn clear(&mut self, slot: usize) {
+        while self.pop(slot).is_some() {}
+    }
+}
+
+impl Channel {
     /// What the port does by itself.
-    fn work(&mut self, size: u64) {
+    fn work(&mut self, slot: usize, pool: &mut Pool, size: u64) {
         match self.port {
             Port::Chatty => {
-                while self.sent < CHATTER && self.push(&self.sent.to_le_bytes()) {
+                while self.sent < CHATTER && pool.push(slot, &self.sent.to_le_bytes()) {
                     self.sent += 1;
                 }
             }
             Port::Size if self.sent == 0 => {
-                self.push(&size.to_le_bytes());
+                pool.push(slot, &size.to_le_bytes());
                 self.sent = 1;
             }
             Port::Device if self.sent == 0 => {
                 // SAFETY: mapped as a device; the monitor reads it as zero.
                 let value = unsafe { (ABSENT as *const u32).read_volatile() };
-                self.push(&value.to_le_bytes());
+                pool.push(slot, &value.to_le_bytes());
                 self.sent = 1;
             }
             // SAFETY: not safe at all: that it is fatal is what is tested.
@@ -121,12 +153,14 @@ pub struct Channels {
     size: u64,
     buffer: u64,
     channels: [Option<Channel>; ql::CHANNELS],
+    pool: Pool,
 }
 
 impl Channels {
     /// None yet. `size`: bytes of memory.
     pub fn new(size: u64) -> Self {
-        Self { size, buffer: 0, channels: [const { None }; ql::CHANNELS] }
+        let pool = Pool { messages: [const { None }; POOL], number: 0 };
+        Self { size, buffer: 0, channels: [const { None }; ql::CHANNELS], pool }
     }
 
     /// Takes a buffer.
@@ -174,7 +208,7 @@ impl Channels {
             let port = Port::of(name).ok_or(FAILURE)?;
             let slot = self.channels.iter().position(Option::is_none).ok_or(FAILURE)?;
             let ready = port != Port::Never;
-            let channel = Channel { port, ready, ended: false, sent: 0, waiting: [None; SLOTS] };
+            let channel = Channel { port, ready, ended: false, sent: 0 };
             self.channels[slot] = Some(channel);
             return Ok((0, FIRST + slot as u32, 0));
         }
@@ -182,15 +216,16 @@ impl Channels {
             panic(format_args!("GET_EVENT with handle 0"));
         }
         let size = self.size;
-        let slot = self.channels.get_mut(handle.wrapping_sub(FIRST) as usize).ok_or(INVALID)?;
+        let number = handle.wrapping_sub(FIRST) as usize;
+        let slot = self.channels.get_mut(number).ok_or(INVALID)?;
         let channel = slot.as_mut().ok_or(INVALID)?;
         match opcode {
             ql::GET_EVENT => {
-                channel.work(size);
+                channel.work(number, &mut self.pool, size);
                 let late = channel.port == Port::Late && !LATE.load(Ordering::Relaxed);
                 let mut event = if channel.ready { READY } else { 0 };
                 channel.ready = false;
-                event |= if channel.waiting[0].is_some() && !late { MESSAGE } else { 0 };
+                event |= if self.pool.of(number).next().is_some() && !late { MESSAGE } else { 0 };
                 event |= if channel.ended { HANG_UP } else { 0 };
                 let bytes = self.bytes();
                 bytes[16..20].copy_from_slice(&event.to_le_bytes());
@@ -201,7 +236,7 @@ impl Channels {
                     if channel.port == Port::Small { &payload[..payload.len().min(16)] } else { payload };
                 if channel.port == Port::HangUp {
                     channel.ended = true;
-                } else if !channel.push(taken) {
+                } else if !self.pool.push(number, taken) {
                     return Err(FAILURE);
                 }
                 if channel.port == Port::Late {
@@ -211,7 +246,7 @@ impl Channels {
                 Ok((taken.len() as i32, handle, 0))
             }
             ql::RECV => {
-                let message = channel.pop().ok_or(FAILURE)?;
+                let message = self.pool.pop(number).ok_or(FAILURE)?;
                 let bytes = self.bytes();
                 bytes[ql::HEADER..ql::HEADER + message.length]
                     .copy_from_slice(&message.bytes[..message.length]);
@@ -219,6 +254,7 @@ impl Channels {
             }
             ql::DISCONNECT => {
                 *slot = None;
+                self.pool.clear(number);
                 Ok((0, handle, 0))
             }
             _ => Err(INVALID),

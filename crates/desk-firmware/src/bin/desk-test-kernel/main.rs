@@ -12,6 +12,7 @@
 //! | `test.device` | reads a device that is not there; sends what came |
 //! | `test.beyond` | writes one byte behind its memory |
 //! | `test.panic` | panics, as LK does |
+//! | `com.carveout.…` | as `test.echo`, for bundles with trusted apps that this kernel does not run; `…unchecked-srv` panics |
 #![cfg_attr(target_os = "none", no_std, no_main)]
 
 #[cfg(target_os = "none")]

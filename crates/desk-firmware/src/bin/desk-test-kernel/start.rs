@@ -57,6 +57,12 @@ irq:
     stp x16, x17, [sp, #128]
     stp x18, x30, [sp, #144]
     bl take_irq
+    // One that is not ours stays pending: masked from here on, until the non-secure side has had it.
+    cbz x0, 1f
+    mrs x1, spsr_el1
+    orr x1, x1, #0x80
+    msr spsr_el1, x1
+1:
     ldp x2, x3, [sp, #16]
     ldp x4, x5, [sp, #32]
     ldp x6, x7, [sp, #48]
@@ -84,10 +90,8 @@ extern "C" fn kernel(size: u64, boot_params: u64, boot_params_size: u64) -> ! {
         let [number, a, b, c] = monitor::return_to_non_secure(answer);
         answer = match number as u32 {
             smc::API_VERSION => a.min(smc::API_VERSION_SMP.into()) as i32,
-            smc::NOP => {
-                timer::allow_interrupts();
-                result::NOP_DONE
-            }
+            smc::NOP if timer::allow_interrupts() => result::NOP_INTERRUPTED,
+            smc::NOP => result::NOP_DONE,
             smc::QL_CREATE => channels.create(a | b << 32, c),
             smc::QL_COMMAND => channels.command(a | b << 32, c),
             _ => result::UNDEFINED,

@@ -2,6 +2,7 @@
 
 use crate::channels;
 use core::arch::asm;
+use core::sync::atomic::{AtomicBool, Ordering};
 use desk_firmware::map::{TEGRA_GICC, TEGRA_GICD};
 
 /// CNTPS: private interrupt 29.
@@ -36,21 +37,27 @@ pub fn start(milliseconds: u64) {
     }
 }
 
-/// Takes what is pending.
-pub fn allow_interrupts() {
+/// An interrupt of the non-secure side has come.
+static NON_SECURE: AtomicBool = AtomicBool::new(false);
+
+/// Takes what is pending. Whether the non-secure side must have an interrupt first.
+pub fn allow_interrupts() -> bool {
+    NON_SECURE.store(false, Ordering::Relaxed);
     // SAFETY: interrupts go to `take_irq`, which returns here.
     unsafe { asm!("msr daifclr, #2", "isb", "msr daifset, #2", options(nostack)) };
+    NON_SECURE.load(Ordering::Relaxed)
 }
 
 #[unsafe(no_mangle)]
-extern "C" fn take_irq() {
+extern "C" fn take_irq() -> bool {
     if read(GICC_AHPPIR) & 0x3ff != INTERRUPT {
-        // Of the non-secure side: it stays pending.
-        return;
+        NON_SECURE.store(true, Ordering::Relaxed);
+        return true;
     }
     let interrupt = read(GICC_AIAR);
     // SAFETY: turns the timer off, which the next `start` turns on.
     unsafe { asm!("msr cntps_ctl_el1, xzr", "isb", options(nostack)) };
     write(GICC_AEOIR, interrupt);
-    channels::LATE.store(true, core::sync::atomic::Ordering::Relaxed);
+    channels::LATE.store(true, Ordering::Relaxed);
+    false
 }
