@@ -42,6 +42,7 @@ pub fn run(name: &[u8], t: &mut Transcript) -> Option<()> {
         b"queue-limits" => queue_limits::check,
         b"timeouts" => timeouts::check,
         b"nap" => timeouts::nap,
+        b"spin" => timeouts::spin,
         _ => return None,
     };
     check(t);

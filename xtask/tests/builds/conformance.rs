@@ -74,7 +74,7 @@ fn conformance_of_the_kernel() {
 fn suite(bundle: &Path, backend: &str) {
     let run = Run::start(bundle, backend);
     transcripts(&run, backend);
-    clients::check(&run);
+    clients::check(&run, backend);
     run.stop();
     ends::check(bundle, backend);
 }

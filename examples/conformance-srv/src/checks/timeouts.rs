@@ -53,6 +53,13 @@ pub fn nap(t: &mut Transcript) {
     say!(t, "nanosleep: {}", sys::nanosleep(1000 * MILLISECOND));
 }
 
+/// Runs for two seconds, without a pause.
+pub fn spin(t: &mut Transcript) {
+    let start = now();
+    while now().wrapping_sub(start) < 2000 * MILLISECOND {}
+    say!(t, "two seconds have passed");
+}
+
 fn clock(t: &mut Transcript) {
     let mut before = now();
     let (mut back, mut parts) = (0, 0);

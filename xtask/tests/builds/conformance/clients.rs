@@ -10,7 +10,7 @@ const BUFFERS: usize = 10;
 /// Messages of the check `stream`.
 const STREAM: u32 = 1000;
 
-pub fn check(run: &Run) {
+pub fn check(run: &Run, backend: &str) {
     ports(run);
     lengths(run);
     closed_by_the_app(run);
@@ -20,6 +20,7 @@ pub fn check(run: &Run) {
     flooded(run);
     unread(run);
     vanished_while_it_sends(run);
+    busy(run, backend);
 }
 
 /// Linux learns that a port is not there, or not for it. Why is not said by the protocol that boots in QEMU.
@@ -173,4 +174,17 @@ fn vanished_while_it_sends(run: &Run) {
     let mut next = run.connect(SRV).unwrap();
     wait_for(&mut next, 1);
     echo(&mut run.connect(PEER).unwrap(), b"and others");
+}
+
+/// An app that does not pause does not keep others from their clients. In QEMU it does, until it pauses: the agent that
+/// stands for Linux gets no turn before, and a board's Linux has its own.
+fn busy(run: &Run, backend: &str) {
+    let (mut spins, mut peer) = (run.connect(SRV).unwrap(), run.connect(PEER).unwrap());
+    let start = Instant::now();
+    spins.send(b"spin").unwrap();
+    std::thread::sleep(Duration::from_millis(100));
+    echo(&mut peer, b"meanwhile");
+    let answered = start.elapsed();
+    assert_eq!(transcript(&mut spins, "spin"), "two seconds have passed\n");
+    assert!(backend == "qemu" || answered < start.elapsed() - Duration::from_millis(200), "{answered:?}");
 }
