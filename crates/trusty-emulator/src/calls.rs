@@ -4,6 +4,7 @@ use crate::process::{Process, State, What};
 use std::io::Write as _;
 use std::time::{Duration, Instant};
 use trusty_abi::{CONSOLE, Error, Event, INFINITE, Result, connect, limit, nr};
+use trusty_image::limits::PAGE;
 use trusty_model::Kernel;
 
 impl Process {
@@ -84,7 +85,10 @@ impl Process {
             nr::MMAP => self.mmap(a, b, c, d).map(Some),
             nr::MUNMAP if a == 0 => Err(Error::InvalidArguments),
             nr::MUNMAP => self.machine.unmap_device(a, b).map(|()| Some(0)).ok_or(Error::NotFound),
-            // read, ioctl and DMA are for devices, and there are none here.
+            nr::PREPARE_DMA => self.prepare_dma(a, b, c, d).map(Some),
+            nr::FINISH_DMA if self.machine.is_mapped(a, b) => Ok(Some(0)),
+            nr::FINISH_DMA => Err(Error::InvalidArguments),
+            // read and ioctl are for devices, and there are none here.
             _ => Err(Error::NotSupported),
         }
     }
@@ -165,18 +169,39 @@ impl Process {
     fn mmap(&mut self, address: u32, size: u32, flags: u32, id: u32) -> Result<u32> {
         const IO_HANDLE: u32 = 1;
         const DEVICE_MEMORY: u32 = 2;
-        let whole =
-            size.checked_next_multiple_of(trusty_image::limits::PAGE).ok_or(Error::InvalidArguments)?;
+        let whole = size.checked_next_multiple_of(PAGE).ok_or(Error::InvalidArguments)?;
         match self.app.manifest.map_mem.iter().find(|region| region.id == id) {
             _ if flags & DEVICE_MEMORY != 0 => {}
             _ if flags != IO_HANDLE || address != 0 => return Err(Error::InvalidArguments),
             None => return Err(Error::NotFound),
-            Some(region) if whole > region.size.next_multiple_of(trusty_image::limits::PAGE) => {
+            Some(region) if whole > region.size.next_multiple_of(PAGE) => {
                 return Err(Error::InvalidArguments);
             }
             Some(_) => {}
         }
+        if size == 0 {
+            return Err(Error::InvalidArguments);
+        }
         self.machine.map_device(size).ok_or(Error::NoMemory)
+    }
+
+    /// Where memory lies for a device, page by page: here, where no device is, at its own address.
+    fn prepare_dma(&mut self, address: u32, size: u32, flags: u32, blocks: u32) -> Result<u32> {
+        const MULTI_PMEM: u32 = 1 << 2;
+        const ALLOW_PARTIAL: u32 = 1 << 3;
+        const BAD_LEN: Error = Error::Other(-32);
+        if size == 0 || !self.machine.is_mapped(address, size) {
+            return Err(Error::InvalidArguments);
+        }
+        let (mut done, mut count) = (0, 0);
+        while done < size && (count == 0 || flags & MULTI_PMEM != 0) {
+            let at = address + done;
+            let block = (size - done).min(PAGE - at % PAGE);
+            // struct dma_pmem: 64 bits of address, 32 of size, 32 of padding.
+            self.put(blocks.wrapping_add(count * 16), &words([at, 0, block, 0]))?;
+            (done, count) = (done + block, count + 1);
+        }
+        if done == size || flags & ALLOW_PARTIAL != 0 { Ok(count) } else { Err(BAD_LEN) }
     }
 
     fn put(&mut self, address: u32, bytes: &[u8]) -> Result<()> {

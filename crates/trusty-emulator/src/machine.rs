@@ -26,6 +26,16 @@ const CPACR_ALL: [u8; 40] = {
     bytes
 };
 
+/// `p_flags` of a segment that may be executed, and written. What is mapped can always be read (`arch_uthread_map`).
+const PF_X: u32 = 1;
+/// See [`PF_X`].
+const PF_W: u32 = 2;
+
+fn permission(flags: u32) -> Permission {
+    let allowed = |flag, permission| if flags & flag != 0 { permission } else { Permission::NONE };
+    Permission::READ | allowed(PF_X, Permission::EXEC) | allowed(PF_W, Permission::WRITE)
+}
+
 /// Why a TA does not run on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stop {
@@ -110,13 +120,12 @@ impl Machine {
             let size = segment.mem_size.next_multiple_of(PAGE);
             let bytes =
                 trusty_image::bytes::slice(elf, segment.offset, segment.file_size).unwrap_or_default();
-            uc.mem_map(segment.vaddr.into(), size as usize, Permission::ALL)?;
+            uc.mem_map(segment.vaddr.into(), size as usize, permission(segment.flags))?;
             uc.mem_write(segment.vaddr.into(), bytes)?;
             let range = segment.vaddr..segment.vaddr + size;
             mappings.push(range.clone());
-            if segment.flags & 2 == 0 {
+            if segment.flags & PF_W == 0 {
                 read_only.push(range);
-                uc.mem_protect(segment.vaddr.into(), size as usize, Permission::READ | Permission::EXEC)?;
             }
         }
         if let Some(bss) = bss {

@@ -38,6 +38,9 @@ struct Args {
     /// The name of the trusted app with a UUID, for reports.
     #[arg(long, value_name = "UUID=NAME")]
     name: Vec<String>,
+    /// What the carve-out has free for the kernel's receive buffers, in bytes; without it there is no limit.
+    #[arg(long, value_name = "BYTES")]
+    kernel_memory: Option<u64>,
     /// End when standard input ends.
     #[arg(long)]
     until_eof: bool,
@@ -76,6 +79,9 @@ fn run(args: &Args) -> Result<End, String> {
         StartError::Image(error) => failed(&args.image, &error),
         listen @ StartError::Listen(..) => listen.to_string(),
     })?;
+    if let Some(bytes) = args.kernel_memory {
+        system.kernel.limit_memory(bytes);
+    }
     ctrlc::set_handler(|| STOP.store(true, Ordering::Relaxed)).map_err(|error| error.to_string())?;
     let end = system.run(&STOP, args.until_eof);
     let _ = std::fs::remove_file(&args.listen);

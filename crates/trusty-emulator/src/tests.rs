@@ -115,6 +115,11 @@ fn every_kind_of_fault_is_told_apart() {
             [&set(0, 0xe12f_ff1e)[..], &set(1, HEAP), &[STORE, JUMP]].concat(),
             "0xa000 jumped to: heap and stack cannot be executed",
         ),
+        // The same in the data, which may be written and so not executed.
+        (
+            [&set(0, 0xe12f_ff1e)[..], &set(1, DATA), &[STORE, JUMP]].concat(),
+            "0x9100 jumped to: it lies in data",
+        ),
         (vec![UNDEFINED], "no instruction that a trusted app may execute"),
     ] {
         let found = fault(&code);
@@ -214,13 +219,28 @@ fn bad_arguments_are_refused_and_harmless() {
         (nr::SEND_MSG, &[1, DATA], Error::NotFound),
         (nr::GETTIME, &[0, 0, 0x8000], Error::Fault),
         (nr::MMAP, &[0, 4096, 1, 7], Error::NotFound),
+        (nr::MMAP, &[0, 0, 2, 0], Error::InvalidArguments),
         (nr::MUNMAP, &[0x8000, 4096], Error::NotFound),
         (nr::MUNMAP, &[0, 4096], Error::InvalidArguments),
         (nr::IOCTL, &[3, 0, 0], Error::NotSupported),
+        (nr::PREPARE_DMA, &[DATA, 0, 0, DATA], Error::InvalidArguments),
+        (nr::PREPARE_DMA, &[nowhere, 1, 0, DATA], Error::InvalidArguments),
+        (nr::PREPARE_DMA, &[DATA, 1, 0, nowhere], Error::Fault),
+        (nr::PREPARE_DMA, &[HEAP, 4097, 0, DATA], Error::Other(-32)),
+        (nr::FINISH_DMA, &[nowhere, 1, 0], Error::InvalidArguments),
         (0xa1, &[0], Error::NotSupported),
     ] {
         assert_eq!(result(number, arguments), expected.code(), "call {number:#x} {arguments:x?}");
     }
+}
+
+#[test]
+fn memory_for_a_device_is_told_by_the_page() {
+    let prepare = |size, flags| result(nr::PREPARE_DMA, &[HEAP + 4000, size, flags, DATA]);
+    let found =
+        [(96, 0), (97, 4), (97, 8), (5000, 4), (5000, 4 | 8)].map(|(size, flags)| prepare(size, flags));
+    assert_eq!(found, [1, 2, 1, 3, 3]);
+    assert_eq!(result(nr::FINISH_DMA, &[HEAP, 16384, 3]), 0);
 }
 
 #[test]

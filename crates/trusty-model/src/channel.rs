@@ -72,8 +72,13 @@ impl Kernel {
         if port.flags & needed == 0 {
             return Err(Error::AccessDenied);
         }
-        let queue = || Some(Queue::new(port.buffers, port.buffer_size));
-        let mut server = Channel::new(State::Accepting, port.uuid);
+        let server_uuid = port.uuid;
+        let (buffers, size) = (port.buffers, port.buffer_size);
+        if !self.has_memory(2 * Queue::memory(buffers, size)) {
+            return Err(Error::NoMemory);
+        }
+        let queue = || Some(Queue::new(buffers, size));
+        let mut server = Channel::new(State::Accepting, server_uuid);
         server.peer = Some(client);
         server.queue = queue();
         let client_queue = queue();

@@ -44,6 +44,8 @@ pub struct Kernel {
     waiting: Vec<(Id, Vec<u8>)>,
     next: u64,
     panicked: Option<&'static str>,
+    /// Bytes for receive buffers, if they are limited.
+    memory: Option<u64>,
 }
 
 /// What there is at a moment.
@@ -83,6 +85,22 @@ impl Kernel {
     /// What stopped the kernel, if anything did.
     pub fn panicked(&self) -> Option<&'static str> {
         self.panicked
+    }
+
+    /// Limits what all receive buffers may take, in bytes, to what the carve-out has free when all TAs are loaded. A
+    /// connection whose buffers do not fit is refused with `NoMemory`, and those that there are go on.
+    pub fn limit_memory(&mut self, bytes: u64) {
+        self.memory = Some(bytes);
+    }
+
+    /// Whether there is memory for so many bytes more.
+    fn has_memory(&self, more: u64) -> bool {
+        let Some(memory) = self.memory else { return true };
+        let queues = self.objects.values().filter_map(|object| match object {
+            Object::Channel(channel) => channel.queue.as_ref(),
+            Object::Port(_) => None,
+        });
+        queues.map(queue::Queue::taken).sum::<u64>() + more <= memory
     }
 
     /// Open handles of a task.

@@ -51,6 +51,19 @@ impl Queue {
         self.buffers.len() * self.size
     }
 
+    /// Bytes of the kernel's heap that it takes.
+    pub fn taken(&self) -> u64 {
+        Self::memory(self.buffers.len() as u32, self.size as u32)
+    }
+
+    /// Bytes that the kernel's heap takes for so many buffers: a large block is whole pages, its head included.
+    pub fn memory(count: u32, size: u32) -> u64 {
+        const PAGE: u64 = 4096;
+        const HEAD: u64 = 32;
+        let bytes = u64::from(count) * u64::from(size) + HEAD;
+        if bytes < PAGE { bytes } else { bytes.next_multiple_of(PAGE) }
+    }
+
     /// Copies a message in, cut to the size of a buffer. Returns the bytes that were taken.
     pub fn write(&mut self, parts: &[&[u8]]) -> Result<usize> {
         let id = *self.free.front().ok_or(Error::NotEnoughBuffer)?;

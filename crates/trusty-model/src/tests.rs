@@ -192,6 +192,25 @@ fn wait_any_takes_turns() {
     assert_eq!(w.kernel.poll(w.app, first.1).unwrap().unwrap().cookie, 77);
 }
 
+/// Counted on the kernel: 119 connections with 32 buffers of 4096 bytes at each end, of a carve-out of 32 MiB.
+#[test]
+fn memory_runs_out_as_the_kernels() {
+    let mut kernel = Kernel::new();
+    kernel.limit_memory(32_280_000);
+    let app = kernel.add_app(Uuid([1; 16]));
+    let port = kernel.port_create(app, b"large", 32, 4096, 1).unwrap();
+    kernel.port_create(app, b"small", 1, 16, 1).unwrap();
+    let clients: Vec<u32> = std::iter::from_fn(|| kernel.connect(app, b"large", 2).ok()).collect();
+    assert_eq!(clients.len(), 119);
+    assert_eq!(kernel.connect(app, b"large", 2), Err(Error::NoMemory));
+    let small = kernel.connect(app, b"small", 2).unwrap();
+    kernel.close(app, small).unwrap();
+    kernel.close(app, clients[0]).unwrap();
+    assert_eq!(kernel.connect(app, b"large", 2), Err(Error::NoMemory), "the server's end is there");
+    assert_eq!(kernel.accept(app, port), Err(Error::ChannelClosed));
+    kernel.connect(app, b"large", 2).unwrap();
+}
+
 proptest! {
     /// Whatever tasks do, nothing panics here, and closing all handles leaves nothing.
     #[test]

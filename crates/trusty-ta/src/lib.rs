@@ -8,6 +8,7 @@
 //! * [`Manager`]: serves all ports and connections, one state each.
 //! * [`bulk`]: transfers of up to 4 GiB - 1 over messages of 4080 bytes, into place and out of place.
 //! * [`log!`], [`time`]: console and clock.
+//! * [`raw`]: any system call.
 //! * [`testing`]: the kernel in memory. The same code, [`Service`] and event loop, runs in unit tests on a host.
 //!
 //! Limits: a message from or to Linux has at most [`MAX_MESSAGE`] bytes; a TA has at most [`MAX_PORTS`] ports,
@@ -27,6 +28,7 @@ mod console;
 mod event_loop;
 mod handle;
 mod manifest;
+pub mod raw;
 mod service;
 mod syscalls;
 #[cfg(target_os = "none")]

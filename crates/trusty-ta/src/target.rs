@@ -5,7 +5,7 @@ mod sys;
 
 use crate::{Manager, PortCfg, Service, console, log};
 use core::panic::PanicInfo;
-pub use sys::Kernel;
+pub use sys::{Kernel, syscall};
 
 /// ld.lld keeps `.bss` as NOBITS unless one of its inputs is PROGBITS, and the loader clears it in the file.
 #[used]

@@ -71,11 +71,12 @@ pub struct Emulator {
 
 impl Emulator {
     /// Starts it on an image, in a folder of ours, and waits until the trusted apps wait for clients. `names` are
-    /// `UUID=NAME`.
+    /// `UUID=NAME`; `memory` is what the carve-out has free for the kernel, if that is known.
     pub fn start(
         program: &Path,
         image: &Path,
         names: &[String],
+        memory: Option<u64>,
         socket: &Path,
         dir: &Path,
         quiet: bool,
@@ -90,6 +91,9 @@ impl Emulator {
             .arg("--stats")
             .arg(&stats)
             .arg("--until-eof");
+        if let Some(memory) = memory {
+            command.arg("--kernel-memory").arg(memory.to_string());
+        }
         for name in names {
             command.arg("--name").arg(name);
         }

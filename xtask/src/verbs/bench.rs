@@ -118,6 +118,7 @@ impl Bench {
             &self.emulator,
             &self.image,
             std::slice::from_ref(&self.name),
+            None,
             &socket,
             self.dir.path(),
             true,

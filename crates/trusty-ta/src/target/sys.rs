@@ -32,18 +32,25 @@ impl Message {
     }
 }
 
-/// One system call.
+/// One system call, with the kernel's own result.
 ///
 /// # Safety
-/// Pointers among the arguments must be valid for what the call reads and writes.
-unsafe fn svc(number: u32, a: usize, b: usize, c: usize, d: usize) -> Result<u32> {
+/// Pointers among the arguments must be valid for what the call reads and writes, or such that the kernel refuses them.
+pub unsafe fn syscall(number: u32, [a, b, c, d]: [usize; 4]) -> i32 {
     let result: usize;
     // SAFETY: the kernel keeps r4-r11 and sp; all else is declared lost. Memory is what the caller answers for.
     unsafe {
         asm!("svc #0", inlateout("r12") number => _, inlateout("r0") a => result, inlateout("r1") b => _,
              inlateout("r2") c => _, inlateout("r3") d => _, lateout("lr") _, options(nostack));
     }
-    Error::check(result as i32)
+    result as i32
+}
+
+/// # Safety
+/// As of [`syscall`].
+unsafe fn svc(number: u32, a: usize, b: usize, c: usize, d: usize) -> Result<u32> {
+    // SAFETY: as the caller answers for.
+    Error::check(unsafe { syscall(number, [a, b, c, d]) })
 }
 
 fn address<T>(value: &mut T) -> usize {

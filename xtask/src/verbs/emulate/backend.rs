@@ -64,7 +64,7 @@ impl Prepared {
             Self::Unicorn(program) => {
                 let image = dir.join("tos.img");
                 std::fs::write(&image, &target.image).at(&image)?;
-                Emulator::start(program, &image, &target.names(), socket, dir, ui.is_quiet())
+                Emulator::start(program, &image, &target.names(), target.memory, socket, dir, ui.is_quiet())
                     .map(Backend::Unicorn)
             }
             Self::Qemu(prepared) => {

@@ -28,6 +28,8 @@ pub struct Target {
     pub debs: Vec<(String, Vec<u8>)>,
     /// The carve-out in bytes, if its boot config is there.
     pub tzdram: Option<u64>,
+    /// What of it is free for the kernel when all trusted apps are loaded, in bytes, if a bundle says.
+    pub memory: Option<u64>,
     /// The kernel with its symbols, if a bundle has it.
     pub kernel: Option<Vec<u8>>,
 }
@@ -55,7 +57,14 @@ impl Target {
                 return Err(Error::usage(format!("{target}: no bundle, and no image with trusted apps"))
                     .remedy("emulate takes a bundle's folder or .tar.zst, a secure-os image (NVTOSP) or an lk.bin"));
             }
-            return Ok(Self { image, apps: Vec::new(), debs: Vec::new(), tzdram: None, kernel: None });
+            return Ok(Self {
+                image,
+                apps: Vec::new(),
+                debs: Vec::new(),
+                tzdram: None,
+                memory: None,
+                kernel: None,
+            });
         }
         of_bundle(path)
     }
@@ -100,7 +109,8 @@ fn of_bundle(path: &Path) -> Result<Target> {
     }
     let image = image.ok_or_else(|| Error::check(named(&"has no secure-os image")))?;
     let tzdram = Some(manifest.tzdram.size);
-    Ok(Target { image, apps: manifest.trusted_apps, debs, tzdram, kernel })
+    let memory = u64::try_from(manifest.plan.memory.free).ok();
+    Ok(Target { image, apps: manifest.trusted_apps, debs, tzdram, memory, kernel })
 }
 
 /// Bytes of an entry, as the disk's GPT header says: the reader panics at others.
@@ -151,5 +161,5 @@ fn device(path: &Path) -> Result<Target> {
         let text = bytes.split(|byte| *byte == 0).next()?;
         tegra_bct::MiscCfg::parse(text).ok()?.get(tegra_bct::TZDRAM_SIZE).ok()
     });
-    Ok(Target { image, apps: Vec::new(), debs: Vec::new(), tzdram, kernel: None })
+    Ok(Target { image, apps: Vec::new(), debs: Vec::new(), tzdram, memory: None, kernel: None })
 }
