@@ -108,6 +108,8 @@ pub mod limit {
 pub const CONSOLE: u32 = 2;
 /// A wait without end, in milliseconds.
 pub const INFINITE: u32 = u32::MAX;
+/// Longest timeout in milliseconds: LK compares times as signed numbers, and a timer beyond this would hold up the others.
+pub const MAX_TIMEOUT: u32 = i32::MAX.cast_unsigned();
 
 /// The identity of a TA: `u32`, `u16`, `u16` little endian, `u8[8]`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -20,6 +20,8 @@ pub enum Access {
     Write(u32),
     /// A jump.
     Fetch(u32),
+    /// An access that must be aligned.
+    Unaligned(u32),
     /// What is no instruction of a TA.
     Instruction,
 }
@@ -28,7 +30,9 @@ impl Access {
     /// What was accessed, but for an instruction.
     pub fn address(self) -> Option<u32> {
         match self {
-            Self::Read(address) | Self::Write(address) | Self::Fetch(address) => Some(address),
+            Self::Read(address) | Self::Write(address) | Self::Fetch(address) | Self::Unaligned(address) => {
+                Some(address)
+            }
             Self::Instruction => None,
         }
     }
@@ -38,6 +42,7 @@ impl Access {
             Self::Read(_) => "read",
             Self::Write(_) => "written",
             Self::Fetch(_) => "jumped to",
+            Self::Unaligned(_) => "accessed",
             Self::Instruction => "executed",
         }
     }
@@ -91,6 +96,12 @@ impl Scene<'_> {
         let [.., sp, _, _] = self.registers;
         if address < PAGE {
             return format!("null + {address} {verb}: {}", self.why_null());
+        }
+        if matches!(self.access, Access::Unaligned(_)) {
+            return format!(
+                "0x{address:x} {verb}, unaligned, by an instruction for several words (ldm, stm, ldrd, strd, vldm): \
+                 a pointer to bytes was taken for one to words"
+            );
         }
         let near_stack = (stack.start.saturating_sub(NEAR)..stack.start).contains(&address);
         if near_stack && sp < stack.start.saturating_add(PAGE) {

@@ -3,7 +3,7 @@
 use crate::syscalls::{Syscalls, kernel};
 use crate::{ConnectResult, Handle, MAX_PORTS, MessageResult, Port, PortCfg, Service, log};
 use core::time::Duration;
-use trusty_abi::{Error, Event, INFINITE, Result, event};
+use trusty_abi::{Error, Event, INFINITE, MAX_TIMEOUT, Result, event};
 
 /// Connections that are served at once; more are closed.
 pub const CONNECTIONS: usize = 16;
@@ -42,7 +42,7 @@ impl<S: Service> Manager<S> {
 
     /// Waits for one event and serves it. `TimedOut` if there is none in time.
     pub fn serve(&mut self, timeout: Option<Duration>) -> Result<()> {
-        let milliseconds = timeout.map_or(INFINITE, |t| t.as_millis().min(u128::from(INFINITE - 1)) as u32);
+        let milliseconds = timeout.map_or(INFINITE, |t| t.as_millis().min(u128::from(MAX_TIMEOUT)) as u32);
         let event = kernel().wait_any(milliseconds)?;
         self.dispatch(&event);
         Ok(())

@@ -4,7 +4,7 @@ use crate::PortCfg;
 use crate::syscalls::{Syscalls, kernel};
 use core::ffi::CStr;
 use core::time::Duration;
-use trusty_abi::{Error, Event, INFINITE, MessageInfo, Result, Uuid, connect};
+use trusty_abi::{Error, Event, INFINITE, MAX_TIMEOUT, MessageInfo, Result, Uuid, connect};
 
 /// One end of a channel. Dropping it closes the channel: the peer sees a hang-up.
 #[derive(Debug, PartialEq, Eq)]
@@ -33,7 +33,7 @@ impl Drop for Raw {
 
 /// Milliseconds for the kernel, rounded up; `None` waits for ever.
 fn milliseconds(timeout: Option<Duration>) -> u32 {
-    let whole = |timeout: Duration| timeout.as_nanos().div_ceil(1_000_000).min(u128::from(INFINITE - 1));
+    let whole = |timeout: Duration| timeout.as_nanos().div_ceil(1_000_000).min(u128::from(MAX_TIMEOUT));
     timeout.map_or(INFINITE, |timeout| whole(timeout) as u32)
 }
 

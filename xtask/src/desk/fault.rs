@@ -1,12 +1,14 @@
 //! What stopped Trusty, in plain words: from its console, from what the monitor adds to it, and from the ELF files.
 //!
 //! LK prints the registers of the exception, and `panic (caller ADDRESS): WHY`; it does not print which trusted app it was,
-//! nor the address that was accessed. The monitor tells that address, and the code at the fault, by which the app is found.
+//! nor the address that was accessed. The monitor tells that address, and sums of the app's pages, by which it is found.
 
 use super::machine::{Desk, Fate};
 use super::run::Symbols;
+use desk_firmware::page_sum;
 use trusty_fault::{Access, Scene};
 use trusty_image::TrustedApp;
+use trusty_image::limits::PAGE;
 
 /// Lines of the console that a report shows.
 const TAIL: usize = 30;
@@ -14,6 +16,10 @@ const TAIL: usize = 30;
 const INSTRUCTION_ABORT: u64 = 0x20;
 /// See [`INSTRUCTION_ABORT`].
 const DATA_ABORT: u64 = 0x24;
+/// DFSC of an alignment fault.
+const ALIGNMENT: u64 = 0x21;
+/// `p_flags` of a segment that may be written.
+const PF_W: u32 = 2;
 /// SPSR of a trusted app: AArch32, user mode.
 const USER: u64 = 0x10;
 
@@ -159,19 +165,19 @@ fn trusted_app(exception: &Exception, monitor: &str, symbols: &Symbols) -> Optio
     }
     let far = u32::try_from(far).ok()?;
     let access = match esr >> 26 {
+        DATA_ABORT if esr & 0x3f == ALIGNMENT => Access::Unaligned(far),
         INSTRUCTION_ABORT => Access::Fetch(far),
         DATA_ABORT if esr & 1 << 6 != 0 => Access::Write(far),
         DATA_ABORT => Access::Read(far),
         _ => Access::Instruction,
     };
-    let code = words.next().unwrap_or_default();
-    let start = u32::try_from(elr).ok()? & !63;
+    let sums: Vec<&str> = words.collect();
     let mut fitting = symbols.apps.iter().filter_map(|(name, elf)| {
         let app = trusty_image::inspect(elf).ok()?;
-        (!code.is_empty() && code_at(&app, elf, start, code.len() / 8)? == code).then_some((name, elf, app))
+        is_loaded(&app, elf, &sums).then_some((name, elf, app))
     });
     let (name, elf, app) = fitting.next()?;
-    // Two with the same code there: it could be either.
+    // Two of the same text: it could be either.
     if fitting.next().is_some() {
         return None;
     }
@@ -183,13 +189,15 @@ fn trusted_app(exception: &Exception, monitor: &str, symbols: &Symbols) -> Optio
     Some(scene.report())
 }
 
-/// So many words of a trusted app's memory as it was loaded, as the monitor writes them.
-fn code_at(app: &TrustedApp, elf: &[u8], address: u32, words: usize) -> Option<String> {
-    let segment = app.segments.iter().find(|s| (u64::from(s.vaddr)..s.end()).contains(&address.into()))?;
-    let offset = (segment.offset + (address - segment.vaddr)) as usize;
-    let bytes = elf.get(offset..offset + 4 * words)?;
+/// Whether these are the sums of a trusted app's first pages, as far as it cannot have written to them.
+fn is_loaded(app: &TrustedApp, elf: &[u8], sums: &[&str]) -> bool {
+    let Some(text) = app.segments.first().filter(|segment| segment.flags & PF_W == 0) else { return false };
+    // Whole pages of the file are mapped, what lies behind the segment in the last one included.
+    let pages = elf.get(text.offset as usize..).unwrap_or_default().chunks_exact(PAGE as usize);
+    let count = text.file_size.div_ceil(PAGE).min(sums.len() as u32) as usize;
     let word = |b: &[u8]| b.try_into().map(u32::from_le_bytes).unwrap_or_default();
-    Some(bytes.chunks_exact(4).map(|b| format!("{:08x}", word(b))).collect())
+    let expected = pages.take(count).map(|page| format!("{:016x}", page_sum(page.chunks_exact(4).map(word))));
+    count > 0 && expected.eq(sums.iter().take(count).copied())
 }
 
 #[cfg(test)]
@@ -228,31 +236,33 @@ mod tests {
     }
 
     #[test]
-    fn the_trusted_app_is_known_by_its_code() {
+    fn the_trusted_app_is_known_by_its_pages() {
         let elf = trusty_image::test_elf::TestElf::good().build();
-        let app = trusty_image::inspect(&elf).unwrap();
-        let start = app.segments[0].vaddr;
-        let code = code_at(&app, &elf, start, 16).unwrap();
+        let words =
+            elf[0x1000..0x2000].chunks_exact(4).map(|word| u32::from_le_bytes(word.try_into().unwrap()));
+        let sum = format!("{:016x}", page_sum(words));
         let apps = vec![("other".to_owned(), vec![0; 64]), ("mine".to_owned(), elf.clone())];
         let symbols = Symbols { apps, kernel: None };
-        let mut lines = DUMP;
-        let elr = format!("elr 0x            {start:x}");
-        lines[8] = &elr;
-        let monitor = format!("0x92000047 0x0 0x{start:x} {code}");
-        let text = explain(&lines, Some(&monitor), &symbols).unwrap();
+        let monitor = format!("0x92000047 0x0 0xc9b0 {sum} 0123456789abcdef");
+        let text = explain(&DUMP, Some(&monitor), &symbols).unwrap();
         assert!(text.starts_with("mine faults: null + 0 written"), "{text}");
-        // A later exception's numbers, other code, and two apps with the same code explain nothing.
+        let unaligned =
+            DUMP.map(|line| if line.starts_with("ESR") { "ESR 0x92000021: ec 0x24" } else { line });
+        let text =
+            explain(&unaligned, Some(&monitor.replace("92000047 0x0", "92000021 0xa002")), &symbols).unwrap();
+        assert!(text.starts_with("mine faults: 0xa002 accessed, unaligned"), "{text}");
+        // Numbers of a later exception, other pages, none, and two apps of the same text explain nothing.
         for monitor in [
-            format!("0x92000007 0x0 0x{start:x} {code}"),
-            format!("0x92000047 0x0 0x{start:x} {}", "f".repeat(code.len())),
-            format!("0x92000047 0x0 0x{start:x}"),
+            format!("0x92000007 0x0 0xc9b0 {sum}"),
+            "0x92000047 0x0 0xc9b0 0123456789abcdef".into(),
+            "0x92000047 0x0 0xc9b0".into(),
             String::new(),
         ] {
-            let text = explain(&lines, Some(&monitor), &symbols).unwrap();
+            let text = explain(&DUMP, Some(&monitor), &symbols).unwrap();
             assert!(text.starts_with("a trusted app faults at 0x"), "{text}");
         }
         let twice = Symbols { apps: vec![("a".into(), elf.clone()), ("b".into(), elf)], kernel: None };
-        assert!(explain(&lines, Some(&monitor), &twice).unwrap().starts_with("a trusted app faults"));
+        assert!(explain(&DUMP, Some(&monitor), &twice).unwrap().starts_with("a trusted app faults"));
     }
 
     #[test]

@@ -150,7 +150,7 @@ impl Connections {
 fn send(connection: &Connection, payload: &[u8], trusty: &mut Trusty, host: &mut Host) -> Result<(), Dead> {
     let mut answer = trusty.command(ql::SEND, connection.handle, payload, host)?;
     if answer.result == result::INTERNAL_FAILURE {
-        trusty.run(host)?;
+        trusty.run_all(host)?;
         answer = trusty.command(ql::SEND, connection.handle, payload, host)?;
     }
     let length = payload.len() as u32;

@@ -37,7 +37,7 @@ fn run(host: &mut Host, trusty: &mut Trusty) -> Dead {
     let run = |host: &mut Host, trusty: &mut Trusty| -> Result<(), Dead> {
         trusty.start(host)?;
         // Trusted apps start, and wait for clients.
-        trusty.run(host)?;
+        trusty.run_all(host)?;
         host.ready();
         let mut connections = Connections::new();
         loop {
@@ -47,7 +47,7 @@ fn run(host: &mut Host, trusty: &mut Trusty) -> Dead {
                 busy = true;
             }
             busy |= connections.poll(trusty, host)?;
-            trusty.run(host)?;
+            busy |= trusty.run(host)?;
             busy |= connections.poll(trusty, host)?;
             if !busy && !host.pending() {
                 interrupts::sleep();

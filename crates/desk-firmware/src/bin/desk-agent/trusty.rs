@@ -98,16 +98,23 @@ impl Trusty {
         if create == 0 { Ok(()) } else { Err(Dead::Refused("to create a QL-TIPC device", create)) }
     }
 
-    /// Lets Trusty run until nothing of it can.
-    pub fn run(&mut self, host: &Host) -> Result<(), Dead> {
-        loop {
-            match call(smc::NOP, [0; 3]) {
-                result::NOP_DONE => return Ok(()),
-                result::NOP_INTERRUPTED | result::INTERRUPTED => host.acknowledge(),
-                result::PANIC => return Err(Dead::Panicked),
-                other => return Err(Dead::Refused("to run", other)),
+    /// Lets Trusty run until nothing of it can, or the host has something. Whether it could go on.
+    pub fn run(&mut self, host: &Host) -> Result<bool, Dead> {
+        match call(smc::NOP, [0; 3]) {
+            result::NOP_DONE => Ok(false),
+            result::NOP_INTERRUPTED | result::INTERRUPTED => {
+                host.acknowledge();
+                Ok(true)
             }
+            result::PANIC => Err(Dead::Panicked),
+            other => Err(Dead::Refused("to run", other)),
         }
+    }
+
+    /// Lets Trusty run until nothing of it can.
+    pub fn run_all(&mut self, host: &Host) -> Result<(), Dead> {
+        while self.run(host)? {}
+        Ok(())
     }
 
     /// A standard call, to its end.

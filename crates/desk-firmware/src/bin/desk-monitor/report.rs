@@ -3,7 +3,8 @@
 use crate::{gic, mrs};
 use core::fmt::{self, Write};
 use core::sync::atomic::{AtomicBool, Ordering};
-use desk_firmware::map::{TZDRAM, UART_MONITOR};
+use desk_firmware::map::{PAGE, TZDRAM, UART_MONITOR};
+use desk_firmware::page_sum;
 
 struct Serial;
 
@@ -30,8 +31,8 @@ pub fn fatal(arguments: fmt::Arguments<'_>) -> ! {
     }
 }
 
-/// Says once what Trusty's own console leaves out when it panics: the address of the last fault, and the code there, by
-/// which the trusted app is known. Called while the registers of EL1 are still Trusty's.
+/// Says once what Trusty's own console leaves out when it panics: the last fault, and sums of the first pages that are mapped
+/// for EL0, by which the trusted app is known. Called while the registers of EL1 are still Trusty's.
 pub fn panicked() {
     static TOLD: AtomicBool = AtomicBool::new(false);
     if TOLD.load(Ordering::Relaxed) {
@@ -39,17 +40,19 @@ pub fn panicked() {
     }
     TOLD.store(true, Ordering::Relaxed);
     let (esr, far, elr) = (mrs!("esr_el1"), mrs!("far_el1"), mrs!("elr_el1"));
-    let _ = write!(Serial, "panic: 0x{esr:x} 0x{far:x} 0x{elr:x} ");
-    if let Some(address) = translated(elr & !(CODE - 1)) {
-        for word in 0..CODE / 4 {
-            let _ = write!(Serial, "{:08x}", gic::read(address + 4 * word));
-        }
+    let _ = write!(Serial, "panic: 0x{esr:x} 0x{far:x} 0x{elr:x}");
+    let pages = (0..APP_PAGES).map_while(|page| translated(APP_START + page * PAGE));
+    for page in pages {
+        let words = (0..PAGE / 4).map(|word| gic::read(page + 4 * word));
+        let _ = write!(Serial, " {:016x}", page_sum(words));
     }
     line(format_args!(""));
 }
 
-/// Bytes of code around a fault that are told.
-const CODE: u64 = 64;
+/// Where trusted apps begin.
+const APP_START: u64 = 0x8000;
+/// Pages of one that are told.
+const APP_PAGES: u64 = 16;
 
 /// Where Trusty sees this at EL0, in the carve-out; nowhere, if it does not.
 fn translated(address: u64) -> Option<u64> {
