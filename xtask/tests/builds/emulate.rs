@@ -1,6 +1,6 @@
 //! Trusted apps on the desk: what is flashed, run before it is flashed.
 
-use crate::util::{desk, run, small, xtask};
+use crate::util::{desk, small, xtask};
 use serde_json::Value;
 use std::ffi::OsStr;
 use std::fs;
