@@ -1,6 +1,6 @@
 //! The very secure-os image on the desk: QEMU boots its kernel in the bundle's carve-out, and clients reach its trusted apps.
 //!
-//! [`crate::tools::qemu`] starts the machine with the firmware of crates/desk-firmware; [`link`] speaks with the agent in it;
+//! [`crate::tools::qemu`] starts the machine with the firmware of crates/desk-firmware; `link` speaks with the agent in it;
 //! [`run`] serves clients on the socket that the unicorn emulator has, too.
 
 pub mod boot_check;

@@ -1,13 +1,23 @@
 //! Frames between the host and the agent, over a virtio console: a byte stream each way.
 //!
 //! A frame is a header of [`HEADER`] bytes, little endian: u16 kind, u16 connection, u32 length of the payload. Connections
-//! are numbered by the host. The agent fetches a message of Trusty only when the host has granted room for it
+//! are numbered by the host, from 1. The agent fetches a message of Trusty only when the host has granted room for it
 //! ([`CREDIT`]), so that a client that does not read fills the port's own queue, as it would on a board.
+//!
+//! QEMU throws away what it cannot write to the host at once. So no more than [`WINDOW`] frames to the host may be under way:
+//! the host grants more, as [`CREDIT`] of connection 0, when it has read some. A frame of the host never makes the agent send
+//! one at once, so that grants are always reached.
 
 /// Bytes of a header.
 pub const HEADER: usize = 8;
 /// Most bytes of a payload: a message between trusted apps; one of a client has 4080.
 pub const PAYLOAD: usize = 4096;
+
+/// Frames to the host that may be under way: with what the host's kernel adds to each, well below a socket's buffer.
+pub const WINDOW: u32 = 16;
+
+/// Frames that the agent takes before it tells the host so.
+pub const REPORT: u32 = 16;
 
 /// To the agent: connect; payload: the port's name, without NUL.
 pub const CONNECT: u16 = 1;
@@ -15,14 +25,18 @@ pub const CONNECT: u16 = 1;
 pub const MESSAGE: u16 = 2;
 /// To the agent: close the connection. To the host: it is closed, or was refused; payload: i32, an error code of Trusty.
 pub const CLOSE: u16 = 3;
-/// To the agent: room for more messages; payload: u32, how many.
+/// To the agent: room for more messages of a connection, or for more frames if it is 0; payload: u32, how many.
 pub const CREDIT: u16 = 4;
 /// To the host: Trusty is up and its trusted apps have nothing left to do. No payload.
 pub const READY: u16 = 5;
 /// To the host: the port has accepted. No payload.
 pub const ACCEPTED: u16 = 6;
-/// To the host: a message did not arrive whole; payload: u32 its length, i32 how much did, or an error code.
+/// To the host: messages did not arrive whole; payload: u32 how many, then of the last one u32 its length and i32 how much
+/// did, or an error code.
 pub const LOST: u16 = 7;
+/// To the host: so many more of its frames have been taken; payload: u32. The host has few under way, or a client that sends
+/// without a pause would keep the others waiting.
+pub const TAKEN: u16 = 9;
 /// To the host: Trusty has stopped, or never came up; payload: text.
 pub const DEAD: u16 = 8;
 

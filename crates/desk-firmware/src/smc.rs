@@ -21,6 +21,8 @@ pub const QL_COMMAND: u32 = 0x3200_0020;
 pub mod result {
     /// No such call.
     pub const UNDEFINED: i32 = -1;
+    /// An argument that must not be.
+    pub const INVALID_PARAMETERS: i32 = -2;
     /// Interrupted: restart.
     pub const INTERRUPTED: i32 = -3;
     /// What a command refuses, whatever LK's own reason is: Trusty does not pass it on.

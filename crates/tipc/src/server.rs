@@ -1,11 +1,12 @@
 //! The other side of the [socket](crate::socket): clients, each a connection to a port, in front of whatever runs the trusted apps.
 
 use crate::socket::{HEADER, PACKET};
-use rustix::event::{PollFd, PollFlags};
+use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::io::Errno;
 use rustix::net::{
     AddressFamily, RecvFlags, SendFlags, SocketAddrUnix, SocketFlags, SocketType, accept_with, recv, send,
 };
+use std::io::Write as _;
 use std::os::fd::OwnedFd;
 use std::path::Path;
 use trusty_abi::{Error, limit};
@@ -14,6 +15,9 @@ use trusty_abi::{Error, limit};
 const CLIENTS: usize = limit::NS_CHANNELS + 64;
 /// Packets of one client before the others have their turn.
 const TURN: usize = 8;
+/// How long a client's room for the last packet is waited for.
+const LAST_WORD: Timespec = Timespec { tv_sec: 0, tv_nsec: 200_000_000 };
+const LAST_FLAGS: SendFlags = SendFlags::DONTWAIT.union(SendFlags::NOSIGNAL);
 
 /// What a port sends to a client.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,6 +59,8 @@ enum State {
     Connecting(u32),
     /// Connected.
     Open(u32),
+    /// It has ended, and its last packet is still to go.
+    Closing,
 }
 
 struct Client {
@@ -91,7 +97,13 @@ impl Server {
             let out = if client.outbox.is_some() { PollFlags::OUT } else { PollFlags::empty() };
             if accepts { out | PollFlags::IN } else { out }
         };
-        let clients = self.clients.iter().map(|client| PollFd::new(&client.fd, wanted(client)));
+        // One that nothing is wanted of would tell its hang-up again and again.
+        let clients = self
+            .clients
+            .iter()
+            .map(|client| (client, wanted(client)))
+            .filter(|(_, wanted)| !wanted.is_empty());
+        let clients = clients.map(|(client, wanted)| PollFd::new(&client.fd, wanted));
         // Who comes when there is no room waits in the socket's own queue.
         let listener = if self.clients.len() < CLIENTS { PollFlags::IN } else { PollFlags::empty() };
         std::iter::once(PollFd::new(&self.listener, listener)).chain(clients).collect()
@@ -100,6 +112,12 @@ impl Server {
     /// Takes in what clients have sent and hands out what apps have. Whether anything passed.
     pub fn serve(&mut self, backend: &mut impl Backend) -> bool {
         let mut passed = false;
+        if self.clients.len() == CLIENTS
+            && let Some(silent) = self.clients.iter().position(|client| matches!(client.state, State::New))
+        {
+            // The one that has said nothing for longest gives way.
+            self.clients.remove(silent);
+        }
         while self.clients.len() < CLIENTS
             && let Ok(fd) = accept_with(&self.listener, SocketFlags::CLOEXEC | SocketFlags::NONBLOCK)
         {
@@ -122,20 +140,26 @@ impl Server {
         passed
     }
 
-    /// Tells all clients that Trusty has stopped.
+    /// Tells all clients that Trusty has stopped. One that does not read has a moment to make room for that.
     pub fn stop(&mut self) {
         for client in self.clients.drain(..) {
-            let _ = send(&client.fd, &Error::Offline.code().to_le_bytes(), SendFlags::NOSIGNAL);
+            let mut fds = [PollFd::new(&client.fd, PollFlags::OUT)];
+            let _ = rustix::event::poll(&mut fds, Some(&LAST_WORD));
+            let _ = send(&client.fd, &Error::Offline.code().to_le_bytes(), LAST_FLAGS);
         }
     }
 
-    /// Ends a client. Without a code it has gone itself.
-    fn end(&mut self, client: Client, backend: &mut impl Backend, code: Option<Error>) {
-        if let Some(code) = code {
-            let _ = send(&client.fd, &code.code().to_le_bytes(), SendFlags::NOSIGNAL);
-        }
+    /// Ends a client. Without a code it has gone itself; one that has no room for the code stays until it has.
+    fn end(&mut self, mut client: Client, backend: &mut impl Backend, code: Option<Error>) {
         if let State::Connecting(handle) | State::Open(handle) = client.state {
             backend.close(handle);
+        }
+        client.state = State::Closing;
+        if let Some(code) = code
+            && put(&mut client, code.code().to_le_bytes().to_vec()).is_ok()
+            && client.outbox.is_some()
+        {
+            self.clients.push(client);
         }
     }
 
@@ -166,6 +190,8 @@ impl Server {
             let message =
                 packet.get(HEADER..length).filter(|_| sound).ok_or(Some(Error::InvalidArguments))?;
             match client.state {
+                // Nobody is there for it any more.
+                State::Closing => {}
                 State::Open(handle) => {
                     self.messages += 1;
                     let sent = backend.send(handle, message);
@@ -188,7 +214,8 @@ impl Server {
         self.lost += 1;
         if !client.lost {
             client.lost = true;
-            eprintln!("emulator: {why}; Linux would not have been told either");
+            // Whoever reads may have gone.
+            let _ = writeln!(std::io::stderr(), "emulator: {why}; Linux would not have been told either");
         }
     }
 
@@ -200,6 +227,9 @@ impl Server {
     ) -> Result<(), Option<Error>> {
         if let Some(packet) = client.outbox.take() {
             put(client, packet)?;
+        }
+        if matches!(client.state, State::Closing) && client.outbox.is_none() {
+            return Err(None);
         }
         let (State::Connecting(handle) | State::Open(handle)) = client.state else { return Ok(()) };
         while client.outbox.is_none() {

@@ -23,6 +23,19 @@ pub struct Console {
 }
 
 impl Console {
+    /// The log of this process in a folder: several may run at once. Those of processes that have gone are removed.
+    pub fn path_in(folder: &Path) -> PathBuf {
+        for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+            let name = entry.file_name().to_string_lossy().into_owned();
+            let process = name.strip_prefix("console-").and_then(|rest| rest.strip_suffix(".log"));
+            if process.is_some_and(|process| !Path::new("/proc").join(process).exists()) {
+                // Another's cannot be removed, and need not be.
+                let _ = std::fs::remove_file(entry.path());
+            }
+        }
+        folder.join(format!("console-{}.log", std::process::id()))
+    }
+
     /// A new log; lines are shown too if asked for.
     pub fn create(path: &Path, shown: bool) -> Result<Self> {
         let log = File::create(path).at(path)?;
@@ -72,7 +85,8 @@ impl Console {
         // A full disk takes nothing from what is shown and kept.
         let _ = writeln!(self.log, "[{:5}.{:06}] {text}", time.as_secs(), time.subsec_micros());
         if self.shown {
-            eprintln!("{text}");
+            // Whoever reads may have gone.
+            let _ = writeln!(std::io::stderr(), "{text}");
         }
         if self.lines.len() == KEPT {
             self.lines.pop_front();

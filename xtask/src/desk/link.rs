@@ -1,6 +1,7 @@
 //! Frames to and from the agent, and the connections that they are about.
 
 use desk_firmware::link::{self, Frames, Header};
+use desk_firmware::smc::ql;
 use rustix::event::PollFlags;
 use std::collections::{BTreeMap, VecDeque};
 use std::io::{ErrorKind, Read, Write};
@@ -10,14 +11,27 @@ use trusty_abi::Error;
 
 /// Messages that a connection may have here before its client has taken them.
 const WINDOW: u32 = 8;
-/// Bytes for the agent from which on clients must wait.
-const FULL: usize = 256 << 10;
+/// Frames under way to the agent from which on clients must wait.
+const FULL: u32 = 4 * link::REPORT;
+
+/// Frames that are read before the agent is told.
+const GRANT: u32 = link::WINDOW / 4;
 
 #[derive(Default)]
 struct Connection {
     incoming: VecDeque<Incoming>,
     /// Messages that the client has taken and the agent does not know of.
     taken: u32,
+}
+
+impl Connection {
+    /// Of lost messages one is told, until the client has taken it: a client that does not read may lose any number.
+    fn take(&mut self, incoming: Incoming) {
+        let lost = |incoming: &Incoming| matches!(incoming, Incoming::Lost(..));
+        if !lost(&incoming) || !self.incoming.iter().any(lost) {
+            self.incoming.push_back(incoming);
+        }
+    }
 }
 
 /// What the agent says of Trusty.
@@ -40,6 +54,12 @@ pub struct Link {
     outbox: Vec<u8>,
     connections: BTreeMap<u16, Connection>,
     last: u16,
+    /// Frames to the agent that it has not said to have taken.
+    under_way: u32,
+    /// Frames that have been read, and the agent does not know of.
+    read: u32,
+    /// Messages that did not arrive whole.
+    pub lost: u64,
     /// What the agent has said last.
     pub state: State,
 }
@@ -54,6 +74,9 @@ impl Link {
             outbox: Vec::new(),
             connections: BTreeMap::new(),
             last: 0,
+            under_way: 0,
+            read: 0,
+            lost: 0,
             state: State::Starting,
         })
     }
@@ -66,10 +89,11 @@ impl Link {
 
     /// Whether more for the agent can be taken.
     pub fn has_room(&self) -> bool {
-        self.outbox.len() < FULL
+        self.under_way < FULL
     }
 
     fn put(&mut self, kind: u16, connection: u16, payload: &[u8]) {
+        self.under_way += 1;
         let length = u32::try_from(payload.len()).unwrap_or(u32::MAX);
         self.outbox.extend_from_slice(&Header { kind, connection, length }.to_bytes());
         self.outbox.extend_from_slice(payload);
@@ -122,26 +146,43 @@ impl Link {
                 }
             }
             let Some((header, payload)) = self.frames.frame() else { continue };
+            self.read += 1;
             match header.kind {
+                link::TAKEN => {
+                    let taken = payload.first_chunk().map_or(0, |bytes| u32::from_le_bytes(*bytes));
+                    self.under_way = self.under_way.saturating_sub(taken);
+                }
                 link::READY => self.state = State::Ready,
                 link::DEAD => self.state = State::Dead(String::from_utf8_lossy(payload).into_owned()),
                 _ => {
                     // Of a connection that the client has left, frames may still be under way.
+                    let incoming = incoming(header, payload);
+                    if let Some((count, _)) = incoming {
+                        self.lost += u64::from(count);
+                    }
                     let connection = self.connections.get_mut(&header.connection);
-                    if let Some((connection, incoming)) = connection.zip(incoming(header, payload)) {
-                        connection.incoming.push_back(incoming);
+                    if let Some((connection, (_, incoming))) = connection.zip(incoming) {
+                        connection.take(incoming);
                     }
                 }
             }
+        }
+        if self.read >= GRANT {
+            let read = std::mem::take(&mut self.read);
+            self.put(link::CREDIT, 0, &read.to_le_bytes());
         }
     }
 
     /// Starts to connect.
     pub fn connect(&mut self, port: &[u8]) -> Result<u32, Error> {
-        if port.len() >= trusty_abi::limit::PORT_PATH {
+        if port.is_empty() || port.len() >= trusty_abi::limit::PORT_PATH || port.contains(&0) {
             return Err(Error::InvalidArguments);
         }
-        let free = |number: &u16| !self.connections.contains_key(number);
+        if self.connections.len() >= ql::CHANNELS {
+            return Err(Error::NoResources);
+        }
+        // 0 is the link itself.
+        let free = |number: &u16| *number != 0 && !self.connections.contains_key(number);
         let number =
             (1..=u16::MAX).map(|step| self.last.wrapping_add(step)).find(free).ok_or(Error::NoResources)?;
         self.last = number;
@@ -190,16 +231,16 @@ fn number(channel: u32) -> u16 {
     u16::try_from(channel).unwrap_or_default()
 }
 
-fn incoming(header: Header, payload: &[u8]) -> Option<Incoming> {
-    let word = |at: usize| Some(i32::from_le_bytes(payload.get(at..at + 4)?.try_into().ok()?));
+/// What a frame brings to a client, and how many messages were lost.
+fn incoming(header: Header, payload: &[u8]) -> Option<(u32, Incoming)> {
+    let word = |at: usize| Some(u32::from_le_bytes(payload.get(at..at + 4)?.try_into().ok()?));
     match header.kind {
-        link::ACCEPTED => Some(Incoming::Accepted),
-        link::MESSAGE => Some(Incoming::Message(payload.to_vec())),
-        link::CLOSE => Some(Incoming::Closed(Error::from_code(word(0)?))),
+        link::ACCEPTED => Some((0, Incoming::Accepted)),
+        link::MESSAGE => Some((0, Incoming::Message(payload.to_vec()))),
+        link::CLOSE => Some((0, Incoming::Closed(Error::from_code(word(0)?.cast_signed())))),
         link::LOST => {
-            let (length, result) = (word(0)?, word(4)?);
-            let sent = Error::check(result).map(|sent| sent as usize);
-            Some(Incoming::Lost(usize::try_from(length).ok()?, sent))
+            let sent = Error::check(word(8)?.cast_signed()).map(|sent| sent as usize);
+            Some((word(0)?, Incoming::Lost(word(4)? as usize, sent)))
         }
         _ => None,
     }
@@ -235,8 +276,8 @@ mod tests {
         assert_eq!(sent(&mut agent), expected);
         agent.write_all(&frame(link::ACCEPTED, 1, &[])).unwrap();
         (0..4).for_each(|n| agent.write_all(&frame(link::MESSAGE, 1, &[n])).unwrap());
-        let lost = [100u32.to_le_bytes(), (-9i32).to_le_bytes()].concat();
-        agent.write_all(&frame(link::LOST, 1, &lost)).unwrap();
+        let lost = [3, 100, (-9i32).cast_unsigned()].map(u32::to_le_bytes).concat();
+        (0..2).for_each(|_| agent.write_all(&frame(link::LOST, 1, &lost)).unwrap());
         agent.write_all(&frame(link::CLOSE, 1, &(-15i32).to_le_bytes())).unwrap();
         agent.write_all(&frame(link::MESSAGE, 7, b"of a connection that has gone")).unwrap();
         link.receive();
@@ -244,14 +285,13 @@ mod tests {
         (0..4).for_each(|n| assert_eq!(link.next(channel), Some(Incoming::Message(vec![n]))));
         assert_eq!(link.next(channel), Some(Incoming::Lost(100, Err(Error::NotEnoughBuffer))));
         assert_eq!(link.next(channel), Some(Incoming::Closed(Error::ChannelClosed)));
-        assert_eq!(link.next(channel), None);
+        assert_eq!((link.next(channel), link.lost), (None, 6));
         link.close(channel);
         link.flush();
-        assert_eq!(
-            sent(&mut agent),
-            frame(link::CREDIT, 1, &4u32.to_le_bytes()),
-            "and no close of what has closed"
-        );
+        // 10 frames were read; and there is no close of what has closed.
+        let expected =
+            [frame(link::CREDIT, 0, &10u32.to_le_bytes()), frame(link::CREDIT, 1, &4u32.to_le_bytes())];
+        assert_eq!(sent(&mut agent), expected.concat());
     }
 
     #[test]
@@ -280,6 +320,22 @@ mod tests {
     fn a_name_that_no_port_has_is_refused_at_once() {
         let (ours, _agent) = UnixStream::pair().unwrap();
         let mut link = Link::new(ours).unwrap();
-        assert_eq!(link.connect(&[b'a'; 64]), Err(Error::InvalidArguments));
+        for name in [&[b'a'; 64][..], b"", b"port\0more"] {
+            assert_eq!(link.connect(name), Err(Error::InvalidArguments), "{name:?}");
+        }
+        let channels: Vec<u32> = (0..32).map(|_| link.connect(b"port").unwrap()).collect();
+        assert_eq!(link.connect(b"port"), Err(Error::NoResources));
+        // Numbers come round, and 0 is none.
+        (0..2 * u32::from(u16::MAX)).for_each(|_| {
+            link.close(channels[0]);
+            let channel = link.connect(b"port").unwrap();
+            assert!(channel != 0 && !channels[1..].contains(&channel));
+            link.close(channel);
+            link.outbox.clear();
+            assert!(link.connect(b"port").is_ok_and(|channel| {
+                link.close(channel);
+                true
+            }));
+        });
     }
 }

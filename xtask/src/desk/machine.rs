@@ -233,6 +233,11 @@ impl Desk {
         self.monitor_lines(PANIC).next()
     }
 
+    /// Messages that did not arrive whole.
+    pub fn lost(&self) -> u64 {
+        self.link.lost
+    }
+
     /// Accesses to devices of Tegra194 that are not there, each page once.
     pub fn devices(&self) -> Vec<String> {
         self.monitor_lines(DEVICE).collect()

@@ -33,6 +33,15 @@ pub struct Running {
     pub socket: PathBuf,
 }
 
+/// A socket in the file system, which goes with this.
+struct Bound(PathBuf);
+
+impl Drop for Bound {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.0);
+    }
+}
+
 impl Running {
     /// Waits until Trusty is up, and serves clients from then on.
     pub fn start(mut desk: Desk, symbols: Symbols, version: &str, socket: &Path) -> Result<Self> {
@@ -48,11 +57,10 @@ impl Running {
         let server = Server::listen(socket).map_err(listen)?;
         let (stop, stopped) = UnixStream::pair().map_err(|e| Error::environment(format!("a socket: {e}")))?;
         let version = version.to_owned();
-        let path = socket.to_owned();
+        let bound = Bound(socket.to_owned());
         let thread = std::thread::spawn(move || {
-            let stats = serve(desk, server, &stopped, &symbols, &version);
-            let _ = std::fs::remove_file(path);
-            stats
+            let _bound = bound;
+            serve(desk, server, &stopped, &symbols, &version)
         });
         Ok(Self { thread: Some(thread), stop: Some(stop), socket: socket.into() })
     }
@@ -116,7 +124,7 @@ fn serve(
         "qemu": version,
         "boot_milliseconds": desk.boot_time.map(|time| time.as_millis() as u64),
         "messages": server.messages,
-        "lost": server.lost,
+        "lost": desk.lost(),
         "absent_devices": desk.devices(),
         "console": desk.console.path(),
         "fault": fault,

@@ -87,7 +87,12 @@ impl Qemu {
     /// Starts the machine with so many bytes of DRAM. What QEMU itself says goes to a file.
     pub fn start(&self, flash: &Path, dram: u64, sockets: &Sockets, said: File) -> Result<Child> {
         let socket = |id: &str, path: &Path| format!("socket,id={id},path={}", escape(path));
-        let mut command = Command::new(find(GUARD.program).unwrap_or_else(|| GUARD.program.into()));
+        let Some(guard) = find(GUARD.program) else {
+            let message = format!("no {}: it {}", GUARD.program, GUARD.why);
+            return Err(Error::environment(message)
+                .remedy(format!("run: {}", host::install_command(&[GUARD.package]))));
+        };
+        let mut command = Command::new(guard);
         command.args(["--pdeathsig", "KILL", "--"]).arg(&self.program);
         command.args(["-M", "virt,secure=on,virtualization=on,gic-version=2", "-cpu", "max", "-smp", "1"]);
         command.args(["-m", &format!("{}M", dram >> 20), "-accel", "tcg"]);

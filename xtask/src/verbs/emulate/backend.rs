@@ -54,7 +54,7 @@ pub fn prepare(args: &EmulateArgs, target: &Target, root: &Path, ui: &Ui) -> Res
     std::fs::create_dir_all(&logs).at(&logs)?;
     let qemu = Qemu::get(false, &logs.join("host.log"), ui)?;
     let firmware = firmware::build(root, false, ui)?;
-    Ok(Prepared::Qemu(Box::new((qemu, firmware, image, logs.join("console.log")))))
+    Ok(Prepared::Qemu(Box::new((qemu, firmware, image, Console::path_in(&logs)))))
 }
 
 impl Prepared {

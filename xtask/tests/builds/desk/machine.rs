@@ -131,6 +131,74 @@ fn a_slow_reader_loses_nothing() {
     emulate.stop();
 }
 
+/// QEMU throws away what it cannot write at once: no more is under way than fits, even while the command does not run.
+#[test]
+fn a_flood_loses_nothing() {
+    let emulate = Emulate::test_kernel("16MiB");
+    let mut channels: Vec<Channel> = (0..32).map(|_| emulate.connect("test.echo")).collect();
+    for round in 0..40u8 {
+        for (number, channel) in channels.iter_mut().enumerate() {
+            channel.send(&[round ^ number as u8; 4080]).unwrap();
+        }
+        emulate.signal("-STOP");
+        std::thread::sleep(Duration::from_millis(u64::from(round % 8)));
+        emulate.signal("-CONT");
+        for (number, channel) in channels.iter_mut().enumerate() {
+            assert!(
+                receive(channel).unwrap() == [round ^ number as u8; 4080],
+                "round {round}, client {number}"
+            );
+        }
+    }
+    assert_eq!(emulate.stop()["lost"], 0);
+}
+
+/// A client that sends without a pause gets in nobody's way for long.
+#[test]
+fn a_client_that_floods_leaves_the_others_their_turn() {
+    let emulate = Emulate::test_kernel("16MiB");
+    let mut floods = emulate.connect("test.never-mind");
+    std::thread::scope(|scope| {
+        let flood = scope.spawn(move || {
+            let start = Instant::now();
+            while start.elapsed() < Duration::from_secs(4) {
+                floods.send(&[1]).unwrap();
+            }
+        });
+        while !flood.is_finished() {
+            let start = Instant::now();
+            let mut channel = emulate.connect("test.echo");
+            channel.send(b"still there?").unwrap();
+            assert_eq!(receive(&mut channel).unwrap(), b"still there?");
+            assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
+        }
+    });
+    assert!(
+        emulate.stop()["lost"].as_u64().unwrap() > 0,
+        "its port takes four messages, and nobody fetches them"
+    );
+}
+
+/// Sockets on which nobody says anything keep nobody out.
+#[test]
+fn silent_sockets_give_way() {
+    let emulate = Emulate::test_kernel("16MiB");
+    let address = rustix::net::SocketAddrUnix::new(&emulate.socket).unwrap();
+    let silent: Vec<_> = (0..330)
+        .map(|_| {
+            use rustix::net::{AddressFamily, SocketType, connect, socket};
+            let socket = socket(AddressFamily::UNIX, SocketType::SEQPACKET, None).unwrap();
+            connect(&socket, &address).unwrap();
+            socket
+        })
+        .collect();
+    let mut channel = emulate.connect("test.echo");
+    channel.send(b"in").unwrap();
+    assert_eq!(receive(&mut channel).unwrap(), b"in");
+    drop(silent);
+    emulate.stop();
+}
+
 /// Tegra194's other devices read as zero, and it is told which were asked for.
 #[test]
 fn absent_devices_are_told() {

@@ -38,13 +38,24 @@ pub struct Host {
     /// What the console has brought, and the part that has not been taken.
     chunk: [u8; HEADER + PAYLOAD],
     left: core::ops::Range<usize>,
+    /// Frames that may be sent: see [`link`].
+    room: u32,
+    /// Frames that have been taken, and the host does not know of.
+    taken: u32,
 }
 
 impl Host {
     /// Opens the console, if there is one.
     pub fn open() -> Option<Self> {
         let console = Console::open()?;
-        Some(Self { console, frames: Frames::new(), chunk: [0; HEADER + PAYLOAD], left: 0..0 })
+        Some(Self {
+            console,
+            frames: Frames::new(),
+            chunk: [0; HEADER + PAYLOAD],
+            left: 0..0,
+            room: link::WINDOW,
+            taken: 0,
+        })
     }
 
     /// Whether there is something to take.
@@ -81,6 +92,7 @@ impl Host {
                 }
             }
             if let Some((header, payload)) = self.frames.frame() {
+                self.taken += 1;
                 let mut copy = Payload { bytes: [0; PAYLOAD], length: payload.len() };
                 copy.bytes.get_mut(..payload.len())?.copy_from_slice(payload);
                 return Some((header, copy));
@@ -88,8 +100,27 @@ impl Host {
         }
     }
 
-    /// Sends a frame.
+    /// Whether a frame may be sent.
+    pub fn has_room(&self) -> bool {
+        self.room > 0
+    }
+
+    /// Tells the host how many of its frames have been taken, if there is something to tell, and room.
+    pub fn report(&mut self) {
+        if self.taken >= link::REPORT && self.has_room() {
+            let taken = core::mem::take(&mut self.taken);
+            self.send(link::TAKEN, 0, &taken.to_le_bytes());
+        }
+    }
+
+    /// The host has read so many frames.
+    pub fn grant(&mut self, frames: u32) {
+        self.room = self.room.saturating_add(frames);
+    }
+
+    /// Sends a frame. Callers ask for room first, but for the last frame of all.
     pub fn send(&mut self, kind: u16, connection: u16, payload: &[u8]) {
+        self.room = self.room.saturating_sub(1);
         let payload = payload.get(..payload.len().min(PAYLOAD)).unwrap_or_default();
         self.console.send(|buffer| {
             let (head, body) = buffer.split_at_mut(HEADER);

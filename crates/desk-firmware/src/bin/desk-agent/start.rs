@@ -22,6 +22,9 @@ _start:
 "#
 );
 
+/// Frames of the host before Trusty and its messages have their turn.
+const TURN: usize = 16;
+
 #[unsafe(no_mangle)]
 extern "C" fn agent() -> ! {
     interrupts::enable();
@@ -42,10 +45,12 @@ fn run(host: &mut Host, trusty: &mut Trusty) -> Dead {
         let mut connections = Connections::new();
         loop {
             let mut busy = false;
-            while let Some((header, payload)) = host.next_frame() {
+            for _ in 0..TURN {
+                let Some((header, payload)) = host.next_frame() else { break };
                 connections.take(header, &payload, trusty, host)?;
                 busy = true;
             }
+            host.report();
             busy |= connections.poll(trusty, host)?;
             busy |= trusty.run(host)?;
             busy |= connections.poll(trusty, host)?;

@@ -55,12 +55,20 @@ struct Used {
     length: u32,
 }
 
+/// A ring that one side fills: an index, and what is at it.
+#[repr(C)]
+struct Ring<T> {
+    flags: u16,
+    index: u16,
+    entries: [T; COUNT],
+}
+
 /// A queue in memory that the device reads and writes: only volatile accesses, through pointers.
 #[repr(C, align(4096))]
 struct Queue {
     descriptors: [Descriptor; COUNT],
-    available: (u16, u16, [u16; COUNT]),
-    used: (u16, u16, [Used; COUNT]),
+    available: Ring<u16>,
+    used: Ring<Used>,
     buffers: [[u8; HEADER + PAYLOAD]; COUNT],
 }
 
@@ -72,8 +80,8 @@ unsafe impl Sync for Queues {}
 
 const EMPTY: Queue = Queue {
     descriptors: [Descriptor { address: 0, length: 0, flags: 0, next: 0 }; COUNT],
-    available: (0, 0, [0; COUNT]),
-    used: (0, 0, [Used { id: 0, length: 0 }; COUNT]),
+    available: Ring { flags: 0, index: 0, entries: [0; COUNT] },
+    used: Ring { flags: 0, index: 0, entries: [Used { id: 0, length: 0 }; COUNT] },
     buffers: [[0; HEADER + PAYLOAD]; COUNT],
 };
 
@@ -129,6 +137,12 @@ impl Console {
 
     fn set_up(&self, which: usize, flags: u16) {
         let queue = Self::queue(which);
+        // Opened anew, as after a panic, the device begins anew too.
+        // SAFETY: fields of a static, which the device does not use yet.
+        unsafe {
+            (&raw mut (*queue).available.index).write_volatile(0);
+            (&raw mut (*queue).used.index).write_volatile(0);
+        }
         for id in 0..COUNT {
             // SAFETY: the queue is a static, ids are below COUNT, and the device does not use it yet.
             unsafe {
@@ -160,9 +174,9 @@ impl Console {
         let queue = Self::queue(which);
         // SAFETY: within the ring; the device reads it only behind the new index, which is written after a barrier.
         unsafe {
-            (&raw mut (*queue).available.2[usize::from(number) % COUNT]).write_volatile(id);
+            (&raw mut (*queue).available.entries[usize::from(number) % COUNT]).write_volatile(id);
             barrier();
-            (&raw mut (*queue).available.1).write_volatile(number.wrapping_add(1));
+            (&raw mut (*queue).available.index).write_volatile(number.wrapping_add(1));
         }
         barrier();
     }
@@ -175,7 +189,7 @@ impl Console {
     fn used(which: usize) -> u16 {
         barrier();
         // SAFETY: a field of a static that the device writes.
-        unsafe { (&raw const (*Self::queue(which)).used.1).read_volatile() }
+        unsafe { (&raw const (*Self::queue(which)).used.index).read_volatile() }
     }
 
     /// Takes the interrupt back, so that it is pending only when there is something new.
@@ -201,7 +215,7 @@ impl Console {
         let seen = self.seen[RECEIVE];
         // SAFETY: the device has given this buffer back, and gets it again only below.
         unsafe {
-            let used = (&raw const (*queue).used.2[usize::from(seen) % COUNT]).read_volatile();
+            let used = (&raw const (*queue).used.entries[usize::from(seen) % COUNT]).read_volatile();
             let id = used.id as usize % COUNT;
             let buffer = &(*queue).buffers[id];
             take(buffer.get(..used.length as usize).unwrap_or_default());

@@ -1,7 +1,7 @@
 //! S-EL2: accesses of Trusty that no memory is behind.
 //!
 //! Of the interrupt controller's CPU interface QEMU lacks the registers for group 1 (AIAR, AEOIR, AHPPIR); with AckCtl set
-//! the plain ones do the same. Other devices of Tegra194 read as zero, and the host is told once of each page that is touched:
+//! the plain ones do the same. Other devices of Tegra194 read as zero, and the host is told once of each page that is touched (of the first 256):
 //! a security engine is not there. Anything else is fatal, an access behind the carve-out above all.
 
 use crate::report::{fatal, line};
@@ -14,13 +14,16 @@ const DATA_ABORT: u64 = 0x24;
 /// The general register of a syndrome that is always zero.
 const ZERO: usize = 31;
 
+/// Pages of devices that are told of.
+const TOLD: usize = 256;
+
 /// Pages of devices that have been touched.
-struct Touched(UnsafeCell<[u64; 32]>);
+struct Touched(UnsafeCell<[u64; TOLD]>);
 
 // SAFETY: one CPU runs this code, and EL2 does not interrupt itself.
 unsafe impl Sync for Touched {}
 
-static TOUCHED: Touched = Touched(UnsafeCell::new([0; 32]));
+static TOUCHED: Touched = Touched(UnsafeCell::new([0; TOLD]));
 
 /// What the vectors call for an exception from below: an `x` for each general register.
 #[unsafe(no_mangle)]

@@ -40,6 +40,7 @@ enum Port {
     Chatty,
     Size,
     Device,
+    NeverMind,
     Beyond,
     Panic,
 }
@@ -56,6 +57,7 @@ impl Port {
             b"test.size" => Self::Size,
             b"test.device" => Self::Device,
             b"test.beyond" => Self::Beyond,
+            b"test.never-mind" => Self::NeverMind,
             b"test.panic" => Self::Panic,
             name if name.starts_with(b"com.carveout.") => {
                 if name.ends_with(b"unchecked-srv") {
@@ -225,7 +227,8 @@ impl Channels {
                 let late = channel.port == Port::Late && !LATE.load(Ordering::Relaxed);
                 let mut event = if channel.ready { READY } else { 0 };
                 channel.ready = false;
-                event |= if self.pool.of(number).next().is_some() && !late { MESSAGE } else { 0 };
+                let answers = channel.port != Port::NeverMind && !late;
+                event |= if self.pool.of(number).next().is_some() && answers { MESSAGE } else { 0 };
                 event |= if channel.ended { HANG_UP } else { 0 };
                 let bytes = self.bytes();
                 bytes[16..20].copy_from_slice(&event.to_le_bytes());

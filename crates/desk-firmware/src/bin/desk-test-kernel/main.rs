@@ -11,6 +11,7 @@
 //! | `test.size` | sends the bytes of memory that the kernel was given |
 //! | `test.device` | reads a device that is not there; sends what came |
 //! | `test.beyond` | writes one byte behind its memory |
+//! | `test.never-mind` | accepts, and fetches no message |
 //! | `test.panic` | panics, as LK does |
 //! | `com.carveout.…` | as `test.echo`, for bundles with trusted apps that this kernel does not run; `…unchecked-srv` panics |
 #![cfg_attr(target_os = "none", no_std, no_main)]
