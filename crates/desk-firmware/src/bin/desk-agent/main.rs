@@ -1,6 +1,6 @@
 //! The non-secure agent: stands in for Linux and its TIPC driver.
 //!
-//! It takes frames from the host ([`desk_firmware::link`]), speaks QL-TIPC with Trusty, and lets Trusty run whenever there is
+//! It takes frames from the host (`desk_firmware::link`), speaks QL-TIPC with Trusty, and lets Trusty run whenever there is
 //! something to run. It sleeps (`wfi`) when neither has anything: a frame or Trusty's own timer wakes it.
 #![cfg_attr(target_os = "none", no_std, no_main)]
 

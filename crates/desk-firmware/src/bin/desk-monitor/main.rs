@@ -2,11 +2,11 @@
 //!
 //! Contract with Trusty (as MB2 and ATF keep it on a board): it starts at its load address at S-EL1 with the MMU off, x0 =
 //! bytes of memory from there on, x1 = boot parameters in non-secure memory, x2 = their size, x3 = 0. It returns to the
-//! non-secure side by `smc` [`smc::NS_RETURN`] with the result in x1, and is entered again with the next call's x0 to x7.
+//! non-secure side by `smc` `NS_RETURN` with the result in x1, and is entered again with the next call's x0 to x7.
 //!
 //! Privileged code, and nothing checks it but this page and the tests: all tables and contexts lie in secure RAM, which
 //! neither world can reach through stage 2; the non-secure side sees non-secure DRAM and devices; Trusty sees its carve-out,
-//! byte for byte, non-secure DRAM as non-secure, and the devices named in [`map`].
+//! byte for byte, non-secure DRAM as non-secure, and the devices that `map` names.
 //!
 //! Every line on serial port 1 is for the host, which knows the first words: `fatal:`, `device:`, `timer:`, `panic:`.
 #![cfg_attr(target_os = "none", no_std, no_main)]
