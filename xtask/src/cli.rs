@@ -66,6 +66,8 @@ pub enum Verb {
     Restore(RestoreArgs),
     /// Run the trusted apps of a bundle on this host, and a client app against them.
     Emulate(EmulateArgs),
+    /// Write the BitBake recipes of the workspace's trusted apps and client apps, for layers/meta-carveout.
+    Recipes(RecipesArgs),
     /// Tell what this host lacks, with the command that installs it.
     Doctor,
     /// Run all checks: format, lints, licences, unit tests, whole builds.
@@ -206,6 +208,14 @@ pub struct EmulateArgs {
     /// Arguments of the client app. Without any, the trusted apps wait for clients until Ctrl-C.
     #[arg(last = true, value_name = "CLIENT ARGS")]
     pub client_args: Vec<String>,
+}
+
+/// Options of `recipes`.
+#[derive(Clone, Debug, Args)]
+pub struct RecipesArgs {
+    /// Write nothing; fail with the differences if a recipe is stale.
+    #[arg(long)]
+    pub check: bool,
 }
 
 /// Options of `test`.

@@ -7,6 +7,7 @@ pub mod emulate;
 pub mod flash;
 pub mod inspect;
 pub mod plan;
+pub mod recipes;
 pub mod test;
 pub mod verify;
 

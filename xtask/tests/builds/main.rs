@@ -7,6 +7,7 @@ mod desk;
 mod emulate;
 mod errors;
 mod jetson;
+mod recipes;
 mod reproducible;
 mod rootfs;
 mod util;

@@ -1,0 +1,10 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
+# A Rust client app (CA) for Linux.
+
+inherit carveout-rust
+
+COMPATIBLE_MACHINE = "(tegra194)"
+
+do_install() {
+    install -D -m 0755 ${CARGO_BINDIR}/${BPN} ${D}${bindir}/${BPN}
+}

@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
+# A package of the Cargo workspace that this layer is a part of. Its recipe is generated: cargo xtask recipes.
+#
+# CARVEOUT_MEMBERS  folders of the workspace that it is built of; a change elsewhere does not rebuild it
+
+inherit cargo_bin carveout-config
+
+S = "${WORKDIR}/workspace"
+CARVEOUT_MEMBERS ?= ""
+
+# No network, and only the crates that the recipe lists: cargo itself refuses one with another checksum than Cargo.lock's.
+EXTRA_CARGO_FLAGS += "--offline -p ${BPN}"
+# Without these the bytes would differ from build folder to build folder.
+EXTRA_RUSTFLAGS += "-Cstrip=debuginfo --remap-path-prefix=${WORKDIR}=/usr/src/debug/${BPN}"
+RUSTFLAGS[vardepsexclude] += "WORKDIR"
+
+python do_carveout_workspace() {
+    module = carveout_module(d, 'workspace')
+    module.extract(d.getVar('CARVEOUT_WORKSPACE'), d.getVar('CARVEOUT_MEMBERS').split(), d.getVar('S'))
+}
+do_carveout_workspace[file-checksums] = "${@carveout_checksums(d)}"
+do_carveout_workspace[vardepsexclude] = "CARVEOUT_WORKSPACE"
+do_carveout_workspace[cleandirs] = "${S}"
+addtask carveout_workspace after do_unpack before do_patch
+
+def carveout_checksums(d):
+    workspace = d.getVar('CARVEOUT_WORKSPACE')
+    paths = ['Cargo.toml', 'Cargo.lock'] + d.getVar('CARVEOUT_MEMBERS').split()
+    return ' '.join('%s/%s:True' % (workspace, path) for path in paths)
+
+do_configure:append() {
+    cat > "${CARGO_HOME}/config.toml" <<-EOF
+	[source.crates-io]
+	replace-with = "bitbake"
+	[source.bitbake]
+	directory = "${CARGO_HOME}/bitbake"
+	EOF
+}
+
+# cargo forgets what only other members need; it must add nothing.
+python do_carveout_lock() {
+    def text(folder):
+        with open(os.path.join(d.getVar(folder), 'Cargo.lock')) as file:
+            return file.read()
+    strangers = carveout_module(d, 'workspace').strangers(text('CARVEOUT_WORKSPACE'), text('S'))
+    if strangers:
+        bb.fatal('cargo has used packages that Cargo.lock does not have: ' + ', '.join(strangers))
+}
+do_carveout_lock[vardepsexclude] = "CARVEOUT_WORKSPACE"
+addtask carveout_lock after do_compile before do_install

@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
+"""A part of the Cargo workspace that builds one package with no more crates than it needs.
+
+cargo resolves all members of a workspace, tests included, before it builds one of them. So the members that a package needs are
+copied, without what only their tests need, to a workspace of their own.
+"""
+
+import os
+import re
+import shutil
+import sys
+
+
+def without_tests(manifest):
+    """The text of a Cargo.toml without its dev-dependencies."""
+    kept, skip = [], False
+    for line in manifest.splitlines(keepends=True):
+        header = re.match(r"\s*\[+\s*([^\]]+?)\s*\]+", line)
+        if header:
+            skip = re.fullmatch(r"(target\..+\.)?dev-dependencies(\..+)?", header[1]) is not None
+        if not skip:
+            kept.append(line)
+    return "".join(kept)
+
+
+def with_members(manifest, members):
+    """The text of the workspace's Cargo.toml with other members."""
+    listed = "members = [%s]" % ", ".join('"%s"' % member for member in members)
+    text, count = re.subn(r"^members\s*=\s*\[[^\]]*\]", listed, manifest, flags=re.M)
+    if count != 1:
+        raise ValueError("Cargo.toml of the workspace has %d lists of members, not one" % count)
+    text = re.sub(r"^(default-members|exclude)\s*=\s*\[[^\]]*\]\n", "", text, flags=re.M)
+    return text
+
+
+def extract(workspace, members, to):
+    """Copies a part of a workspace: these members, by their folders."""
+    if os.path.isdir(to):
+        shutil.rmtree(to)
+    os.makedirs(to)
+    for name in ("Cargo.lock", "LICENSE-MIT", "LICENSE-APACHE"):
+        shutil.copy2(os.path.join(workspace, name), to)
+    with open(os.path.join(workspace, "Cargo.toml")) as file:
+        text = with_members(file.read(), members)
+    with open(os.path.join(to, "Cargo.toml"), "w") as file:
+        file.write(text)
+    for member in members:
+        source, target = os.path.join(workspace, member), os.path.join(to, member)
+        # cargo's own folder lies at the top; a module called `target` is source.
+        shutil.copytree(source, target, ignore=lambda folder, _, top=source: ["target"] if folder == top else [])
+        path = os.path.join(target, "Cargo.toml")
+        with open(path) as file:
+            text = without_tests(file.read())
+        with open(path, "w") as file:
+            file.write(text)
+
+
+def locked(lock):
+    """Packages of a Cargo.lock's text: name and version, and the checksum or None."""
+    found = {}
+    for block in lock.split("[[package]]")[1:]:
+        values = dict(re.findall(r'^(name|version|checksum) = "([^"]*)"$', block, flags=re.M))
+        found[values["name"], values["version"]] = values.get("checksum")
+    return found
+
+
+def strangers(before, after):
+    """Packages of one Cargo.lock's text that another has not, or with another checksum."""
+    known = locked(before)
+    return sorted("%s %s" % key for key, checksum in locked(after).items() if known.get(key, "") != checksum)
+
+
+if __name__ == "__main__":
+    # workspace.py WORKSPACE TO MEMBER…: cargo xtask recipes asks cargo what such a part needs.
+    extract(sys.argv[1], sys.argv[3:], sys.argv[2])

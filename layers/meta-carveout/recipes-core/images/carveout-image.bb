@@ -1,0 +1,11 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
+SUMMARY = "A small image with the product's client apps, and NVIDIA's flash package with its trusted apps and carve-out"
+LICENSE = "MIT"
+
+inherit core-image
+
+COMPATIBLE_MACHINE = "(tegra194)"
+
+IMAGE_FEATURES += "ssh-server-dropbear"
+IMAGE_INSTALL:append = " ${CARVEOUT_CLIENT_APPS}"
+IMAGE_FSTYPES += "tegraflash"
