@@ -1,14 +1,16 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
 # Made by `cargo xtask recipes` with cargo-bitbake 0.3.16: edit Cargo.toml, not this.
 
-SUMMARY = "Client app that sends f32 arrays or files to echo-srv or small-echo-srv and verifies what comes back"
+SUMMARY = "Client app echo-srv-app of carveout"
+DESCRIPTION = "Client app that sends f32 arrays or files to echo-srv or small-echo-srv and verifies what comes back"
 HOMEPAGE = "https://github.com/carveout/carveout"
+SECTION = "console/utils"
 LICENSE = "MIT | Apache-2.0"
 LIC_FILES_CHKSUM = "file://LICENSE-MIT;md5=ace575ea115e1e3af43a1361d08cf314 file://LICENSE-APACHE;md5=3b83ef96387f14655fc854ddc3c6bd57"
 
-inherit carveout-client-app
+inherit carveout_client_app
 
-CARVEOUT_MEMBERS = " \
+CARVEOUT_MEMBERS = "\
     apps/echo-service \
     apps/echo-srv-app \
     crates/tipc \
@@ -18,7 +20,7 @@ CARVEOUT_MEMBERS = " \
     crates/trusty-ta \
 "
 
-SRC_URI += " \
+SRC_URI += "\
     crate://crates.io/anstream/1.0.0 \
     crate://crates.io/anstyle-parse/1.0.0 \
     crate://crates.io/anstyle-query/1.1.5 \

@@ -1,14 +1,16 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
 # Made by `cargo xtask recipes` with cargo-bitbake 0.3.16: edit Cargo.toml, not this.
 
-SUMMARY = "Trusted app that echoes arrays of up to 20480 f32 values"
+SUMMARY = "Trusted app small-echo-srv of carveout"
+DESCRIPTION = "Trusted app that echoes arrays of up to 20480 f32 values"
 HOMEPAGE = "https://github.com/carveout/carveout"
+SECTION = "bootloaders"
 LICENSE = "MIT | Apache-2.0"
 LIC_FILES_CHKSUM = "file://LICENSE-MIT;md5=ace575ea115e1e3af43a1361d08cf314 file://LICENSE-APACHE;md5=3b83ef96387f14655fc854ddc3c6bd57"
 
-inherit carveout-trusted-app
+inherit carveout_trusted_app
 
-CARVEOUT_MEMBERS = " \
+CARVEOUT_MEMBERS = "\
     apps/echo-service \
     apps/small-echo-srv \
     crates/tipc-bulk \
@@ -19,7 +21,7 @@ CARVEOUT_MEMBERS = " \
     crates/trusty-ta-build \
 "
 
-SRC_URI += " \
+SRC_URI += "\
     crate://crates.io/crc-catalog/2.5.0 \
     crate://crates.io/crc/3.4.0 \
     crate://crates.io/equivalent/1.0.3 \

@@ -2,8 +2,8 @@
 # The TZDRAM carve-out, in the misc boot configs that both the flash package and the update payload take from here. ${S} is
 # shared between recipes, so only what is installed is changed.
 
-CARVEOUT_TZDRAM_SIZE_BYTES = "${@carveout_module(d, 'config').size(d.getVar('CARVEOUT_TZDRAM_SIZE'))}"
-CARVEOUT_TZDRAM_ALIGNMENT_BYTES = "${@carveout_module(d, 'config').size(d.getVar('CARVEOUT_TZDRAM_ALIGNMENT'))}"
+CARVEOUT_TZDRAM_SIZE_BYTES:tegra194 = "${@carveout_module(d, 'config').size(d.getVar('CARVEOUT_TZDRAM_SIZE'))}"
+CARVEOUT_TZDRAM_ALIGNMENT_BYTES:tegra194 = "${@carveout_module(d, 'config').size(d.getVar('CARVEOUT_TZDRAM_ALIGNMENT'))}"
 
 # A value in each file that has the key; other keys begin alike (carveout.tzdram.ecc_protected).
 carveout_set() {

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
-SUMMARY = "A small image with the product's client apps, and NVIDIA's flash package with its trusted apps and carve-out"
+SUMMARY = "Image and flash package of a carveout product"
+DESCRIPTION = "A small image with the product's client apps, and NVIDIA's flash package with its trusted apps and carve-out."
+SECTION = "images"
 LICENSE = "MIT"
 
 inherit core-image

@@ -31,7 +31,7 @@ pub fn finish(raw: &str, needed: &Needed, kind: Kind, root: &Path) -> Result<Str
         line.and_then(|rest| rest.strip_suffix('"'))
             .ok_or_else(|| Error::check(format!("{} {} wrote no {name}", CARGO_BITBAKE.0, CARGO_BITBAKE.1)))
     };
-    let (summary, homepage) = (value("SUMMARY")?, value("HOMEPAGE")?);
+    let (description, homepage) = (value("SUMMARY")?, value("HOMEPAGE")?);
     let listed: BTreeSet<&str> = raw
         .lines()
         .filter_map(|line| line.trim().strip_suffix(" \\"))
@@ -46,17 +46,19 @@ pub fn finish(raw: &str, needed: &Needed, kind: Kind, root: &Path) -> Result<Str
             CARGO_BITBAKE.0, needed.name
         )));
     }
-    let class = match kind {
-        Kind::TrustedApp => "carveout-trusted-app",
-        Kind::ClientApp => "carveout-client-app",
+    let (class, what, section) = match kind {
+        Kind::TrustedApp => ("carveout_trusted_app", "Trusted app", "bootloaders"),
+        Kind::ClientApp => ("carveout_client_app", "Client app", "console/utils"),
     };
     let mut text = format!(
         "# SPDX-License-Identifier: MIT OR Apache-2.0\n\
          # Made by `cargo xtask recipes` with {} {}: edit Cargo.toml, not this.\n\n\
-         SUMMARY = \"{summary}\"\nHOMEPAGE = \"{homepage}\"\nLICENSE = \"{}\"\nLIC_FILES_CHKSUM = \"{}\"\n\n\
-         inherit {class}\n\nCARVEOUT_MEMBERS = \" \\\n",
+         SUMMARY = \"{what} {} of carveout\"\nDESCRIPTION = \"{description}\"\nHOMEPAGE = \"{homepage}\"\n\
+         SECTION = \"{section}\"\nLICENSE = \"{}\"\nLIC_FILES_CHKSUM = \"{}\"\n\n\
+         inherit {class}\n\nCARVEOUT_MEMBERS = \"\\\n",
         CARGO_BITBAKE.0,
         CARGO_BITBAKE.1,
+        needed.name,
         license(&needed.license)?,
         license_files(&needed.license, root)?
     );
@@ -65,7 +67,7 @@ pub fn finish(raw: &str, needed: &Needed, kind: Kind, root: &Path) -> Result<Str
     }
     text.push_str("\"\n");
     if !expected.is_empty() {
-        text.push_str("\nSRC_URI += \" \\\n");
+        text.push_str("\nSRC_URI += \"\\\n");
         for uri in &expected {
             let _ = writeln!(text, "    {uri} \\");
         }
@@ -161,9 +163,9 @@ mod tests {
         let root = crate::workspace::root();
         let text = finish(RAW, &needed(), Kind::TrustedApp, &root).unwrap();
         for expected in [
-            "SUMMARY = \"Says a\"\n",
+            "SUMMARY = \"Trusted app a-srv of carveout\"\nDESCRIPTION = \"Says a\"\n",
             "LICENSE = \"MIT | Apache-2.0\"\n",
-            "inherit carveout-trusted-app\n",
+            "inherit carveout_trusted_app\n",
             "    crates/b \\\n",
             "    crate://crates.io/toml/1.2.1+spec-1.1.0 \\\n",
             "SRC_URI[crc-3.4.0.sha256sum] = \"abab",

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
 # A Rust trusted app (TA) for Trusty: an ELF file in the sysroot, where trusty-l4t takes it from. No package: it is flashed.
 
-inherit carveout-rust nopackages
+inherit carveout_rust nopackages
 
 COMPATIBLE_MACHINE = "(tegra194)"
 PACKAGE_ARCH = "${SOC_FAMILY_PKGARCH}"

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
 # A Rust client app (CA) for Linux.
 
-inherit carveout-rust
+inherit carveout_rust
 
 COMPATIBLE_MACHINE = "(tegra194)"
 

@@ -3,7 +3,7 @@
 #
 # CARVEOUT_MEMBERS  folders of the workspace that it is built of; a change elsewhere does not rebuild it
 
-inherit cargo_bin carveout-config
+inherit cargo_bin carveout_config
 
 S = "${WORKDIR}/workspace"
 CARVEOUT_MEMBERS ?= ""
@@ -18,6 +18,7 @@ python do_carveout_workspace() {
     module = carveout_module(d, 'workspace')
     module.extract(d.getVar('CARVEOUT_WORKSPACE'), d.getVar('CARVEOUT_MEMBERS').split(), d.getVar('S'))
 }
+do_carveout_workspace[doc] = "Takes the part of the Cargo workspace that the package is built of"
 do_carveout_workspace[file-checksums] = "${@carveout_checksums(d)}"
 do_carveout_workspace[vardepsexclude] = "CARVEOUT_WORKSPACE"
 do_carveout_workspace[cleandirs] = "${S}"
@@ -46,5 +47,6 @@ python do_carveout_lock() {
     if strangers:
         bb.fatal('cargo has used packages that Cargo.lock does not have: ' + ', '.join(strangers))
 }
+do_carveout_lock[doc] = "Checks that cargo used no package that Cargo.lock of the workspace does not have"
 do_carveout_lock[vardepsexclude] = "CARVEOUT_WORKSPACE"
 addtask carveout_lock after do_compile before do_install
