@@ -47,13 +47,16 @@ pub fn host_program(root: &Path, package: &str, needs: &[Need], ui: &Ui) -> Resu
 /// The process that a signal to us is passed on to, or 0.
 static EMULATOR: AtomicU32 = AtomicU32::new(0);
 
-/// Lets SIGINT, SIGTERM and SIGHUP end the emulator, if one runs, and what else `stop` ends.
-pub fn pass_signals_on(stop: impl Fn() + Send + 'static) {
+/// Lets SIGINT, SIGTERM and SIGHUP end the emulator, and so its client app: what they have used is then still told. Where none
+/// runs, `otherwise` is done.
+pub fn pass_signals_on(otherwise: impl Fn() + Send + 'static) {
     // Refused only if it has been done.
     let _ = ctrlc::set_handler(move || {
-        stop();
         let process = i32::try_from(EMULATOR.load(Ordering::Relaxed)).ok().and_then(Pid::from_raw);
-        process.map(|process| rustix::process::kill_process(process, Signal::TERM));
+        match process {
+            Some(process) => drop(rustix::process::kill_process(process, Signal::TERM)),
+            None => otherwise(),
+        }
     });
 }
 

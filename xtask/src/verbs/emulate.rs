@@ -42,7 +42,7 @@ pub fn run(args: &EmulateArgs, json: bool, ui: &Ui) -> Result<Outcome> {
     } else {
         Some(Client::prepare(&args.client, &target, dir.path(), &root, ui)?)
     };
-    backend::pass_signals_on();
+    prepared.pass_signals_on();
     let backend = prepared.start(&target, &socket, dir.path(), ui)?;
     if args.ipc_unittest {
         let verdict = ipc_unittest::run(backend.socket());

@@ -58,6 +58,14 @@ pub fn prepare(args: &EmulateArgs, target: &Target, root: &Path, ui: &Ui) -> Res
 }
 
 impl Prepared {
+    /// Lets signals end what runs, and before that the command.
+    pub fn pass_signals_on(&self) {
+        match self {
+            Self::Unicorn(_) => emulator::pass_signals_on(|| std::process::exit(130)),
+            Self::Qemu(_) => emulator::pass_signals_on(|| STOP.store(true, Ordering::Relaxed)),
+        }
+    }
+
     /// Starts it; it serves clients from then on.
     pub fn start(&self, target: &Target, socket: &Path, dir: &Path, ui: &Ui) -> Result<Backend> {
         match self {
@@ -102,9 +110,4 @@ impl Backend {
             Self::Qemu(running) => running.stop(),
         }
     }
-}
-
-/// Lets SIGINT, SIGTERM and SIGHUP end what runs, and so its client app: what was used is then still told.
-pub fn pass_signals_on() {
-    emulator::pass_signals_on(|| STOP.store(true, Ordering::Relaxed));
 }
