@@ -15,6 +15,8 @@
 
 pub mod boot;
 pub mod link;
+#[cfg(target_os = "none")]
+pub mod machine;
 pub mod map;
 pub mod smc;
 pub mod timer;

@@ -4,22 +4,8 @@ use crate::host::Host;
 use crate::trusty::{Dead, Trusty};
 use desk_firmware::link::{self, Header, PAYLOAD};
 use desk_firmware::smc::{ql, result};
+use trusty_abi::{Error, event};
 
-/// Events of a channel.
-mod event {
-    pub const READY: u32 = 1;
-    pub const HANG_UP: u32 = 4;
-    pub const MESSAGE: u32 = 8;
-}
-
-/// LK: an error without a name. Trusty does not tell QL-TIPC why it refuses.
-const GENERIC: i32 = -1;
-/// LK: an argument that must not be.
-const INVALID_ARGUMENTS: i32 = -8;
-/// LK: no room in the port's receive buffers.
-const NOT_ENOUGH_BUFFER: i32 = -9;
-/// LK: the other side has closed.
-const CHANNEL_CLOSED: i32 = -15;
 /// Longest port name, with its NUL.
 const NAME: usize = 256;
 /// Before the name: a cookie and a reserved word.
@@ -34,7 +20,7 @@ struct Connection {
     /// Messages that the host has room for.
     credit: u32,
     /// What the host is to be told of its end.
-    ended: Option<i32>,
+    ended: Option<Error>,
     /// Messages that did not arrive whole, and of the last one length and result.
     lost: (u32, u32, i32),
 }
@@ -111,8 +97,9 @@ impl Connections {
         let answer = trusty.command(ql::CONNECT, 0, request, host)?;
         let (handle, ended) = match answer.result {
             0.. => (answer.handle, None),
-            result::INVALID_PARAMETERS => (0, Some(INVALID_ARGUMENTS)),
-            _ => (0, Some(GENERIC)),
+            result::INVALID_PARAMETERS => (0, Some(Error::InvalidArguments)),
+            // Trusty does not tell QL-TIPC why it refuses.
+            _ => (0, Some(Error::Generic)),
         };
         *slot = Some(Connection { number, handle, credit: 0, ended, lost: (0, 0, 0) });
         Ok(())
@@ -159,8 +146,8 @@ impl Connection {
             host.send(link::LOST, self.number, &lost);
             return Ok(Told::Something);
         }
-        if let Some(code) = self.ended {
-            host.send(link::CLOSE, self.number, &code.to_le_bytes());
+        if let Some(error) = self.ended {
+            host.send(link::CLOSE, self.number, &error.code().to_le_bytes());
             return Ok(Told::End);
         }
         let events = self.events(trusty, host)?;
@@ -169,11 +156,11 @@ impl Connection {
             // Told once; all else is told again.
             return Ok(Told::Something);
         }
-        if events & event::MESSAGE != 0 {
+        if events & event::MSG != 0 {
             // Without credit it waits: events are levels.
             return if self.credit > 0 { self.receive(trusty, host) } else { Ok(Told::Nothing) };
         }
-        if events & event::HANG_UP == 0 {
+        if events & event::HUP == 0 {
             return Ok(Told::Nothing);
         }
         self.end(trusty, host)?;
@@ -184,12 +171,12 @@ impl Connection {
         let answer = trusty.command(ql::GET_EVENT, self.handle, &[0; 8], host)?;
         let mut bytes = [0; 4];
         let told = answer.result >= 0 && trusty.payload(&answer, &mut bytes) == bytes.len();
-        Ok(if told { u32::from_le_bytes(bytes) } else { event::HANG_UP })
+        Ok(if told { u32::from_le_bytes(bytes) } else { event::HUP })
     }
 
     /// Closes it here; the host is told next.
     fn end(&mut self, trusty: &mut Trusty, host: &Host) -> Result<(), Dead> {
-        self.ended = Some(CHANNEL_CLOSED);
+        self.ended = Some(Error::ChannelClosed);
         let handle = core::mem::take(&mut self.handle);
         trusty.command(ql::DISCONNECT, handle, &[], host).map(|_| ())
     }
@@ -224,10 +211,10 @@ fn send(connection: &mut Connection, payload: &[u8], trusty: &mut Trusty, host: 
     let result = if answer.result < 0 {
         // Trusty does not say why. A channel that has been closed lost nothing to full buffers.
         let events = connection.events(trusty, host)?;
-        if events & event::HANG_UP != 0 {
+        if events & event::HUP != 0 {
             return Ok(());
         }
-        NOT_ENOUGH_BUFFER
+        Error::NotEnoughBuffer.code()
     } else {
         answer.result
     };

@@ -1,9 +1,9 @@
 //! Frames to and from the host.
 
-use crate::interrupts::sleep_for_ever;
 use crate::virtio::Console;
 use core::fmt::{self, Write};
 use desk_firmware::link::{self, Frames, HEADER, Header, PAYLOAD};
+use desk_firmware::machine::sleep_for_ever;
 
 /// A payload.
 pub struct Payload {

@@ -5,6 +5,7 @@ use crate::host::Host;
 use crate::interrupts;
 use crate::trusty::{Dead, Trusty};
 use core::arch::global_asm;
+use desk_firmware::machine;
 
 global_asm!(
     r#"
@@ -29,11 +30,11 @@ const TURN: usize = 16;
 extern "C" fn agent() -> ! {
     interrupts::enable();
     // Without a host there is nobody to tell.
-    let Some(mut host) = Host::open() else { interrupts::sleep_for_ever() };
+    let Some(mut host) = Host::open() else { machine::sleep_for_ever() };
     let mut trusty = Trusty::new();
     let ended = run(&mut host, &mut trusty);
     host.dead(format_args!("{ended}"));
-    interrupts::sleep_for_ever()
+    machine::sleep_for_ever()
 }
 
 fn run(host: &mut Host, trusty: &mut Trusty) -> Dead {
@@ -55,7 +56,7 @@ fn run(host: &mut Host, trusty: &mut Trusty) -> Dead {
             busy |= trusty.run(host)?;
             busy |= connections.poll(trusty, host)?;
             if !busy && !host.pending() {
-                interrupts::sleep();
+                machine::sleep();
             }
         }
     };
@@ -70,5 +71,5 @@ fn panic(info: &core::panic::PanicInfo<'_>) -> ! {
     if let Some(mut host) = Host::open() {
         host.dead(format_args!("the agent: {info}"));
     }
-    interrupts::sleep_for_ever()
+    machine::sleep_for_ever()
 }

@@ -2,9 +2,10 @@
 //!
 //! Without VIRTIO_CONSOLE_F_MULTIPORT there is one port, with queue 0 to receive and queue 1 to send.
 
-use crate::interrupts::{enable_shared, read, write};
+use crate::interrupts::enable_shared;
 use core::cell::UnsafeCell;
 use desk_firmware::link::{HEADER, PAYLOAD};
+use desk_firmware::machine::{read, write};
 use desk_firmware::map::{VIRTIO, VIRTIO_COUNT, VIRTIO_INTERRUPT, VIRTIO_STRIDE};
 
 const MAGIC: u32 = u32::from_le_bytes(*b"virt");

@@ -1,13 +1,13 @@
 //! S-EL2: accesses of Trusty that no memory is behind.
 //!
 //! Of the interrupt controller's CPU interface QEMU lacks the registers for group 1 (AIAR, AEOIR, AHPPIR); with AckCtl set
-//! the plain ones do the same. Other devices of Tegra194 read as zero, and the host is told once of each page that is touched (of the first 256):
-//! a security engine is not there. Anything else is fatal, an access behind the carve-out above all.
+//! the plain ones do the same. Other devices of Tegra194 read as zero, a security engine above all, and the host is told once of each
+//! page that is touched (of the first 256). Anything else is fatal, an access behind the carve-out above all.
 
 use crate::report::{fatal, line};
-use crate::{gic, mrs, msr};
+use crate::{mrs, msr};
 use core::cell::UnsafeCell;
-use desk_firmware::map;
+use desk_firmware::{machine, map};
 
 /// EC of a data abort from a lower level.
 const DATA_ABORT: u64 = 0x24;
@@ -47,10 +47,10 @@ extern "C" fn el2_exception(x: &mut [u64; 31]) {
     let interrupts = address & !0xfff == map::TEGRA_GICC;
     let read = match (interrupts, write) {
         (true, true) => {
-            gic::write(interface(address), value as u32);
+            machine::write(interface(address), value as u32);
             None
         }
-        (true, false) => Some(gic::read(interface(address)).into()),
+        (true, false) => Some(machine::read(interface(address)).into()),
         (false, write) => {
             tell(address, write, elr);
             (!write).then_some(0)

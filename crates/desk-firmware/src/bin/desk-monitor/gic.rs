@@ -1,5 +1,6 @@
 //! The interrupt controller, set up as a board's firmware leaves it: this Trusty never does it itself.
 
+use desk_firmware::machine::write;
 use desk_firmware::map::{GICC, GICD};
 
 const GICD_CTLR: u64 = GICD;
@@ -11,18 +12,6 @@ const GICC_PMR: u64 = GICC + 4;
 const GROUPS: u64 = 9;
 /// In the middle, in each of a register's four bytes.
 const PRIORITIES: u32 = 0xa0a0_a0a0;
-
-/// Writes a device register.
-pub fn write(address: u64, value: u32) {
-    // SAFETY: callers pass registers of the machine's devices, which no Rust object overlaps.
-    unsafe { (address as *mut u32).write_volatile(value) };
-}
-
-/// Reads a device register.
-pub fn read(address: u64) -> u32 {
-    // SAFETY: as above.
-    unsafe { (address as *const u32).read_volatile() }
-}
 
 /// All interrupts in group 1, which Trusty's timer expects; both groups on. The non-secure side enables its own interface.
 pub fn init() {

@@ -1,8 +1,9 @@
 //! Lines for the host, on serial port 1. The host knows their first words.
 
-use crate::{gic, mrs};
+use crate::mrs;
 use core::fmt::{self, Write};
 use core::sync::atomic::{AtomicBool, Ordering};
+use desk_firmware::machine;
 use desk_firmware::map::{PAGE, TZDRAM, UART_MONITOR};
 use desk_firmware::page_sum;
 
@@ -10,7 +11,7 @@ struct Serial;
 
 impl Write for Serial {
     fn write_str(&mut self, text: &str) -> fmt::Result {
-        text.bytes().for_each(|byte| gic::write(UART_MONITOR, byte.into()));
+        text.bytes().for_each(|byte| machine::write(UART_MONITOR, byte.into()));
         Ok(())
     }
 }
@@ -25,10 +26,7 @@ pub fn line(arguments: fmt::Arguments<'_>) {
 /// Says why nothing goes on, and waits for the host to end the machine.
 pub fn fatal(arguments: fmt::Arguments<'_>) -> ! {
     line(format_args!("fatal: {arguments}"));
-    loop {
-        // SAFETY: waits for an interrupt, which changes nothing.
-        unsafe { core::arch::asm!("wfi", options(nomem, nostack)) };
-    }
+    machine::sleep_for_ever()
 }
 
 /// Says once what Trusty's own console leaves out when it panics: the last fault, and sums of the first pages that are mapped
@@ -43,7 +41,7 @@ pub fn panicked() {
     let _ = write!(Serial, "panic: 0x{esr:x} 0x{far:x} 0x{elr:x}");
     let pages = (0..APP_PAGES).map_while(|page| translated(APP_START + page * PAGE));
     for page in pages {
-        let words = (0..PAGE / 4).map(|word| gic::read(page + 4 * word));
+        let words = (0..PAGE / 4).map(|word| machine::read(page + 4 * word));
         let _ = write!(Serial, " {:016x}", page_sum(words));
     }
     line(format_args!(""));

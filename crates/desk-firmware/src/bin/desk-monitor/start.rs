@@ -6,7 +6,7 @@ use crate::worlds::{self, SCR_SECURE};
 use crate::{gic, mrs, msr, stage2};
 use core::cell::UnsafeCell;
 use desk_firmware::boot::{self, BootBlock};
-use desk_firmware::map;
+use desk_firmware::{machine, map};
 
 /// HCR_EL2 of both worlds: EL1 is AArch64 and behind stage 2.
 const HCR: u64 = 1 << 31 | 1;
@@ -84,7 +84,7 @@ pub fn load() -> BootBlock {
     copy(block.agent, map::AGENT, block.agent_size);
     for word in 0..map::PAGE / 4 {
         let value = BOOT_PARAMS.get(word as usize).copied().unwrap_or_default();
-        gic::write(map::BOOT_PARAMS + 4 * word, value);
+        machine::write(map::BOOT_PARAMS + 4 * word, value);
     }
     block
 }

@@ -3,8 +3,9 @@
 use crate::start::panic;
 use crate::timer;
 use core::sync::atomic::{AtomicBool, Ordering};
-use desk_firmware::map;
 use desk_firmware::smc::{ql, result};
+use desk_firmware::{machine, map};
+use trusty_abi::event;
 
 /// Handles begin here, as in `tipc_dev_ql.c`.
 const FIRST: u32 = 32;
@@ -18,10 +19,6 @@ const LATE_MILLISECONDS: u64 = 20;
 const CHATTER: u32 = 1000;
 /// A device of Tegra194 that is not there: the security engine.
 const ABSENT: u64 = 0x03ac_0000;
-
-const READY: u32 = 1;
-const HANG_UP: u32 = 4;
-const MESSAGE: u32 = 8;
 
 /// As `to_smc_error` has it: invalid arguments have a code of their own, all else has one.
 const INVALID: i32 = -2;
@@ -137,8 +134,7 @@ impl Channel {
                 self.sent = 1;
             }
             Port::Device if self.sent == 0 => {
-                // SAFETY: mapped as a device; the monitor reads it as zero.
-                let value = unsafe { (ABSENT as *const u32).read_volatile() };
+                let value = machine::read(ABSENT);
                 pool.push(slot, &value.to_le_bytes());
                 self.sent = 1;
             }
@@ -225,13 +221,13 @@ impl Channels {
             ql::GET_EVENT => {
                 channel.work(number, &mut self.pool, size);
                 let late = channel.port == Port::Late && !LATE.load(Ordering::Relaxed);
-                let mut event = if channel.ready { READY } else { 0 };
+                let mut events = if channel.ready { event::READY } else { 0 };
                 channel.ready = false;
                 let answers = channel.port != Port::NeverMind && !late;
-                event |= if self.pool.of(number).next().is_some() && answers { MESSAGE } else { 0 };
-                event |= if channel.ended { HANG_UP } else { 0 };
+                events |= if self.pool.of(number).next().is_some() && answers { event::MSG } else { 0 };
+                events |= if channel.ended { event::HUP } else { 0 };
                 let bytes = self.bytes();
-                bytes[16..20].copy_from_slice(&event.to_le_bytes());
+                bytes[16..20].copy_from_slice(&events.to_le_bytes());
                 Ok((0, handle, 16))
             }
             ql::SEND => {

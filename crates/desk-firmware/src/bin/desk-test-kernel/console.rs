@@ -1,15 +1,14 @@
 //! The combined UART's mailbox, a byte at a time as LK writes it.
 
 use core::fmt::{self, Write};
+use desk_firmware::machine;
 use desk_firmware::map::TEGRA_COMBINED_UART;
 
 struct Mailbox;
 
 impl Write for Mailbox {
     fn write_str(&mut self, text: &str) -> fmt::Result {
-        // SAFETY: the mailbox, which nothing in Rust overlaps.
-        text.bytes()
-            .for_each(|byte| unsafe { (TEGRA_COMBINED_UART as *mut u32).write_volatile(byte.into()) });
+        text.bytes().for_each(|byte| machine::write(TEGRA_COMBINED_UART, byte.into()));
         Ok(())
     }
 }

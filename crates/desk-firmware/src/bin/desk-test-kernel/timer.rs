@@ -3,6 +3,7 @@
 use crate::channels;
 use core::arch::asm;
 use core::sync::atomic::{AtomicBool, Ordering};
+use desk_firmware::machine::{read, write};
 use desk_firmware::map::{TEGRA_GICC, TEGRA_GICD};
 
 /// CNTPS: private interrupt 29.
@@ -11,16 +12,6 @@ const GICD_ISENABLER: u64 = TEGRA_GICD + 0x100;
 const GICC_AIAR: u64 = TEGRA_GICC + 0x20;
 const GICC_AEOIR: u64 = TEGRA_GICC + 0x24;
 const GICC_AHPPIR: u64 = TEGRA_GICC + 0x28;
-
-fn write(address: u64, value: u32) {
-    // SAFETY: callers pass registers of the interrupt controller, which nothing in Rust overlaps.
-    unsafe { (address as *mut u32).write_volatile(value) };
-}
-
-fn read(address: u64) -> u32 {
-    // SAFETY: as above.
-    unsafe { (address as *const u32).read_volatile() }
-}
 
 /// Has `take_irq` called in some milliseconds.
 pub fn start(milliseconds: u64) {
