@@ -13,4 +13,4 @@ pub mod machine;
 pub mod run;
 
 pub use image::{BootImage, has_kernel};
-pub use machine::{Desk, Fate};
+pub use machine::{Desk, Fate, Setup};

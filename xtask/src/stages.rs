@@ -13,10 +13,12 @@ pub mod sources;
 pub mod trusted_apps;
 
 use crate::config::Product;
+use crate::error::{At, Result};
 use crate::stage::Cache;
 use crate::toolchain::Toolchains;
 use crate::ui::Ui;
 use crate::workspace::Workspace;
+use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Time that outputs bear, in seconds since 1970 (2025-01-01): no output tells when it was built.
@@ -55,4 +57,11 @@ impl<'a> Build<'a> {
 /// Where all that a build makes lies.
 pub fn home(root: &Path) -> PathBuf {
     root.join("target/carveout")
+}
+
+/// The folder of logs, which is there from then on.
+pub fn logs(root: &Path) -> Result<PathBuf> {
+    let logs = home(root).join("logs");
+    fs::create_dir_all(&logs).at(&logs)?;
+    Ok(logs)
 }

@@ -51,13 +51,18 @@ pub fn scratch(name: &str) -> Result<tempfile::TempDir> {
         let file_name = entry.file_name().to_string_lossy().into_owned();
         let process =
             file_name.strip_prefix(&prefix).and_then(|rest| rest.split('-').next()?.parse::<u32>().ok());
-        if process.is_some_and(|process| !Path::new("/proc").join(process.to_string()).exists()) {
+        if process.is_some_and(has_ended) {
             // Another user's cannot be removed, and need not be.
             let _ = std::fs::remove_dir_all(entry.path());
         }
     }
     let prefix = format!("{prefix}{}-", std::process::id());
     tempfile::Builder::new().prefix(&prefix).tempdir().at(&temporary)
+}
+
+/// Whether no process has this number.
+pub fn has_ended(process: u32) -> bool {
+    !Path::new("/proc").join(process.to_string()).exists()
 }
 
 /// Whether a program is on the PATH, or where Debian keeps those for root.

@@ -17,17 +17,28 @@ pub struct Workspace {
     lock: CargoLock,
 }
 
+/// A Cargo.lock.
 #[derive(Deserialize)]
-struct CargoLock {
-    package: Vec<Locked>,
+pub(crate) struct CargoLock {
+    pub(crate) package: Vec<Locked>,
 }
 
+impl CargoLock {
+    /// That of a folder.
+    pub(crate) fn read(folder: &Path) -> Result<Self> {
+        let path = folder.join("Cargo.lock");
+        let text = fs::read_to_string(&path).at(&path)?;
+        toml::from_str(&text).map_err(|e| Error::usage(format!("{}: {e}", path.display())))
+    }
+}
+
+/// A package in it.
 #[derive(Deserialize)]
-struct Locked {
-    name: String,
-    version: String,
+pub(crate) struct Locked {
+    pub(crate) name: String,
+    pub(crate) version: String,
     source: Option<String>,
-    checksum: Option<String>,
+    pub(crate) checksum: Option<String>,
     #[serde(default)]
     dependencies: Vec<String>,
 }
@@ -48,9 +59,7 @@ impl Workspace {
             .no_deps()
             .exec()
             .map_err(|e| Error::usage(format!("cargo metadata: {e}")))?;
-        let path = root.join("Cargo.lock");
-        let text = fs::read_to_string(&path).at(&path)?;
-        let lock = toml::from_str(&text).map_err(|e| Error::usage(format!("{}: {e}", path.display())))?;
+        let lock = CargoLock::read(&root)?;
         Ok(Self { root, metadata, lock })
     }
 

@@ -17,7 +17,8 @@ const CLIENTS: usize = limit::NS_CHANNELS + 64;
 const TURN: usize = 8;
 /// How long a client's room for the last packet is waited for.
 const LAST_WORD: Timespec = Timespec { tv_sec: 0, tv_nsec: 200_000_000 };
-const LAST_FLAGS: SendFlags = SendFlags::DONTWAIT.union(SendFlags::NOSIGNAL);
+/// How packets are sent.
+const FLAGS: SendFlags = SendFlags::DONTWAIT.union(SendFlags::NOSIGNAL);
 
 /// What a port sends to a client.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -145,7 +146,7 @@ impl Server {
         for client in self.clients.drain(..) {
             let mut fds = [PollFd::new(&client.fd, PollFlags::OUT)];
             let _ = rustix::event::poll(&mut fds, Some(&LAST_WORD));
-            let _ = send(&client.fd, &Error::Offline.code().to_le_bytes(), LAST_FLAGS);
+            let _ = send(&client.fd, &Error::Offline.code().to_le_bytes(), FLAGS);
         }
     }
 
@@ -260,7 +261,7 @@ impl Server {
 
 /// Sends a packet, or keeps it until there is room.
 fn put(client: &mut Client, packet: Vec<u8>) -> Result<(), Option<Error>> {
-    match send(&client.fd, &packet, SendFlags::DONTWAIT | SendFlags::NOSIGNAL) {
+    match send(&client.fd, &packet, FLAGS) {
         Ok(_) => Ok(()),
         Err(Errno::AGAIN | Errno::NOBUFS | Errno::INTR) => {
             client.outbox = Some(packet);

@@ -2,12 +2,12 @@
 
 use super::console::Console;
 use super::run::Symbols;
-use super::{BootImage, Desk, fault, firmware};
+use super::{BootImage, Desk, Setup, fault, firmware};
 use crate::config::AppSource;
 use crate::error::{At, Error, Result};
 use crate::host;
 use crate::stage::{Key, Output, Work};
-use crate::stages::{Build, kernel, secure_os, trusted_apps};
+use crate::stages::{Build, kernel, logs, secure_os, trusted_apps};
 use crate::tools::qemu::{self, Qemu};
 use bundle::DeskBoot;
 use std::fs;
@@ -23,8 +23,7 @@ const SETTLE: Duration = Duration::from_millis(100);
 
 /// Boots the image of an L4T board, unless QEMU is not there and may not be installed.
 pub fn run(build: &Build, apps: &Output, image: &Output) -> Result<DeskBoot> {
-    let logs = crate::stages::home(&build.workspace.root).join("logs");
-    fs::create_dir_all(&logs).at(&logs)?;
+    let logs = logs(&build.workspace.root)?;
     // An ordinary user's machine may be without it; a build as root installs it, as it does all else.
     let may_install = host::is_root() && !build.offline;
     let qemu = match Qemu::installed() {
@@ -45,8 +44,14 @@ pub fn run(build: &Build, apps: &Output, image: &Output) -> Result<DeskBoot> {
         .with("ports", ports.join(" "));
     let key = build.workspace.source_key(firmware::PACKAGE, key)?;
     build.cache.stage("desk boot", key, |work| {
-        let programs = firmware::build(&build.workspace.root, build.offline, build.ui)?;
-        boot(build, &qemu, &programs, apps, image, &ports, work)?;
+        let path = image.dir.join(secure_os::IMAGE);
+        let bytes = fs::read(&path).at(&path)?;
+        let setup = Setup {
+            qemu,
+            firmware: firmware::build(&build.workspace.root, build.offline, build.ui)?,
+            image: BootImage::new(secure_os::IMAGE, &bytes, build.product.tzdram_size)?,
+        };
+        boot(build, &setup, apps, image, &ports, work)?;
         let path = work.out.join("ports");
         fs::write(&path, ports.join("\n")).at(&path)
     })?;
@@ -65,23 +70,19 @@ fn ports(build: &Build) -> Vec<String> {
 
 fn boot(
     build: &Build,
-    qemu: &Qemu,
-    programs: &std::path::Path,
+    setup: &Setup,
     apps: &Output,
     image: &Output,
     ports: &[String],
     work: &Work,
 ) -> Result<()> {
-    let path = image.dir.join(secure_os::IMAGE);
-    let bytes = fs::read(&path).at(&path)?;
-    let boot = BootImage::new(secure_os::IMAGE, &bytes, build.product.tzdram_size)?;
     let mut symbols = Symbols { apps: Vec::new(), kernel: fs::read(image.dir.join(kernel::SYMBOLS)).ok() };
     for app in &build.product.trusted_apps {
         let path = apps.dir.join(trusted_apps::file_name(app));
         symbols.apps.push((app.name.clone(), fs::read(&path).at(&path)?));
     }
     let dir = crate::tools::scratch("desk")?;
-    let mut desk = Desk::start(qemu, programs, &boot, dir.path(), Console::create(work.log, false)?)?;
+    let mut desk = Desk::start(setup, dir.path(), Console::create(work.log, false)?)?;
     let never = AtomicBool::new(false);
     desk.wait_ready(&never);
     let result = ports.iter().try_for_each(|port| answers(&mut desk, port));
@@ -97,9 +98,7 @@ fn boot(
     };
     match (desk.fate(), result) {
         (Some(_), _) => Err(failed(fault::report(&desk, &symbols))),
-        (None, Err(why)) => {
-            Err(failed(format!("{why}\n{}  console: {}", desk.console.tail(30), work.log.display())))
-        }
+        (None, Err(why)) => Err(failed(fault::with_console(&why, &desk))),
         (None, Ok(())) => Ok(()),
     }
 }

@@ -1,6 +1,7 @@
 //! The console of Trusty and its trusted apps: lines with the time since start, in a log, on standard error, and at hand.
 
 use crate::error::{At, Result};
+use crate::tools::has_ended;
 use std::collections::VecDeque;
 use std::fs::File;
 use std::io::Write;
@@ -27,8 +28,9 @@ impl Console {
     pub fn path_in(folder: &Path) -> PathBuf {
         for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
             let name = entry.file_name().to_string_lossy().into_owned();
-            let process = name.strip_prefix("console-").and_then(|rest| rest.strip_suffix(".log"));
-            if process.is_some_and(|process| !Path::new("/proc").join(process).exists()) {
+            let process =
+                name.strip_prefix("console-").and_then(|rest| rest.strip_suffix(".log")?.parse().ok());
+            if process.is_some_and(has_ended) {
                 // Another's cannot be removed, and need not be.
                 let _ = std::fs::remove_file(entry.path());
             }

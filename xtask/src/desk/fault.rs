@@ -23,8 +23,7 @@ const PF_W: u32 = 2;
 /// SPSR of a trusted app: AArch32, user mode.
 const USER: u64 = 0x10;
 
-/// A report: a sentence first, then what is known, the console's last lines unless they are shown anyway, and where the rest
-/// is.
+/// A report: a sentence first, then what is known, and the console.
 pub fn report(desk: &Desk, symbols: &Symbols) -> String {
     let lines: Vec<&str> = desk.console.lines().collect();
     let sentence = match desk.fate() {
@@ -35,9 +34,14 @@ pub fn report(desk: &Desk, symbols: &Symbols) -> String {
         Some(Fate::Fatal(why)) => fatal(why, symbols),
         Some(Fate::Gone(why)) => why.clone(),
     };
+    with_console(&sentence, desk)
+}
+
+/// What has happened, the console's last lines unless they are shown anyway, and where the rest is.
+pub fn with_console(what: &str, desk: &Desk) -> String {
     let console = desk.console.path().display();
     let tail = if desk.console.is_shown() { String::new() } else { desk.console.tail(TAIL) };
-    format!("{}\n{tail}  console: {console}", sentence.trim_end())
+    format!("{}\n{tail}  console: {console}", what.trim_end())
 }
 
 /// Trusty says no more than that it has stopped.
@@ -54,7 +58,7 @@ fn stopped(why: &str, devices: &[String]) -> String {
 
 /// The monitor has stopped it: most often for an access outside of its memory.
 fn fatal(why: &str, symbols: &Symbols) -> String {
-    let kernel = symbols.kernel.as_deref().map(trusty_fault::Symbols::read).unwrap_or_default();
+    let kernel = symbols.of_kernel();
     let at = why.split_once("elr ").and_then(|(_, rest)| hex(rest.split_whitespace().next()?));
     let name = at.map(|at| kernel.at(at)).unwrap_or_default();
     format!("Trusty left its carve-out, or what the desk gives it: {why}{name}")
@@ -62,13 +66,13 @@ fn fatal(why: &str, symbols: &Symbols) -> String {
 
 /// What a kernel that panicked has said.
 fn explain(lines: &[&str], monitor: Option<&str>, symbols: &Symbols) -> Option<String> {
-    let kernel = symbols.kernel.as_deref().map(trusty_fault::Symbols::read).unwrap_or_default();
+    let kernel = symbols.of_kernel();
     let (caller, why) = lines.iter().rev().find_map(|line| panic_line(line))?;
     if let Some(exception) = Exception::read(lines) {
         if let Some(text) = monitor.and_then(|monitor| trusted_app(&exception, monitor, symbols)) {
             return Some(text);
         }
-        if exception.spsr & 0x1f != USER {
+        if !exception.is_of_a_trusted_app() {
             let (elr, esr) = (exception.elr, exception.esr);
             return Some(format!("Trusty's kernel faults at 0x{elr:x}{}: esr 0x{esr:x}", kernel.at(elr)));
         }
@@ -141,6 +145,10 @@ impl Exception {
         None
     }
 
+    fn is_of_a_trusted_app(&self) -> bool {
+        self.spsr & 0x1f == USER
+    }
+
     /// AArch32's registers, in their AArch64 places.
     fn registers(&self) -> [u32; 16] {
         let mut registers = [0; 16];
@@ -153,7 +161,7 @@ impl Exception {
 
 /// A trusted app's fault, explained, if the exception is one and the app is found.
 fn trusted_app(exception: &Exception, monitor: &str, symbols: &Symbols) -> Option<String> {
-    if exception.spsr & 0x1f != USER {
+    if !exception.is_of_a_trusted_app() {
         return None;
     }
     let mut words = monitor.split_whitespace();

@@ -1,7 +1,7 @@
 //! The firmware, built when it is first used.
 
 use crate::error::{At, Error, Result};
-use crate::stages::home;
+use crate::stages::{home, logs};
 use crate::toolchain::{Target, Toolchains};
 use crate::tools::cargo::CrossBuild;
 use crate::ui::Ui;
@@ -19,8 +19,6 @@ pub const TEST_KERNEL: &str = "desk-test-kernel";
 
 /// The folder with the firmware's programs, up to date.
 pub fn build(root: &Path, offline: bool, ui: &Ui) -> Result<PathBuf> {
-    let logs = home(root).join("logs");
-    fs::create_dir_all(&logs).at(&logs)?;
     let toolchain = Toolchains::new(root, offline, ui).get(Target::Firmware)?;
     let build = CrossBuild {
         root,
@@ -30,7 +28,7 @@ pub fn build(root: &Path, offline: bool, ui: &Ui) -> Result<PathBuf> {
         toolchain: &toolchain,
         offline,
     };
-    let log = logs.join(format!("{PACKAGE}.log"));
+    let log = logs(root)?.join(format!("{PACKAGE}.log"));
     let _ = fs::remove_file(&log);
     build.folder(&log)
 }

@@ -5,7 +5,9 @@ use super::firmware;
 use super::image::BootImage;
 use super::link::{Link, State};
 use crate::error::{At, Error, Result};
+use crate::stages::logs;
 use crate::tools::qemu::{Qemu, Sockets};
+use crate::ui::Ui;
 use rustix::event::{PollFd, PollFlags, Timespec};
 use std::io::{ErrorKind, Read};
 use std::os::unix::net::{UnixListener, UnixStream};
@@ -29,6 +31,24 @@ const FATAL: &str = "fatal: ";
 const DEVICE: &str = "device: ";
 /// See [`FATAL`].
 const PANIC: &str = "panic: ";
+
+/// All that a machine is made of.
+pub struct Setup {
+    /// QEMU.
+    pub qemu: Qemu,
+    /// The folder of the firmware's programs.
+    pub firmware: PathBuf,
+    /// What is booted.
+    pub image: BootImage,
+}
+
+impl Setup {
+    /// For an image: QEMU, installed if need be, and the firmware, up to date.
+    pub fn get(image: BootImage, root: &Path, offline: bool, ui: &Ui) -> Result<Self> {
+        let qemu = Qemu::get(offline, &logs(root)?.join("host.log"), ui)?;
+        Ok(Self { qemu, firmware: firmware::build(root, offline, ui)?, image })
+    }
+}
 
 /// Why a machine has ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -78,13 +98,8 @@ pub struct Desk {
 
 impl Desk {
     /// Starts QEMU on an image, with all files in a scratch folder `dir`. Trusty is up some time later.
-    pub fn start(
-        qemu: &Qemu,
-        programs: &Path,
-        image: &BootImage,
-        dir: &Path,
-        console: Console,
-    ) -> Result<Self> {
+    pub fn start(setup: &Setup, dir: &Path, console: Console) -> Result<Self> {
+        let Setup { qemu, firmware: programs, image } = setup;
         let start = Instant::now();
         let flash = dir.join("flash.bin");
         let program = |name| firmware::program(programs, name);

@@ -24,6 +24,13 @@ pub struct Symbols {
     pub kernel: Option<Vec<u8>>,
 }
 
+impl Symbols {
+    /// Names of the kernel's addresses, as far as they are known.
+    pub fn of_kernel(&self) -> trusty_fault::Symbols {
+        self.kernel.as_deref().map(trusty_fault::Symbols::read).unwrap_or_default()
+    }
+}
+
 /// A machine that serves.
 pub struct Running {
     thread: Option<JoinHandle<Value>>,

@@ -1,7 +1,7 @@
 //! The secure-os image of an L4T board: NVIDIA's Trusty kernel with the product's trusted apps, and the monitor.
 
 use super::bsp::Bsp;
-use super::{Build, EPOCH, home, secure_os, sources, trusted_apps};
+use super::{Build, EPOCH, home, logs, secure_os, sources, trusted_apps};
 use crate::config::{L4t, Monitor};
 use crate::error::{At, Error, Result};
 use crate::host;
@@ -24,8 +24,7 @@ pub const SYMBOLS: &str = "lk.elf";
 /// The image's directory.
 pub fn run(build: &Build, bsp: &Bsp, apps: &Output) -> Result<Output> {
     let l4t = build.product.l4t()?;
-    let logs = home(&build.workspace.root).join("logs");
-    fs::create_dir_all(&logs).at(&logs)?;
+    let logs = logs(&build.workspace.root)?;
     host::ensure(&trusty::NEEDS, build.offline, &logs.join("host.log"), build.ui)?;
     let sources = sources::run(build)?;
     let order: Vec<String> = build.product.trusted_apps.iter().map(trusted_apps::file_name).collect();

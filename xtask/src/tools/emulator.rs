@@ -3,7 +3,7 @@
 use super::cargo;
 use crate::error::{At, Error, Result};
 use crate::host::{self, Need};
-use crate::stages::home;
+use crate::stages::{home, logs};
 use crate::ui::Ui;
 use rustix::process::{Pid, Signal};
 use serde_json::Value;
@@ -29,8 +29,7 @@ pub fn program(root: &Path, ui: &Ui) -> Result<PathBuf> {
 
 /// A package of the workspace, built for this host.
 pub fn host_program(root: &Path, package: &str, needs: &[Need], ui: &Ui) -> Result<PathBuf> {
-    let logs = home(root).join("logs");
-    fs::create_dir_all(&logs).at(&logs)?;
+    let logs = logs(root)?;
     host::ensure(needs, false, &logs.join("host.log"), ui)?;
     let target_dir = home(root).join("cargo/host");
     let program = target_dir.join("release").join(package);

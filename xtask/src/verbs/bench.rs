@@ -4,12 +4,11 @@ use super::{Outcome, build, columns};
 use crate::cli::BuildArgs;
 use crate::desk::console::Console;
 use crate::desk::run::{Running, Symbols};
-use crate::desk::{BootImage, Desk, firmware, has_kernel};
+use crate::desk::{BootImage, Desk, Setup, has_kernel};
 use crate::error::{At, Error, Result};
 use crate::size::human;
-use crate::stages::{home, secure_os, trusted_apps};
+use crate::stages::{secure_os, trusted_apps};
 use crate::tools::emulator::{self, Emulator};
-use crate::tools::qemu::Qemu;
 use crate::tools::scratch;
 use crate::ui::Ui;
 use serde::Serialize;
@@ -47,13 +46,6 @@ struct Row {
     kernel_bytes_per_second: Option<f64>,
 }
 
-/// The image's own kernel, in QEMU.
-struct Kernel {
-    qemu: Qemu,
-    firmware: PathBuf,
-    image: BootImage,
-}
-
 struct Bench {
     emulator: PathBuf,
     client: PathBuf,
@@ -61,7 +53,8 @@ struct Bench {
     /// The trusted app that is measured, as UUID=NAME.
     name: String,
     dir: tempfile::TempDir,
-    kernel: Option<Kernel>,
+    /// The image's own kernel, in QEMU, if it has one.
+    kernel: Option<Setup>,
 }
 
 /// Measures, prints a table, and fails if what carveout promises does not hold.
@@ -82,12 +75,8 @@ pub fn run(args: &BuildArgs, ui: &Ui) -> Result<Outcome> {
         Ok((image, format!("{uuid}={TRUSTED_APP}"), product.tzdram_size))
     })?;
     let bytes = fs::read(&image).at(&image)?;
-    let kernel = has_kernel(&bytes).then(|| {
-        let log = home(&root).join("logs/host.log");
-        let (qemu, firmware) =
-            (Qemu::get(args.offline, &log, ui)?, firmware::build(&root, args.offline, ui)?);
-        Ok(Kernel { qemu, firmware, image: BootImage::new(secure_os::IMAGE, &bytes, tzdram)? })
-    });
+    let kernel = has_kernel(&bytes)
+        .then(|| Setup::get(BootImage::new(secure_os::IMAGE, &bytes, tzdram)?, &root, args.offline, ui));
     let bench = Bench {
         kernel: kernel.transpose()?,
         emulator: emulator::program(&root, ui)?,
@@ -148,10 +137,10 @@ impl Bench {
     }
 
     /// The rate of the same echo through the real kernel, if every byte comes back.
-    fn through_kernel(&self, kernel: &Kernel, bytes: u64) -> Result<f64> {
+    fn through_kernel(&self, kernel: &Setup, bytes: u64) -> Result<f64> {
         let dir = scratch("bench-kernel")?;
         let console = Console::create(&dir.path().join("console.log"), false)?;
-        let desk = Desk::start(&kernel.qemu, &kernel.firmware, &kernel.image, dir.path(), console)?;
+        let desk = Desk::start(kernel, dir.path(), console)?;
         let socket = dir.path().join("trusty");
         let running = Running::start(desk, Symbols::default(), &kernel.qemu.version, &socket)?;
         let client = self.client(&socket, bytes);

@@ -4,14 +4,14 @@ use super::Outcome;
 use crate::cli::{BuildArgs, ImageArgs};
 use crate::config::{self, Overrides, Product};
 use crate::desk::boot_check;
-use crate::error::{At, Error, Result};
+use crate::error::{Error, Result};
 use crate::host::{self, Need};
 use crate::stage::Output;
 use crate::stages::bsp::{self, Bsp};
 use crate::stages::bundle::{L4tParts, Parts};
 use crate::stages::flash_package::Pkc;
 use crate::stages::{
-    Build, boot_config, bundle, client_apps, flash_package, home, kernel, plan, rootfs, secure_os,
+    Build, boot_config, bundle, client_apps, flash_package, kernel, logs, plan, rootfs, secure_os,
     trusted_apps,
 };
 use crate::ui::Ui;
@@ -122,8 +122,7 @@ fn ensure_host(build: &Build, with_rootfs: bool) -> Result<()> {
             host::ensure_subordinate_ids()?;
         }
     }
-    let logs = home(&build.workspace.root).join("logs");
-    std::fs::create_dir_all(&logs).at(&logs)?;
+    let logs = logs(&build.workspace.root)?;
     host::ensure(&needs, build.offline, &logs.join("host.log"), build.ui)
 }
 

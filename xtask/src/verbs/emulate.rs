@@ -43,7 +43,7 @@ pub fn run(args: &EmulateArgs, json: bool, ui: &Ui) -> Result<Outcome> {
         Some(Client::prepare(&args.client, &target, dir.path(), &root, ui)?)
     };
     prepared.pass_signals_on();
-    let backend = prepared.start(&target, &socket, dir.path(), ui)?;
+    let backend = prepared.start(&target, &socket, dir.path(), &root, ui)?;
     if args.ipc_unittest {
         let verdict = ipc_unittest::run(backend.socket());
         let stats = backend.stop()?;

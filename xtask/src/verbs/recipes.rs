@@ -10,7 +10,7 @@ mod text;
 use super::Outcome;
 use crate::cli::RecipesArgs;
 use crate::error::{At, Error, Result};
-use crate::stages::home;
+use crate::stages::{home, logs};
 use crate::tools::{cargo, run as run_tool, scratch, shell};
 use crate::ui::Ui;
 use crate::workspace::Workspace;
@@ -83,9 +83,7 @@ pub fn run(args: &RecipesArgs, ui: &Ui) -> Result<Outcome> {
 
 /// All recipes: file names and texts.
 fn all(workspace: &Workspace, ui: &Ui) -> Result<BTreeMap<String, String>> {
-    let logs = home(&workspace.root).join("logs");
-    fs::create_dir_all(&logs).at(&logs)?;
-    let log = logs.join("recipes.log");
+    let log = logs(&workspace.root)?.join("recipes.log");
     let (name, version) = CARGO_BITBAKE;
     let tools = home(&workspace.root).join("tools");
     if !cargo::helper_path(&tools, name, version).exists() {

@@ -2,9 +2,9 @@
 
 use super::Outcome;
 use crate::cli::TestArgs;
-use crate::error::{At, Error, Result};
+use crate::error::{Error, Result};
 use crate::host::{self, Need};
-use crate::stages::home;
+use crate::stages::{home, logs};
 use crate::tools::{cargo, emulator, run as run_tool, shell};
 use crate::ui::Ui;
 use serde_json::json;
@@ -38,8 +38,7 @@ struct Totals {
 /// Runs them all, also behind a failure, and prints the totals.
 pub fn run(args: &TestArgs, ui: &Ui) -> Result<Outcome> {
     let root = crate::workspace::root();
-    let logs = home(&root).join("logs");
-    fs::create_dir_all(&logs).at(&logs)?;
+    let logs = logs(&root)?;
     let needs = [&NEEDS[..], &emulator::NEEDS].concat();
     host::ensure(&needs, false, &logs.join("host.log"), ui)?;
     let sh = shell(&root)?;

@@ -4,11 +4,10 @@ use super::target::Target;
 use crate::cli::EmulateArgs;
 use crate::desk::console::Console;
 use crate::desk::run::{Running, STOP, Symbols};
-use crate::desk::{BootImage, Desk, firmware, has_kernel};
+use crate::desk::{BootImage, Desk, Setup, has_kernel};
 use crate::error::{At, Error, Result};
-use crate::stages::home;
+use crate::stages::logs;
 use crate::tools::emulator::{self, Emulator};
-use crate::tools::qemu::Qemu;
 use crate::ui::Ui;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
@@ -21,8 +20,8 @@ const STOCK_TZDRAM: u64 = 16 << 20;
 pub enum Prepared {
     /// The emulator's program.
     Unicorn(PathBuf),
-    /// QEMU, the firmware's folder, what is booted, and the console's log.
-    Qemu(Box<(Qemu, PathBuf, BootImage, PathBuf)>),
+    /// What QEMU's machine is made of.
+    Qemu(Box<Setup>),
 }
 
 /// What runs.
@@ -50,11 +49,7 @@ pub fn prepare(args: &EmulateArgs, target: &Target, root: &Path, ui: &Ui) -> Res
     }
     let tzdram = args.tzdram.map(|size| size.0).or(target.tzdram).unwrap_or(STOCK_TZDRAM);
     let image = BootImage::new(&args.target, &target.image, tzdram)?;
-    let logs = home(root).join("logs");
-    std::fs::create_dir_all(&logs).at(&logs)?;
-    let qemu = Qemu::get(false, &logs.join("host.log"), ui)?;
-    let firmware = firmware::build(root, false, ui)?;
-    Ok(Prepared::Qemu(Box::new((qemu, firmware, image, Console::path_in(&logs)))))
+    Setup::get(image, root, false, ui).map(|setup| Prepared::Qemu(Box::new(setup)))
 }
 
 impl Prepared {
@@ -67,7 +62,7 @@ impl Prepared {
     }
 
     /// Starts it; it serves clients from then on.
-    pub fn start(&self, target: &Target, socket: &Path, dir: &Path, ui: &Ui) -> Result<Backend> {
+    pub fn start(&self, target: &Target, socket: &Path, dir: &Path, root: &Path, ui: &Ui) -> Result<Backend> {
         match self {
             Self::Unicorn(program) => {
                 let image = dir.join("tos.img");
@@ -75,12 +70,11 @@ impl Prepared {
                 Emulator::start(program, &image, &target.names(), target.memory, socket, dir, ui.is_quiet())
                     .map(Backend::Unicorn)
             }
-            Self::Qemu(prepared) => {
-                let (qemu, firmware, image, log) = &**prepared;
-                let console = Console::create(log, !ui.is_quiet())?;
-                let desk = Desk::start(qemu, firmware, image, dir, console)?;
+            Self::Qemu(setup) => {
+                let log = Console::path_in(&logs(root)?);
+                let desk = Desk::start(setup, dir, Console::create(&log, !ui.is_quiet())?)?;
                 let symbols = Symbols { apps: target.trusted_apps(), kernel: target.kernel.clone() };
-                Running::start(desk, symbols, &qemu.version, socket).map(Backend::Qemu)
+                Running::start(desk, symbols, &setup.qemu.version, socket).map(Backend::Qemu)
             }
         }
     }

@@ -123,7 +123,7 @@ fn ensure(root: &Path, ui: &Ui) -> Result<()> {
 
 fn unpack(name: &str, deb: &[u8], dir: &Path, root: &Path, ui: &Ui) -> Result<PathBuf> {
     ensure(root, ui)?;
-    let logs = crate::stages::home(root).join("logs");
+    let logs = crate::stages::logs(root)?;
     let (file, folder) = (dir.join("client.deb"), dir.join("client"));
     fs::write(&file, deb).at(&file)?;
     let sh = shell(dir)?;

@@ -2,8 +2,8 @@
 
 use crate::error::{At, Error, Result};
 use crate::tools::{run, scratch, shell};
+use crate::workspace::{CargoLock, Locked};
 use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package, PackageId};
-use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
@@ -41,13 +41,10 @@ pub struct Needed {
     pub crates: BTreeSet<Crate>,
 }
 
-/// Crates of a lock file.
+/// Crates of a folder's lock file.
 fn crates_of(folder: &Path) -> Result<BTreeSet<Crate>> {
-    let path = folder.join("Cargo.lock");
-    let text = fs::read_to_string(&path).at(&path)?;
-    let lock: Lock = toml::from_str(&text).map_err(|e| Error::usage(format!("{}: {e}", path.display())))?;
-    let krate = |LockedPackage { name, version, checksum }| Some(Crate { name, version, sha256: checksum? });
-    Ok(lock.package.into_iter().filter_map(krate).collect())
+    let krate = |Locked { name, version, checksum, .. }| Some(Crate { name, version, sha256: checksum? });
+    Ok(CargoLock::read(folder)?.package.into_iter().filter_map(krate).collect())
 }
 
 /// All packages and how they depend on each other.
@@ -55,18 +52,6 @@ pub struct Graph {
     metadata: Metadata,
     /// Where the workspace is published.
     repository: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct Lock {
-    package: Vec<LockedPackage>,
-}
-
-#[derive(Deserialize)]
-struct LockedPackage {
-    name: String,
-    version: String,
-    checksum: Option<String>,
 }
 
 impl Graph {
