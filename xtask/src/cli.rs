@@ -68,6 +68,8 @@ pub enum Verb {
     Emulate(EmulateArgs),
     /// Write the BitBake recipes of the workspace's trusted apps and client apps, for layers/meta-carveout.
     Recipes(RecipesArgs),
+    /// Do a step of a BitBake recipe: check a trusted app, or write a bundle of parts that BitBake has built.
+    Assemble(AssembleArgs),
     /// Tell what this host lacks, with the command that installs it.
     Doctor,
     /// Run all checks: format, lints, licences, unit tests, whole builds.
@@ -216,6 +218,52 @@ pub struct RecipesArgs {
     /// Write nothing; fail with the differences if a recipe is stale.
     #[arg(long)]
     pub check: bool,
+}
+
+/// Options of `assemble`.
+#[derive(Clone, Debug, Args)]
+pub struct AssembleArgs {
+    /// Which step.
+    #[command(subcommand)]
+    pub step: AssembleStep,
+}
+
+/// Steps of recipes.
+#[derive(Clone, Debug, Subcommand)]
+pub enum AssembleStep {
+    /// Check a trusted app by the rules of the kernel's loader and against what its Cargo.toml declares.
+    App(AssembleAppArgs),
+    /// Write a bundle, as folder and .tar.zst, and verify it.
+    Bundle(AssembleBundleArgs),
+}
+
+/// Options of `assemble app`.
+#[derive(Clone, Debug, Args)]
+pub struct AssembleAppArgs {
+    /// Its ELF file.
+    pub elf: PathBuf,
+    /// Its Cargo.toml.
+    #[arg(long, value_name = "FILE")]
+    pub declared: PathBuf,
+    /// Heap instead of the declared one, e.g. 128KiB.
+    #[arg(long, value_name = "SIZE")]
+    pub min_heap: Option<Size>,
+    /// Stack instead of the declared one.
+    #[arg(long, value_name = "SIZE")]
+    pub min_stack: Option<Size>,
+    /// Where to write it, with heap and stack set.
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+}
+
+/// Options of `assemble bundle`.
+#[derive(Clone, Debug, Args)]
+pub struct AssembleBundleArgs {
+    /// A JSON file that names the parts: docs/yocto.md.
+    pub parts: PathBuf,
+    /// Where to put the bundle.
+    #[arg(short, long, value_name = "DIR")]
+    pub output_dir: PathBuf,
 }
 
 /// Options of `test`.

@@ -24,7 +24,7 @@ use std::io::Write;
 use std::process::ExitCode;
 use ui::{Ui, Verbosity};
 use verbs::build::{self, Part};
-use verbs::{Outcome, bench, doctor, emulate, flash, inspect, plan, recipes, test, verify};
+use verbs::{Outcome, assemble, bench, doctor, emulate, flash, inspect, plan, recipes, test, verify};
 
 /// Runs the command line.
 pub fn main() -> ExitCode {
@@ -72,6 +72,7 @@ fn run(cli: &Cli, ui: &Ui) -> Result<Outcome> {
         Verb::Restore(args) => flash::restore(args, ui),
         Verb::Emulate(args) => emulate::run(args, cli.output.json, ui),
         Verb::Recipes(args) => recipes::run(args, ui),
+        Verb::Assemble(args) => assemble::run(args, ui),
         Verb::Doctor => doctor::run(ui),
         Verb::Test(args) => test::run(args, ui),
         Verb::Bench(args) => bench::run(args, ui),

@@ -1,5 +1,6 @@
 //! One module for each verb, or for those that belong together.
 
+pub mod assemble;
 pub mod bench;
 pub mod build;
 pub mod doctor;

@@ -4,6 +4,12 @@
 //! flash/common/…      what all modules get: NVIDIA's tools, signed files, lists, licences
 //! flash/<module>/…    what one module gets
 //! ```
+//!
+//! or, of a bundle that BitBake has made ([`FlashPackage::Tegraflash`]):
+//!
+//! ```text
+//! flash/tegraflash/…  meta-tegra's flash package without the root filesystem, which is the bundle's own
+//! ```
 
 use crate::manifest::{FileEntry, Manifest, NAME, Role, is_plain};
 use crate::verify::Problem;
@@ -17,6 +23,8 @@ use uuid::Uuid;
 pub const FLASH: &str = "flash";
 /// Folder in it of what all modules get.
 pub const COMMON: &str = "common";
+/// Folder in it of meta-tegra's flash package.
+pub const TEGRAFLASH: &str = "tegraflash";
 /// The partition of the root filesystem.
 const APP: &str = "APP";
 
@@ -34,6 +42,28 @@ pub struct Device {
     pub lacks: Vec<String>,
     /// NVIDIA's own TAs in the secure-os image, behind the bundle's.
     pub stock_trusted_apps: Vec<Uuid>,
+    /// What is in the folder `flash`.
+    #[serde(default, skip_serializing_if = "FlashPackage::is_modules")]
+    pub flash_package: FlashPackage,
+}
+
+/// Of which kind the folder `flash` is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FlashPackage {
+    /// Signed files for each module, as NVIDIA's mass flash has them.
+    #[default]
+    Modules,
+    /// meta-tegra's: its `doflash.sh` finds out which module there is, and signs.
+    Tegraflash,
+    /// There is none: the bundle is made of parts, without an image.
+    None,
+}
+
+impl FlashPackage {
+    fn is_modules(&self) -> bool {
+        *self == Self::Modules
+    }
 }
 
 /// A module.
@@ -67,6 +97,8 @@ impl Device {
 
 /// Files that every flash of a module uses.
 const TOOLS: [&str; 5] = ["nvaflash.sh", "tegrarcm_v2", "tegradevflash_v2", "tegraparser_v2", "chkbdinfo"];
+/// The secure-os image in meta-tegra's package.
+pub const TOS_IMAGE: &str = "tos-trusty_t194.img";
 /// Partitions that every flash of a module writes or reads back.
 const WRITTEN: [&str; 4] = ["secure-os", "secure-os_b", MB1_BCT, "MB1_BCT_b"];
 const MB1_BCT: &str = "MB1_BCT";
@@ -83,6 +115,25 @@ pub fn is_checked(file: &FileEntry) -> bool {
 pub fn check(manifest: &Manifest, contents: &BTreeMap<String, Vec<u8>>) -> Vec<Problem> {
     let mut problems = Vec::new();
     let Some(device) = &manifest.device else { return problems };
+    match device.flash_package {
+        FlashPackage::Modules => check_modules(manifest, device, contents, &mut problems),
+        kind => check_package(manifest, device, kind, &mut problems),
+    }
+    for file in manifest.files.iter().filter(|file| file.role == Role::Rootfs) {
+        let head = contents.get(&file.path).map(Vec::as_slice).unwrap_or_default();
+        if let Some(what) = rootfs_problem(head, file.size, device.app_size) {
+            problems.push(Problem::new(&file.path, what));
+        }
+    }
+    problems
+}
+
+fn check_modules(
+    manifest: &Manifest,
+    device: &Device,
+    contents: &BTreeMap<String, Vec<u8>>,
+    problems: &mut Vec<Problem>,
+) {
     let mut add = |file: &str, what: String| problems.push(Problem::new(file, what));
     if device.modules.is_empty() {
         add(crate::MANIFEST, "device: has no module".into());
@@ -120,13 +171,40 @@ pub fn check(manifest: &Manifest, contents: &BTreeMap<String, Vec<u8>>) -> Vec<P
             None => {}
         }
     }
-    for file in manifest.files.iter().filter(|file| file.role == Role::Rootfs) {
-        let head = contents.get(&file.path).map(Vec::as_slice).unwrap_or_default();
-        if let Some(what) = rootfs_problem(head, file.size, device.app_size) {
-            add(&file.path, what);
+}
+
+/// Files that a flash with meta-tegra's package uses.
+const PACKAGE: [&str; 4] = ["doflash.sh", "flash.xml.in", "flashvars", "tegraflash.py"];
+
+/// meta-tegra's package flashes the bundle's own secure-os image, boot config and layout, or there is none.
+fn check_package(manifest: &Manifest, device: &Device, kind: FlashPackage, problems: &mut Vec<Problem>) {
+    let mut add = |file: &str, what: String| problems.push(Problem::new(file, what));
+    if !device.modules.is_empty() {
+        add(crate::MANIFEST, "device: a bundle of BitBake has no files of modules, but names some".into());
+    }
+    let folder = format!("{FLASH}/{TEGRAFLASH}/");
+    let of_package = |file: &&FileEntry| file.role == Role::Flash && file.path.starts_with(&folder);
+    let files: Vec<&FileEntry> = manifest.files.iter().filter(of_package).collect();
+    if kind == FlashPackage::None {
+        files.iter().for_each(|file| add(&file.path, "is of a flash package, which there is none of".into()));
+        return;
+    }
+    let named = |name: &str| files.iter().find(|file| file.path.strip_prefix(&folder) == Some(name));
+    for name in PACKAGE.iter().filter(|name| named(name).is_none()) {
+        add(crate::MANIFEST, format!("device: the flash package has no {name}"));
+    }
+    let images = |file: &&FileEntry| matches!(file.role, Role::SecureOs | Role::BootConfig | Role::Layout);
+    for file in manifest.files.iter().filter(images) {
+        let name = match file.role {
+            Role::SecureOs => TOS_IMAGE,
+            _ => file.path.rsplit('/').next().unwrap_or_default(),
+        };
+        match named(name) {
+            Some(other) if other.sha256 == file.sha256 => {}
+            Some(other) => add(&other.path, format!("is another than {}", file.path)),
+            None => add(crate::MANIFEST, format!("device: the flash package has no {name}")),
         }
     }
-    problems
 }
 
 /// What is wrong with the beginning of a root filesystem's image, sparse or raw.
@@ -185,6 +263,56 @@ mod tests {
     use crate::manifest::Partition;
     use std::io::Cursor;
     use tegra_flash::Layout;
+
+    fn entry(path: &str, role: Role, sha256: &str) -> FileEntry {
+        FileEntry { path: path.into(), role, size: 1, sha256: sha256.into(), partitions: Vec::new() }
+    }
+
+    #[test]
+    fn the_package_of_meta_tegra_flashes_what_the_bundle_has() {
+        let text = crate::tests::manifest_text();
+        let mut manifest = Manifest::from_text(&text).unwrap();
+        let device = Device {
+            modules: Vec::new(),
+            fused: Fused::No,
+            app_size: 8192,
+            lacks: Vec::new(),
+            stock_trusted_apps: Vec::new(),
+            flash_package: FlashPackage::Tegraflash,
+        };
+        let check = |manifest: &Manifest| {
+            let mut problems = Vec::new();
+            let device = manifest.device.as_ref().unwrap();
+            check_package(manifest, device, device.flash_package, &mut problems);
+            problems.iter().map(ToString::to_string).collect::<Vec<_>>()
+        };
+        let flash = |name: &str, sha: &str| entry(&format!("flash/tegraflash/{name}"), Role::Flash, sha);
+        manifest.device = Some(device.clone());
+        manifest.files = vec![
+            entry("boot-config/a.cfg", Role::BootConfig, "1"),
+            entry("layout/flash.xml.in", Role::Layout, "2"),
+            entry("secure-os/tos.img", Role::SecureOs, "3"),
+            flash("a.cfg", "1"),
+            flash("flash.xml.in", "2"),
+            flash(TOS_IMAGE, "3"),
+            flash("doflash.sh", "4"),
+            flash("flashvars", "5"),
+            flash("tegraflash.py", "6"),
+        ];
+        assert_eq!(check(&manifest), Vec::<String>::new());
+        manifest.files[5].sha256 = "9".into();
+        manifest.files.remove(6);
+        let problems = check(&manifest);
+        assert_eq!(
+            problems,
+            [
+                "manifest.json: device: the flash package has no doflash.sh",
+                "flash/tegraflash/tos-trusty_t194.img: is another than secure-os/tos.img"
+            ]
+        );
+        manifest.device = Some(Device { flash_package: FlashPackage::None, ..device });
+        assert_eq!(check(&manifest).len(), 5, "files of a package that there is none of");
+    }
 
     #[test]
     fn a_sparse_root_filesystem_takes_its_raw_size() {

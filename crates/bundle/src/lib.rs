@@ -6,7 +6,7 @@
 //!   SHA256SUMS         `sha256sum -c` accepts it; covers every file but itself
 //!   secure-os/tos.img  trusted-apps/*.elf  boot-config/*.cfg  layout/*.xml
 //!   client-apps/*.deb  rootfs/system.img  rootfs/packages.lock
-//!   flash/common/*  flash/<module>/*    for real boards: NVIDIA's tools and what they write
+//!   flash/common/*  flash/<module>/*    for real boards: NVIDIA's tools and what they write; of BitBake, flash/tegraflash/*
 //! ```
 //!
 //! Folder and archive are interchangeable: [`Source`] opens either, [`verify()`] reads either once, front to back, with
@@ -24,7 +24,7 @@ mod verify;
 mod writer;
 
 pub use archive::write_archive;
-pub use device::{COMMON, Device, FLASH, Fused, ModuleEntry};
+pub use device::{COMMON, Device, FLASH, FlashPackage, Fused, ModuleEntry, TEGRAFLASH, TOS_IMAGE};
 pub use extract::{ExtractError, Extracted, extract};
 pub use hash::{Hashed, copy_hashed, hash_file, sha256};
 pub use manifest::{

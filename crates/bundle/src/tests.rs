@@ -121,6 +121,14 @@ fn archive(folder: &Path, manifest: &Manifest) -> Vec<u8> {
     fs::read(path).unwrap()
 }
 
+/// The manifest of the small bundle.
+pub(crate) fn manifest_text() -> String {
+    let dir = tempfile::tempdir().unwrap();
+    let folder = dir.path().join("bundle");
+    Sample::new().write(&folder);
+    fs::read_to_string(folder.join(MANIFEST)).unwrap()
+}
+
 #[test]
 fn a_good_bundle_holds_as_folder_and_archive() {
     let (_dir, folder, manifest) = written();

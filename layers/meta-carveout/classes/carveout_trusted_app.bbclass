@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
 # A Rust trusted app (TA) for Trusty: an ELF file in the sysroot, where trusty-l4t takes it from. No package: it is flashed.
+#
+# CARVEOUT_MIN_HEAP[name], CARVEOUT_MIN_STACK[name]  sizes instead of those that its Cargo.toml declares
 
 inherit carveout_rust nopackages
 
@@ -12,9 +14,43 @@ CARGO_TARGET_LINKER_NAME = "ARMV7A_NONE_EABI"
 CARGO_BUILD_PROFILE = "ta"
 EXTRA_RUSTFLAGS += "-Clinker=rust-lld -Clinker-flavor=ld.lld -Crelocation-model=static"
 
+CARVEOUT_TA_DIR = "${datadir}/trusted-os/ta"
+CARVEOUT_TA_SIZES = "${@carveout_ta_sizes(d)}"
+
+def carveout_ta_sizes(d):
+    """Options of `assemble app` for what the product sets instead of what the TA declares."""
+    options = []
+    for variable, option in (('CARVEOUT_MIN_HEAP', '--min-heap'), ('CARVEOUT_MIN_STACK', '--min-stack')):
+        size = d.getVarFlag(variable, d.getVar('BPN'))
+        if size:
+            options.append('%s=%s' % (option, size))
+    return ' '.join(options)
+
+# What the TA declares and which compiler made it go into the bundle's manifest.
 do_install() {
-    install -D -m 0644 ${CARGO_BINDIR}/${BPN} ${D}${datadir}/trusted-os/ta/${BPN}.elf
+    install -d ${D}${CARVEOUT_TA_DIR}
+    if [ -n "${CARVEOUT_TA_SIZES}" ]; then
+        carveout-xtask assemble app --declared ${CARVEOUT_TA_DECLARED} ${CARVEOUT_TA_SIZES} \
+            --output ${B}/${BPN}.elf ${CARGO_BINDIR}/${BPN}
+        install -m 0644 ${B}/${BPN}.elf ${D}${CARVEOUT_TA_DIR}/${BPN}.elf
+    else
+        install -m 0644 ${CARGO_BINDIR}/${BPN} ${D}${CARVEOUT_TA_DIR}/${BPN}.elf
+    fi
+    install -m 0644 ${CARVEOUT_TA_DECLARED} ${D}${CARVEOUT_TA_DIR}/${BPN}.toml
+    rustc --version > ${D}${CARVEOUT_TA_DIR}/${BPN}.rustc
 }
+do_install[depends] += "${@'xtask-native:do_populate_sysroot' if d.getVar('CARVEOUT_TA_SIZES') else ''}"
+
+# The folder among CARVEOUT_MEMBERS that is the package's own.
+CARVEOUT_TA_DECLARED = "${@' '.join('%s/%s/Cargo.toml' % (d.getVar('S'), member) for member in d.getVar('CARVEOUT_MEMBERS').split() if member.endswith('/' + d.getVar('BPN')))}"
+
+# A task of its own, which trusty-l4t does not wait for: a change of xtask alone must not rebuild the kernel. The bundle waits.
+do_carveout_check() {
+    carveout-xtask assemble app --declared ${CARVEOUT_TA_DECLARED} ${D}${CARVEOUT_TA_DIR}/${BPN}.elf
+}
+do_carveout_check[doc] = "Checks the trusted app by the rules of the kernel's loader and against what it declares"
+do_carveout_check[depends] += "xtask-native:do_populate_sysroot"
+addtask carveout_check after do_install before do_build
 
 SYSROOT_DIRS += "${datadir}/trusted-os"
 # Symbols name the place of a fault, and sections must stay where they are.

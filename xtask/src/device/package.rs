@@ -2,7 +2,7 @@
 
 use crate::error::{At, Error, Result};
 use crate::tools::scratch;
-use bundle::{COMMON, FLASH, FileEntry, Manifest, Role, Source};
+use bundle::{COMMON, FLASH, FileEntry, FlashPackage, Manifest, Role, Source};
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -27,12 +27,23 @@ impl Package {
     /// Verifies a bundle and unpacks what flashing needs. The root filesystem is unpacked from an archive only if it is wanted.
     pub fn open(path: &Path, with_rootfs: bool) -> Result<Self> {
         let manifest = crate::verbs::verify::check(path)?;
-        if manifest.device.is_none() {
-            let message =
-                format!("{}: is for board {}, which is not flashed over USB", path.display(), manifest.board);
-            return Err(
-                Error::usage(message).remedy("take a bundle that was built with --board jetson-agx-xavier")
-            );
+        let kind = manifest.device.as_ref().map(|device| device.flash_package);
+        if kind != Some(FlashPackage::Modules) {
+            let (what, remedy) = match kind {
+                Some(FlashPackage::Tegraflash) => (
+                    "has meta-tegra's flash package, as BitBake makes it".to_owned(),
+                    "run flash/flash.sh of its folder",
+                ),
+                Some(_) => (
+                    "was made without an image: it has no flash package".to_owned(),
+                    "build it with CARVEOUT_IMAGE set",
+                ),
+                None => (
+                    format!("is for board {}, which is not flashed over USB", manifest.board),
+                    "take a bundle that was built with --board jetson-agx-xavier",
+                ),
+            };
+            return Err(Error::usage(format!("{}: {what}", path.display())).remedy(remedy));
         }
         let scratch = scratch("flash")?;
         let source = Source::open(path).map_err(|e| Error::usage(e.to_string()))?;

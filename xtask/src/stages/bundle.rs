@@ -1,26 +1,24 @@
 //! The bundle: all results in one folder and one archive, verified before they get their names.
 
 mod flash;
+pub mod publish;
 
 use super::bsp::Bsp;
 use super::trusted_apps::Built;
-use super::{Build, EPOCH, boot_config, client_apps, home, kernel, plan, rootfs, secure_os, trusted_apps};
+use super::{Build, boot_config, client_apps, home, kernel, plan, rootfs, secure_os, trusted_apps};
 use crate::config::AppSource;
 use crate::error::{At, Error, Result};
 use crate::stage::{Key, Output, lock, stamps};
 use crate::toolchain::Target;
 use crate::tools::{capture, shell};
-use bundle::{AppEntry, DeskBoot, FORMAT, Inputs, Manifest, Plan, Port, Role, Tzdram, Writer};
-use rustix::fs::{CWD, RenameFlags, renameat_with};
-use rustix::io::Errno;
+use bundle::{AppEntry, DeskBoot, FORMAT, Inputs, Manifest, Partition, Plan, Port, Role, Tzdram, Writer};
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use tegra_flash::Layout;
+use trusty_image::TrustedApp;
+use trusty_ta_build::Declaration;
 use xshell::cmd;
-
-/// How names of unfinished bundles begin.
-const TEMPORARY: &str = ".carveout-bundle-";
 
 /// What goes into a bundle.
 pub struct Parts {
@@ -50,21 +48,17 @@ pub struct L4tParts {
 
 /// Writes the bundle below `out` and returns its folder.
 pub fn run(build: &Build, parts: &Parts, out: &Path) -> Result<PathBuf> {
-    fs::create_dir_all(out).map_err(|e| match e.kind() {
-        std::io::ErrorKind::StorageFull | std::io::ErrorKind::PermissionDenied => Error::io(out, &e),
-        _ => Error::usage(format!("{}: cannot be the output folder: {e}", out.display())),
-    })?;
-    let out = fs::canonicalize(out).at(out)?;
+    let out = publish::folder(out)?;
     let product = build.product;
     let name = bundle::bundle_name(&product.name, &product.version, &product.board.name, product.tzdram_size);
     let state = home(&build.workspace.root).join("bundles");
     fs::create_dir_all(&state).at(&state)?;
     let _lock = lock(&state.join(".lock"))?;
-    sweep(&out)?;
+    publish::sweep(&out)?;
     let inputs = inputs(build, parts)?;
     let key = key(&inputs, parts);
     let folder = out.join(&name);
-    let archive = out.join(format!("{name}.tar.zst"));
+    let archive = publish::archive(&folder);
     let record = state.join(format!("{}.json", bundle::sha256(folder.as_os_str().as_encoded_bytes())));
     let running = build.ui.start("bundle");
     if seal(&key, &folder, &archive)
@@ -75,7 +69,7 @@ pub fn run(build: &Build, parts: &Parts, out: &Path) -> Result<PathBuf> {
     }
     running.building("building: parts have changed");
     let _ = fs::remove_file(&record);
-    let result = write(build, parts, inputs, &out, &folder, &archive);
+    let result = publish::publish(&folder, |new| fill(build, parts, inputs, new));
     match result.and_then(|()| seal(&key, &folder, &archive)) {
         Ok(seal) => fs::write(&record, seal).at(&record)?,
         Err(error) => {
@@ -106,50 +100,6 @@ fn seal(key: &Key, folder: &Path, archive: &Path) -> Result<String> {
 fn size(folder: &Path, archive: &Path) -> u64 {
     let folder = stamps(folder).map(|files| files.values().map(crate::stage::Stamp::size).sum()).unwrap_or(0);
     folder + fs::metadata(archive).map(|m| m.len()).unwrap_or(0)
-}
-
-fn write(
-    build: &Build,
-    parts: &Parts,
-    inputs: Inputs,
-    out: &Path,
-    folder: &Path,
-    archive: &Path,
-) -> Result<()> {
-    let temporary = tempfile::Builder::new().prefix(TEMPORARY).tempdir_in(out).at(out)?;
-    let new_folder = temporary.path().join("folder");
-    let new_archive = temporary.path().join("archive.tar.zst");
-    fs::create_dir(&new_folder).at(&new_folder)?;
-    let manifest = fill(build, parts, inputs, &new_folder)?;
-    let files: Vec<&str> = manifest.files.iter().map(|f| f.path.as_str()).collect();
-    bundle::write_archive(&new_folder, &manifest.bundle_name(), &files, EPOCH, &new_archive)
-        .at(&new_archive)?;
-    for path in [&new_folder, &new_archive] {
-        crate::verbs::verify::check(path)?;
-    }
-    put(&new_archive, archive)?;
-    put(&new_folder, folder)
-}
-
-/// Gives a new bundle its name. An older one of that name is there until the new one is.
-fn put(new: &Path, name: &Path) -> Result<()> {
-    let flags = if name.exists() { RenameFlags::EXCHANGE } else { RenameFlags::empty() };
-    match renameat_with(CWD, new, CWD, name, flags) {
-        // Not every filesystem can exchange names: then the old one steps aside first.
-        Err(Errno::INVAL | Errno::NOSYS) if name.exists() => {
-            let aside = new.with_extension("old");
-            fs::rename(name, &aside).at(name)?;
-            fs::rename(new, name).at(name)
-        }
-        result => result.map_err(|errno| Error::io(name, &errno.into())),
-    }
-}
-
-/// Removes what an interrupted run has left in the output folder; the lock says that none is at work.
-fn sweep(out: &Path) -> Result<()> {
-    let entries = fs::read_dir(out).at(out)?.flatten();
-    let left = entries.filter(|entry| entry.file_name().to_string_lossy().starts_with(TEMPORARY));
-    left.map(|entry| entry.path()).try_for_each(|path| fs::remove_dir_all(&path).at(&path))
 }
 
 fn fill(build: &Build, parts: &Parts, inputs: Inputs, folder: &Path) -> Result<Manifest> {
@@ -195,18 +145,8 @@ fn fill(build: &Build, parts: &Parts, inputs: Inputs, folder: &Path) -> Result<M
         Some(l4t) => Some(flash::add(build, l4t, &parts.secure_os, &mut writer)?),
         None => None,
     };
-    let text = fs::read_to_string(&layout_from).at(&layout_from)?;
-    let layout = Layout::parse(&text).map_err(|e| Error::check(format!("{layout_path}: {e}")))?;
     let app_size = device.as_ref().map(|device| device.app_size);
-    let (partitions, problems) = writer.partition_plan(&layout_path, &layout, app_size);
-    if !problems.is_empty() {
-        let list: Vec<String> = problems.iter().map(|p| format!("  {p}")).collect();
-        let message =
-            format!("the parts do not fit into the partitions of board {}:\n{}", board.name, list.join("\n"));
-        return Err(
-            Error::check(message).remedy("use fewer or smaller trusted apps, or a smaller rootfs.size")
-        );
-    }
+    let partitions = partitions(&writer, &board.name, &layout_path, &layout_from, app_size)?;
     let apps = trusted_apps::read(product, &parts.trusted_apps.dir)?;
     let bsp = parts.l4t.as_ref().map(|l4t| &l4t.bsp);
     let memory = plan::of(build, &parts.trusted_apps, Some(&parts.secure_os), bsp)?.memory;
@@ -228,8 +168,27 @@ fn fill(build: &Build, parts: &Parts, inputs: Inputs, folder: &Path) -> Result<M
     writer.finish(manifest).map_err(failed)
 }
 
+/// How full the partitions get. What does not fit is refused.
+pub fn partitions(
+    writer: &Writer,
+    board: &str,
+    layout_path: &str,
+    layout_from: &Path,
+    app_size: Option<u64>,
+) -> Result<Vec<Partition>> {
+    let text = fs::read_to_string(layout_from).at(layout_from)?;
+    let layout = Layout::parse(&text).map_err(|e| Error::check(format!("{layout_path}: {e}")))?;
+    let (partitions, problems) = writer.partition_plan(layout_path, &layout, app_size);
+    if problems.is_empty() {
+        return Ok(partitions);
+    }
+    let list: Vec<String> = problems.iter().map(|p| format!("  {p}")).collect();
+    let message = format!("the parts do not fit into the partitions of board {board}:\n{}", list.join("\n"));
+    Err(Error::check(message).remedy("use fewer or smaller trusted apps, or a smaller rootfs.size"))
+}
+
 /// What a bundle's writer says.
-fn failed(error: bundle::WriterError) -> Error {
+pub fn failed(error: bundle::WriterError) -> Error {
     match error {
         bundle::WriterError::Io { path, error } => Error::io(&path, &error),
         other => Error::check(other.to_string()),
@@ -238,17 +197,22 @@ fn failed(error: bundle::WriterError) -> Error {
 
 fn app_entry(Built { app, elf, .. }: &Built) -> AppEntry {
     let declaration = match &app.source {
-        AppSource::Package(declaration) => Some(declaration),
+        AppSource::Package(declaration) => Some(declaration.as_ref()),
         AppSource::Elf(_) => None,
     };
+    entry(&app.name, elf, declaration)
+}
+
+/// What the manifest says of a TA.
+pub fn entry(name: &str, elf: &TrustedApp, declaration: Option<&Declaration>) -> AppEntry {
     let ports = declaration.iter().flat_map(|d| &d.start_ports).map(|port| Port {
         name: port.name.clone(),
         allow_ta_connect: port.flags.allow_ta_connect,
         allow_ns_connect: port.flags.allow_ns_connect,
     });
     AppEntry {
-        name: app.name.clone(),
-        file: format!("trusted-apps/{}", trusted_apps::file_name(app)),
+        name: name.into(),
+        file: format!("trusted-apps/{name}.elf"),
         uuid: elf.manifest.uuid,
         heap: elf.manifest.heap(),
         stack: elf.manifest.stack(),
@@ -288,7 +252,7 @@ fn inputs(build: &Build, parts: &Parts) -> Result<Inputs> {
 }
 
 /// The commit of the work tree, marked if it has been modified. None outside git.
-fn git_revision(root: &Path) -> Result<Option<String>> {
+pub fn git_revision(root: &Path) -> Result<Option<String>> {
     let sh = shell(root)?;
     // A clone may belong to another user; nothing that it configures is run.
     let safe = ["-c", "safe.directory=*", "-c", "core.fsmonitor=false"];

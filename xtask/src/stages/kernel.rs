@@ -181,7 +181,12 @@ fn stock(elf: &[u8]) -> Result<TrustedApp, String> {
 pub fn stock_uuids(image: &Output, own: usize) -> Result<Vec<Uuid>> {
     let path = image.dir.join(KERNEL);
     let os = fs::read(&path).at(&path)?;
-    let behind = tasks::find(&os).into_iter().skip(own);
+    stock_behind(&os, own)
+}
+
+/// The same of a kernel.
+pub fn stock_behind(os: &[u8], own: usize) -> Result<Vec<Uuid>> {
+    let behind = tasks::find(os).into_iter().skip(own);
     let uuid = |elf| stock(elf).map(|app| app.manifest.uuid).map_err(Error::check);
     behind.map(uuid).collect()
 }

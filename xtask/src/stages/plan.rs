@@ -62,10 +62,17 @@ fn partition(layout: &Path) -> Result<Option<u64>> {
 
 /// Refuses a plan that would fail on the device.
 pub fn check(build: &Build, plan: &Plan) -> Result<()> {
+    findings(&build.product.path, plan).map_err(|error| match error.remedy.clone() {
+        Some(remedy) => error.remedy(format!("{remedy}; cargo xtask plan shows the whole")),
+        None => error,
+    })
+}
+
+/// Refuses a plan with findings that are errors. `path`: what it is of.
+pub fn findings(path: &Path, plan: &Plan) -> Result<()> {
     let errors: Vec<_> = plan.errors().collect();
     let Some(first) = errors.first() else { return Ok(()) };
     let list: Vec<String> = errors.iter().map(|finding| format!("  {finding}")).collect();
-    let path = build.product.path.display();
-    let message = format!("{path}: this would fail on the device:\n{}", list.join("\n"));
-    Err(Error::check(message).remedy(format!("{}; cargo xtask plan shows the whole", first.remedy)))
+    let message = format!("{}: this would fail on the device:\n{}", path.display(), list.join("\n"));
+    Err(Error::check(message).remedy(first.remedy.clone()))
 }

@@ -97,7 +97,7 @@ fn fetch(build: &Build, app: &App, work: &Work) -> Result<PathBuf> {
 }
 
 /// Sets what the config overrides and checks the result.
-fn finish(app: &App, from: PathBuf, to: &Path) -> Result<()> {
+pub fn finish(app: &App, from: PathBuf, to: &Path) -> Result<()> {
     let mut elf = fs::read(&from).at(&from)?;
     let range = inspect(&from, &elf)?.manifest_range;
     let section = elf.get_mut(range).unwrap_or_default();

@@ -35,7 +35,12 @@ pub enum Kind {
     TrustedApp,
     /// A CA.
     ClientApp,
+    /// xtask itself, which recipes use on the build host.
+    HostTool,
 }
+
+/// The package of it.
+const HOST_TOOL: &str = "xtask";
 
 /// Writes the recipes, or tells which are stale.
 pub fn run(args: &RecipesArgs, ui: &Ui) -> Result<Outcome> {
@@ -92,17 +97,20 @@ fn all(workspace: &Workspace, ui: &Ui) -> Result<BTreeMap<String, String>> {
     let program = cargo::helper(&tools, name, version, false, &log)?;
     let graph = graph::Graph::load(&workspace.root)?;
     let dir = scratch("recipes")?;
+    let of = |table| workspace.declaring(table).into_iter();
+    let apps = of("trusty").map(|name| (name, Kind::TrustedApp));
+    let packages =
+        apps.chain(of("deb").map(|name| (name, Kind::ClientApp))).chain([(HOST_TOOL, Kind::HostTool)]);
     let mut recipes = BTreeMap::new();
-    for (table, kind) in [("trusty", Kind::TrustedApp), ("deb", Kind::ClientApp)] {
-        for name in workspace.declaring(table) {
-            let needed = graph.needed(name, &log)?;
-            if !needed.folder.starts_with(APPS) {
-                continue;
-            }
-            let raw = generate(&program, &needed, &dir.path().join(name), &log)?;
-            let text = text::finish(&raw, &needed, kind, &workspace.root)?;
-            recipes.insert(format!("{}_{}.bb", needed.name, needed.version), text);
+    for (name, kind) in packages {
+        let needed = graph.needed(name, &log)?;
+        if kind != Kind::HostTool && !needed.folder.starts_with(APPS) {
+            continue;
         }
+        let raw = generate(&program, &needed, &dir.path().join(name), &log)?;
+        let text = text::finish(&raw, &needed, kind, &workspace.root)?;
+        let suffix = if kind == Kind::HostTool { "-native" } else { "" };
+        recipes.insert(format!("{}{suffix}_{}.bb", needed.name, needed.version), text);
     }
     Ok(recipes)
 }

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
-# Our trusted apps, before NVIDIA's own in the kernel.
+# Our trusted apps, before NVIDIA's own in the kernel, and the kernel's symbols.
 
 DEPENDS:append:tegra194 = " ${CARVEOUT_TRUSTED_APPS}"
 
@@ -12,4 +12,10 @@ do_compile:prepend:tegra194() {
         test -f "$elf" || bbfatal "$elf is missing: its recipe must inherit carveout_trusted_app"
     done
     find ${B} -name 'user_tasks.*' -delete
+}
+
+# Names of addresses, for whoever reads a fault. Debug information has paths of the build host in it.
+do_install:append:tegra194() {
+    ${OBJCOPY} --strip-debug ${B}/build-t186/lk.elf ${D}${datadir}/trusted-os/lk.elf
+    chmod 0644 ${D}${datadir}/trusted-os/lk.elf
 }

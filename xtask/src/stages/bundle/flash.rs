@@ -7,7 +7,7 @@ use super::{L4tParts, failed};
 use crate::config::Module;
 use crate::error::{At, Error, Result};
 use crate::stage::{Output, stamps};
-use bundle::{COMMON, Device, FLASH, Fused, ModuleEntry, Role, Writer};
+use bundle::{COMMON, Device, FLASH, FlashPackage, Fused, ModuleEntry, Role, Writer};
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -69,6 +69,7 @@ pub fn add(build: &Build, parts: &L4tParts, secure_os: &Output, writer: &mut Wri
         app_size: flash_package::app_size(build)?,
         lacks,
         stock_trusted_apps: kernel::stock_uuids(secure_os, build.product.trusted_apps.len())?,
+        flash_package: FlashPackage::Modules,
     })
 }
 

@@ -49,6 +49,7 @@ pub fn finish(raw: &str, needed: &Needed, kind: Kind, root: &Path) -> Result<Str
     let (class, what, section) = match kind {
         Kind::TrustedApp => ("carveout_trusted_app", "Trusted app", "bootloaders"),
         Kind::ClientApp => ("carveout_client_app", "Client app", "console/utils"),
+        Kind::HostTool => ("carveout_host_tool", "Host tool", "devel"),
     };
     let mut text = format!(
         "# SPDX-License-Identifier: MIT OR Apache-2.0\n\

@@ -1,0 +1,10 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
+# xtask on the build host: recipes check trusted apps and write bundles by the code of carveout's other engine.
+
+inherit carveout_rust native
+
+CARGO_BUILD_PROFILE = "dev"
+
+do_install() {
+    install -D -m 0755 ${CARGO_BINDIR}/${BPN} ${D}${bindir}/carveout-${BPN}
+}

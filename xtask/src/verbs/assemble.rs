@@ -1,0 +1,105 @@
+//! `assemble`: what the BitBake recipes let the local engine's own code do, with parts that BitBake has built.
+
+mod bundle;
+mod parts;
+
+use super::Outcome;
+use crate::cli::{AssembleAppArgs, AssembleArgs, AssembleBundleArgs, AssembleStep};
+use crate::config::{App, AppSource};
+use crate::error::{At, Error, Result};
+use crate::stages::plan::findings;
+use crate::stages::trusted_apps;
+use crate::tools::{read_limited, scratch};
+use crate::ui::Ui;
+use serde_json::json;
+use std::fs;
+use std::path::Path;
+use trusty_image::Plan;
+use trusty_image::limits::{MIB, TZDRAM_MAX};
+use trusty_image::plan::{PlannedApp, Request};
+use trusty_ta_build::Declaration;
+
+/// Largest text that is read.
+const MAX_TEXT: u64 = 16 << 20;
+
+/// Does a step.
+pub fn run(args: &AssembleArgs, ui: &Ui) -> Result<Outcome> {
+    match &args.step {
+        AssembleStep::App(args) => app(args, ui),
+        AssembleStep::Bundle(args) => assemble_bundle(args, ui),
+    }
+}
+
+/// Checks a TA by the loader's rules and against what it declares; sets its heap and stack.
+fn app(args: &AssembleAppArgs, ui: &Ui) -> Result<Outcome> {
+    let declaration = declaration(&args.declared)?;
+    let name = args.elf.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    let words = |size: Option<crate::size::Size>, what: &str| {
+        let word = size.map(|size| u32::try_from(size.0));
+        word.transpose().map_err(|_| Error::usage(format!("{what}: larger than 32 bits hold")))
+    };
+    let app = App {
+        name: name.clone(),
+        source: AppSource::Package(Box::new(declaration.clone())),
+        min_heap: words(args.min_heap, "--min-heap")?,
+        min_stack: words(args.min_stack, "--min-stack")?,
+    };
+    let scratch = scratch("app")?;
+    let finished = scratch.path().join(trusted_apps::file_name(&app));
+    trusted_apps::finish(&app, args.elf.clone(), &finished)?;
+    let bytes = fs::read(&finished).at(&finished)?;
+    let elf = trusted_apps::inspect(&args.elf, &bytes)?;
+    if elf.manifest.uuid != declaration.uuid {
+        return Err(Error::check(format!(
+            "{}: has UUID {}, {} declares {}",
+            args.elf.display(),
+            elf.manifest.uuid,
+            args.declared.display(),
+            declaration.uuid
+        ))
+        .remedy("build it anew: is it the package's own?"));
+    }
+    let planned =
+        PlannedApp { name, heap_demand: declaration.heap_demand, app: elf, file_size: bytes.len() as u64 };
+    // Alone, in the largest carve-out: what is found then is the TA's own fault.
+    let request = Request {
+        tzdram: TZDRAM_MAX,
+        alignment: MIB,
+        monitor: true,
+        apps: vec![planned],
+        image: None,
+        partition: None,
+    };
+    findings(&args.elf, &Plan::new(&request))?;
+    if let Some(out) = &args.output {
+        fs::copy(&finished, out).at(out)?;
+    }
+    ui.note(&format!(
+        "{}: the kernel's loader takes it, and its heap is what it declares",
+        args.elf.display()
+    ));
+    Ok(Outcome { line: Some("ok".into()), json: json!({ "ok": true }), ..Outcome::default() })
+}
+
+fn assemble_bundle(args: &AssembleBundleArgs, ui: &Ui) -> Result<Outcome> {
+    let text = text(&args.parts)?;
+    let parts: parts::Parts = serde_json::from_str(&text).map_err(|e| {
+        Error::usage(format!("{}: {e}", args.parts.display()))
+            .remedy("docs/yocto.md tells what a parts file holds; the class carveout_bundle writes one")
+    })?;
+    parts.check(&args.parts)?;
+    let folder = bundle::write(&parts, &args.output_dir)?;
+    ui.note(&format!("{} is verified", folder.display()));
+    let json = json!({ "bundle": folder });
+    Ok(Outcome { line: Some(folder.display().to_string()), json, ..Outcome::default() })
+}
+
+/// What a TA's Cargo.toml declares.
+fn declaration(path: &Path) -> Result<Declaration> {
+    Declaration::from_cargo_toml(&text(path)?).map_err(|e| Error::usage(format!("{}: {e}", path.display())))
+}
+
+fn text(path: &Path) -> Result<String> {
+    let bytes = read_limited(path, MAX_TEXT)?;
+    String::from_utf8(bytes).map_err(|_| Error::usage(format!("{}: is no UTF-8 text", path.display())))
+}
