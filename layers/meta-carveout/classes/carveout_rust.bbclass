@@ -30,12 +30,8 @@ def carveout_checksums(d):
     return ' '.join('%s/%s:True' % (workspace, path) for path in paths)
 
 do_configure:append() {
-    cat > "${CARGO_HOME}/config.toml" <<-EOF
-	[source.crates-io]
-	replace-with = "bitbake"
-	[source.bitbake]
-	directory = "${CARGO_HOME}/bitbake"
-	EOF
+    printf '%s\n' '[source.crates-io]' 'replace-with = "bitbake"' \
+        '[source.bitbake]' 'directory = "${CARGO_HOME}/bitbake"' > "${CARGO_HOME}/config.toml"
 }
 
 # cargo forgets what only other members need; it must add nothing.

@@ -5,7 +5,9 @@
 CARVEOUT_TZDRAM_SIZE_BYTES:tegra194 = "${@carveout_module(d, 'config').size(d.getVar('CARVEOUT_TZDRAM_SIZE'))}"
 CARVEOUT_TZDRAM_ALIGNMENT_BYTES:tegra194 = "${@carveout_module(d, 'config').size(d.getVar('CARVEOUT_TZDRAM_ALIGNMENT'))}"
 
-# A value in each file that has the key; other keys begin alike (carveout.tzdram.ecc_protected).
+# A value in each file that has the key; other keys begin alike (carveout.tzdram.ecc_protected). With an override BitBake would not
+# see that do_install calls it; by itself it changes no other machine's build.
+# nooelint: oelint.vars.noncoreoverride
 carveout_set() {
     key="$1"
     value="$2"
