@@ -9,6 +9,7 @@ pub mod emulator;
 pub mod ext4;
 pub mod l4t;
 pub mod mmdebstrap;
+pub mod pip;
 pub mod qemu;
 pub mod tarball;
 pub mod token;
@@ -117,12 +118,13 @@ pub fn capture(what: &str, cmd: Cmd) -> Result<String> {
 
 /// Sets the exit code and a remedy for what the environment lacks, by what programs say of it.
 fn diagnose(message: String, tail: &str) -> Error {
-    const NETWORK: [&str; 7] = [
+    const NETWORK: [&str; 8] = [
         "Temporary failure resolving",
         "Could not resolve",
         "Could not connect",
         "Network is unreachable",
         "network failure seems to have happened",
+        "Failed to establish a new connection",
         "failed to download",
         "dns error",
     ];
@@ -192,6 +194,7 @@ mod tests {
     fn what_the_environment_lacks_is_recognised() {
         let exit = |text: &str| diagnose(String::new(), text).exit;
         assert_eq!(exit("E: Temporary failure resolving 'x'"), Exit::Environment);
+        assert_eq!(exit("Failed to establish a new connection: [Errno -3]"), Exit::Environment);
         assert_eq!(exit("write: No space left on device"), Exit::Environment);
         assert_eq!(exit("mke2fs: Could not allocate block in ext2 filesystem"), Exit::Usage);
         assert_eq!(exit("E: Unable to locate package systemd-sysw"), Exit::Usage);

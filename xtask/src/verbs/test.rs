@@ -5,7 +5,7 @@ use crate::cli::TestArgs;
 use crate::error::{Error, Result};
 use crate::host::{self, Need};
 use crate::stages::{home, logs};
-use crate::tools::{cargo, emulator, run as run_tool, shell};
+use crate::tools::{cargo, emulator, pip, run as run_tool, shell};
 use crate::ui::Ui;
 use serde_json::json;
 use std::fs;
@@ -15,12 +15,13 @@ use xshell::{Shell, cmd};
 
 const CARGO_DENY: (&str, &str) = ("cargo-deny", "0.20.2");
 /// For the tests alone.
-const NEEDS: [Need; 6] = [
+const NEEDS: [Need; 7] = [
     Need { program: "git", package: "git", why: "copies the work tree, for builds elsewhere" },
     Need { program: "zstd", package: "zstd", why: "unpacks a bundle's archive, beside our own reader" },
     Need { program: "lintian", package: "lintian", why: "checks the client apps' packages" },
     Need { program: "shellcheck", package: "shellcheck", why: "checks our shell scripts" },
     Need { program: "readelf", package: "binutils", why: "reads the trusted apps, beside our own reader" },
+    pip::NEED,
     Need {
         program: "simg2img",
         package: "android-sdk-libsparse-utils",
@@ -103,6 +104,9 @@ fn checks(quick: bool) -> Vec<(&'static str, Check)> {
             run_tool("cargo doc", cmd, log)
         }),
         ("unit", |sh, _, log| run_tool("cargo test", cmd!(sh, "cargo test --workspace --locked"), log)),
+        ("layer", |sh, _, log| {
+            run_tool("checks of the layer", cmd!(sh, "cargo test --locked --package xtask --test layer"), log)
+        }),
     ];
     if !quick {
         checks.push(("licences", |sh, root, log| {

@@ -1,0 +1,5 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
+# Stand-in for OE-Core's.
+CLASSOVERRIDE = "class-native"
+MACHINEOVERRIDES = ""
+PACKAGE_ARCH = "x86_64"

@@ -1,0 +1,340 @@
+"""Parses layers/meta-carveout and recipes/ with BitBake's own parser: parse_layer.py WORKSPACE, with the library bb on PYTHONPATH.
+
+oe-stand-in/ is there for OE-Core, meta-tegra and meta-rust-bin. Configuration, collecting and parsing are BitBake's (a later one than
+kirkstone's: PyPI has no earlier); only its server and its user interface, which the package lacks, are left out.
+"""
+
+import contextlib
+import glob
+import logging
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import types
+import unittest
+
+# The library's package lacks them, and only builds use them: to share results, and to number packages.
+for name in ["hashserv", "hashserv.client", "prserv", "prserv.serv"]:
+    sys.modules[name] = types.ModuleType(name)
+
+import bb  # noqa: E402
+import bb.cooker
+import bb.cookerdata
+import bb.fetch2
+import bb.parse
+
+WORKSPACE = os.path.realpath(sys.argv.pop(1))
+STAND_IN = os.path.join(os.path.dirname(os.path.realpath(__file__)), "oe-stand-in")
+# meta-tegra's machine, and the layer's own.
+OWN = glob.glob(WORKSPACE + "/layers/meta-carveout/conf/machine/*.conf")
+MACHINES = ["jetson-agx-xavier-devkit"] + [os.path.basename(path)[:-5] for path in OWN]
+
+
+class Refused(Exception):
+    """BitBake's own words for why it goes no further."""
+
+
+class Words(logging.Handler):
+    """What BitBake warns of, and worse."""
+
+    def __init__(self):
+        super().__init__(logging.WARNING)
+        self.said = []
+
+    def emit(self, record):
+        self.said.append(record.getMessage() + (str(record.exc_info[1]) if record.exc_info else ""))
+
+
+@contextlib.contextmanager
+def words():
+    """What BitBake says meanwhile. It ends in Refused where BitBake ends."""
+    heard, logger = Words(), logging.getLogger("BitBake")
+    logger.addHandler(heard)
+    logger.propagate = False
+    try:
+        yield heard.said
+    except Exception as error:
+        raise Refused("\n".join(heard.said + ["%s: %s" % (type(error).__name__, error)])) from error
+    finally:
+        logger.removeHandler(heard)
+
+
+class Parsed:
+    """A configuration, and the recipes that it has."""
+
+    def __init__(self, build, workspace, local, more=""):
+        self.workspace = workspace
+        os.makedirs(os.path.join(build, "conf"))
+        layer = os.path.join(workspace, "layers/meta-carveout")
+        with open(os.path.join(build, "conf/bblayers.conf"), "w") as file:
+            file.write('BBPATH = "${TOPDIR}"\nBBLAYERS = "%s %s"\nBBFILES = "%s"\n' % (STAND_IN, layer, more))
+        with open(os.path.join(build, "conf/local.conf"), "w") as file:
+            file.writelines('%s = "%s"\n' % setting for setting in local.items())
+        os.chdir(build)
+        # Another workspace has modules of its own.
+        for name in [name for name in sys.modules if name.split(".")[0] == "carveout"]:
+            del sys.modules[name]
+        sys.path[:] = [folder for folder in sys.path if not folder.endswith("meta-carveout/lib")]
+        self.recipes, self.skipped, self.appended = {}, {}, set()
+        with words() as self.said:
+            self.builder = bb.cookerdata.CookerDataBuilder(bb.cookerdata.CookerConfiguration())
+            self.builder.parseBaseConfiguration()
+            self.config = self.builder.data
+            layers = types.SimpleNamespace(data=self.config)
+            bb.cooker.BBCooker.handleCollections(layers, self.config.getVar("BBFILE_COLLECTIONS"))
+            self.collection = bb.cooker.CookerCollectFiles(layers.bbfile_config_priorities)
+            self.files = self.collection.collect_bbfiles(self.config, self.config)[0]
+            for path in self.files:
+                self.parse(path)
+
+    def parse(self, path):
+        appends = self.collection.get_file_appends(path)
+        self.appended.update(appends)
+        layer = self.collection.calc_bbfile_priority(path)[2]
+        for variant, d in self.builder.parseRecipeVariants(path, appends, layername=layer).items():
+            name = os.path.basename(path).split("_")[0].removesuffix(".bb") + ("-" + variant if variant else "")
+            if d.getVar("__SKIPPED"):
+                self.skipped[name] = d.getVar("__SKIPPED")
+            else:
+                self.recipes[name] = d
+
+
+class ParseTest(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.addCleanup(os.chdir, os.getcwd())
+        self.folder, self.builds = folder.name, 0
+
+    def parsed(self, workspace=WORKSPACE, more="", **local):
+        self.builds += 1
+        return Parsed(os.path.join(self.folder, "build%d" % self.builds), workspace, local, more)
+
+    def refused(self, workspace=WORKSPACE, **local):
+        with self.assertRaises(Refused) as caught:
+            self.parsed(workspace, **local)
+        return str(caught.exception)
+
+    def copy(self, change, old, new):
+        """A copy of the layer and the recipes with one change."""
+        workspace = os.path.join(self.folder, "workspace%d" % self.builds)
+        for folder in ["layers/meta-carveout", "recipes"]:
+            shutil.copytree(os.path.join(WORKSPACE, folder), os.path.join(workspace, folder))
+        path = os.path.join(workspace, change)
+        with open(path) as file:
+            text = file.read()
+        self.assertEqual(text.count(old), 1, "%s in %s" % (old, change))
+        with open(path, "w") as file:
+            file.write(text.replace(old, new))
+        return workspace
+
+    def run_task(self, d, task, before=""):
+        """Runs a shell task as BitBake writes it down."""
+        path = os.path.join(self.folder, task)
+        with open(path, "w") as file:
+            file.write('bbfatal() { echo "$*" >&2; exit 1; }\nset -e\n')
+            bb.data.emit_func(task, file, d)
+            file.write("%s\n%s\n" % (before, task))
+        return subprocess.run(["sh", path], capture_output=True, text=True)
+
+
+class Whole(ParseTest):
+    def test_all_is_parsed_without_a_word(self):
+        self.assertGreaterEqual(len(MACHINES), 2)
+        for machine in MACHINES:
+            found = self.parsed(MACHINE=machine)
+            self.assertEqual(found.said, [])
+            self.assertEqual(found.skipped, {})
+            folder = os.path.join(WORKSPACE, "layers/meta-carveout")
+            of = lambda end: {path for path in glob.glob(folder + "/recipes-*/**/*" + end, recursive=True)}
+            ours = of(".bb") | set(glob.glob(WORKSPACE + "/recipes/*.bb"))
+            self.assertGreaterEqual(len(ours), 4)
+            self.assertEqual(ours - {os.path.realpath(path) for path in found.files}, set())
+            self.assertGreaterEqual(len(of(".bbappend")), 3)
+            self.assertEqual(of(".bbappend") - found.appended, set(), "there is no stand-in for its recipe")
+
+    def test_every_class_can_be_inherited(self):
+        folder = os.path.join(self.folder, "inherit")
+        os.mkdir(folder)
+        classes = [os.path.basename(p)[:-8] for p in glob.glob(WORKSPACE + "/layers/meta-carveout/classes*/*.bbclass")]
+        self.assertIn("carveout_rust", classes)
+        for name in classes:
+            with open(os.path.join(folder, "with-%s.bb" % name.replace("_", "-")), "w") as file:
+                file.write("inherit %s\n" % name)
+        found = self.parsed(more=folder + "/*.bb")
+        self.assertEqual(found.said, [])
+        for name in classes:
+            self.assertTrue(found.recipes["with-" + name.replace("_", "-")])
+
+    def test_every_variable_has_a_value(self):
+        for name, d in self.parsed().recipes.items():
+            for key in d.keys():
+                if not key.startswith("__"):
+                    try:
+                        d.getVar(key)
+                    except bb.data_smart.ExpansionError as error:
+                        self.fail("%s: %s: %s" % (name, key, error))
+
+    def test_every_download_has_its_sum(self):
+        downloads = 0
+        for name, d in self.parsed().recipes.items():
+            urls = (d.getVar("SRC_URI") or "").split()
+            for url, data in bb.fetch2.Fetch(urls, d).ud.items() if urls else []:
+                if data.type == "file" or "example.invalid" in url:
+                    continue
+                downloads += 1
+                self.assertRegex(data.sha256_expected or "", "^[0-9a-f]{64}$", "%s: %s" % (name, url))
+        self.assertGreater(downloads, 50)
+
+    def test_another_machine_has_none_of_it(self):
+        found = self.parsed(MACHINE="qemuarm64")
+        for name in ["carveout-image", "echo-srv", "echo-srv-app", "small-echo-srv"]:
+            self.assertIn("incompatible with machine", found.skipped[name])
+
+
+class Values(ParseTest):
+    def test_the_kernel_is_given_the_apps_in_their_order(self):
+        for apps in ["echo-srv small-echo-srv", "small-echo-srv echo-srv", "echo-srv"]:
+            d = self.parsed(CARVEOUT_TRUSTED_APPS=apps).recipes["trusty-l4t"]
+            folder = d.getVar("STAGING_DATADIR") + "/trusted-os/ta/"
+            elves = " ".join(folder + app + ".elf" for app in apps.split())
+            self.assertEqual(d.getVar("EXTRA_OEMAKE"), "TARGET=t186 'TRUSTY_PREBUILT_USER_TASKS=%s'" % elves)
+            self.assertEqual(d.getVar("DEPENDS").split(), ["gcc-arm-none-eabi-native"] + apps.split())
+
+    def test_make_is_told_of_a_changed_list(self):
+        d = self.parsed(CARVEOUT_TRUSTED_APPS="echo-srv").recipes["trusty-l4t"]
+        elf, old = (os.path.join(self.folder, name) for name in ["echo-srv.elf", "b/obj/user_tasks.bin"])
+        os.makedirs(os.path.dirname(old))
+        d.setVar("B", os.path.join(self.folder, "b"))
+        d.setVar("CARVEOUT_ELVES", elf)
+        d.delVar("CARVEOUT_ELVES:tegra194")
+        ran = self.run_task(d, "do_compile")
+        self.assertEqual((ran.returncode, ran.stderr), (1, elf + " is missing: its recipe must inherit carveout_trusted_app\n"))
+        for path in [elf, old]:
+            open(path, "w").close()
+        ran = self.run_task(d, "do_compile")
+        self.assertEqual(ran.returncode, 0, ran.stderr)
+        self.assertIn("make TARGET=t186 TRUSTY_PREBUILT_USER_TASKS=" + elf, ran.stdout)
+        self.assertFalse(os.path.exists(old))
+
+    def test_the_carve_out_is_installed(self):
+        d = self.parsed(CARVEOUT_TZDRAM_SIZE="32MiB", CARVEOUT_TZDRAM_ALIGNMENT="2MiB").recipes["tegra-bootfiles"]
+        sources, image = (os.path.join(self.folder, name) for name in "sd")
+        os.mkdir(sources)
+        name = "tegra194-mb1-bct-misc-l4t.cfg"
+        with open(os.path.join(sources, name), "w") as file:
+            file.write("carveout.tzdram.size = 0x01000000; # 16MB\ncarveout.tzdram.alignment = 0x00100000;\n")
+        d.setVar("S", sources)
+        d.setVar("D", image)
+        ran = self.run_task(d, "do_install")
+        self.assertEqual(ran.returncode, 0, ran.stderr)
+        with open(os.path.join(image, "usr/share/tegraflash", name)) as file:
+            self.assertEqual(file.read(), "carveout.tzdram.size = 0x02000000; # 16MB\ncarveout.tzdram.alignment = 0x00200000;\n")
+
+    def test_another_soc_keeps_its_own(self):
+        d = self.parsed(MACHINE="jetson-nano-devkit").recipes
+        self.assertNotIn("carveout_set", d["tegra-bootfiles"].getVar("do_install"))
+        self.assertEqual(d["trusty-l4t"].getVar("EXTRA_OEMAKE"), "TARGET=t186")
+
+    def test_tasks_are_in_their_order(self):
+        for name in ["echo-srv", "small-echo-srv", "echo-srv-app"]:
+            d = self.parsed().recipes[name]
+            parents = d.getVar("_task_deps")["parents"]
+            for before, after in [
+                ("do_unpack", "do_carveout_workspace"),
+                ("do_carveout_workspace", "do_patch"),
+                ("do_compile", "do_carveout_lock"),
+                ("do_carveout_lock", "do_install"),
+            ]:
+                self.assertIn(before, parents[after], name)
+            self.assertEqual("do_package" in parents, name == "echo-srv-app")
+
+    def test_a_trusted_app_is_built_for_the_kernels_loader(self):
+        d = self.parsed().recipes["echo-srv"]
+        flags = d.getVar("CARGO_BUILD_FLAGS")
+        self.assertEqual(flags, "--target=armv7a-none-eabi --profile=ta  --offline -p echo-srv")
+        for flag in ["-Clinker=rust-lld", "--remap-path-prefix=%s=" % d.getVar("WORKDIR")]:
+            self.assertIn(flag, d.getVar("cargo_bin_do_compile"))
+        self.assertIn("/armv7a-none-eabi/ta/echo-srv ", d.getVar("do_install"))
+        self.assertEqual(d.getVar("PACKAGE_ARCH"), "tegra194")
+
+    def test_sources_are_watched_where_they_lie(self):
+        for name in ["echo-srv", "echo-srv-app"]:
+            d = self.parsed().recipes[name]
+            watched = d.getVarFlag("do_carveout_workspace", "file-checksums").split()
+            self.assertGreater(len(watched), 3)
+            for path in watched:
+                self.assertTrue(os.path.exists(path.removesuffix(":True")), path)
+            # BitBake's own way to run a task's function.
+            bb.utils.mkdirhier(d.getVar("T"))
+            bb.build.exec_func("do_carveout_workspace", d)
+            self.assertTrue(os.path.isfile(d.getVar("S") + "/apps/%s/Cargo.toml" % name))
+
+    def test_cargo_is_kept_from_the_network(self):
+        d = self.parsed().recipes["echo-srv"]
+        home = os.path.join(self.folder, "cargo-home")
+        d.setVar("CARGO_HOME", home)
+        ran = self.run_task(d, "do_configure")
+        self.assertEqual(ran.returncode, 0, ran.stderr)
+        with open(home + "/config.toml") as file:
+            text = '[source.crates-io]\nreplace-with = "bitbake"\n[source.bitbake]\ndirectory = "%s/bitbake"\n'
+            self.assertEqual(file.read(), text % home)
+
+    def test_the_image_has_the_client_apps(self):
+        d = self.parsed(CARVEOUT_CLIENT_APPS="echo-srv-app").recipes["carveout-image"]
+        self.assertEqual(d.getVar("IMAGE_INSTALL").split(), ["packagegroup-core-boot", "echo-srv-app"])
+        self.assertIn("tegraflash", d.getVar("IMAGE_FSTYPES").split())
+        self.assertEqual(d.getVar("PREFERRED_PROVIDER_virtual/secure-os"), "tos-trusty")
+
+
+class Failures(ParseTest):
+    """Each is refused, and says why."""
+
+    RECIPE = "recipes/echo-srv_0.1.0.bb"
+    CLASSES = "layers/meta-carveout/classes/"
+
+    def test_a_recipe_that_is_none(self):
+        said = self.refused(self.copy(self.RECIPE, "inherit carveout_trusted_app\n", "inherit carveout_trusted_app\nthis is no line\n"))
+        self.assertRegex(said, r"ParseError at .*/echo-srv_0\.1\.0\.bb:\d+.*unparsed line: 'this is no line'")
+
+    def test_a_class_that_is_not_there(self):
+        said = self.refused(self.copy(self.RECIPE, "inherit carveout_trusted_app", "inherit carveout_trusty_app"))
+        self.assertIn("Could not inherit file classes/carveout_trusty_app.bbclass", said)
+
+    def test_a_task_in_shell_that_is_none(self):
+        said = self.refused(self.copy(self.CLASSES + "carveout_client_app.bbclass", "    install -D", "    if install -D"))
+        self.assertIn("do_install", said)
+
+    def test_a_task_in_python_that_is_none(self):
+        said = self.refused(self.copy(self.CLASSES + "carveout_rust.bbclass", "    if strangers:\n", "    if strangers\n"))
+        self.assertIn("do_carveout_lock", said)
+
+    def test_an_inline_value_that_is_none(self):
+        path = "layers/meta-carveout/recipes-bsp/trusty/trusty-l4t_%.bbappend"
+        said = self.refused(self.copy(path, "getVar('STAGING_DATADIR')", "getVariable('STAGING_DATADIR')"))
+        self.assertIn("CARVEOUT_ELVES", said)
+
+    def test_a_carve_out_that_cannot_be(self):
+        for size, expected in [("107MiB", "allowed are 1MiB to 106MiB"), ("512KiB", "allowed are"), ("32M", "written 32MiB")]:
+            said = self.refused(CARVEOUT_TZDRAM_SIZE=size)
+            self.assertIn('CARVEOUT_TZDRAM_SIZE = "%s": ' % size, said)
+            self.assertIn(expected, said)
+
+    def test_an_app_that_no_one_knows(self):
+        said = self.refused(CARVEOUT_TRUSTED_APPS="echo-srv ehco-srv")
+        self.assertIn("CARVEOUT_TRUSTED_APPS: no recipe ehco-srv; there are echo-srv,", said)
+
+    def test_a_layer_for_another_release(self):
+        said = self.refused(self.copy("layers/meta-carveout/conf/layer.conf", '= "kirkstone"', '= "dunfell"'))
+        self.assertIn("Layer carveout is not compatible with the core layer", said)
+
+    def test_a_layer_that_is_lacking(self):
+        said = self.refused(self.copy("layers/meta-carveout/conf/layer.conf", "core tegra ", "core tegra tegra-community "))
+        self.assertIn("depends on layer 'tegra-community'", said)
+
+
+if __name__ == "__main__":
+    unittest.main()
