@@ -8,7 +8,6 @@ import contextlib
 import glob
 import logging
 import os
-import re
 import shutil
 import subprocess
 import sys

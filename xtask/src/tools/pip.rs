@@ -125,6 +125,7 @@ with zipfile.ZipFile(f"hello-{version}-py3-none-any.whl", "w") as wheel:
         let sh = shell(dir.path()).unwrap();
         sh.set_var("PIP_CONFIG_FILE", "/dev/null");
         sh.set_var("PIP_INDEX_URL", "http://127.0.0.1:1/");
+        // What fails is told with each retry alone.
         sh.set_var("PIP_RETRIES", "1");
         let package = Package { name: "hello", version: "1.0", others: &[] };
         let error = install(&sh, &root, &package, &log).unwrap_err();
