@@ -188,9 +188,19 @@ class Whole(ParseTest):
                 self.assertRegex(data.sha256_expected or "", "^[0-9a-f]{64}$", "%s: %s" % (name, url))
         self.assertGreater(downloads, 50)
 
+    def test_every_task_waits_for_tasks_that_are_there(self):
+        found, waits = self.parsed().recipes, 0
+        for name, d in found.items():
+            for task in d.getVar("_task_deps")["tasks"]:
+                for recipe, other in (entry.split(":") for entry in (d.getVarFlag(task, "depends") or "").split()):
+                    if recipe in found:
+                        waits += 1
+                        self.assertIn(other, found[recipe].getVar("_task_deps")["tasks"], "%s: %s" % (name, task))
+        self.assertGreaterEqual(waits, 5)
+
     def test_another_machine_has_none_of_it(self):
         found = self.parsed(MACHINE="qemuarm64")
-        for name in ["carveout-image", "echo-srv", "echo-srv-app", "small-echo-srv"]:
+        for name in ["carveout-bundle", "carveout-image", "echo-srv", "echo-srv-app", "small-echo-srv"]:
             self.assertIn("incompatible with machine", found.skipped[name])
 
 
@@ -218,6 +228,19 @@ class Values(ParseTest):
         self.assertEqual(ran.returncode, 0, ran.stderr)
         self.assertIn("make TARGET=t186 TRUSTY_PREBUILT_USER_TASKS=" + elf, ran.stdout)
         self.assertFalse(os.path.exists(old))
+
+    def test_the_kernels_symbols_are_installed(self):
+        d = self.parsed().recipes["trusty-l4t"]
+        tool = os.path.join(self.folder, "objcopy")
+        with open(tool, "w") as file:
+            file.write('#!/bin/sh\ntest "$1" = --strip-debug && cp "$2" "$3"\n')
+        os.chmod(tool, 0o755)
+        os.makedirs(d.getVar("B") + "/build-t186")
+        open(d.getVar("B") + "/build-t186/lk.elf", "w").close()
+        d.setVar("OBJCOPY", tool)
+        ran = self.run_task(d, "do_install")
+        self.assertEqual(ran.returncode, 0, ran.stderr)
+        self.assertTrue(os.path.isfile(d.getVar("D") + "/usr/share/trusted-os/lk.elf"))
 
     def test_the_carve_out_is_installed(self):
         d = self.parsed(CARVEOUT_TZDRAM_SIZE="32MiB", CARVEOUT_TZDRAM_ALIGNMENT="2MiB").recipes["tegra-bootfiles"]
@@ -250,6 +273,7 @@ class Values(ParseTest):
             ]:
                 self.assertIn(before, parents[after], name)
             self.assertEqual("do_package" in parents, name == "echo-srv-app")
+            self.assertEqual("do_install" in parents.get("do_carveout_check", []), name != "echo-srv-app")
 
     def test_a_trusted_app_is_built_for_the_kernels_loader(self):
         d = self.parsed().recipes["echo-srv"]
@@ -257,8 +281,45 @@ class Values(ParseTest):
         self.assertEqual(flags, "--target=armv7a-none-eabi --profile=ta  --offline -p echo-srv")
         for flag in ["-Clinker=rust-lld", "--remap-path-prefix=%s=" % d.getVar("WORKDIR")]:
             self.assertIn(flag, d.getVar("cargo_bin_do_compile"))
-        self.assertIn("/armv7a-none-eabi/ta/echo-srv ", d.getVar("do_install"))
         self.assertEqual(d.getVar("PACKAGE_ARCH"), "tegra194")
+
+    def test_a_trusted_app_is_installed_with_what_it_declares(self):
+        tools = os.path.join(self.folder, "tools")
+        os.mkdir(tools)
+        # The last argument is what is read, and what stands behind --output what is written.
+        stub = '#!/bin/sh\nfor from; do :; done\nwhile [ "$1" != --output ]; do echo "$1"; shift; done >&2\ncp "$from" "$2"\n'
+        for name, text in [("carveout-xtask", stub), ("rustc", "#!/bin/sh\necho rustc 1.2.3\n")]:
+            with open(os.path.join(tools, name), "w") as file:
+                file.write(text)
+            os.chmod(os.path.join(tools, name), 0o755)
+        for sizes in [{}, {"CARVEOUT_MIN_HEAP[echo-srv]": "64KiB"}]:
+            d = self.parsed(**sizes).recipes["echo-srv"]
+            elf = d.getVar("CARGO_BINDIR") + "/echo-srv"
+            declared = d.getVar("S") + "/apps/echo-srv/Cargo.toml"
+            for path in [elf, declared]:
+                os.makedirs(os.path.dirname(path))
+                with open(path, "w") as file:
+                    file.write(os.path.basename(path))
+            ran = self.run_task(d, "do_install", 'PATH="%s:$PATH"' % tools)
+            self.assertEqual(ran.returncode, 0, ran.stderr)
+            asked = ["assemble", "app", "--declared", declared, "--min-heap=64KiB"] if sizes else []
+            self.assertEqual(ran.stderr.split(), asked)
+            self.assertEqual("xtask-native:" in (d.getVarFlag("do_install", "depends") or ""), bool(sizes))
+            folder = d.getVar("D") + "/usr/share/trusted-os/ta/echo-srv."
+            for end, text in [("elf", "echo-srv"), ("toml", "Cargo.toml"), ("rustc", "rustc 1.2.3\n")]:
+                with open(folder + end) as file:
+                    self.assertEqual(file.read(), text)
+
+    def test_a_bundle_is_made_of_the_products_parts(self):
+        d = self.parsed(CARVEOUT_TRUSTED_APPS="small-echo-srv").recipes["carveout-bundle"]
+        for name in ["xtask-native", "tegra-bootfiles", "trusty-l4t", "small-echo-srv", "e2fsprogs-native"]:
+            self.assertIn(name, d.getVar("DEPENDS").split())
+        waits = d.getVarFlag("do_compile", "depends").split()
+        expected = ["virtual/secure-os:do_deploy", "small-echo-srv:do_carveout_check", "echo-srv-app:do_package_write_ipk"]
+        self.assertEqual(waits, expected + ["carveout-image:do_image_complete"])
+        d = self.parsed(CARVEOUT_IMAGE="").recipes["carveout-bundle"]
+        self.assertNotIn("e2fsprogs-native", d.getVar("DEPENDS").split())
+        self.assertNotIn("do_image_complete", d.getVarFlag("do_compile", "depends"))
 
     def test_sources_are_watched_where_they_lie(self):
         for name in ["echo-srv", "echo-srv-app"]:

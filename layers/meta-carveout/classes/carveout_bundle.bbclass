@@ -7,17 +7,17 @@
 
 inherit deploy nopackages carveout_config
 
-COMPATIBLE_MACHINE = "(tegra194)"
-PACKAGE_ARCH = "${MACHINE_ARCH}"
-INHIBIT_DEFAULT_DEPS = "1"
-
 # e2fsprogs tells which blocks of the root filesystem are free, which are not sent to a board.
-DEPENDS = "\
+DEPENDS += "\
     xtask-native tegra-bootfiles trusty-l4t ${CARVEOUT_TRUSTED_APPS} \
     ${@'e2fsprogs-native' if d.getVar('CARVEOUT_IMAGE') else ''} \
 "
 
 S = "${WORKDIR}/bundle"
+
+COMPATIBLE_MACHINE = "(tegra194)"
+PACKAGE_ARCH = "${MACHINE_ARCH}"
+INHIBIT_DEFAULT_DEPS = "1"
 
 do_configure[noexec] = "1"
 do_install[noexec] = "1"

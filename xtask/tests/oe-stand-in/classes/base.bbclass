@@ -12,7 +12,8 @@ addtask compile after do_configure
 addtask install after do_compile
 addtask populate_sysroot after do_install
 addtask package after do_install
-addtask build after do_populate_sysroot do_package
+addtask package_write_ipk after do_package
+addtask build after do_populate_sysroot do_package_write_ipk
 
 base_do_fetch() {
     :
@@ -38,11 +39,14 @@ base_do_populate_sysroot() {
 base_do_package() {
     :
 }
+base_do_package_write_ipk() {
+    :
+}
 base_do_build() {
     :
 }
 
-EXPORT_FUNCTIONS do_fetch do_unpack do_patch do_configure do_compile do_install do_populate_sysroot do_package do_build
+EXPORT_FUNCTIONS do_fetch do_unpack do_patch do_configure do_compile do_install do_populate_sysroot do_package do_package_write_ipk do_build
 
 python () {
     import re
