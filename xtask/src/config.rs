@@ -8,6 +8,7 @@ mod locate;
 pub mod pkcs11;
 mod report;
 mod rootfs;
+mod yocto;
 
 pub use board::{Board, boards};
 pub use check::load;
@@ -15,6 +16,7 @@ pub use file::{Download, L4tBoard, Module, Monitor};
 pub use l4t::L4t;
 pub use pkcs11::PkcKey;
 pub use rootfs::{Rootfs, RootfsKind};
+pub use yocto::Yocto;
 
 use crate::error::Result;
 use std::path::PathBuf;
@@ -43,6 +45,8 @@ pub struct Product {
     pub rootfs: Option<Rootfs>,
     /// What it says of NVIDIA's parts and of keys, if the board has L4T.
     pub l4t: Option<L4t>,
+    /// What it says of BitBake.
+    pub yocto: Yocto,
     /// SHA-256 of config and board as they are used, overrides included.
     pub digest: String,
 }

@@ -15,6 +15,7 @@ pub mod ui;
 pub mod vendor;
 pub mod verbs;
 pub mod workspace;
+pub mod yocto;
 
 use clap::{CommandFactory, Parser};
 use cli::{Cli, Verb};

@@ -49,6 +49,8 @@ pub struct Running<'a> {
     name: String,
     bar: Option<ProgressBar>,
     start: Instant,
+    /// When it was told last how far it is.
+    said: Mutex<Instant>,
 }
 
 impl Ui {
@@ -91,7 +93,8 @@ impl Ui {
             bar.enable_steady_tick(Duration::from_millis(120));
             bar
         });
-        Running { ui: self, name: name.into(), bar, start: Instant::now() }
+        let start = Instant::now();
+        Running { ui: self, name: name.into(), bar, start, said: Mutex::new(start) }
     }
 
     /// All finished stages, in the order in which they ended.
@@ -114,6 +117,20 @@ impl Running<'_> {
         match &self.bar {
             Some(bar) => bar.set_message(why.to_owned()),
             None => self.ui.note(&format!("[{}] {why}", self.name)),
+        }
+    }
+
+    /// Tells how far it is. Where there is no bar, now and then.
+    pub fn step(&self, what: &str) {
+        match &self.bar {
+            Some(bar) => bar.set_message(what.to_owned()),
+            None => {
+                let Ok(mut said) = self.said.lock() else { return };
+                if said.elapsed() > SAY {
+                    *said = Instant::now();
+                    self.ui.note(&format!("[{}] {what}", self.name));
+                }
+            }
         }
     }
 

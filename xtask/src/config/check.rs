@@ -38,6 +38,7 @@ pub fn load(workspace: &Workspace, path: &Path, overrides: &Overrides) -> Result
     let rootfs =
         rootfs.map(|r| super::rootfs::check(&checker.reporter, r, board.l4t.is_some())).transpose()?;
     let l4t = super::l4t::check(&checker.reporter, file.l4t.as_ref(), &board, overrides)?;
+    let yocto = super::yocto::check(&checker.reporter, file.yocto.as_ref())?;
     let digest = digest(&text, &board, overrides)?;
     Ok(Product {
         path: path.into(),
@@ -50,6 +51,7 @@ pub fn load(workspace: &Workspace, path: &Path, overrides: &Overrides) -> Result
         client_apps: file.client_apps,
         rootfs,
         l4t,
+        yocto,
         digest,
     })
 }

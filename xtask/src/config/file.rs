@@ -1,5 +1,6 @@
 //! The types of a product config, as written. Sizes stay text here, so that an error finds their line.
 
+use super::yocto::YoctoFile;
 use crate::size::Size;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserializer, MapAccess, Visitor};
@@ -20,6 +21,7 @@ pub struct ProductFile {
     pub client_apps: Vec<String>,
     pub rootfs: Option<RootfsFile>,
     pub l4t: Option<L4tFile>,
+    pub yocto: Option<YoctoFile>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -151,6 +153,8 @@ pub struct L4tBoard {
     pub flash_name: String,
     /// Its root device, likewise.
     pub root_device: String,
+    /// meta-tegra's MACHINE.
+    pub machine: String,
     /// NVIDIA's secure-os image in the BSP.
     pub secure_os: PathBuf,
     /// Bytes of the partition APP where the product has no root filesystem.

@@ -1,0 +1,73 @@
+//! BitBake as an engine: the layers, the build folder of a product, and BitBake itself.
+
+pub mod bitbake;
+pub mod conf;
+pub mod kas;
+pub mod layers;
+pub mod user;
+
+use crate::config::Product;
+use crate::error::{At, Error, Result};
+use crate::stages::home;
+use bitbake::BitBake;
+use layers::Layers;
+use std::fs;
+use std::path::{Path, PathBuf};
+use user::User;
+
+/// The recipe that writes the bundle.
+pub const BUNDLE: &str = "carveout-bundle";
+
+/// A product's build folder.
+pub struct Setup {
+    /// The folder.
+    pub build: PathBuf,
+    /// The layers.
+    pub layers: Layers,
+    /// Who runs BitBake.
+    pub user: User,
+    /// meta-tegra's MACHINE.
+    pub machine: String,
+}
+
+/// Writes the build folder. `layers`: the folder of the layers.
+pub fn setup(root: &Path, product: &Product, layers: &Path, log: &Path) -> Result<Setup> {
+    let l4t = product.board.l4t.as_ref().ok_or_else(|| {
+        Error::usage(format!("{}: board {} has no MACHINE of BitBake", product.path.display(), product.board.name))
+            .remedy("choose --board jetson-agx-xavier; the local engine builds for virt")
+    })?;
+    let layers = Layers::find(layers, root)?;
+    let user = User::choose()?;
+    user.reads(&[root, &layers.oe_core])?;
+    user::ensure_locale()?;
+    let top = home(root).join("yocto");
+    let build = top.join(format!("{}-{}", product.name, product.board.name));
+    let conf = build.join("conf");
+    fs::create_dir_all(&conf).at(&conf)?;
+    let texts = [
+        ("bblayers.conf", conf::bblayers(&layers)),
+        ("local.conf", conf::local(product, &l4t.machine, &top)?),
+    ];
+    for (name, text) in texts {
+        let path = conf.join(name);
+        // BitBake parses all recipes again when a file has another time.
+        if fs::read_to_string(&path).is_ok_and(|old| old == text) {
+            continue;
+        }
+        fs::write(&path, text).at(&path)?;
+    }
+    user.owns(&top, log)?;
+    Ok(Setup { build, layers, user, machine: l4t.machine.clone() })
+}
+
+impl Setup {
+    /// BitBake in this folder.
+    pub fn bitbake(&self) -> BitBake<'_> {
+        BitBake { setup: self }
+    }
+
+    /// Where the recipe of the bundle puts it.
+    pub fn bundles(&self) -> PathBuf {
+        self.build.join("tmp/deploy/images").join(&self.machine).join("carveout")
+    }
+}

@@ -1,0 +1,197 @@
+//! Runs BitBake in a build folder, with its progress in our bars and what it complains of in our errors.
+
+use super::Setup;
+use super::user::LOCALE;
+use crate::error::{At, Error, Result};
+use crate::tools::shell;
+use crate::ui::{Running, Ui};
+use std::fs::OpenOptions;
+use std::io::{BufRead, BufReader, Write};
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+/// Complaints that an error shows.
+const SHOWN: usize = 12;
+
+/// BitBake of a build folder.
+pub struct BitBake<'a> {
+    /// The build folder.
+    pub setup: &'a Setup,
+}
+
+/// What a run has said.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Summary {
+    /// Tasks that it went through.
+    pub attempted: u64,
+    /// Of them, those that were done already.
+    pub reused: u64,
+    /// Its warnings.
+    pub warnings: Vec<String>,
+    /// Its errors.
+    pub errors: Vec<String>,
+}
+
+impl BitBake<'_> {
+    /// Runs BitBake with these arguments. `name`: what people see of it.
+    pub fn run(&self, name: &str, args: &[&str], log: &Path, ui: &Ui) -> Result<Summary> {
+        let sh = shell(&self.setup.build)?;
+        let mut command = Command::from(self.setup.user.command(&sh, "bash").args(self.words(args)));
+        let mut file = OpenOptions::new().create(true).append(true).open(log).at(log)?;
+        writeln!(file, "$ bitbake {}", args.join(" ")).at(log)?;
+        let errors = file.try_clone().at(log)?;
+        let running = ui.start(name);
+        running.building("bitbake is starting");
+        let mut child = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(errors)
+            .spawn()
+            .map_err(|e| Error::environment(format!("cannot start BitBake: {e}")))?;
+        let mut summary = Summary::default();
+        let lines = child.stdout.take().map(BufReader::new);
+        for line in lines.into_iter().flat_map(|reader| reader.split(b'\n')).map_while(Result::ok) {
+            let line = String::from_utf8_lossy(&line).into_owned();
+            writeln!(file, "{line}").at(log)?;
+            summary.read(&line, &running);
+        }
+        let status = child.wait().at(log)?;
+        if status.success() && summary.errors.is_empty() {
+            running.done();
+            return Ok(summary);
+        }
+        running.fail();
+        Err(summary.failure(&format!("bitbake {} failed ({status})", args.join(" ")), log))
+    }
+
+    /// An interactive shell in which BitBake runs.
+    pub fn shell(&self) -> Result<()> {
+        let sh = shell(&self.setup.build)?;
+        let script = format!("{}; exec bash --norc -i", self.environment());
+        let mut command = Command::from(self.setup.user.command(&sh, "bash").args(["-c", &script]));
+        let status = command.status().map_err(|e| Error::environment(format!("cannot start a shell: {e}")))?;
+        // How the user leaves it is the user's affair.
+        let _ = status;
+        Ok(())
+    }
+
+    /// Arguments of bash that run BitBake: its own script sets up the environment.
+    fn words(&self, args: &[&str]) -> Vec<String> {
+        let script = format!("{} > /dev/null && exec bitbake \"$@\"", self.environment());
+        let mut words = vec!["-c".to_owned(), script, "bitbake".to_owned()];
+        words.extend(args.iter().map(|arg| (*arg).to_owned()));
+        words
+    }
+
+    fn environment(&self) -> String {
+        let quoted = |path: &Path| format!("'{}'", path.display().to_string().replace('\'', "'\\''"));
+        format!(
+            "export LC_ALL={LOCALE} LANG={LOCALE} HOME=\"$(getent passwd \"$(id -u)\" | cut -d: -f6)\"; cd {} && \
+             . ./oe-init-build-env {} {}",
+            quoted(&self.setup.layers.oe_core),
+            quoted(&self.setup.build),
+            quoted(&self.setup.layers.bitbake),
+        )
+    }
+}
+
+impl Summary {
+    fn read(&mut self, line: &str, running: &Running) {
+        if let Some(text) = line.strip_prefix("ERROR: ") {
+            self.errors.push(text.into());
+        } else if let Some(text) = line.strip_prefix("WARNING: ") {
+            self.warnings.push(text.into());
+        } else if let Some(rest) = line.strip_prefix("NOTE: Tasks Summary: Attempted ") {
+            let mut numbers = rest.split(' ').filter_map(|word| word.parse().ok());
+            self.attempted = numbers.next().unwrap_or_default();
+            self.reused = numbers.next().unwrap_or_default();
+        } else if let Some(text) = progress(line) {
+            running.step(&text);
+        }
+    }
+
+    /// The error of a run that failed, with what mends it.
+    fn failure(&self, what: &str, log: &Path) -> Error {
+        let shown: Vec<String> = self.errors.iter().take(SHOWN).map(|line| format!("  | {line}")).collect();
+        let message = format!("{what}\n{}\n  full log: {}", shown.join("\n"), log.display());
+        let all = self.errors.join("\n");
+        for (text, remedy) in ENVIRONMENT {
+            if all.contains(text) {
+                return Error::environment(message).remedy(remedy);
+            }
+        }
+        for (text, remedy) in USAGE {
+            if all.contains(text) {
+                return Error::usage(message).remedy(remedy);
+            }
+        }
+        Error::check(message)
+    }
+}
+
+/// What BitBake says when the environment lacks something.
+const ENVIRONMENT: [(&str, &str); 6] = [
+    ("No space left on device", "free some space and run the command again: what is built already stays"),
+    ("disk space", "free some space and run the command again: what is built already stays"),
+    ("Do not use Bitbake as root", "run it as another user"),
+    ("The following required tools", "install them: cargo xtask doctor lists the packages"),
+    ("Checksum mismatch", "the file is another than the recipe names: remove it from DL_DIR, or take the layers' right branch"),
+    (
+        "Fetcher failure",
+        "check the network, or put the file into target/carveout/yocto/downloads: NVIDIA's BSP comes from developer.nvidia.com",
+    ),
+];
+/// What it says when it was asked for what cannot be.
+const USAGE: [(&str, &str); 3] = [
+    ("Nothing PROVIDES", "name a recipe of the layers: cargo xtask yocto --shell, and there bitbake-layers show-recipes"),
+    ("CARVEOUT_", "correct the product config, or site.conf of the build folder"),
+    ("is not compatible with the core layer", "check out the layers' branches for kirkstone"),
+];
+
+/// A line of BitBake's that tells how far it is, in short.
+fn progress(line: &str) -> Option<String> {
+    let rest = line.strip_prefix("NOTE: Running ")?;
+    let (numbers, task) = rest.split_once(" (")?;
+    let task = task.trim_end_matches(')');
+    let task = task.rsplit('/').next().unwrap_or(task);
+    let numbers = numbers.trim_start_matches("noexec ").trim_start_matches("setscene ").trim_start_matches("task ");
+    numbers.starts_with(|c: char| c.is_ascii_digit()).then(|| format!("{numbers}: {task}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::Exit;
+    use crate::ui::Verbosity;
+
+    #[test]
+    fn what_bitbake_says_is_understood() {
+        let ui = Ui::new(Verbosity::Quiet);
+        let running = ui.start("x");
+        let mut summary = Summary::default();
+        for line in [
+            "WARNING: Host distribution has not been validated",
+            "NOTE: Running task 12 of 3313 (/x/meta/recipes-core/a/a_1.0.bb:do_fetch)",
+            "NOTE: Tasks Summary: Attempted 3313 tasks of which 40 didn't need to be rerun and all succeeded.",
+            "ERROR: Nothing PROVIDES 'no-srv'",
+        ] {
+            summary.read(line, &running);
+        }
+        assert_eq!((summary.attempted, summary.reused), (3313, 40));
+        assert_eq!((summary.warnings.len(), summary.errors.len()), (1, 1));
+        let error = summary.failure("bitbake no-srv failed", Path::new("/log"));
+        assert_eq!(error.exit, Exit::Usage);
+        assert!(error.message.contains("  | Nothing PROVIDES 'no-srv'\n  full log: /log"), "{error}");
+        let full = Summary { errors: vec!["a: write: No space left on device".into()], ..Summary::default() };
+        assert_eq!(full.failure("", Path::new("/log")).exit, Exit::Environment);
+    }
+
+    #[test]
+    fn progress_is_short() {
+        let shown = |line: &str| progress(line).unwrap_or_default();
+        assert_eq!(shown("NOTE: Running task 12 of 99 (/x/a_1.0.bb:do_fetch)"), "12 of 99: a_1.0.bb:do_fetch");
+        assert_eq!(shown("NOTE: Running noexec task 1 of 2 (/x/a.bb:do_build)"), "1 of 2: a.bb:do_build");
+        assert_eq!(shown("NOTE: Running setscene task 3 of 4 (/x/a.bb:do_x)"), "3 of 4: a.bb:do_x");
+        assert_eq!(shown("NOTE: recipe a: task do_x: Started"), "");
+    }
+}
