@@ -1,6 +1,7 @@
 //! The command line: one definition for parsing, help and completions.
 
 use crate::size::Size;
+use crate::verbs::yocto::Engine;
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 
@@ -68,6 +69,8 @@ pub enum Verb {
     Emulate(EmulateArgs),
     /// Write the BitBake recipes of the workspace's trusted apps and client apps, for layers/meta-carveout.
     Recipes(RecipesArgs),
+    /// Write the BitBake build folder of a product, and work in it: dry run, shell, a single task.
+    Yocto(YoctoArgs),
     /// Do a step of a BitBake recipe: check a trusted app, or write a bundle of parts that BitBake has built.
     Assemble(AssembleArgs),
     /// Tell what this host lacks, with the command that installs it.
@@ -115,6 +118,15 @@ pub struct ImageArgs {
     /// What and how to build.
     #[command(flatten)]
     pub build: BuildArgs,
+    /// What builds: xtask itself, or BitBake (boards that have a MACHINE).
+    #[arg(long, value_enum, default_value = "local")]
+    pub engine: Engine,
+    /// For BitBake: a folder with clones of OE-Core, BitBake, meta-tegra and meta-rust-bin.
+    #[arg(long, value_name = "DIR")]
+    pub layers: Option<PathBuf>,
+    /// For BitBake without --layers: what kas clones. Default: configs/kas/<board>.yml.
+    #[arg(long, value_name = "FILE", conflicts_with = "layers")]
+    pub kas: Option<PathBuf>,
     /// Leave a part out.
     #[arg(long, value_name = "PART", value_parser = ["rootfs"])]
     pub without: Vec<String>,
@@ -218,6 +230,35 @@ pub struct RecipesArgs {
     /// Write nothing; fail with the differences if a recipe is stale.
     #[arg(long)]
     pub check: bool,
+}
+
+/// Options of `yocto`.
+#[derive(Clone, Debug, Args)]
+pub struct YoctoArgs {
+    /// What to build.
+    #[command(flatten)]
+    pub build: BuildArgs,
+    /// A folder with clones of OE-Core, BitBake, meta-tegra and meta-rust-bin.
+    #[arg(long, value_name = "DIR")]
+    pub layers: Option<PathBuf>,
+    /// Without --layers: what kas clones. Default: configs/kas/<board>.yml.
+    #[arg(long, value_name = "FILE", conflicts_with = "layers")]
+    pub kas: Option<PathBuf>,
+    /// Leave a part out.
+    #[arg(long, value_name = "PART", value_parser = ["rootfs"])]
+    pub without: Vec<String>,
+    /// Parse everything and go through all tasks without running them.
+    #[arg(long)]
+    pub dry_run: bool,
+    /// A shell in the build folder, in which bitbake and its tools run.
+    #[arg(long, conflicts_with_all = ["dry_run", "task"])]
+    pub shell: bool,
+    /// Run one task of a recipe, such as tegra-bootfiles install.
+    #[arg(long, num_args = 2, value_names = ["RECIPE", "TASK"])]
+    pub task: Vec<String>,
+    /// Which recipe, instead of carveout-bundle.
+    #[arg(value_name = "RECIPE", conflicts_with_all = ["shell", "task"])]
+    pub target: Option<String>,
 }
 
 /// Options of `assemble`.

@@ -25,7 +25,8 @@ use std::io::Write;
 use std::process::ExitCode;
 use ui::{Ui, Verbosity};
 use verbs::build::{self, Part};
-use verbs::{Outcome, assemble, bench, doctor, emulate, flash, inspect, plan, recipes, test, verify};
+use verbs::{Outcome, assemble, bench, doctor, emulate, flash, inspect, plan, recipes, test, verify, yocto as yocto_verb};
+use yocto_verb::Engine;
 
 /// Runs the command line.
 pub fn main() -> ExitCode {
@@ -73,6 +74,10 @@ fn run(cli: &Cli, ui: &Ui) -> Result<Outcome> {
         Verb::Restore(args) => flash::restore(args, ui),
         Verb::Emulate(args) => emulate::run(args, cli.output.json, ui),
         Verb::Recipes(args) => recipes::run(args, ui),
+        Verb::Yocto(args) => {
+            yocto_verb::suits(Engine::Bitbake, &args.build, false)?;
+            yocto_verb::run(args, ui)
+        }
         Verb::Assemble(args) => assemble::run(args, ui),
         Verb::Doctor => doctor::run(ui),
         Verb::Test(args) => test::run(args, ui),

@@ -11,6 +11,7 @@ pub mod plan;
 pub mod recipes;
 pub mod test;
 pub mod verify;
+pub mod yocto;
 
 /// Rows as lines with aligned columns, two spaces between them.
 pub fn columns<R: AsRef<[String]>>(rows: &[R]) -> String {

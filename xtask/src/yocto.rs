@@ -31,15 +31,13 @@ pub struct Setup {
 }
 
 /// Writes the build folder. `layers`: the folder of the layers.
-pub fn setup(root: &Path, product: &Product, layers: &Path, log: &Path) -> Result<Setup> {
+pub fn setup(root: &Path, product: &Product, layers: &Path, user: User, log: &Path) -> Result<Setup> {
     let l4t = product.board.l4t.as_ref().ok_or_else(|| {
         Error::usage(format!("{}: board {} has no MACHINE of BitBake", product.path.display(), product.board.name))
             .remedy("choose --board jetson-agx-xavier; the local engine builds for virt")
     })?;
     let layers = Layers::find(layers, root)?;
-    let user = User::choose()?;
     user.reads(&[root, &layers.oe_core])?;
-    user::ensure_locale()?;
     let top = home(root).join("yocto");
     let build = top.join(format!("{}-{}", product.name, product.board.name));
     let conf = build.join("conf");

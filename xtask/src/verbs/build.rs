@@ -1,6 +1,7 @@
 //! `image`, and the verbs of single stages.
 
 use super::Outcome;
+use super::yocto::{self, Engine};
 use crate::cli::{BuildArgs, ImageArgs};
 use crate::config::{self, Overrides, Product};
 use crate::desk::boot_check;
@@ -36,16 +37,24 @@ pub enum Part {
 
 /// Builds a bundle.
 pub fn image(args: &ImageArgs, ui: &Ui) -> Result<Outcome> {
+    yocto::suits(args.engine, &args.build, args.layers.is_some() || args.kas.is_some())?;
+    if args.engine == Engine::Bitbake {
+        return Ok(built(&yocto::image(args, ui)?, ui));
+    }
     let without_rootfs = args.without.iter().any(|part| part == "rootfs");
     let path = with_build(&args.build, without_rootfs, ui, |build| {
         ensure_host(build, true)?;
         let parts = all(build, !args.no_boot)?;
         bundle::run(build, &parts, &from_here(&args.output_dir))
     })?;
+    Ok(built(&path, ui))
+}
+
+fn built(path: &Path, ui: &Ui) -> Outcome {
     ui.table();
     let archive = format!("{}.tar.zst", path.display());
     let json = json!({ "bundle": path, "archive": archive, "stages": ui.rows() });
-    Ok(Outcome { line: Some(path.display().to_string()), json, ..Outcome::default() })
+    Outcome { line: Some(path.display().to_string()), json, ..Outcome::default() }
 }
 
 /// Builds one stage and what it needs.
@@ -105,7 +114,7 @@ fn load(workspace: &Workspace, path: &Path, overrides: &Overrides) -> Result<Pro
 }
 
 /// An output folder: relative to the workspace if it is the default one, else to where we are.
-fn from_here(dir: &Path) -> PathBuf {
+pub fn from_here(dir: &Path) -> PathBuf {
     if dir.starts_with("target") { crate::workspace::root().join(dir) } else { dir.into() }
 }
 

@@ -126,7 +126,8 @@ fn words(text: &str, variable: &str) -> Vec<String> {
         let rest = rest.trim_start_matches(['?', '+', '.', ':']).strip_prefix('=')?.trim();
         Some(rest.trim_matches(['"', '\'']).to_owned())
     };
-    let values: Vec<String> = text.lines().filter_map(value).collect();
+    let joined = text.replace("\\\n", " ");
+    let values: Vec<String> = joined.lines().filter_map(value).collect();
     values.iter().flat_map(|value| value.split_whitespace()).map(str::to_owned).collect()
 }
 
@@ -158,7 +159,7 @@ mod tests {
         write("oe-core/bitbake/lib/bb/__init__.py", "__version__ = \"2.0.1\"\n");
         write("meta-tegra/conf/layer.conf", &layer("tegra", tegra_series));
         write("meta-tegra/contrib/conf/layer.conf", &layer("tegra-contrib", "kirkstone"));
-        write("meta-rust-bin/conf/layer.conf", &layer("rust-bin-layer", "dunfell kirkstone"));
+        write("meta-rust-bin/conf/layer.conf", &layer("rust-bin-layer", "\\\n  dunfell \\\n  kirkstone \\\n"));
     }
 
     #[test]

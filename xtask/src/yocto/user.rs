@@ -71,7 +71,8 @@ impl User {
         let Self::Other(name) = self else { return Ok(()) };
         let sh = shell(Path::new("/"))?;
         // What the user has made is the user's already: only what root has written is touched.
-        let find = cmd!(sh, "find {folder} -maxdepth 3 -user root -exec chown -h {name} {{}} +");
+        let each = ["-exec", "chown", "-h", name, "{}", "+"];
+        let find = cmd!(sh, "find {folder} -maxdepth 3 -user root {each...}");
         run("giving the build folder to the user", find, log)
     }
 }

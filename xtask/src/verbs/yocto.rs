@@ -1,0 +1,130 @@
+//! `yocto`, and `image --engine bitbake`: BitBake in the build folder of a product.
+
+use super::Outcome;
+use crate::cli::{BuildArgs, ImageArgs, YoctoArgs};
+use crate::error::{At, Error, Result};
+use crate::stages::bundle::publish;
+use crate::stages::{Build, logs};
+use crate::tools::read_limited;
+use crate::ui::Ui;
+use crate::yocto::bitbake::Summary;
+use crate::yocto::user::{self, User};
+use crate::yocto::{self, BUNDLE, Setup, kas};
+use serde_json::json;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Largest manifest that is read.
+const MAX_MANIFEST: u64 = 16 << 20;
+
+/// Writes the build folder, and does in it what is asked for.
+pub fn run(args: &YoctoArgs, ui: &Ui) -> Result<Outcome> {
+    super::build::with_build(&args.build, args.without.iter().any(|part| part == "rootfs"), ui, |build| {
+        let log = log(build)?;
+        let setup = setup(build, args.layers.as_deref(), args.kas.as_deref(), &log)?;
+        let bitbake = setup.bitbake();
+        if args.shell {
+            bitbake.shell()?;
+            return Ok(Outcome::default());
+        }
+        let target = args.target.as_deref().unwrap_or(BUNDLE);
+        let summary = match (&args.task[..], args.dry_run) {
+            ([recipe, task], false) => bitbake.run(recipe, &["-c", task, recipe], &log, ui)?,
+            ([recipe, task], true) => bitbake.run(recipe, &["-n", "-c", task, recipe], &log, ui)?,
+            (_, true) => bitbake.run("dry run", &["-n", target], &log, ui)?,
+            (_, false) if args.target.is_some() => bitbake.run(target, &[target], &log, ui)?,
+            _ => {
+                let line = setup.build.display().to_string();
+                return Ok(Outcome { json: json!({ "folder": line }), line: Some(line), ..Outcome::default() });
+            }
+        };
+        tell(&summary, ui);
+        let line = format!("{} tasks, 0 errors, {} warnings", summary.attempted, summary.warnings.len());
+        Ok(Outcome { line: Some(line), json: json!(summary), ..Outcome::default() })
+    })
+}
+
+/// Builds a bundle by BitBake, verifies it and puts it where the local engine would.
+pub fn image(args: &ImageArgs, ui: &Ui) -> Result<PathBuf> {
+    let without_rootfs = args.without.iter().any(|part| part == "rootfs");
+    super::build::with_build(&args.build, without_rootfs, ui, |build| {
+        let product = build.product;
+        let log = log(build)?;
+        let setup = setup(build, args.layers.as_deref(), args.kas.as_deref(), &log)?;
+        let summary = setup.bitbake().run("bitbake", &[BUNDLE], &log, ui)?;
+        tell(&summary, ui);
+        let name = bundle::bundle_name(&product.name, &product.version, &product.board.name, product.tzdram_size);
+        let made = setup.bundles().join(&name);
+        if !made.is_dir() {
+            return Err(Error::check(format!("BitBake ended with success, but made no {}", made.display()))
+                .remedy("site.conf of the build folder may set CARVEOUT_ variables: take them out"));
+        }
+        let out = publish::folder(&super::build::from_here(&args.output_dir))?;
+        publish::sweep(&out)?;
+        let running = ui.start("bundle");
+        let folder = out.join(&name);
+        publish::publish(&folder, |new| copy(&made, new))?;
+        running.done();
+        Ok(folder)
+    })
+}
+
+/// Copies a bundle that BitBake has made, and reads its manifest; it is verified afterwards.
+fn copy(made: &Path, new: &Path) -> Result<bundle::Manifest> {
+    crate::vendor::copy::tree(made, new, &|_| true)?;
+    let path = new.join(bundle::MANIFEST);
+    let text = String::from_utf8_lossy(&read_limited(&path, MAX_MANIFEST)?).into_owned();
+    bundle::Manifest::from_text(&text).map_err(|e| Error::check(format!("{}: {e}", path.display())))
+}
+
+fn log(build: &Build) -> Result<PathBuf> {
+    let log = logs(&build.workspace.root)?.join("bitbake.log");
+    fs::write(&log, "").at(&log)?;
+    Ok(log)
+}
+
+/// The build folder, with layers that are there or that kas clones.
+fn setup(build: &Build, layers: Option<&Path>, kas_file: Option<&Path>, log: &Path) -> Result<Setup> {
+    let (root, product) = (&build.workspace.root, build.product);
+    // First: what is wrong with the host is told before anything is cloned.
+    let user = User::choose()?;
+    user::ensure_locale()?;
+    let cloned;
+    let layers = match layers {
+        Some(layers) => layers,
+        None => {
+            let default = root.join(format!("configs/kas/{}.yml", product.board.name));
+            cloned = kas::checkout(root, kas_file.unwrap_or(&default), &user, build.offline, log, build.ui)?;
+            &cloned
+        }
+    };
+    yocto::setup(root, product, layers, user, log)
+}
+
+fn tell(summary: &Summary, ui: &Ui) {
+    summary.warnings.iter().for_each(|warning| ui.note(&format!("warning: {warning}")));
+    let run = summary.attempted.saturating_sub(summary.reused);
+    ui.note(&format!("{} tasks, {run} of them were run", summary.attempted));
+}
+
+/// Which engine builds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Engine {
+    /// xtask runs the stages itself.
+    Local,
+    /// BitBake runs them, through layers/meta-carveout.
+    Bitbake,
+}
+
+/// Refuses options that belong to the other engine.
+pub fn suits(engine: Engine, args: &BuildArgs, layers: bool) -> Result<()> {
+    match engine {
+        Engine::Local if layers => Err(Error::usage("--layers and --kas are for the BitBake engine")
+            .remedy("add --engine bitbake, or leave them out")),
+        Engine::Bitbake if args.bsp.is_some() || args.sources.is_some() => {
+            Err(Error::usage("--bsp and --sources are for the local engine: meta-tegra fetches NVIDIA's parts itself")
+                .remedy("leave them out; tarballs that are there go into target/carveout/yocto/downloads"))
+        }
+        _ => Ok(()),
+    }
+}
