@@ -25,7 +25,10 @@ use std::io::Write;
 use std::process::ExitCode;
 use ui::{Ui, Verbosity};
 use verbs::build::{self, Part};
-use verbs::{Outcome, assemble, bench, doctor, emulate, flash, inspect, plan, recipes, test, verify, yocto as yocto_verb};
+use verbs::{
+    Outcome, assemble, bench, doctor, emulate, flash, inspect, plan, recipes, test, verify,
+    yocto as yocto_verb,
+};
 use yocto_verb::Engine;
 
 /// Runs the command line.

@@ -31,10 +31,21 @@ pub struct Setup {
 }
 
 /// Writes the build folder. `layers`: the folder of the layers.
-pub fn setup(root: &Path, product: &Product, layers: &Path, user: User, log: &Path) -> Result<Setup> {
+pub fn setup(
+    root: &Path,
+    product: &Product,
+    layers: &Path,
+    user: User,
+    offline: bool,
+    log: &Path,
+) -> Result<Setup> {
     let l4t = product.board.l4t.as_ref().ok_or_else(|| {
-        Error::usage(format!("{}: board {} has no MACHINE of BitBake", product.path.display(), product.board.name))
-            .remedy("choose --board jetson-agx-xavier; the local engine builds for virt")
+        Error::usage(format!(
+            "{}: board {} has no MACHINE of BitBake",
+            product.path.display(),
+            product.board.name
+        ))
+        .remedy("choose --board jetson-agx-xavier; the local engine builds for virt")
     })?;
     let layers = Layers::find(layers, root)?;
     user.reads(&[root, &layers.oe_core])?;
@@ -44,7 +55,7 @@ pub fn setup(root: &Path, product: &Product, layers: &Path, user: User, log: &Pa
     fs::create_dir_all(&conf).at(&conf)?;
     let texts = [
         ("bblayers.conf", conf::bblayers(&layers)),
-        ("local.conf", conf::local(product, &l4t.machine, &top)?),
+        ("local.conf", conf::local(product, &l4t.machine, &top, offline)?),
     ];
     for (name, text) in texts {
         let path = conf.join(name);

@@ -2,8 +2,11 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use std::fs;
+use std::path::Path;
 use std::process::Command;
-use xtask::workspace::root;
+use xtask::config;
+use xtask::workspace::{Workspace, root};
+use xtask::yocto::conf;
 
 #[test]
 fn the_layers_python_and_shell() {
@@ -49,4 +52,74 @@ fn the_layers_files_bear_their_licence() {
         }
     }
     assert!(files >= 30, "{files}");
+}
+
+const PRODUCT: &str = "name: xavier\nversion: 1.2.3\nboard: jetson-agx-xavier\ntzdram: { size: 32MiB }\n\
+    trusted_apps:\n  - echo-srv\n  - { package: small-echo-srv, min_heap: 128KiB }\nclient_apps: [echo-srv-app]\n\
+    rootfs: { kind: debian, suite: bookworm, size: 8GiB }\n\
+    yocto: { image: my-image, sstate_mirror: 'file:///srv/sstate', hash_server: 'farm:8686', downloads_mirror: 'http://farm/dl' }\n";
+
+/// What BitBake is told of a product.
+fn local_conf(text: &str, without_rootfs: bool) -> Result<String, xtask::error::Error> {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("p.yaml");
+    fs::write(&path, text).unwrap();
+    let overrides = config::Overrides { without_rootfs, ..Default::default() };
+    let product = config::load(&Workspace::load().unwrap(), &path, &overrides).unwrap();
+    let machine = product.board.l4t.as_ref().unwrap().machine.clone();
+    conf::local(&product, &machine, Path::new("/top"), without_rootfs)
+}
+
+#[test]
+fn a_product_becomes_a_local_conf() {
+    let text = local_conf(PRODUCT, false).unwrap();
+    let settings: Vec<&str> =
+        text.lines().filter(|line| !line.is_empty() && !line.starts_with('#')).collect();
+    let digest = settings.iter().find(|line| line.starts_with("CARVEOUT_CONFIG_DIGEST = \"")).unwrap();
+    assert_eq!(digest.len(), "CARVEOUT_CONFIG_DIGEST = \"\"".len() + 64);
+    assert_eq!(
+        settings.iter().filter(|line| *line != digest).copied().collect::<Vec<_>>(),
+        [
+            "MACHINE = \"jetson-agx-xavier-devkit\"",
+            "DISTRO = \"nodistro\"",
+            "PACKAGE_CLASSES = \"package_deb\"",
+            "CARVEOUT_PRODUCT_NAME = \"xavier\"",
+            "CARVEOUT_PRODUCT_VERSION = \"1.2.3\"",
+            "CARVEOUT_TZDRAM_SIZE = \"0x2000000\"",
+            "CARVEOUT_TZDRAM_ALIGNMENT = \"0x100000\"",
+            "CARVEOUT_TRUSTED_APPS = \"echo-srv small-echo-srv\"",
+            "CARVEOUT_MIN_HEAP[small-echo-srv] = \"0x20000\"",
+            "CARVEOUT_CLIENT_APPS = \"echo-srv-app\"",
+            "CARVEOUT_IMAGE = \"my-image\"",
+            "ROOTFSPART_SIZE = \"8589934592\"",
+            "DL_DIR = \"/top/downloads\"",
+            "SSTATE_DIR = \"/top/sstate\"",
+            "INHERIT += \"own-mirrors\"",
+            "SOURCE_MIRROR_URL = \"http://farm/dl\"",
+            "SSTATE_MIRRORS = \"file://.* file:///srv/sstate/PATH;downloadfilename=PATH\"",
+            "BB_SIGNATURE_HANDLER = \"OEEquivHash\"",
+            "BB_HASHSERVE = \"farm:8686\"",
+        ]
+    );
+    // Each block of settings says why it is there.
+    for block in text.split("\n\n") {
+        assert!(block.starts_with("# "), "{block}");
+    }
+    let parts = local_conf(PRODUCT, true).unwrap();
+    assert!(parts.contains("\nCARVEOUT_IMAGE = \"\"\n"), "{parts}");
+    assert!(parts.contains("\nBB_NO_NETWORK = \"1\"\n") && !text.contains("BB_NO_NETWORK"));
+}
+
+#[test]
+fn what_the_layer_cannot_do_is_refused() {
+    let fails = |from: &str, to: &str| local_conf(&PRODUCT.replace(from, to), false).unwrap_err().to_string();
+    let error = fails("yocto:", "l4t: { stock_trusted_apps: [] }\nyocto:");
+    assert!(error.contains("keeps all of NVIDIA's own trusted apps\n  help: "), "{error}");
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("third-party.elf");
+    fs::write(&file, "").unwrap();
+    let error = fails("yocto:", &format!("l4t: {{ pkc_key: {} }}\nyocto:", file.display()));
+    assert!(error.contains("does not sign"), "{error}");
+    let error = fails("- echo-srv\n", &format!("- {{ elf: {} }}\n", file.display()));
+    assert!(error.contains("and third-party is a finished ELF file"), "{error}");
 }

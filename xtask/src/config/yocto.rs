@@ -54,7 +54,8 @@ pub fn check(reporter: &Reporter, file: Option<&YoctoFile>) -> Result<Yocto> {
     let address = "HOST:PORT, such as build-cache.example:8686";
     Ok(Yocto {
         image: checked("image", &file.image, is_recipe, recipe)?.unwrap_or_else(|| IMAGE.into()),
-        distro: checked("distro", &file.distro, is_recipe, "the name of a distro")?.unwrap_or_else(|| DISTRO.into()),
+        distro: checked("distro", &file.distro, is_recipe, "the name of a distro")?
+            .unwrap_or_else(|| DISTRO.into()),
         sstate_mirror: checked("sstate_mirror", &file.sstate_mirror, is_url, url)?,
         downloads_mirror: checked("downloads_mirror", &file.downloads_mirror, is_url, url)?,
         hash_server: checked("hash_server", &file.hash_server, is_address, address)?,

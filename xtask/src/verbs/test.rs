@@ -92,8 +92,17 @@ fn checks(quick: bool) -> Vec<(&'static str, Check)> {
             run_tool("cargo clippy", cmd, log)
         }),
         ("shell", |sh, _, log| {
-            let tools =
-                ["customize", "flash", "given", "inside", "l4t-debs", "l4t-sample", "populate", "unpack"];
+            let tools = [
+                "customize",
+                "flash",
+                "given",
+                "inside",
+                "l4t-debs",
+                "l4t-sample",
+                "populate",
+                "tegraflash",
+                "unpack",
+            ];
             let tools = tools.map(|name| format!("xtask/src/tools/{name}.sh"));
             let scripts = tools.iter().map(String::as_str).chain([".ci/run"]);
             run_tool("shellcheck", cmd!(sh, "shellcheck --shell=bash {scripts...}"), log)

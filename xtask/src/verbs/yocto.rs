@@ -35,7 +35,11 @@ pub fn run(args: &YoctoArgs, ui: &Ui) -> Result<Outcome> {
             (_, false) if args.target.is_some() => bitbake.run(target, &[target], &log, ui)?,
             _ => {
                 let line = setup.build.display().to_string();
-                return Ok(Outcome { json: json!({ "folder": line }), line: Some(line), ..Outcome::default() });
+                return Ok(Outcome {
+                    json: json!({ "folder": line }),
+                    line: Some(line),
+                    ..Outcome::default()
+                });
             }
         };
         tell(&summary, ui);
@@ -53,7 +57,8 @@ pub fn image(args: &ImageArgs, ui: &Ui) -> Result<PathBuf> {
         let setup = setup(build, args.layers.as_deref(), args.kas.as_deref(), &log)?;
         let summary = setup.bitbake().run("bitbake", &[BUNDLE], &log, ui)?;
         tell(&summary, ui);
-        let name = bundle::bundle_name(&product.name, &product.version, &product.board.name, product.tzdram_size);
+        let name =
+            bundle::bundle_name(&product.name, &product.version, &product.board.name, product.tzdram_size);
         let made = setup.bundles().join(&name);
         if !made.is_dir() {
             return Err(Error::check(format!("BitBake ended with success, but made no {}", made.display()))
@@ -98,7 +103,7 @@ fn setup(build: &Build, layers: Option<&Path>, kas_file: Option<&Path>, log: &Pa
             &cloned
         }
     };
-    yocto::setup(root, product, layers, user, log)
+    yocto::setup(root, product, layers, user, build.offline, log)
 }
 
 fn tell(summary: &Summary, ui: &Ui) {
@@ -121,10 +126,10 @@ pub fn suits(engine: Engine, args: &BuildArgs, layers: bool) -> Result<()> {
     match engine {
         Engine::Local if layers => Err(Error::usage("--layers and --kas are for the BitBake engine")
             .remedy("add --engine bitbake, or leave them out")),
-        Engine::Bitbake if args.bsp.is_some() || args.sources.is_some() => {
-            Err(Error::usage("--bsp and --sources are for the local engine: meta-tegra fetches NVIDIA's parts itself")
-                .remedy("leave them out; tarballs that are there go into target/carveout/yocto/downloads"))
-        }
+        Engine::Bitbake if args.bsp.is_some() || args.sources.is_some() => Err(Error::usage(
+            "--bsp and --sources are for the local engine: meta-tegra fetches NVIDIA's parts itself",
+        )
+        .remedy("leave them out; tarballs that are there go into target/carveout/yocto/downloads")),
         _ => Ok(()),
     }
 }

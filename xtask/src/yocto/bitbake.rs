@@ -28,8 +28,11 @@ pub struct Summary {
     pub reused: u64,
     /// Its warnings.
     pub warnings: Vec<String>,
-    /// Its errors.
+    /// Its errors, line by line.
     pub errors: Vec<String>,
+    /// Whether the last line was of an error.
+    #[serde(skip)]
+    complains: bool,
 }
 
 impl BitBake<'_> {
@@ -69,7 +72,8 @@ impl BitBake<'_> {
         let sh = shell(&self.setup.build)?;
         let script = format!("{}; exec bash --norc -i", self.environment());
         let mut command = Command::from(self.setup.user.command(&sh, "bash").args(["-c", &script]));
-        let status = command.status().map_err(|e| Error::environment(format!("cannot start a shell: {e}")))?;
+        let status =
+            command.status().map_err(|e| Error::environment(format!("cannot start a shell: {e}")))?;
         // How the user leaves it is the user's affair.
         let _ = status;
         Ok(())
@@ -77,7 +81,7 @@ impl BitBake<'_> {
 
     /// Arguments of bash that run BitBake: its own script sets up the environment.
     fn words(&self, args: &[&str]) -> Vec<String> {
-        let script = format!("{} > /dev/null && exec bitbake \"$@\"", self.environment());
+        let script = format!("{} > /dev/null && exec bitbake \"$@\" 2>&1", self.environment());
         let mut words = vec!["-c".to_owned(), script, "bitbake".to_owned()];
         words.extend(args.iter().map(|arg| (*arg).to_owned()));
         words
@@ -98,10 +102,24 @@ impl BitBake<'_> {
 impl Summary {
     fn read(&mut self, line: &str, running: &Running) {
         if let Some(text) = line.strip_prefix("ERROR: ") {
-            self.errors.push(text.into());
-        } else if let Some(text) = line.strip_prefix("WARNING: ") {
+            self.errors.push(text.trim().into());
+            self.complains = true;
+            return;
+        }
+        if let Some(text) = line.strip_prefix("WARNING: ") {
             self.warnings.push(text.into());
-        } else if let Some(rest) = line.strip_prefix("NOTE: Tasks Summary: Attempted ") {
+        } else if !["NOTE: ", "Summary: ", "Parsing", "Initialising"]
+            .iter()
+            .any(|head| line.starts_with(head))
+        {
+            // The rest of a complaint of several lines.
+            if self.complains && !line.trim().is_empty() {
+                self.errors.push(line.trim_end().into());
+            }
+            return;
+        }
+        self.complains = false;
+        if let Some(rest) = line.strip_prefix("NOTE: Tasks Summary: Attempted ") {
             let mut numbers = rest.split(' ').filter_map(|word| word.parse().ok());
             self.attempted = numbers.next().unwrap_or_default();
             self.reused = numbers.next().unwrap_or_default();
@@ -135,7 +153,10 @@ const ENVIRONMENT: [(&str, &str); 6] = [
     ("disk space", "free some space and run the command again: what is built already stays"),
     ("Do not use Bitbake as root", "run it as another user"),
     ("The following required tools", "install them: cargo xtask doctor lists the packages"),
-    ("Checksum mismatch", "the file is another than the recipe names: remove it from DL_DIR, or take the layers' right branch"),
+    (
+        "Checksum mismatch",
+        "the file is another than the recipe names: remove it from DL_DIR, or take the layers' right branch",
+    ),
     (
         "Fetcher failure",
         "check the network, or put the file into target/carveout/yocto/downloads: NVIDIA's BSP comes from developer.nvidia.com",
@@ -143,7 +164,10 @@ const ENVIRONMENT: [(&str, &str); 6] = [
 ];
 /// What it says when it was asked for what cannot be.
 const USAGE: [(&str, &str); 3] = [
-    ("Nothing PROVIDES", "name a recipe of the layers: cargo xtask yocto --shell, and there bitbake-layers show-recipes"),
+    (
+        "Nothing PROVIDES",
+        "name a recipe of the layers: cargo xtask yocto --shell, and there bitbake-layers show-recipes",
+    ),
     ("CARVEOUT_", "correct the product config, or site.conf of the build folder"),
     ("is not compatible with the core layer", "check out the layers' branches for kirkstone"),
 ];
@@ -154,7 +178,8 @@ fn progress(line: &str) -> Option<String> {
     let (numbers, task) = rest.split_once(" (")?;
     let task = task.trim_end_matches(')');
     let task = task.rsplit('/').next().unwrap_or(task);
-    let numbers = numbers.trim_start_matches("noexec ").trim_start_matches("setscene ").trim_start_matches("task ");
+    let numbers =
+        numbers.trim_start_matches("noexec ").trim_start_matches("setscene ").trim_start_matches("task ");
     numbers.starts_with(|c: char| c.is_ascii_digit()).then(|| format!("{numbers}: {task}"))
 }
 
@@ -174,14 +199,20 @@ mod tests {
             "NOTE: Running task 12 of 3313 (/x/meta/recipes-core/a/a_1.0.bb:do_fetch)",
             "NOTE: Tasks Summary: Attempted 3313 tasks of which 40 didn't need to be rerun and all succeeded.",
             "ERROR: Nothing PROVIDES 'no-srv'",
+            "    and more of it",
+            "NOTE: something else",
+            "of another line",
         ] {
             summary.read(line, &running);
         }
         assert_eq!((summary.attempted, summary.reused), (3313, 40));
-        assert_eq!((summary.warnings.len(), summary.errors.len()), (1, 1));
+        assert_eq!((summary.warnings.len(), summary.errors.len()), (1, 2));
         let error = summary.failure("bitbake no-srv failed", Path::new("/log"));
         assert_eq!(error.exit, Exit::Usage);
-        assert!(error.message.contains("  | Nothing PROVIDES 'no-srv'\n  full log: /log"), "{error}");
+        assert!(
+            error.message.contains("  | Nothing PROVIDES 'no-srv'\n  |     and more of it\n  full log: /log"),
+            "{error}"
+        );
         let full = Summary { errors: vec!["a: write: No space left on device".into()], ..Summary::default() };
         assert_eq!(full.failure("", Path::new("/log")).exit, Exit::Environment);
     }
@@ -189,7 +220,10 @@ mod tests {
     #[test]
     fn progress_is_short() {
         let shown = |line: &str| progress(line).unwrap_or_default();
-        assert_eq!(shown("NOTE: Running task 12 of 99 (/x/a_1.0.bb:do_fetch)"), "12 of 99: a_1.0.bb:do_fetch");
+        assert_eq!(
+            shown("NOTE: Running task 12 of 99 (/x/a_1.0.bb:do_fetch)"),
+            "12 of 99: a_1.0.bb:do_fetch"
+        );
         assert_eq!(shown("NOTE: Running noexec task 1 of 2 (/x/a.bb:do_build)"), "1 of 2: a.bb:do_build");
         assert_eq!(shown("NOTE: Running setscene task 3 of 4 (/x/a.bb:do_x)"), "3 of 4: a.bb:do_x");
         assert_eq!(shown("NOTE: recipe a: task do_x: Started"), "");

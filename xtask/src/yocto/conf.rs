@@ -18,22 +18,34 @@ pub fn bblayers(layers: &Layers) -> String {
 }
 
 /// `local.conf` of a product. `top`: what build folders share.
-pub fn local(product: &Product, machine: &str, top: &Path) -> Result<String> {
+pub fn local(product: &Product, machine: &str, top: &Path, offline: bool) -> Result<String> {
     refuse(product)?;
     let mut conf = Conf(format!(
         "# Written by cargo xtask for {}: edit that. What is yours alone goes into site.conf beside this file.\n",
         product.path.file_name().unwrap_or_default().to_string_lossy()
     ));
     let yocto = &product.yocto;
-    conf.add(&format!("Board {} of carveout, as meta-tegra calls it.", product.board.name), "MACHINE", machine);
+    conf.add(
+        &format!("Board {} of carveout, as meta-tegra calls it.", product.board.name),
+        "MACHINE",
+        machine,
+    );
     conf.add("yocto.distro.", "DISTRO", &yocto.distro);
     conf.add("Client apps are Debian packages, as in the other engine.", "PACKAGE_CLASSES", "package_deb");
     conf.add("The bundle's name: name and version.", "CARVEOUT_PRODUCT_NAME", &product.name);
     conf.add("", "CARVEOUT_PRODUCT_VERSION", &product.version);
-    conf.add("tzdram, in bytes. Another size needs a full flash.", "CARVEOUT_TZDRAM_SIZE", &hex(product.tzdram_size));
+    conf.add(
+        "tzdram, in bytes. Another size needs a full flash.",
+        "CARVEOUT_TZDRAM_SIZE",
+        &hex(product.tzdram_size),
+    );
     conf.add("", "CARVEOUT_TZDRAM_ALIGNMENT", &hex(product.tzdram_alignment));
     let names: Vec<&str> = product.trusted_apps.iter().map(|app| app.name.as_str()).collect();
-    conf.add("trusted_apps, in the order of the kernel, before NVIDIA's own.", "CARVEOUT_TRUSTED_APPS", &names.join(" "));
+    conf.add(
+        "trusted_apps, in the order of the kernel, before NVIDIA's own.",
+        "CARVEOUT_TRUSTED_APPS",
+        &names.join(" "),
+    );
     for app in &product.trusted_apps {
         for (name, size) in [("CARVEOUT_MIN_HEAP", app.min_heap), ("CARVEOUT_MIN_STACK", app.min_stack)] {
             if let Some(size) = size {
@@ -44,7 +56,9 @@ pub fn local(product: &Product, machine: &str, top: &Path) -> Result<String> {
     }
     conf.add("client_apps, installed in the image.", "CARVEOUT_CLIENT_APPS", &product.client_apps.join(" "));
     let (image, why) = match &product.rootfs {
-        Some(_) => (yocto.image.as_str(), "yocto.image: its root filesystem and flash package go into the bundle."),
+        Some(_) => {
+            (yocto.image.as_str(), "yocto.image: its root filesystem and flash package go into the bundle.")
+        }
         None => ("", "No root filesystem: a bundle of the other parts."),
     };
     conf.add(why, "CARVEOUT_IMAGE", image);
@@ -57,8 +71,15 @@ pub fn local(product: &Product, machine: &str, top: &Path) -> Result<String> {
     let shared = |name: &str| top.join(name).display().to_string();
     conf.add("Sources and results, for all build folders of this workspace.", "DL_DIR", &shared("downloads"));
     conf.add("", "SSTATE_DIR", &shared("sstate"));
+    if offline {
+        conf.add("--offline.", "BB_NO_NETWORK", "1");
+    }
     if let Some(mirror) = &yocto.downloads_mirror {
-        conf.add("yocto.downloads_mirror: asked before the sources' own servers.", "INHERIT +", "own-mirrors");
+        conf.add(
+            "yocto.downloads_mirror: asked before the sources' own servers.",
+            "INHERIT +",
+            "own-mirrors",
+        );
         conf.add("", "SOURCE_MIRROR_URL", mirror);
     }
     if let Some(mirror) = &yocto.sstate_mirror {

@@ -1,8 +1,8 @@
 //! Clones of the layers at pinned commits, by kas.
 
 use crate::error::{Error, Result};
-use crate::stages::home;
 use crate::host::{self, Need};
+use crate::stages::home;
 use crate::tools::pip::{self, Package};
 use crate::tools::{run, shell};
 use crate::ui::Ui;
@@ -30,7 +30,14 @@ pub const KAS: Package = Package {
 };
 
 /// Clones what a kas file names, as its lock file pins it, and returns the folder of the clones.
-pub fn checkout(root: &Path, file: &Path, user: &User, offline: bool, log: &Path, ui: &Ui) -> Result<PathBuf> {
+pub fn checkout(
+    root: &Path,
+    file: &Path,
+    user: &User,
+    offline: bool,
+    log: &Path,
+    ui: &Ui,
+) -> Result<PathBuf> {
     if !file.is_file() {
         return Err(Error::usage(format!("{}: no kas file", file.display()))
             .remedy("configs/kas has one for each board; --layers DIR takes clones that are there"));
@@ -47,7 +54,12 @@ pub fn checkout(root: &Path, file: &Path, user: &User, offline: bool, log: &Path
     let sh = shell(&work)?;
     let words = ["-B", "-m", "kas", "checkout"];
     // GitPython's and git's own settings are the user's, who then owns the clones as well.
-    let command = user.command(&sh, "python3").args(words).arg(&file).env("PYTHONPATH", &tool).env("KAS_WORK_DIR", &work);
+    let command = user
+        .command(&sh, "python3")
+        .args(words)
+        .arg(&file)
+        .env("PYTHONPATH", &tool)
+        .env("KAS_WORK_DIR", &work);
     let result = run("kas", command, log);
     match result {
         Ok(()) => running.done(),

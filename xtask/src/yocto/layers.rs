@@ -19,7 +19,10 @@ struct Wanted {
 }
 
 const WANTED: [Wanted; 4] = [
-    Wanted { collection: "core", source: "OE-Core: https://git.openembedded.org/openembedded-core, branch kirkstone" },
+    Wanted {
+        collection: "core",
+        source: "OE-Core: https://git.openembedded.org/openembedded-core, branch kirkstone",
+    },
     Wanted {
         collection: "tegra",
         source: "meta-tegra: https://github.com/OE4T/meta-tegra, branch kirkstone-l4t-r32.7.x",
@@ -52,7 +55,8 @@ impl Layers {
         })?;
         let mut found = BTreeMap::new();
         scan(&dir, DEPTH, &mut found);
-        let missing: Vec<&Wanted> = WANTED.iter().filter(|want| !found.contains_key(want.collection)).collect();
+        let missing: Vec<&Wanted> =
+            WANTED.iter().filter(|want| !found.contains_key(want.collection)).collect();
         if !missing.is_empty() {
             let list: Vec<&str> = missing.iter().map(|want| want.source).collect();
             let message = format!("{shown}: layers are missing:\n  {}", list.join("\n  "));
@@ -63,19 +67,21 @@ impl Layers {
             let Some(layer) = found.get(want.collection) else { continue };
             if !layer.series.iter().any(|series| series == SERIES) {
                 let has = layer.series.join(", ");
-                let message = format!("{}: is for {has}; carveout's layer is for {SERIES}", layer.path.display());
+                let message =
+                    format!("{}: is for {has}; carveout's layer is for {SERIES}", layer.path.display());
                 return Err(Error::usage(message).remedy(format!("check it out as: {}", want.source)));
             }
             all.push(layer.path.clone());
         }
         let oe_core = all.first().and_then(|meta| meta.parent()).map(Path::to_owned).unwrap_or_default();
         let bitbake = [oe_core.join("bitbake"), oe_core.join("../bitbake"), dir.join("bitbake")];
-        let bitbake = bitbake.into_iter().find(|path| path.join("bin/bitbake").is_file()).ok_or_else(|| {
-            Error::usage(format!("{shown}: BitBake is missing")).remedy(format!(
-                "clone https://git.openembedded.org/bitbake, branch 2.0, to {}",
-                oe_core.join("bitbake").display()
-            ))
-        })?;
+        let bitbake =
+            bitbake.into_iter().find(|path| path.join("bin/bitbake").is_file()).ok_or_else(|| {
+                Error::usage(format!("{shown}: BitBake is missing")).remedy(format!(
+                    "clone https://git.openembedded.org/bitbake, branch 2.0, to {}",
+                    oe_core.join("bitbake").display()
+                ))
+            })?;
         let version = version(&bitbake);
         if !version.starts_with("2.0") {
             let message = format!("{}: is BitBake {version}; {SERIES} wants 2.0", bitbake.display());
@@ -159,7 +165,10 @@ mod tests {
         write("oe-core/bitbake/lib/bb/__init__.py", "__version__ = \"2.0.1\"\n");
         write("meta-tegra/conf/layer.conf", &layer("tegra", tegra_series));
         write("meta-tegra/contrib/conf/layer.conf", &layer("tegra-contrib", "kirkstone"));
-        write("meta-rust-bin/conf/layer.conf", &layer("rust-bin-layer", "\\\n  dunfell \\\n  kirkstone \\\n"));
+        write(
+            "meta-rust-bin/conf/layer.conf",
+            &layer("rust-bin-layer", "\\\n  dunfell \\\n  kirkstone \\\n"),
+        );
     }
 
     #[test]
@@ -182,12 +191,15 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         assert!(fails(&dir.path().join("none")).message.contains("No such file"));
         let error = fails(dir.path());
-        assert!(error.message.contains("meta-tegra: https://") && error.message.contains("OE-Core: https://"));
+        assert!(
+            error.message.contains("meta-tegra: https://") && error.message.contains("OE-Core: https://")
+        );
         layers(dir.path(), "scarthgap");
         let error = fails(dir.path()).to_string();
         assert!(error.contains("meta-tegra: is for scarthgap; carveout's layer is for kirkstone"), "{error}");
         layers(dir.path(), "kirkstone");
-        fs::write(dir.path().join("oe-core/bitbake/lib/bb/__init__.py"), "__version__ = \"2.8.0\"\n").unwrap();
+        fs::write(dir.path().join("oe-core/bitbake/lib/bb/__init__.py"), "__version__ = \"2.8.0\"\n")
+            .unwrap();
         assert!(fails(dir.path()).message.contains("is BitBake 2.8.0; kirkstone wants 2.0"));
         fs::remove_dir_all(dir.path().join("oe-core/bitbake")).unwrap();
         assert!(fails(dir.path()).message.contains("BitBake is missing"));

@@ -39,7 +39,9 @@ impl User {
         };
         let sh = shell(Path::new("/"))?;
         if capture("id", cmd!(sh, "id -u -- {name}")).is_err() {
-            return Err(Error::environment(format!("{VARIABLE}: this host has no user {name}")).remedy(remedy));
+            return Err(
+                Error::environment(format!("{VARIABLE}: this host has no user {name}")).remedy(remedy)
+            );
         }
         Ok(Self::Other(name))
     }
@@ -57,10 +59,16 @@ impl User {
         let Self::Other(name) = self else { return Ok(()) };
         let sh = shell(Path::new("/"))?;
         for folder in folders {
-            let test = self.command(&sh, "test").args(["-r".as_ref(), folder.as_os_str()]).arg("-a").arg("-x").arg(folder);
+            let test = self
+                .command(&sh, "test")
+                .args(["-r".as_ref(), folder.as_os_str()])
+                .arg("-a")
+                .arg("-x")
+                .arg(folder);
             if test.quiet().run().is_err() {
                 let message = format!("{}: user {name}, who runs BitBake, cannot read it", folder.display());
-                return Err(Error::environment(message).remedy("put it elsewhere, or: chmod -R a+rX it, and the folders above it"));
+                return Err(Error::environment(message)
+                    .remedy("put it elsewhere, or: chmod -R a+rX it, and the folders above it"));
             }
         }
         Ok(())
@@ -85,9 +93,9 @@ pub fn ensure_locale() -> Result<()> {
         return Ok(());
     }
     let sudo = if is_root() { "" } else { "sudo " };
-    Err(Error::environment(format!("this host has no locale {LOCALE}, which BitBake demands")).remedy(format!(
-        "run: {sudo}apt-get install -y locales && {sudo}localedef -i en_US -f UTF-8 {LOCALE}"
-    )))
+    Err(Error::environment(format!("this host has no locale {LOCALE}, which BitBake demands")).remedy(
+        format!("run: {sudo}apt-get install -y locales && {sudo}localedef -i en_US -f UTF-8 {LOCALE}"),
+    ))
 }
 
 #[cfg(test)]
