@@ -253,6 +253,9 @@ pub struct YoctoArgs {
     /// A shell in the build folder, in which bitbake and its tools run.
     #[arg(long, conflicts_with_all = ["dry_run", "task"])]
     pub shell: bool,
+    /// Serve what builds share (results, sources, hash equivalence, revisions) at this address of this host.
+    #[arg(long, value_name = "HOST", conflicts_with_all = ["dry_run", "shell", "task", "target"])]
+    pub serve: Option<String>,
     /// Run one task of a recipe, such as tegra-bootfiles install.
     #[arg(long, num_args = 2, value_names = ["RECIPE", "TASK"])]
     pub task: Vec<String>,

@@ -4,6 +4,7 @@ pub mod bitbake;
 pub mod conf;
 pub mod kas;
 pub mod layers;
+pub mod serve;
 pub mod user;
 
 use crate::config::Product;

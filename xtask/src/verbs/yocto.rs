@@ -4,12 +4,12 @@ use super::Outcome;
 use crate::cli::{BuildArgs, ImageArgs, YoctoArgs};
 use crate::error::{At, Error, Result};
 use crate::stages::bundle::publish;
-use crate::stages::{Build, logs};
+use crate::stages::{Build, home, logs};
 use crate::tools::read_limited;
 use crate::ui::Ui;
 use crate::yocto::bitbake::Summary;
 use crate::yocto::user::{self, User};
-use crate::yocto::{self, BUNDLE, Setup, kas};
+use crate::yocto::{self, BUNDLE, Setup, kas, serve};
 use serde_json::json;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -25,6 +25,10 @@ pub fn run(args: &YoctoArgs, ui: &Ui) -> Result<Outcome> {
         let bitbake = setup.bitbake();
         if args.shell {
             bitbake.shell()?;
+            return Ok(Outcome::default());
+        }
+        if let Some(host) = &args.serve {
+            serve::run(&setup, &home(&build.workspace.root).join("yocto"), host, ui)?;
             return Ok(Outcome::default());
         }
         let target = args.target.as_deref().unwrap_or(BUNDLE);
