@@ -1,0 +1,3 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
+CARVEOUT_HOST_SOURCE = "${CARVEOUT_HOST_SOURCES}/trusty ${CARVEOUT_HOST_SOURCES}/trusty_src.tbz2"
+require recipes-bsp/carveout-host-source.inc
