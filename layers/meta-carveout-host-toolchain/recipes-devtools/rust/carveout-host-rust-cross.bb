@@ -42,8 +42,10 @@ do_compile() {
     test -d $library/vendor || bbfatal "${CARVEOUT_HOST_RUST} has neither a core library for ${CARVEOUT_HOST_TA_TARGET} nor \
 the sources of one, $library with its folder vendor: CARVEOUT_HOST_RUST is to be another Rust"
     export CARGO_HOME=${B}/cargo_home RUSTC=${CARVEOUT_HOST_RUST}/bin/rustc RUSTC_BOOTSTRAP=1
+    export CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_LINKER=gcc
     export LD_LIBRARY_PATH=${CARVEOUT_HOST_LIBRARIES}
-    export RUSTFLAGS="--remap-path-prefix=$(realpath $library)=/rustc/library"
+    # Trusted apps are linked with LTO, which takes bitcode.
+    export RUSTFLAGS="-Cembed-bitcode=yes --remap-path-prefix=$(realpath $library)=/rustc/library"
     ${CARVEOUT_HOST_CARGO} build --offline --release --target ${CARVEOUT_HOST_TA_TARGET} -Zbuild-std=core,alloc \
         --config 'source.crates-io.replace-with="vendor"' --config "source.vendor.directory=\"$library/vendor\""
 }
