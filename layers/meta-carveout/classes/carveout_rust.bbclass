@@ -29,6 +29,9 @@ def carveout_checksums(d):
     paths = ['Cargo.toml', 'Cargo.lock'] + d.getVar('CARVEOUT_MEMBERS').split()
     return ' '.join('%s/%s:True' % (workspace, path) for path in paths)
 
+# cargo sees neither that the linker, the C library or the core library is another one, nor a source whose time is older than
+# what was built of it: it builds anew.
+do_configure[cleandirs] += "${B}"
 do_configure:append() {
     printf '%s\n' '[source.crates-io]' 'replace-with = "bitbake"' \
         '[source.bitbake]' 'directory = "${CARGO_HOME}/bitbake"' > "${CARGO_HOME}/config.toml"
