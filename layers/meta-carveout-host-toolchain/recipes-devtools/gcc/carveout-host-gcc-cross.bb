@@ -39,7 +39,12 @@ do_install() {
 	    esac
 	done
 	EOF
-        echo "exec aarch64-linux-gnu-$tool \"\$@\"" >> $script
+        # Newer than OE-Core's, it warns of what the monitor's linker script does, which the monitor takes for an error.
+        case $tool in
+            ld*) quiet="--no-warn-rwx-segments " ;;
+            *) quiet="" ;;
+        esac
+        echo "exec aarch64-linux-gnu-$tool $quiet\"\$@\"" >> $script
         chmod 0755 $script
     done
 }
