@@ -45,7 +45,7 @@ the sources of one, $library with its folder vendor: CARVEOUT_HOST_RUST is to be
     export CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_LINKER=gcc
     export LD_LIBRARY_PATH=${CARVEOUT_HOST_LIBRARIES}
     # Trusted apps are linked with LTO, which takes bitcode.
-    export RUSTFLAGS="-Cembed-bitcode=yes --remap-path-prefix=$(realpath $library)=/rustc/library"
+    export RUSTFLAGS="-Cembed-bitcode=yes --remap-path-prefix=$library=/rustc/library"
     ${CARVEOUT_HOST_CARGO} build --offline --release --target ${CARVEOUT_HOST_TA_TARGET} -Zbuild-std=core,alloc \
         --config 'source.crates-io.replace-with="vendor"' --config "source.vendor.directory=\"$library/vendor\""
 }
