@@ -253,6 +253,10 @@ pub struct YoctoArgs {
     /// A shell in the build folder, in which bitbake and its tools run.
     #[arg(long, conflicts_with_all = ["dry_run", "task"])]
     pub shell: bool,
+    /// For checks alone, never for a product: run the layer's tasks with this host's compilers, on the BSP and the sources of --bsp
+    /// and --sources.
+    #[arg(long)]
+    pub host_toolchain: bool,
     /// Serve what builds share (results, sources, hash equivalence, revisions) at this address of this host.
     #[arg(long, value_name = "HOST", conflicts_with_all = ["dry_run", "shell", "task", "target"])]
     pub serve: Option<String>,

@@ -78,7 +78,7 @@ fn run(cli: &Cli, ui: &Ui) -> Result<Outcome> {
         Verb::Emulate(args) => emulate::run(args, cli.output.json, ui),
         Verb::Recipes(args) => recipes::run(args, ui),
         Verb::Yocto(args) => {
-            yocto_verb::suits(Engine::Bitbake, &args.build, false)?;
+            yocto_verb::suits(Engine::Bitbake, &args.build, false, args.host_toolchain)?;
             yocto_verb::run(args, ui)
         }
         Verb::Assemble(args) => assemble::run(args, ui),

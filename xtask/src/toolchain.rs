@@ -80,6 +80,14 @@ impl Toolchain {
         Ok(versions)
     }
 
+    /// The compiler's folder.
+    pub fn sysroot(&self) -> Result<PathBuf> {
+        match &self.debian {
+            Some(tree) => Ok(tree.usr()),
+            None => cargo::ask("rustc".as_ref(), None, &["--print", "sysroot"]).map(PathBuf::from),
+        }
+    }
+
     /// The crates of the standard library that are built from source, if any.
     pub fn build_std(&self) -> Option<&'static str> {
         (self.debian.is_some() && self.target != Target::ClientApp).then_some("core,alloc")

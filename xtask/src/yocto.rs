@@ -2,14 +2,14 @@
 
 pub mod bitbake;
 pub mod conf;
+pub mod host_toolchain;
 pub mod kas;
 pub mod layers;
 pub mod serve;
 pub mod user;
 
-use crate::config::Product;
 use crate::error::{At, Error, Result};
-use crate::stages::home;
+use crate::stages::{Build, home};
 use bitbake::BitBake;
 use layers::Layers;
 use std::fs;
@@ -32,14 +32,8 @@ pub struct Setup {
 }
 
 /// Writes the build folder. `layers`: the folder of the layers.
-pub fn setup(
-    root: &Path,
-    product: &Product,
-    layers: &Path,
-    user: User,
-    offline: bool,
-    log: &Path,
-) -> Result<Setup> {
+pub fn setup(build: &Build, layers: &Path, user: User, host: bool, log: &Path) -> Result<Setup> {
+    let (root, product) = (&build.workspace.root, build.product);
     let l4t = product.board.l4t.as_ref().ok_or_else(|| {
         Error::usage(format!(
             "{}: board {} has no MACHINE of BitBake",
@@ -48,16 +42,20 @@ pub fn setup(
         ))
         .remedy("choose --board jetson-agx-xavier; the local engine builds for virt")
     })?;
-    let layers = Layers::find(layers, root)?;
+    let mut layers = Layers::find(layers, root)?;
     user.reads(&[root, &layers.oe_core])?;
     let top = home(root).join("yocto");
-    let build = top.join(format!("{}-{}", product.name, product.board.name));
-    let conf = build.join("conf");
+    let suffix = if host { "-host-toolchain" } else { "" };
+    let folder = top.join(format!("{}-{}{suffix}", product.name, product.board.name));
+    let conf = folder.join("conf");
     fs::create_dir_all(&conf).at(&conf)?;
-    let texts = [
-        ("bblayers.conf", conf::bblayers(&layers)),
-        ("local.conf", conf::local(product, &l4t.machine, &top, offline)?),
-    ];
+    let mut local = conf::local(product, &l4t.machine, &top, build.offline || host)?;
+    if host {
+        layers.all.push(root.join(host_toolchain::LAYER));
+        let settings = host_toolchain::prepare(build, &user, &top, log)?;
+        local.push_str(&conf::host(&settings));
+    }
+    let texts = [("bblayers.conf", conf::bblayers(&layers)), ("local.conf", local)];
     for (name, text) in texts {
         let path = conf.join(name);
         // BitBake parses all recipes again when a file has another time.
@@ -67,7 +65,7 @@ pub fn setup(
         fs::write(&path, text).at(&path)?;
     }
     user.owns(&top, log)?;
-    Ok(Setup { build, layers, user, machine: l4t.machine.clone() })
+    Ok(Setup { build: folder, layers, user, machine: l4t.machine.clone() })
 }
 
 impl Setup {

@@ -39,6 +39,7 @@ const ATF_TREE: Tree = Tree {
     places: &[
         "",
         "arm-trusted-firmware",
+        "atf",
         "atf/arm-trusted-firmware",
         "atf_and_trusty/atf/arm-trusted-firmware",
     ],
@@ -56,18 +57,28 @@ pub fn run(build: &Build) -> Result<Output> {
         .with("monitor", with_monitor)
         .with("edits", edits::digest());
     build.cache.stage("sources", key, |work| {
-        let opened = vendor::open(&given, &["*/kernel_src.tbz2"], work.log)?;
-        let mut kept = Vec::new();
-        let trusty = find(&TRUSTY_TREE, &opened.dir, &given, &mut kept, work.log)?;
-        copy::tree(&trusty, &work.out.join(TRUSTY), &is_source)?;
+        let (trusty, atf) = gather(&given, with_monitor, work.out, work.log)?;
         edits::apply(&edits::TRUSTY, &work.out.join(TRUSTY), &trusty)?;
-        if with_monitor {
-            let atf = find(&ATF_TREE, &opened.dir, &given, &mut kept, work.log)?;
-            copy::tree(&atf, &work.out.join(ATF), &is_source)?;
-            edits::apply(&edits::ATF, &work.out.join(ATF), &atf)?;
-        }
-        Ok(())
+        atf.map_or(Ok(()), |atf| edits::apply(&edits::ATF, &work.out.join(ATF), &atf))
     })
+}
+
+/// Copies the trees, as NVIDIA has them, out of a folder or a tarball. Where Trusty and ATF were found.
+pub fn gather(
+    given: &Path,
+    with_monitor: bool,
+    out: &Path,
+    log: &Path,
+) -> Result<(PathBuf, Option<PathBuf>)> {
+    let opened = vendor::open(given, &["*/kernel_src.tbz2"], log)?;
+    let mut kept = Vec::new();
+    let trusty = find(&TRUSTY_TREE, &opened.dir, given, &mut kept, log)?;
+    copy::tree(&trusty, &out.join(TRUSTY), &is_source)?;
+    let atf = with_monitor.then(|| {
+        let atf = find(&ATF_TREE, &opened.dir, given, &mut kept, log)?;
+        copy::tree(&atf, &out.join(ATF), &is_source).map(|()| atf)
+    });
+    Ok((trusty, atf.transpose()?))
 }
 
 /// What builds leave in a tree is no source.

@@ -21,7 +21,7 @@ const MAX_MANIFEST: u64 = 16 << 20;
 pub fn run(args: &YoctoArgs, ui: &Ui) -> Result<Outcome> {
     super::build::with_build(&args.build, args.without.iter().any(|part| part == "rootfs"), ui, |build| {
         let log = log(build)?;
-        let setup = setup(build, args.layers.as_deref(), args.kas.as_deref(), &log)?;
+        let setup = setup(build, args.layers.as_deref(), args.kas.as_deref(), args.host_toolchain, &log)?;
         let bitbake = setup.bitbake();
         if args.shell {
             bitbake.shell()?;
@@ -58,7 +58,7 @@ pub fn image(args: &ImageArgs, ui: &Ui) -> Result<PathBuf> {
     super::build::with_build(&args.build, without_rootfs, ui, |build| {
         let product = build.product;
         let log = log(build)?;
-        let setup = setup(build, args.layers.as_deref(), args.kas.as_deref(), &log)?;
+        let setup = setup(build, args.layers.as_deref(), args.kas.as_deref(), false, &log)?;
         let summary = setup.bitbake().run("bitbake", &[BUNDLE], &log, ui)?;
         tell(&summary, ui);
         let name =
@@ -93,7 +93,7 @@ fn log(build: &Build) -> Result<PathBuf> {
 }
 
 /// The build folder, with layers that are there or that kas clones.
-fn setup(build: &Build, layers: Option<&Path>, kas_file: Option<&Path>, log: &Path) -> Result<Setup> {
+fn setup(build: &Build, layers: Option<&Path>, kas_file: Option<&Path>, host: bool, log: &Path) -> Result<Setup> {
     let (root, product) = (&build.workspace.root, build.product);
     // First: what is wrong with the host is told before anything is cloned.
     let user = User::choose()?;
@@ -107,7 +107,7 @@ fn setup(build: &Build, layers: Option<&Path>, kas_file: Option<&Path>, log: &Pa
             &cloned
         }
     };
-    yocto::setup(root, product, layers, user, build.offline, log)
+    yocto::setup(build, layers, user, host, log)
 }
 
 fn tell(summary: &Summary, ui: &Ui) {
@@ -125,12 +125,12 @@ pub enum Engine {
     Bitbake,
 }
 
-/// Refuses options that belong to the other engine.
-pub fn suits(engine: Engine, args: &BuildArgs, layers: bool) -> Result<()> {
+/// Refuses options that belong to the other engine. `host`: the layer takes BSP and sources from here.
+pub fn suits(engine: Engine, args: &BuildArgs, layers: bool, host: bool) -> Result<()> {
     match engine {
         Engine::Local if layers => Err(Error::usage("--layers and --kas are for the BitBake engine")
             .remedy("add --engine bitbake, or leave them out")),
-        Engine::Bitbake if args.bsp.is_some() || args.sources.is_some() => Err(Error::usage(
+        Engine::Bitbake if !host && (args.bsp.is_some() || args.sources.is_some()) => Err(Error::usage(
             "--bsp and --sources are for the local engine: meta-tegra fetches NVIDIA's parts itself",
         )
         .remedy("leave them out; tarballs that are there go into target/carveout/yocto/downloads")),

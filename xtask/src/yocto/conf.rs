@@ -1,5 +1,6 @@
 //! The files of a build folder, each line explained.
 
+use super::host_toolchain;
 use super::layers::Layers;
 use crate::config::{AppSource, Product};
 use crate::error::{Error, Result};
@@ -95,6 +96,17 @@ pub fn local(product: &Product, machine: &str, top: &Path, offline: bool) -> Res
         conf.add("yocto.pr_server: revisions of packages that only rise.", "PRSERV_HOST", server);
     }
     Ok(conf.0)
+}
+
+/// What is added for checks with the host's compilers.
+pub fn host(settings: &host_toolchain::Settings) -> String {
+    let mut conf = Conf(String::new());
+    let mut why = "For checks alone, never for a product: what is taken from this host (meta-carveout-host-toolchain).";
+    for (name, path) in settings {
+        conf.add(why, name, &path.display().to_string());
+        why = "";
+    }
+    conf.0
 }
 
 /// What the layer cannot do is told before anything is built.
