@@ -93,7 +93,13 @@ fn log(build: &Build) -> Result<PathBuf> {
 }
 
 /// The build folder, with layers that are there or that kas clones.
-fn setup(build: &Build, layers: Option<&Path>, kas_file: Option<&Path>, host: bool, log: &Path) -> Result<Setup> {
+fn setup(
+    build: &Build,
+    layers: Option<&Path>,
+    kas_file: Option<&Path>,
+    host: bool,
+    log: &Path,
+) -> Result<Setup> {
     let (root, product) = (&build.workspace.root, build.product);
     // First: what is wrong with the host is told before anything is cloned.
     let user = User::choose()?;

@@ -101,7 +101,8 @@ pub fn local(product: &Product, machine: &str, top: &Path, offline: bool) -> Res
 /// What is added for checks with the host's compilers.
 pub fn host(settings: &host_toolchain::Settings) -> String {
     let mut conf = Conf(String::new());
-    let mut why = "For checks alone, never for a product: what is taken from this host (meta-carveout-host-toolchain).";
+    let mut why =
+        "For checks alone, never for a product: what is taken from this host (meta-carveout-host-toolchain).";
     for (name, path) in settings {
         conf.add(why, name, &path.display().to_string());
         why = "";

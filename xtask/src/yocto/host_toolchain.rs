@@ -5,8 +5,8 @@ use super::user::User;
 use crate::error::{At, Error, Result};
 use crate::host::{self, Need};
 use crate::stages::{Build, sources};
-use crate::tools::{cargo, run, shell};
 use crate::toolchain::Target;
+use crate::tools::{cargo, run, shell};
 use crate::vendor::{self, Vendor};
 use crate::workspace::CargoLock;
 use std::fs;
@@ -123,13 +123,15 @@ fn crates(root: &Path, to: &Path, log: &Path) -> Result<PathBuf> {
     let sh = shell(root)?;
     run("cargo fetch", cmd!(sh, "cargo fetch --locked"), log)?;
     let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
-    let home = home.or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".cargo"))).unwrap_or_default();
+    let home =
+        home.or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".cargo"))).unwrap_or_default();
     let cache = home.join("registry/cache");
     let registries: Vec<PathBuf> =
         fs::read_dir(&cache).at(&cache)?.flatten().map(|entry| entry.path()).collect();
     for name in wanted {
         let found = registries.iter().map(|registry| registry.join(&name)).find(|path| path.is_file());
-        let found = found.ok_or_else(|| Error::check(format!("cargo fetch has left no {name} in {}", cache.display())))?;
+        let found = found
+            .ok_or_else(|| Error::check(format!("cargo fetch has left no {name} in {}", cache.display())))?;
         fs::copy(&found, to.join(&name)).at(&found)?;
     }
     Ok(to.into())

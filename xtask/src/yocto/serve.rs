@@ -118,7 +118,10 @@ impl Servers<'_> {
         for (name, child) in &mut self.children {
             if let Some(status) = child.try_wait().at(&self.folder)? {
                 let log = self.folder.with_extension("log");
-                return Err(Error::check(format!("the {name} has ended ({status}); its log: {}", log.display())));
+                return Err(Error::check(format!(
+                    "the {name} has ended ({status}); its log: {}",
+                    log.display()
+                )));
             }
         }
         Ok(())
