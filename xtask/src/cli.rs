@@ -124,7 +124,7 @@ pub struct ImageArgs {
     /// For BitBake: a folder with clones of OE-Core, BitBake, meta-tegra and meta-rust-bin.
     #[arg(long, value_name = "DIR")]
     pub layers: Option<PathBuf>,
-    /// For BitBake without --layers: what kas clones. Default: configs/kas/<board>.yml.
+    /// For BitBake without --layers: what kas clones. Default: configs/kas/BOARD.yml.
     #[arg(long, value_name = "FILE", conflicts_with = "layers")]
     pub kas: Option<PathBuf>,
     /// Leave a part out.
@@ -241,7 +241,7 @@ pub struct YoctoArgs {
     /// A folder with clones of OE-Core, BitBake, meta-tegra and meta-rust-bin.
     #[arg(long, value_name = "DIR")]
     pub layers: Option<PathBuf>,
-    /// Without --layers: what kas clones. Default: configs/kas/<board>.yml.
+    /// Without --layers: what kas clones. Default: configs/kas/BOARD.yml.
     #[arg(long, value_name = "FILE", conflicts_with = "layers")]
     pub kas: Option<PathBuf>,
     /// Leave a part out.
