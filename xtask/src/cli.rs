@@ -59,6 +59,13 @@ pub enum Verb {
         /// A bundle's folder or its .tar.zst.
         bundle: PathBuf,
     },
+    /// Tell what differs between two bundles, and the least that must be flashed for it.
+    Diff {
+        /// The bundle that a device has: its folder or its .tar.zst.
+        old: PathBuf,
+        /// The bundle that it shall get.
+        new: PathBuf,
+    },
     /// Write a bundle to boards in recovery mode, and read back what they now have.
     Flash(FlashArgs),
     /// Read a board's root filesystem into a file.

@@ -26,7 +26,7 @@ use std::process::ExitCode;
 use ui::{Ui, Verbosity};
 use verbs::build::{self, Part};
 use verbs::{
-    Outcome, assemble, bench, doctor, emulate, flash, inspect, plan, recipes, test, verify,
+    Outcome, assemble, bench, diff, doctor, emulate, flash, inspect, plan, recipes, test, verify,
     yocto as yocto_verb,
 };
 use yocto_verb::Engine;
@@ -72,6 +72,7 @@ fn run(cli: &Cli, ui: &Ui) -> Result<Outcome> {
         Verb::Plan(args) => plan::run(args, ui),
         Verb::Inspect { path } => inspect::run(path),
         Verb::Verify { bundle } => verify::run(bundle, ui),
+        Verb::Diff { old, new } => diff::run(old, new, ui),
         Verb::Flash(args) => flash::run(args, ui),
         Verb::Backup(args) => flash::backup(args, ui),
         Verb::Restore(args) => flash::restore(args, ui),

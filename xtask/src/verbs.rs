@@ -3,6 +3,7 @@
 pub mod assemble;
 pub mod bench;
 pub mod build;
+pub mod diff;
 pub mod doctor;
 pub mod emulate;
 pub mod flash;

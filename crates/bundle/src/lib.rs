@@ -14,6 +14,7 @@
 
 mod archive;
 mod device;
+mod diff;
 mod extract;
 mod hash;
 mod manifest;
@@ -25,6 +26,7 @@ mod writer;
 
 pub use archive::write_archive;
 pub use device::{COMMON, Device, FLASH, FlashPackage, Fused, ModuleEntry, TEGRAFLASH, TOS_IMAGE};
+pub use diff::{Diff, Difference, Side, diff};
 pub use extract::{ExtractError, Extracted, extract};
 pub use hash::{Hashed, copy_hashed, hash_file, sha256};
 pub use manifest::{

@@ -26,6 +26,12 @@ def carveout_ta_sizes(d):
             options.append('%s=%s' % (option, size))
     return ' '.join(options)
 
+# Here, as do_install runs under pseudo: rustup's rustc has an allocator that waits for pseudo, which waits for it, forever.
+carveout_ta_compiler() {
+    rustc --version > ${B}/${BPN}.rustc
+}
+do_compile[postfuncs] += "carveout_ta_compiler"
+
 # What the TA declares and which compiler made it go into the bundle's manifest.
 do_install() {
     install -d ${D}${CARVEOUT_TA_DIR}
@@ -37,7 +43,7 @@ do_install() {
         install -m 0644 ${CARGO_BINDIR}/${BPN} ${D}${CARVEOUT_TA_DIR}/${BPN}.elf
     fi
     install -m 0644 ${CARVEOUT_TA_DECLARED} ${D}${CARVEOUT_TA_DIR}/${BPN}.toml
-    rustc --version > ${D}${CARVEOUT_TA_DIR}/${BPN}.rustc
+    install -m 0644 ${B}/${BPN}.rustc ${D}${CARVEOUT_TA_DIR}/${BPN}.rustc
 }
 do_install[depends] += "${@'xtask-native:do_populate_sysroot' if d.getVar('CARVEOUT_TA_SIZES') else ''}"
 

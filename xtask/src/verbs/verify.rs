@@ -49,7 +49,8 @@ pub fn check(path: &Path) -> Result<Manifest> {
     }
 }
 
-fn unreadable(error: SourceError) -> Error {
+/// What a source's error means for the caller.
+pub fn unreadable(error: SourceError) -> Error {
     match error {
         SourceError::Io { path, error } if error.kind() == std::io::ErrorKind::NotFound => {
             Error::usage(format!("{}: {error}", path.display()))

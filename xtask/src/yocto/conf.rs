@@ -32,6 +32,7 @@ pub fn local(product: &Product, machine: &str, top: &Path, offline: bool) -> Res
         machine,
     );
     conf.add("yocto.distro.", "DISTRO", &yocto.distro);
+    conf.add("Whatever the distro, results are in tmp/.", "TCLIBCAPPEND", "");
     conf.add("Client apps are Debian packages, as in the other engine.", "PACKAGE_CLASSES", "package_deb");
     conf.add("The bundle's name: name and version.", "CARVEOUT_PRODUCT_NAME", &product.name);
     conf.add("", "CARVEOUT_PRODUCT_VERSION", &product.version);

@@ -1,0 +1,256 @@
+//! What differs between two bundles, and the least that must be flashed for it.
+
+use crate::device::{FLASH, TOS_IMAGE};
+use crate::manifest::{FileEntry, Manifest, Role};
+use crate::source::{Source, SourceError};
+use serde::Serialize;
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::Read;
+use tegra_bct::MiscCfg;
+use tegra_flash::Scope;
+
+/// Keys of the manifest that are told by other means: by file, or not at all.
+const LEFT_OUT: [&str; 4] = ["files", "flash", "digest", "format"];
+/// Manifest keys that mean another device, whatever its files are.
+const DEVICE: [&str; 2] = ["board", "device.modules"];
+/// Largest text that is read: a boot config, a list of packages.
+const MAX_TEXT: u64 = 16 << 20;
+
+/// A bundle as far as it is compared.
+#[derive(Clone, Debug)]
+pub struct Side {
+    /// Its manifest.
+    pub manifest: Manifest,
+    /// Its boot configs and its list of packages, by path.
+    pub texts: BTreeMap<String, Vec<u8>>,
+}
+
+/// Something that differs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Difference {
+    /// What: a key of the manifest, a file, a key in a file.
+    pub what: String,
+    /// In the old bundle; none if it is new.
+    pub old: Option<String>,
+    /// In the new bundle; none if it is gone.
+    pub new: Option<String>,
+    /// What must be flashed for it; none if no device is the other for it.
+    pub scope: Option<Scope>,
+}
+
+/// All of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Diff {
+    /// One by one: what the manifest says, boot configs, packages, files.
+    pub differences: Vec<Difference>,
+    /// The least scope that writes all that differs.
+    pub scope: Option<Scope>,
+    /// Whether secure-os and app, one after the other, write it as well: `scope` is then full.
+    pub in_two_steps: bool,
+}
+
+impl Side {
+    /// Reads what is compared besides the manifest, which [`verify`](crate::verify()) has returned.
+    pub fn read(source: &Source, manifest: Manifest) -> Result<Self, SourceError> {
+        let mut texts = BTreeMap::new();
+        source.for_each(&mut |path, reader| {
+            let role = manifest.file(path).map(|file| file.role);
+            if matches!(role, Some(Role::BootConfig | Role::PackageLock)) {
+                let mut bytes = Vec::new();
+                reader.take(MAX_TEXT).read_to_end(&mut bytes)?;
+                texts.insert(path.to_owned(), bytes);
+            }
+            Ok(())
+        })?;
+        Ok(Self { manifest, texts })
+    }
+}
+
+/// Compares two bundles.
+pub fn diff(old: &Side, new: &Side) -> Diff {
+    let mut differences = Vec::new();
+    let changes = |old: BTreeMap<String, String>, new: BTreeMap<String, String>| {
+        let names: BTreeSet<String> = old.keys().chain(new.keys()).cloned().collect();
+        let pair = |name: String| (old.get(&name).cloned(), new.get(&name).cloned(), name);
+        names.into_iter().map(pair).filter(|(old, new, _)| old != new).collect::<Vec<_>>()
+    };
+    for (old, new, what) in changes(flat(&old.manifest), flat(&new.manifest)) {
+        let device = DEVICE.iter().any(|key| what.starts_with(key));
+        differences.push(Difference { what, old, new, scope: device.then_some(Scope::Full) });
+    }
+    let paths: BTreeSet<&String> = old.texts.keys().chain(new.texts.keys()).collect();
+    for path in paths {
+        let read = |side: &Side| entries(path, side.texts.get(path).map_or(&[], Vec::as_slice));
+        let scope = if path.ends_with(".cfg") { Scope::Full } else { Scope::App };
+        for (old, new, key) in changes(read(old), read(new)) {
+            differences.push(Difference { what: format!("{path}: {key}"), old, new, scope: Some(scope) });
+        }
+    }
+    for (was, is, what) in changes(digests(&old.manifest), digests(&new.manifest)) {
+        let scope = [old, new].iter().filter_map(|side| scope_of(side.manifest.file(&what)?)).max();
+        differences.push(Difference { what, old: was, new: is, scope });
+    }
+    let scopes: BTreeSet<Scope> = differences.iter().filter_map(|d| d.scope).collect();
+    let in_two_steps = !scopes.contains(&Scope::Full) && scopes.len() > 1;
+    let scope = if in_two_steps { Some(Scope::Full) } else { scopes.last().copied() };
+    Diff { differences, scope, in_two_steps }
+}
+
+/// What a file is flashed by.
+fn scope_of(file: &FileEntry) -> Option<Scope> {
+    let written = file.partitions.iter().map(|name| Scope::of_partition(name)).max();
+    match file.role {
+        Role::Layout | Role::BootConfig => Some(Scope::Full),
+        // meta-tegra's package says in its layout where it goes.
+        Role::Flash if file.path.starts_with(FLASH) && file.path.ends_with(TOS_IMAGE) => {
+            Some(Scope::SecureOs)
+        }
+        // What a full flash uses besides.
+        Role::Flash => written.or(Some(Scope::Full)),
+        _ => written,
+    }
+}
+
+/// Size and digest of each file.
+fn digests(manifest: &Manifest) -> BTreeMap<String, String> {
+    let told = |file: &FileEntry| format!("{} bytes, sha256 {}", file.size, file.sha256);
+    manifest.files.iter().map(|file| (file.path.clone(), told(file))).collect()
+}
+
+/// What a text file says, by key: values of a boot config, packages by name. An unreadable one is compared as a file alone.
+fn entries(path: &str, bytes: &[u8]) -> BTreeMap<String, String> {
+    if path.ends_with(".cfg") {
+        let cfg = MiscCfg::parse(bytes).ok();
+        let values = |cfg: &MiscCfg| cfg.entries().map(|(k, v)| (k.to_owned(), format!("{v:#x}"))).collect();
+        return cfg.as_ref().map(values).unwrap_or_default();
+    }
+    let text = String::from_utf8_lossy(bytes);
+    let package = |line: &str| {
+        let mut words = line.split_whitespace();
+        Some((words.next()?.to_owned(), words.collect::<Vec<_>>().join(" ")))
+    };
+    text.lines().filter_map(package).collect()
+}
+
+/// The manifest's values, by dotted keys. Members of a list go by their names.
+fn flat(manifest: &Manifest) -> BTreeMap<String, String> {
+    let mut values = BTreeMap::new();
+    if let Ok(Value::Object(mut all)) = serde_json::to_value(manifest) {
+        LEFT_OUT.iter().for_each(|key| drop(all.remove(*key)));
+        all.iter().for_each(|(key, value)| flatten(key, value, &mut values));
+    }
+    // Their order is that of the image.
+    let names: Vec<&str> = manifest.trusted_apps.iter().map(|app| app.name.as_str()).collect();
+    values.insert("trusted_apps".into(), names.join(", "));
+    values
+}
+
+fn flatten(key: &str, value: &Value, values: &mut BTreeMap<String, String>) {
+    match value {
+        Value::Object(members) => {
+            members.iter().for_each(|(name, value)| flatten(&format!("{key}.{name}"), value, values));
+        }
+        Value::Array(items) if items.iter().any(|item| item.get("name").is_some()) => {
+            for item in items {
+                let name = item.get("name").and_then(Value::as_str).unwrap_or_default();
+                flatten(&format!("{key}.{name}"), item, values);
+            }
+        }
+        Value::Null => {}
+        Value::String(text) => drop(values.insert(key.into(), text.clone())),
+        other => drop(values.insert(key.into(), other.to_string())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tests::manifest_text;
+
+    fn side() -> Side {
+        let manifest = Manifest::from_text(&manifest_text()).unwrap();
+        let texts = BTreeMap::from([("boot-config/misc.cfg".into(), b"a.b = 1;\nc.d = 0x20;\n".to_vec())]);
+        Side { manifest, texts }
+    }
+
+    fn changed(change: impl FnOnce(&mut Side)) -> Diff {
+        let mut new = side();
+        change(&mut new);
+        diff(&side(), &new)
+    }
+
+    fn touch(side: &mut Side, path: &str) {
+        let file = side.manifest.files.iter_mut().find(|file| file.path == path).unwrap();
+        file.sha256 = "1".repeat(64);
+    }
+
+    fn told(diff: &Diff) -> Vec<&str> {
+        diff.differences.iter().map(|d| d.what.as_str()).collect()
+    }
+
+    #[test]
+    fn equal_bundles_need_no_flash() {
+        let same = changed(|_| {});
+        assert_eq!((same.differences.len(), same.scope), (0, None));
+    }
+
+    #[test]
+    fn what_nothing_on_a_device_depends_on_needs_none() {
+        let diff = changed(|new| {
+            new.manifest.version = "2".into();
+            new.manifest.inputs.toolchains.insert("rustc".into(), "2".into());
+            touch(new, "trusted-apps/a.elf");
+        });
+        assert_eq!(told(&diff), ["inputs.toolchains.rustc", "version", "trusted-apps/a.elf"]);
+        assert_eq!(diff.scope, None);
+    }
+
+    #[test]
+    fn the_least_scope_writes_what_differs() {
+        let app = changed(|new| touch(new, "rootfs/system.img"));
+        assert_eq!(app.scope, Some(Scope::App));
+        let tos = changed(|new| {
+            new.manifest.trusted_apps[0].heap = 0x9000;
+            touch(new, "secure-os/tos.img");
+        });
+        assert_eq!(told(&tos), ["trusted_apps.a.heap", "secure-os/tos.img"]);
+        assert_eq!((tos.scope, tos.in_two_steps), (Some(Scope::SecureOs), false));
+        let both = changed(|new| {
+            touch(new, "rootfs/system.img");
+            touch(new, "secure-os/tos.img");
+        });
+        assert_eq!((both.scope, both.in_two_steps), (Some(Scope::Full), true));
+    }
+
+    /// The mistake that this product answers.
+    #[test]
+    fn a_boot_config_never_gets_less_than_the_full_scope() {
+        let diff = changed(|new| {
+            new.manifest.tzdram.size *= 2;
+            new.texts.insert("boot-config/misc.cfg".into(), b"a.b = 1;\nc.d = 0x40;\n".to_vec());
+            touch(new, "boot-config/misc.cfg");
+            touch(new, "secure-os/tos.img");
+        });
+        assert_eq!((diff.scope, diff.in_two_steps), (Some(Scope::Full), false));
+        let key = diff.differences.iter().find(|d| d.what == "boot-config/misc.cfg: c.d").unwrap();
+        assert_eq!((key.old.as_deref(), key.new.as_deref()), (Some("0x20"), Some("0x40")));
+        for path in ["layout/layout.xml", "boot-config/misc.cfg"] {
+            assert_eq!(changed(|new| touch(new, path)).scope, Some(Scope::Full), "{path}");
+        }
+        let board = changed(|new| new.manifest.board = "other".into());
+        assert_eq!(board.scope, Some(Scope::Full));
+    }
+
+    #[test]
+    fn files_that_come_and_go_are_told() {
+        let diff = changed(|new| {
+            new.manifest.files.retain(|file| file.path != "rootfs/system.img");
+            new.manifest.trusted_apps.clear();
+        });
+        let image = diff.differences.iter().find(|d| d.what == "rootfs/system.img").unwrap();
+        assert!(image.old.is_some() && image.new.is_none());
+        assert_eq!(diff.scope, Some(Scope::App));
+        assert!(told(&diff).contains(&"trusted_apps.a.uuid"), "{:?}", told(&diff));
+    }
+}

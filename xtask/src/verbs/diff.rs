@@ -1,0 +1,84 @@
+//! `diff`: what differs between two bundles, and what must be flashed for it.
+
+use super::verify::{check, unreadable};
+use super::{Outcome, columns};
+use crate::error::Result;
+use crate::ui::Ui;
+use bundle::{Diff, Difference, Side, Source};
+use serde_json::json;
+use std::path::Path;
+use tegra_flash::Scope;
+
+/// Verifies both bundles and compares them.
+pub fn run(old: &Path, new: &Path, ui: &Ui) -> Result<Outcome> {
+    let side = |path: &Path| {
+        let manifest = check(path)?;
+        Side::read(&Source::open(path).map_err(unreadable)?, manifest).map_err(unreadable)
+    };
+    let diff = bundle::diff(&side(old)?, &side(new)?);
+    if !diff.differences.is_empty() {
+        let head = ["", "old", "new", "flash"].map(str::to_owned);
+        let rows: Vec<[String; 4]> = std::iter::once(head).chain(diff.differences.iter().map(row)).collect();
+        ui.note(columns(&rows).trim_end());
+    }
+    ui.note(reason(&diff));
+    Ok(Outcome {
+        line: Some(name(diff.scope).into()),
+        json: json!({ "scope": name(diff.scope), "in_two_steps": diff.in_two_steps, "differences": diff.differences }),
+        ..Outcome::default()
+    })
+}
+
+fn row(difference: &Difference) -> [String; 4] {
+    let shown = |value: &Option<String>| value.as_deref().map_or("-".into(), short);
+    let scope = difference.scope.map_or(String::new(), |scope| name(Some(scope)).into());
+    [difference.what.clone(), shown(&difference.old), shown(&difference.new), scope]
+}
+
+/// A value that fits a table: of digests the first digits.
+fn short(value: &str) -> String {
+    const DIGITS: usize = 12;
+    let word = |word: &str| match word.len() {
+        40.. if word.bytes().all(|b| b.is_ascii_hexdigit()) => word.chars().take(DIGITS).collect(),
+        _ => word.to_owned(),
+    };
+    value.split(' ').map(word).collect::<Vec<String>>().join(" ")
+}
+
+fn name(scope: Option<Scope>) -> &'static str {
+    match scope {
+        None => "none",
+        Some(Scope::App) => "app",
+        Some(Scope::SecureOs) => "secure-os",
+        Some(Scope::Full) => "full",
+    }
+}
+
+/// The scope in words.
+fn reason(diff: &Diff) -> &'static str {
+    match diff.scope {
+        None => "nothing that is on a device differs",
+        Some(Scope::App) => "the root filesystem differs, and nothing else of what is flashed",
+        Some(Scope::SecureOs) => {
+            "secure-os differs, and nothing else of what is flashed: the carve-out is the same"
+        }
+        Some(Scope::Full) if diff.in_two_steps => {
+            "secure-os and the root filesystem differ: a full flash writes both, and so do the scopes secure-os and app, one after the other"
+        }
+        Some(Scope::Full) => {
+            "boot config, layout or what a full flash uses differs: the carve-out is part of the signed MB1_BCT, which no smaller scope writes"
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn digests_are_short_and_other_values_whole() {
+        let digest = "0123456789abcdef".repeat(4);
+        assert_eq!(short(&format!("17 bytes, sha256 {digest}")), "17 bytes, sha256 0123456789ab");
+        assert_eq!(short("rustc 1.95.0 (59807616e 2026-04-14)"), "rustc 1.95.0 (59807616e 2026-04-14)");
+    }
+}
