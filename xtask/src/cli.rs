@@ -134,6 +134,9 @@ pub struct ImageArgs {
     /// For BitBake without --layers: what kas clones. Default: configs/kas/BOARD.yml.
     #[arg(long, value_name = "FILE", conflicts_with = "layers")]
     pub kas: Option<PathBuf>,
+    /// For BitBake, for checks alone, never for a product: this host's compilers, the BSP of --bsp and the sources of --sources.
+    #[arg(long)]
+    pub host_toolchain: bool,
     /// Leave a part out.
     #[arg(long, value_name = "PART", value_parser = ["rootfs"])]
     pub without: Vec<String>,

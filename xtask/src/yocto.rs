@@ -9,6 +9,7 @@ pub mod serve;
 pub mod user;
 
 use crate::error::{At, Error, Result};
+use crate::host;
 use crate::stages::{Build, home};
 use bitbake::BitBake;
 use layers::Layers;
@@ -31,8 +32,8 @@ pub struct Setup {
     pub machine: String,
 }
 
-/// Writes the build folder. `layers`: the folder of the layers.
-pub fn setup(build: &Build, layers: &Path, user: User, host: bool, log: &Path) -> Result<Setup> {
+/// Writes the build folder. `layers`: the folder of the layers. `on_host`: with this host's compilers.
+pub fn setup(build: &Build, layers: &Path, user: User, on_host: bool, log: &Path) -> Result<Setup> {
     let (root, product) = (&build.workspace.root, build.product);
     let l4t = product.board.l4t.as_ref().ok_or_else(|| {
         Error::usage(format!(
@@ -42,15 +43,22 @@ pub fn setup(build: &Build, layers: &Path, user: User, host: bool, log: &Path) -
         ))
         .remedy("choose --board jetson-agx-xavier; the local engine builds for virt")
     })?;
+    if on_host && product.rootfs.is_some() {
+        return Err(Error::usage(
+            "the host's compilers make no packages of a C library, so no image can be made",
+        )
+        .remedy("add --without rootfs"));
+    }
     let mut layers = Layers::find(layers, root)?;
+    host::ensure(&bitbake::NEEDS, build.offline, log, build.ui)?;
     user.reads(&[root, &layers.oe_core])?;
     let top = home(root).join("yocto");
-    let suffix = if host { "-host-toolchain" } else { "" };
+    let suffix = if on_host { "-host-toolchain" } else { "" };
     let folder = top.join(format!("{}-{}{suffix}", product.name, product.board.name));
     let conf = folder.join("conf");
     fs::create_dir_all(&conf).at(&conf)?;
-    let mut local = conf::local(product, &l4t.machine, &top, build.offline || host)?;
-    if host {
+    let mut local = conf::local(product, &l4t.machine, &top, build.offline || on_host)?;
+    if on_host {
         layers.all.push(root.join(host_toolchain::LAYER));
         let settings = host_toolchain::prepare(build, &user, &top, log)?;
         local.push_str(&conf::host(&settings));

@@ -37,7 +37,7 @@ pub enum Part {
 
 /// Builds a bundle.
 pub fn image(args: &ImageArgs, ui: &Ui) -> Result<Outcome> {
-    yocto::suits(args.engine, &args.build, args.layers.is_some() || args.kas.is_some(), false)?;
+    yocto::suits(args.engine, &args.build, args.layers.is_some() || args.kas.is_some(), args.host_toolchain)?;
     if args.engine == Engine::Bitbake {
         return Ok(built(&yocto::image(args, ui)?, ui));
     }

@@ -7,6 +7,7 @@ use crate::stages::{client_apps, home};
 use crate::toolchain::{Target, Toolchains};
 use crate::tools::{cargo, curl, emulator, l4t, qemu, token, trusty};
 use crate::ui::Ui;
+use crate::yocto::bitbake;
 use serde_json::json;
 
 /// Lists all needs; fails with exit 3 if one is missing that only a person can install.
@@ -34,6 +35,9 @@ pub fn run(ui: &Ui) -> Result<Outcome> {
     // For Jetson boards alone: their absence fails nothing else.
     for need in trusty::NEEDS.iter().chain(&l4t::NEEDS).chain(&token::NEEDS).chain(&curl::NEEDS) {
         add(need.package, if host::is_met(need) { "ok" } else { "later" }, &format!("Jetson: {}", need.why));
+    }
+    for need in &bitbake::NEEDS {
+        add(need.package, if host::is_met(need) { "ok" } else { "later" }, &format!("BitBake: {}", need.why));
     }
     let qemu = qemu::Qemu::installed();
     let (state, version) = match &qemu {

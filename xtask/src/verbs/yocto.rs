@@ -58,7 +58,7 @@ pub fn image(args: &ImageArgs, ui: &Ui) -> Result<PathBuf> {
     super::build::with_build(&args.build, without_rootfs, ui, |build| {
         let product = build.product;
         let log = log(build)?;
-        let setup = setup(build, args.layers.as_deref(), args.kas.as_deref(), false, &log)?;
+        let setup = setup(build, args.layers.as_deref(), args.kas.as_deref(), args.host_toolchain, &log)?;
         let summary = setup.bitbake().run("bitbake", &[BUNDLE], &log, ui)?;
         tell(&summary, ui);
         let name =
@@ -134,8 +134,10 @@ pub enum Engine {
 /// Refuses options that belong to the other engine. `host`: the layer takes BSP and sources from here.
 pub fn suits(engine: Engine, args: &BuildArgs, layers: bool, host: bool) -> Result<()> {
     match engine {
-        Engine::Local if layers => Err(Error::usage("--layers and --kas are for the BitBake engine")
-            .remedy("add --engine bitbake, or leave them out")),
+        Engine::Local if layers || host => {
+            Err(Error::usage("--layers, --kas and --host-toolchain are for the BitBake engine")
+                .remedy("add --engine bitbake, or leave them out"))
+        }
         Engine::Bitbake if !host && (args.bsp.is_some() || args.sources.is_some()) => Err(Error::usage(
             "--bsp and --sources are for the local engine: meta-tegra fetches NVIDIA's parts itself",
         )

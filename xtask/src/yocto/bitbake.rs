@@ -3,12 +3,32 @@
 use super::Setup;
 use super::user::LOCALE;
 use crate::error::{At, Error, Result};
+use crate::host::Need;
 use crate::tools::shell;
 use crate::ui::{Running, Ui};
 use std::fs::OpenOptions;
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Command, Stdio};
+
+/// What BitBake and OE-Core's sanity check want of any host.
+pub const NEEDS: [Need; 10] = [
+    need("chrpath", "chrpath", "OE-Core's tasks"),
+    need("cpio", "cpio", "OE-Core's tasks"),
+    need("diffstat", "diffstat", "OE-Core's tasks"),
+    need("file", "file", "OE-Core's tasks"),
+    need("g++", "build-essential", "OE-Core's native recipes"),
+    need("gawk", "gawk", "OE-Core's tasks"),
+    need("git", "git", "OE-Core's tasks"),
+    need("rpcgen", "rpcsvc-proto", "OE-Core's native recipes"),
+    need("wget", "wget", "downloads of recipes"),
+    need("zstd", "zstd", "packs shared state"),
+];
+
+/// A Debian package.
+pub const fn need(program: &'static str, package: &'static str, why: &'static str) -> Need {
+    Need { program, package, why }
+}
 
 /// Complaints that an error shows.
 const SHOWN: usize = 12;

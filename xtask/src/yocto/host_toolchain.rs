@@ -1,6 +1,7 @@
 //! What the layer meta-carveout-host-toolchain takes from this host, where the user who runs BitBake can read it. For checks
 //! alone: no product is built so.
 
+use super::bitbake::need;
 use super::user::User;
 use crate::error::{At, Error, Result};
 use crate::host::{self, Need};
@@ -26,23 +27,6 @@ const NEEDS: [Need; 8] = [
     need("pkg-config", "pkgconf", "finds libraries"),
     need("pseudo", "pseudo", "lets tasks own files as root"),
 ];
-/// What BitBake and OE-Core's sanity check want of any host.
-pub const BITBAKE: [Need; 10] = [
-    need("chrpath", "chrpath", "OE-Core's tasks"),
-    need("cpio", "cpio", "OE-Core's tasks"),
-    need("diffstat", "diffstat", "OE-Core's tasks"),
-    need("file", "file", "OE-Core's tasks"),
-    need("g++", "build-essential", "OE-Core's native recipes"),
-    need("gawk", "gawk", "OE-Core's tasks"),
-    need("git", "git", "OE-Core's tasks"),
-    need("rpcgen", "rpcsvc-proto", "OE-Core's native recipes"),
-    need("wget", "wget", "downloads of recipes"),
-    need("zstd", "zstd", "packs shared state"),
-];
-
-const fn need(program: &'static str, package: &'static str, why: &'static str) -> Need {
-    Need { program, package, why }
-}
 
 /// Paths by the names of variables.
 pub type Settings = Vec<(&'static str, PathBuf)>;

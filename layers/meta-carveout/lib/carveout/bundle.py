@@ -98,6 +98,8 @@ def inputs(value_of, compilers):
     for layer in (value_of("BBLAYERS") or "").split():
         if not os.path.realpath(layer).startswith(os.path.realpath(workspace) + "/"):
             toolchains["layer " + os.path.basename(layer)] = revision(layer) or "not in git"
+    if value_of("CARVEOUT_HOST_TOOLCHAIN") == "1":
+        toolchains["host toolchain"] = "compilers of the build host: for checks, not for products"
     digest = value_of("CARVEOUT_CONFIG_DIGEST")
     if not digest:
         lines = "".join("%s=%s\n" % (name, value_of(name) or "") for name in VARIABLES)
