@@ -5,7 +5,7 @@
 # CARVEOUT_IMAGE          the image whose root filesystem and flash package go into it; empty: a bundle of the other parts
 # CARVEOUT_CONFIG_DIGEST  SHA-256 of the product config that the variables come from; else it is one of the variables
 
-inherit deploy nopackages carveout_config
+inherit deploy nopackages carveout_config l4t_bsp
 
 # e2fsprogs tells which blocks of the root filesystem are free, which are not sent to a board.
 DEPENDS += "\

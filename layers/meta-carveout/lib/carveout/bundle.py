@@ -98,7 +98,9 @@ def inputs(value_of, compilers):
     for layer in (value_of("BBLAYERS") or "").split():
         if not os.path.realpath(layer).startswith(os.path.realpath(workspace) + "/"):
             toolchains["layer " + os.path.basename(layer)] = revision(layer) or "not in git"
-    if value_of("CARVEOUT_HOST_TOOLCHAIN") == "1":
+    # Then BSP and sources are what somebody has named, of any release.
+    checks_only = value_of("CARVEOUT_HOST_TOOLCHAIN") == "1"
+    if checks_only:
         toolchains["host toolchain"] = "compilers of the build host: for checks, not for products"
     digest = value_of("CARVEOUT_CONFIG_DIGEST")
     if not digest:
@@ -108,7 +110,7 @@ def inputs(value_of, compilers):
         "config": digest,
         "git_revision": revision(workspace),
         "toolchains": toolchains,
-        "bsp": value_of("L4T_VERSION"),
+        "bsp": None if checks_only else value_of("L4T_VERSION"),
     }
 
 

@@ -16,6 +16,10 @@ use xshell::cmd;
 pub const DEVICE_VARIABLE: &str = "TIPC_DEVICE";
 /// Runs aarch64 programs.
 const QEMU: &str = "qemu-aarch64-static";
+/// Debian's C library of arm64, for client apps that are not static: those of BitBake.
+const LIBC: &str = "/usr/aarch64-linux-gnu";
+/// How qemu ends if a program's C library is not there.
+const NO_LIBC: i32 = 255;
 const NEEDS: [Need; 2] = [
     Need { program: QEMU, package: "qemu-user-static", why: "runs client apps of the board on this host" },
     Need { program: "dpkg-deb", package: "dpkg", why: "unpacks client apps' packages" },
@@ -74,6 +78,9 @@ impl Client {
     pub fn run(&self, socket: &Path, arguments: &[String], capture: bool) -> Result<Ended> {
         let mut command = if self.through_qemu {
             let mut command = Command::new(find(QEMU).unwrap_or_else(|| QEMU.into()));
+            if Path::new(LIBC).is_dir() {
+                command.args(["-L", LIBC]);
+            }
             command.arg(&self.program);
             command
         } else {
@@ -100,13 +107,18 @@ impl Ended {
     pub fn error(&self) -> Option<Error> {
         let mut error = match self.code {
             Some(0) => return None,
+            Some(NO_LIBC) if !Path::new(LIBC).is_dir() => {
+                Error::environment(format!("{} ended with exit code {NO_LIBC}", self.name)).remedy(
+                    "if it is linked with the board's C library, run: apt-get install libc6-arm64-cross libgcc-s1-arm64-cross",
+                )
+            }
             Some(code) => Error::check(format!("{} ended with exit code {code}", self.name)),
             None => Error::check(format!("{} was ended by a signal", self.name)),
         };
         error.exit = match self.code {
             Some(2) => Exit::Usage,
             Some(3) => Exit::Environment,
-            _ => Exit::Check,
+            _ => error.exit,
         };
         if let Some(output) = self.output.as_ref().filter(|output| *output != "") {
             error.message = format!("{}\n{output:#}", error.message);
