@@ -100,7 +100,12 @@ impl Toolchain {
         let remap = |from: &Path, to: &str| format!("--remap-path-prefix={}={to}", from.display());
         // Of several that fit, the last wins.
         let mut flags = vec![remap(root, ".")];
-        flags.extend(home.map(|home| remap(&home.join("registry/src"), "/cargo")));
+        // The folder of a registry has a name of its host's: of a mirror another.
+        let registries = home.and_then(|home| std::fs::read_dir(home.join("registry/src")).ok());
+        let mut registries: Vec<PathBuf> =
+            registries.into_iter().flatten().flatten().map(|entry| entry.path()).collect();
+        registries.sort();
+        flags.extend(registries.iter().map(|folder| remap(folder, "/cargo")));
         if let Some(tree) = &self.debian {
             flags.push(remap(&tree.usr(), "/rust"));
             // cargo passes sources below the workspace relative to it.

@@ -12,6 +12,7 @@ use crate::error::{At, Error, Result};
 use crate::host;
 use crate::stages::{Build, home};
 use bitbake::BitBake;
+use conf::Network;
 use layers::Layers;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -57,7 +58,12 @@ pub fn setup(build: &Build, layers: &Path, user: User, on_host: bool, log: &Path
     let folder = top.join(format!("{}-{}{suffix}", product.name, product.board.name));
     let conf = folder.join("conf");
     fs::create_dir_all(&conf).at(&conf)?;
-    let mut local = conf::local(product, &l4t.machine, &top, build.offline || on_host)?;
+    let network = match (build.offline, on_host) {
+        (true, _) => Network::None,
+        (false, true) => Network::Mirrors,
+        (false, false) => Network::All,
+    };
+    let mut local = conf::local(product, &l4t.machine, &top, network)?;
     if on_host {
         layers.all.push(root.join(host_toolchain::LAYER));
         let settings = host_toolchain::prepare(build, &user, &top, log)?;

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::Command;
 use xtask::config;
 use xtask::workspace::{Workspace, root};
-use xtask::yocto::conf;
+use xtask::yocto::conf::{self, Network};
 
 #[test]
 fn the_layers_python_and_shell() {
@@ -61,13 +61,17 @@ const PRODUCT: &str = "name: xavier\nversion: 1.2.3\nboard: jetson-agx-xavier\nt
 
 /// What BitBake is told of a product.
 fn local_conf(text: &str, without_rootfs: bool) -> Result<String, xtask::error::Error> {
+    local_conf_of(text, without_rootfs, if without_rootfs { Network::None } else { Network::All })
+}
+
+fn local_conf_of(text: &str, without_rootfs: bool, network: Network) -> Result<String, xtask::error::Error> {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("p.yaml");
     fs::write(&path, text).unwrap();
     let overrides = config::Overrides { without_rootfs, ..Default::default() };
     let product = config::load(&Workspace::load().unwrap(), &path, &overrides).unwrap();
     let machine = product.board.l4t.as_ref().unwrap().machine.clone();
-    conf::local(&product, &machine, Path::new("/top"), without_rootfs)
+    conf::local(&product, &machine, Path::new("/top"), network)
 }
 
 #[test]
@@ -82,6 +86,7 @@ fn a_product_becomes_a_local_conf() {
         [
             "MACHINE = \"jetson-agx-xavier-devkit\"",
             "DISTRO = \"nodistro\"",
+            "TCLIBCAPPEND = \"\"",
             "PACKAGE_CLASSES = \"package_deb\"",
             "CARVEOUT_PRODUCT_NAME = \"xavier\"",
             "CARVEOUT_PRODUCT_VERSION = \"1.2.3\"",
@@ -108,6 +113,12 @@ fn a_product_becomes_a_local_conf() {
     let parts = local_conf(PRODUCT, true).unwrap();
     assert!(parts.contains("\nCARVEOUT_IMAGE = \"\"\n"), "{parts}");
     assert!(parts.contains("\nBB_NO_NETWORK = \"1\"\n") && !text.contains("BB_NO_NETWORK"));
+    // Checks with the host's compilers fetch nothing, but may share.
+    let checks = local_conf_of(PRODUCT, true, Network::Mirrors).unwrap();
+    assert!(checks.contains("\nBB_ALLOWED_NETWORKS = \"farm\"\n") && !checks.contains("BB_NO_NETWORK"));
+    let alone = PRODUCT.replace("http://farm/dl", "file:///srv/dl");
+    let alone = local_conf_of(&alone, true, Network::Mirrors).unwrap();
+    assert!(alone.contains("\nBB_NO_NETWORK = \"1\"\n") && !alone.contains("BB_ALLOWED_NETWORKS"));
 }
 
 #[test]

@@ -70,24 +70,19 @@ impl Side {
 /// Compares two bundles.
 pub fn diff(old: &Side, new: &Side) -> Diff {
     let mut differences = Vec::new();
-    let changes = |old: BTreeMap<String, String>, new: BTreeMap<String, String>| {
-        let names: BTreeSet<String> = old.keys().chain(new.keys()).cloned().collect();
-        let pair = |name: String| (old.get(&name).cloned(), new.get(&name).cloned(), name);
-        names.into_iter().map(pair).filter(|(old, new, _)| old != new).collect::<Vec<_>>()
-    };
-    for (old, new, what) in changes(flat(&old.manifest), flat(&new.manifest)) {
+    compare("", Some(&shown(&old.manifest)), Some(&shown(&new.manifest)), &mut |what, old, new| {
         let device = DEVICE.iter().any(|key| what.starts_with(key));
         differences.push(Difference { what, old, new, scope: device.then_some(Scope::Full) });
-    }
+    });
     let paths: BTreeSet<&String> = old.texts.keys().chain(new.texts.keys()).collect();
     for path in paths {
         let read = |side: &Side| entries(path, side.texts.get(path).map_or(&[], Vec::as_slice));
         let scope = if path.ends_with(".cfg") { Scope::Full } else { Scope::App };
-        for (old, new, key) in changes(read(old), read(new)) {
+        for (key, old, new) in changes(read(old), read(new)) {
             differences.push(Difference { what: format!("{path}: {key}"), old, new, scope: Some(scope) });
         }
     }
-    for (was, is, what) in changes(digests(&old.manifest), digests(&new.manifest)) {
+    for (what, was, is) in changes(digests(&old.manifest), digests(&new.manifest)) {
         let scope = [old, new].iter().filter_map(|side| scope_of(side.manifest.file(&what)?)).max();
         differences.push(Difference { what, old: was, new: is, scope });
     }
@@ -95,6 +90,16 @@ pub fn diff(old: &Side, new: &Side) -> Diff {
     let in_two_steps = !scopes.contains(&Scope::Full) && scopes.len() > 1;
     let scope = if in_two_steps { Some(Scope::Full) } else { scopes.last().copied() };
     Diff { differences, scope, in_two_steps }
+}
+
+type Change = (String, Option<String>, Option<String>);
+
+/// Names whose values differ, with both values.
+fn changes(mut old: BTreeMap<String, String>, mut new: BTreeMap<String, String>) -> Vec<Change> {
+    let names: BTreeSet<String> = old.keys().chain(new.keys()).cloned().collect();
+    let pair = |name: String| (old.remove(&name), new.remove(&name), name);
+    let pairs = names.into_iter().map(pair).filter(|(old, new, _)| old != new);
+    pairs.map(|(old, new, name)| (name, old, new)).collect()
 }
 
 /// What a file is flashed by.
@@ -133,33 +138,61 @@ fn entries(path: &str, bytes: &[u8]) -> BTreeMap<String, String> {
     text.lines().filter_map(package).collect()
 }
 
-/// The manifest's values, by dotted keys. Members of a list go by their names.
-fn flat(manifest: &Manifest) -> BTreeMap<String, String> {
-    let mut values = BTreeMap::new();
-    if let Ok(Value::Object(mut all)) = serde_json::to_value(manifest) {
+/// The manifest as a value, without what is told by other means; the order of the image is told besides.
+fn shown(manifest: &Manifest) -> Value {
+    let mut value = serde_json::to_value(manifest).unwrap_or_default();
+    if let Value::Object(all) = &mut value {
         LEFT_OUT.iter().for_each(|key| drop(all.remove(*key)));
-        all.iter().for_each(|(key, value)| flatten(key, value, &mut values));
+        let names: Vec<&str> = manifest.trusted_apps.iter().map(|app| app.name.as_str()).collect();
+        all.insert("order".into(), names.join(", ").into());
     }
-    // Their order is that of the image.
-    let names: Vec<&str> = manifest.trusted_apps.iter().map(|app| app.name.as_str()).collect();
-    values.insert("trusted_apps".into(), names.join(", "));
-    values
+    value
 }
 
-fn flatten(key: &str, value: &Value, values: &mut BTreeMap<String, String>) {
-    match value {
-        Value::Object(members) => {
-            members.iter().for_each(|(name, value)| flatten(&format!("{key}.{name}"), value, values));
-        }
-        Value::Array(items) if items.iter().any(|item| item.get("name").is_some()) => {
-            for item in items {
-                let name = item.get("name").and_then(Value::as_str).unwrap_or_default();
-                flatten(&format!("{key}.{name}"), item, values);
+/// Tells where two values differ, by dotted keys. Members of a list go by their names.
+fn compare(
+    key: &str,
+    old: Option<&Value>,
+    new: Option<&Value>,
+    tell: &mut dyn FnMut(String, Option<String>, Option<String>),
+) {
+    if old == new {
+        return;
+    }
+    match (old.and_then(members), new.and_then(members)) {
+        (Some(old), Some(new)) => {
+            let names: BTreeSet<&str> = old.keys().chain(new.keys()).copied().collect();
+            let dot = if key.is_empty() { "" } else { "." };
+            for name in names {
+                let below = format!("{key}{dot}{name}");
+                compare(&below, old.get(name).copied(), new.get(name).copied(), tell);
             }
         }
-        Value::Null => {}
-        Value::String(text) => drop(values.insert(key.into(), text.clone())),
-        other => drop(values.insert(key.into(), other.to_string())),
+        _ => tell(key.into(), old.and_then(text), new.and_then(text)),
+    }
+}
+
+/// What a value is made of, by name.
+fn members(value: &Value) -> Option<BTreeMap<&str, &Value>> {
+    match value {
+        Value::Object(members) => Some(members.iter().map(|(name, value)| (name.as_str(), value)).collect()),
+        Value::Array(items) => items.iter().map(|item| Some((item.get("name")?.as_str()?, item))).collect(),
+        _ => None,
+    }
+}
+
+/// A value in a line.
+fn text(value: &Value) -> Option<String> {
+    match value {
+        Value::Null => None,
+        Value::String(text) => Some(text.clone()),
+        Value::Array(items) => Some(items.iter().filter_map(text).collect::<Vec<_>>().join(", ")),
+        Value::Object(members) => {
+            let told = members.iter().filter(|(name, _)| *name != "name");
+            let told = told.filter_map(|(name, value)| Some(format!("{name} {}", text(value)?)));
+            Some(told.collect::<Vec<_>>().join(", "))
+        }
+        other => Some(other.to_string()),
     }
 }
 
@@ -251,6 +284,8 @@ mod tests {
         let image = diff.differences.iter().find(|d| d.what == "rootfs/system.img").unwrap();
         assert!(image.old.is_some() && image.new.is_none());
         assert_eq!(diff.scope, Some(Scope::App));
-        assert!(told(&diff).contains(&"trusted_apps.a.uuid"), "{:?}", told(&diff));
+        assert_eq!(told(&diff), ["order", "trusted_apps.a", "rootfs/system.img"]);
+        let app = &diff.differences[1];
+        assert!(app.old.as_deref().unwrap().contains("heap 32768") && app.new.is_none(), "{app:?}");
     }
 }

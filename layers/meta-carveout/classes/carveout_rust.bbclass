@@ -11,7 +11,11 @@ CARVEOUT_MEMBERS ?= ""
 # No network, and only the crates that the recipe lists: cargo itself refuses one with another checksum than Cargo.lock's.
 EXTRA_CARGO_FLAGS += "--offline -p ${BPN}"
 # Without these the bytes would differ from build folder to build folder.
-EXTRA_RUSTFLAGS += "-Cstrip=debuginfo --remap-path-prefix=${WORKDIR}=/usr/src/debug/${BPN}"
+EXTRA_RUSTFLAGS += "\
+    -Cstrip=debuginfo \
+    --remap-path-prefix=${WORKDIR}=/usr/src/debug/${BPN} \
+    --remap-path-prefix=${CARGO_HOME}/bitbake=/cargo \
+"
 RUSTFLAGS[vardepsexclude] += "WORKDIR"
 
 python do_carveout_workspace() {

@@ -12,6 +12,12 @@ PACKAGE_ARCH = "${SOC_FAMILY_PKGARCH}"
 RUST_TARGET = "armv7a-none-eabi"
 CARGO_TARGET_LINKER_NAME = "ARMV7A_NONE_EABI"
 CARGO_BUILD_PROFILE = "ta"
+# cargo_bin has a linker of its own for what runs here, by a setting of cargo that would change the names of a TA's symbols: said
+# so, the TA is the same, byte for byte, as that of carveout's other engine.
+EXTRA_CARGO_FLAGS += "\
+    --config target-applies-to-host=true \
+    --config target.${RUST_BUILD}.linker=\'${WRAPPER_DIR}/linker-native-wrapper.sh\' \
+"
 EXTRA_RUSTFLAGS += "-Clinker=rust-lld -Clinker-flavor=ld.lld -Crelocation-model=static"
 
 CARVEOUT_TA_DIR = "${datadir}/trusted-os/ta"

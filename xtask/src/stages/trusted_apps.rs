@@ -70,7 +70,7 @@ pub fn inspect(path: &Path, elf: &[u8]) -> Result<TrustedApp> {
 
 fn key(build: &Build, app: &App) -> Result<Key> {
     let sizes = format!("{:?} {:?}", app.min_heap, app.min_stack);
-    let key = Key::new(1).with("min_heap and min_stack", sizes);
+    let key = Key::new(2).with("min_heap and min_stack", sizes);
     match &app.source {
         AppSource::Elf(path) => key.with_file("elf", path),
         AppSource::Package(_) => {

@@ -1,7 +1,7 @@
 //! `diff`: what differs between two bundles, and what must be flashed for it.
 
+use super::Outcome;
 use super::verify::{check, unreadable};
-use super::{Outcome, columns};
 use crate::error::Result;
 use crate::ui::Ui;
 use bundle::{Diff, Difference, Side, Source};
@@ -16,11 +16,7 @@ pub fn run(old: &Path, new: &Path, ui: &Ui) -> Result<Outcome> {
         Side::read(&Source::open(path).map_err(unreadable)?, manifest).map_err(unreadable)
     };
     let diff = bundle::diff(&side(old)?, &side(new)?);
-    if !diff.differences.is_empty() {
-        let head = ["", "old", "new", "flash"].map(str::to_owned);
-        let rows: Vec<[String; 4]> = std::iter::once(head).chain(diff.differences.iter().map(row)).collect();
-        ui.note(columns(&rows).trim_end());
-    }
+    diff.differences.iter().for_each(|difference| ui.note(&line(difference)));
     ui.note(reason(&diff));
     Ok(Outcome {
         line: Some(name(diff.scope).into()),
@@ -29,13 +25,21 @@ pub fn run(old: &Path, new: &Path, ui: &Ui) -> Result<Outcome> {
     })
 }
 
-fn row(difference: &Difference) -> [String; 4] {
-    let shown = |value: &Option<String>| value.as_deref().map_or("-".into(), short);
-    let scope = difference.scope.map_or(String::new(), |scope| name(Some(scope)).into());
-    [difference.what.clone(), shown(&difference.old), shown(&difference.new), scope]
+/// A difference in a line.
+fn line(difference: &Difference) -> String {
+    let Difference { what, old, new, scope } = difference;
+    let (old, new) = (old.as_deref().map(short), new.as_deref().map(short));
+    let change = match (old, new) {
+        (Some(old), Some(new)) => format!("{old} -> {new}"),
+        (Some(old), None) => format!("gone, was {old}"),
+        (None, Some(new)) => format!("new, {new}"),
+        (None, None) => String::new(),
+    };
+    let scope = scope.map_or(String::new(), |scope| format!(" [{}]", name(Some(scope))));
+    format!("{what}: {change}{scope}")
 }
 
-/// A value that fits a table: of digests the first digits.
+/// A value that fits a line: of digests the first digits.
 fn short(value: &str) -> String {
     const DIGITS: usize = 12;
     let word = |word: &str| match word.len() {

@@ -16,6 +16,8 @@ use std::path::{Path, PathBuf};
 
 /// Largest manifest that is read.
 const MAX_MANIFEST: u64 = 16 << 20;
+/// So many tasks are told by name.
+const FEW: usize = 40;
 
 /// Writes the build folder, and does in it what is asked for.
 pub fn run(args: &YoctoArgs, ui: &Ui) -> Result<Outcome> {
@@ -118,8 +120,15 @@ fn setup(
 
 fn tell(summary: &Summary, ui: &Ui) {
     summary.warnings.iter().for_each(|warning| ui.note(&format!("warning: {warning}")));
-    let run = summary.attempted.saturating_sub(summary.reused);
-    ui.note(&format!("{} tasks, {run} of them were run", summary.attempted));
+    ui.note(&format!(
+        "{} tasks: {} were run, {} taken from shared state",
+        summary.attempted,
+        summary.ran.len(),
+        summary.restored.len()
+    ));
+    if !summary.ran.is_empty() && summary.ran.len() <= FEW {
+        ui.note(&format!("run: {}", summary.ran.join(" ")));
+    }
 }
 
 /// Which engine builds.

@@ -46,6 +46,10 @@ pub struct Summary {
     pub attempted: u64,
     /// Of them, those that were done already.
     pub reused: u64,
+    /// Those that it ran, as `recipe:task`, without those that do nothing.
+    pub ran: Vec<String>,
+    /// Those whose results it took from shared state, likewise.
+    pub restored: Vec<String>,
     /// Its warnings.
     pub warnings: Vec<String>,
     /// Its errors, line by line.
@@ -143,8 +147,14 @@ impl Summary {
             let mut numbers = rest.split(' ').filter_map(|word| word.parse().ok());
             self.attempted = numbers.next().unwrap_or_default();
             self.reused = numbers.next().unwrap_or_default();
-        } else if let Some(text) = progress(line) {
-            running.step(&text);
+            return;
+        }
+        let Some(started) = started(line) else { return };
+        running.step(&format!("{}: {}", started.numbers, started.task));
+        match started.kind {
+            "setscene task" => self.restored.push(started.task),
+            "task" => self.ran.push(started.task),
+            _ => {}
         }
     }
 
@@ -192,15 +202,23 @@ const USAGE: [(&str, &str); 3] = [
     ("is not compatible with the core layer", "check out the layers' branches for kirkstone"),
 ];
 
-/// A line of BitBake's that tells how far it is, in short.
-fn progress(line: &str) -> Option<String> {
+/// A task that BitBake starts.
+struct Started<'a> {
+    /// `task`, `setscene task` or `noexec task`.
+    kind: &'a str,
+    /// The how manieth of how many.
+    numbers: &'a str,
+    /// `recipe:task`.
+    task: String,
+}
+
+fn started(line: &str) -> Option<Started<'_>> {
     let rest = line.strip_prefix("NOTE: Running ")?;
-    let (numbers, task) = rest.split_once(" (")?;
-    let task = task.trim_end_matches(')');
-    let task = task.rsplit('/').next().unwrap_or(task);
-    let numbers =
-        numbers.trim_start_matches("noexec ").trim_start_matches("setscene ").trim_start_matches("task ");
-    numbers.starts_with(|c: char| c.is_ascii_digit()).then(|| format!("{numbers}: {task}"))
+    let (head, task) = rest.split_once(" (")?;
+    let (kind, numbers) = head.split_at(head.find(|c: char| c.is_ascii_digit())?);
+    let (recipe, task) = task.trim_end_matches(')').rsplit('/').next()?.rsplit_once(':')?;
+    let recipe = recipe.split('_').next().unwrap_or(recipe).trim_end_matches(".bb");
+    Some(Started { kind: kind.trim_end(), numbers, task: format!("{recipe}:{task}") })
 }
 
 #[cfg(test)]
@@ -226,6 +244,10 @@ mod tests {
             summary.read(line, &running);
         }
         assert_eq!((summary.attempted, summary.reused), (3313, 40));
+        assert_eq!(
+            (summary.ran.as_slice(), summary.restored.len()),
+            (["a:do_fetch".to_owned()].as_slice(), 0)
+        );
         assert_eq!((summary.warnings.len(), summary.errors.len()), (1, 2));
         let error = summary.failure("bitbake no-srv failed", Path::new("/log"));
         assert_eq!(error.exit, Exit::Usage);
@@ -238,14 +260,18 @@ mod tests {
     }
 
     #[test]
-    fn progress_is_short() {
-        let shown = |line: &str| progress(line).unwrap_or_default();
-        assert_eq!(
-            shown("NOTE: Running task 12 of 99 (/x/a_1.0.bb:do_fetch)"),
-            "12 of 99: a_1.0.bb:do_fetch"
-        );
-        assert_eq!(shown("NOTE: Running noexec task 1 of 2 (/x/a.bb:do_build)"), "1 of 2: a.bb:do_build");
-        assert_eq!(shown("NOTE: Running setscene task 3 of 4 (/x/a.bb:do_x)"), "3 of 4: a.bb:do_x");
-        assert_eq!(shown("NOTE: recipe a: task do_x: Started"), "");
+    fn tasks_are_told_apart() {
+        let shown = |line: &str| started(line).map(|s| format!("{}, {}, {}", s.kind, s.numbers, s.task));
+        for (line, expected) in [
+            ("NOTE: Running task 12 of 99 (/x/a_1.0.bb:do_fetch)", "task, 12 of 99, a:do_fetch"),
+            ("NOTE: Running noexec task 1 of 2 (/x/a.bb:do_build)", "noexec task, 1 of 2, a:do_build"),
+            (
+                "NOTE: Running setscene task 3 of 4 (virtual:native:/x/b-c_2.bb:do_x_setscene)",
+                "setscene task, 3 of 4, b-c:do_x_setscene",
+            ),
+        ] {
+            assert_eq!(shown(line).as_deref(), Some(expected));
+        }
+        assert_eq!(shown("NOTE: recipe a: task do_x: Started"), None);
     }
 }

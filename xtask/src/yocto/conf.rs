@@ -2,7 +2,7 @@
 
 use super::host_toolchain;
 use super::layers::Layers;
-use crate::config::{AppSource, Product};
+use crate::config::{AppSource, Product, Yocto};
 use crate::error::{Error, Result};
 use std::path::Path;
 
@@ -18,8 +18,19 @@ pub fn bblayers(layers: &Layers) -> String {
     text + "\"\n"
 }
 
+/// Where BitBake may fetch from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Network {
+    /// Anywhere.
+    All,
+    /// The servers that the config names.
+    Mirrors,
+    /// Nowhere.
+    None,
+}
+
 /// `local.conf` of a product. `top`: what build folders share.
-pub fn local(product: &Product, machine: &str, top: &Path, offline: bool) -> Result<String> {
+pub fn local(product: &Product, machine: &str, top: &Path, network: Network) -> Result<String> {
     refuse(product)?;
     let mut conf = Conf(format!(
         "# Written by cargo xtask for {}: edit that. What is yours alone goes into site.conf beside this file.\n",
@@ -73,8 +84,13 @@ pub fn local(product: &Product, machine: &str, top: &Path, offline: bool) -> Res
     let shared = |name: &str| top.join(name).display().to_string();
     conf.add("Sources and results, for all build folders of this workspace.", "DL_DIR", &shared("downloads"));
     conf.add("", "SSTATE_DIR", &shared("sstate"));
-    if offline {
-        conf.add("--offline.", "BB_NO_NETWORK", "1");
+    let hosts = mirror_hosts(yocto);
+    match network {
+        Network::All => {}
+        Network::Mirrors if !hosts.is_empty() => {
+            conf.add("Nothing but the mirrors of the config.", "BB_ALLOWED_NETWORKS", &hosts.join(" "));
+        }
+        Network::Mirrors | Network::None => conf.add("No network.", "BB_NO_NETWORK", "1"),
     }
     if let Some(mirror) = &yocto.downloads_mirror {
         conf.add(
@@ -136,6 +152,19 @@ fn refuse(product: &Product) -> Result<()> {
         );
     }
     Ok(())
+}
+
+/// Hosts of the mirrors that are not folders.
+fn mirror_hosts(yocto: &Yocto) -> Vec<&str> {
+    let urls = [&yocto.sstate_mirror, &yocto.downloads_mirror];
+    let mut hosts = Vec::new();
+    for url in urls.into_iter().flatten() {
+        let host = url.split_once("://").and_then(|(_, rest)| rest.split(['/', ':']).next());
+        if let Some(host) = host.filter(|host| !host.is_empty() && !hosts.contains(host)) {
+            hosts.push(host);
+        }
+    }
+    hosts
 }
 
 fn hex(bytes: u64) -> String {

@@ -94,7 +94,7 @@ def inputs(value_of, compilers):
     toolchains = {"bitbake": value_of("BB_VERSION") or "unknown"}
     for path in compilers:
         with open(path) as file:
-            toolchains["rustc"] = file.read().strip()
+            toolchains["rustc for armv7a-none-eabi"] = file.read().strip()
     for layer in (value_of("BBLAYERS") or "").split():
         if not os.path.realpath(layer).startswith(os.path.realpath(workspace) + "/"):
             toolchains["layer " + os.path.basename(layer)] = revision(layer) or "not in git"
