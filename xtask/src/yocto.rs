@@ -8,6 +8,7 @@ pub mod layers;
 pub mod serve;
 pub mod user;
 
+use crate::config::Product;
 use crate::error::{At, Error, Result};
 use crate::host;
 use crate::stages::{Build, home};
@@ -33,37 +34,47 @@ pub struct Setup {
     pub machine: String,
 }
 
-/// Writes the build folder. `layers`: the folder of the layers. `on_host`: with this host's compilers.
-pub fn setup(build: &Build, layers: &Path, user: User, on_host: bool, log: &Path) -> Result<Setup> {
+/// Where the layers come from.
+#[derive(Clone, Copy, Debug)]
+pub enum From<'a> {
+    /// Clones that are there, in a folder.
+    Folder(&'a Path),
+    /// Clones that kas makes.
+    Kas(&'a Path),
+}
+
+/// Writes the build folder. `on_host`: with this host's compilers. What is wrong is told at once, before anything is cloned.
+pub fn setup(build: &Build, from: From, on_host: bool, log: &Path) -> Result<Setup> {
     let (root, product) = (&build.workspace.root, build.product);
-    let l4t = product.board.l4t.as_ref().ok_or_else(|| {
-        Error::usage(format!(
-            "{}: board {} has no MACHINE of BitBake",
-            product.path.display(),
-            product.board.name
-        ))
-        .remedy("choose --board jetson-agx-xavier; the local engine builds for virt")
-    })?;
-    if on_host && product.rootfs.is_some() {
-        return Err(Error::usage(
-            "the host's compilers make no packages of a C library, so no image can be made",
-        )
-        .remedy("add --without rootfs"));
-    }
-    let mut layers = Layers::find(layers, root)?;
+    let machine = machine(product, on_host)?;
+    // Before the host is looked at, and later what kas has cloned.
+    let given = match from {
+        From::Folder(folder) => Some(Layers::find(folder, root)?),
+        From::Kas(_) => None,
+    };
+    let user = User::choose()?;
     host::ensure(&bitbake::NEEDS, build.offline, log, build.ui)?;
+    user::ensure_locale(build.offline, log, build.ui)?;
+    let mut layers = match (given, from) {
+        (Some(layers), _) => layers,
+        (None, From::Folder(file) | From::Kas(file)) => {
+            Layers::find(&kas::checkout(root, file, &user, build.offline, log, build.ui)?, root)?
+        }
+    };
     user.reads(&[root, &layers.oe_core])?;
     let top = home(root).join("yocto");
     let suffix = if on_host { "-host-toolchain" } else { "" };
     let folder = top.join(format!("{}-{}{suffix}", product.name, product.board.name));
     let conf = folder.join("conf");
     fs::create_dir_all(&conf).at(&conf)?;
+    // Two at a time would gather the same files.
+    let _lock = crate::stage::lock(&top.join(".lock"))?;
     let network = match (build.offline, on_host) {
         (true, _) => Network::None,
         (false, true) => Network::Mirrors,
         (false, false) => Network::All,
     };
-    let mut local = conf::local(product, &l4t.machine, &top, network)?;
+    let mut local = conf::local(product, machine, &top, network)?;
     if on_host {
         layers.all.push(root.join(host_toolchain::LAYER));
         let settings = host_toolchain::prepare(build, &user, &top, log)?;
@@ -79,7 +90,24 @@ pub fn setup(build: &Build, layers: &Path, user: User, on_host: bool, log: &Path
         fs::write(&path, text).at(&path)?;
     }
     user.owns(&top, log)?;
-    Ok(Setup { build: folder, layers, user, machine: l4t.machine.clone() })
+    Ok(Setup { build: folder, layers, user, machine: machine.into() })
+}
+
+/// What meta-tegra calls the board. What the layer cannot build is refused.
+fn machine(product: &Product, on_host: bool) -> Result<&str> {
+    let l4t = product.board.l4t.as_ref().ok_or_else(|| {
+        let board = &product.board.name;
+        Error::usage(format!("{}: board {board} has no MACHINE of BitBake", product.path.display()))
+            .remedy("choose --board jetson-agx-xavier; the local engine builds for virt")
+    })?;
+    conf::refuse(product)?;
+    if on_host && product.rootfs.is_some() {
+        return Err(Error::usage(
+            "the host's compilers make no packages of a C library, so no image can be made",
+        )
+        .remedy("add --without rootfs"));
+    }
+    Ok(&l4t.machine)
 }
 
 impl Setup {

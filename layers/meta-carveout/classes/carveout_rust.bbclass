@@ -24,7 +24,6 @@ python do_carveout_workspace() {
 }
 do_carveout_workspace[doc] = "Takes the part of the Cargo workspace that the package is built of"
 do_carveout_workspace[file-checksums] = "${@carveout_checksums(d)}"
-do_carveout_workspace[vardepsexclude] = "CARVEOUT_WORKSPACE"
 do_carveout_workspace[cleandirs] = "${S}"
 addtask carveout_workspace after do_unpack before do_patch
 
@@ -51,5 +50,4 @@ python do_carveout_lock() {
         bb.fatal('cargo has used packages that Cargo.lock does not have: ' + ', '.join(strangers))
 }
 do_carveout_lock[doc] = "Checks that cargo used no package that Cargo.lock of the workspace does not have"
-do_carveout_lock[vardepsexclude] = "CARVEOUT_WORKSPACE"
 addtask carveout_lock after do_compile before do_install

@@ -8,8 +8,7 @@ use crate::stages::{Build, home, logs};
 use crate::tools::read_limited;
 use crate::ui::Ui;
 use crate::yocto::bitbake::Summary;
-use crate::yocto::user::{self, User};
-use crate::yocto::{self, BUNDLE, Setup, kas, serve};
+use crate::yocto::{self, BUNDLE, From, Setup, serve};
 use serde_json::json;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -102,20 +101,9 @@ fn setup(
     host: bool,
     log: &Path,
 ) -> Result<Setup> {
-    let (root, product) = (&build.workspace.root, build.product);
-    // First: what is wrong with the host is told before anything is cloned.
-    let user = User::choose()?;
-    user::ensure_locale()?;
-    let cloned;
-    let layers = match layers {
-        Some(layers) => layers,
-        None => {
-            let default = root.join(format!("configs/kas/{}.yml", product.board.name));
-            cloned = kas::checkout(root, kas_file.unwrap_or(&default), &user, build.offline, log, build.ui)?;
-            &cloned
-        }
-    };
-    yocto::setup(build, layers, user, host, log)
+    let default = build.workspace.root.join(format!("configs/kas/{}.yml", build.product.board.name));
+    let from = layers.map_or(From::Kas(kas_file.unwrap_or(&default)), From::Folder);
+    yocto::setup(build, from, host, log)
 }
 
 fn tell(summary: &Summary, ui: &Ui) {

@@ -31,7 +31,6 @@ pub enum Network {
 
 /// `local.conf` of a product. `top`: what build folders share.
 pub fn local(product: &Product, machine: &str, top: &Path, network: Network) -> Result<String> {
-    refuse(product)?;
     let mut conf = Conf(format!(
         "# Written by cargo xtask for {}: edit that. What is yours alone goes into site.conf beside this file.\n",
         product.path.file_name().unwrap_or_default().to_string_lossy()
@@ -89,6 +88,7 @@ pub fn local(product: &Product, machine: &str, top: &Path, network: Network) -> 
         Network::All => {}
         Network::Mirrors if !hosts.is_empty() => {
             conf.add("Nothing but the mirrors of the config.", "BB_ALLOWED_NETWORKS", &hosts.join(" "));
+            conf.add("", "CONNECTIVITY_CHECK_URIS", "");
         }
         Network::Mirrors | Network::None => conf.add("No network.", "BB_NO_NETWORK", "1"),
     }
@@ -116,19 +116,20 @@ pub fn local(product: &Product, machine: &str, top: &Path, network: Network) -> 
 }
 
 /// What is added for checks with the host's compilers.
-pub fn host(settings: &host_toolchain::Settings) -> String {
+pub fn host(settings: &[host_toolchain::Setting]) -> String {
     let mut conf = Conf(String::new());
-    let mut why =
-        "For checks alone, never for a product: what is taken from this host (meta-carveout-host-toolchain).";
-    for (name, path) in settings {
-        conf.add(why, name, &path.display().to_string());
+    let mut why = "For checks alone, never for a product: what is taken from this host (meta-carveout-host-toolchain), and \
+                   what results depend on instead of where it lies.";
+    for setting in settings {
+        conf.add(why, setting.name, &setting.path.display().to_string());
+        conf.add("", &format!("{}[vardepvalue]", setting.name), &setting.stamp);
         why = "";
     }
     conf.0
 }
 
 /// What the layer cannot do is told before anything is built.
-fn refuse(product: &Product) -> Result<()> {
+pub fn refuse(product: &Product) -> Result<()> {
     let wrong = |what: &str, remedy: &str| {
         Err(Error::usage(format!("{}: the BitBake engine {what}", product.path.display())).remedy(remedy))
     };

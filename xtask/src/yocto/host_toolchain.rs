@@ -28,11 +28,18 @@ const NEEDS: [Need; 8] = [
     need("pseudo", "pseudo", "lets tasks own files as root"),
 ];
 
-/// Paths by the names of variables.
-pub type Settings = Vec<(&'static str, PathBuf)>;
+/// A path that the layer is told.
+pub struct Setting {
+    /// The variable.
+    pub name: &'static str,
+    /// Its value.
+    pub path: PathBuf,
+    /// What results depend on, instead of where it lies.
+    pub stamp: String,
+}
 
 /// Gathers everything below `top`.
-pub fn prepare(build: &Build, user: &User, top: &Path, log: &Path) -> Result<Settings> {
+pub fn prepare(build: &Build, user: &User, top: &Path, log: &Path) -> Result<Vec<Setting>> {
     host::ensure(&NEEDS, build.offline, log, build.ui)?;
     let home = top.join("host");
     fs::create_dir_all(&home).at(&home)?;
@@ -61,12 +68,14 @@ pub fn prepare(build: &Build, user: &User, top: &Path, log: &Path) -> Result<Set
     let crates = crates(&build.workspace.root, &home.join("crates"), log)?;
     user.reads(&[&bsp, &trees, &rust, &crates])?;
     running.done();
+    let setting = |name, path, stamp: &str| Setting { name, path, stamp: bundle::sha256(stamp.as_bytes()) };
     Ok(vec![
-        ("CARVEOUT_HOST_BSP", bsp),
-        ("CARVEOUT_HOST_SOURCES", trees),
-        ("CARVEOUT_HOST_RUST", rust),
-        ("CARVEOUT_HOST_CARGO", cargo),
-        ("CARVEOUT_HOST_CRATES", crates),
+        setting("CARVEOUT_HOST_BSP", bsp.clone(), &vendor::stamp(&bsp, |_| true)?),
+        setting("CARVEOUT_HOST_SOURCES", trees, &stamp),
+        setting("CARVEOUT_HOST_RUST", rust, &toolchain.version),
+        setting("CARVEOUT_HOST_CARGO", cargo, &toolchain.version),
+        // Recipes check each by its own checksum.
+        setting("CARVEOUT_HOST_CRATES", crates, ""),
     ])
 }
 

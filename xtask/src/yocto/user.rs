@@ -2,7 +2,8 @@
 
 use crate::error::{Error, Result};
 use crate::host::is_root;
-use crate::tools::{capture, run, shell};
+use crate::tools::{apt, capture, run, shell};
+use crate::ui::Ui;
 use std::path::Path;
 use xshell::{Cmd, Shell, cmd};
 
@@ -78,24 +79,43 @@ impl User {
     pub fn owns(&self, folder: &Path, log: &Path) -> Result<()> {
         let Self::Other(name) = self else { return Ok(()) };
         let sh = shell(Path::new("/"))?;
-        // What the user has made is the user's already: only what root has written is touched.
         let each = ["-exec", "chown", "-h", name, "{}", "+"];
+        // Another user has built here before.
+        if capture("stat", cmd!(sh, "stat --format=%U {folder}")).is_ok_and(|owner| owner.trim() != name) {
+            return run("giving all build folders to the user", cmd!(sh, "find {folder} {each...}"), log);
+        }
+        // What the user has made is the user's already: only what root has written is touched.
         let find = cmd!(sh, "find {folder} -maxdepth 3 -user root {each...}");
         run("giving the build folder to the user", find, log)
     }
 }
 
-/// BitBake's locale must be there.
-pub fn ensure_locale() -> Result<()> {
+/// BitBake's locale must be there. As root it is made.
+pub fn ensure_locale(offline: bool, log: &Path, ui: &Ui) -> Result<()> {
     let sh = shell(Path::new("/"))?;
-    let known = capture("locale", cmd!(sh, "locale -a")).unwrap_or_default();
-    if known.lines().any(|line| line.eq_ignore_ascii_case("en_US.utf8") || line == LOCALE) {
+    if has_locale(&sh) {
         return Ok(());
+    }
+    if is_root() && !offline {
+        ui.note(&format!("making the locale {LOCALE}, which BitBake demands"));
+        // Debian's localedef is libc-bin's, its sources are those of the package locales.
+        if !Path::new("/usr/share/i18n/locales/en_US").exists() {
+            apt::install(&["locales"], log)?;
+        }
+        run("localedef", cmd!(sh, "localedef -i en_US -f UTF-8 {LOCALE}"), log)?;
+        if has_locale(&sh) {
+            return Ok(());
+        }
     }
     let sudo = if is_root() { "" } else { "sudo " };
     Err(Error::environment(format!("this host has no locale {LOCALE}, which BitBake demands")).remedy(
         format!("run: {sudo}apt-get install -y locales && {sudo}localedef -i en_US -f UTF-8 {LOCALE}"),
     ))
+}
+
+fn has_locale(sh: &Shell) -> bool {
+    let known = capture("locale", cmd!(sh, "locale -a")).unwrap_or_default();
+    known.lines().any(|line| line.eq_ignore_ascii_case("en_US.utf8") || line == LOCALE)
 }
 
 #[cfg(test)]

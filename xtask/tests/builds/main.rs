@@ -11,3 +11,4 @@ mod recipes;
 mod reproducible;
 mod rootfs;
 mod util;
+mod yocto;
