@@ -333,6 +333,24 @@ class Values(ParseTest):
             bb.build.exec_func("do_carveout_workspace", d)
             self.assertTrue(os.path.isfile(d.getVar("S") + "/apps/%s/Cargo.toml" % name))
 
+    def test_results_are_the_same_wherever_the_workspace_lies(self):
+        """Else no shared state of one clone would serve another."""
+        def hashes(workspace):
+            recipes, found = self.parsed(workspace).recipes, {}
+            for name in NAMES:
+                d = recipes[name]
+                # What OE-Core leaves out, too.
+                left_out = {"TMPDIR", "TOPDIR", "BBPATH", "FILE", "PWD", "DL_DIR", "WORKDIR", "STAGING_DIR_NATIVE"}
+                made_of = bb.data.generate_dependencies(d, left_out)
+                _, base = bb.data.generate_dependency_hash(*made_of, left_out, d.getVar("FILE"))
+                found.update((key.rsplit("/", 1)[1], value) for key, value in base.items())
+            return found
+        NAMES = ["echo-srv", "echo-srv-app", "trusty-l4t", "tegra-bootfiles", "xtask-native", "carveout-bundle"]
+        here = hashes(WORKSPACE)
+        elsewhere = hashes(self.copy("layers/meta-carveout/README.md", "# meta-carveout\n", "# elsewhere\n"))
+        self.assertGreater(len(here), 40)
+        self.assertEqual(elsewhere, here)
+
     def test_cargo_is_kept_from_the_network(self):
         d = self.parsed().recipes["echo-srv"]
         home = os.path.join(self.folder, "cargo-home")
