@@ -40,7 +40,6 @@ python do_compile() {
 do_compile[cleandirs] = "${B}/out"
 do_compile[depends] += "\
     virtual/secure-os:do_deploy \
-    ${@' '.join('%s:do_carveout_check' % name for name in d.getVar('CARVEOUT_TRUSTED_APPS').split())} \
     ${@' '.join('%s:do_package_write_%s' % (name, d.getVar('IMAGE_PKGTYPE')) for name in d.getVar('CARVEOUT_CLIENT_APPS').split())} \
     ${@'%s:do_image_complete' % d.getVar('CARVEOUT_IMAGE') if d.getVar('CARVEOUT_IMAGE') else ''} \
 "

@@ -56,7 +56,8 @@ do_install[depends] += "${@'xtask-native:do_populate_sysroot' if d.getVar('CARVE
 # The folder among CARVEOUT_MEMBERS that is the package's own.
 CARVEOUT_TA_DECLARED = "${@' '.join('%s/%s/Cargo.toml' % (d.getVar('S'), member) for member in d.getVar('CARVEOUT_MEMBERS').split() if member.endswith('/' + d.getVar('BPN')))}"
 
-# A task of its own, which trusty-l4t does not wait for: a change of xtask alone must not rebuild the kernel. The bundle waits.
+# A task of its own, which nothing waits for: a change of xtask alone must not rebuild the kernel, and who takes the TA from shared
+# state has no need of it. The bundle makes the same checks.
 do_carveout_check() {
     carveout-xtask assemble app --declared ${CARVEOUT_TA_DECLARED} ${D}${CARVEOUT_TA_DIR}/${BPN}.elf
 }

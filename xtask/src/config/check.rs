@@ -59,11 +59,25 @@ pub fn load(workspace: &Workspace, path: &Path, overrides: &Overrides) -> Result
 /// What the bundle records of its config: the files and the overrides, but not where they lie.
 fn digest(text: &str, board: &Board, overrides: &Overrides) -> Result<String> {
     let key = crate::stage::Key::new(1)
-        .with("product", text)
+        .with("product", shaping(text).unwrap_or_else(|| text.into()))
         .with("tzdram", format!("{:?}", overrides.tzdram))
         .with("board", format!("{:?}", overrides.board))
         .with("without rootfs", overrides.without_rootfs);
     Ok(board.digest_into(key)?.digest())
+}
+
+/// A product config without what shapes no bundle: comments, and the servers that builds share. Another server must not be
+/// another bundle.
+fn shaping(text: &str) -> Option<String> {
+    let mut value: serde_yaml::Value = serde_yaml::from_str(text).ok()?;
+    let product = value.as_mapping_mut()?;
+    if let Some(yocto) = product.get_mut("yocto").and_then(serde_yaml::Value::as_mapping_mut) {
+        super::yocto::SERVERS.iter().for_each(|key| drop(yocto.remove(*key)));
+        if yocto.is_empty() {
+            product.remove("yocto");
+        }
+    }
+    serde_yaml::to_string(&value).ok()
 }
 
 /// Takes a TA's name, UUID and ports, none of which another may have. `taken`: what of it, by whom.

@@ -36,6 +36,19 @@ fn a_good_config_is_read() {
 }
 
 #[test]
+fn servers_and_comments_make_no_other_bundle() {
+    let digest = |text: &str| read_with(text, &Overrides::default()).unwrap().digest;
+    let good = digest(GOOD);
+    assert_eq!(
+        digest(&format!(
+            "# A comment.\n{GOOD}\nyocto: {{ hash_server: 'a:1', sstate_mirror: 'file:///s' }}\n"
+        )),
+        good
+    );
+    assert_ne!(digest(&format!("{GOOD}\nyocto: {{ image: other-image, hash_server: 'a:1' }}\n")), good);
+}
+
+#[test]
 fn the_command_line_overrides() {
     let overrides = Overrides { tzdram: Some(64 << 20), without_rootfs: true, ..Overrides::default() };
     let product = read_with(GOOD, &overrides).unwrap();

@@ -34,6 +34,8 @@ pub struct Yocto {
     pub pr_server: Option<String>,
 }
 
+/// Keys that say where results and sources are shared.
+pub const SERVERS: [&str; 4] = ["sstate_mirror", "downloads_mirror", "hash_server", "pr_server"];
 /// The image that the layer brings.
 const IMAGE: &str = "carveout-image";
 /// OE-Core without a distro.

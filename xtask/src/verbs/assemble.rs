@@ -14,9 +14,9 @@ use crate::ui::Ui;
 use serde_json::json;
 use std::fs;
 use std::path::Path;
-use trusty_image::Plan;
 use trusty_image::limits::{MIB, TZDRAM_MAX};
 use trusty_image::plan::{PlannedApp, Request};
+use trusty_image::{Plan, TrustedApp};
 use trusty_ta_build::Declaration;
 
 /// Largest text that is read.
@@ -28,6 +28,16 @@ pub fn run(args: &AssembleArgs, ui: &Ui) -> Result<Outcome> {
         AssembleStep::App(args) => app(args, ui),
         AssembleStep::Bundle(args) => assemble_bundle(args, ui),
     }
+}
+
+/// An ELF file must be the one that its package declares.
+fn same_app(elf: &Path, app: &TrustedApp, declared: &Path, declaration: &Declaration) -> Result<()> {
+    if app.manifest.uuid == declaration.uuid {
+        return Ok(());
+    }
+    let (is, declares) = (app.manifest.uuid, declaration.uuid);
+    Err(Error::check(format!("{}: has UUID {is}, {} declares {declares}", elf.display(), declared.display()))
+        .remedy("build it anew: is it the package's own?"))
 }
 
 /// Checks a TA by the loader's rules and against what it declares; sets its heap and stack.
@@ -49,16 +59,7 @@ fn app(args: &AssembleAppArgs, ui: &Ui) -> Result<Outcome> {
     trusted_apps::finish(&app, args.elf.clone(), &finished)?;
     let bytes = fs::read(&finished).at(&finished)?;
     let elf = trusted_apps::inspect(&args.elf, &bytes)?;
-    if elf.manifest.uuid != declaration.uuid {
-        return Err(Error::check(format!(
-            "{}: has UUID {}, {} declares {}",
-            args.elf.display(),
-            elf.manifest.uuid,
-            args.declared.display(),
-            declaration.uuid
-        ))
-        .remedy("build it anew: is it the package's own?"));
-    }
+    same_app(&args.elf, &elf, &args.declared, &declaration)?;
     let planned =
         PlannedApp { name, heap_demand: declaration.heap_demand, app: elf, file_size: bytes.len() as u64 };
     // Alone, in the largest carve-out: what is found then is the TA's own fault.

@@ -1,7 +1,7 @@
 //! Writes a bundle of parts.
 
-use super::declaration;
 use super::parts::{ImagePart, Parts};
+use super::{declaration, same_app};
 use crate::error::{At, Error, Result};
 use crate::stage::lock;
 use crate::stages::bundle::{entry, failed, partitions, publish};
@@ -116,6 +116,9 @@ fn apps(parts: &Parts, writer: &mut Writer) -> Result<(Vec<AppEntry>, Vec<Planne
         let bytes = fs::read(&part.elf).at(&part.elf)?;
         let elf = trusted_apps::inspect(&part.elf, &bytes)?;
         let declared = part.declared.as_deref().map(declaration).transpose()?;
+        if let (Some(path), Some(declared)) = (&part.declared, &declared) {
+            same_app(&part.elf, &elf, path, declared)?;
+        }
         entries.push(entry(&part.name, &elf, declared.as_ref()));
         let path = format!("trusted-apps/{}.elf", part.name);
         writer.add(Role::TrustedApp, &path, &part.elf, &[]).map_err(failed)?;
@@ -344,5 +347,19 @@ mod tests {
         assert!(fails(&|p| p["secure_os"] = p["layout"].clone()).contains("layout.xml: "));
         assert!(fails(&|p| p["trusted_apps"][0]["elf"] = p["layout"].clone()).contains("would not take it"));
         assert!(fails(&|p| p["inputs"]["config"] = "12".into()).contains("64 hexadecimal digits"));
+    }
+
+    #[test]
+    fn a_trusted_app_that_another_package_declares_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut parts = parts(dir.path());
+        let declared = crate::workspace::root().join("apps/echo-srv/Cargo.toml");
+        parts["trusted_apps"][0]["declared"] = declared.display().to_string().into();
+        let error = assemble(&parts, &dir.path().join("out")).unwrap_err();
+        let expected = format!(", {} declares ", declared.display());
+        assert!(
+            error.message.contains("a-srv.elf: has UUID ") && error.message.contains(&expected),
+            "{error}"
+        );
     }
 }
