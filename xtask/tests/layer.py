@@ -6,13 +6,16 @@ import subprocess
 import sys
 import tempfile
 import unittest
+from unittest import mock
 
 WORKSPACE = sys.argv.pop(1)
 LAYER = os.path.join(WORKSPACE, "layers/meta-carveout")
 sys.path.insert(0, os.path.join(LAYER, "lib"))
-from carveout import config, workspace  # noqa: E402
+from carveout import bundle, config, workspace  # noqa: E402
 
 GOOD = {
+    "CARVEOUT_PRODUCT_NAME": "camera",
+    "CARVEOUT_PRODUCT_VERSION": "1.2.3",
     "CARVEOUT_TZDRAM_SIZE": "32MiB",
     "CARVEOUT_TZDRAM_ALIGNMENT": "1MiB",
     "CARVEOUT_TRUSTED_APPS": "echo-srv small-echo-srv",
@@ -63,6 +66,173 @@ class Config(unittest.TestCase):
             self.assertEqual(len(found), 1, (variable, value, found))
             self.assertIn(expected, found[0])
             self.assertIn(variable, found[0])
+
+
+class Bundle(unittest.TestCase):
+    """A product with two TAs and a client app, in folders as BitBake has them."""
+
+    DEB = "deb/arm64/echo-srv-app_0.1.0-r0_arm64.deb"
+
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = os.path.realpath(folder.name)
+        # Folders of this test are in git only if it says so, and only its own settings count.
+        settings = {"GIT_CEILING_DIRECTORIES": self.folder, "GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}
+        patch = mock.patch.dict(os.environ, settings)
+        patch.start()
+        self.addCleanup(patch.stop)
+        self.values = {
+            **GOOD,
+            "CARVEOUT_IMAGE": "",
+            "CARVEOUT_WORKSPACE": self.path("workspace"),
+            "STAGING_DATADIR": self.path("share"),
+            "DEPLOY_DIR_IMAGE": self.path("images"),
+            "DEPLOY_DIR_DEB": self.path("deb"),
+            "DEPLOY_DIR_IPK": self.path("ipk"),
+            "DEPLOY_DIR_RPM": self.path("rpm"),
+            "IMAGE_PKGTYPE": "deb",
+            "MACHINE": "xavier",
+            "PARTITION_LAYOUT_TEMPLATE": "flash.xml",
+            "ROOTFSPART_SIZE": "8589934592",
+            "BB_VERSION": "2.0.0",
+            "BBLAYERS": "%s %s" % (self.path("workspace/layers/ours"), self.path("meta-other")),
+            "L4T_VERSION": "32.7.6",
+        }
+        self.write("workspace/recipes/echo-srv-app_0.1.0.bb", self.DEB, "images/tos-1.img")
+        self.write("workspace/layers/ours/a", "meta-other/a")
+        os.symlink("tos-1.img", self.path("images/tos-xavier.img"))
+        for name in ["echo-srv", "small-echo-srv"]:
+            self.write("share/trusted-os/ta/%s.rustc" % name, text="rustc 1.95.0\n")
+
+    def path(self, name):
+        return os.path.join(self.folder, name)
+
+    def write(self, *names, text=""):
+        for name in names:
+            os.makedirs(os.path.dirname(self.path(name)), exist_ok=True)
+            with open(self.path(name), "w") as file:
+                file.write(text)
+
+    def commit(self, name):
+        """Makes a folder a work tree. Returns its commit."""
+        git = ["git", "-C", self.path(name), "-c", "user.name=a", "-c", "user.email=a@example.invalid"]
+        for command in [["init", "-q"], ["add", "."], ["commit", "-q", "-m", "a"]]:
+            subprocess.run(git + command, check=True)
+        return subprocess.check_output(git + ["rev-parse", "HEAD"], text=True).strip()
+
+    def parts(self, **values):
+        return bundle.parts({**self.values, **values}.get)
+
+    def inputs(self, **values):
+        return self.parts(**values)["inputs"]
+
+    def test_a_bundle_of_parts(self):
+        parts = self.parts()
+        del parts["inputs"]
+        app = lambda name: {"name": name, "elf": ta + name + ".elf", "declared": ta + name + ".toml"}
+        ta, flash = self.path("share/trusted-os/ta/"), self.path("share/tegraflash/")
+        self.assertEqual(parts, {
+            "name": "camera",
+            "version": "1.2.3",
+            "board": "jetson-agx-xavier",
+            "tzdram": {"size": "32MiB", "alignment": "1MiB"},
+            "trusted_apps": [app("echo-srv"), app("small-echo-srv")],
+            "secure_os": self.path("images/tos-1.img"),
+            "kernel_symbols": None,
+            "boot_config": [flash + "tegra194-mb1-bct-misc-l4t.cfg", flash + "tegra194-mb1-bct-misc-flash.cfg"],
+            "layout": flash + "flash.xml",
+            "client_apps": [self.path(self.DEB)],
+            "app_size": 8 << 30,
+            "image": None,
+        })
+
+    def test_trusted_apps_keep_their_order(self):
+        for names in [["small-echo-srv", "echo-srv"], ["echo-srv", "small-echo-srv"], ["small-echo-srv"], []]:
+            parts = self.parts(CARVEOUT_TRUSTED_APPS=" ".join(names))
+            self.assertEqual([app["name"] for app in parts["trusted_apps"]], names)
+
+    def test_what_is_there_besides(self):
+        self.write("share/trusted-os/lk.elf", "images/image-1.ext4")
+        os.symlink("image-1.ext4", self.path("images/my-image-xavier.ext4"))
+        parts = self.parts(CARVEOUT_IMAGE="my-image")
+        self.assertEqual(parts["kernel_symbols"], self.path("share/trusted-os/lk.elf"))
+        self.assertEqual(parts["image"], {
+            "rootfs": self.path("images/image-1.ext4"),
+            "packages": self.path("images/my-image-xavier.manifest"),
+            "flash_package": self.path("images/my-image-xavier.tegraflash.tar.gz"),
+            "rootfs_name": "my-image.ext4",
+        })
+
+    def test_a_client_apps_package_is_that_of_its_recipe(self):
+        for kind, name, others in [
+            ("deb", self.DEB, ["echo-srv-app_0.2.0-r0_arm64.deb", "echo-srv-app-dbg_0.1.0-r0_arm64.deb"]),
+            ("ipk", "ipk/a/echo-srv-app_0.1.0-r3_a.ipk", ["echo-srv-app_0.1.1-r0_a.ipk", "echo-srv-app-dbg_0.1.0-r0_a.ipk"]),
+            ("rpm", "rpm/a/echo-srv-app-0.1.0-r0.a.rpm", ["echo-srv-app-0.1.1-r0.a.rpm", "echo-srv-app-dbg-0.1.0-r0.a.rpm"]),
+        ]:
+            folder = os.path.dirname(name)
+            self.write(name, *("%s/%s" % (folder, other) for other in others))
+            self.assertEqual(self.parts(IMAGE_PKGTYPE=kind)["client_apps"], [self.path(name)])
+        self.assertEqual(self.parts(CARVEOUT_CLIENT_APPS="")["client_apps"], [])
+
+    def test_no_package_or_two_are_refused(self):
+        end = r"Remove what is stale: bitbake -c clean echo-srv-app$"
+        with self.assertRaisesRegex(ValueError, r"^0 packages of echo-srv-app .*\(echo-srv-app_0\.1\.0-r\*_\*\.ipk\): none\. " + end):
+            self.parts(IMAGE_PKGTYPE="ipk")
+        other = "deb/armhf/echo-srv-app_0.1.0-r1_armhf.deb"
+        self.write(other)
+        both = re.escape(": %s %s. " % (self.path(self.DEB), self.path(other)))
+        with self.assertRaisesRegex(ValueError, "^2 packages of echo-srv-app .*" + both + end):
+            self.parts()
+        with self.assertRaisesRegex(ValueError, '^IMAGE_PKGTYPE = "tar": client apps are packages of deb, ipk, rpm$'):
+            self.parts(IMAGE_PKGTYPE="tar")
+
+    def test_the_configs_digest(self):
+        self.assertEqual(self.inputs(CARVEOUT_CONFIG_DIGEST="ab" * 32)["config"], "ab" * 32)
+        own = self.inputs()["config"]
+        self.assertRegex(own, "^[0-9a-f]{64}$")
+        self.assertEqual(self.inputs(CARVEOUT_CONFIG_DIGEST="")["config"], own)
+        digest = lambda **values: bundle.inputs({**self.values, **values}.get, [])["config"]
+        names = [*GOOD, "CARVEOUT_IMAGE", "MACHINE"]
+        self.assertEqual(len({own} | {digest(**{name: "other"}) for name in names}), len(names) + 1)
+        # What is not the product's is in no digest.
+        self.assertEqual(digest(BB_VERSION="2.8.0"), own)
+
+    def test_layers_of_others_are_named(self):
+        self.assertEqual(self.inputs(), {
+            "config": self.inputs()["config"],
+            "git_revision": None,
+            "toolchains": {"bitbake": "2.0.0", "rustc for armv7a-none-eabi": "rustc 1.95.0", "layer meta-other": "not in git"},
+            "bsp": "32.7.6",
+        })
+        layer, own = self.commit("meta-other"), self.commit("workspace")
+        # By another path, too, a layer of the workspace is its own.
+        os.symlink("workspace", self.path("link"))
+        found = self.inputs(BBLAYERS="%s %s" % (self.path("link/layers/ours"), self.path("meta-other")), BB_VERSION=None)
+        self.assertEqual(found["git_revision"], own)
+        self.assertEqual(found["toolchains"]["layer meta-other"], layer)
+        self.assertEqual(sorted(found["toolchains"]), ["bitbake", "layer meta-other", "rustc for armv7a-none-eabi"])
+        self.assertEqual(found["toolchains"]["bitbake"], "unknown")
+
+    def test_checks_with_the_hosts_compilers_are_told(self):
+        found = self.inputs(CARVEOUT_HOST_TOOLCHAIN="1")
+        self.assertIsNone(found["bsp"])
+        self.assertEqual(found["toolchains"]["host toolchain"], "compilers of the build host: for checks, not for products")
+        self.assertNotIn("host toolchain", self.inputs(CARVEOUT_HOST_TOOLCHAIN="0")["toolchains"])
+
+    def test_a_revision_tells_what_was_modified(self):
+        folder = self.path("meta-other")
+        self.assertIsNone(bundle.revision(folder))
+        commit = self.commit("meta-other")
+        self.assertEqual(bundle.revision(folder), commit)
+        self.write("meta-other/a", text="changed")
+        self.assertEqual(bundle.revision(folder), commit + "-modified")
+        self.write("meta-other/a")
+        self.assertEqual(bundle.revision(folder), commit)
+        self.write("meta-other/new")
+        self.assertEqual(bundle.revision(folder), commit + "-modified")
+        with mock.patch.dict(os.environ, {"PATH": self.folder}):
+            self.assertIsNone(bundle.revision(folder))
 
 
 class Part(unittest.TestCase):
