@@ -24,8 +24,8 @@ GOOD = {
 
 
 class Config(unittest.TestCase):
-    def problems(self, **values):
-        return config.problems({**GOOD, **values}.get, WORKSPACE)
+    def problems(self, flags={}, **values):
+        return config.problems({**GOOD, **values}.get, lambda variable: flags.get(variable, {}), WORKSPACE)
 
     def test_sizes(self):
         for text, expected in [
@@ -47,6 +47,16 @@ class Config(unittest.TestCase):
         for size in ["1MiB", "106MiB", "0x2000000"]:
             self.assertEqual(self.problems(CARVEOUT_TZDRAM_SIZE=size), [], size)
         self.assertEqual(self.problems(CARVEOUT_TRUSTED_APPS="", CARVEOUT_CLIENT_APPS=""), [])
+        for variable, value in [
+            ("CARVEOUT_PRODUCT_NAME", "9-Camera_a.b"),
+            ("CARVEOUT_PRODUCT_NAME", "a" * 64),
+            ("CARVEOUT_PRODUCT_VERSION", "1.0+git~rc_1-2"),
+            ("CARVEOUT_IMAGE", ""),
+            ("CARVEOUT_IMAGE", "core-image-x11.2+a"),
+            ("CARVEOUT_CONFIG_DIGEST", ""),
+            ("CARVEOUT_CONFIG_DIGEST", "0123456789abcdefABCDEF" + "0" * 42),
+        ]:
+            self.assertEqual(self.problems(**{variable: value}), [], value)
 
     def test_what_cannot_be(self):
         for variable, value, expected in [
@@ -61,11 +71,44 @@ class Config(unittest.TestCase):
             ("CARVEOUT_TRUSTED_APPS", "ehco-srv", "no recipe ehco-srv; there are echo-srv, echo-srv-app, small-echo-srv"),
             ("CARVEOUT_TRUSTED_APPS", "echo-srv echo-srv", "named twice"),
             ("CARVEOUT_CLIENT_APPS", "other", "no recipe other"),
+            ("CARVEOUT_PRODUCT_NAME", "", "letters, digits and -_., 64 characters at most"),
+            ("CARVEOUT_PRODUCT_NAME", None, "letters, digits"),
+            ("CARVEOUT_PRODUCT_NAME", ".camera", "the first a letter or a digit"),
+            ("CARVEOUT_PRODUCT_NAME", "camera+1", "letters, digits"),
+            ("CARVEOUT_PRODUCT_NAME", "a/b", "letters, digits"),
+            ("CARVEOUT_PRODUCT_NAME", "kämera", "letters, digits"),
+            ("CARVEOUT_PRODUCT_NAME", "camera\n", "letters, digits"),
+            ("CARVEOUT_PRODUCT_NAME", "a" * 65, "letters, digits"),
+            ("CARVEOUT_PRODUCT_VERSION", "1.0 beta", "letters, digits and -_.+~, 64"),
+            ("CARVEOUT_PRODUCT_VERSION", "~1", "letters, digits"),
+            ("CARVEOUT_IMAGE", "My-Image", "the name of one recipe"),
+            ("CARVEOUT_IMAGE", "an-image another-image", "such as carveout-image"),
+            ("CARVEOUT_IMAGE", " ", "if empty, the bundle has no root filesystem"),
+            ("CARVEOUT_CONFIG_DIGEST", "0" * 63, "64 hexadecimal digits"),
+            ("CARVEOUT_CONFIG_DIGEST", "0" * 65, "if empty, it is that of the variables"),
+            ("CARVEOUT_CONFIG_DIGEST", "g" * 64, "64 hexadecimal digits"),
         ]:
             found = self.problems(**{variable: value})
             self.assertEqual(len(found), 1, (variable, value, found))
             self.assertIn(expected, found[0])
             self.assertIn(variable, found[0])
+
+    def test_heaps_and_stacks(self):
+        for variable in ["CARVEOUT_MIN_HEAP", "CARVEOUT_MIN_STACK"]:
+            # The kernel rounds up to pages. Without a value, the class has none either.
+            good = [{"echo-srv": "128KiB", "small-echo-srv": "0x1"}, {"echo-srv": "0xffffff"}, {"echo-srv": ""}]
+            for flags in good + [{"doc": "Heaps.", "vardepvalue": "1", "export": "1"}]:
+                self.assertEqual(self.problems({variable: flags}), [], flags)
+            for text in ["0KiB", "0x0", "16MiB", "1GiB", "4096", "4K", "-4KiB", "a"]:
+                expected = '%s[echo-srv] = "%s": allowed are 1 byte to less than 16MiB, written 128KiB or 0x20000' % (variable, text)
+                found = self.problems({variable: {"small-echo-srv": "64KiB", "echo-srv": text}})
+                self.assertEqual(len(found), 1, text)
+                self.assertTrue(found[0].startswith(expected), found)
+            expected = '%s[ehco-srv] = "4KiB": CARVEOUT_TRUSTED_APPS has no ehco-srv; it has %s. Add it there, or remove this'
+            found = self.problems({variable: {"ehco-srv": "4KiB"}})
+            self.assertEqual(found, [expected % (variable, "echo-srv, small-echo-srv")])
+            found = self.problems({variable: {"ehco-srv": "4KiB"}}, CARVEOUT_TRUSTED_APPS="")
+            self.assertEqual(found, [expected % (variable, "none")])
 
 
 class Bundle(unittest.TestCase):

@@ -14,7 +14,7 @@ fn the_layers_python_and_shell() {
     let output = Command::new("python3").arg("-B").arg(script).arg(root()).output().unwrap();
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(output.status.success(), "{said}");
-    assert!(said.contains("Ran 18 tests"), "{said}");
+    assert!(said.contains("Ran 19 tests"), "{said}");
 }
 
 /// A fact is written down in one place; Python has a copy, which must be the same.
@@ -26,9 +26,13 @@ fn the_layers_limits_are_those_of_the_plan() {
         ("TZDRAM_MIN", trusty_image::limits::TZDRAM_MIN),
         ("TZDRAM_MAX", trusty_image::limits::TZDRAM_MAX),
         ("ALIGNMENT_MAX", 128 << 20),
+        ("APP_STACK_TOP", trusty_image::limits::APP_STACK_TOP.into()),
     ] {
         let expected = format!("{name} = {} * MIB\n", bytes >> 20);
         assert!(text.contains(&expected), "{expected}");
+    }
+    for (name, more) in [("NAME", bundle::NAME), ("VERSION", bundle::VERSION)] {
+        assert!(text.contains(&format!("\n{name} = \"{more}\"\n")), "{name}");
     }
     assert!(trusty_image::budget::check_tzdram(128 << 20, 256 << 20).is_err());
 }

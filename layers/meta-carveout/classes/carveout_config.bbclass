@@ -13,7 +13,9 @@ def carveout_module(d, name):
 addhandler carveout_check
 carveout_check[eventmask] = "bb.event.ConfigParsed"
 python carveout_check() {
-    problems = carveout_module(d, 'config').problems(d.getVar, d.getVar('CARVEOUT_WORKSPACE'))
+    def flags_of(name):
+        return {flag: d.getVarFlag(name, flag) for flag in d.getVarFlags(name) or {}}
+    problems = carveout_module(d, 'config').problems(d.getVar, flags_of, d.getVar('CARVEOUT_WORKSPACE'))
     if problems:
         bb.fatal('\n'.join(problems))
 }

@@ -9,6 +9,12 @@ MIB = 1 << 20
 TZDRAM_MIN = 1 * MIB
 TZDRAM_MAX = 106 * MIB
 ALIGNMENT_MAX = 128 * MIB
+APP_STACK_TOP = 16 * MIB
+# As crates/bundle/src/manifest.rs has them, which the same test compares: what names and versions may hold besides letters and digits.
+NAME = "-_."
+VERSION = "-_.+~"
+# Flags that say something else, to BitBake or to readers.
+OTHER_FLAGS = ("doc", "export", "type", "unexport", "vardeps", "vardepsexclude", "vardepvalue", "vardepvalueexclude")
 
 UNITS = {"KiB": 1 << 10, "MiB": MIB, "GiB": 1 << 30}
 
@@ -23,8 +29,13 @@ def size(text):
     return None
 
 
-def problems(value_of, workspace):
-    """What is wrong with the variables, a line each. `value_of` gives a variable's value or None."""
+def problems(value_of, flags_of, workspace):
+    """What is wrong with the variables, a line each. `value_of` gives a variable's value or None, `flags_of` a dict of its flags."""
+    return carve_out(value_of) + apps(value_of, workspace) + sizes(value_of, flags_of) + product(value_of)
+
+
+def carve_out(value_of):
+    """What is wrong with its size and alignment."""
     found = []
     alignment = size(value_of("CARVEOUT_TZDRAM_ALIGNMENT") or "")
     if alignment is None or alignment & (alignment - 1) or not MIB <= alignment <= ALIGNMENT_MAX:
@@ -42,6 +53,12 @@ def problems(value_of, workspace):
         )
     elif alignment and tzdram % alignment:
         found.append('CARVEOUT_TZDRAM_SIZE = "%s": is no multiple of CARVEOUT_TZDRAM_ALIGNMENT' % text)
+    return found
+
+
+def apps(value_of, workspace):
+    """What is wrong with the lists of apps."""
+    found = []
     known = {name[: name.index("_")] for name in recipes(workspace)}
     for variable in ("CARVEOUT_TRUSTED_APPS", "CARVEOUT_CLIENT_APPS"):
         names = (value_of(variable) or "").split()
@@ -53,6 +70,51 @@ def problems(value_of, workspace):
                 )
         for name in sorted({name for name in names if names.count(name) > 1}):
             found.append("%s: %s is named twice" % (variable, name))
+    return found
+
+
+def sizes(value_of, flags_of):
+    """What is wrong with heaps and stacks, which are flags named as the TAs."""
+    found, names = [], (value_of("CARVEOUT_TRUSTED_APPS") or "").split()
+    for variable in ("CARVEOUT_MIN_HEAP", "CARVEOUT_MIN_STACK"):
+        for name, text in sorted(flags_of(variable).items()):
+            if name in OTHER_FLAGS or not text:
+                continue
+            wrong = '%s[%s] = "%s": ' % (variable, name, text)
+            if name not in names:
+                found.append(
+                    wrong + "CARVEOUT_TRUSTED_APPS has no %s; it has %s. Add it there, or remove this"
+                    % (name, ", ".join(names) or "none")
+                )
+            elif not 0 < (size(text) or 0) < APP_STACK_TOP:
+                found.append(
+                    wrong + "allowed are 1 byte to less than 16MiB, written 128KiB or 0x20000; without it, a TA has what its "
+                    "Cargo.toml declares"
+                )
+    return found
+
+
+def product(value_of):
+    """What is wrong with what a bundle is called, and with what else goes into it."""
+    found = []
+    for variable, more in (("CARVEOUT_PRODUCT_NAME", NAME), ("CARVEOUT_PRODUCT_VERSION", VERSION)):
+        text = value_of(variable)
+        if not re.fullmatch("[A-Za-z0-9][A-Za-z0-9%s]{0,63}" % re.escape(more), text or ""):
+            found.append(
+                '%s = "%s": allowed are letters, digits and %s, 64 characters at most, the first a letter or a digit: the bundle '
+                "is called so" % (variable, text, more)
+            )
+    text = value_of("CARVEOUT_IMAGE") or ""
+    if text and not re.fullmatch("[a-z0-9][a-z0-9+.-]{0,63}", text):
+        found.append(
+            'CARVEOUT_IMAGE = "%s": allowed is the name of one recipe (a-z, 0-9, - + and .), such as carveout-image; if empty, the '
+            "bundle has no root filesystem" % text
+        )
+    text = value_of("CARVEOUT_CONFIG_DIGEST") or ""
+    if text and not re.fullmatch("[0-9a-fA-F]{64}", text):
+        found.append(
+            'CARVEOUT_CONFIG_DIGEST = "%s": allowed is a SHA-256, 64 hexadecimal digits; if empty, it is that of the variables' % text
+        )
     return found
 
 
