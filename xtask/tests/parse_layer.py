@@ -408,6 +408,17 @@ class Failures(ParseTest):
         said = self.refused(CARVEOUT_TRUSTED_APPS="echo-srv ehco-srv")
         self.assertIn("CARVEOUT_TRUSTED_APPS: no recipe ehco-srv; there are echo-srv,", said)
 
+    def test_a_heap_that_cannot_be(self):
+        for name, size, expected in [
+            ("echo-srv", "128K", "allowed are 1 byte to less than 16MiB"),
+            ("echo-srv", "${CARVEOUT_TZDRAM_SIZE}", "allowed are"),
+            ("ehco-srv", "128KiB", "CARVEOUT_TRUSTED_APPS has no ehco-srv; it has echo-srv, small-echo-srv."),
+        ]:
+            said = self.refused(**{"CARVEOUT_MIN_HEAP[%s]" % name: size, "CARVEOUT_MIN_STACK[doc]": "No size."})
+            self.assertIn('CARVEOUT_MIN_HEAP[%s] = "%s": ' % (name, size.replace("${CARVEOUT_TZDRAM_SIZE}", "16MiB")), said)
+            self.assertIn(expected, said)
+            self.assertNotIn("CARVEOUT_MIN_STACK", said)
+
     def test_a_layer_for_another_release(self):
         said = self.refused(self.copy("layers/meta-carveout/conf/layer.conf", '= "kirkstone"', '= "dunfell"'))
         self.assertIn("Layer carveout is not compatible with the core layer", said)
