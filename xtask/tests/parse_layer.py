@@ -354,6 +354,16 @@ class Values(ParseTest):
         self.assertGreater(len(here), 40)
         self.assertEqual(elsewhere, here)
 
+    def test_another_heap_is_another_result(self):
+        found = set()
+        for flag, size in [("HEAP", ""), ("HEAP", "64KiB"), ("HEAP", "128KiB"), ("STACK", "64KiB"), ("HEAP", "64KiB")]:
+            d = self.parsed(**{"CARVEOUT_MIN_%s[echo-srv]" % flag: size}).recipes["echo-srv"]
+            left_out = {"TMPDIR", "TOPDIR", "WORKDIR"}
+            made_of = bb.data.generate_dependencies(d, left_out)
+            _, base = bb.data.generate_dependency_hash(*made_of, left_out, d.getVar("FILE"))
+            found.add(base[d.getVar("FILE") + ":do_install"])
+        self.assertEqual(len(found), 4)
+
     def test_cargo_is_kept_from_the_network(self):
         d = self.parsed().recipes["echo-srv"]
         home = os.path.join(self.folder, "cargo-home")

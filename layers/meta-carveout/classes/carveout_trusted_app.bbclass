@@ -22,6 +22,8 @@ EXTRA_RUSTFLAGS += "-Clinker=rust-lld -Clinker-flavor=ld.lld -Crelocation-model=
 
 CARVEOUT_TA_DIR = "${datadir}/trusted-os/ta"
 CARVEOUT_TA_SIZES = "${@carveout_ta_sizes(d)}"
+# BitBake does not see which flags are read: without it, another size would build nothing.
+CARVEOUT_TA_SIZES[vardepvalue] = "${CARVEOUT_TA_SIZES}"
 
 def carveout_ta_sizes(d):
     """Options of `assemble app` for what the product sets instead of what the TA declares."""
