@@ -75,6 +75,7 @@ fn local_conf_of(text: &str, without_rootfs: bool, network: Network) -> Result<S
     let overrides = config::Overrides { without_rootfs, ..Default::default() };
     let product = config::load(&Workspace::load().unwrap(), &path, &overrides).unwrap();
     let machine = product.board.l4t.as_ref().unwrap().machine.clone();
+    conf::refuse(&product)?;
     conf::local(&product, &machine, Path::new("/top"), network)
 }
 

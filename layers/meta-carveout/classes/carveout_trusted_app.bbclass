@@ -14,10 +14,8 @@ CARGO_TARGET_LINKER_NAME = "ARMV7A_NONE_EABI"
 CARGO_BUILD_PROFILE = "ta"
 # cargo_bin has a linker of its own for what runs here, by a setting of cargo that would change the names of a TA's symbols: said
 # so, the TA is the same, byte for byte, as that of carveout's other engine.
-EXTRA_CARGO_FLAGS += "\
-    --config target-applies-to-host=true \
-    --config target.${RUST_BUILD}.linker=\'${WRAPPER_DIR}/linker-native-wrapper.sh\' \
-"
+EXTRA_CARGO_FLAGS += "--config target-applies-to-host=true"
+EXTRA_CARGO_FLAGS += "--config target.${RUST_BUILD}.linker=\'${WRAPPER_DIR}/linker-native-wrapper.sh\'"
 EXTRA_RUSTFLAGS += "-Clinker=rust-lld -Clinker-flavor=ld.lld -Crelocation-model=static"
 
 CARVEOUT_TA_DIR = "${datadir}/trusted-os/ta"
@@ -38,6 +36,7 @@ def carveout_ta_sizes(d):
 carveout_ta_compiler() {
     rustc --version > ${B}/${BPN}.rustc
 }
+carveout_ta_compiler[doc] = "Notes which compiler has built the trusted app"
 do_compile[postfuncs] += "carveout_ta_compiler"
 
 # What the TA declares and which compiler made it go into the bundle's manifest.
