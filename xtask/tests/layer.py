@@ -303,6 +303,17 @@ class Part(unittest.TestCase):
             with open(os.path.join(to, "crates/trusty-ta/Cargo.toml")) as file:
                 self.assertNotIn("dev-dependencies", file.read())
 
+    def test_stale_recipes(self):
+        with tempfile.TemporaryDirectory() as folder:
+            os.makedirs(folder + "/apps/own")
+            for name, text in [("Cargo.lock", '[[package]]\nname = "a"\nversion = "1"\n'), ("apps/own/Cargo.toml", "")]:
+                with open(os.path.join(folder, name), "w") as file:
+                    file.write(text)
+            good = ["crate://crates.io/a/1", "file://b/2"]
+            self.assertEqual(workspace.stale(folder, ["apps/own"], good), [])
+            found = workspace.stale(folder, ["apps/own", "apps/gone"], good + ["crate://crates.io/a/2"])
+            self.assertEqual(found, ["apps/gone", "a 2"])
+
     def test_strangers(self):
         lock = '[[package]]\nname = "a"\nversion = "1"\nchecksum = "%s"\n[[package]]\nname = "own"\nversion = "0"\n'
         self.assertEqual(workspace.strangers(lock % "x", lock % "x"), [])

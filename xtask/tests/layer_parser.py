@@ -119,6 +119,8 @@ class ParseTest(unittest.TestCase):
         workspace = os.path.join(self.folder, "workspace%d" % self.builds)
         for folder in ["layers/meta-carveout", "recipes"]:
             shutil.copytree(os.path.join(WORKSPACE, folder), os.path.join(workspace, folder))
+        for name in ["Cargo.toml", "Cargo.lock", "apps", "crates", "examples", "xtask"]:
+            os.symlink(os.path.join(WORKSPACE, name), os.path.join(workspace, name))
         path = os.path.join(workspace, change)
         with open(path) as file:
             text = file.read()

@@ -302,6 +302,12 @@ class Failures(ParseTest):
             self.assertIn(expected, said)
             self.assertNotIn("CARVEOUT_MIN_STACK", said)
 
+    def test_a_stale_recipe(self):
+        workspace = self.copy("recipes/echo-srv_0.1.0.bb", "/crc/3.4.0 ", "/crc/3.3.9 ")
+        said = self.refused(workspace)
+        self.assertIn("echo-srv_0.1.0.bb is stale, the workspace has no more: ", said)
+        self.assertIn("crc 3.3.9. Run: cargo xtask recipes", said)
+
     def test_a_layer_for_another_release(self):
         said = self.refused(self.copy("layers/meta-carveout/conf/layer.conf", '= "kirkstone"', '= "dunfell"'))
         self.assertIn("Layer carveout is not compatible with the core layer", said)

@@ -18,6 +18,16 @@ EXTRA_RUSTFLAGS += "\
 "
 RUSTFLAGS[vardepsexclude] += "WORKDIR"
 
+python () {
+    workspace = d.getVar('CARVEOUT_WORKSPACE')
+    bb.parse.mark_dependency(d, workspace + '/Cargo.lock')
+    members = d.getVar('CARVEOUT_MEMBERS').split()
+    gone = carveout_module(d, 'workspace').stale(workspace, members, (d.getVar('SRC_URI') or '').split())
+    if gone:
+        bb.fatal('%s is stale, the workspace has no more: %s. Run: cargo xtask recipes'
+                 % (os.path.basename(d.getVar('FILE')), ', '.join(gone)))
+}
+
 python do_carveout_workspace() {
     module = carveout_module(d, 'workspace')
     module.extract(d.getVar('CARVEOUT_WORKSPACE'), d.getVar('CARVEOUT_MEMBERS').split(), d.getVar('S'))

@@ -70,6 +70,15 @@ def strangers(before, after):
     return sorted("%s %s" % key for key, checksum in locked(after).items() if known.get(key, "") != checksum)
 
 
+def stale(workspace, members, uris):
+    """What a recipe names and the workspace has no more: folders of members, and crates of Cargo.lock."""
+    with open(os.path.join(workspace, "Cargo.lock")) as file:
+        known = locked(file.read())
+    crates = [tuple(uri.split("/")[-2:]) for uri in uris if uri.startswith("crate://")]
+    gone = [member for member in members if not os.path.isfile(os.path.join(workspace, member, "Cargo.toml"))]
+    return gone + ["%s %s" % crate for crate in crates if crate not in known]
+
+
 if __name__ == "__main__":
     # workspace.py WORKSPACE TO MEMBER…: cargo xtask recipes asks cargo what such a part needs.
     extract(sys.argv[1], sys.argv[3:], sys.argv[2])
