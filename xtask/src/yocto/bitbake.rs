@@ -10,6 +10,8 @@ use std::fs::OpenOptions;
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// What BitBake and OE-Core's sanity check want of any host.
 pub const NEEDS: [Need; 10] = [
@@ -69,6 +71,10 @@ impl BitBake<'_> {
         let errors = file.try_clone().at(log)?;
         let running = ui.start(name);
         running.building("bitbake is starting");
+        // BitBake gets the terminal's Ctrl-C itself, and ends its tasks in order: it is waited for.
+        let interrupted = Arc::new(AtomicBool::new(false));
+        let flag = Arc::clone(&interrupted);
+        let _ = ctrlc::set_handler(move || flag.store(true, Ordering::Relaxed));
         let mut child = command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -88,6 +94,9 @@ impl BitBake<'_> {
             return Ok(summary);
         }
         running.fail();
+        if interrupted.load(Ordering::Relaxed) {
+            return Err(Error::check("interrupted: BitBake has ended, and what it has built stays"));
+        }
         Err(summary.failure(&format!("bitbake {} failed ({status})", args.join(" ")), log))
     }
 
