@@ -227,6 +227,20 @@ class Values(ParseTest):
         self.assertGreater(len(here), 40)
         self.assertEqual(elsewhere, here)
 
+    def test_machines_of_one_soc_share_compiler_and_apps(self):
+        """meta-rust-bin reads a machine's overrides, its name among them."""
+        def hashes(machine):
+            recipes, found = self.parsed(MACHINE=machine).recipes, {}
+            for name, task in [("rust-bin-cross", "do_install"), ("echo-srv", "do_compile"), ("echo-srv-app", "do_compile")]:
+                d = recipes[name]
+                left_out = {"TMPDIR", "TOPDIR", "WORKDIR"}
+                made_of = bb.data.generate_dependencies(d, left_out)
+                _, base = bb.data.generate_dependency_hash(*made_of, left_out, d.getVar("FILE"))
+                found[name] = base["%s:%s" % (d.getVar("FILE"), task)]
+            return found
+        one, other = [hashes(machine) for machine in MACHINES]
+        self.assertEqual(one, other)
+
     def test_another_heap_is_another_result(self):
         found = set()
         for flag, size in [("HEAP", ""), ("HEAP", "64KiB"), ("HEAP", "128KiB"), ("STACK", "64KiB"), ("HEAP", "64KiB")]:

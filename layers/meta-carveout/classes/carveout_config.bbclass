@@ -10,6 +10,9 @@ def carveout_module(d, name):
         sys.path.insert(0, folder)
     return importlib.import_module('carveout.' + name)
 
+# meta-rust-bin looks for armv7 among a machine's overrides, so that each machine's name would make another compiler.
+rust_target[vardepsexclude] += "MACHINEOVERRIDES"
+
 addhandler carveout_check
 carveout_check[eventmask] = "bb.event.ConfigParsed"
 python carveout_check() {

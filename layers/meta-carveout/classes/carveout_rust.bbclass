@@ -17,6 +17,8 @@ EXTRA_RUSTFLAGS += "\
     --remap-path-prefix=${CARGO_HOME}/bitbake=/cargo \
 "
 RUSTFLAGS[vardepsexclude] += "WORKDIR"
+# What comes of a machine's overrides, instead of these (see carveout_config).
+RUST_TARGET[vardepvalue] = "${RUST_TARGET}"
 
 # Nothing else runs while a recipe is parsed, and a stale one is to be told then.
 # nooelint: oelint.task.noanonpython

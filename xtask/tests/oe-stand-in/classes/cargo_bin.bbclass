@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
 # Stand-in for meta-rust-bin's: the variables that meta-carveout sets, and where they go.
+inherit rust_bin-common
+
 DEPENDS:append = " cargo-bin-cross-aarch64 pkgconfig-native"
 
 export CARGO_HOME = "${WORKDIR}/cargo_home"
@@ -7,7 +9,7 @@ B = "${WORKDIR}/target"
 export CARGO_TARGET_DIR = "${B}"
 WRAPPER_DIR = "${WORKDIR}/wrappers"
 RUST_BUILD = "x86_64-unknown-linux-gnu"
-RUST_TARGET = "aarch64-unknown-linux-gnu"
+RUST_TARGET = "${@rust_target(d, 'TARGET')}"
 CARGO_TARGET_LINKER_NAME = "${@d.getVar('RUST_TARGET').replace('-', '_').upper()}"
 EXTRA_CARGO_FLAGS ??= ""
 EXTRA_RUSTFLAGS ??= ""
