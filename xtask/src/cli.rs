@@ -1,5 +1,9 @@
 //! The command line: one definition for parsing, help and completions.
 
+mod field;
+
+pub use field::{BackupArgs, FlashArgs, KeyAction, KeyArgs, ReleaseArgs, RestoreArgs, RollbackArgs};
+
 use crate::size::Size;
 use crate::verbs::yocto::Engine;
 use clap::{Args, Parser, Subcommand};
@@ -54,11 +58,18 @@ pub enum Verb {
         /// The file, or a bundle's folder.
         path: PathBuf,
     },
-    /// Check a bundle: checksums, manifest, structure, loader rules, budgets.
+    /// Check a bundle: checksums, manifest, structure, loader rules, budgets; with a key, who made it.
     Verify {
         /// A bundle's folder or its .tar.zst.
         bundle: PathBuf,
+        /// The public key of who must have signed it: minisign's .pub file, or the text in its second line.
+        #[arg(long, value_name = "PUB")]
+        key: Option<String>,
     },
+    /// Build, sign and publish a release: bundle, notes, checksums, and the index of a channel.
+    Release(ReleaseArgs),
+    /// Make a key that signs releases, or write the public key of one.
+    Key(KeyArgs),
     /// Tell what differs between two bundles, and the least that must be flashed for it.
     Diff {
         /// The bundle that a device has: its folder or its .tar.zst.
@@ -66,11 +77,13 @@ pub enum Verb {
         /// The bundle that it shall get.
         new: PathBuf,
     },
-    /// Write a bundle to boards in recovery mode, and read back what they now have.
+    /// Write a bundle to virt devices, or to boards in recovery mode, and read back what they now have.
     Flash(FlashArgs),
-    /// Read a board's root filesystem into a file.
+    /// Go back to the bundle that a virt device had before.
+    Rollback(RollbackArgs),
+    /// Read a device's root filesystem into a file.
     Backup(BackupArgs),
-    /// Write a file back as a board's root filesystem.
+    /// Write a file back as a device's root filesystem.
     Restore(RestoreArgs),
     /// Run the trusted apps of a bundle on this host, and a client app against them.
     Emulate(EmulateArgs),
@@ -146,62 +159,6 @@ pub struct ImageArgs {
     /// Where to put the bundle.
     #[arg(short, long, value_name = "DIR", default_value = "target/bundles")]
     pub output_dir: PathBuf,
-}
-
-/// Options of `flash`.
-#[derive(Clone, Debug, Args)]
-pub struct FlashArgs {
-    /// A bundle's folder or its .tar.zst.
-    pub bundle: PathBuf,
-    /// Where to: `usb`, all boards in recovery mode at this host.
-    #[arg(long, value_name = "usb")]
-    pub to: String,
-    /// How much: everything; both slots of secure-os, which leaves the carve-out as it is; the root filesystem.
-    #[arg(long, value_parser = ["full", "secure-os", "app"], default_value = "full")]
-    pub scope: String,
-    /// Read the board's root filesystem first, and put it back: for a full flash that keeps it.
-    #[arg(long)]
-    pub keep_app: bool,
-    /// Write this root filesystem instead of the bundle's own: what --keep-app or backup has read.
-    #[arg(long, value_name = "FILE", conflicts_with = "keep_app")]
-    pub app: Option<PathBuf>,
-    /// Where to keep what --keep-app reads, also afterwards.
-    #[arg(long, value_name = "DIR", requires = "keep_app")]
-    pub backup_dir: Option<PathBuf>,
-    /// Only these boards, by USB bus and port, such as 1-2.
-    #[arg(long, value_name = "BUS-PORT")]
-    pub instance: Vec<String>,
-    /// Tell what would be done, and touch no board.
-    #[arg(long)]
-    pub dry_run: bool,
-}
-
-/// Options of `backup`.
-#[derive(Clone, Debug, Args)]
-pub struct BackupArgs {
-    /// A bundle for the board, whose tools are used: its folder or its .tar.zst.
-    pub bundle: PathBuf,
-    /// The new file.
-    #[arg(short, long, value_name = "FILE")]
-    pub output: PathBuf,
-    /// A raw image instead of an Android sparse one.
-    #[arg(long)]
-    pub raw: bool,
-    /// Which board, by USB bus and port, such as 1-2.
-    #[arg(long, value_name = "BUS-PORT")]
-    pub instance: Option<String>,
-}
-
-/// Options of `restore`.
-#[derive(Clone, Debug, Args)]
-pub struct RestoreArgs {
-    /// A bundle for the board, whose tools are used: its folder or its .tar.zst.
-    pub bundle: PathBuf,
-    /// What to write: a raw or an Android sparse image.
-    pub image: PathBuf,
-    /// Which board, by USB bus and port, such as 1-2.
-    #[arg(long, value_name = "BUS-PORT")]
-    pub instance: Option<String>,
 }
 
 /// Options of `emulate`.

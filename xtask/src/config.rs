@@ -31,6 +31,8 @@ pub struct Product {
     pub name: String,
     /// Version of the product.
     pub version: String,
+    /// Devices that have had a larger one refuse it.
+    pub security_version: u32,
     /// The board.
     pub board: Board,
     /// Size of the carve-out in bytes.

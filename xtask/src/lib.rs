@@ -6,6 +6,8 @@ pub mod desk;
 pub mod device;
 pub mod error;
 pub mod host;
+pub mod release;
+pub mod signing;
 pub mod size;
 pub mod stage;
 pub mod stages;
@@ -26,8 +28,8 @@ use std::process::ExitCode;
 use ui::{Ui, Verbosity};
 use verbs::build::{self, Part};
 use verbs::{
-    Outcome, assemble, bench, diff, doctor, emulate, flash, inspect, plan, recipes, test, verify,
-    yocto as yocto_verb,
+    Outcome, assemble, bench, diff, doctor, emulate, flash, inspect, key, plan, recipes,
+    release as release_verb, test, verify, yocto as yocto_verb,
 };
 use yocto_verb::Engine;
 
@@ -71,9 +73,12 @@ fn run(cli: &Cli, ui: &Ui) -> Result<Outcome> {
         Verb::Rootfs(args) => build::part(Part::Rootfs, args, ui),
         Verb::Plan(args) => plan::run(args, ui),
         Verb::Inspect { path } => inspect::run(path),
-        Verb::Verify { bundle } => verify::run(bundle, ui),
+        Verb::Verify { bundle, key } => verify::run(bundle, key.as_deref(), ui),
+        Verb::Release(args) => release_verb::run(args, ui),
+        Verb::Key(args) => key::run(args, ui),
         Verb::Diff { old, new } => diff::run(old, new, ui),
         Verb::Flash(args) => flash::run(args, ui),
+        Verb::Rollback(args) => flash::rollback(args, ui),
         Verb::Backup(args) => flash::backup(args, ui),
         Verb::Restore(args) => flash::restore(args, ui),
         Verb::Emulate(args) => emulate::run(args, cli.output.json, ui),

@@ -17,6 +17,7 @@ pub mod trusty;
 
 use crate::config::pkcs11::PIN_VARIABLE;
 use crate::error::{At, Error, Result};
+use crate::signing::{KEY_VARIABLE, PASSWORD_VARIABLE};
 use std::fs::{File, OpenOptions};
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
@@ -34,8 +35,10 @@ pub fn shell(dir: &Path) -> Result<Shell> {
     shell.change_dir(dir);
     // What programs say is read by us, and some of it shapes the output.
     shell.set_var("LC_ALL", "C");
-    // Nobody's business: the token alone is told it (tools/token.rs).
-    shell.set_var(PIN_VARIABLE, "");
+    // Nobody's business: the token alone is told it (tools/token.rs), and we alone sign.
+    for secret in [PIN_VARIABLE, KEY_VARIABLE, PASSWORD_VARIABLE] {
+        shell.set_var(secret, "");
+    }
     // Debian keeps some programs where only root's PATH looks.
     let path = std::env::var_os("PATH").unwrap_or_default();
     let path = std::env::join_paths(std::env::split_paths(&path).chain(ROOTS_PATH.map(PathBuf::from)));

@@ -16,6 +16,7 @@ from carveout import bundle, config, workspace  # noqa: E402
 GOOD = {
     "CARVEOUT_PRODUCT_NAME": "camera",
     "CARVEOUT_PRODUCT_VERSION": "1.2.3",
+    "CARVEOUT_SECURITY_VERSION": "3",
     "CARVEOUT_TZDRAM_SIZE": "32MiB",
     "CARVEOUT_TZDRAM_ALIGNMENT": "1MiB",
     "CARVEOUT_TRUSTED_APPS": "echo-srv small-echo-srv",
@@ -81,6 +82,9 @@ class Config(unittest.TestCase):
             ("CARVEOUT_PRODUCT_NAME", "a" * 65, "letters, digits"),
             ("CARVEOUT_PRODUCT_VERSION", "1.0 beta", "letters, digits and -_.+~, 64"),
             ("CARVEOUT_PRODUCT_VERSION", "~1", "letters, digits"),
+            ("CARVEOUT_SECURITY_VERSION", "4294967296", "0 to 4294967295"),
+            ("CARVEOUT_SECURITY_VERSION", "-1", "0 to 4294967295"),
+            ("CARVEOUT_SECURITY_VERSION", "", "0 to 4294967295"),
             ("CARVEOUT_IMAGE", "My-Image", "the name of one recipe"),
             ("CARVEOUT_IMAGE", "an-image another-image", "such as carveout-image"),
             ("CARVEOUT_IMAGE", " ", "if empty, the bundle has no root filesystem"),
@@ -178,6 +182,7 @@ class Bundle(unittest.TestCase):
         self.assertEqual(parts, {
             "name": "camera",
             "version": "1.2.3",
+            "security_version": 3,
             "board": "jetson-agx-xavier",
             "tzdram": {"size": "32MiB", "alignment": "1MiB"},
             "trusted_apps": [app("echo-srv"), app("small-echo-srv")],

@@ -9,7 +9,8 @@ use std::process::{Command, Output};
 use tempfile::TempDir;
 use xtask::config::pkcs11::{PIN_VARIABLE, Uri};
 use xtask::error::Error;
-use xtask::tools::token::{Token, pin};
+use xtask::signing::{KEY_VARIABLE, PASSWORD_VARIABLE};
+use xtask::tools::token::{Purpose, Token, pin};
 use xtask::tools::{find, shell};
 
 const PIN: &str = "7391-of-a-test";
@@ -76,10 +77,14 @@ impl Hsm {
     }
 
     fn open(&self, uri: &str, pin: Option<&str>) -> Result<Token, Error> {
+        self.open_for(uri, pin, Purpose::Boards)
+    }
+
+    fn open_for(&self, uri: &str, pin: Option<&str>, purpose: Purpose) -> Result<Token, Error> {
         let more = if uri.contains('?') { String::new() } else { format!("?module-path={}", self.module) };
         let sh = shell(self.dir.path()).unwrap();
         sh.set_var("SOFTHSM2_CONF", self.path("softhsm2.conf"));
-        Token::open(&sh, &Uri::parse(&format!("{uri}{more}")).unwrap(), pin)
+        Token::open(&sh, &Uri::parse(&format!("{uri}{more}")).unwrap(), pin, purpose)
     }
 
     /// A folder with the stand-in, and a script in the place of NVIDIA's program.
@@ -203,6 +208,31 @@ fn tokens_that_pad_by_themselves_sign_too() {
     );
 }
 
+/// What a release is signed with.
+#[test]
+fn ed25519_keys_sign_messages() {
+    let Some(hsm) = Hsm::new() else { return };
+    let key = hsm.key("release", "01", &["-algorithm", "ED25519"]);
+    let uri = "pkcs11:token=Boot%20keys;object=release";
+    let token = hsm.open_for(uri, Some(PIN), Purpose::Releases).unwrap();
+    let [public, sig, data] =
+        ["pub.pem", "sig", "data"].map(|name| hsm.path(name).to_str().unwrap().to_owned());
+    openssl(&["pkey", "-in", key.to_str().unwrap(), "-pubout", "-out", &public]);
+    fs::write(&sig, token.sign(&DATA).unwrap()).unwrap();
+    fs::write(&data, DATA).unwrap();
+    let verify =
+        ["pkeyutl", "-verify", "-pubin", "-inkey", &public, "-rawin", "-in", &data, "-sigfile", &sig];
+    assert_eq!(openssl(&verify), "Signature Verified Successfully\n");
+    let text = openssl(&["pkey", "-pubin", "-in", &public, "-noout", "-text"]);
+    let hex: String = text.split("pub:").nth(1).unwrap().split_whitespace().collect();
+    assert_eq!(hex.replace(':', ""), token.public());
+    hsm.rsa("pkc", "02", 2048);
+    let other =
+        hsm.open_for("pkcs11:token=Boot%20keys;object=pkc", Some(PIN), Purpose::Releases).err().unwrap();
+    assert!(other.message.starts_with("--sign pkcs11:"), "{other}");
+    assert!(other.message.ends_with("the key does not suit releases: it is no Ed25519 key"), "{other}");
+}
+
 #[test]
 fn all_other_calls_are_nvidias() {
     let Some(hsm) = Hsm::new() else { return };
@@ -310,9 +340,11 @@ fn the_pin_is_nowhere_to_be_seen() {
 }
 
 #[test]
-fn programs_of_a_build_do_not_get_the_pin() {
+fn programs_of_a_build_get_no_secrets() {
     let sh = shell(Path::new("/")).unwrap();
-    assert_eq!(sh.var(PIN_VARIABLE).unwrap(), "");
+    for secret in [PIN_VARIABLE, KEY_VARIABLE, PASSWORD_VARIABLE] {
+        assert_eq!(sh.var(secret).unwrap(), "", "{secret}");
+    }
 }
 
 #[test]

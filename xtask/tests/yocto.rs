@@ -95,6 +95,7 @@ fn a_product_becomes_a_local_conf() {
             "PACKAGE_CLASSES = \"package_deb\"",
             "CARVEOUT_PRODUCT_NAME = \"xavier\"",
             "CARVEOUT_PRODUCT_VERSION = \"1.2.3\"",
+            "CARVEOUT_SECURITY_VERSION = \"0\"",
             "CARVEOUT_TZDRAM_SIZE = \"0x2000000\"",
             "CARVEOUT_TZDRAM_ALIGNMENT = \"0x100000\"",
             "CARVEOUT_TRUSTED_APPS = \"echo-srv small-echo-srv\"",

@@ -1,8 +1,10 @@
-//! The bundle as `.tar.zst`: manifest first, then the checksums, so that it can be verified while it is read.
+//! The bundle as `.tar.zst`: manifest first, then the checksums and their signature, so that it can be verified while it is read.
 
-use crate::manifest::{MANIFEST, SUMS};
+use crate::manifest::{MANIFEST, MAX_TEXT, Manifest, SUMS};
+use crate::signature::SIGNATURE;
+use crate::source::{Source, SourceError};
 use std::fs::File;
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufWriter, Read, Write};
 use std::path::Path;
 
 /// Higher levels gain a few per cent of a root filesystem and take minutes.
@@ -13,26 +15,80 @@ const WORKERS: u32 = 2;
 /// Bytes of a name that every header holds.
 const SHORT: usize = 100;
 
-/// Writes the files of a bundle's folder as an archive. `files` are the manifest's paths, `mtime` in seconds since 1970.
-pub fn write_archive(folder: &Path, top: &str, files: &[&str], mtime: u64, out: &Path) -> io::Result<()> {
-    let mut encoder = zstd::Encoder::new(BufWriter::new(File::create(out)?), LEVEL)?;
-    encoder.include_checksum(true)?;
-    encoder.multithread(WORKERS)?;
-    let mut tar = tar::Builder::new(encoder);
-    for path in [MANIFEST, SUMS].iter().chain(files) {
-        let file = File::open(folder.join(path))?;
-        let full = format!("{top}/{path}");
+/// An archive that is being written.
+struct Writer {
+    tar: tar::Builder<zstd::Encoder<'static, BufWriter<File>>>,
+    top: String,
+    mtime: u64,
+}
+
+impl Writer {
+    fn new(top: &str, mtime: u64, out: &Path) -> io::Result<Self> {
+        let mut encoder = zstd::Encoder::new(BufWriter::new(File::create(out)?), LEVEL)?;
+        encoder.include_checksum(true)?;
+        encoder.multithread(WORKERS)?;
+        Ok(Self { tar: tar::Builder::new(encoder), top: top.into(), mtime })
+    }
+
+    fn add(&mut self, path: &str, size: u64, from: impl Read) -> io::Result<()> {
+        let full = format!("{}/{path}", self.top);
         // Without extensions, which our reader refuses: old tar files have long names, GNU's large sizes.
         let mut header = if full.len() > SHORT { tar::Header::new_ustar() } else { tar::Header::new_gnu() };
-        header.set_size(file.metadata()?.len());
+        header.set_size(size);
         header.set_mode(0o644);
-        header.set_mtime(mtime);
+        header.set_mtime(self.mtime);
         header.set_uid(0);
         header.set_gid(0);
         header.set_entry_type(tar::EntryType::Regular);
-        tar.append_data(&mut header, full, file)?;
+        self.tar.append_data(&mut header, full, from)
     }
-    let mut writer = tar.into_inner()?.finish()?;
-    writer.flush()?;
-    writer.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()
+
+    fn finish(self) -> io::Result<()> {
+        let mut writer = self.tar.into_inner()?.finish()?;
+        writer.flush()?;
+        writer.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()
+    }
+}
+
+/// Writes the files of a bundle's folder as an archive. `files` are the manifest's paths, `mtime` in seconds since 1970.
+pub fn write_archive(folder: &Path, top: &str, files: &[&str], mtime: u64, out: &Path) -> io::Result<()> {
+    let mut writer = Writer::new(top, mtime, out)?;
+    for path in [MANIFEST, SUMS].iter().chain(files) {
+        let file = File::open(folder.join(path))?;
+        writer.add(path, file.metadata()?.len(), file)?;
+    }
+    writer.finish()
+}
+
+/// Writes a bundle, folder or archive, as an archive with a signature of its checksums.
+pub fn write_signed(
+    source: &Source,
+    manifest: &Manifest,
+    signature: &str,
+    mtime: u64,
+    out: &Path,
+) -> Result<(), SourceError> {
+    let failed = |error| SourceError::Io { path: out.into(), error };
+    let mut writer = Writer::new(&manifest.bundle_name(), mtime, out).map_err(failed)?;
+    source.for_each(&mut |path, reader| match (path, manifest.file(path)) {
+        (SIGNATURE, _) => Ok(()),
+        (MANIFEST | SUMS, _) => {
+            let mut text = Vec::new();
+            reader.take(MAX_TEXT).read_to_end(&mut text)?;
+            writer.add(path, text.len() as u64, &text[..])?;
+            if path == SUMS {
+                writer.add(SIGNATURE, signature.len() as u64, signature.as_bytes())
+            } else {
+                Ok(())
+            }
+        }
+        (_, Some(file)) => {
+            // What has become shorter must not make a damaged archive.
+            let mut whole = reader.take(file.size);
+            writer.add(path, file.size, &mut whole)?;
+            if whole.limit() == 0 { Ok(()) } else { Err(io::ErrorKind::UnexpectedEof.into()) }
+        }
+        (_, None) => Err(io::ErrorKind::InvalidData.into()),
+    })?;
+    writer.finish().map_err(failed)
 }

@@ -5,8 +5,8 @@ use crate::manifest::{FileEntry, MANIFEST, Manifest, ManifestError};
 use crate::source::{Source, SourceError};
 use std::io::{self, Read};
 
-/// Largest file that is read into memory, in bytes.
-const MAX_FILE: u64 = 256 << 20;
+/// Bytes of all files that are read into memory.
+const MAX_FILES: u64 = 192 << 20;
 
 /// Why files cannot be had from a bundle.
 #[derive(Debug, thiserror::Error)]
@@ -38,15 +38,17 @@ pub fn extract(
     let read = source.for_each(&mut |path, reader| {
         if path == MANIFEST {
             let mut text = String::new();
-            reader.take(MAX_FILE).read_to_string(&mut text)?;
+            reader.take(MAX_FILES).read_to_string(&mut text)?;
             let parsed = Manifest::from_text(&text);
             left = parsed.as_ref().map_or(0, |m| m.files.iter().filter(|file| wanted(file)).count());
             manifest = Some(parsed);
         } else if let Some(Ok(manifest)) = &manifest
             && let Some(entry) = manifest.file(path).filter(|entry| wanted(entry))
         {
+            let held: usize = files.iter().map(|(_, bytes)| bytes.len()).sum();
+            let room = MAX_FILES.saturating_sub(held as u64);
             let mut bytes = Vec::new();
-            reader.take(MAX_FILE.min(entry.size.saturating_add(1))).read_to_end(&mut bytes)?;
+            reader.take(room.min(entry.size.saturating_add(1))).read_to_end(&mut bytes)?;
             if bytes.len() as u64 == entry.size && sha256(&bytes) == entry.sha256 {
                 files.push((entry.clone(), bytes));
             }

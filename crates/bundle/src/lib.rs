@@ -3,7 +3,8 @@
 //! ```text
 //! <name>-<version>-<board>-tzdram<MiB>M/    and the same as .tar.zst
 //!   manifest.json      what it is made of and for, each file with role, size, sha256, partitions
-//!   SHA256SUMS         `sha256sum -c` accepts it; covers every file but itself
+//!   SHA256SUMS         `sha256sum -c` accepts it; covers every file but itself and its signature
+//!   SHA256SUMS.minisig when signed; minisign accepts it
 //!   secure-os/tos.img  trusted-apps/*.elf  boot-config/*.cfg  layout/*.xml
 //!   client-apps/*.deb  rootfs/system.img  rootfs/packages.lock
 //!   flash/common/*  flash/<module>/*    for real boards: NVIDIA's tools and what they write; of BitBake, flash/tegraflash/*
@@ -18,13 +19,14 @@ mod diff;
 mod extract;
 mod hash;
 mod manifest;
+mod signature;
 mod source;
 mod structure;
 mod sums;
 mod verify;
 mod writer;
 
-pub use archive::write_archive;
+pub use archive::{write_archive, write_signed};
 pub use device::{COMMON, Device, FLASH, FlashPackage, Fused, ModuleEntry, TEGRAFLASH, TOS_IMAGE};
 pub use diff::{Diff, Difference, Side, diff};
 pub use extract::{ExtractError, Extracted, extract};
@@ -33,8 +35,9 @@ pub use manifest::{
     AppEntry, DeskBoot, FORMAT, FileEntry, Inputs, MANIFEST, Manifest, ManifestError, NAME, Partition, Plan,
     Port, Role, SUMS, Tzdram, VERSION, bundle_name, is_plain,
 };
+pub use signature::{Claim, KeyId, MAX_SIGNATURE, PublicKey, RAW, SIGNATURE, SignatureError, sign};
 pub use source::{ARCHIVE_MAGIC, Source, SourceError};
-pub use verify::{Problem, verify};
+pub use verify::{Problem, Signed, Verified, verify};
 pub use writer::{Writer, WriterError};
 
 #[cfg(test)]

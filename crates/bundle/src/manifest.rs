@@ -2,8 +2,9 @@
 
 use crate::device::Device;
 use crate::hash::sha256;
+use crate::signature::SIGNATURE;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Component, Path};
 use tegra_flash::Scope;
 use trusty_image::Budget;
@@ -16,6 +17,10 @@ pub const FORMAT: u32 = 1;
 pub const MANIFEST: &str = "manifest.json";
 /// Name of the checksum file.
 pub const SUMS: &str = "SHA256SUMS";
+/// Largest manifest or checksum file that is read, in bytes.
+pub const MAX_TEXT: u64 = 16 << 20;
+/// Bytes of all files of a bundle, at most. The eMMC of a Xavier has 32 GiB.
+const MAX_BYTES: u64 = 64 << 30;
 const NO_DIGEST: &str = "0000000000000000000000000000000000000000000000000000000000000000";
 
 /// What a bundle is made of and for.
@@ -30,6 +35,9 @@ pub struct Manifest {
     pub version: String,
     /// The board it is for.
     pub board: String,
+    /// Grows when a release mends something that attackers use: no device goes back behind it.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub security_version: u32,
     /// The carve-out.
     pub tzdram: Tzdram,
     /// What it was built from.
@@ -50,6 +58,11 @@ pub struct Manifest {
     pub flash: BTreeMap<Scope, String>,
     /// SHA-256 of this file with 64 zeros in this place: tells a damaged manifest from a damaged `SHA256SUMS`.
     pub digest: String,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref)] // serde wants it so.
+fn is_zero(number: &u32) -> bool {
+    *number == 0
 }
 
 /// What became of the boot in QEMU.
@@ -202,6 +215,12 @@ pub enum ManifestError {
     /// Files that are listed twice or in another order.
     #[error("its files are not sorted, or one is listed twice")]
     Order,
+    /// Names that are one on some filesystems.
+    #[error("`{0}` and another file differ in case alone")]
+    Case(String),
+    /// More than any device holds.
+    #[error("its files have more than {} GiB", MAX_BYTES >> 30)]
+    TooLarge,
     /// A path that does not stay within the bundle.
     #[error("`{0}` is no path within a bundle")]
     Path(String),
@@ -269,7 +288,21 @@ impl Manifest {
         if !manifest.files.is_sorted_by(|a, b| a.path < b.path) {
             return Err(ManifestError::Order);
         }
+        // Against the names of the bundle's own files, too.
+        let mut seen: BTreeSet<String> = [MANIFEST, SUMS, SIGNATURE].map(str::to_lowercase).into();
+        if let Some(file) = manifest.files.iter().find(|f| !seen.insert(f.path.to_lowercase())) {
+            return Err(ManifestError::Case(file.path.clone()));
+        }
+        let total = manifest.files.iter().try_fold(0_u64, |sum, f| sum.checked_add(f.size));
+        if total.is_none_or(|total| total > MAX_BYTES) {
+            return Err(ManifestError::TooLarge);
+        }
         Ok(manifest)
+    }
+
+    /// The text of `SHA256SUMS`: what a signature signs.
+    pub fn sums(&self) -> Result<String, ManifestError> {
+        Ok(crate::sums::to_text(&self.files, &sha256(self.to_text()?.as_bytes())))
     }
 
     /// Name of the bundle's folder.

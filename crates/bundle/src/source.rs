@@ -2,9 +2,16 @@
 
 use crate::hash::hash_blocks;
 use crate::manifest::{MANIFEST, SUMS};
+use crate::signature::SIGNATURE;
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, Read};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+
+/// Bits of a mode: setuid, setgid, sticky.
+const SPECIAL: u32 = 0o7000;
+/// Bytes of zeros behind the last file of an archive, at most: tar fills up its last record.
+const MAX_TAIL: u64 = 1 << 20;
 
 /// How a bundle's archive starts: the magic number of zstd.
 pub const ARCHIVE_MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
@@ -63,7 +70,7 @@ impl Source {
         }
     }
 
-    /// Reads every file, manifest and checksums first. `each` gets the path within the bundle and a reader. Returns the
+    /// Reads every file, manifest, checksums and signature first. `each` gets the path within the bundle and a reader. Returns the
     /// folder's name that an archive's files are in.
     pub fn for_each(
         &self,
@@ -91,7 +98,8 @@ fn read_folder(folder: &Path, each: &mut Each) -> Result<(), SourceError> {
 }
 
 fn rank(path: &str) -> usize {
-    [MANIFEST, SUMS].iter().position(|p| *p == path).unwrap_or(2)
+    let first = [MANIFEST, SUMS, SIGNATURE];
+    first.iter().position(|p| *p == path).unwrap_or(first.len())
 }
 
 fn walk(folder: &Path, prefix: &str, paths: &mut Vec<String>) -> Result<(), SourceError> {
@@ -103,6 +111,13 @@ fn walk(folder: &Path, prefix: &str, paths: &mut Vec<String>) -> Result<(), Sour
         if kind.is_dir() {
             walk(folder, &format!("{path}/"), paths)?;
         } else if kind.is_file() {
+            let mode = entry.metadata().map_err(error)?.permissions().mode();
+            if mode & SPECIAL != 0 {
+                return Err(SourceError::Entry {
+                    path,
+                    what: "is setuid, setgid or sticky: a bundle's files never are",
+                });
+            }
             paths.push(path);
         } else {
             return Err(SourceError::Entry {
@@ -146,7 +161,12 @@ fn read_archive(archive: &Path, each: &mut Each) -> Result<String, SourceError> 
     }
     // The checksum of the last block is checked only when all has been read.
     let mut decoder = tar.into_inner();
+    let mut tail = 0;
     let zeros = hash_blocks(&mut decoder, |block| {
+        tail += block.len() as u64;
+        if tail > MAX_TAIL {
+            return Err(io::Error::other("zeros without end behind the last file"));
+        }
         if block.iter().all(|b| *b == 0) {
             Ok(())
         } else {

@@ -1,3 +1,5 @@
+mod hostile;
+
 use crate::*;
 use std::collections::BTreeMap;
 use std::fs;
@@ -81,6 +83,7 @@ impl Sample {
             format: FORMAT,
             name: "desk".into(),
             version: "1".into(),
+            security_version: 0,
             board: "virt".into(),
             tzdram: Tzdram { size: self.tzdram, alignment: 1 << 20 },
             inputs,
@@ -103,8 +106,8 @@ impl Sample {
 }
 
 fn problems(path: &Path) -> Vec<String> {
-    let (_, problems) = verify(&Source::open(path).unwrap()).unwrap();
-    problems.iter().map(ToString::to_string).collect()
+    let verified = verify(&Source::open(path).unwrap()).unwrap();
+    verified.problems.iter().map(ToString::to_string).collect()
 }
 
 fn written() -> (tempfile::TempDir, PathBuf, Manifest) {
@@ -202,12 +205,12 @@ fn a_flipped_byte_of_the_archive_is_found() {
         // zstd leaves bits of a frame's header unused that change nothing of what is read.
         let harmless =
             zstd::decode_all(&bad[..]).is_ok_and(|text| text == zstd::decode_all(&good[..]).unwrap());
-        assert!(harmless || found.is_err() || !found.unwrap().1.is_empty(), "byte {at}");
+        assert!(harmless || found.is_err() || !found.unwrap().problems.is_empty(), "byte {at}");
     }
     for length in (0..good.len()).step_by(11) {
         fs::write(&path, &good[..length]).unwrap();
         let found = verify(&Source::open(&path).unwrap());
-        assert!(found.is_err() || !found.unwrap().1.is_empty(), "cut at {length}");
+        assert!(found.is_err() || !found.unwrap().problems.is_empty(), "cut at {length}");
     }
 }
 
@@ -222,7 +225,7 @@ fn an_archive_with_more_in_it_is_refused() {
         fs::write(&path, [zstd::encode_all(tar, 1).unwrap(), behind.to_vec()].concat()).unwrap();
         match verify(&Source::open(&path).unwrap()) {
             Err(error) => error.to_string(),
-            Ok((_, problems)) => problems.first().map(ToString::to_string).unwrap_or_default(),
+            Ok(verified) => verified.problems.first().map(ToString::to_string).unwrap_or_default(),
         }
     };
     assert_eq!(refused(&plain, b""), "");

@@ -1,15 +1,14 @@
 //! Checks a bundle: checksums, manifest, structure, TA rules, budgets.
 
 use crate::hash::{hash_blocks, sha256};
-use crate::manifest::{FileEntry, MANIFEST, Manifest, Role, SUMS};
+use crate::manifest::{FileEntry, MANIFEST, MAX_TEXT, Manifest, Role, SUMS};
+use crate::signature::{Claim, MAX_SIGNATURE, PublicKey, SIGNATURE, SignatureError};
 use crate::source::{Source, SourceError};
 use crate::{structure, sums};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::io::{self, Read};
 
-/// Largest manifest or checksum file that is read.
-const MAX_TEXT: u64 = 16 << 20;
 /// Bytes of all files whose structure is checked: images of some MiB, TAs that fit into such an image.
 const MAX_CHECKED: u64 = 64 << 20;
 
@@ -35,18 +34,51 @@ impl fmt::Display for Problem {
     }
 }
 
-/// Reads the whole bundle once. The manifest, if it can be believed, and all problems; none means that all holds.
-pub fn verify(source: &Source) -> Result<(Option<Manifest>, Vec<Problem>), SourceError> {
-    let mut check = Check::default();
-    let top = source.for_each(&mut |path, reader| check.file(path, reader))?;
-    let (manifest, mut problems) = check.finish();
-    if let (Some(top), Some(manifest)) = (top, &manifest)
+/// What was found of a bundle.
+#[derive(Clone, Debug)]
+pub struct Verified {
+    /// The manifest, if it can be believed.
+    pub manifest: Option<Manifest>,
+    /// All that is wrong; none means that all holds.
+    pub problems: Vec<Problem>,
+    /// The signature, if there is one. It has not been checked.
+    pub signed: Option<Signed>,
+}
+
+/// A signature and what it signs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Signed {
+    sums: String,
+    signature: String,
+}
+
+impl Signed {
+    /// What the signature says of itself, which anybody may have written.
+    pub fn claim(&self) -> Result<Claim, SignatureError> {
+        Claim::parse(&self.signature)
+    }
+
+    /// Checks that the owner of a key has made the bundle; the trusted comment.
+    pub fn check(&self, key: &PublicKey) -> Result<String, SignatureError> {
+        key.verify(self.sums.as_bytes(), &self.signature)
+    }
+}
+
+/// Reads the whole bundle once.
+pub fn verify(source: &Source) -> Result<Verified, SourceError> {
+    let mut check = Check { archive: matches!(source, Source::Archive(_)), ..Check::default() };
+    let top = match source.for_each(&mut |path, reader| check.file(path, reader)) {
+        Err(SourceError::Io { .. }) if check.stopped => None,
+        other => other?,
+    };
+    let mut verified = check.finish();
+    if let (Some(top), Some(manifest)) = (top, &verified.manifest)
         && top != manifest.bundle_name()
     {
         let what = format!("the archive's folder is called {top}, expected {}", manifest.bundle_name());
-        problems.push(Problem::new(MANIFEST, what));
+        verified.problems.push(Problem::new(MANIFEST, what));
     }
-    Ok((manifest, problems))
+    Ok(verified)
 }
 
 #[derive(Default)]
@@ -54,6 +86,11 @@ struct Check {
     manifest: Option<Manifest>,
     manifest_sum: Option<String>,
     sums: Option<String>,
+    signature: Option<String>,
+    /// Whether what comes may be without end: an archive of some bytes can hold any number of zeros.
+    archive: bool,
+    /// Whether reading has ended at something that no bundle's archive holds.
+    stopped: bool,
     seen: BTreeSet<String>,
     /// Files whose structure is checked, whole; of a real board's root filesystem, the beginning.
     contents: BTreeMap<String, Vec<u8>>,
@@ -69,6 +106,15 @@ impl Check {
         match path {
             MANIFEST => self.manifest(&text(reader)?),
             SUMS => self.sums = Some(text(reader)?),
+            SIGNATURE => self.signature = Some(limited(reader, MAX_SIGNATURE)?),
+            _ if self.archive && self.manifest.as_ref().is_none_or(|m| m.file(path).is_none()) => {
+                let what = if self.manifest.is_some() {
+                    "does not belong to the bundle"
+                } else {
+                    "comes before a valid manifest"
+                };
+                return self.stop(Problem::new(path, what));
+            }
             _ => self.content(path, reader)?,
         }
         Ok(())
@@ -87,7 +133,9 @@ impl Check {
         let keep = entry.as_ref().map_or(0, |entry| self.kept(entry));
         let mut content = Vec::new();
         let kept: usize = self.contents.values().map(Vec::len).sum();
-        let hashed = hash_blocks(reader, |block| {
+        // A byte more tells that there are more.
+        let most = entry.as_ref().filter(|_| self.archive).map_or(u64::MAX, |e| e.size.saturating_add(1));
+        let hashed = hash_blocks(reader.take(most), |block| {
             let room = keep.saturating_sub(content.len());
             content.extend_from_slice(block.get(..room.min(block.len())).unwrap_or_default());
             if (kept + content.len()) as u64 > MAX_CHECKED {
@@ -102,6 +150,10 @@ impl Check {
         };
         match (entry.as_ref().map(|e| e.size), expected) {
             (None, None) => self.problems.push(Problem::new(path, "does not belong to the bundle")),
+            (Some(size), _) if hashed.size == most && most > size => {
+                return self
+                    .stop(Problem::new(path, format!("has more than the {size} bytes that it should have")));
+            }
             (Some(size), _) if size != hashed.size => {
                 let what = format!("has {} bytes, expected {size}", hashed.size);
                 self.problems.push(Problem::new(path, what));
@@ -118,6 +170,13 @@ impl Check {
         Ok(())
     }
 
+    /// Ends reading: what comes behind is not looked at.
+    fn stop(&mut self, problem: Problem) -> io::Result<()> {
+        self.problems.push(problem);
+        self.stopped = true;
+        Err(io::ErrorKind::InvalidData.into())
+    }
+
     /// How many bytes of a file are kept for the check of its structure.
     fn kept(&self, file: &FileEntry) -> usize {
         let on_board = self.manifest.as_ref().is_some_and(|manifest| manifest.device.is_some());
@@ -128,7 +187,17 @@ impl Check {
         }
     }
 
-    fn finish(mut self) -> (Option<Manifest>, Vec<Problem>) {
+    fn finish(mut self) -> Verified {
+        if !self.stopped {
+            self.whole();
+        }
+        let signed =
+            self.signature.map(|signature| Signed { sums: self.sums.unwrap_or_default(), signature });
+        Verified { manifest: self.manifest, problems: self.problems, signed }
+    }
+
+    /// What can be told when all has been read.
+    fn whole(&mut self) {
         for name in [MANIFEST, SUMS] {
             if !self.seen.contains(name) {
                 self.problems.push(Problem::new(name, "is missing"));
@@ -149,7 +218,6 @@ impl Check {
                 self.problems = structure::check(manifest, &self.contents);
             }
         }
-        (self.manifest, self.problems)
     }
 }
 
@@ -159,7 +227,11 @@ fn is_checked(file: &FileEntry) -> bool {
 }
 
 fn text(reader: &mut dyn Read) -> io::Result<String> {
+    limited(reader, MAX_TEXT)
+}
+
+fn limited(reader: &mut dyn Read, most: u64) -> io::Result<String> {
     let mut bytes = Vec::new();
-    reader.take(MAX_TEXT).read_to_end(&mut bytes)?;
+    reader.take(most).read_to_end(&mut bytes)?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Scope {
-    /// The root filesystem.
+    /// The root filesystem, of a board with two slots for it the one that is not active.
     App,
     /// Both slots of the secure-os partition.
     SecureOs,
@@ -19,7 +19,7 @@ impl Scope {
     /// The least scope that writes a partition.
     pub fn of_partition(name: &str) -> Self {
         match name {
-            "APP" => Self::App,
+            "APP" | "APP_b" => Self::App,
             "secure-os" | "secure-os_b" => Self::SecureOs,
             _ => Self::Full,
         }

@@ -2,6 +2,7 @@
 # Writes a product's bundle of what other recipes have deployed.
 #
 # CARVEOUT_PRODUCT_NAME, CARVEOUT_PRODUCT_VERSION  what the bundle is called
+# CARVEOUT_SECURITY_VERSION  devices refuse a smaller one than they have had
 # CARVEOUT_IMAGE          the image whose root filesystem and flash package go into it; empty: a bundle of the other parts
 # CARVEOUT_CONFIG_DIGEST  SHA-256 of the product config that the variables come from; else it is one of the variables
 
@@ -44,7 +45,7 @@ do_compile[depends] += "\
     ${@'%s:do_image_complete' % d.getVar('CARVEOUT_IMAGE') if d.getVar('CARVEOUT_IMAGE') else ''} \
 "
 do_compile[vardeps] += "\
-    CARVEOUT_PRODUCT_NAME CARVEOUT_PRODUCT_VERSION CARVEOUT_IMAGE CARVEOUT_CONFIG_DIGEST CARVEOUT_TZDRAM_SIZE \
+    CARVEOUT_PRODUCT_NAME CARVEOUT_PRODUCT_VERSION CARVEOUT_IMAGE CARVEOUT_CONFIG_DIGEST CARVEOUT_TZDRAM_SIZE CARVEOUT_SECURITY_VERSION \
     CARVEOUT_TZDRAM_ALIGNMENT CARVEOUT_TRUSTED_APPS CARVEOUT_CLIENT_APPS L4T_VERSION ROOTFSPART_SIZE \
 "
 do_compile[file-checksums] = "${CARVEOUT_LAYERDIR}/lib/carveout/bundle.py:True"

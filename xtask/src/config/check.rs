@@ -44,6 +44,7 @@ pub fn load(workspace: &Workspace, path: &Path, overrides: &Overrides) -> Result
         path: path.into(),
         name: file.name,
         version: file.version,
+        security_version: file.security_version,
         board,
         tzdram_size,
         tzdram_alignment,

@@ -14,6 +14,8 @@ use tegra_flash::BoardId;
 pub struct ProductFile {
     pub name: String,
     pub version: String,
+    #[serde(default)]
+    pub security_version: u32,
     pub board: String,
     pub tzdram: TzdramFile,
     pub trusted_apps: Vec<AppFile>,

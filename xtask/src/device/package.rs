@@ -1,8 +1,9 @@
 //! The flash package of a bundle, unpacked for use: a folder for each board, as NVIDIA's tools write into theirs.
 
 use crate::error::{At, Error, Result};
+use crate::signing::Authenticity;
 use crate::tools::scratch;
-use bundle::{COMMON, FLASH, FileEntry, FlashPackage, Manifest, Role, Source};
+use bundle::{COMMON, FLASH, FileEntry, FlashPackage, Manifest, PublicKey, Role, Source};
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -25,8 +26,8 @@ pub struct Package {
 
 impl Package {
     /// Verifies a bundle and unpacks what flashing needs. The root filesystem is unpacked from an archive only if it is wanted.
-    pub fn open(path: &Path, with_rootfs: bool) -> Result<Self> {
-        let manifest = crate::verbs::verify::check(path)?;
+    pub fn open(path: &Path, with_rootfs: bool, key: Option<&PublicKey>) -> Result<(Self, Authenticity)> {
+        let (manifest, authenticity) = crate::verbs::verify::signed(path, key)?;
         let kind = manifest.device.as_ref().map(|device| device.flash_package);
         if kind != Some(FlashPackage::Modules) {
             let (what, remedy) = match kind {
@@ -78,7 +79,7 @@ impl Package {
         if let Some(rootfs) = rootfs.filter(|_| unpacked) {
             package.rootfs = Some(package.scratch.path().join(&rootfs.path));
         }
-        Ok(package)
+        Ok((package, authenticity))
     }
 
     /// The bundle's root filesystem.

@@ -1,4 +1,4 @@
-//! The flash record: a line of JSON for each board and each flash, and NVIDIA's full log beside it.
+//! The flash record: a line of JSON for each device and each flash, and of a board NVIDIA's full log beside it.
 
 use crate::error::{At, Error, Result};
 use serde::Serialize;
@@ -21,15 +21,15 @@ pub struct Step {
     pub ok: bool,
 }
 
-/// A flash of one board.
+/// A flash of one device.
 #[derive(Clone, Debug, Serialize)]
 pub struct Record {
     /// When it began, in UTC.
     pub started: String,
-    /// What was done: `flash`, `backup`, `restore`.
+    /// What was done: `flash`, `backup`, `restore`, `rollback`.
     pub action: &'static str,
-    /// Where the board was.
-    pub usb: String,
+    /// Which device: USB bus and port, or virt:FILE.
+    pub device: String,
     /// Who the board is, once that is known.
     pub board: Option<String>,
     /// The chip's own number, once it is known.
@@ -38,13 +38,15 @@ pub struct Record {
     pub bundle: String,
     /// SHA-256 of its manifest.
     pub bundle_digest: String,
+    /// Its security version.
+    pub security_version: u32,
     /// How much was written.
     pub scope: Option<String>,
     /// Step by step.
     pub steps: Vec<Step>,
     /// `ok`, or what failed.
     pub result: String,
-    /// NVIDIA's full log.
+    /// NVIDIA's full log; of a virt device there is none.
     pub log: PathBuf,
 }
 
@@ -55,19 +57,38 @@ pub fn folder() -> Result<PathBuf> {
     Ok(folder)
 }
 
+/// The largest security version that a chip was flashed with, as far as this host's records know. Lines that are none are left
+/// out: a record that was cut off must not keep anybody from flashing.
+pub fn security_version(folder: &Path, chip: &str) -> Result<u32> {
+    let path = folder.join(RECORDS);
+    let text = match fs::read_to_string(&path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
+        other => other.at(&path)?,
+    };
+    let records = text.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
+    let own = records
+        .filter(|record| record["chip"] == chip && record["action"] == "flash" && record["result"] == "ok");
+    let versions = own.filter_map(|record| u32::try_from(record["security_version"].as_u64()?).ok());
+    Ok(versions.max().unwrap_or_default())
+}
+
 impl Record {
     /// Begins a record, with a log of its own.
-    pub fn begin(folder: &Path, action: &'static str, usb: &str, bundle: &str, digest: &str) -> Self {
-        let started = humantime::format_rfc3339_seconds(SystemTime::now()).to_string();
-        let log = folder.join(format!("{}-{usb}-{}.log", started.replace(':', ""), std::process::id()));
+    pub fn begin(folder: &Path, action: &'static str, device: &str, bundle: &str, digest: &str) -> Self {
+        // A clock before 1970 is none.
+        let now = SystemTime::now().max(SystemTime::UNIX_EPOCH);
+        let started = humantime::format_rfc3339_seconds(now).to_string();
+        let name = device.rsplit('/').next().unwrap_or_default().replace(':', "-");
+        let log = folder.join(format!("{}-{name}-{}.log", started.replace(':', ""), std::process::id()));
         Self {
             started,
             action,
-            usb: usb.into(),
+            device: device.into(),
             board: None,
             chip: None,
             bundle: bundle.into(),
             bundle_digest: digest.into(),
+            security_version: 0,
             scope: None,
             steps: Vec::new(),
             result: String::new(),
@@ -99,5 +120,32 @@ impl Record {
         // One write: several boards are flashed at once.
         file.write_all(line.as_bytes()).at(&path)?;
         result.map(|()| self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_chip_has_had_is_in_the_records() {
+        let dir = tempfile::tempdir().unwrap();
+        assert_eq!(security_version(dir.path(), "c1").unwrap(), 0);
+        let flashed = |chip: &str, version, result: Result<()>| {
+            let mut record = Record::begin(dir.path(), "flash", "1-2", "b", "d");
+            (record.chip, record.security_version) = (Some(chip.into()), version);
+            let _ = record.end(dir.path(), result);
+        };
+        flashed("c1", 3, Ok(()));
+        flashed("c1", 2, Ok(()));
+        flashed("c2", 9, Ok(()));
+        flashed("c1", 8, Err(Error::check("pulled out")));
+        fs::write(
+            dir.path().join(RECORDS),
+            fs::read_to_string(dir.path().join(RECORDS)).unwrap() + "{cut off",
+        )
+        .unwrap();
+        assert_eq!(security_version(dir.path(), "c1").unwrap(), 3);
+        assert_eq!(security_version(dir.path(), "c2").unwrap(), 9);
     }
 }

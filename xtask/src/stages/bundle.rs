@@ -138,7 +138,8 @@ fn fill(build: &Build, parts: &Parts, inputs: Inputs, folder: &Path) -> Result<M
     }
     if let Some(part) = &parts.rootfs {
         let (image, lock) = (part.dir.join(rootfs::IMAGE), part.dir.join(rootfs::LOCK));
-        writer.add(Role::Rootfs, "rootfs/system.img", &image, &["APP"]).map_err(failed)?;
+        let slots: &[&str] = if parts.l4t.is_some() { &["APP"] } else { &["APP", "APP_b"] };
+        writer.add(Role::Rootfs, "rootfs/system.img", &image, slots).map_err(failed)?;
         writer.add(Role::PackageLock, "rootfs/packages.lock", &lock, &[]).map_err(failed)?;
     }
     let device = match &parts.l4t {
@@ -154,6 +155,7 @@ fn fill(build: &Build, parts: &Parts, inputs: Inputs, folder: &Path) -> Result<M
         format: FORMAT,
         name: product.name.clone(),
         version: product.version.clone(),
+        security_version: product.security_version,
         board: board.name.clone(),
         tzdram: Tzdram { size: product.tzdram_size, alignment: product.tzdram_alignment },
         inputs,

@@ -63,6 +63,22 @@ pub fn fetch(url: &str, sha256: &str, file: &Path, ui: &Ui) -> Result<()> {
     Ok(())
 }
 
+/// A small text, as it is now: `most` bytes at most.
+pub fn text(url: &str, most: u64, logs: &Path, ui: &Ui) -> Result<Vec<u8>> {
+    let log = logs.join("curl.log");
+    host::ensure(&NEEDS, false, &log, ui)?;
+    let _ = fs::remove_file(&log);
+    let scratch = super::scratch("curl")?;
+    let file = scratch.path().join("text");
+    let (sh, limit) = (shell(Path::new("/"))?, most.to_string());
+    let retry = ["--retry", "3", "--connect-timeout", "30", "--max-filesize", &limit];
+    let cmd = cmd!(sh, "curl --fail --location --no-progress-meter {retry...} --output {file} {url}");
+    run("downloading", cmd, &log).map_err(|error| {
+        Error::environment(format!("{url}: {}", error.message)).remedy("check the address and the network")
+    })?;
+    super::read_limited(&file, most)
+}
+
 /// A file with another sum is removed: continuing it would never mend it.
 fn check(url: &str, sha256: &str, file: &Path) -> Result<()> {
     let found = bundle::hash_file(file).at(file)?;

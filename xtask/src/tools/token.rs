@@ -1,7 +1,7 @@
 //! Keys in PKCS#11 tokens: used in there, never exported.
 //!
 //! A helper of ours (`agent.py`) logs in once and makes signatures. In NVIDIA's place `tegraopenssl.py` sends it digests,
-//! through a socket. So NVIDIA's scripts know neither the PIN nor the token; a token that needs the network works although they
+//! through a socket; a release's checksums go the same way. So NVIDIA's scripts know neither the PIN nor the token; a token that needs the network works although they
 //! have none; and a wrong PIN is tried once, not with each of some eighty signatures, after which a token would be locked.
 
 use super::{l4t, read_limited, scratch};
@@ -11,8 +11,10 @@ use crate::host::Need;
 use serde::Deserialize;
 use serde_json::json;
 use std::fs;
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::Shutdown;
 use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -23,7 +25,7 @@ use xshell::{Shell, cmd};
 const P11_KIT: &str = "/usr/lib/x86_64-linux-gnu/p11-kit-proxy.so";
 /// What is needed if the URI names no module.
 pub const NEEDS: [Need; 1] =
-    [Need { program: P11_KIT, package: "p11-kit", why: "finds tokens (l4t.pkc_key in a token)" }];
+    [Need { program: P11_KIT, package: "p11-kit", why: "finds tokens (l4t.pkc_key or --sign in a token)" }];
 const AGENT: &str = include_str!("token/agent.py");
 const STAND_IN: &str = include_str!("token/tegraopenssl.py");
 /// The first line of a file that stands for a key; `tegraopenssl.py` looks for it.
@@ -35,13 +37,41 @@ const MAX_PIN: u64 = 4096;
 /// How long the helper may take to end, in hundredths of a second.
 const PATIENCE: u32 = 200;
 
+/// What a key signs, which tells its kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// What fused boards boot: an RSA key.
+    Boards,
+    /// Releases: an Ed25519 key.
+    Releases,
+}
+
+impl Purpose {
+    /// For the agent.
+    fn kind(self) -> &'static str {
+        match self {
+            Self::Boards => "rsa",
+            Self::Releases => "ed25519",
+        }
+    }
+
+    /// What names the key.
+    fn setting(self) -> &'static str {
+        match self {
+            Self::Boards => "l4t.pkc_key",
+            Self::Releases => "--sign",
+        }
+    }
+}
+
 /// A token with a session, in which a key signs for as long as this lives.
 pub struct Token {
     uri: Uri,
+    purpose: Purpose,
     agent: Child,
     dir: TempDir,
     key_file: PathBuf,
-    modulus: String,
+    public: String,
     pads: bool,
 }
 
@@ -49,7 +79,7 @@ pub struct Token {
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct Reply {
-    modulus: String,
+    public: String,
     pads: bool,
     failed: String,
     detail: String,
@@ -80,8 +110,8 @@ impl Token {
     /// Logs in, finds the key, and has it sign something. The token's own settings are taken from `sh`.
     ///
     /// # Errors
-    /// No such token or key, a wrong or missing PIN, a key that boards do not take.
-    pub fn open(sh: &Shell, uri: &Uri, pin: Option<&str>) -> Result<Self> {
+    /// No such token or key, a wrong or missing PIN, a key of another kind.
+    pub fn open(sh: &Shell, uri: &Uri, pin: Option<&str>, purpose: Purpose) -> Result<Self> {
         let dir = scratch("token")?;
         // Who can reach the socket in it can sign.
         fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o700)).at(dir.path())?;
@@ -96,13 +126,14 @@ impl Token {
                 .remedy("cargo xtask doctor lists what is missing")
         })?;
         let key_file = dir.path().join("pkc-in-token.key");
-        let mut token = Self { uri: uri.clone(), agent, dir, key_file, modulus: String::new(), pads: false };
+        let public = String::new();
+        let mut token = Self { uri: uri.clone(), purpose, agent, dir, key_file, public, pads: false };
         let reply = token.ask(pin);
-        if !reply.failed.is_empty() || reply.modulus.is_empty() {
-            return Err(explain(uri, &reply));
+        if !reply.failed.is_empty() || reply.public.is_empty() {
+            return Err(token.explain(&reply));
         }
-        (token.modulus, token.pads) = (reply.modulus, reply.pads);
-        let text = format!("{MARK}\n{}\n", token.modulus);
+        (token.public, token.pads) = (reply.public, reply.pads);
+        let text = format!("{MARK}\n{}\n", token.public);
         fs::write(&token.key_file, text).at(&token.key_file)?;
         Ok(token)
     }
@@ -112,7 +143,8 @@ impl Token {
         let wanted: serde_json::Map<_, _> =
             self.uri.wanted.iter().map(|(name, value)| ((*name).to_owned(), hex(value).into())).collect();
         let module = self.uri.module.clone().unwrap_or(P11_KIT.into());
-        let order = json!({ "module": module, "wanted": wanted, "pin": pin });
+        let kind = self.purpose.kind();
+        let order = json!({ "module": module, "wanted": wanted, "kind": kind, "pin": pin });
         let mut line = String::new();
         let mut talk = |agent: &mut Child| {
             // Not taken out: the agent ends when its stdin does.
@@ -132,9 +164,33 @@ impl Token {
         &self.key_file
     }
 
+    /// The public key in hexadecimal: an RSA key's modulus, an Ed25519 key's 32 bytes.
+    pub fn public(&self) -> &str {
+        &self.public
+    }
+
     /// SHA-256 of the public key.
     pub fn digest(&self) -> String {
-        bundle::sha256(self.modulus.as_bytes())
+        bundle::sha256(self.public.as_bytes())
+    }
+
+    /// Has the key sign: of an Ed25519 key a message, of an RSA key a SHA-256 digest.
+    pub fn sign(&self, message: &[u8]) -> Result<Vec<u8>> {
+        let mut reply = Vec::new();
+        let path = self.dir.path().join("socket");
+        let talked = UnixStream::connect(path).and_then(|mut socket| {
+            socket.write_all(message)?;
+            socket.shutdown(Shutdown::Write)?;
+            socket.read_to_end(&mut reply)
+        });
+        match (talked, reply.split_first()) {
+            (Ok(_), Some((b'+', signature))) => Ok(signature.to_vec()),
+            (Ok(_), Some((b'-', detail))) => {
+                let detail = String::from_utf8_lossy(detail).into_owned();
+                Err(self.explain(&Reply { failed: "sign".into(), detail, ..Reply::default() }))
+            }
+            _ => Err(self.explain(&Reply { failed: "died".into(), ..Reply::default() })),
+        }
     }
 
     /// Whether signatures come out different each time, as the token pads them with a random salt.
@@ -147,10 +203,14 @@ impl Token {
         l4t::replace(&bootloader.join("tegraopenssl"), STAND_IN).map(|_| ())
     }
 
+    fn explain(&self, reply: &Reply) -> Error {
+        explain(&self.uri, self.purpose, reply)
+    }
+
     /// Why a signature has failed, if one has.
     pub fn failure(&self) -> Option<Error> {
         let detail = fs::read_to_string(self.dir.path().join(FAILED)).ok()?;
-        Some(explain(&self.uri, &Reply { failed: "sign".into(), detail, ..Reply::default() }))
+        Some(self.explain(&Reply { failed: "sign".into(), detail, ..Reply::default() }))
     }
 }
 
@@ -170,7 +230,8 @@ impl Drop for Token {
 }
 
 /// What the agent means, for people.
-fn explain(uri: &Uri, reply: &Reply) -> Error {
+fn explain(uri: &Uri, purpose: Purpose, reply: &Reply) -> Error {
+    let setting = purpose.setting();
     let Reply { failed, detail, seen, .. } = reply;
     let there =
         |none: &str| if seen.is_empty() { none.to_owned() } else { format!("there are {}", seen.join(", ")) };
@@ -181,21 +242,22 @@ fn explain(uri: &Uri, reply: &Reply) -> Error {
     let (what, remedy) = match failed.as_str() {
         "module" => (
             format!("the PKCS#11 module cannot be loaded: {detail}"),
-            "correct module-path in l4t.pkc_key: it names the library that comes with the token".to_owned(),
+            format!("correct module-path in {setting}: it names the library that comes with the token"),
         ),
         "no-token" => (
             format!("no such token: {}", there("none is there")),
-            "plug it in, correct l4t.pkc_key, or add ?module-path=/usr/lib/….so: `p11-kit list-modules` shows the tokens that \
-             are seen without it"
-                .into(),
+            format!(
+                "plug it in, correct {setting}, or add ?module-path=/usr/lib/….so: `p11-kit list-modules` shows the tokens \
+                 that are seen without it"
+            ),
         ),
         "many-tokens" => (
             format!("more than one token fits: {}", there("")),
-            "add serial=NUMBER to l4t.pkc_key".into(),
+            format!("add serial=NUMBER to {setting}"),
         ),
         "no-pin" => (
             "the token asks for a PIN, and none is given".into(),
-            format!("put it into the environment variable {PIN_VARIABLE}, or add ?pin-source=/FILE to l4t.pkc_key"),
+            format!("put it into the environment variable {PIN_VARIABLE}, or add ?pin-source=/FILE to {setting}"),
         ),
         "wrong-pin" => (
             format!("the token refuses the PIN ({detail})"),
@@ -207,20 +269,28 @@ fn explain(uri: &Uri, reply: &Reply) -> Error {
         ),
         "no-key" => (
             format!("no such private key in the token: {}", there("it has none")),
-            "correct object or id in l4t.pkc_key".into(),
+            format!("correct object or id in {setting}"),
         ),
         "many-keys" => (
             "more than one private key fits".into(),
-            "add id=%NN to l4t.pkc_key: `pkcs11-tool --list-objects` shows identifiers".into(),
+            format!("add id=%NN to {setting}: `pkcs11-tool --list-objects` shows identifiers"),
         ),
-        "not-rsa" => (
+        "other-kind" if purpose == Purpose::Boards => (
             format!("the key does not suit boards: {detail}"),
             "use the RSA key of 2048 or 3072 bits, with the public exponent 65537, whose hash is in the fuses".into(),
         ),
+        "other-kind" => (
+            format!("the key does not suit releases: {detail}"),
+            "use an Ed25519 key: `pkcs11-tool --keypairgen --key-type EC:edwards25519` makes one".into(),
+        ),
         "sign" => (
             format!("the token has not signed: {detail}"),
-            "the key must be allowed to sign with RSA-PSS (CKM_RSA_PKCS_PSS with SHA-256), and the token must stay plugged in"
-                .into(),
+            match purpose {
+                Purpose::Boards => "the key must be allowed to sign with RSA-PSS (CKM_RSA_PKCS_PSS with SHA-256), and the token \
+                                    must stay plugged in",
+                Purpose::Releases => "the key must be allowed to sign with CKM_EDDSA, and the token must stay plugged in",
+            }
+            .into(),
         ),
         "died" => (
             "the PKCS#11 module has crashed".into(),
@@ -228,5 +298,5 @@ fn explain(uri: &Uri, reply: &Reply) -> Error {
         ),
         _ => (format!("the token fails: {detail}"), "see whether `pkcs11-tool --test` works with it".into()),
     };
-    Error::environment(format!("l4t.pkc_key {}: {what}", uri.text)).remedy(remedy)
+    Error::environment(format!("{setting} {}: {what}", uri.text)).remedy(remedy)
 }

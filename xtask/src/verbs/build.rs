@@ -41,13 +41,18 @@ pub fn image(args: &ImageArgs, ui: &Ui) -> Result<Outcome> {
     if args.engine == Engine::Bitbake {
         return Ok(built(&yocto::image(args, ui)?, ui));
     }
-    let without_rootfs = args.without.iter().any(|part| part == "rootfs");
-    let path = with_build(&args.build, without_rootfs, ui, |build| {
-        ensure_host(build, true)?;
-        let parts = all(build, !args.no_boot)?;
-        bundle::run(build, &parts, &from_here(&args.output_dir))
-    })?;
+    let path = local(&args.build, &args.without, !args.no_boot, &args.output_dir, ui)?;
     Ok(built(&path, ui))
+}
+
+/// Builds a bundle by itself; its folder.
+pub fn local(args: &BuildArgs, without: &[String], boot: bool, out: &Path, ui: &Ui) -> Result<PathBuf> {
+    let without_rootfs = without.iter().any(|part| part == "rootfs");
+    with_build(args, without_rootfs, ui, |build| {
+        ensure_host(build, true)?;
+        let parts = all(build, boot)?;
+        bundle::run(build, &parts, &from_here(out))
+    })
 }
 
 fn built(path: &Path, ui: &Ui) -> Outcome {

@@ -4,18 +4,14 @@ use super::Outcome;
 use super::verify::{check, unreadable};
 use crate::error::Result;
 use crate::ui::Ui;
-use bundle::{Diff, Difference, Side, Source};
+use bundle::{Diff, Difference, Manifest, Side, Source};
 use serde_json::json;
 use std::path::Path;
 use tegra_flash::Scope;
 
 /// Verifies both bundles and compares them.
 pub fn run(old: &Path, new: &Path, ui: &Ui) -> Result<Outcome> {
-    let side = |path: &Path| {
-        let manifest = check(path)?;
-        Side::read(&Source::open(path).map_err(unreadable)?, manifest).map_err(unreadable)
-    };
-    let diff = bundle::diff(&side(old)?, &side(new)?);
+    let (_, diff) = between(old, new)?;
     diff.differences.iter().for_each(|difference| ui.note(&line(difference)));
     ui.note(reason(&diff));
     Ok(Outcome {
@@ -25,8 +21,19 @@ pub fn run(old: &Path, new: &Path, ui: &Ui) -> Result<Outcome> {
     })
 }
 
+/// The old bundle's manifest, and what differs.
+pub fn between(old: &Path, new: &Path) -> Result<(Manifest, Diff)> {
+    let side = |path: &Path| {
+        let manifest = check(path)?;
+        Side::read(&Source::open(path).map_err(unreadable)?, manifest).map_err(unreadable)
+    };
+    let (old, new) = (side(old)?, side(new)?);
+    let diff = bundle::diff(&old, &new);
+    Ok((old.manifest, diff))
+}
+
 /// A difference in a line.
-fn line(difference: &Difference) -> String {
+pub fn line(difference: &Difference) -> String {
     let Difference { what, old, new, scope } = difference;
     let (old, new) = (old.as_deref().map(short), new.as_deref().map(short));
     let change = match (old, new) {
@@ -49,7 +56,8 @@ fn short(value: &str) -> String {
     value.split(' ').map(word).collect::<Vec<String>>().join(" ")
 }
 
-fn name(scope: Option<Scope>) -> &'static str {
+/// A scope in a word.
+pub fn name(scope: Option<Scope>) -> &'static str {
     match scope {
         None => "none",
         Some(Scope::App) => "app",
@@ -59,7 +67,7 @@ fn name(scope: Option<Scope>) -> &'static str {
 }
 
 /// The scope in words.
-fn reason(diff: &Diff) -> &'static str {
+pub fn reason(diff: &Diff) -> &'static str {
     match diff.scope {
         None => "nothing that is on a device differs",
         Some(Scope::App) => "the root filesystem differs, and nothing else of what is flashed",

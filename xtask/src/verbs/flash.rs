@@ -1,14 +1,19 @@
-//! `flash`: writes boards in recovery mode, several at once, and proves by reading back what they now have.
+//! `flash`: writes virt devices, and boards in recovery mode, several at once, and proves by reading back what they now have.
 
 mod app;
 mod board;
+mod rollback;
+pub mod virt;
+mod virt_app;
 
 use super::Outcome;
 use crate::cli::FlashArgs;
+use crate::device::disk;
 use crate::device::package::Package;
 use crate::device::record::{self, Record};
 use crate::device::usb;
 use crate::error::{Error, Result};
+use crate::release::fetch::{self, Wanted};
 use crate::size::human;
 use crate::ui::Ui;
 use serde_json::json;
@@ -16,8 +21,9 @@ use std::path::{Path, PathBuf};
 use tegra_flash::Scope;
 
 pub use app::{backup, restore};
+pub use rollback::rollback;
 
-/// The only device that is flashed by now.
+/// Boards in recovery mode.
 const USB: &str = "usb";
 /// Bytes a second that are assumed before anything has been measured: eMMC and USB 2 do 20 to 40 MB.
 const ASSUMED_RATE: u64 = 25 << 20;
@@ -34,16 +40,86 @@ pub struct Job<'a> {
     pub app: Option<PathBuf>,
     /// Where it is kept meanwhile, and afterwards.
     pub backup_dir: Option<&'a Path>,
+    /// Whether a smaller security version than the board has had is accepted.
+    pub downgrade: bool,
+}
+
+/// Flashes all devices, or tells what it would do.
+pub fn run(args: &FlashArgs, ui: &Ui) -> Result<Outcome> {
+    let virt: Vec<&Path> = args.to.iter().filter_map(|to| disk::file(to)).collect();
+    match args.to.iter().find(|to| *to != USB && disk::file(to).is_none()) {
+        Some(other) => Err(Error::usage(format!("--to {other}: unknown device"))
+            .remedy("boards in recovery mode are --to usb, virt devices --to virt:FILE")),
+        None if virt.is_empty() => boards(args, &bundle(args, false, ui)?, ui),
+        None if virt.len() < args.to.len() => {
+            Err(Error::usage("--to usb and --to virt: in one call: no bundle is for both")
+                .remedy("call it twice"))
+        }
+        None => devices(args, &bundle(args, true, ui)?, &virt, ui),
+    }
+}
+
+/// The bundle that is meant, from a channel if one is named.
+fn bundle(args: &FlashArgs, virt: bool, ui: &Ui) -> Result<PathBuf> {
+    let Some(place) = &args.channel else { return Ok(args.bundle.clone().unwrap_or_default()) };
+    let key = args.key.as_deref().map(crate::signing::public_key).transpose()?;
+    fetch::newest(&Wanted { place, product: args.product.as_deref(), virt }, key.as_ref(), ui)
+}
+
+/// Flashes virt devices.
+fn devices(args: &FlashArgs, bundle: &Path, virt: &[&Path], ui: &Ui) -> Result<Outcome> {
+    let paths = virt::paths(virt)?;
+    let of_boards = [
+        ("--app", args.app.is_some()),
+        ("--backup-dir", args.backup_dir.is_some()),
+        ("--instance", !args.instance.is_empty()),
+    ];
+    if let Some((option, _)) = of_boards.iter().find(|(_, given)| *given) {
+        return Err(
+            Error::usage(format!("{option} is for boards, not for virt devices")).remedy("leave it out")
+        );
+    }
+    let job = virt::Job::new(args, bundle, scope(args)?, ui)?;
+    if args.dry_run {
+        let plans = paths.iter().map(|path| job.plan(path)).collect::<Result<Vec<_>>>()?;
+        plans.iter().zip(&args.to).for_each(|((_, why), to)| ui.note(&format!("{to}: {why}")));
+        let scopes: Vec<&str> = plans.iter().map(|(scope, _)| crate::verbs::diff::name(*scope)).collect();
+        let json = json!({ "devices": args.to, "scopes": scopes });
+        return Ok(Outcome { line: Some(scopes.join("\n")), json, ..Outcome::default() });
+    }
+    let folder = record::folder()?;
+    let results = side_by_side(&paths, |path| job.flash(path, &folder, ui));
+    let results: Vec<(String, Result<Record>)> = args.to.iter().cloned().zip(results).collect();
+    summary(&results, &folder, ui)
+}
+
+/// Does something with each device at the same time; the results in their order.
+fn side_by_side<D: Sync, T: Send>(devices: &[D], run: impl Fn(&D) -> Result<T> + Sync) -> Vec<Result<T>> {
+    let run = &run;
+    std::thread::scope(|threads| {
+        let running: Vec<_> = devices.iter().map(|device| threads.spawn(move || run(device))).collect();
+        let gone = |_| Err(Error::check("a device's thread has panicked: please report this"));
+        running.into_iter().map(|thread| thread.join().unwrap_or_else(gone)).collect()
+    })
 }
 
 /// Flashes all boards, or tells what it would do.
-pub fn run(args: &FlashArgs, ui: &Ui) -> Result<Outcome> {
-    let scope = scope(args)?;
+fn boards(args: &FlashArgs, bundle: &Path, ui: &Ui) -> Result<Outcome> {
+    let scope = board_scope(args, bundle, ui)?;
+    let Some(scope) = scope else {
+        return Ok(Outcome {
+            line: Some("none".into()),
+            json: json!({ "boards": [], "plan": "nothing that is on a device differs" }),
+            ..Outcome::default()
+        });
+    };
     let own = args.keep_app || args.app.is_some();
-    let package = Package::open(&args.bundle, scope != Scope::SecureOs && !own && !args.dry_run)?;
+    let key = args.key.as_deref().map(crate::signing::public_key).transpose()?;
+    let (package, authenticity) =
+        Package::open(bundle, scope != Scope::SecureOs && !own && !args.dry_run, key.as_ref())?;
+    ui.note(&authenticity.text());
     if let Some(lacks) = package.manifest.scope_lacks(scope, own) {
-        let message =
-            format!("{} cannot be flashed in scope {}: {lacks}", args.bundle.display(), name(scope));
+        let message = format!("{} cannot be flashed in scope {}: {lacks}", bundle.display(), name(scope));
         return Err(Error::usage(message).remedy(
             "build a bundle with a whole BSP and a root filesystem, add --keep-app or --app FILE, or take --scope secure-os, which leaves the \
              carve-out as it is",
@@ -54,7 +130,8 @@ pub fn run(args: &FlashArgs, ui: &Ui) -> Result<Outcome> {
     let size = package.manifest.device.as_ref().map_or(0, |device| device.app_size);
     let app = args.app.as_ref().map(|image| app::to_raw(image, size, scratch.path())).transpose()?;
     let backup_dir = args.backup_dir.as_deref();
-    let job = Job { package: &package, scope, keep_app: args.keep_app, app, backup_dir };
+    let downgrade = args.allow_downgrade;
+    let job = Job { package: &package, scope, keep_app: args.keep_app, app, backup_dir, downgrade };
     let plan = job.plan(&boards)?;
     ui.note(&plan);
     if args.dry_run {
@@ -65,40 +142,52 @@ pub fn run(args: &FlashArgs, ui: &Ui) -> Result<Outcome> {
         });
     }
     let folder = record::folder()?;
-    let results: Vec<(String, Result<Record>)> = std::thread::scope(|threads| {
-        let flash = |board: &String| {
-            let (board, job, folder) = (board.clone(), &job, &folder);
-            threads.spawn(move || (board.clone(), board::flash(job, &board, folder, ui)))
-        };
-        let running: Vec<_> = boards.iter().map(flash).collect();
-        let gone =
-            |_| (String::new(), Err(Error::check("a board's thread has panicked: please report this")));
-        running.into_iter().map(|thread| thread.join().unwrap_or_else(gone)).collect()
-    });
+    let results = side_by_side(&boards, |board| board::flash(&job, board, &folder, ui));
+    let results: Vec<(String, Result<Record>)> = boards.iter().cloned().zip(results).collect();
     summary(&results, &folder, ui)
 }
 
-fn scope(args: &FlashArgs) -> Result<Scope> {
-    if args.to != USB {
-        return Err(Error::usage(format!("--to {}: unknown device", args.to))
-            .remedy("boards in recovery mode are --to usb; virt devices cannot be flashed yet"));
+/// What boards are flashed in. They do not tell what they have: `auto` needs the bundle that they have got last.
+fn board_scope(args: &FlashArgs, bundle: &Path, ui: &Ui) -> Result<Option<Scope>> {
+    match (scope(args)?, &args.from) {
+        (Some(scope), None) => Ok(Some(scope)),
+        (Some(_), Some(_)) => {
+            Err(Error::usage("--from is for --scope auto: it tells what differs")
+                .remedy("leave one of both out"))
+        }
+        (None, None) => {
+            Err(Error::usage("--scope auto for boards needs --from OLD: they do not tell what they have")
+                .remedy("name the bundle that the boards have got last, or take --scope full"))
+        }
+        (None, Some(old)) => {
+            let (_, diff) = crate::verbs::diff::between(old, bundle)?;
+            ui.note(crate::verbs::diff::reason(&diff));
+            Ok(diff.scope)
+        }
     }
-    if args.keep_app && args.scope != "full" {
+}
+
+/// The wanted scope; none is `auto`.
+fn scope(args: &FlashArgs) -> Result<Option<Scope>> {
+    let scope = match args.scope.as_deref() {
+        Some("secure-os") => Some(Scope::SecureOs),
+        Some("app") => Some(Scope::App),
+        Some("full") => Some(Scope::Full),
+        None if args.from.is_none() => Some(Scope::Full),
+        _ => None,
+    };
+    if args.keep_app && matches!(scope, Some(Scope::SecureOs | Scope::App)) {
+        let scope = args.scope.as_deref().unwrap_or_default();
         return Err(Error::usage(format!(
-            "--keep-app with --scope {}: only a full flash writes APP besides",
-            args.scope
+            "--keep-app with --scope {scope}: only a full flash writes APP besides"
         ))
         .remedy("leave --keep-app out: scope secure-os does not touch the root filesystem"));
     }
-    if args.app.is_some() && args.scope == "secure-os" {
+    if args.app.is_some() && scope == Some(Scope::SecureOs) {
         return Err(Error::usage("--app with --scope secure-os: that writes no root filesystem")
             .remedy("leave --app out, or take --scope full or app"));
     }
-    Ok(match args.scope.as_str() {
-        "secure-os" => Scope::SecureOs,
-        "app" => Scope::App,
-        _ => Scope::Full,
-    })
+    Ok(scope)
 }
 
 /// A scope as people write it.
@@ -179,7 +268,11 @@ fn summary(results: &[(String, Result<Record>)], folder: &Path, ui: &Ui) -> Resu
         lines.push(match result {
             Ok(record) => {
                 let seconds: f64 = record.steps.iter().map(|step| step.seconds).sum();
-                format!("{board}: done in {seconds:.0} s, {}", record.board.as_deref().unwrap_or_default())
+                let what = record.board.as_deref().unwrap_or(&record.bundle);
+                match record.scope.as_deref() {
+                    Some("none") => format!("{board}: has {what} already"),
+                    _ => format!("{board}: done in {seconds:.0} s, {what}"),
+                }
             }
             Err(error) => format!("{board}: {error}"),
         });
@@ -197,6 +290,6 @@ fn summary(results: &[(String, Result<Record>)], folder: &Path, ui: &Ui) -> Resu
     if let [(board, Err(error))] = results {
         return Err(Error { message: format!("{board}: {}", error.message), ..error.clone() });
     }
-    let message = format!("{} of {} boards failed\n{}", failed.len(), results.len(), lines.join("\n"));
+    let message = format!("{} of {} devices failed\n{}", failed.len(), results.len(), lines.join("\n"));
     Err(Error { message, remedy: None, ..(*first).clone() })
 }

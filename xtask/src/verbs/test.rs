@@ -15,13 +15,15 @@ use xshell::{Shell, cmd};
 
 const CARGO_DENY: (&str, &str) = ("cargo-deny", "0.20.2");
 /// For the tests alone.
-const NEEDS: [Need; 7] = [
+const NEEDS: [Need; 9] = [
     Need { program: "git", package: "git", why: "copies the work tree, for builds elsewhere" },
     Need { program: "zstd", package: "zstd", why: "unpacks a bundle's archive, beside our own reader" },
     Need { program: "lintian", package: "lintian", why: "checks the client apps' packages" },
     Need { program: "shellcheck", package: "shellcheck", why: "checks our shell scripts" },
     Need { program: "readelf", package: "binutils", why: "reads the trusted apps, beside our own reader" },
     pip::NEED,
+    Need { program: "minisign", package: "minisign", why: "signs and verifies, beside our own code" },
+    Need { program: "softhsm2-util", package: "softhsm2", why: "is a token that signs" },
     Need {
         program: "simg2img",
         package: "android-sdk-libsparse-utils",

@@ -2,15 +2,17 @@
 
 use super::Outcome;
 use crate::error::{Error, Result};
+use crate::signing::{Authenticity, public_key};
 use crate::size::human;
 use crate::ui::Ui;
-use bundle::{Manifest, Source, SourceError};
+use bundle::{Manifest, PublicKey, Source, SourceError};
 use serde_json::json;
 use std::path::Path;
 
 /// Checks a bundle and prints `ok`.
-pub fn run(path: &Path, ui: &Ui) -> Result<Outcome> {
-    let manifest = check(path)?;
+pub fn run(path: &Path, key: Option<&str>, ui: &Ui) -> Result<Outcome> {
+    let key = key.map(public_key).transpose()?;
+    let (manifest, authenticity) = signed(path, key.as_ref())?;
     let size: u64 = manifest.files.iter().map(|f| f.size).sum();
     ui.note(&format!(
         "{}: {} files, {}: checksums, manifest, structure, loader rules and budgets hold",
@@ -18,18 +20,27 @@ pub fn run(path: &Path, ui: &Ui) -> Result<Outcome> {
         manifest.files.len(),
         human(size)
     ));
-    ui.note("authenticity was not checked: this says that the bundle is whole, not who made it");
+    ui.note(&authenticity.text());
+    let signed_by = match &authenticity {
+        Authenticity::Verified { key, .. } => Some(key.to_string()),
+        _ => None,
+    };
     Ok(Outcome {
         line: Some("ok".into()),
-        json: json!({ "ok": true, "bundle": manifest.bundle_name() }),
+        json: json!({ "ok": true, "bundle": manifest.bundle_name(), "signed_by": signed_by }),
         ..Outcome::default()
     })
 }
 
 /// Checks a bundle and returns its manifest.
 pub fn check(path: &Path) -> Result<Manifest> {
+    signed(path, None).map(|(manifest, _)| manifest)
+}
+
+/// Checks a bundle, and by a key who made it.
+pub fn signed(path: &Path, key: Option<&PublicKey>) -> Result<(Manifest, Authenticity)> {
     let source = Source::open(path).map_err(unreadable)?;
-    let (manifest, problems) = bundle::verify(&source).map_err(|e| match e {
+    let verified = bundle::verify(&source).map_err(|e| match e {
         // What a damaged archive looks like is the bundle's fault, not the environment's.
         SourceError::Io { ref path, ref error }
             if matches!(source, Source::Archive(_)) && error.raw_os_error().is_none() =>
@@ -38,9 +49,13 @@ pub fn check(path: &Path) -> Result<Manifest> {
         }
         other => unreadable(other),
     })?;
-    match manifest {
-        Some(manifest) if problems.is_empty() => Ok(manifest),
+    match verified.manifest {
+        Some(manifest) if verified.problems.is_empty() => {
+            let authenticity = Authenticity::of(path, verified.signed.as_ref(), key)?;
+            Ok((manifest, authenticity))
+        }
         _ => {
+            let problems = &verified.problems;
             let list: Vec<String> = problems.iter().map(|p| format!("  {p}")).collect();
             let message = format!("{}: {} problem(s)\n{}", path.display(), problems.len(), list.join("\n"));
             Err(Error::check(message)

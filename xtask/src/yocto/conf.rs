@@ -46,6 +46,7 @@ pub fn local(product: &Product, machine: &str, top: &Path, network: Network) -> 
     conf.add("Client apps are Debian packages, as in the other engine.", "PACKAGE_CLASSES", "package_deb");
     conf.add("The bundle's name: name and version.", "CARVEOUT_PRODUCT_NAME", &product.name);
     conf.add("", "CARVEOUT_PRODUCT_VERSION", &product.version);
+    conf.add("security_version.", "CARVEOUT_SECURITY_VERSION", &product.security_version.to_string());
     conf.add(
         "tzdram, in bytes. Another size needs a full flash.",
         "CARVEOUT_TZDRAM_SIZE",

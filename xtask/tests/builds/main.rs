@@ -6,6 +6,7 @@ mod conformance;
 mod desk;
 mod emulate;
 mod errors;
+mod field;
 mod jetson;
 mod recipes;
 mod reproducible;

@@ -18,6 +18,7 @@ PACKAGES = {"deb": "%s_%s-r*_*.deb", "ipk": "%s_%s-r*_*.ipk", "rpm": "%s-%s-r*.*
 VARIABLES = (
     "CARVEOUT_PRODUCT_NAME",
     "CARVEOUT_PRODUCT_VERSION",
+    "CARVEOUT_SECURITY_VERSION",
     "CARVEOUT_TZDRAM_SIZE",
     "CARVEOUT_TZDRAM_ALIGNMENT",
     "CARVEOUT_TRUSTED_APPS",
@@ -38,6 +39,7 @@ def parts(value_of):
     return {
         "name": value_of("CARVEOUT_PRODUCT_NAME"),
         "version": value_of("CARVEOUT_PRODUCT_VERSION"),
+        "security_version": int(value_of("CARVEOUT_SECURITY_VERSION")),
         "board": BOARD,
         "tzdram": {
             "size": value_of("CARVEOUT_TZDRAM_SIZE"),

@@ -13,6 +13,7 @@ APP_STACK_TOP = 16 * MIB
 # As crates/bundle/src/manifest.rs has them, which the same test compares: what names and versions may hold besides letters and digits.
 NAME = "-_."
 VERSION = "-_.+~"
+SECURITY_VERSION_MAX = (1 << 32) - 1
 # Flags that say something else, to BitBake or to readers.
 OTHER_FLAGS = ("doc", "export", "type", "unexport", "vardeps", "vardepsexclude", "vardepvalue", "vardepvalueexclude")
 
@@ -104,6 +105,9 @@ def product(value_of):
                 '%s = "%s": allowed are letters, digits and %s, 64 characters at most, the first a letter or a digit: the bundle '
                 "is called so" % (variable, text, more)
             )
+    text = value_of("CARVEOUT_SECURITY_VERSION")
+    if not re.fullmatch("0|[1-9][0-9]*", text or "") or int(text) > SECURITY_VERSION_MAX:
+        found.append('CARVEOUT_SECURITY_VERSION = "%s": allowed are whole numbers from 0 to %d' % (text, SECURITY_VERSION_MAX))
     text = value_of("CARVEOUT_IMAGE") or ""
     if text and not re.fullmatch("[a-z0-9][a-z0-9+.-]{0,63}", text):
         found.append(

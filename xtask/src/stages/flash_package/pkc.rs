@@ -7,7 +7,7 @@ use crate::host;
 use crate::stages::{Build, home};
 use crate::tools::l4t::{self, Run};
 use crate::tools::shell;
-use crate::tools::token::{self, Token};
+use crate::tools::token::{self, Purpose, Token};
 use std::path::{Path, PathBuf};
 
 /// The key that signs.
@@ -35,7 +35,7 @@ impl Pkc {
         let home = home(&build.workspace.root);
         host::ensure(&needs, build.offline, &home.join("logs/host.log"), build.ui)?;
         let pin = token::pin(uri)?;
-        let token = Token::open(&shell(&home)?, uri, pin.as_deref())?;
+        let token = Token::open(&shell(&home)?, uri, pin.as_deref(), Purpose::Boards)?;
         if token.is_random() {
             build.ui.note(
                 "the token makes signatures with random parts: packages that it signs anew differ in them",

@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
-"""Signs with an RSA key that stays in its PKCS#11 token. Started by tools/token.rs.
+"""Signs with a key that stays in its PKCS#11 token. Started by tools/token.rs.
 
-stdin: a line of JSON that names module, token and key, and has the PIN; when stdin ends, this program ends.
-stdout: a line of JSON: the public key, or what failed. After it, the socket in the current folder answers each SHA-256
-digest with a signature. Structures and numbers are those of PKCS#11 2.40 (pkcs11t.h, pkcs11f.h).
+stdin: a line of JSON that names module, token and key and which kind it must be, and has the PIN; when stdin ends, this
+program ends.
+stdout: a line of JSON: the public key, or what failed. After it, the socket in the current folder answers with a signature:
+of an RSA key to each SHA-256 digest, of an Ed25519 key to each message, up to its end. Structures and numbers are those of
+PKCS#11 2.40 (pkcs11t.h, pkcs11f.h), those of Ed25519 of 3.0.
 """
 import ctypes
 import hashlib
@@ -19,8 +21,9 @@ FUNCTIONS = {
     "C_GetAttributeValue": 24, "C_FindObjectsInit": 26, "C_FindObjects": 27, "C_FindObjectsFinal": 28,
     "C_SignInit": 42, "C_Sign": 43,
 }
-CLASS, LABEL, KEY_TYPE, ID, MODULUS, PUBLIC_EXPONENT, ALWAYS_AUTHENTICATE = 0, 3, 0x100, 0x102, 0x120, 0x122, 0x202
-PUBLIC_KEY, PRIVATE_KEY, RSA = 2, 3, 0
+CLASS, LABEL, KEY_TYPE, ID, MODULUS, PUBLIC_EXPONENT, EC_POINT, ALWAYS_AUTHENTICATE = 0, 3, 0x100, 0x102, 0x120, 0x122, 0x181, 0x202
+PUBLIC_KEY, PRIVATE_KEY, RSA, EC_EDWARDS = 2, 3, 0, 0x40
+RSA_PKCS_PSS, RSA_X_509, EDDSA = 0xD, 3, 0x1057
 LOGIN_REQUIRED, PIN_PAD, INITIALIZED = 4, 0x100, 0x400
 SERIAL_SESSION, USER, CONTEXT_SPECIFIC = 4, 1, 2
 ALREADY_LOGGED_IN = 0x100
@@ -153,27 +156,90 @@ class Module:
 class Key:
     """A private key in a token."""
 
-    def __init__(self, module, wanted):
+    def __init__(self, module, wanted, kind):
         self.module = module
         keys = module.objects(PRIVATE_KEY, **{name: wanted[name] for name in ("object", "id") if name in wanted})
         if len(keys) != 1:
             seen = [module.attribute(key, LABEL).decode(errors="replace") for key in module.objects(PRIVATE_KEY)]
             raise Failed("many-keys" if keys else "no-key", seen=seen)
         self.key = keys[0]
-        if int.from_bytes(module.attribute(self.key, KEY_TYPE), sys.byteorder) != RSA:
-            raise Failed("not-rsa", "it is no RSA key")
+        if int.from_bytes(module.attribute(self.key, KEY_TYPE), sys.byteorder) != kind:
+            raise Failed("other-kind", "it is no %s key" % ("RSA" if kind == RSA else "Ed25519"))
         self.always = module.attribute(self.key, ALWAYS_AUTHENTICATE) == b"\1"
-        # Of a private key the public exponent may be missing; then it is in the public key with the same identifier.
-        public = [self.key] + module.objects(PUBLIC_KEY, id=module.attribute(self.key, ID))
-        parts = [[module.attribute(key, kind) for kind in (MODULUS, PUBLIC_EXPONENT)] for key in public]
-        whole = [pair for pair in parts if all(pair)]
+
+    def public(self, *kinds):
+        """Attributes of the public part. The private key may lack them; then they are in the public key with its identifier."""
+        keys = [self.key] + self.module.objects(PUBLIC_KEY, id=self.module.attribute(self.key, ID))
+        parts = [[self.module.attribute(key, kind) for kind in kinds] for key in keys]
+        whole = [part for part in parts if all(part)]
         if not whole:
-            raise Failed("not-rsa", "the token does not tell its public part")
-        self.modulus, self.exponent = (int.from_bytes(part, "big") for part in whole[0])
+            raise Failed("other-kind", "the token does not tell its public part")
+        return whole[0]
+
+    def made(self, mechanism, data):
+        """What the token makes of data."""
+        self.module.call("C_SignInit", self.module.session, ctypes.byref(mechanism), self.key, what="sign")
+        if self.always:
+            self.module.login(CONTEXT_SPECIFIC)
+        signature = ctypes.create_string_buffer(1024)
+        length = Ulong(1024)
+        self.module.call("C_Sign", self.module.session, data, len(data), signature, ctypes.byref(length), what="sign")
+        return signature.raw[:length.value]
+
+
+class Ed25519(Key):
+    """Signs messages; PureEdDSA of RFC 8032."""
+
+    def __init__(self, module, wanted):
+        super().__init__(module, wanted, EC_EDWARDS)
+        # A DER OCTET STRING, or the bytes themselves, as PKCS#11 3.1 has it.
+        (point,) = self.public(EC_POINT)
+        self.point = point[2:] if point[:2] == b"\x04\x20" and len(point) == 34 else point
+        if len(self.point) != 32:
+            raise Failed("other-kind", "its public part has %d bytes" % len(self.point))
+        self.sign(b"carveout sees whether this token signs")
+
+    def reply(self):
+        return {"public": self.point.hex()}
+
+    def request(self, peer):
+        message = b""
+        while True:
+            part = peer.recv(65536)
+            if not part:
+                return message
+            message += part
+
+    def sign(self, message):
+        made = self.made(Mechanism(EDDSA, None, 0), message)
+        if len(made) != 64:
+            raise Failed("sign", "its signature has %d bytes" % len(made))
+        return made
+
+
+class Rsa(Key):
+    """Signs digests as boards want it."""
+
+    def __init__(self, module, wanted):
+        super().__init__(module, wanted, RSA)
+        self.modulus, self.exponent = (int.from_bytes(part, "big") for part in self.public(MODULUS, PUBLIC_EXPONENT))
         bits = self.modulus.bit_length()
         self.size = bits // 8
         if bits not in (2048, 3072) or self.exponent != 65537:
-            raise Failed("not-rsa", "it has %d bits and the public exponent %d" % (bits, self.exponent))
+            raise Failed("other-kind", "it has %d bits and the public exponent %d" % (bits, self.exponent))
+        self.choose()
+
+    def reply(self):
+        return {"public": "%x" % self.modulus, "pads": self.pads}
+
+    def request(self, peer):
+        digest = b""
+        while len(digest) < 32:
+            part = peer.recv(32 - len(digest))
+            if not part:
+                raise OSError("half a digest")
+            digest += part
+        return digest
 
     def choose(self):
         """Finds out how the token signs. NVIDIA's tegraopenssl pads with a salt of 32 bytes 0xff, so that a bundle comes out the
@@ -192,17 +258,11 @@ class Key:
         """RSA-PSS with SHA-256, MGF1 with SHA-256 and a salt of 32 bytes, big-endian."""
         if self.pads:
             pss = Pss(0x250, 2, 32)
-            mechanism = Mechanism(0xD, ctypes.cast(ctypes.pointer(pss), ctypes.c_void_p), ctypes.sizeof(pss))
+            mechanism = Mechanism(RSA_PKCS_PSS, ctypes.cast(ctypes.pointer(pss), ctypes.c_void_p), ctypes.sizeof(pss))
             data = digest
         else:
-            mechanism, data = Mechanism(3, None, 0), self.padded(digest, b"\xff" * 32)
-        self.module.call("C_SignInit", self.module.session, ctypes.byref(mechanism), self.key, what="sign")
-        if self.always:
-            self.module.login(CONTEXT_SPECIFIC)
-        signature = ctypes.create_string_buffer(1024)
-        length = Ulong(1024)
-        self.module.call("C_Sign", self.module.session, data, len(data), signature, ctypes.byref(length), what="sign")
-        made = signature.raw[:length.value]
+            mechanism, data = Mechanism(RSA_X_509, None, 0), self.padded(digest, b"\xff" * 32)
+        made = self.made(mechanism, data)
         message = pow(int.from_bytes(made, "big"), self.exponent, self.modulus).to_bytes(self.size, "big")
         salt = xor(message[:-33], mask(message[-33:-1], self.size - 33))[-32:]
         if len(made) != self.size or message != self.padded(digest, salt):
@@ -233,14 +293,9 @@ def serve(key, listener):
         with peer:
             peer.settimeout(10)
             try:
-                digest = b""
-                while len(digest) < 32:
-                    part = peer.recv(32 - len(digest))
-                    if not part:
-                        raise OSError("half a digest")
-                    digest += part
+                message = key.request(peer)
                 try:
-                    reply = b"+" + key.sign(digest)
+                    reply = b"+" + key.sign(message)
                 except Failed as failed:
                     reply = b"-" + failed.reply["detail"].encode()
                 peer.sendall(reply)
@@ -257,12 +312,12 @@ def main():
     wanted = {name: bytes.fromhex(value) for name, value in order["wanted"].items()}
     key = listener = None
     try:
-        key = Key(Module(order["module"], wanted, order["pin"]), wanted)
-        key.choose()
+        kind = {"rsa": Rsa, "ed25519": Ed25519}[order["kind"]]
+        key = kind(Module(order["module"], wanted, order["pin"]), wanted)
         listener = socket.socket(socket.AF_UNIX)
         listener.bind("socket")
         listener.listen(64)
-        reply = {"modulus": "%x" % key.modulus, "pads": key.pads}
+        reply = key.reply()
     except Failed as failed:
         reply = failed.reply
     except Exception as error:  # Rather a strange word than none.

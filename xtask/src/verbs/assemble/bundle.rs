@@ -89,6 +89,7 @@ fn fill(parts: &Parts, folder: &Path) -> Result<Manifest> {
         format: FORMAT,
         name: parts.name.clone(),
         version: parts.version.clone(),
+        security_version: parts.security_version,
         board: parts.board.clone(),
         tzdram: Tzdram { size, alignment },
         inputs: Inputs {
@@ -221,7 +222,7 @@ mod tests {
         let elf = TestElf::good().build();
         let image = Container::pack(b"monitor", &elf, TosType::Trusty).unwrap();
         serde_json::json!({
-            "name": "sample", "version": "1.0", "board": "jetson-agx-xavier",
+            "name": "sample", "version": "1.0", "security_version": 0, "board": "jetson-agx-xavier",
             "tzdram": { "size": "32MiB", "alignment": "0x100000" },
             "trusted_apps": [{ "name": "a-srv", "elf": write("a-srv.elf", &elf), "declared": null }],
             "secure_os": write("tos.img", &image), "kernel_symbols": null,

@@ -16,6 +16,8 @@ pub struct Parts {
     pub name: String,
     /// The product's version.
     pub version: String,
+    /// Devices that have had a larger one refuse it.
+    pub security_version: u32,
     /// The board it is for.
     pub board: String,
     /// The carve-out, as people write sizes.

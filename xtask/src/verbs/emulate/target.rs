@@ -1,22 +1,16 @@
 //! What is emulated: a bundle, a secure-os image by itself, or a virt device's secure-os partition.
 
-use crate::error::{Error, Result};
+use crate::device::disk;
+use crate::error::{At, Error, Result};
 use crate::tools::read_limited;
 use bundle::{ARCHIVE_MAGIC, AppEntry, ExtractError, Role, Source, SourceError};
 use std::fs::File;
-use std::io::{Read, Seek, SeekFrom};
+use std::io::Read;
 use std::path::Path;
+use virt_device::Part;
 
-/// How a device is named, rather than a bundle.
-const VIRT: &str = "virt:";
-/// Bytes of a partition entry in a GPT.
-const GPT_ENTRY: u32 = 128;
 /// Largest image, in bytes.
 const MAX_IMAGE: u64 = 64 << 20;
-/// The partition that holds the image.
-const PARTITION: &str = "secure-os";
-/// The one that holds the boot config.
-const BOOT_CONFIG: &str = "MB1_BCT";
 
 /// A secure-os image, and what is known of it.
 pub struct Target {
@@ -37,8 +31,8 @@ pub struct Target {
 impl Target {
     /// Reads `BUNDLE`, an image or `virt:FILE`.
     pub fn open(target: &str) -> Result<Self> {
-        let virt = target.strip_prefix(VIRT);
-        let path = Path::new(virt.unwrap_or(target));
+        let virt = disk::file(target);
+        let path = virt.unwrap_or(Path::new(target));
         let metadata =
             std::fs::metadata(path).map_err(|e| Error::usage(format!("{}: {e}", path.display())))?;
         if !metadata.is_file() && !metadata.is_dir() {
@@ -113,51 +107,31 @@ fn of_bundle(path: &Path) -> Result<Target> {
     Ok(Target { image, apps: manifest.trusted_apps, debs, tzdram, memory, kernel })
 }
 
-/// Bytes of an entry, as the disk's GPT header says: the reader panics at others.
-fn entry_size(path: &Path) -> std::io::Result<u32> {
-    let mut header = [0; 88];
-    let mut file = File::open(path)?;
-    file.seek(SeekFrom::Start(512))?;
-    file.read_exact(&mut header)?;
-    Ok(trusty_image::bytes::u32_at(&header, 84).unwrap_or_default())
-}
-
+/// What a virt device serves: what is active.
 fn device(path: &Path) -> Result<Target> {
-    let named = |e: &dyn std::fmt::Display| Error::usage(format!("{}: {e}", path.display()));
-    if entry_size(path).map_err(|e| named(&e))? != GPT_ENTRY {
-        return Err(named(&"no virt device: a GPT disk image with entries of 128 bytes is expected"));
-    }
-    let disk = gpt::GptConfig::new()
-        .writable(false)
-        .open(path)
-        .map_err(|e| named(&format!("no virt device, which is a GPT disk image: {e}")))?;
-    let read = |name: &str| -> Result<Option<Vec<u8>>> {
-        let Some(partition) = disk.partitions().values().find(|partition| partition.name == name) else {
-            return Ok(None);
-        };
-        let block = *disk.logical_block_size();
-        let start = partition.bytes_start(block).map_err(|e| named(&e))?;
-        let length = partition.bytes_len(block).map_err(|e| named(&e))?;
+    let mut device = disk::read(path)?;
+    let failed = |e| disk::failed(path, e);
+    let mut read = |part: Part| -> Result<Vec<u8>> {
+        let placed = device.state().active.as_ref().and_then(|active| active.parts.get(&part));
+        let size = placed.map_or(MAX_IMAGE, |placed| placed.size.min(MAX_IMAGE));
         let mut bytes = Vec::new();
-        let read = File::open(path).and_then(|mut file| {
-            file.seek(SeekFrom::Start(start))?;
-            file.take(length.min(MAX_IMAGE)).read_to_end(&mut bytes)
-        });
-        read.map(|_| Some(bytes)).map_err(|e| named(&e))
+        device.read(part, Some(size)).map_err(failed)?.read_to_end(&mut bytes).at(path)?;
+        Ok(bytes)
     };
-    let mut image = read(PARTITION)?.ok_or_else(|| named(&format!("has no partition {PARTITION}")))?;
+    let mut image = read(Part::SecureOs)?;
     // The partition is larger than the image in it.
     match trusty_image::container::announced_size(&image) {
         Some(size) => image.truncate(size),
         None => {
+            let name = Part::SecureOs.partition(device.active(Part::SecureOs));
             return Err(Error::check(format!(
-                "{}: partition {PARTITION} holds no secure-os image",
+                "{}: partition {name} holds no secure-os image",
                 path.display()
             )));
         }
     }
     // Of a virt device the boot config itself lies there, and zeroes behind it.
-    let tzdram = read(BOOT_CONFIG)?.and_then(|bytes| {
+    let tzdram = read(Part::BootConfig).ok().and_then(|bytes| {
         let text = bytes.split(|byte| *byte == 0).next()?;
         tegra_bct::MiscCfg::parse(text).ok()?.get(tegra_bct::TZDRAM_SIZE).ok()
     });

@@ -1,8 +1,9 @@
 //! `backup` and `restore`: a board's root filesystem, as a raw or an Android sparse image.
 
-use super::Job;
 use super::board::Board;
+use super::{Job, virt_app};
 use crate::cli::{BackupArgs, RestoreArgs};
+use crate::device::disk;
 use crate::device::package::Package;
 use crate::device::record::{self, Record};
 use crate::device::session::Session;
@@ -33,7 +34,7 @@ pub fn kept_in(dir: Option<&Path>) -> Result<PathBuf> {
 
 /// The file for a board's root filesystem.
 pub fn file_for(dir: Option<&Path>, record: &Record) -> Result<PathBuf> {
-    let name = format!("app-{}-{}.raw", record.usb, record.started.replace(':', ""));
+    let name = format!("app-{}-{}.raw", record.device, record.started.replace(':', ""));
     Ok(fs::canonicalize(kept_in(dir)?).at(Path::new("."))?.join(name))
 }
 
@@ -95,7 +96,8 @@ fn with_board<T>(
     let folder = record::folder()?;
     let running = ui.start(&format!("board {usb}"));
     let record = Record::begin(&folder, action, usb, &package.manifest.bundle_name(), &package.digest);
-    let job = Job { package, scope: Scope::App, keep_app: false, app: None, backup_dir: None };
+    let job =
+        Job { package, scope: Scope::App, keep_app: false, app: None, backup_dir: None, downgrade: true };
     let mut board = Board::begin(record, &running)?;
     let result = run(&mut board, &job);
     let (value, result) = match result {
@@ -119,7 +121,10 @@ pub fn backup(args: &BackupArgs, ui: &Ui) -> Result<Outcome> {
         return Err(Error::usage(format!("{}: exists already", args.output.display()))
             .remedy("name another file with --output"));
     }
-    let package = Package::open(&args.bundle, false)?;
+    if let Some(path) = disk::file(&args.target) {
+        return virt_app::backup(path, args, ui);
+    }
+    let (package, _) = Package::open(Path::new(&args.target), false, None)?;
     let size = package.manifest.device.as_ref().map_or(0, |device| device.app_size);
     let dir = args.output.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let dir = fs::canonicalize(dir).at(dir)?;
@@ -151,7 +156,8 @@ pub fn backup(args: &BackupArgs, ui: &Ui) -> Result<Outcome> {
     })
 }
 
-fn to_sparse(raw: &Path, size: u64) -> Result<PathBuf> {
+/// A sparse image of a raw one, beside it.
+pub fn to_sparse(raw: &Path, size: u64) -> Result<PathBuf> {
     let to = raw.with_extension("sparse");
     let mut reader = BufReader::new(File::open(raw).at(raw)?);
     let mut out = File::create(&to).at(&to)?;
@@ -164,7 +170,10 @@ fn to_sparse(raw: &Path, size: u64) -> Result<PathBuf> {
 
 /// Writes a file back as a board's root filesystem.
 pub fn restore(args: &RestoreArgs, ui: &Ui) -> Result<Outcome> {
-    let package = Package::open(&args.bundle, false)?;
+    if let Some(path) = disk::file(&args.target) {
+        return virt_app::restore(path, args, ui);
+    }
+    let (package, _) = Package::open(Path::new(&args.target), false, None)?;
     let size = package.manifest.device.as_ref().map_or(0, |device| device.app_size);
     let scratch = crate::tools::scratch("restore")?;
     let image = to_raw(&args.image, size, scratch.path())?;

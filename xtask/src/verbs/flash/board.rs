@@ -1,7 +1,7 @@
 //! One board: who it is, what it keeps, what is written, and the proof.
 
 use super::{Job, app, name};
-use crate::device::record::Record;
+use crate::device::record::{self, Record};
 use crate::device::session::{Identity, Session, identify};
 use crate::device::tool::Tools;
 use crate::error::{Error, Result};
@@ -39,7 +39,7 @@ impl<'a> Board<'a> {
     /// A folder of its own for NVIDIA's tools.
     pub fn tools(&self, folder: &str) -> Tools {
         let dir = self.dir.path().join(folder);
-        Tools { dir, instance: self.record.usb.clone(), log: self.record.log.clone() }
+        Tools { dir, instance: self.record.device.clone(), log: self.record.log.clone() }
     }
 
     /// Finds out who the board is, and refuses one that the bundle is not for.
@@ -60,8 +60,9 @@ pub fn flash(job: &Job, usb: &str, folder: &Path, ui: &Ui) -> Result<Record> {
     let manifest = &job.package.manifest;
     let mut record = Record::begin(folder, "flash", usb, &manifest.bundle_name(), &job.package.digest);
     record.scope = Some(name(job.scope).into());
+    record.security_version = manifest.security_version;
     let mut board = Board::begin(record, &running)?;
-    let result = steps(job, &mut board);
+    let result = steps(job, &mut board, folder);
     let failed = result.is_err();
     let ended = board.record.end(folder, result);
     if failed {
@@ -72,8 +73,9 @@ pub fn flash(job: &Job, usb: &str, folder: &Path, ui: &Ui) -> Result<Record> {
     ended
 }
 
-fn steps(job: &Job, board: &mut Board) -> Result<()> {
+fn steps(job: &Job, board: &mut Board, folder: &Path) -> Result<()> {
     let identity = board.identify(job)?;
+    is_allowed(job, &identity, folder)?;
     let kept = if job.keep_app { Some(keep(job, board, &identity)?) } else { None };
     let result = write(job, board, &identity, kept.as_deref());
     let Some(kept) = kept else { return result };
@@ -89,6 +91,22 @@ fn steps(job: &Job, board: &mut Board) -> Result<()> {
             Err(error.remedy(remedy))
         }
     }
+}
+
+/// Refuses a bundle behind what the board has had, as far as this host's records know it: boards do not tell.
+fn is_allowed(job: &Job, identity: &Identity, folder: &Path) -> Result<()> {
+    let (had, has) =
+        (record::security_version(folder, &identity.chip.text)?, job.package.manifest.security_version);
+    if has >= had || job.downgrade {
+        return Ok(());
+    }
+    let bundle = job.package.manifest.bundle_name();
+    let message = format!(
+        "the board has had security version {had}, {bundle} has {has}: it may have what attackers know"
+    );
+    Err(Error::check(message).remedy(
+        "nothing has been written; flash a newer release; --allow-downgrade goes back all the same, which is for the desk",
+    ))
 }
 
 /// Reads APP into a file, and leaves the board in recovery mode.

@@ -231,7 +231,7 @@ fn several_boards_at_once_and_one_fails() {
     let (good, bad) = (in_use(&bus, "1-2", 1), in_use(&bus, "3-1.4", 2));
     bad.script(&["--write secure-os_b fail"]);
     let error = bus.xtask(flash(&["--scope", "secure-os"])).fails(1);
-    assert!(error.contains("1 of 2 boards failed"), "{error}");
+    assert!(error.contains("1 of 2 devices failed"), "{error}");
     assert!(error.contains("1-2: done in ") && error.contains("3-1.4: write secure-os_b: "), "{error}");
     assert_eq!((good.state().as_str(), bad.is_there()), ("linux", true));
     assert_eq!(records(&bus).len(), 2);

@@ -1,0 +1,203 @@
+//! Writing, switching and rolling back.
+
+use crate::state::{self, Installed, Placed, State};
+use crate::{DeviceError, Disk, Part, STATE, Slot, Space, table};
+use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
+use std::io::{self, Read, SeekFrom};
+
+/// Bytes that are moved at once. Such a block of zeros is not written: its place has been made zeros before.
+const BLOCK: usize = 256 << 10;
+
+/// A device that is open.
+#[derive(Debug)]
+pub struct Device<D> {
+    disk: D,
+    spaces: BTreeMap<String, Space>,
+    number: u64,
+    state: State,
+}
+
+impl<D: Disk> Device<D> {
+    /// Makes a device of a disk of `size` bytes, whose bytes are all zeros. Partitions are names with sizes in bytes.
+    pub fn create(mut disk: D, size: u64, partitions: &[(String, u64)]) -> Result<Self, DeviceError> {
+        table::create(&mut disk, size, partitions)?;
+        disk.sync()?;
+        Self::open(disk, size)
+    }
+
+    /// Opens a device on a disk of `size` bytes.
+    pub fn open(mut disk: D, size: u64) -> Result<Self, DeviceError> {
+        let spaces = table::read(&mut disk, size)?;
+        let (number, state) = match spaces.get(STATE) {
+            Some(space) => state::read(&mut disk, *space)?,
+            None => (0, State { format: state::FORMAT, ..State::default() }),
+        };
+        Ok(Self { disk, spaces, number, state })
+    }
+
+    /// What it knows of itself.
+    pub fn state(&self) -> &State {
+        &self.state
+    }
+
+    /// Its partitions.
+    pub fn partitions(&self) -> &BTreeMap<String, Space> {
+        &self.spaces
+    }
+
+    /// The slot that a part is used from: the first one before anything was flashed.
+    pub fn active(&self, part: Part) -> Slot {
+        let placed = self.state.active.as_ref().and_then(|installed| installed.parts.get(&part));
+        placed.map_or(Slot::A, |placed| placed.slot)
+    }
+
+    /// The slot that a part is written to next: the first one of a device that has nothing yet.
+    pub fn spare(&self, part: Part) -> Slot {
+        match &self.state.active {
+            Some(installed) if installed.parts.contains_key(&part) => self.active(part).other(),
+            _ => Slot::A,
+        }
+    }
+
+    fn space(&self, part: Part, slot: Slot) -> Result<Space, DeviceError> {
+        let name = part.partition(slot);
+        self.spaces.get(name).copied().ok_or_else(|| DeviceError::Missing(name.into()))
+    }
+
+    /// Reads a part from where it is active: `size` bytes, or all of the partition.
+    pub fn read(&mut self, part: Part, size: Option<u64>) -> Result<impl Read + '_, DeviceError> {
+        let space = self.space(part, self.active(part))?;
+        self.disk.seek(SeekFrom::Start(space.start))?;
+        Ok((&mut self.disk).take(size.unwrap_or(space.size).min(space.size)))
+    }
+
+    fn put(&mut self, state: State) -> Result<(), DeviceError> {
+        let space = self.spaces.get(STATE).copied().ok_or_else(|| DeviceError::Missing(STATE.into()))?;
+        state::write(&mut self.disk, space, self.number + 1, &state)?;
+        self.number += 1;
+        self.state = state;
+        Ok(())
+    }
+
+    /// Writes a part to the slot that is not active, and proves by reading back that it is there. Nothing is switched yet, but
+    /// what the slot had held can no longer be gone back to. `from` must have the announced bytes, to the last.
+    pub fn write(
+        &mut self,
+        part: Part,
+        from: &mut dyn Read,
+        size: u64,
+        sha256: &str,
+        bundle: &str,
+    ) -> Result<Placed, DeviceError> {
+        let slot = self.spare(part);
+        let (space, partition) = (self.space(part, slot)?, part.partition(slot));
+        if size > space.size {
+            return Err(DeviceError::TooLarge { partition, size: space.size, wanted: size });
+        }
+        if self.state.previous.as_ref().is_some_and(|previous| previous.occupies(part, slot)) {
+            self.put(State { previous: None, ..self.state.clone() })?;
+        }
+        self.disk.zero(space.start, space.size)?;
+        let found = copy(&mut self.disk, space, from, size)?;
+        if found != sha256 {
+            return Err(DeviceError::Source { partition, found, expected: sha256.into() });
+        }
+        self.disk.sync()?;
+        self.disk.forget(space.start, space.size)?;
+        let placed = Placed { slot, size, sha256: sha256.into(), bundle: bundle.into() };
+        self.verify(part, &placed)?;
+        Ok(placed)
+    }
+
+    /// Reads a part where it was placed, and compares.
+    pub fn verify(&mut self, part: Part, placed: &Placed) -> Result<(), DeviceError> {
+        let space = self.space(part, placed.slot)?;
+        self.disk.seek(SeekFrom::Start(space.start))?;
+        let found = digest_of(&mut self.disk, placed.size.min(space.size))?;
+        if found == placed.sha256 {
+            return Ok(());
+        }
+        let (partition, expected) = (part.partition(placed.slot), placed.sha256.clone());
+        Err(DeviceError::Contents { partition, found, expected })
+    }
+
+    /// Makes what was written active, by one write. What was active can be gone back to.
+    pub fn switch(&mut self, installed: Installed) -> Result<(), DeviceError> {
+        let security_version = self.state.security_version.max(installed.security_version);
+        let previous = self.state.active.clone().filter(|old| *old != installed);
+        self.put(State { format: state::FORMAT, active: Some(installed), previous, security_version })
+    }
+
+    /// Notes a security version that the device has had under another layout.
+    pub fn remember(&mut self, security_version: u32) -> Result<(), DeviceError> {
+        let security_version = self.state.security_version.max(security_version);
+        self.put(State { security_version, ..self.state.clone() })
+    }
+
+    /// Goes back to what was active before, after a proof that it is still there. What is active now can be gone back to.
+    pub fn rollback(&mut self) -> Result<(), DeviceError> {
+        let previous = self.state.previous.clone().ok_or(DeviceError::NoPrevious)?;
+        for (part, placed) in &previous.parts {
+            self.verify(*part, placed)?;
+        }
+        let state =
+            State { active: Some(previous), previous: self.state.active.clone(), ..self.state.clone() };
+        self.put(state)
+    }
+
+    /// The disk.
+    pub fn into_disk(self) -> D {
+        self.disk
+    }
+}
+
+// Not generic, so that they are compiled here, optimized: whoever calls them is often not.
+
+/// Copies `size` bytes, and sees whether there are more; their digest.
+fn copy(disk: &mut dyn Disk, space: Space, from: &mut dyn Read, size: u64) -> Result<String, DeviceError> {
+    let (mut digest, mut done, mut block) = (Sha256::new(), 0_u64, vec![0; BLOCK]);
+    loop {
+        let length = fill(from, &mut block)?;
+        let bytes = block.get(..length).unwrap_or_default();
+        digest.update(bytes);
+        if length as u64 > size.saturating_sub(done) {
+            return Ok("of more bytes than announced".into());
+        }
+        if bytes.iter().any(|byte| *byte != 0) {
+            disk.seek(SeekFrom::Start(space.start + done))?;
+            disk.write_all(bytes)?;
+        }
+        done += length as u64;
+        if length < block.len() {
+            let whole = done == size;
+            return Ok(if whole { hex::encode(digest.finalize()) } else { format!("of {done} bytes") });
+        }
+    }
+}
+
+/// SHA-256 of what a disk has from where it is.
+fn digest_of(disk: &mut dyn Disk, size: u64) -> Result<String, DeviceError> {
+    let (mut digest, mut block, mut reader) = (Sha256::new(), vec![0; BLOCK], io::Read::take(disk, size));
+    loop {
+        let length = fill(&mut reader, &mut block)?;
+        digest.update(block.get(..length).unwrap_or_default());
+        if length < block.len() {
+            return Ok(hex::encode(digest.finalize()));
+        }
+    }
+}
+
+/// Fills a block as far as there are bytes.
+fn fill(from: &mut dyn Read, block: &mut [u8]) -> io::Result<usize> {
+    let mut length = 0;
+    while let Some(rest) = block.get_mut(length..).filter(|rest| !rest.is_empty()) {
+        match from.read(rest) {
+            Ok(0) => break,
+            Ok(read) => length += read,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(length)
+}

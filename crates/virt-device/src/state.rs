@@ -1,0 +1,128 @@
+//! The flash state: what is active, what was before, and what must not come back.
+//!
+//! It lies twice at the beginning of its partition, in blocks of 64 KiB: 8 bytes `carveout`, a `u64` sequence number, a
+//! `u32` length (both little endian), the SHA-256 of number and text, the text in JSON. The block with the larger number is
+//! the state; the other one is what is written next. A torn write leaves a block whose digest does not fit, and the other.
+
+use crate::{DeviceError, Disk, Part, Slot, Space};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
+use std::io::{self, Read, SeekFrom};
+
+/// Version of the state that this crate writes and reads.
+pub const FORMAT: u32 = 1;
+const MAGIC: &[u8; 8] = b"carveout";
+const BLOCK: u64 = 64 << 10;
+const HEADER: usize = 8 + 8 + 4 + 32;
+
+/// What a device knows of itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct State {
+    /// [`FORMAT`].
+    pub format: u32,
+    /// What is active; none before the first flash has ended.
+    pub active: Option<Installed>,
+    /// What was active before, and is still there.
+    pub previous: Option<Installed>,
+    /// The largest security version that has been active.
+    pub security_version: u32,
+}
+
+/// A bundle on a device.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Installed {
+    /// Its name.
+    pub bundle: String,
+    /// The board that it is for.
+    pub board: String,
+    /// SHA-256 of its manifest.
+    pub digest: String,
+    /// Its security version.
+    pub security_version: u32,
+    /// Where its parts lie.
+    pub parts: BTreeMap<Part, Placed>,
+}
+
+/// A part on a device.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Placed {
+    /// Where.
+    pub slot: Slot,
+    /// Bytes.
+    pub size: u64,
+    /// SHA-256.
+    pub sha256: String,
+    /// The bundle that it has come with.
+    pub bundle: String,
+}
+
+impl Installed {
+    /// Whether a part of it lies in this slot.
+    pub fn occupies(&self, part: Part, slot: Slot) -> bool {
+        self.parts.get(&part).is_some_and(|placed| placed.slot == slot)
+    }
+}
+
+/// The state with its number; the first one if there is none yet.
+pub fn read(disk: &mut dyn Disk, space: Space) -> Result<(u64, State), DeviceError> {
+    let mut newest: Option<(u64, Vec<u8>)> = None;
+    for index in 0..2 {
+        if let Some(block) = block(disk, space, index)?
+            && newest.as_ref().is_none_or(|(number, _)| block.0 > *number)
+        {
+            newest = Some(block);
+        }
+    }
+    let Some((number, text)) = newest else { return Ok((0, State { format: FORMAT, ..State::default() })) };
+    #[derive(Deserialize)]
+    struct Head {
+        format: u32,
+    }
+    let wrong = |e: serde_json::Error| DeviceError::NoTable(format!("its flash state: {e}"));
+    let head: Head = serde_json::from_slice(&text).map_err(wrong)?;
+    if head.format != FORMAT {
+        return Err(DeviceError::Format(head.format));
+    }
+    Ok((number, serde_json::from_slice(&text).map_err(wrong)?))
+}
+
+/// A block whose digest fits.
+fn block(disk: &mut dyn Disk, space: Space, index: u64) -> Result<Option<(u64, Vec<u8>)>, DeviceError> {
+    if space.size < (index + 1) * BLOCK {
+        return Ok(None);
+    }
+    let mut bytes = Vec::new();
+    disk.seek(SeekFrom::Start(space.start + index * BLOCK))?;
+    io::Read::take(&mut *disk, BLOCK).read_to_end(&mut bytes)?;
+    let parse = || {
+        let rest = bytes.strip_prefix(MAGIC)?;
+        let (number, rest) = rest.split_first_chunk::<8>()?;
+        let (length, rest) = rest.split_first_chunk::<4>()?;
+        let (digest, rest) = rest.split_first_chunk::<32>()?;
+        let text = rest.get(..usize::try_from(u32::from_le_bytes(*length)).ok()?)?;
+        let number = u64::from_le_bytes(*number);
+        (*digest == digest_of(number, text)).then(|| (number, text.to_vec()))
+    };
+    Ok(parse())
+}
+
+fn digest_of(number: u64, text: &[u8]) -> [u8; 32] {
+    Sha256::new().chain_update(number.to_le_bytes()).chain_update(text).finalize().into()
+}
+
+/// Writes a state over the older one, so that it lasts.
+pub fn write(disk: &mut dyn Disk, space: Space, number: u64, state: &State) -> Result<(), DeviceError> {
+    let text = serde_json::to_vec(state).map_err(|e| DeviceError::NoTable(e.to_string()))?;
+    let room = BLOCK as usize - HEADER;
+    if text.len() > room || space.size < 2 * BLOCK {
+        return Err(DeviceError::LargeState(text.len()));
+    }
+    let length = u32::try_from(text.len()).unwrap_or(u32::MAX);
+    let block =
+        [&MAGIC[..], &number.to_le_bytes(), &length.to_le_bytes(), &digest_of(number, &text), &text].concat();
+    disk.seek(SeekFrom::Start(space.start + number % 2 * BLOCK))?;
+    disk.write_all(&block)?;
+    disk.sync()?;
+    Ok(())
+}

@@ -1,0 +1,87 @@
+//! `backup` and `restore` of virt devices.
+
+use super::app;
+use crate::cli::{BackupArgs, RestoreArgs};
+use crate::device::disk::{self, failed};
+use crate::device::record::{self, Record};
+use crate::error::{At, Error, Result};
+use crate::ui::Ui;
+use crate::verbs::Outcome;
+use serde_json::json;
+use std::fs::{self, File};
+use std::path::Path;
+use virt_device::{DeviceError, Part, Slot};
+
+/// Who has made a root filesystem that was restored.
+const RESTORED: &str = "restored";
+
+/// Reads the active root filesystem into a file.
+pub fn backup(path: &Path, args: &BackupArgs, ui: &Ui) -> Result<Outcome> {
+    let mut device = disk::read(path)?;
+    let active = device.state().active.clone();
+    let placed = active.as_ref().and_then(|active| active.parts.get(&Part::App)).cloned();
+    let (Some(active), Some(placed)) = (active, placed) else {
+        return Err(Error::check(format!("{}: has no root filesystem", path.display()))
+            .remedy("flash a bundle that has one"));
+    };
+    let dir = args.output.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let dir = fs::canonicalize(dir).at(dir)?;
+    app::ensure_room(&dir, if args.raw { placed.size } else { placed.size.saturating_mul(2) })?;
+    let folder = record::folder()?;
+    let running = ui.start(&args.target);
+    let mut record = Record::begin(&folder, "backup", &args.target, &active.bundle, &active.digest);
+    let raw = tempfile::Builder::new().prefix(".carveout-app-").tempfile_in(&dir).at(&dir)?.into_temp_path();
+    running.building("read APP");
+    let result = record.step("read APP", || {
+        // What is mounted read-write changes: then it is no longer what was flashed, but still what is to be kept.
+        let mut reader = device.read(Part::App, Some(placed.size)).map_err(|e| failed(path, e))?;
+        let mut out = File::create(&raw).at(&raw)?;
+        std::io::copy(&mut reader, &mut out).and_then(|_| out.sync_all()).at(&raw)
+    });
+    let result = result.and_then(|()| {
+        let made = if args.raw { raw.to_path_buf() } else { app::to_sparse(&raw, placed.size)? };
+        fs::rename(&made, &args.output).at(&args.output)
+    });
+    match &result {
+        Ok(()) => running.done(),
+        Err(_) => running.fail(),
+    }
+    let record = record.end(&folder, result)?;
+    let file = args.output.display().to_string();
+    let json = json!({ "file": file, "record": record });
+    Ok(Outcome { line: Some(file), json, ..Outcome::default() })
+}
+
+/// Writes a file to the root filesystem's other slot, and switches to it.
+pub fn restore(path: &Path, args: &RestoreArgs, ui: &Ui) -> Result<Outcome> {
+    let mut device = disk::open(path)?;
+    let Some(mut installed) = device.state().active.clone() else {
+        return Err(Error::check(format!("{}: has no bundle yet", path.display())).remedy("flash one first"));
+    };
+    let name = Part::App.partition(Slot::A);
+    let space = device.partitions().get(name);
+    let size = space.ok_or_else(|| failed(path, DeviceError::Missing(name.into())))?.size;
+    let scratch = crate::tools::scratch("restore")?;
+    let image = app::to_raw(&args.image, size, scratch.path())?;
+    let hashed = bundle::hash_file(&image).at(&image)?;
+    let folder = record::folder()?;
+    let running = ui.start(&args.target);
+    let mut record = Record::begin(&folder, "restore", &args.target, &installed.bundle, &installed.digest);
+    running.building("write APP and read it back");
+    let result = record.step("write APP and read it back", || {
+        let mut from = File::open(&image).at(&image)?;
+        let placed = device
+            .write(Part::App, &mut from, hashed.size, &hashed.sha256, RESTORED)
+            .map_err(|e| failed(path, e))?;
+        installed.parts.insert(Part::App, placed);
+        Ok(())
+    });
+    let result =
+        result.and_then(|()| record.step("switch", || device.switch(installed).map_err(|e| failed(path, e))));
+    match &result {
+        Ok(()) => running.done(),
+        Err(_) => running.fail(),
+    }
+    let record = record.end(&folder, result)?;
+    Ok(Outcome { line: Some(record.result.clone()), json: json!({ "record": record }), ..Outcome::default() })
+}

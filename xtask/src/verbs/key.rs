@@ -1,0 +1,47 @@
+//! `key`: keys that sign releases.
+
+use super::Outcome;
+use crate::cli::{KeyAction, KeyArgs};
+use crate::error::{At, Error, Result};
+use crate::signing::{self, Signer};
+use crate::ui::Ui;
+use serde_json::json;
+use std::fs;
+use std::path::PathBuf;
+
+/// Makes a key, signs with one, or prints its public key.
+pub fn run(args: &KeyArgs, ui: &Ui) -> Result<Outcome> {
+    let logs = crate::stages::logs(&crate::workspace::root())?;
+    let (public, line) = match &args.action {
+        KeyAction::New { file, no_password } => {
+            let public = signing::generate(file, !no_password)?;
+            ui.note(&format!(
+                "{} is secret: keep it, and a copy elsewhere, where nobody else can read it; who has lost it cannot \
+                 release what devices accept",
+                file.display()
+            ));
+            (public, signing::public_path(file).display().to_string())
+        }
+        KeyAction::Sign { file, sign, comment } => {
+            if comment.contains(char::is_control) {
+                return Err(
+                    Error::usage("--comment has other than letters in a line").remedy("give one line")
+                );
+            }
+            let signer = Signer::open(sign.as_deref(), false, &logs, ui)?;
+            let signature = signer.sign(&fs::read(file).at(file)?, comment)?;
+            let mut to = file.as_os_str().to_owned();
+            to.push(".minisig");
+            let to = PathBuf::from(to);
+            fs::write(&to, signature).at(&to)?;
+            (signer.public().clone(), to.display().to_string())
+        }
+        KeyAction::Public { key } => {
+            let public = Signer::open(key.as_deref(), false, &logs, ui)?.public().clone();
+            let line = public.to_text();
+            (public, line)
+        }
+    };
+    let json = json!({ "key_id": public.id().to_string(), "public": public.to_text() });
+    Ok(Outcome { line: Some(line), json, ..Outcome::default() })
+}

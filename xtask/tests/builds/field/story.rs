@@ -1,0 +1,224 @@
+//! The whole story of releases and devices.
+
+use super::{active, open};
+use crate::util::{Ran, root, run};
+use serde_json::Value;
+use std::fs::{self, File};
+use std::io::{BufRead, BufReader};
+use std::os::unix::process::ExitStatusExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use tempfile::TempDir;
+
+/// A file has become larger than allowed (signal(7)).
+const SIGXFSZ: i32 = 25;
+
+/// A workspace whose work tree is clean, and a technician's home.
+struct Field {
+    dir: TempDir,
+    workspace: PathBuf,
+}
+
+impl Field {
+    fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let workspace = dir.path().join("workspace");
+        run("git", ["clone", "--quiet", root().to_str().unwrap(), workspace.to_str().unwrap()]).ok();
+        // Tools and results of stages are named by what they are made of: they serve every clone.
+        fs::create_dir(workspace.join("target")).unwrap();
+        let cache = root().join("target/carveout");
+        std::os::unix::fs::symlink(cache, workspace.join("target/carveout")).unwrap();
+        let field = Self { dir, workspace };
+        field.xtask(&["key", "new", &field.path("key"), "--no-password"]).ok();
+        field
+    }
+
+    fn path(&self, name: &str) -> String {
+        self.dir.path().join(name).display().to_string()
+    }
+
+    fn virt(&self, name: &str) -> String {
+        format!("virt:{}", self.path(name))
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
+        command
+            .args(arguments)
+            .current_dir(&self.workspace)
+            .env("CARGO_MANIFEST_DIR", self.workspace.join("xtask"));
+        command.env("XDG_STATE_HOME", self.dir.path().join("state"));
+        command
+    }
+
+    fn xtask(&self, arguments: &[&str]) -> Ran {
+        Ran::new(&mut self.command(arguments))
+    }
+
+    /// A release of a product; its directory.
+    fn release(&self, version: &str, app: &str, tzdram: &str, more: &[&str]) -> PathBuf {
+        let config = self.path("product.yaml");
+        let text = format!(
+            "name: field\nversion: {version}\nsecurity_version: 1\nboard: virt\ntzdram: {{ size: {tzdram} }}\n\
+             trusted_apps: [{app}, small-echo-srv]\nclient_apps: [echo-srv-app]\n"
+        );
+        fs::write(&config, text).unwrap();
+        let (key, out) = (self.path("key"), self.path("releases"));
+        let arguments = ["release", "-c", &config, "--sign", &key, "-o", &out];
+        PathBuf::from(self.xtask(&[&arguments[..], more].concat()).ok())
+    }
+
+    /// What a device serves: a client app against it.
+    fn serves(&self, device: &str) -> String {
+        let client = xtask::stages::home(&root()).join("cargo/host/release/echo-srv-app");
+        let arguments = ["emulate", device, "--client", client.to_str().unwrap(), "--", "--count", "20480"];
+        let said = self.xtask(&arguments).ok();
+        assert!(said.contains("came back intact"), "{said}");
+        active(Path::new(device.strip_prefix("virt:").unwrap()))
+    }
+}
+
+/// Ends with what holds it.
+struct Server(Child);
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// A web server on a folder, and its address.
+fn served(folder: &Path) -> (Server, String) {
+    let mut command = Command::new("python3");
+    command.args(["-u", "-m", "http.server", "0", "--bind", "127.0.0.1"]).current_dir(folder);
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    let port = line.split(" port ").nth(1).unwrap().split(' ').next().unwrap().to_owned();
+    (Server(child), format!("http://127.0.0.1:{port}"))
+}
+
+/// The whole story: releases, devices, a power cut, a larger carve-out, and back.
+#[test]
+fn releases_reach_devices_survive_a_cut_and_are_gone_back_from() {
+    let field = Field::new();
+    // The program that runs against devices is built once, by its use.
+    crate::util::xtask([
+        "emulate",
+        crate::util::desk().to_str().unwrap(),
+        "--client",
+        "host",
+        "--",
+        "--count",
+        "1",
+    ])
+    .ok();
+    let releases = field.path("releases");
+    let key = field.path("key.pub");
+    let first = field.release("1.0.0", "echo-srv", "32MiB", &[]);
+    let name = |version: &str, tzdram: u32| format!("field-{version}-virt-tzdram{tzdram}M");
+    assert!(first.ends_with(name("1.0.0", 32)));
+    let archive = |release: &Path| {
+        release
+            .join(format!("{}.tar.zst", release.file_name().unwrap().to_str().unwrap()))
+            .display()
+            .to_string()
+    };
+    // Everybody can check a release, with common tools too.
+    assert_eq!(field.xtask(&["verify", &archive(&first), "--key", &key]).ok(), "ok");
+    let sums =
+        Command::new("sha256sum").args(["-c", "--quiet", "SHA256SUMS"]).current_dir(&first).output().unwrap();
+    assert!(sums.status.success(), "{sums:?}");
+    let devices = [field.virt("one.img"), field.virt("two.img")];
+    let flash = ["flash", "--channel", &releases, "--key", &key, "--to", &devices[0], "--to", &devices[1]];
+    let told = field.xtask(&flash).ok();
+    assert_eq!(told.lines().count(), 2, "{told}");
+    assert_eq!(field.serves(&devices[0]), name("1.0.0", 32));
+    assert_eq!(field.serves(&devices[1]), name("1.0.0", 32));
+
+    // One trusted app changes: secure-os is enough.
+    let second = field.release("1.1.0", "{ package: echo-srv, min_heap: 512KiB }", "32MiB", &[]);
+    let diff = field.xtask(&["diff", &archive(&first), &archive(&second)]);
+    assert_eq!(diff.ok(), "secure-os");
+    let notes = fs::read_to_string(second.join("RELEASE_NOTES.md")).unwrap();
+    assert!(
+        notes.contains("To flash: `secure-os`") && notes.contains("trusted_apps.echo-srv.heap"),
+        "{notes}"
+    );
+    let auto = ["flash", "--channel", &releases, "--key", &key, "--scope", "auto", "--to", &devices[0]];
+    assert_eq!(field.xtask(&[&auto[..], &["--dry-run"]].concat()).ok(), "secure-os");
+    // The system ends it in the midst of the image that it writes.
+    let image = field.dir.path().join("one.img");
+    let blocks = (open(&image).partitions()["secure-os_b"].start >> 10) + 4;
+    let ulimit = format!("ulimit -f {blocks}; exec \"$@\"");
+    let mut command = Command::new("bash");
+    command
+        .args(["-c", &ulimit, "bash", env!("CARGO_BIN_EXE_xtask")])
+        .args(auto)
+        .current_dir(&field.workspace);
+    command.env("XDG_STATE_HOME", field.dir.path().join("state"));
+    let killed = command.output().unwrap();
+    assert_eq!(killed.status.signal(), Some(SIGXFSZ), "{killed:?}");
+    let mut begun = [0; 6];
+    let start = open(&image).partitions()["secure-os_b"].start;
+    std::os::unix::fs::FileExt::read_exact_at(&File::open(&image).unwrap(), &mut begun, start).unwrap();
+    assert_eq!(&begun, b"NVTOSP", "it had begun");
+    assert_eq!(field.serves(&devices[0]), name("1.0.0", 32));
+    field.xtask(&auto).ok();
+    assert_eq!(field.serves(&devices[0]), name("1.1.0", 32));
+    assert_eq!(field.serves(&devices[1]), name("1.0.0", 32));
+
+    // The same from a server.
+    let (_server, url) = served(Path::new(&releases));
+    let from_server = ["flash", "--channel", &url, "--key", &key, "--scope", "auto", "--to", &devices[1]];
+    field.xtask(&from_server).ok();
+    assert_eq!(field.serves(&devices[1]), name("1.1.0", 32));
+    let others = field.path("others");
+    field.xtask(&["key", "new", &others, "--no-password"]).ok();
+    let strange = ["flash", "--channel", &url, "--key", &format!("{others}.pub"), "--to", &devices[1]];
+    let strange = field.xtask(&strange).fails(1);
+    assert!(
+        strange.contains("signed by key") && strange.contains("see whether --key is theirs"),
+        "{strange}"
+    );
+
+    // Another carve-out: nothing less than everything.
+    let third = field.release("1.2.0", "{ package: echo-srv, min_heap: 512KiB }", "64MiB", &["--keep", "2"]);
+    assert!(!first.exists() && second.exists(), "two releases are kept");
+    assert_eq!(field.xtask(&["diff", &archive(&second), &archive(&third)]).ok(), "full");
+    let small = ["flash", &archive(&third), "--to", &devices[0], "--scope", "secure-os"];
+    let refused = field.xtask(&small).fails(1);
+    assert!(
+        refused.contains("has another boot config than the bundle, whose carve-out is 64 MiB"),
+        "{refused}"
+    );
+    assert_eq!(field.xtask(&[&auto[..], &["--dry-run"]].concat()).ok(), "full");
+    field.xtask(&auto).ok();
+    assert_eq!(field.serves(&devices[0]), name("1.2.0", 64));
+    assert_eq!(field.xtask(&["rollback", &devices[0]]).ok(), name("1.1.0", 32));
+    assert_eq!(field.serves(&devices[0]), name("1.1.0", 32));
+
+    // Every flash has left a record.
+    let records =
+        fs::read_to_string(field.dir.path().join("state/carveout/flash-records/records.jsonl")).unwrap();
+    let records: Vec<Value> = records.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let done: Vec<&str> =
+        records.iter().filter(|r| r["result"] == "ok").map(|r| r["action"].as_str().unwrap()).collect();
+    assert_eq!(done, ["flash", "flash", "flash", "flash", "flash", "rollback"]);
+    // A released version stays what it is.
+    let again = field.command(&[
+        "release",
+        "-c",
+        &field.path("product.yaml"),
+        "--sign",
+        &field.path("key"),
+        "-o",
+        &releases,
+    ]);
+    let error = Ran::new(&mut { again }).fails(2);
+    assert!(error.contains("is released already, and a release never changes"), "{error}");
+    fs::write(field.workspace.join("README.md"), "changed").unwrap();
+    let dirty = ["release", "-c", &field.path("product.yaml"), "--sign", &field.path("key"), "-o", &releases];
+    assert!(field.xtask(&dirty).fails(1).contains("has changes that are in no commit"));
+}

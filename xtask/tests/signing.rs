@@ -1,0 +1,180 @@
+//! Signatures, with minisign itself on the other side, and SoftHSM as a token.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use tempfile::TempDir;
+use xtask::config::pkcs11::PIN_VARIABLE;
+use xtask::signing::{KEY_VARIABLE, PASSWORD_VARIABLE, public_key};
+use xtask::tools::find;
+
+const MODULES: [&str; 2] =
+    ["/usr/lib/softhsm/libsofthsm2.so", "/usr/lib/x86_64-linux-gnu/softhsm/libsofthsm2.so"];
+const PIN: &str = "7391-of-a-test";
+const PASSWORD: &str = "a password of a test";
+
+struct Desk {
+    dir: TempDir,
+}
+
+impl Desk {
+    /// None where a program is missing.
+    fn new(programs: &[&str]) -> Option<Self> {
+        if let Some(missing) = programs.iter().find(|name| find(name).is_none()) {
+            println!("skipped: {missing} is not there");
+            return None;
+        }
+        let desk = Self { dir: tempfile::tempdir().unwrap() };
+        fs::write(desk.path("SHA256SUMS"), "00  manifest.json\n").unwrap();
+        Some(desk)
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    fn minisign(&self, arguments: &[&str]) -> Output {
+        Command::new("minisign").args(arguments).current_dir(self.dir.path()).output().unwrap()
+    }
+
+    /// Our own program, in an environment of this test.
+    fn xtask(&self, arguments: &[&str], environment: &[(&str, &str)]) -> Output {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
+        command.args(arguments).envs(environment.iter().copied()).stdin(Stdio::null());
+        command.env("SOFTHSM2_CONF", self.path("softhsm2.conf")).output().unwrap()
+    }
+
+    fn key(&self, name: &str) -> String {
+        self.path(name).display().to_string()
+    }
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+fn succeeded(output: &Output) -> String {
+    assert!(output.status.success(), "{}{}", text(&output.stdout), text(&output.stderr));
+    text(&output.stdout)
+}
+
+/// Signs a file as `release` does.
+fn sign(key: &str, file: &Path, comment: &str) -> String {
+    let ui = xtask::ui::Ui::new(xtask::ui::Verbosity::Quiet);
+    let signer = xtask::signing::Signer::open(Some(key), true, file.parent().unwrap(), &ui).unwrap();
+    signer.sign(&fs::read(file).unwrap(), comment).unwrap()
+}
+
+#[test]
+fn minisign_accepts_our_signatures_and_we_accept_its() {
+    let Some(desk) = Desk::new(&["minisign"]) else { return };
+    // Its key and ours.
+    succeeded(&desk.minisign(&["-G", "-W", "-p", "its.pub", "-s", "its"]));
+    succeeded(&desk.xtask(&["key", "new", &desk.key("ours"), "--no-password"], &[]));
+    let sums = desk.path("SHA256SUMS");
+    for name in ["its", "ours"] {
+        let public = format!("{name}.pub");
+        let comment = "name=desk version=1 board=virt security_version=0";
+        fs::write(desk.path("SHA256SUMS.minisig"), sign(&desk.key(name), &sums, comment)).unwrap();
+        let said = succeeded(&desk.minisign(&["-V", "-p", &public, "-m", "SHA256SUMS"]));
+        assert!(said.contains("Signature and comment signature verified"), "{said}");
+        assert!(said.contains(&format!("Trusted comment: {comment}")), "{said}");
+        succeeded(&desk.minisign(&[
+            "-S",
+            "-s",
+            name,
+            "-m",
+            "SHA256SUMS",
+            "-t",
+            "from minisign",
+            "-x",
+            "other",
+        ]));
+        let key = public_key(&desk.key(&public)).unwrap();
+        let data = fs::read(&sums).unwrap();
+        let signature = fs::read_to_string(desk.path("other")).unwrap();
+        assert_eq!(key.verify(&data, &signature).unwrap(), "from minisign");
+        assert!(key.verify(b"changed", &signature).is_err());
+        // What we say of a key is what it says.
+        let said = succeeded(&desk.xtask(&["key", "public", &desk.key(name)], &[]));
+        assert_eq!(said.lines().nth(1), fs::read_to_string(desk.path(&public)).unwrap().lines().nth(1));
+    }
+    fs::write(&sums, "changed").unwrap();
+    assert!(!desk.minisign(&["-V", "-p", "ours.pub", "-m", "SHA256SUMS"]).status.success());
+}
+
+#[test]
+fn passwords_and_keys_come_from_the_environment_and_are_not_shown() {
+    let Some(desk) = Desk::new(&["minisign"]) else { return };
+    let mut made = Command::new("minisign")
+        .args(["-G", "-p", "sealed.pub", "-s", "sealed"])
+        .current_dir(desk.dir.path())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    writeln!(made.stdin.take().unwrap(), "{PASSWORD}\n{PASSWORD}").unwrap();
+    succeeded(&made.wait_with_output().unwrap());
+    let public = fs::read_to_string(desk.path("sealed.pub")).unwrap();
+    let secret = fs::read_to_string(desk.path("sealed")).unwrap();
+    let line = |output: &Output| text(&output.stdout).lines().nth(1).map(str::to_owned);
+    let expected = public.lines().nth(1).map(str::to_owned);
+    let sealed = desk.key("sealed");
+    let good = [(PASSWORD_VARIABLE, PASSWORD)];
+    assert_eq!(line(&desk.xtask(&["key", "public", &sealed], &good)), expected);
+    let from_environment = [(PASSWORD_VARIABLE, PASSWORD), (KEY_VARIABLE, secret.as_str())];
+    assert_eq!(line(&desk.xtask(&["key", "public"], &from_environment)), expected);
+    let failures = [
+        (vec![sealed.as_str()], vec![], "nobody is here to type it"),
+        (vec![sealed.as_str()], vec![(PASSWORD_VARIABLE, "wrong")], "Wrong password"),
+        (vec![], vec![(PASSWORD_VARIABLE, PASSWORD)], "no key to sign with"),
+        (vec![], vec![(KEY_VARIABLE, "nonsense")], "expected is a secret key of minisign's"),
+    ];
+    for (key, environment, expected) in failures {
+        let failed = desk.xtask(&[&["key", "public"][..], &key].concat(), &environment);
+        let said = text(&failed.stderr) + &text(&failed.stdout);
+        assert_eq!(failed.status.code(), Some(2), "{said}");
+        assert!(said.contains(expected) && !said.contains(PASSWORD), "{said}");
+        assert!(!said.contains(secret.lines().nth(1).unwrap()), "{said}");
+    }
+}
+
+#[test]
+fn a_key_in_a_token_signs_what_minisign_accepts() {
+    let Some(desk) = Desk::new(&["minisign", "softhsm2-util", "openssl", "python3"]) else { return };
+    let Some(module) = MODULES.into_iter().find(|module| Path::new(module).exists()) else {
+        println!("skipped: libsofthsm2.so is not there");
+        return;
+    };
+    fs::create_dir(desk.path("tokens")).unwrap();
+    let settings = format!("directories.tokendir = {}\n", desk.path("tokens").display());
+    fs::write(desk.path("softhsm2.conf"), settings).unwrap();
+    let softhsm = |arguments: &[&str]| {
+        let mut command = Command::new("softhsm2-util");
+        command.args(arguments).env("SOFTHSM2_CONF", desk.path("softhsm2.conf"));
+        succeeded(&command.output().unwrap())
+    };
+    softhsm(&["--init-token", "--free", "--label", "Releases", "--so-pin", "0000", "--pin", PIN]);
+    let pem = desk.key("key.pem");
+    let made =
+        Command::new("openssl").args(["genpkey", "-algorithm", "ED25519", "-out", &pem]).output().unwrap();
+    succeeded(&made);
+    softhsm(&["--import", &pem, "--token", "Releases", "--label", "release", "--id", "01", "--pin", PIN]);
+    let uri = format!("pkcs11:token=Releases;object=release?module-path={module}");
+    let environment = [(PIN_VARIABLE, PIN)];
+    let public = succeeded(&desk.xtask(&["key", "public", &uri], &environment));
+    fs::write(desk.path("token.pub"), &public).unwrap();
+    let wrong = desk.xtask(&["key", "public", &uri], &[(PIN_VARIABLE, "1")]);
+    let said = text(&wrong.stderr);
+    assert_eq!(wrong.status.code(), Some(3), "{said}");
+    assert!(said.contains("the token refuses the PIN") && said.contains("--sign pkcs11:"), "{said}");
+    let sums = desk.key("SHA256SUMS");
+    let signed =
+        desk.xtask(&["key", "sign", &sums, "--sign", &uri, "--comment", "from a token"], &environment);
+    assert_eq!(succeeded(&signed).trim(), format!("{sums}.minisig"));
+    let said = succeeded(&desk.minisign(&["-V", "-p", "token.pub", "-m", "SHA256SUMS"]));
+    assert!(said.contains("Trusted comment: from a token"), "{said}");
+}
