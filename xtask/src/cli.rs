@@ -2,7 +2,9 @@
 
 mod field;
 
-pub use field::{BackupArgs, FlashArgs, KeyAction, KeyArgs, ReleaseArgs, RestoreArgs, RollbackArgs};
+pub use field::{
+    BackupArgs, FlashArgs, KeyAction, KeyArgs, ReleaseArgs, ReportArgs, RestoreArgs, RollbackArgs,
+};
 
 use crate::size::Size;
 use crate::verbs::yocto::Engine;
@@ -77,6 +79,8 @@ pub enum Verb {
         /// The bundle that it shall get.
         new: PathBuf,
     },
+    /// Write the page that explains a bundle: one HTML file with memory and partition maps, budgets, packages, findings, checksums.
+    Report(ReportArgs),
     /// Write a bundle to virt devices, or to boards in recovery mode, and read back what they now have.
     Flash(FlashArgs),
     /// Go back to the bundle that a virt device had before.

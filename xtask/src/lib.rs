@@ -7,6 +7,7 @@ pub mod device;
 pub mod error;
 pub mod host;
 pub mod release;
+pub mod report;
 pub mod signing;
 pub mod size;
 pub mod stage;
@@ -29,7 +30,7 @@ use ui::{Ui, Verbosity};
 use verbs::build::{self, Part};
 use verbs::{
     Outcome, assemble, bench, diff, doctor, emulate, flash, inspect, key, plan, recipes,
-    release as release_verb, test, verify, yocto as yocto_verb,
+    release as release_verb, report as report_verb, test, verify, yocto as yocto_verb,
 };
 use yocto_verb::Engine;
 
@@ -77,6 +78,7 @@ fn run(cli: &Cli, ui: &Ui) -> Result<Outcome> {
         Verb::Release(args) => release_verb::run(args, ui),
         Verb::Key(args) => key::run(args, ui),
         Verb::Diff { old, new } => diff::run(old, new, ui),
+        Verb::Report(args) => report_verb::run(args, ui),
         Verb::Flash(args) => flash::run(args, ui),
         Verb::Rollback(args) => flash::rollback(args, ui),
         Verb::Backup(args) => flash::backup(args, ui),

@@ -222,7 +222,7 @@ impl Signer {
 
 /// From the environment, or from whoever sits at the terminal.
 fn password(prompt: &str) -> Result<String> {
-    if let Ok(password) = std::env::var(PASSWORD_VARIABLE) {
+    if let Some(password) = std::env::var(PASSWORD_VARIABLE).ok().filter(|password| !password.is_empty()) {
         return Ok(password);
     }
     let terminal = console::Term::stderr();

@@ -9,6 +9,7 @@ pub mod emulator;
 pub mod ext4;
 pub mod l4t;
 pub mod mmdebstrap;
+pub mod npm;
 pub mod pip;
 pub mod qemu;
 pub mod tarball;

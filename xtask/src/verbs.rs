@@ -12,6 +12,7 @@ pub mod key;
 pub mod plan;
 pub mod recipes;
 pub mod release;
+pub mod report;
 pub mod test;
 pub mod verify;
 pub mod yocto;

@@ -87,6 +87,12 @@ impl Workspace {
         }
     }
 
+    /// SHA-256 of a crate's archive, by the lock file; none of a package of the workspace.
+    pub fn checksum(&self, name: &str, version: &str) -> Option<String> {
+        let found = self.lock.package.iter().find(|locked| locked.name == name && locked.version == version);
+        found.and_then(|locked| locked.checksum.clone())
+    }
+
     /// What a TA of the workspace declares.
     pub fn declaration(&self, name: &str) -> Result<Declaration, String> {
         let package = self.package(name, "trusty")?;

@@ -129,6 +129,7 @@ fn passwords_and_keys_come_from_the_environment_and_are_not_shown() {
     assert_eq!(line(&desk.xtask(&["key", "public"], &from_environment)), expected);
     let failures = [
         (vec![sealed.as_str()], vec![], "nobody is here to type it"),
+        (vec![sealed.as_str()], vec![(PASSWORD_VARIABLE, "")], "nobody is here to type it"),
         (vec![sealed.as_str()], vec![(PASSWORD_VARIABLE, "wrong")], "Wrong password"),
         (vec![], vec![(PASSWORD_VARIABLE, PASSWORD)], "no key to sign with"),
         (vec![], vec![(KEY_VARIABLE, "nonsense")], "expected is a secret key of minisign's"),

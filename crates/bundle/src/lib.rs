@@ -6,7 +6,7 @@
 //!   SHA256SUMS         `sha256sum -c` accepts it; covers every file but itself and its signature
 //!   SHA256SUMS.minisig when signed; minisign accepts it
 //!   secure-os/tos.img  trusted-apps/*.elf  boot-config/*.cfg  layout/*.xml
-//!   client-apps/*.deb  rootfs/system.img  rootfs/packages.lock
+//!   client-apps/*.deb  rootfs/system.img  rootfs/packages.lock  sbom.cdx.json
 //!   flash/common/*  flash/<module>/*    for real boards: NVIDIA's tools and what they write; of BitBake, flash/tegraflash/*
 //! ```
 //!

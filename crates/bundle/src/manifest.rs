@@ -176,6 +176,8 @@ pub enum Role {
     Rootfs,
     /// The list of packages in it.
     PackageLock,
+    /// What it is made of, in CycloneDX.
+    Sbom,
     /// What a flash host needs besides.
     Flash,
 }

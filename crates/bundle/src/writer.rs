@@ -59,6 +59,11 @@ impl Writer {
         Ok(())
     }
 
+    /// What is in the bundle by now.
+    pub fn files(&self) -> &[FileEntry] {
+        &self.files
+    }
+
     /// How full the partitions of a layout get, and what does not fit. `app_size` is [`crate::Device::app_size`], for a real
     /// board.
     pub fn partition_plan(

@@ -163,3 +163,19 @@ pub struct RestoreArgs {
     #[arg(long, value_name = "BUS-PORT")]
     pub instance: Option<String>,
 }
+
+/// Options of `report`.
+#[derive(Clone, Debug, Args)]
+pub struct ReportArgs {
+    /// A bundle's folder or its .tar.zst.
+    pub bundle: PathBuf,
+    /// The release before, a bundle's folder or its .tar.zst: the page tells what differs, and what must be flashed for it.
+    #[arg(long, value_name = "OLD")]
+    pub previous: Option<PathBuf>,
+    /// The public key of who must have signed the bundle: minisign's .pub file, or the text in its second line.
+    #[arg(long, value_name = "PUB")]
+    pub key: Option<String>,
+    /// The page. Default: the bundle's name with .report.html, in the current folder.
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+}

@@ -51,8 +51,13 @@ pub struct Record {
 }
 
 /// Where records are kept: a person's, as boards outlive build folders.
+pub fn place() -> PathBuf {
+    crate::vendor::license::state().join("flash-records")
+}
+
+/// The same, once it is there.
 pub fn folder() -> Result<PathBuf> {
-    let folder = crate::vendor::license::state().join("flash-records");
+    let folder = place();
     fs::create_dir_all(&folder).at(&folder)?;
     Ok(folder)
 }

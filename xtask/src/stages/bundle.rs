@@ -2,6 +2,7 @@
 
 mod flash;
 pub mod publish;
+mod sbom;
 
 use super::bsp::Bsp;
 use super::trusted_apps::Built;
@@ -19,6 +20,9 @@ use tegra_flash::Layout;
 use trusty_image::TrustedApp;
 use trusty_ta_build::Declaration;
 use xshell::cmd;
+
+/// What a bundle is made of, in CycloneDX.
+pub const SBOM: &str = "sbom.cdx.json";
 
 /// What goes into a bundle.
 pub struct Parts {
@@ -56,7 +60,7 @@ pub fn run(build: &Build, parts: &Parts, out: &Path) -> Result<PathBuf> {
     let _lock = lock(&state.join(".lock"))?;
     publish::sweep(&out)?;
     let inputs = inputs(build, parts)?;
-    let key = key(&inputs, parts);
+    let key = key(&inputs, parts).with_file("Cargo.lock", &build.workspace.root.join("Cargo.lock"))?;
     let folder = out.join(&name);
     let archive = publish::archive(&folder);
     let record = state.join(format!("{}.json", bundle::sha256(folder.as_os_str().as_encoded_bytes())));
@@ -83,7 +87,7 @@ pub fn run(build: &Build, parts: &Parts, out: &Path) -> Result<PathBuf> {
 
 fn key(inputs: &Inputs, parts: &Parts) -> Key {
     let key =
-        Key::new(2).with("inputs", format!("{inputs:?}")).with("desk boot", format!("{:?}", parts.desk_boot));
+        Key::new(3).with("inputs", format!("{inputs:?}")).with("desk boot", format!("{:?}", parts.desk_boot));
     let all = [&parts.trusted_apps, &parts.secure_os, &parts.boot_config, &parts.client_apps];
     let packages = parts.l4t.iter().map(|l4t| &l4t.packages);
     let all = all.into_iter().chain(&parts.rootfs).chain(packages).enumerate();
@@ -142,6 +146,8 @@ fn fill(build: &Build, parts: &Parts, inputs: Inputs, folder: &Path) -> Result<M
         writer.add(Role::Rootfs, "rootfs/system.img", &image, slots).map_err(failed)?;
         writer.add(Role::PackageLock, "rootfs/packages.lock", &lock, &[]).map_err(failed)?;
     }
+    let scratch = crate::tools::scratch("bundle")?;
+    let sbom_path = scratch.path().join(SBOM);
     let device = match &parts.l4t {
         Some(l4t) => Some(flash::add(build, l4t, &parts.secure_os, &mut writer)?),
         None => None,
@@ -167,6 +173,10 @@ fn fill(build: &Build, parts: &Parts, inputs: Inputs, folder: &Path) -> Result<M
         flash: BTreeMap::new(),
         digest: String::new(),
     };
+    // It tells of the files that are there by now.
+    let text = sbom::text(build, parts, &Manifest { files: writer.files().to_vec(), ..manifest.clone() })?;
+    fs::write(&sbom_path, text).at(&sbom_path)?;
+    writer.add(Role::Sbom, SBOM, &sbom_path, &[]).map_err(failed)?;
     writer.finish(manifest).map_err(failed)
 }
 

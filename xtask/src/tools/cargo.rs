@@ -28,6 +28,15 @@ fn clean(cmd: Cmd) -> Cmd {
     disturbing.fold(cmd, Cmd::env_remove)
 }
 
+/// What is linked into a package, itself first: a line each, name, `v` and version, behind a `|` the licence.
+pub fn tree(root: &Path, package: &str, triple: &str, offline: bool) -> Result<String> {
+    let (sh, cargo) = (shell(root)?, program());
+    let offline = offline.then_some("--offline");
+    let kinds = ["--edges", "normal,no-proc-macro", "--prefix", "none", "--format", "{p}|{l}"];
+    let cmd = cmd!(sh, "{cargo} tree --locked {offline...} --package {package} --target {triple} {kinds...}");
+    capture("cargo tree", clean(cmd))
+}
+
 /// A cross build of one package.
 pub struct CrossBuild<'a> {
     /// The workspace.

@@ -1,4 +1,7 @@
-//! `bench`: what bulk transfers cost, measured in one run: through the emulator, and through the real kernel where there is one.
+//! `bench`: what bulk transfers cost, measured in one run: through the emulator, and through the real kernel where there is one;
+//! and what flashing and verifying cost beside common tools.
+
+mod field;
 
 use super::{Outcome, build, columns};
 use crate::cli::BuildArgs;
@@ -91,10 +94,13 @@ pub fn run(args: &BuildArgs, ui: &Ui) -> Result<Outcome> {
         ui.note(&format!("echoing {}", human(bytes)));
         rows.push(bench.row(bytes, &idle.1)?);
     }
-    let verdicts = verdicts(&rows);
+    let peers = field::run(ui)?;
+    let mut verdicts = verdicts(&rows);
+    verdicts.extend(peers.iter().map(field::Compared::verdict));
     let failed = verdicts.iter().any(|(_, holds)| !holds);
-    let json = json!({ "rows": rows, "verdicts": verdicts });
-    Ok(Outcome { line: Some(text(&rows, &verdicts)), json, failed })
+    let json = json!({ "rows": rows, "peers": peers, "verdicts": verdicts });
+    let line = text(&rows, &field::text(&peers), &verdicts);
+    Ok(Outcome { line: Some(line), json, failed })
 }
 
 impl Bench {
@@ -215,7 +221,7 @@ fn verdicts(rows: &[Row]) -> Vec<(String, bool)> {
     ]
 }
 
-fn text(rows: &[Row], verdicts: &[(String, bool)]) -> String {
+fn text(rows: &[Row], peers: &str, verdicts: &[(String, bool)]) -> String {
     let head = ["echoed", "time", "rate, both ways", "payload", "instructions", "per byte", "heap", "stack"];
     let mut table: Vec<Vec<String>> = vec![head.map(str::to_owned).to_vec()];
     let kernel = rows.iter().any(|row| row.kernel_bytes_per_second.is_some());
@@ -247,6 +253,7 @@ fn text(rows: &[Row], verdicts: &[(String, bool)]) -> String {
             "real kernel: the image's own in QEMU, in the same run; ratio: its rate to the emulator's\n",
         );
     }
+    text.push_str(&format!("\n{peers}\n"));
     for (what, holds) in verdicts {
         text.push_str(&format!("{}: {what}\n", if *holds { "ok" } else { "FAILED" }));
     }

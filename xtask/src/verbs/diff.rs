@@ -47,7 +47,7 @@ pub fn line(difference: &Difference) -> String {
 }
 
 /// A value that fits a line: of digests the first digits.
-fn short(value: &str) -> String {
+pub fn short(value: &str) -> String {
     const DIGITS: usize = 12;
     let word = |word: &str| match word.len() {
         40.. if word.bytes().all(|b| b.is_ascii_hexdigit()) => word.chars().take(DIGITS).collect(),

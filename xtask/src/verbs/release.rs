@@ -8,16 +8,22 @@ use crate::release::{SIGNATURE, SUMS, notes};
 use crate::signing::{self, Signer};
 use crate::stage::lock;
 use crate::stages::EPOCH;
-use crate::stages::bundle::{git_revision, publish};
+use crate::stages::bundle::{SBOM, git_revision, publish};
 use crate::ui::Ui;
 use crate::workspace;
-use bundle::{Manifest, Source};
+use bundle::{Manifest, Role, Source};
 use serde_json::json;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The notes' name.
 const NOTES: &str = "RELEASE_NOTES.md";
+/// The page that explains it.
+const REPORT: &str = "report.html";
+/// How the bundle came to be.
+const PROVENANCE: &str = "provenance.json";
+/// Who builds where no CI says so.
+const LOCAL: &str = "urn:carveout:local";
 const CHANGELOG: &str = "CHANGELOG.md";
 /// How the name of an unfinished release begins.
 const TEMPORARY: &str = ".carveout-release-";
@@ -64,7 +70,10 @@ pub fn run(args: &ReleaseArgs, ui: &Ui) -> Result<Outcome> {
     fs::create_dir(&new).at(&new)?;
     let running = ui.start("release");
     running.building(&format!("sign {name}"));
-    let entry = match fill(&new, &bundle, &manifest, previous.as_deref(), &signer, &root) {
+    // Of a bundle that was built elsewhere nobody here can say how.
+    let built_here = args.bundle.is_none();
+    let release = Release { new: &new, bundle: &bundle, manifest: &manifest, built_here };
+    let entry = match release.fill(previous.as_deref(), &signer, &root) {
         Ok(entry) => entry,
         Err(error) => {
             running.fail();
@@ -112,34 +121,67 @@ fn before(index: &Index, out: &Path, channel: &str, manifest: &Manifest) -> Opti
     path.exists().then_some(path)
 }
 
-/// Writes all files of a release.
-fn fill(
-    new: &Path,
-    bundle: &Path,
-    manifest: &Manifest,
-    previous: Option<&Path>,
-    signer: &Signer,
-    root: &Path,
-) -> Result<Entry> {
-    let name = manifest.bundle_name();
-    let archive = new.join(format!("{name}.tar.zst"));
-    let sums = manifest.sums().map_err(|e| Error::check(e.to_string()))?;
-    let comment = signing::comment(manifest);
-    let signature = signer.sign(sums.as_bytes(), &comment)?;
-    let source = Source::open(bundle).map_err(verify::unreadable)?;
-    bundle::write_signed(&source, manifest, &signature, EPOCH, &archive).map_err(verify::unreadable)?;
-    // What devices will check.
-    verify::signed(&archive, Some(signer.public()))?;
-    let changelog = root.join(CHANGELOG);
-    let changelog = fs::read_to_string(&changelog).unwrap_or_default();
-    let compared = previous.map(|old| diff::between(old, &archive)).transpose()?;
-    let compared = compared.as_ref().map(|(old, diff)| (old, diff));
-    let text = notes::text(manifest, notes::section(&changelog, &manifest.version), compared);
-    let path = new.join(NOTES);
-    fs::write(&path, text).at(&path)?;
-    let hashed = seal(new, signer, &comment)?;
-    let (size, sha256) = hashed.get(&format!("{name}.tar.zst")).cloned().unwrap_or_default();
-    Ok(Entry::new(manifest, size, sha256))
+/// A release that is being written.
+struct Release<'a> {
+    new: &'a Path,
+    bundle: &'a Path,
+    manifest: &'a Manifest,
+    built_here: bool,
+}
+
+impl Release<'_> {
+    /// Writes all its files.
+    fn fill(&self, previous: Option<&Path>, signer: &Signer, root: &Path) -> Result<Entry> {
+        let Self { new, bundle, manifest, built_here } = *self;
+        let name = manifest.bundle_name();
+        let archive = new.join(format!("{name}.tar.zst"));
+        let sums = manifest.sums().map_err(|e| Error::check(e.to_string()))?;
+        let comment = signing::comment(manifest);
+        let signature = signer.sign(sums.as_bytes(), &comment)?;
+        let source = Source::open(bundle).map_err(verify::unreadable)?;
+        bundle::write_signed(&source, manifest, &signature, EPOCH, &archive).map_err(verify::unreadable)?;
+        // What devices will check.
+        verify::signed(&archive, Some(signer.public()))?;
+        let changelog = root.join(CHANGELOG);
+        let changelog = fs::read_to_string(&changelog).unwrap_or_default();
+        let compared = previous.map(|old| diff::between(old, &archive)).transpose()?;
+        let compared = compared.as_ref().map(|(old, diff)| (old, diff));
+        let text = notes::text(manifest, notes::section(&changelog, &manifest.version), compared);
+        let path = new.join(NOTES);
+        fs::write(&path, text).at(&path)?;
+        let (_, sboms) = bundle::extract(&source, |file| file.role == Role::Sbom)
+            .map_err(|e| Error::check(format!("{}: {e}", bundle.display())))?;
+        for (_, bytes) in sboms {
+            let path = new.join(SBOM);
+            fs::write(&path, bytes).at(&path)?;
+        }
+        if built_here {
+            let path = new.join(PROVENANCE);
+            fs::write(&path, provenance(manifest, &archive)?).at(&path)?;
+        }
+        crate::report::write(&archive, previous, Some(signer.public()), &new.join(REPORT))?;
+        let hashed = seal(new, signer, &comment)?;
+        let (size, sha256) = hashed.get(&format!("{name}.tar.zst")).cloned().unwrap_or_default();
+        Ok(Entry::new(manifest, size, sha256))
+    }
+}
+
+/// How the bundle came to be: on a CI that says who it is, or here.
+fn provenance(manifest: &Manifest, archive: &Path) -> Result<String> {
+    let name = archive.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let subjects = [(name, bundle::hash_file(archive).at(archive)?.sha256)];
+    let said = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+    let github = || {
+        let place = format!("{}/{}/actions", said("GITHUB_SERVER_URL")?, said("GITHUB_REPOSITORY")?);
+        let run = format!("{place}/runs/{}", said("GITHUB_RUN_ID")?);
+        Some((place, Some(run)))
+    };
+    let gitlab = || Some((format!("{}/-/pipelines", said("CI_PROJECT_URL")?), said("CI_JOB_URL")));
+    let (builder, invocation) = github().or_else(gitlab).unwrap_or_else(|| (LOCAL.into(), None));
+    let repository = env!("CARGO_PKG_REPOSITORY");
+    let invocation = invocation.as_deref();
+    let said = attestation::Provenance { subjects: &subjects, builder: &builder, invocation, repository };
+    Ok(attestation::provenance(manifest, &said))
 }
 
 /// Writes checksums of a folder's files, and their signature.

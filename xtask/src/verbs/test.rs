@@ -118,6 +118,12 @@ fn checks(quick: bool) -> Vec<(&'static str, Check)> {
         ("layer", |sh, _, log| {
             run_tool("checks of the layer", cmd!(sh, "cargo test --locked --package xtask --test layer"), log)
         }),
+        ("browser", |sh, _, log| {
+            let options = ["--package", "xtask", "--test", "browser"];
+            // One browser at a time: each takes all cores.
+            let cmd = cmd!(sh, "cargo test --locked {options...} -- --test-threads=1");
+            run_tool("the report page in a browser", cmd, log)
+        }),
     ];
     if !quick {
         checks.push(("licences", |sh, root, log| {

@@ -1,5 +1,6 @@
 //! Releases in the field: signed, flashed, cut off, gone back from.
 
+mod attestations;
 mod devices;
 mod story;
 

@@ -1,0 +1,73 @@
+//! The least bundle that verifies, written in no time.
+
+use bundle::{AppEntry, Inputs, Manifest, Plan, Role, Tzdram, Writer, sha256};
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+use tegra_flash::Layout;
+use trusty_image::test_elf::TestElf;
+use trusty_image::{AppMemory, Budget, Container, TosType};
+
+const LAYOUT: &str = "<partition_layout><device type='sdmmc_user' sector_size='512' num_sectors='9999'>\
+    <partition name='MB1_BCT' type='x'><size> 65536 </size></partition>\
+    <partition name='secure-os' type='tos'><size> 2621440 </size></partition></device></partition_layout>";
+
+/// Writes a bundle as folder and archive into `dir`. Returns its name.
+pub fn write(dir: &Path, version: &str, tzdram: u64) -> String {
+    let elf = TestElf::good().build();
+    let app = trusty_image::inspect(&elf).unwrap();
+    let cfg = format!("carveout.tzdram.size = 0x{tzdram:08x};\ncarveout.tzdram.alignment = 0x00100000;\n");
+    let image = Container::pack(&[], &elf, TosType::Trusty).unwrap();
+    let parts: [(Role, &str, &[u8], &[&str]); 4] = [
+        (Role::BootConfig, "boot-config/misc.cfg", cfg.as_bytes(), &["MB1_BCT"]),
+        (Role::Layout, "layout/layout.xml", LAYOUT.as_bytes(), &[]),
+        (Role::SecureOs, "secure-os/tos.img", &image, &["secure-os"]),
+        (Role::TrustedApp, "trusted-apps/a.elf", &elf, &[]),
+    ];
+    let name = bundle::bundle_name("desk", version, "virt", tzdram);
+    let folder = dir.join(&name);
+    fs::create_dir(&folder).unwrap();
+    let mut writer = Writer::new(&folder);
+    let from = dir.join("part");
+    for (role, path, bytes, partitions) in parts {
+        fs::write(&from, bytes).unwrap();
+        writer.add(role, path, &from, partitions).unwrap();
+    }
+    let (partitions, _) = writer.partition_plan("layout/layout.xml", &Layout::parse(LAYOUT).unwrap(), None);
+    let memory = Budget::new(tzdram, false, vec![AppMemory::new("a", &app, elf.len() as u64)]);
+    let (heap, stack) = (app.manifest.heap(), app.manifest.stack());
+    let manifest = Manifest {
+        format: bundle::FORMAT,
+        name: "desk".into(),
+        security_version: 0,
+        version: version.into(),
+        board: "virt".into(),
+        tzdram: Tzdram { size: tzdram, alignment: 1 << 20 },
+        inputs: Inputs {
+            config: sha256(b""),
+            git_revision: None,
+            toolchains: BTreeMap::new(),
+            bsp: None,
+            package_lock: None,
+        },
+        trusted_apps: vec![AppEntry {
+            name: "a".into(),
+            file: "trusted-apps/a.elf".into(),
+            uuid: app.manifest.uuid,
+            heap,
+            stack,
+            heap_demand: None,
+            ports: Vec::new(),
+        }],
+        plan: Plan { memory, partitions },
+        device: None,
+        desk_boot: None,
+        files: Vec::new(),
+        flash: BTreeMap::new(),
+        digest: String::new(),
+    };
+    let manifest = writer.finish(manifest).unwrap();
+    let files: Vec<&str> = manifest.files.iter().map(|file| file.path.as_str()).collect();
+    bundle::write_archive(&folder, &name, &files, 1, &dir.join(format!("{name}.tar.zst"))).unwrap();
+    name
+}
