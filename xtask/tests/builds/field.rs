@@ -2,6 +2,7 @@
 
 mod attestations;
 mod devices;
+mod pipeline;
 mod story;
 
 use crate::util::small;

@@ -1,0 +1,99 @@
+//! The pipelines of ci/: by the schemas of those who run them, and the script itself.
+
+use crate::util::{Ran, root};
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+use xtask::stages::{home, logs};
+use xtask::tools::pip::{self, Package};
+use xtask::tools::shell;
+
+/// Carries the schemas of GitHub and GitLab.
+const CHECK_JSONSCHEMA: Package = Package {
+    name: "check-jsonschema",
+    version: "0.39.0",
+    others: &[
+        "attrs==26.1.0",
+        "certifi==2026.10.19.post1",
+        "charset-normalizer==3.5.3",
+        "click==8.5.1",
+        "idna==3.20",
+        "jsonschema==4.26.0",
+        "jsonschema-specifications==2025.9.1",
+        "referencing==0.37.0",
+        "regress==2026.9.1",
+        "requests==2.34.2",
+        "rpds-py==2026.9.1",
+        "ruamel.yaml==0.19.1",
+        "typing-extensions==4.16.0",
+        "urllib3==2.8.0",
+    ],
+};
+
+fn valid(schema: &[&str], file: &Path) -> bool {
+    let root = root();
+    let log = logs(&root).unwrap().join("check-jsonschema.log");
+    let folder = pip::helper(&home(&root).join("tools"), &CHECK_JSONSCHEMA, &log).unwrap();
+    let sh = shell(&root).unwrap();
+    let arguments =
+        [&["-m", "check_jsonschema", "--builtin-schema"], schema, &[file.to_str().unwrap()]].concat();
+    let output = Command::from(pip::python(&sh, &folder).args(arguments)).output().unwrap();
+    // 1 is what the schema finds; anything else is a check that did not run.
+    assert!(matches!(output.status.code(), Some(0 | 1)), "{output:?}");
+    output.status.success()
+}
+
+#[test]
+fn pipelines_are_what_github_and_gitlab_read() {
+    let dir = tempfile::tempdir().unwrap();
+    let cases: [(&str, &[&str], &str, &str); 2] = [
+        ("ci/github/carveout.yml", &["vendor.github-workflows"], "runs-on:", "runs-in:"),
+        (
+            "ci/gitlab/gitlab-ci.yml",
+            &["vendor.gitlab-ci", "--data-transform", "gitlab-ci"],
+            "script:",
+            "scripts:",
+        ),
+    ];
+    for (name, schema, good, bad) in cases {
+        let path = root().join(name);
+        assert!(valid(schema, &path), "{name}");
+        let damaged = dir.path().join("damaged.yml");
+        fs::write(&damaged, fs::read_to_string(&path).unwrap().replace(good, bad)).unwrap();
+        assert!(!valid(schema, &damaged), "a damaged {name} is not found");
+        // Both build what ci/matrix names, and their steps are the script's.
+        let text = fs::read_to_string(&path).unwrap();
+        for step in ["test", "advisories", "build", "reproduce", "release"] {
+            assert!(text.contains(&format!("ci/pipeline {step}")), "{step} in {name}");
+        }
+        let unsafe_steps = text.split("\n  ").filter(|line| line.contains("secrets.CARVEOUT_SIGN_KEY"));
+        assert!(unsafe_steps.count() <= 1, "one step alone has the key");
+    }
+}
+
+#[test]
+fn the_script_builds_reproduces_and_refuses() {
+    let dir = tempfile::tempdir().unwrap();
+    let (out, config) = (dir.path().join("out"), root().join("configs/desk.yaml"));
+    let pipeline = |arguments: &[&str]| {
+        let mut command = Command::new(root().join("ci/pipeline"));
+        command.args(arguments).env("CARVEOUT_CI_IMAGE", "--without rootfs").env_remove("GITHUB_REF_NAME");
+        Ran::new(&mut command)
+    };
+    let (config, out) = (config.to_str().unwrap(), out.to_str().unwrap());
+    let archive = pipeline(&["build", config, "64MiB", out]).ok();
+    assert!(archive.ends_with("desk-0.1.0-virt-tzdram64M.tar.zst"), "{archive}");
+    assert!(
+        pipeline(&["reproduce", config, "64MiB", out])
+            .ok()
+            .ends_with("desk-0.1.0-virt-tzdram64M.tar.zst: OK")
+    );
+    let sums = format!("{archive}.sha256");
+    fs::write(&sums, fs::read_to_string(&sums).unwrap().replace(['1', '2', '3'], "4")).unwrap();
+    assert!(pipeline(&["reproduce", config, "64MiB", out]).fails(1).contains("two builds of"));
+    let refused = pipeline(&["release", config, out]).fails(1);
+    assert!(refused.contains("the tag is none") && refused.contains("expected v0.1.0"), "{refused}");
+    let products: serde_json::Value = serde_json::from_str(&pipeline(&["matrix"]).ok()).unwrap();
+    assert_eq!(products["include"].as_array().unwrap().len(), 2);
+    assert!(pipeline(&["deploy"]).fails(1).contains("unknown step `deploy`"));
+}
