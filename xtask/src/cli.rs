@@ -3,7 +3,7 @@
 mod field;
 
 pub use field::{
-    BackupArgs, FlashArgs, KeyAction, KeyArgs, ReleaseArgs, ReportArgs, RestoreArgs, RollbackArgs,
+    BackupArgs, FlashArgs, KeyAction, KeyArgs, ManualArgs, ReleaseArgs, ReportArgs, RestoreArgs, RollbackArgs,
 };
 
 use crate::size::Size;
@@ -103,6 +103,8 @@ pub enum Verb {
     Test(TestArgs),
     /// Measure what bulk transfers cost, through the emulator; fail if a promise does not hold.
     Bench(BuildArgs),
+    /// Write man pages and shell completions, and a Debian package of both.
+    Manual(ManualArgs),
     /// Print a completion script for a shell.
     Completions {
         /// Which shell.

@@ -20,7 +20,7 @@ pub mod verbs;
 pub mod workspace;
 pub mod yocto;
 
-use clap::{CommandFactory, Parser};
+use clap::Parser;
 use cli::{Cli, Verb};
 use error::{Error, Result};
 use serde_json::json;
@@ -29,7 +29,7 @@ use std::process::ExitCode;
 use ui::{Ui, Verbosity};
 use verbs::build::{self, Part};
 use verbs::{
-    Outcome, assemble, bench, diff, doctor, emulate, flash, inspect, key, plan, recipes,
+    Outcome, assemble, bench, diff, doctor, emulate, flash, inspect, key, manual, plan, recipes,
     release as release_verb, report as report_verb, test, verify, yocto as yocto_verb,
 };
 use yocto_verb::Engine;
@@ -93,15 +93,9 @@ fn run(cli: &Cli, ui: &Ui) -> Result<Outcome> {
         Verb::Doctor => doctor::run(ui),
         Verb::Test(args) => test::run(args, ui),
         Verb::Bench(args) => bench::run(args, ui),
-        Verb::Completions { shell } => Ok(completions(*shell)),
+        Verb::Manual(args) => manual::run(args, ui),
+        Verb::Completions { shell } => Ok(manual::completions(*shell)),
     }
-}
-
-fn completions(shell: clap_complete::Shell) -> Outcome {
-    let mut script = Vec::new();
-    clap_complete::generate(shell, &mut Cli::command(), "cargo-xtask", &mut script);
-    let script = String::from_utf8_lossy(&script).into_owned();
-    Outcome { json: json!({ "script": script }), line: Some(script), ..Outcome::default() }
 }
 
 /// Prints on stdout. A reader who has gone away is no failure.

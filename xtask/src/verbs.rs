@@ -9,6 +9,7 @@ pub mod emulate;
 pub mod flash;
 pub mod inspect;
 pub mod key;
+pub mod manual;
 pub mod plan;
 pub mod recipes;
 pub mod release;

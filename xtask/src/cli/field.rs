@@ -37,6 +37,14 @@ pub struct ReleaseArgs {
     pub output_dir: PathBuf,
 }
 
+/// Options of `manual`.
+#[derive(Clone, Debug, Args)]
+pub struct ManualArgs {
+    /// Where they go, instead of target/carveout/manual.
+    #[arg(short, long, value_name = "DIR")]
+    pub output_dir: Option<PathBuf>,
+}
+
 /// Options of `key`.
 #[derive(Clone, Debug, Args)]
 pub struct KeyArgs {

@@ -8,6 +8,7 @@ mod emulate;
 mod errors;
 mod field;
 mod jetson;
+mod manual;
 mod recipes;
 mod reproducible;
 mod rootfs;
