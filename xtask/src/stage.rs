@@ -121,11 +121,18 @@ impl<'a> Cache<'a> {
         result.map(|(output, _)| output)
     }
 
-    /// Removes a result that turned out to be too old.
-    pub fn forget(&self, output: Output) -> Result<()> {
-        let dir = output.dir.clone();
-        drop(output);
-        remove(&dir)
+    /// Makes a result anew that turned out to be too old. If that fails, the old one is there as before.
+    pub fn renew(&self, old: &Output, build: impl FnOnce() -> Result<Output>) -> Result<Output> {
+        let aside = old.dir.with_extension("old");
+        remove(&aside)?;
+        fs::rename(&old.dir, &aside).at(&old.dir)?;
+        let made = build();
+        if made.is_ok() {
+            remove(&aside)?;
+        } else {
+            fs::rename(&aside, &old.dir).at(&old.dir)?;
+        }
+        made
     }
 
     fn locked(
@@ -283,6 +290,19 @@ mod tests {
             fs::write(&path, input).at(&path)
         };
         Cache::new(root, &ui).stage("a stage", Key::new(1).with("input", input), make)
+    }
+
+    #[test]
+    fn what_is_renewed_is_new_or_as_before() {
+        let root = tempfile::tempdir().unwrap();
+        let ui = Ui::new(Verbosity::Quiet);
+        let cache = Cache::new(root.path(), &ui);
+        let old = build(root.path(), "x").unwrap();
+        assert!(cache.renew(&old, || Err(Error::check("no network"))).is_err());
+        let old = build(root.path(), "x").unwrap();
+        assert!(old.reused);
+        let new = cache.renew(&old, || build(root.path(), "x")).unwrap();
+        assert!(!new.reused && build(root.path(), "x").unwrap().reused);
     }
 
     #[test]

@@ -141,8 +141,8 @@ pub fn run(
         return result;
     }
     build.ui.note("the packages are not the pinned ones: the archive is asked anew");
-    build.cache.forget(old_base)?;
-    finish(build, rootfs, &base(build, rootfs, bsp)?, apps, &differs)
+    let new_base = build.cache.renew(&old_base, || base(build, rootfs, bsp))?;
+    finish(build, rootfs, &new_base, apps, &differs)
 }
 
 fn finish(

@@ -99,14 +99,17 @@ fn a_tag_is_released() {
     let path = |name: &str| dir.path().join(name).display().to_string();
     let clone = path("clone");
     run("git", ["clone", "--quiet", root().to_str().unwrap(), &clone]).ok();
-    fs::create_dir(dir.path().join("clone/target")).unwrap();
-    for shared in ["carveout", "debug", "toolchains"] {
-        // Nothing is built twice.
-        let there = root().join("target").join(shared);
-        if there.exists() {
-            std::os::unix::fs::symlink(there, dir.path().join("clone/target").join(shared)).unwrap();
-        }
-    }
+    // Results of stages serve every clone, and so does xtask itself: cargo would build it again for another folder.
+    fs::create_dir_all(dir.path().join("clone/target")).unwrap();
+    std::os::unix::fs::symlink(home(&root()), dir.path().join("clone/target/carveout")).unwrap();
+    fs::create_dir(dir.path().join("bin")).unwrap();
+    let cargo = format!(
+        "#!/bin/sh\nif [ \"$1\" = xtask ]; then shift; exec env CARGO_MANIFEST_DIR={clone}/xtask {} \"$@\"; fi\nexec {} \"$@\"\n",
+        env!("CARGO_BIN_EXE_xtask"),
+        env!("CARGO"),
+    );
+    fs::write(dir.path().join("bin/cargo"), cargo).unwrap();
+    run("chmod", ["+x", &path("bin/cargo")]).ok();
     let config = path("product.yaml");
     let text = "name: tagged\nversion: 2.0.0\nboard: virt\ntzdram: { size: 32MiB }\ntrusted_apps: [echo-srv]\n\
                 client_apps: [echo-srv-app]\n";
@@ -116,6 +119,7 @@ fn a_tag_is_released() {
     let mut command = Command::new(dir.path().join("clone/ci/pipeline"));
     command.args(["release", &config, &path("out")]).env("GITHUB_REF_NAME", "v2.0.0");
     command.env("CARVEOUT_SIGN_KEY", fs::read_to_string(&key).unwrap());
+    command.env("PATH", format!("{}:{}", path("bin"), std::env::var("PATH").unwrap()));
     let release = Ran::new(&mut command).ok();
     let release = release.lines().last().unwrap();
     let sums = format!("{release}/SHA256SUMS");
