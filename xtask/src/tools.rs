@@ -148,6 +148,11 @@ fn diagnose(message: String, tail: &str) -> Error {
         return Error::environment(message)
             .remedy("check the network and the package mirrors, and run the command again: what is built already stays");
     }
+    if tail.contains("cannot update the lock file") {
+        return Error::usage(message).remedy(
+            "a package has come or changed: run cargo update --workspace --offline, and commit Cargo.lock",
+        );
+    }
     if tail.contains("Unable to locate package") {
         return Error::usage(message).remedy("correct rootfs.packages in the product config");
     }

@@ -120,3 +120,26 @@ fn the_readme_names_every_verb_and_every_package() {
         assert!(readme.contains(&package), "{package}");
     }
 }
+
+/// A guide to errors that nobody sees would be worse than none.
+#[test]
+fn the_errors_that_a_guide_explains_are_ours() {
+    let files = files();
+    let guide = &files.iter().find(|(name, _)| name == "docs/when-a-flash-fails.md").unwrap().1;
+    let sources: String = files
+        .iter()
+        .filter(|(name, _)| name.starts_with("xtask/src/") || name.starts_with("crates/"))
+        .map(|(_, text)| text.replace("\\\n", " "))
+        .collect();
+    let sources = sources.split_whitespace().collect::<Vec<_>>().join(" ");
+    let cells =
+        guide.lines().filter(|line| line.starts_with("| `")).filter_map(|line| line.split('|').nth(1));
+    let quoted: Vec<&str> = cells.flat_map(|cell| cell.split('`').skip(1).step_by(2)).collect();
+    assert!(quoted.len() > 20, "{quoted:?}");
+    for text in quoted {
+        // What is put in is left out here.
+        for part in text.trim_end_matches(" N").split('…').map(str::trim).filter(|part| !part.is_empty()) {
+            assert!(sources.contains(part), "`{part}` of `{text}` is in no error of ours");
+        }
+    }
+}

@@ -85,8 +85,21 @@ pub enum KeyAction {
     },
 }
 
+const FLASH_EXAMPLES: &str = "\
+Examples:
+  sudo -E cargo xtask flash BUNDLE --to usb --dry-run       what would be done, and how long it takes
+  sudo -E cargo xtask flash BUNDLE --to usb --keep-app      everything; the root filesystem is kept
+  sudo -E cargo xtask flash BUNDLE --to usb --scope secure-os
+  cargo xtask flash BUNDLE --to virt:one.img --to virt:two.img --scope auto
+  cargo xtask flash --channel https://HOST/DIR --key release.key.pub --to virt:one.img
+
+A board comes into recovery mode like this: front USB-C port to this host, hold the middle button, press and release
+reset. A changed carve-out needs a full flash. A flash that was cut off is done again by the same command; a virt
+device has its old bundle until then. docs/when-a-flash-fails.md explains errors.";
+
 /// Options of `flash`.
 #[derive(Clone, Debug, Args)]
+#[command(after_help = FLASH_EXAMPLES)]
 pub struct FlashArgs {
     /// A bundle's folder or its .tar.zst.
     #[arg(required_unless_present = "channel", conflicts_with = "channel")]

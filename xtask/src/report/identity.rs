@@ -66,6 +66,7 @@ pub fn section(report: &Report) -> Markup {
                 (entry("Name and version", html! { (plain(&manifest.name)) " " (plain(&manifest.version)) }))
                 (entry("Board", html! { (plain(&manifest.board)) }))
                 (entry("Carve-out", html! { (size(manifest.tzdram.size)) ", aligned to " (size(manifest.tzdram.alignment)) }))
+                (entry("Security version", html! { (manifest.security_version) }))
                 (entry("Git revision", match &inputs.git_revision {
                     Some(revision) => html! { (code(revision)) @if revision.ends_with("-modified") { " " span.tag.warning { "work tree was modified" } } },
                     None => html! { span.nothing { "none: not built in a git tree" } },

@@ -1,6 +1,8 @@
 //! Releases in the field: signed, flashed, cut off, gone back from.
 
 mod attestations;
+#[path = "../browser/browser.rs"]
+mod browser;
 mod devices;
 mod pipeline;
 mod story;

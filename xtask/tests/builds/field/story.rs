@@ -1,5 +1,6 @@
 //! The whole story of releases and devices.
 
+use super::browser::{Browser, VIEWS, complaints, sources};
 use super::{active, open};
 use crate::util::{Ran, root, run};
 use serde_json::Value;
@@ -103,6 +104,26 @@ fn served(folder: &Path) -> (Server, String) {
     (Server(child), format!("http://127.0.0.1:{port}"))
 }
 
+/// The page of a release, in a browser: no complaint, and what it shows is kept beside the logs.
+fn looks_well(release: &Path) {
+    let page = fs::read_to_string(release.join("report.html")).unwrap();
+    for text in ["field-1.2.0-virt-tzdram64M", "64 MiB", "sbom.cdx.json", "Security version"] {
+        assert!(page.contains(text), "{text}");
+    }
+    let browser = Browser::new();
+    assert_eq!(complaints(&browser.look(&page)), Vec::<String>::new());
+    for (name, _) in VIEWS {
+        let shot = browser.path(&format!("{name}.png"));
+        let golden = sources().join(format!("golden/{name}.png"));
+        assert!(
+            browser.difference(&golden, &shot, &browser.path("difference.png")) > 0.0,
+            "a page of its own"
+        );
+        fs::copy(shot, xtask::stages::logs(&root()).unwrap().join(format!("story-report-{name}.png")))
+            .unwrap();
+    }
+}
+
 /// The whole story: releases, devices, a power cut, a larger carve-out, and back.
 #[test]
 fn releases_reach_devices_survive_a_cut_and_are_gone_back_from() {
@@ -203,6 +224,8 @@ fn releases_reach_devices_survive_a_cut_and_are_gone_back_from() {
     assert_eq!(field.serves(&devices[0]), name("1.2.0", 64));
     assert_eq!(field.xtask(&["rollback", &devices[0]]).ok(), name("1.1.0", 32));
     assert_eq!(field.serves(&devices[0]), name("1.1.0", 32));
+
+    looks_well(&third);
 
     // Every flash has left a record.
     let records =
