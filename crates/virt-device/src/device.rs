@@ -1,13 +1,15 @@
 //! Writing, switching and rolling back.
 
 use crate::state::{self, Installed, Placed, State};
-use crate::{DeviceError, Disk, Part, STATE, Slot, Space, table};
+use crate::{DeviceError, Disk, Part, STATE, Slot, Space, behind, table};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::io::{self, Read, SeekFrom};
+use std::sync::mpsc;
+use std::thread;
 
 /// Bytes that are moved at once. Such a block of zeros is not written: its place has been made zeros before.
-const BLOCK: usize = 256 << 10;
+pub const BLOCK: usize = 256 << 10;
 
 /// A device that is open.
 #[derive(Debug)]
@@ -99,14 +101,19 @@ impl<D: Disk> Device<D> {
             self.put(State { previous: None, ..self.state.clone() })?;
         }
         self.disk.zero(space.start, space.size)?;
-        let found = copy(&mut self.disk, space, from, size)?;
+        let (found, read_back) = copy(&mut self.disk, space, from, size)?;
         if found != sha256 {
             return Err(DeviceError::Source { partition, found, expected: sha256.into() });
         }
         self.disk.sync()?;
-        self.disk.forget(space.start, space.size)?;
         let placed = Placed { slot, size, sha256: sha256.into(), bundle: bundle.into() };
-        self.verify(part, &placed)?;
+        match read_back {
+            Some(found) => compare(part, &placed, found)?,
+            None => {
+                self.disk.forget(space.start, space.size)?;
+                self.verify(part, &placed)?;
+            }
+        }
         Ok(placed)
     }
 
@@ -115,11 +122,7 @@ impl<D: Disk> Device<D> {
         let space = self.space(part, placed.slot)?;
         self.disk.seek(SeekFrom::Start(space.start))?;
         let found = digest_of(&mut self.disk, placed.size.min(space.size))?;
-        if found == placed.sha256 {
-            return Ok(());
-        }
-        let (partition, expected) = (part.partition(placed.slot), placed.sha256.clone());
-        Err(DeviceError::Contents { partition, found, expected })
+        compare(part, placed, found)
     }
 
     /// Makes what was written active, by one write. What was active can be gone back to.
@@ -154,8 +157,41 @@ impl<D: Disk> Device<D> {
 
 // Not generic, so that they are compiled here, optimized: whoever calls them is often not.
 
-/// Copies `size` bytes, and sees whether there are more; their digest.
-fn copy(disk: &mut dyn Disk, space: Space, from: &mut dyn Read, size: u64) -> Result<String, DeviceError> {
+/// Copies `size` bytes, and sees whether there are more; their digest, and that of what the disk then has, if it can be read
+/// meanwhile.
+fn copy(
+    disk: &mut dyn Disk,
+    space: Space,
+    from: &mut dyn Read,
+    size: u64,
+) -> Result<(String, Option<String>), DeviceError> {
+    let Some(file) = disk.behind()? else { return Ok((pour(disk, space, from, size, &mut |_| ())?, None)) };
+    thread::scope(|scope| {
+        let ((told, written), (sync_told, synced)) = (mpsc::channel(), mpsc::channel());
+        let file = &file;
+        let syncer = scope.spawn(move || behind::sync(file, &written, &sync_told));
+        let reader = scope.spawn(move || behind::digest(file, space.start, &synced));
+        let poured = pour(disk, space, from, size, &mut |done| {
+            // Where nobody listens any more, a thread has failed: it says so below.
+            let _ = told.send(done);
+        });
+        drop(told);
+        let panicked = |_| io::Error::other("reading back has panicked");
+        let synced = syncer.join().map_err(panicked)?;
+        let read_back = reader.join().map_err(panicked)?;
+        synced?;
+        Ok((poured?, Some(read_back?)))
+    })
+}
+
+/// Copies, and tells how far it got after each piece and at the end.
+fn pour(
+    disk: &mut dyn Disk,
+    space: Space,
+    from: &mut dyn Read,
+    size: u64,
+    tell: &mut dyn FnMut(u64),
+) -> Result<String, DeviceError> {
     let (mut digest, mut done, mut block) = (Sha256::new(), 0_u64, vec![0; BLOCK]);
     loop {
         let length = fill(from, &mut block)?;
@@ -169,11 +205,23 @@ fn copy(disk: &mut dyn Disk, space: Space, from: &mut dyn Read, size: u64) -> Re
             disk.write_all(bytes)?;
         }
         done += length as u64;
-        if length < block.len() {
+        let last = length < block.len();
+        if last || done.is_multiple_of(behind::PIECE) {
+            tell(done);
+        }
+        if last {
             let whole = done == size;
             return Ok(if whole { hex::encode(digest.finalize()) } else { format!("of {done} bytes") });
         }
     }
+}
+
+fn compare(part: Part, placed: &Placed, found: String) -> Result<(), DeviceError> {
+    if found == placed.sha256 {
+        return Ok(());
+    }
+    let (partition, expected) = (part.partition(placed.slot), placed.sha256.clone());
+    Err(DeviceError::Contents { partition, found, expected })
 }
 
 /// SHA-256 of what a disk has from where it is.

@@ -20,6 +20,11 @@ pub trait Disk: Read + Write + Seek + Debug {
         Ok(())
     }
 
+    /// The same disk for a thread that reads what was written while more is; none if it can only be read afterwards.
+    fn behind(&self) -> io::Result<Option<File>> {
+        Ok(None)
+    }
+
     /// Forgets what memory has of these bytes: they are read from the disk itself next. Only synced bytes can be forgotten.
     fn forget(&mut self, _offset: u64, _length: u64) -> io::Result<()> {
         Ok(())
@@ -29,6 +34,10 @@ pub trait Disk: Read + Write + Seek + Debug {
 impl Disk for File {
     fn sync(&mut self) -> io::Result<()> {
         self.sync_data()
+    }
+
+    fn behind(&self) -> io::Result<Option<File>> {
+        self.try_clone().map(Some)
     }
 
     fn zero(&mut self, offset: u64, length: u64) -> io::Result<()> {

@@ -12,6 +12,7 @@
 //! one write of the state make them active. Whenever the power goes, the device has the old contents or the new ones, whole.
 //! The old ones stay where they are: to roll back is another write of the state.
 
+mod behind;
 mod device;
 mod disk;
 mod state;

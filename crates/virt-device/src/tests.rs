@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::rc::Rc;
+use std::sync::mpsc;
 
 /// A disk that may lose power at any write, sync or hole. What was not synced by then may be there or not, or half of it.
 #[derive(Clone, Debug, Default)]
@@ -321,4 +322,25 @@ fn a_file_is_a_disk() {
     device.read(Part::App, None).unwrap().read_to_end(&mut all).unwrap();
     assert!(all.starts_with(b"short") && all[5..].iter().all(|byte| *byte == 0));
     assert_eq!(all.len(), 600 << 10);
+}
+
+/// What is read back behind the writer is what the file has, piece by piece.
+#[test]
+fn reading_behind_the_writer_digests_what_the_file_has() {
+    let mut file = tempfile::tempfile().unwrap();
+    let bytes: Vec<u8> = (0..3_000_000_u32).map(|n| (n % 251) as u8).collect();
+    file.write_all(&bytes).unwrap();
+    let digest = |start: usize, told: &[u64]| {
+        let ((tell, written), (sync, synced)) = (mpsc::channel(), mpsc::channel());
+        told.iter().for_each(|end| tell.send(*end).unwrap());
+        drop(tell);
+        behind::sync(&file, &written, &sync).unwrap();
+        drop(sync);
+        behind::digest(&file, start as u64, &synced)
+    };
+    let expected = |range: std::ops::Range<usize>| hex::encode(Sha256::digest(&bytes[range]));
+    assert_eq!(digest(0, &[1, 300_000, 300_000, 3_000_000]).unwrap(), expected(0..3_000_000));
+    assert_eq!(digest(777, &[2_000_000]).unwrap(), expected(777..2_000_777));
+    assert_eq!(digest(0, &[0]).unwrap(), expected(0..0));
+    assert!(digest(0, &[3_000_001]).is_err(), "a file that is too short is an error");
 }

@@ -1,7 +1,7 @@
 //! Virt devices: killed, saved, and what is refused.
 
 use super::{active, bundles, open};
-use crate::util::{Ran, run};
+use crate::util::{Ran, desk, run};
 use std::fs::{self, File};
 use std::io::Read;
 use std::path::Path;
@@ -197,5 +197,29 @@ fn what_must_not_be_flashed_is_refused() {
         assert!(full.contains("No space left on device"), "{full}");
     } else {
         println!("skipped: only root can mount a small disk to fill");
+    }
+}
+
+/// A bundle with a root filesystem of 1 GiB, in and out of its archive.
+#[test]
+fn memory_does_not_grow_with_the_bundle() {
+    const LARGEST: u64 = 256 << 10;
+    const MEASURE: &str = "import resource, subprocess, sys; \
+        subprocess.run(sys.argv[1:], check=True, stdout=sys.stderr); \
+        print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)";
+    let dir = tempfile::tempdir().unwrap();
+    let device = format!("virt:{}", dir.path().join("device.img").display());
+    let folder = desk().to_str().unwrap();
+    let archive = format!("{folder}.tar.zst");
+    for arguments in [
+        &["verify", folder][..],
+        &["verify", &archive],
+        &["flash", &archive, "--to", &device],
+        &["flash", folder, "--to", &device],
+        &["report", folder, "-o", dir.path().join("page.html").to_str().unwrap()],
+    ] {
+        let command = [&["-c", MEASURE, env!("CARGO_BIN_EXE_xtask")], arguments].concat();
+        let kibibytes: u64 = run("python3", command).ok().parse().unwrap();
+        assert!((1 << 10..LARGEST).contains(&kibibytes), "{arguments:?}: {kibibytes} KiB");
     }
 }
