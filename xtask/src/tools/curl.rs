@@ -45,9 +45,7 @@ pub fn fetch(url: &str, sha256: &str, file: &Path, ui: &Ui) -> Result<()> {
     );
     let result = running.watch(&part, || run("downloading", cmd, &log));
     let done = result.map_err(|error| {
-        let message = format!("{url}: {}", error.message);
-        Error::environment(message)
-            .remedy("check the network and run the command again: it goes on where it stopped")
+        unreachable(url, &error, "check the network and run the command again: it goes on where it stopped")
     });
     if let Err(error) = done {
         running.fail();
@@ -73,10 +71,19 @@ pub fn text(url: &str, most: u64, logs: &Path, ui: &Ui) -> Result<Vec<u8>> {
     let (sh, limit) = (shell(Path::new("/"))?, most.to_string());
     let retry = ["--retry", "3", "--connect-timeout", "30", "--max-filesize", &limit];
     let cmd = cmd!(sh, "curl --fail --location --no-progress-meter {retry...} --output {file} {url}");
-    run("downloading", cmd, &log).map_err(|error| {
-        Error::environment(format!("{url}: {}", error.message)).remedy("check the address and the network")
-    })?;
+    run("downloading", cmd, &log)
+        .map_err(|error| unreachable(url, &error, "check the address and the network"))?;
     super::read_limited(&file, most)
+}
+
+/// What curl could not fetch. A host whose clock is wrong believes no certificate.
+fn unreachable(url: &str, error: &Error, remedy: &str) -> Error {
+    let remedy = if error.message.contains("SSL certificate problem") {
+        "see whether this host's clock is right (date), and whether it knows who signed the server's certificate"
+    } else {
+        remedy
+    };
+    Error::environment(format!("{url}: {}", error.message)).remedy(remedy)
 }
 
 /// A file with another sum is removed: continuing it would never mend it.
@@ -166,5 +173,13 @@ mod tests {
         server.join().unwrap();
         let error = fetch("http://127.0.0.1:1/x", "00", &file, &ui).unwrap_err();
         assert_eq!(error.exit, Exit::Environment);
+    }
+
+    #[test]
+    fn a_wrong_clock_is_thought_of() {
+        let remedy = |said: &str| unreachable("https://x", &Error::check(said), "check the network").remedy;
+        let said = "curl: (60) SSL certificate problem: certificate is not yet valid";
+        assert!(remedy(said).unwrap().contains("clock is right"));
+        assert_eq!(remedy("curl: (6) Could not resolve host: x").unwrap(), "check the network");
     }
 }
