@@ -160,11 +160,20 @@ fn verify(dir: &Path) -> Result<Compared> {
     fs::write(&manifest, "{}").at(&manifest)?;
     random(&file, VERIFIED)?;
     let sh = shell(dir)?;
+    let sums = capture("sha256sum", cmd!(sh, "sha256sum {file}"))?;
+    let sum = sums.split(' ').next().unwrap_or_default();
+    let path = folder.join(bundle::SUMS);
+    fs::write(&path, format!("{sum}  system.img\n")).at(&path)?;
     let ours = || {
         forget(&file)?;
         timed(|| {
             let source = bundle::Source::open(&folder).map_err(crate::verbs::verify::unreadable)?;
-            bundle::verify(&source).map_err(crate::verbs::verify::unreadable)
+            let verified = bundle::verify(&source).map_err(crate::verbs::verify::unreadable)?;
+            // Proof that it has hashed the file, and found what sha256sum finds.
+            match verified.problems.iter().find(|problem| problem.file == "system.img") {
+                Some(problem) => Err(Error::check(format!("{}: {}", problem.file, problem.what))),
+                None => Ok(()),
+            }
         })
     };
     let theirs = || {
