@@ -218,8 +218,10 @@ fn memory_does_not_grow_with_the_bundle() {
         &["flash", folder, "--to", &device],
         &["report", folder, "-o", dir.path().join("page.html").to_str().unwrap()],
     ] {
-        let command = [&["-c", MEASURE, env!("CARGO_BIN_EXE_xtask")], arguments].concat();
-        let kibibytes: u64 = run("python3", command).ok().parse().unwrap();
+        let mut command = Command::new("python3");
+        command.args(["-c", MEASURE, env!("CARGO_BIN_EXE_xtask")]).args(arguments);
+        command.env("XDG_STATE_HOME", dir.path().join("state"));
+        let kibibytes: u64 = Ran::new(&mut command).ok().parse().unwrap();
         assert!((1 << 10..LARGEST).contains(&kibibytes), "{arguments:?}: {kibibytes} KiB");
     }
 }
