@@ -17,6 +17,8 @@ use xshell::cmd;
 /// The package's, the pages' and the completed command's name: cargo runs `cargo-xtask` for `cargo xtask`, and `man` likewise.
 const NAME: &str = "cargo-xtask";
 const PACKAGE: &str = "carveout-manual";
+const MAINTAINER: &str = "carveout developers <developers@carveout.example>";
+const VERSION: &str = env!("CARGO_PKG_VERSION");
 const NEEDS: [Need; 2] = [
     Need { program: "dpkg-deb", package: "dpkg", why: "packs the man pages" },
     Need { program: "gzip", package: "gzip", why: "packs the man pages" },
@@ -81,20 +83,16 @@ pub fn run(args: &ManualArgs, ui: &Ui) -> Result<Outcome> {
     let log = logs(&root)?.join("manual.log");
     host::ensure(&NEEDS, false, &log, ui)?;
     let out = args.output_dir.clone().unwrap_or_else(|| home(&root).join("manual"));
+    // Programs run in another folder.
+    let out = std::path::absolute(&out).at(&out)?;
     fs::create_dir_all(&out).at(&out)?;
     let tree = scratch("manual")?;
     let pages = write(tree.path(), &log)?;
     let deb = pack(tree.path(), &out, &log)?;
-    let kept = out.join("usr");
-    if kept.exists() {
-        fs::remove_dir_all(&kept).at(&kept)?;
-    }
     let sh = shell(tree.path())?;
-    run_tool("copying the man pages", cmd!(sh, "cp --recursive usr {out}"), &log)?;
-    ui.note(&format!(
-        "{pages} man pages; man {} shows the first",
-        kept.join("share/man/man1/cargo-xtask.1.gz").display()
-    ));
+    run_tool("copying the man pages", cmd!(sh, "cp --recursive usr/share {out}"), &log)?;
+    let first = out.join("share/man/man1/cargo-xtask.1.gz");
+    ui.note(&format!("{pages} man pages; to read the first: man {}", first.display()));
     let path = deb.display().to_string();
     Ok(Outcome { json: json!({ "package": path, "pages": pages }), line: Some(path), ..Outcome::default() })
 }
@@ -135,29 +133,23 @@ fn write(tree: &Path, log: &Path) -> Result<usize> {
     Ok(pages)
 }
 
-fn version() -> &'static str {
-    env!("CARGO_PKG_VERSION")
-}
-
 fn changelog() -> String {
     format!(
         "{PACKAGE} ({}) unstable; urgency=medium\n\n  * See CHANGELOG.md of carveout.\n\n -- {MAINTAINER}  Wed, 01 Jan 2025 00:00:00 +0000\n",
-        version()
+        VERSION
     )
 }
-
-const MAINTAINER: &str = "carveout developers <developers@carveout.example>";
 
 /// The same files give the same package.
 fn pack(tree: &Path, out: &Path, log: &Path) -> Result<PathBuf> {
     let control = format!(
         "Package: {PACKAGE}\nVersion: {}\nArchitecture: all\nMaintainer: {MAINTAINER}\nSection: doc\nPriority: optional\n\
          Description: man pages and shell completions of carveout\n Those of `cargo xtask`, for bash, zsh and fish.\n",
-        version()
+        VERSION
     );
     put(tree, "DEBIAN/control", &control)?;
     put(tree, "DEBIAN/conffiles", "/etc/bash_completion.d/cargo-xtask\n")?;
-    let deb = out.join(format!("{PACKAGE}_{}_all.deb", version()));
+    let deb = out.join(format!("{PACKAGE}_{VERSION}_all.deb"));
     let sh = shell(tree)?;
     // Whatever the umask.
     run_tool("packing the man pages", cmd!(sh, "chmod -R u=rwX,go=rX ."), log)?;
