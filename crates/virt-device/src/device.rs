@@ -109,10 +109,7 @@ impl<D: Disk> Device<D> {
         let placed = Placed { slot, size, sha256: sha256.into(), bundle: bundle.into() };
         match read_back {
             Some(found) => compare(part, &placed, found)?,
-            None => {
-                self.disk.forget(space.start, space.size)?;
-                self.verify(part, &placed)?;
-            }
+            None => self.verify(part, &placed)?,
         }
         Ok(placed)
     }

@@ -1,6 +1,6 @@
 //! What a device is on: a file, or in tests memory that loses power.
 
-use rustix::fs::{Advice, FallocateFlags, fadvise, fallocate};
+use rustix::fs::{FallocateFlags, fallocate};
 use std::fmt::Debug;
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
@@ -24,11 +24,6 @@ pub trait Disk: Read + Write + Seek + Debug {
     fn behind(&self) -> io::Result<Option<File>> {
         Ok(None)
     }
-
-    /// Forgets what memory has of these bytes: they are read from the disk itself next. Only synced bytes can be forgotten.
-    fn forget(&mut self, _offset: u64, _length: u64) -> io::Result<()> {
-        Ok(())
-    }
 }
 
 impl Disk for File {
@@ -51,9 +46,5 @@ impl Disk for File {
             }
             other => Ok(other?),
         }
-    }
-
-    fn forget(&mut self, offset: u64, length: u64) -> io::Result<()> {
-        Ok(fadvise(&*self, offset, std::num::NonZeroU64::new(length), Advice::DontNeed)?)
     }
 }

@@ -86,10 +86,12 @@ pub fn run(args: &ManualArgs, ui: &Ui) -> Result<Outcome> {
     // Programs run in another folder.
     let out = std::path::absolute(&out).at(&out)?;
     fs::create_dir_all(&out).at(&out)?;
-    let tree = scratch("manual")?;
-    let pages = write(tree.path(), &log)?;
-    let deb = pack(tree.path(), &out, &log)?;
-    let sh = shell(tree.path())?;
+    let scratch = scratch("manual")?;
+    // Not the scratch folder itself, which is nobody else's to read: its mode would be that of the package's root.
+    let tree = scratch.path().join("package");
+    let pages = write(&tree, &log)?;
+    let deb = pack(&tree, &out, &log)?;
+    let sh = shell(&tree)?;
     run_tool("copying the man pages", cmd!(sh, "cp --recursive usr/share {out}"), &log)?;
     let first = out.join("share/man/man1/cargo-xtask.1.gz");
     ui.note(&format!("{pages} man pages; to read the first: man {}", first.display()));
@@ -110,7 +112,6 @@ fn write(tree: &Path, log: &Path) -> Result<usize> {
     let man = tree.join("usr/share/man/man1");
     fs::create_dir_all(&man).at(&man)?;
     clap_mangen::generate_to(Cli::command().name(NAME).bin_name("cargo xtask"), &man).at(&man)?;
-    let pages = fs::read_dir(&man).at(&man)?.count();
     for (shell, path) in [
         (Shell::Bash, "usr/share/carveout/cargo-xtask.bash"),
         (Shell::Zsh, "usr/share/zsh/vendor-completions/_cargo-xtask"),
@@ -128,31 +129,28 @@ fn write(tree: &Path, log: &Path) -> Result<usize> {
     put(tree, &format!("{doc}/copyright"), COPYRIGHT)?;
     put(tree, &format!("{doc}/changelog"), &changelog())?;
     let sh = shell(tree)?;
-    let pages_there = sh.read_dir("usr/share/man/man1").map_err(|e| Error::environment(e.to_string()))?;
-    run_tool("packing the man pages", cmd!(sh, "gzip -9n {pages_there...} {doc}/changelog"), log)?;
-    Ok(pages)
+    let pages = sh.read_dir(&man).map_err(|e| Error::environment(e.to_string()))?;
+    let count = pages.len();
+    run_tool("packing the man pages", cmd!(sh, "gzip -9n {pages...} {doc}/changelog"), log)?;
+    Ok(count)
 }
 
 fn changelog() -> String {
     format!(
-        "{PACKAGE} ({}) unstable; urgency=medium\n\n  * See CHANGELOG.md of carveout.\n\n -- {MAINTAINER}  Wed, 01 Jan 2025 00:00:00 +0000\n",
-        VERSION
+        "{PACKAGE} ({VERSION}) unstable; urgency=medium\n\n  * See CHANGELOG.md of carveout.\n\n -- {MAINTAINER}  Wed, 01 Jan 2025 00:00:00 +0000\n"
     )
 }
 
 /// The same files give the same package.
 fn pack(tree: &Path, out: &Path, log: &Path) -> Result<PathBuf> {
     let control = format!(
-        "Package: {PACKAGE}\nVersion: {}\nArchitecture: all\nMaintainer: {MAINTAINER}\nSection: doc\nPriority: optional\n\
-         Description: man pages and shell completions of carveout\n Those of `cargo xtask`, for bash, zsh and fish.\n",
-        VERSION
+        "Package: {PACKAGE}\nVersion: {VERSION}\nArchitecture: all\nMaintainer: {MAINTAINER}\nSection: doc\nPriority: optional\n\
+         Description: man pages and shell completions of carveout\n Those of `cargo xtask`, for bash, zsh and fish.\n"
     );
     put(tree, "DEBIAN/control", &control)?;
     put(tree, "DEBIAN/conffiles", "/etc/bash_completion.d/cargo-xtask\n")?;
     let deb = out.join(format!("{PACKAGE}_{VERSION}_all.deb"));
     let sh = shell(tree)?;
-    // Whatever the umask.
-    run_tool("packing the man pages", cmd!(sh, "chmod -R u=rwX,go=rX ."), log)?;
     let cmd = cmd!(sh, "dpkg-deb --root-owner-group -Zxz --build . {deb}")
         .env("SOURCE_DATE_EPOCH", EPOCH.to_string());
     run_tool("packing the man pages", cmd, log)?;

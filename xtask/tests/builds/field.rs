@@ -7,12 +7,19 @@ mod devices;
 mod pipeline;
 mod story;
 
-use crate::util::small;
-use std::fs::File;
+use crate::util::{root, run, small};
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use tempfile::TempDir;
 use virt_device::Device;
+
+/// A clone whose work tree is clean. Tools and results of stages are named by what they are made of: they serve every clone.
+pub fn clone_to(workspace: &Path) {
+    run("git", ["clone", "--quiet", root().to_str().unwrap(), workspace.to_str().unwrap()]).ok();
+    fs::create_dir(workspace.join("target")).unwrap();
+    std::os::unix::fs::symlink(xtask::stages::home(&root()), workspace.join("target/carveout")).unwrap();
+}
 
 pub fn open(path: &Path) -> Device<File> {
     let file = File::open(path).unwrap();

@@ -1,8 +1,8 @@
 //! The whole story of releases and devices.
 
 use super::browser::{Browser, VIEWS, complaints, sources};
-use super::{active, open};
-use crate::util::{Ran, root, run};
+use super::{active, clone_to, open};
+use crate::util::{Ran, root};
 use serde_json::Value;
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
@@ -24,11 +24,7 @@ impl Field {
     fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let workspace = dir.path().join("workspace");
-        run("git", ["clone", "--quiet", root().to_str().unwrap(), workspace.to_str().unwrap()]).ok();
-        // Tools and results of stages are named by what they are made of: they serve every clone.
-        fs::create_dir(workspace.join("target")).unwrap();
-        let cache = root().join("target/carveout");
-        std::os::unix::fs::symlink(cache, workspace.join("target/carveout")).unwrap();
+        clone_to(&workspace);
         let field = Self { dir, workspace };
         field.xtask(&["key", "new", &field.path("key"), "--no-password"]).ok();
         field
