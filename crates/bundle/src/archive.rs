@@ -3,6 +3,7 @@
 use crate::manifest::{MANIFEST, MAX_TEXT, Manifest, SUMS};
 use crate::signature::SIGNATURE;
 use crate::source::{Source, SourceError};
+use crate::writer::{DATA, PROGRAM};
 use std::fs::File;
 use std::io::{self, BufWriter, Read, Write};
 use std::path::Path;
@@ -30,12 +31,12 @@ impl Writer {
         Ok(Self { tar: tar::Builder::new(encoder), top: top.into(), mtime })
     }
 
-    fn add(&mut self, path: &str, size: u64, from: impl Read) -> io::Result<()> {
+    fn add(&mut self, path: &str, size: u64, executable: bool, from: impl Read) -> io::Result<()> {
         let full = format!("{}/{path}", self.top);
         // Without extensions, which our reader refuses: old tar files have long names, GNU's large sizes.
         let mut header = if full.len() > SHORT { tar::Header::new_ustar() } else { tar::Header::new_gnu() };
         header.set_size(size);
-        header.set_mode(0o644);
+        header.set_mode(if executable { PROGRAM } else { DATA });
         header.set_mtime(self.mtime);
         header.set_uid(0);
         header.set_gid(0);
@@ -50,12 +51,19 @@ impl Writer {
     }
 }
 
-/// Writes the files of a bundle's folder as an archive. `files` are the manifest's paths, `mtime` in seconds since 1970.
-pub fn write_archive(folder: &Path, top: &str, files: &[&str], mtime: u64, out: &Path) -> io::Result<()> {
+/// Writes a bundle's folder as an archive. `top` is the folder's name in it, `mtime` in seconds since 1970.
+pub fn write_archive(
+    folder: &Path,
+    top: &str,
+    manifest: &Manifest,
+    mtime: u64,
+    out: &Path,
+) -> io::Result<()> {
     let mut writer = Writer::new(top, mtime, out)?;
-    for path in [MANIFEST, SUMS].iter().chain(files) {
+    let files = manifest.files.iter().map(|file| (file.path.as_str(), file.executable));
+    for (path, executable) in [(MANIFEST, false), (SUMS, false)].into_iter().chain(files) {
         let file = File::open(folder.join(path))?;
-        writer.add(path, file.metadata()?.len(), file)?;
+        writer.add(path, file.metadata()?.len(), executable, file)?;
     }
     writer.finish()
 }
@@ -75,9 +83,9 @@ pub fn write_signed(
         (MANIFEST | SUMS, _) => {
             let mut text = Vec::new();
             reader.take(MAX_TEXT).read_to_end(&mut text)?;
-            writer.add(path, text.len() as u64, &text[..])?;
+            writer.add(path, text.len() as u64, false, &text[..])?;
             if path == SUMS {
-                writer.add(SIGNATURE, signature.len() as u64, signature.as_bytes())
+                writer.add(SIGNATURE, signature.len() as u64, false, signature.as_bytes())
             } else {
                 Ok(())
             }
@@ -85,7 +93,7 @@ pub fn write_signed(
         (_, Some(file)) => {
             // What has become shorter must not make a damaged archive.
             let mut whole = reader.take(file.size);
-            writer.add(path, file.size, &mut whole)?;
+            writer.add(path, file.size, file.executable, &mut whole)?;
             if whole.limit() == 0 { Ok(()) } else { Err(io::ErrorKind::UnexpectedEof.into()) }
         }
         (_, None) => Err(io::ErrorKind::InvalidData.into()),

@@ -15,7 +15,6 @@ use crate::manifest::{FileEntry, Manifest, NAME, Role, is_plain};
 use crate::verify::Problem;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use tegra_bct::mb1::{self, Mb1Tzdram};
 use tegra_flash::{BoardId, Scope, sparse};
 use uuid::Uuid;
 
@@ -106,17 +105,12 @@ const MB1_BCT: &str = "MB1_BCT";
 /// Bytes at the beginning of a root filesystem that are checked: a sparse image's header and more.
 pub const ROOTFS_HEAD: usize = 4096;
 
-/// Whether a file's contents are checked: the boot config that MB1 will read.
-pub fn is_checked(file: &FileEntry) -> bool {
-    file.role == Role::Flash && file.partitions.iter().any(|name| name == MB1_BCT)
-}
-
-/// Checks that each module has what it needs, and that MB1 will read the carve-out of the manifest.
+/// Checks that each module has what it needs.
 pub fn check(manifest: &Manifest, contents: &BTreeMap<String, Vec<u8>>) -> Vec<Problem> {
     let mut problems = Vec::new();
     let Some(device) = &manifest.device else { return problems };
     match device.flash_package {
-        FlashPackage::Modules => check_modules(manifest, device, contents, &mut problems),
+        FlashPackage::Modules => check_modules(manifest, device, &mut problems),
         kind => check_package(manifest, device, kind, &mut problems),
     }
     for file in manifest.files.iter().filter(|file| file.role == Role::Rootfs) {
@@ -128,12 +122,7 @@ pub fn check(manifest: &Manifest, contents: &BTreeMap<String, Vec<u8>>) -> Vec<P
     problems
 }
 
-fn check_modules(
-    manifest: &Manifest,
-    device: &Device,
-    contents: &BTreeMap<String, Vec<u8>>,
-    problems: &mut Vec<Problem>,
-) {
+fn check_modules(manifest: &Manifest, device: &Device, problems: &mut Vec<Problem>) {
     let mut add = |file: &str, what: String| problems.push(Problem::new(file, what));
     if device.modules.is_empty() {
         add(crate::MANIFEST, "device: has no module".into());
@@ -152,23 +141,6 @@ fn check_modules(
             .for_each(|name| add(crate::MANIFEST, format!("device: module {} has no {name}", module.name)));
         for partition in WRITTEN.iter().filter(|name| manifest.partition_file(&module.name, name).is_none()) {
             add(crate::MANIFEST, format!("device: module {} has no file for {partition}", module.name));
-        }
-    }
-    // What is encrypted cannot be read: its proof was made when it was built.
-    let readable = |file: &&FileEntry| is_checked(file) && device.fused != Fused::PkcSbk;
-    for file in manifest.files.iter().filter(readable) {
-        let expected = Mb1Tzdram { size: manifest.tzdram.size, alignment: manifest.tzdram.alignment };
-        match contents.get(&file.path).map(|bct| mb1::read(bct)) {
-            Some(Ok(found)) if found == expected => {}
-            Some(Ok(found)) => add(
-                &file.path,
-                format!(
-                    "MB1 would read a carve-out of 0x{:x}, the manifest says 0x{:x}",
-                    found.size, expected.size
-                ),
-            ),
-            Some(Err(error)) => add(&file.path, error.to_string()),
-            None => {}
         }
     }
 }
@@ -265,7 +237,8 @@ mod tests {
     use tegra_flash::Layout;
 
     fn entry(path: &str, role: Role, sha256: &str) -> FileEntry {
-        FileEntry { path: path.into(), role, size: 1, sha256: sha256.into(), partitions: Vec::new() }
+        let (path, sha256) = (path.into(), sha256.into());
+        FileEntry { path, role, size: 1, sha256, partitions: Vec::new(), executable: false, made_of: None }
     }
 
     #[test]
@@ -333,6 +306,8 @@ mod tests {
             size,
             sha256: String::new(),
             partitions: vec![APP.into()],
+            executable: false,
+            made_of: None,
         };
         let layout = |size: u64| {
             let text = format!(

@@ -20,9 +20,11 @@ mod extract;
 mod hash;
 mod manifest;
 mod signature;
+mod signed;
 mod source;
 mod structure;
 mod sums;
+mod trace;
 mod verify;
 mod writer;
 
@@ -37,6 +39,7 @@ pub use manifest::{
 };
 pub use signature::{Claim, KeyId, MAX_SIGNATURE, PublicKey, RAW, SIGNATURE, SignatureError, sign};
 pub use source::{ARCHIVE_MAGIC, Source, SourceError};
+pub use trace::MadeOf;
 pub use verify::{Problem, Signed, Verified, verify};
 pub use writer::{Writer, WriterError};
 

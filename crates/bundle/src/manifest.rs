@@ -3,6 +3,7 @@
 use crate::device::Device;
 use crate::hash::sha256;
 use crate::signature::SIGNATURE;
+use crate::trace::MadeOf;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Component, Path};
@@ -11,8 +12,8 @@ use trusty_image::Budget;
 use trusty_image::limits::MIB;
 use uuid::Uuid;
 
-/// Version of the format that this crate writes and reads.
-pub const FORMAT: u32 = 1;
+/// Version of the format that this crate writes. It reads this one and those before: format 1 has no modes and no `made_of`.
+pub const FORMAT: u32 = 2;
 /// Name of the manifest.
 pub const MANIFEST: &str = "manifest.json";
 /// Name of the checksum file.
@@ -27,7 +28,7 @@ const NO_DIGEST: &str = "0000000000000000000000000000000000000000000000000000000
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Manifest {
-    /// [`FORMAT`].
+    /// [`FORMAT`], or an earlier one.
     pub format: u32,
     /// The product's name.
     pub name: String,
@@ -63,6 +64,11 @@ pub struct Manifest {
 #[allow(clippy::trivially_copy_pass_by_ref)] // serde wants it so.
 fn is_zero(number: &u32) -> bool {
     *number == 0
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref)]
+fn is_false(value: &bool) -> bool {
+    !*value
 }
 
 /// What became of the boot in QEMU.
@@ -196,6 +202,12 @@ pub struct FileEntry {
     pub sha256: String,
     /// Partitions that it is written to.
     pub partitions: Vec<String>,
+    /// Whether it is a program: its mode is then 0755, else 0644.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub executable: bool,
+    /// Of a file that NVIDIA's tools have signed or copied: what it was made of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub made_of: Option<MadeOf>,
 }
 
 /// Why a manifest cannot be believed.
@@ -206,7 +218,7 @@ pub enum ManifestError {
     #[error("{0}")]
     Json(String),
     /// A later format.
-    #[error("format {0}; this carveout reads format {FORMAT}: use a newer one")]
+    #[error("format {0}; this carveout reads formats 1 to {FORMAT}: use a newer one")]
     Format(u32),
     /// Bytes have been changed.
     #[error("its own digest does not match: it has been changed")]
@@ -273,7 +285,7 @@ impl Manifest {
         }
         let json = |e: serde_json::Error| ManifestError::Json(e.to_string());
         let head: Head = serde_json::from_str(text).map_err(json)?;
-        if head.format != FORMAT {
+        if !(1..=FORMAT).contains(&head.format) {
             return Err(ManifestError::Format(head.format));
         }
         let manifest: Self = serde_json::from_str(text).map_err(json)?;
@@ -365,6 +377,8 @@ mod tests {
             size: 1,
             sha256: sha.into(),
             partitions: partitions.iter().map(|p| (*p).into()).collect(),
+            executable: false,
+            made_of: None,
         };
         let files = |tos: &str, cfg: &str, layout: &str| {
             Manifest::flash_digests(&[

@@ -3,6 +3,7 @@
 use crate::hash::hash_blocks;
 use crate::manifest::{MANIFEST, SUMS};
 use crate::signature::SIGNATURE;
+use crate::writer::{DATA, PROGRAM};
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, Read};
 use std::os::unix::fs::PermissionsExt;
@@ -76,6 +77,11 @@ impl Source {
         &self,
         each: &mut dyn FnMut(&str, &mut dyn Read) -> io::Result<()>,
     ) -> Result<Option<String>, SourceError> {
+        self.for_each_with_mode(&mut |path, _, reader| each(path, reader))
+    }
+
+    /// The same; `each` gets the file's mode, too: 0644 or 0755 of an archive, anything of a folder.
+    pub(crate) fn for_each_with_mode(&self, each: &mut Each) -> Result<Option<String>, SourceError> {
         match self {
             Self::Folder(folder) => read_folder(folder, each).map(|()| None),
             Self::Archive(archive) => read_archive(archive, each).map(Some),
@@ -83,7 +89,7 @@ impl Source {
     }
 }
 
-type Each<'a> = dyn FnMut(&str, &mut dyn Read) -> io::Result<()> + 'a;
+type Each<'a> = dyn FnMut(&str, u32, &mut dyn Read) -> io::Result<()> + 'a;
 
 fn read_folder(folder: &Path, each: &mut Each) -> Result<(), SourceError> {
     let mut paths = Vec::new();
@@ -92,7 +98,9 @@ fn read_folder(folder: &Path, each: &mut Each) -> Result<(), SourceError> {
     for path in paths {
         let full = folder.join(&path);
         let error = |error| SourceError::Io { path: full.clone(), error };
-        each(&path, &mut File::open(&full).map_err(error)?).map_err(error)?;
+        let mut file = File::open(&full).map_err(error)?;
+        let mode = file.metadata().map_err(error)?.permissions().mode() & 0o777;
+        each(&path, mode, &mut file).map_err(error)?;
     }
     Ok(())
 }
@@ -146,10 +154,11 @@ fn read_archive(archive: &Path, each: &mut Each) -> Result<String, SourceError> 
                 what: "no regular file: a bundle's archive holds no others",
             });
         }
-        let owner =
-            (header.mode().map_err(error)?, header.uid().map_err(error)?, header.gid().map_err(error)?);
-        if owner != (0o644, 0, 0) {
-            return Err(SourceError::Entry { path: full, what: "has another mode or owner than 0644, 0:0" });
+        let mode = header.mode().map_err(error)?;
+        let owner = (header.uid().map_err(error)?, header.gid().map_err(error)?);
+        if ![DATA, PROGRAM].contains(&mode) || owner != (0, 0) {
+            let what = "has another mode or owner than 0644 or 0755, 0:0";
+            return Err(SourceError::Entry { path: full, what });
         }
         let Some((folder, path)) = full.split_once('/') else {
             return Err(SourceError::Entry { path: full, what: "lies outside the bundle's folder" });
@@ -157,7 +166,7 @@ fn read_archive(archive: &Path, each: &mut Each) -> Result<String, SourceError> 
         if top.get_or_insert(folder.to_owned()) != folder {
             return Err(SourceError::Entry { path: full, what: "lies outside the bundle's folder" });
         }
-        each(path, &mut entry).map_err(error)?;
+        each(path, mode, &mut entry).map_err(error)?;
     }
     // The checksum of the last block is checked only when all has been read.
     let mut decoder = tar.into_inner();

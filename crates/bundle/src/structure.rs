@@ -2,6 +2,8 @@
 
 use crate::device::{self, Device};
 use crate::manifest::{AppEntry, FileEntry, Manifest, Partition, Role};
+use crate::signed;
+use crate::trace::Traced;
 use crate::verify::Problem;
 use std::collections::{BTreeMap, BTreeSet};
 use tegra_bct::{MiscCfg, TZDRAM_ALIGNMENT, TZDRAM_SIZE};
@@ -10,7 +12,11 @@ use trusty_image::budget::{self, check_tzdram};
 use trusty_image::{AppMemory, Budget, Container, TosType, container, tasks};
 
 /// All problems; the checksums are known to hold.
-pub fn check(manifest: &Manifest, contents: &BTreeMap<String, Vec<u8>>) -> Vec<Problem> {
+pub(crate) fn check(
+    manifest: &Manifest,
+    contents: &BTreeMap<String, Vec<u8>>,
+    traced: &BTreeMap<String, Traced>,
+) -> Vec<Problem> {
     let mut problems = Vec::new();
     let of_role = |role: Role| {
         let files = manifest.files.iter().filter(move |f| f.role == role);
@@ -39,6 +45,7 @@ pub fn check(manifest: &Manifest, contents: &BTreeMap<String, Vec<u8>>) -> Vec<P
         }
     }
     problems.extend(device::check(manifest, contents));
+    problems.extend(signed::check(manifest, contents, traced));
     if problems.is_empty() {
         problems.extend(budgets(manifest, monitor, memory));
     }

@@ -118,9 +118,8 @@ fn written() -> (tempfile::TempDir, PathBuf, Manifest) {
 }
 
 fn archive(folder: &Path, manifest: &Manifest) -> Vec<u8> {
-    let files: Vec<&str> = manifest.files.iter().map(|f| f.path.as_str()).collect();
     let path = folder.with_extension("tar.zst");
-    write_archive(folder, &manifest.bundle_name(), &files, 1, &path).unwrap();
+    write_archive(folder, &manifest.bundle_name(), manifest, 1, &path).unwrap();
     fs::read(path).unwrap()
 }
 
@@ -266,9 +265,8 @@ fn an_archive_with_more_in_it_is_refused() {
 #[test]
 fn an_archive_under_another_name_is_refused() {
     let (_dir, folder, manifest) = written();
-    let files: Vec<&str> = manifest.files.iter().map(|f| f.path.as_str()).collect();
     let path = folder.with_extension("tar.zst");
-    write_archive(&folder, "other", &files, 1, &path).unwrap();
+    write_archive(&folder, "other", &manifest, 1, &path).unwrap();
     assert_eq!(
         problems(&path),
         ["manifest.json: the archive's folder is called other, expected desk-1-virt-tzdram32M"]

@@ -4,6 +4,8 @@ use crate::hash::{hash_blocks, sha256};
 use crate::manifest::{FileEntry, MANIFEST, MAX_TEXT, Manifest, Role, SUMS};
 use crate::signature::{Claim, MAX_SIGNATURE, PublicKey, SIGNATURE, SignatureError};
 use crate::source::{Source, SourceError};
+use crate::trace::{Traced, Tracer};
+use crate::writer::{DATA, PROGRAM};
 use crate::{structure, sums};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -67,7 +69,7 @@ impl Signed {
 /// Reads the whole bundle once.
 pub fn verify(source: &Source) -> Result<Verified, SourceError> {
     let mut check = Check { archive: matches!(source, Source::Archive(_)), ..Check::default() };
-    let top = match source.for_each(&mut |path, reader| check.file(path, reader)) {
+    let top = match source.for_each_with_mode(&mut |path, mode, reader| check.file(path, mode, reader)) {
         Err(SourceError::Io { .. }) if check.stopped => None,
         other => other?,
     };
@@ -94,11 +96,13 @@ struct Check {
     seen: BTreeSet<String>,
     /// Files whose structure is checked, whole; of a real board's root filesystem, the beginning.
     contents: BTreeMap<String, Vec<u8>>,
+    /// What signed files are made of.
+    traced: BTreeMap<String, Traced>,
     problems: Vec<Problem>,
 }
 
 impl Check {
-    fn file(&mut self, path: &str, reader: &mut dyn Read) -> io::Result<()> {
+    fn file(&mut self, path: &str, mode: u32, reader: &mut dyn Read) -> io::Result<()> {
         if !self.seen.insert(path.into()) {
             self.problems.push(Problem::new(path, "exists twice"));
             return Ok(());
@@ -115,7 +119,7 @@ impl Check {
                 };
                 return self.stop(Problem::new(path, what));
             }
-            _ => self.content(path, reader)?,
+            _ => self.content(path, mode, reader)?,
         }
         Ok(())
     }
@@ -128,14 +132,19 @@ impl Check {
         }
     }
 
-    fn content(&mut self, path: &str, reader: &mut dyn Read) -> io::Result<()> {
+    fn content(&mut self, path: &str, mode: u32, reader: &mut dyn Read) -> io::Result<()> {
         let entry = self.manifest.as_ref().and_then(|m| m.file(path)).cloned();
         let keep = entry.as_ref().map_or(0, |entry| self.kept(entry));
         let mut content = Vec::new();
         let kept: usize = self.contents.values().map(Vec::len).sum();
         // A byte more tells that there are more.
         let most = entry.as_ref().filter(|_| self.archive).map_or(u64::MAX, |e| e.size.saturating_add(1));
+        let mut tracer = entry.as_ref().filter(|e| e.role == Role::Flash).map(|entry| {
+            let made_of = entry.made_of.as_ref();
+            Tracer::new(made_of.map_or(0, |made_of| made_of.size))
+        });
         let hashed = hash_blocks(reader.take(most), |block| {
+            tracer.iter_mut().for_each(|tracer| tracer.take(block));
             let room = keep.saturating_sub(content.len());
             content.extend_from_slice(block.get(..room.min(block.len())).unwrap_or_default());
             if (kept + content.len()) as u64 > MAX_CHECKED {
@@ -162,11 +171,15 @@ impl Check {
                 let what = format!("has sha256 {}, expected {sum}", hashed.sha256);
                 self.problems.push(Problem::new(path, what));
             }
-            _ if keep > 0 => {
-                self.contents.insert(path.into(), content);
+            _ => {
+                if keep > 0 {
+                    self.contents.insert(path.into(), content);
+                }
+                self.traced.extend(tracer.map(|tracer| (path.into(), tracer.finish())));
             }
-            _ => {}
         }
+        let problem = entry.and_then(|entry| mode_problem(&entry, mode, self.archive));
+        self.problems.extend(problem.map(|what| Problem::new(path, what)));
         Ok(())
     }
 
@@ -215,15 +228,22 @@ impl Check {
                 self.problems.push(Problem::new(SUMS, what));
             }
             if self.problems.is_empty() {
-                self.problems = structure::check(manifest, &self.contents);
+                self.problems = structure::check(manifest, &self.contents, &self.traced);
             }
         }
     }
 }
 
+/// Modes are part of the bundle. A folder may lie where there are others; but what is run must be executable.
+fn mode_problem(entry: &FileEntry, mode: u32, archive: bool) -> Option<String> {
+    let expected = if entry.executable { PROGRAM } else { DATA };
+    let wrong = if archive { mode != expected } else { entry.executable && mode & 0o111 == 0 };
+    wrong.then(|| format!("has mode {mode:04o}, expected {expected:04o}: run chmod {expected:04o} on it, or unpack it where files have modes"))
+}
+
 fn is_checked(file: &FileEntry) -> bool {
     matches!(file.role, Role::SecureOs | Role::TrustedApp | Role::BootConfig | Role::Layout)
-        || crate::device::is_checked(file)
+        || crate::signed::is_checked(file)
 }
 
 fn text(reader: &mut dyn Read) -> io::Result<String> {

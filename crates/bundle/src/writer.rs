@@ -2,10 +2,13 @@
 
 use crate::hash::{copy_hashed, sha256};
 use crate::manifest::{FORMAT, FileEntry, MANIFEST, Manifest, ManifestError, Partition, Role, SUMS};
+use crate::trace::MadeOf;
 use crate::verify::Problem;
 use crate::{structure, sums};
+use std::fs::{self, File, Permissions};
+use std::io::{self, Read};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::{fs, io};
 use tegra_flash::Layout;
 
 /// Why a bundle cannot be written.
@@ -23,6 +26,26 @@ pub enum WriterError {
     /// The manifest cannot be written.
     #[error("{MANIFEST}: {0}")]
     Manifest(#[from] ManifestError),
+}
+
+/// Mode of a program.
+pub(crate) const PROGRAM: u32 = 0o755;
+/// Mode of all else.
+pub(crate) const DATA: u32 = 0o644;
+
+/// Gives a file its mode, whatever the umask; whether it is a program.
+fn set_mode(role: Role, path: &Path) -> io::Result<bool> {
+    let executable = role == Role::Flash && is_program(path)?;
+    let mode = if executable { PROGRAM } else { DATA };
+    fs::set_permissions(path, Permissions::from_mode(mode)).map(|()| executable)
+}
+
+/// Whether a file of the flash folder is run: a script or an ELF file. Its mode where it comes from does not count: it depends on
+/// how that was unpacked.
+fn is_program(path: &Path) -> io::Result<bool> {
+    let mut head = Vec::new();
+    File::open(path)?.take(4).read_to_end(&mut head)?;
+    Ok(head.starts_with(b"#!") || head == *b"\x7fELF")
 }
 
 /// Fills a folder with a bundle's files.
@@ -50,13 +73,21 @@ impl Writer {
         let parent = to.parent().unwrap_or(&self.folder).to_owned();
         fs::create_dir_all(&parent).map_err(|error| WriterError::Io { path: parent, error })?;
         let hashed = copy_hashed(from, &to).map_err(|error| {
-            let path = if from.exists() { to } else { from.into() };
+            let path = if from.exists() { to.clone() } else { from.into() };
             WriterError::Io { path, error }
         })?;
+        let executable = set_mode(role, &to).map_err(|error| WriterError::Io { path: to, error })?;
         let partitions = partitions.iter().map(|p| (*p).into()).collect();
-        let (size, sha256) = (hashed.size, hashed.sha256);
-        self.files.push(FileEntry { path: path.into(), role, size, sha256, partitions });
+        let (path, size, sha256) = (path.into(), hashed.size, hashed.sha256);
+        self.files.push(FileEntry { path, role, size, sha256, partitions, executable, made_of: None });
         Ok(())
+    }
+
+    /// Says of the file that was added last what it was made of.
+    pub fn made_of(&mut self, made_of: MadeOf) {
+        if let Some(file) = self.files.last_mut() {
+            file.made_of = Some(made_of);
+        }
     }
 
     /// What is in the bundle by now.

@@ -2,6 +2,9 @@
 //!
 //! Seen in files of L4T R32.7.2: `NVDA` at 0; at 0xbb0 four letters that name the content (`TOSB` the secure-os image, `MBCT`
 //! the MB1 BCT) and a little-endian `u32` with its length; the content's SHA-256 at 0xbe0; the content at 0x1000.
+//!
+//! What is signed is the file itself, filled up to a multiple of 16 bytes with 0x80 and zeros. Some files of the BSP have such a
+//! header already (`mb1_t194_prod.bin`): then the new one takes its place.
 
 /// Bytes of the header.
 pub const HEADER: usize = 0x1000;
@@ -9,6 +12,31 @@ const MAGIC: &[u8; 4] = b"NVDA";
 const KIND: std::ops::Range<usize> = 0xbb0..0xbb4;
 const LENGTH: std::ops::Range<usize> = 0xbb4..0xbb8;
 const DIGEST: std::ops::Range<usize> = 0xbe0..0xc00;
+
+/// Contents are filled up to a multiple of this many bytes.
+const ALIGNMENT: usize = 16;
+/// What they are filled up with: as much of its front as is needed.
+const FILL: [u8; ALIGNMENT] = [0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+
+/// What NVIDIA's tools sign of a file: all of it, or what is behind the header that it has already.
+pub fn payload(file: &[u8]) -> &[u8] {
+    if file.starts_with(MAGIC) { file.get(HEADER..).unwrap_or(file) } else { file }
+}
+
+/// What is put behind so many bytes before they are signed.
+pub fn fill(length: u64) -> &'static [u8] {
+    match (length % ALIGNMENT as u64) as usize {
+        0 => &[],
+        more => FILL.get(..ALIGNMENT - more).unwrap_or_default(),
+    }
+}
+
+/// Whether a signed content is made of this file.
+pub fn is_made_of(content: &[u8], file: &[u8]) -> bool {
+    let payload = payload(file);
+    let behind = content.strip_prefix(payload);
+    behind.is_some_and(|behind| behind == fill(payload.len() as u64))
+}
 
 /// A signed file's parts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,10 +109,26 @@ mod tests {
         assert_eq!(Signed::parse(b"NVTOSP"), None);
     }
 
+    #[test]
+    fn contents_are_traced_to_files() {
+        assert!(is_made_of(b"0123456789abcdef", b"0123456789abcdef"));
+        assert!(is_made_of(b"0123456789abc\x80\0\0", b"0123456789abc"));
+        assert!(
+            is_made_of(b"0123456789abcdef", &file(b"MB1B", b"0123456789abcdef")),
+            "its header is replaced"
+        );
+        for other in [&b"0123456789abc\0\0\0"[..], b"0123456789abc", b"0123456789abx\x80\0\0", b""] {
+            assert!(!is_made_of(other, b"0123456789abc"), "{other:?}");
+        }
+        assert_eq!(fill(15), [0x80]);
+        assert_eq!(fill(17).len(), 15);
+    }
+
     proptest! {
         #[test]
         fn any_input_is_survived(bytes: Vec<u8>, at in 0usize..0x1100) {
             let _ = Signed::parse(&bytes);
+            let _ = is_made_of(&bytes, &bytes);
             let mut file = file(b"TOSB", b"image");
             for (to, from) in file.iter_mut().skip(at).zip(&bytes) { *to = *from; }
             let _ = Signed::parse(&file);

@@ -1,6 +1,8 @@
 //! Partition layouts of NVIDIA's Tegra flash tools, and what a change needs to be flashed. No I/O.
 //!
+//! * [`blob`]: what the recovery loader gets while a board is flashed.
 //! * [`board`]: identities of modules, and which of them take the same boot files.
+//! * [`boot_image`]: kernel and initrd in one file.
 //! * [`chip`]: what the boot ROM says of chip and fuses.
 //! * [`guids`]: partition GUIDs, so that NVIDIA's tools make up none.
 //! * [`layout`]: the `flash_t194_*.xml` partition layout.
@@ -8,7 +10,9 @@
 //! * [`sparse`]: Android sparse images, the form in which NVIDIA's tools take root filesystems.
 #![warn(clippy::indexing_slicing)]
 
+pub mod blob;
 pub mod board;
+pub mod boot_image;
 pub mod chip;
 pub mod guids;
 pub mod layout;

@@ -3,8 +3,10 @@
 
 mod collect;
 mod pkc;
+mod trace;
 
 pub use pkc::Pkc;
+pub use trace::MADE_OF;
 
 use super::bsp::{self, Bsp};
 use super::{Build, EPOCH, boot_config, secure_os};
@@ -12,10 +14,12 @@ use crate::config::{L4t, Module};
 use crate::error::{At, Error, Result};
 use crate::host;
 use crate::stage::{Key, Output};
+use crate::tools::board_conf;
 use crate::tools::l4t::{self, Keys, Run};
 use crate::tools::scratch;
 use std::fs;
-use std::path::Path;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
 use tegra_bct::mb1::{self, Mb1Tzdram};
 
 /// Both generated boot configs: of the cold boot, and while flashing.
@@ -83,7 +87,7 @@ fn package(build: &Build, l4t: &L4t, module: &Module, parts: &Parts) -> Result<O
         Some(path) => bundle::sha256(bundle::hash_file(path).at(path)?.sha256.as_bytes()),
         None => String::new(),
     };
-    let key = Key::new(4)
+    let key = Key::new(5)
         .with("bsp", &parts.bsp.output.content)
         .with("boot config", &parts.boot_config.content)
         .with("secure-os", &parts.secure_os.content)
@@ -102,9 +106,9 @@ fn package(build: &Build, l4t: &L4t, module: &Module, parts: &Parts) -> Result<O
         parts.pkc.prepare(&run)?;
         let keys = Keys { pkc: parts.pkc.path(), sbk: l4t.sbk_key.as_deref() };
         // What is encrypted cannot be read back: then the proof is of the same files, signed without keys.
-        if keys.sbk.is_some() {
-            let signed = run.sign(module, work.log)?;
-            prove(build, &signed, &unchanged.dir)?;
+        let plain = keys.sbk.map(|_| run.sign(module, work.log)).transpose()?;
+        if let Some(signed) = &plain {
+            prove(build, signed, &unchanged.dir)?;
         }
         let folder = parts.pkc.explained(run.mass_flash(module, keys, work.log))?;
         match keys {
@@ -112,7 +116,10 @@ fn package(build: &Build, l4t: &L4t, module: &Module, parts: &Parts) -> Result<O
             _ => prove(build, &folder, &unchanged.dir)?,
         }
         used(&folder, keys)?;
-        collect::package(&folder, &scratch.path().join("bootloader"), work.out)?;
+        let bootloader = scratch.path().join("bootloader");
+        let written = collect::package(&folder, &bootloader, work.out)?;
+        let traced = trace::Traced { bsp: parts.bsp, secure_os: parts.secure_os, bootloader: &bootloader };
+        traced.write(&written, plain.as_deref().unwrap_or(work.out), work.out)?;
         let identify = parts.pkc.explained(run.identify(keys, work.log))?;
         collect::identify(&identify, &work.out.join(IDENTIFY))?;
         let path = work.out.join(LACKS);
@@ -204,9 +211,31 @@ fn insert(build: &Build, parts: &Parts, dir: &Path) -> Result<()> {
             }
         }
     }
-    let to = dir.join(&board.l4t()?.secure_os);
+    let l4t = board.l4t()?;
+    let to = dir.join(&l4t.secure_os);
     let from = parts.secure_os.dir.join(secure_os::IMAGE);
-    fs::copy(&from, &to).at(&to).map(|_| ())
+    remove(&to)?;
+    fs::copy(&from, &to).at(&to)?;
+    // flash.sh signs what the board's file names. In NVIDIA's tarball that is a link to the image; in a tree that was copied without
+    // links it is a file of its own, which may hold anything.
+    let named = dir.join(&board_conf::read(dir, &l4t.flash_name, &l4t.root_device)?.secure_os);
+    if named == to {
+        return Ok(());
+    }
+    let above = named.strip_prefix(dir).map_or(0, |path| path.components().count().saturating_sub(1));
+    let target: PathBuf = (0..above).map(|_| "..").collect::<PathBuf>().join(&l4t.secure_os);
+    remove(&named)?;
+    let parent = named.parent().unwrap_or(dir);
+    fs::create_dir_all(parent).at(parent)?;
+    symlink(&target, &named).at(&named)
+}
+
+/// Removes a file or a link, if there is one.
+fn remove(path: &Path) -> Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(Error::io(path, &error)),
+        _ => Ok(()),
+    }
 }
 
 /// What NVIDIA's tools call a file: `.signed` behind it instead of `.encrypt` for boards with a PKC.

@@ -67,7 +67,6 @@ pub fn write(dir: &Path, version: &str, tzdram: u64) -> String {
         digest: String::new(),
     };
     let manifest = writer.finish(manifest).unwrap();
-    let files: Vec<&str> = manifest.files.iter().map(|file| file.path.as_str()).collect();
-    bundle::write_archive(&folder, &name, &files, 1, &dir.join(format!("{name}.tar.zst"))).unwrap();
+    bundle::write_archive(&folder, &name, &manifest, 1, &dir.join(format!("{name}.tar.zst"))).unwrap();
     name
 }

@@ -1,13 +1,13 @@
 //! The folder `flash/` of a bundle: what all modules get once, what one gets in a folder of its own, and the wrapper that
 //! verifies before it flashes.
 
-use super::super::flash_package::{KERNEL_PARTITIONS, LACKS, LAYOUT, PARTITIONS, SECURE_LAYOUT};
+use super::super::flash_package::{KERNEL_PARTITIONS, LACKS, LAYOUT, MADE_OF, PARTITIONS, SECURE_LAYOUT};
 use super::super::{Build, flash_package, kernel};
 use super::{L4tParts, failed};
 use crate::config::Module;
 use crate::error::{At, Error, Result};
 use crate::stage::{Output, stamps};
-use bundle::{COMMON, Device, FLASH, FlashPackage, Fused, ModuleEntry, Role, Writer};
+use bundle::{COMMON, Device, FLASH, FlashPackage, Fused, MadeOf, ModuleEntry, Role, Writer};
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -18,7 +18,7 @@ const OWN: [(&str, &str); 2] = [
     ("README.txt", include_str!("../../tools/flash-readme.txt")),
 ];
 /// Files of a package that are for building the bundle alone.
-const INTERNAL: [&str; 2] = [LACKS, PARTITIONS];
+const INTERNAL: [&str; 3] = [LACKS, MADE_OF, PARTITIONS];
 
 /// The layout of the first module: all have the same partitions.
 pub fn layout(build: &Build, packages: &Output) -> Result<PathBuf> {
@@ -50,6 +50,9 @@ pub fn add(build: &Build, parts: &L4tParts, secure_os: &Output, writer: &mut Wri
             }
             let path = format!("{FLASH}/{folder}/{name}");
             writer.add(Role::Flash, &path, &package.folder.join(name), &partitions).map_err(failed)?;
+            if let Some(made_of) = package.made_of.get(name) {
+                writer.made_of(made_of.clone());
+            }
         }
     }
     let scratch = crate::tools::scratch("bundle")?;
@@ -81,6 +84,8 @@ struct Package {
     /// Partition and file.
     partitions: Vec<(String, String)>,
     lacks: Vec<String>,
+    /// What signed files were made of, by file.
+    made_of: BTreeMap<String, MadeOf>,
 }
 
 impl Package {
@@ -101,7 +106,11 @@ impl Package {
         if partitions.is_empty() {
             return Err(Error::check(format!("{}: names no partition", folder.join(PARTITIONS).display())));
         }
-        Ok(Self { folder: folder.into(), files, partitions, lacks: lines(LACKS)? })
+        let path = folder.join(MADE_OF);
+        let text = fs::read_to_string(&path).at(&path)?;
+        let made_of =
+            serde_json::from_str(&text).map_err(|e| Error::check(format!("{}: {e}", path.display())))?;
+        Ok(Self { folder: folder.into(), files, partitions, lacks: lines(LACKS)?, made_of })
     }
 
     fn partitions_of(&self, file: &str) -> Vec<&str> {

@@ -35,8 +35,7 @@ pub fn publish(folder: &Path, fill: impl FnOnce(&Path) -> Result<Manifest>) -> R
     let new_archive = temporary.path().join("archive.tar.zst");
     fs::create_dir(&new_folder).at(&new_folder)?;
     let manifest = fill(&new_folder)?;
-    let files: Vec<&str> = manifest.files.iter().map(|f| f.path.as_str()).collect();
-    bundle::write_archive(&new_folder, &manifest.bundle_name(), &files, EPOCH, &new_archive)
+    bundle::write_archive(&new_folder, &manifest.bundle_name(), &manifest, EPOCH, &new_archive)
         .at(&new_archive)?;
     for path in [&new_folder, &new_archive] {
         crate::verbs::verify::check(path)?;

@@ -13,8 +13,12 @@ const INDEX: &str = "flash.idx";
 /// How the name of the boot loader that reads an EEPROM begins.
 const APPLET: &str = "nvtboot_applet";
 
-/// Takes out of NVIDIA's folder what flashing needs: what its scripts and lists name, the tools, the licences.
-pub fn package(folder: &Path, bootloader: &Path, out: &Path) -> Result<()> {
+/// A partition and the file that it gets.
+pub type Written = (String, String);
+
+/// Takes out of NVIDIA's folder what flashing needs: what its scripts and lists name, the tools, the licences. Returns what each
+/// partition gets.
+pub fn package(folder: &Path, bootloader: &Path, out: &Path) -> Result<Vec<Written>> {
     const LISTS: [&str; 5] = ["nvaflash.sh", "nvmflash.sh", l4t::RCM_LIST, INDEX, SECURE_LAYOUT];
     const LICENSE: &str = "LICENSE";
     const MORE: [&str; 3] = ["chkbdinfo", LAYOUT, "mksparse"];
@@ -50,12 +54,13 @@ pub fn package(folder: &Path, bootloader: &Path, out: &Path) -> Result<()> {
     partitions.dedup();
     let path = out.join(PARTITIONS);
     fs::write(&path, partitions.iter().map(|(name, file)| format!("{name} {file}\n")).collect::<String>())
-        .at(&path)
+        .at(&path)?;
+    Ok(partitions)
 }
 
 /// What each partition gets: out of the index, or out of the layout for fused boards, which names signed files. The index
 /// itself has sums of partition tables in it, which are made anew each time.
-fn partitions(out: &Path) -> Result<Vec<(String, String)>> {
+fn partitions(out: &Path) -> Result<Vec<Written>> {
     let index = out.join(INDEX);
     if !index.exists() {
         let path = out.join(SECURE_LAYOUT);
@@ -79,7 +84,7 @@ fn partitions(out: &Path) -> Result<Vec<(String, String)>> {
 }
 
 /// What NVIDIA's script writes besides: the boot configs.
-pub fn written(out: &Path) -> Result<Vec<(String, String)>> {
+pub fn written(out: &Path) -> Result<Vec<Written>> {
     let path = out.join("nvaflash.sh");
     let text = fs::read(&path).at(&path)?;
     let text = String::from_utf8_lossy(&text).into_owned();

@@ -1,0 +1,188 @@
+//! What NVIDIA's tools have signed, against what was checked: the secure-os image is the bundle's, MB1 will read the carve-out of the
+//! manifest, every other part is the file that the manifest names, and what the recovery loader gets is the same once more.
+
+use crate::device::{Device, FlashPackage, Fused, ModuleEntry, TOS_IMAGE};
+use crate::manifest::{FileEntry, MANIFEST, Manifest, Role};
+use crate::trace::Traced;
+use crate::verify::Problem;
+use std::collections::BTreeMap;
+use tegra_bct::mb1::{self, Mb1Tzdram};
+use tegra_bct::signed::Signed;
+use tegra_flash::{Layout, blob};
+
+type Contents = BTreeMap<String, Vec<u8>>;
+
+/// The first format that names what signed files are made of.
+const TRACED: u32 = 2;
+/// Bytes of the largest boot config: its partition has no more.
+const BCT: u64 = 65536;
+/// What the recovery loader gets.
+const BLOB: &str = "blob.bin";
+/// Kinds of signed files that no file of the BSP or the bundle is the content of: boot configs, made of many cfgs.
+const MADE_ANEW: [&[u8; 4]; 2] = [MB1_BCT, b"MEMB"];
+const MB1_BCT: &[u8; 4] = b"MBCT";
+const SECURE_OS: &[u8; 4] = b"TOSB";
+/// Boot parts of the recovery loader alone, which are written to no partition.
+const RECOVERY: [&[u8; 4]; 2] = [b"CPBL", b"MB2B"];
+
+/// Whether a file's contents are kept for these checks.
+pub(crate) fn is_checked(file: &FileEntry) -> bool {
+    file.role == Role::Flash && (file.size <= BCT || file.path.ends_with(&format!("/{BLOB}")))
+}
+
+/// All problems of signed files.
+pub(crate) fn check(
+    manifest: &Manifest,
+    contents: &Contents,
+    traced: &BTreeMap<String, Traced>,
+) -> Vec<Problem> {
+    let Some(device) = &manifest.device else { return Vec::new() };
+    match device.flash_package {
+        FlashPackage::Modules => Check { manifest, device, contents, traced, problems: Vec::new() }.all(),
+        FlashPackage::Tegraflash => signed_later(manifest, contents),
+        FlashPackage::None => Vec::new(),
+    }
+}
+
+/// meta-tegra's package signs while it flashes: the file that its layout names for secure-os.
+fn signed_later(manifest: &Manifest, contents: &Contents) -> Vec<Problem> {
+    let layouts = manifest.files.iter().filter(|file| file.role == Role::Layout);
+    let mut problems = Vec::new();
+    for (path, content) in layouts.filter_map(|f| Some((&f.path, contents.get(&f.path)?))) {
+        let Ok(layout) = Layout::parse(&String::from_utf8_lossy(content)) else { continue };
+        let slots = layout.partitions().filter(|p| ["secure-os", "secure-os_b"].contains(&p.name.as_str()));
+        for slot in slots.filter(|slot| slot.file.as_deref() != Some(TOS_IMAGE)) {
+            let file = slot.file.as_deref().unwrap_or("no file").escape_debug();
+            let what =
+                format!("partition {} gets {file}, expected {TOS_IMAGE}, the bundle's image", slot.name);
+            problems.push(Problem::new(path, what));
+        }
+    }
+    problems
+}
+
+struct Check<'a> {
+    manifest: &'a Manifest,
+    device: &'a Device,
+    contents: &'a Contents,
+    traced: &'a BTreeMap<String, Traced>,
+    problems: Vec<Problem>,
+}
+
+impl Check<'_> {
+    fn all(mut self) -> Vec<Problem> {
+        for (file, traced) in self.manifest.files.iter().filter_map(|f| Some((f, self.traced.get(&f.path)?)))
+        {
+            let what = self.made_of(file, traced);
+            self.problems.extend(what.map(|what| Problem::new(&file.path, what)));
+        }
+        self.carve_outs();
+        for module in &self.device.modules {
+            if self.manifest.format >= TRACED {
+                self.secure_os(module);
+            }
+            self.blob(module);
+        }
+        self.problems
+    }
+
+    fn encrypted(&self) -> bool {
+        self.device.fused == Fused::PkcSbk
+    }
+
+    /// What is wrong with what a file is made of.
+    fn made_of(&self, file: &FileEntry, traced: &Traced) -> Option<String> {
+        if let Some((kind, false)) = traced.signed {
+            let kind = kind.escape_ascii();
+            return Some(format!(
+                "what is behind its signature's header ({kind}) has another digest than the header says: it has been exchanged"
+            ));
+        }
+        if let Some(made_of) = &file.made_of {
+            return traced.problem(made_of, self.encrypted());
+        }
+        let new = |kind| MADE_ANEW.iter().any(|known| **known == kind);
+        let (kind, _) = traced.signed.filter(|(kind, _)| !new(*kind))?;
+        let missing = self.manifest.format >= TRACED && !file.partitions.is_empty();
+        missing.then(|| {
+            format!("is signed ({}), but {MANIFEST} does not say what it was made of", kind.escape_ascii())
+        })
+    }
+
+    /// Both slots of secure-os get the image that the bundle has, and that was checked.
+    fn secure_os(&mut self, module: &ModuleEntry) {
+        let images = self.manifest.files.iter().filter(|file| file.role == Role::SecureOs);
+        for image in images {
+            for slot in ["secure-os", "secure-os_b"] {
+                let Some((_, file)) = self.manifest.partition_file(&module.name, slot) else { continue };
+                let same = file.made_of.as_ref().is_some_and(|of| {
+                    (&of.file, of.size, &of.sha256) == (&image.path, image.size, &image.sha256)
+                });
+                if !same {
+                    let what = format!("goes to {slot}, but is not made of {}", image.path);
+                    self.problems.push(Problem::new(&file.path, what));
+                }
+            }
+        }
+    }
+
+    /// What MB1 will read: of the cold boot, and while flashing. What is encrypted cannot be read: its proof was made when it was
+    /// built.
+    fn carve_outs(&mut self) {
+        let tzdram = &self.manifest.tzdram;
+        let expected = Mb1Tzdram { size: tzdram.size, alignment: tzdram.alignment };
+        let (mut found, encrypted) = (0, self.encrypted());
+        for file in self.manifest.files.iter().filter(|file| is_checked(file) && !encrypted) {
+            let Some(bct) = self.contents.get(&file.path) else { continue };
+            let is_bct = Signed::parse(bct).is_some_and(|signed| &signed.kind == MB1_BCT)
+                || file.partitions.iter().any(|name| name == "MB1_BCT");
+            if !is_bct {
+                continue;
+            }
+            found += 1;
+            let what = match mb1::read(bct) {
+                Ok(found) if found == expected => continue,
+                Ok(found) => format!(
+                    "MB1 would read a carve-out of 0x{:x} aligned to 0x{:x}, the manifest says 0x{:x} and 0x{:x}",
+                    found.size, found.alignment, expected.size, expected.alignment
+                ),
+                Err(error) => error.to_string(),
+            };
+            self.problems.push(Problem::new(&file.path, what));
+        }
+        if self.manifest.format >= TRACED && found < 2 && !encrypted {
+            let what =
+                format!("device: has {found} MB1 BCTs, expected two: of the cold boot, and while flashing");
+            self.problems.push(Problem::new(MANIFEST, what));
+        }
+    }
+
+    /// What the recovery loader gets must be what the partitions get.
+    fn blob(&mut self, module: &ModuleEntry) {
+        let files = self.manifest.flash_files(&module.name);
+        let Some((path, bytes)) = files.get(BLOB).and_then(|f| Some((&f.path, self.contents.get(&f.path)?)))
+        else {
+            return;
+        };
+        let parts = match blob::parts(bytes) {
+            Ok(parts) => parts,
+            Err(error) => return self.problems.push(Problem::new(path, error.to_string())),
+        };
+        let mut has_secure_os = false;
+        for part in parts {
+            let Some(signed) = Signed::parse(part) else { continue };
+            has_secure_os |= &signed.kind == SECURE_OS;
+            if RECOVERY.contains(&&signed.kind) {
+                continue;
+            }
+            let sha256 = crate::sha256(part);
+            if !files.values().any(|file| file.sha256 == sha256) {
+                let what = format!("its {} is none of the files of module {}", signed.name(), module.name);
+                self.problems.push(Problem::new(path, what));
+            }
+        }
+        if !has_secure_os && !self.encrypted() && self.manifest.format >= TRACED {
+            self.problems.push(Problem::new(path, "holds no secure-os image"));
+        }
+    }
+}
