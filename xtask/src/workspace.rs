@@ -9,6 +9,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use trusty_ta_build::Declaration;
 
+pub use source::{CrateSource, GitReference};
+
+mod source;
+
 /// The workspace that xtask belongs to.
 pub struct Workspace {
     /// Its folder.
@@ -37,7 +41,9 @@ impl CargoLock {
 pub(crate) struct Locked {
     pub(crate) name: String,
     pub(crate) version: String,
-    source: Option<String>,
+    /// Where cargo takes it from; none: it is a package of this workspace, or of another folder.
+    #[serde(default)]
+    pub(crate) source: CrateSource,
     pub(crate) checksum: Option<String>,
     #[serde(default)]
     dependencies: Vec<String>,
@@ -106,8 +112,10 @@ impl Workspace {
         let mut key = key.with_file("Cargo.toml", &self.root.join("Cargo.toml"))?;
         for locked in self.closure(name) {
             let id = format!("{} {}", locked.name, locked.version);
-            if locked.source.is_some() {
-                key = key.with(id, locked.checksum.as_deref().unwrap_or_default());
+            if locked.source != CrateSource::Path {
+                // A crate of git has no checksum: its commit stands in its source.
+                let source = locked.source.to_string();
+                key = key.with(id, format!("{source} {}", locked.checksum.as_deref().unwrap_or_default()));
             } else if let Some(package) =
                 self.metadata.packages.iter().find(|p| p.name.as_str() == locked.name)
             {
