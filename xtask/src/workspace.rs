@@ -25,9 +25,24 @@ pub struct Workspace {
 #[derive(Deserialize)]
 pub(crate) struct CargoLock {
     pub(crate) package: Vec<Locked>,
+    #[serde(default)]
+    patch: Patches,
+}
+
+/// What Cargo.lock says of `[patch]`.
+#[derive(Default, Deserialize)]
+struct Patches {
+    /// Those that no package takes the place of: cargo reads them all the same.
+    #[serde(default)]
+    unused: Vec<Locked>,
 }
 
 impl CargoLock {
+    /// All packages that cargo reads.
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Locked> {
+        self.package.iter().chain(&self.patch.unused)
+    }
+
     /// That of a folder.
     pub(crate) fn read(folder: &Path) -> Result<Self> {
         let path = folder.join("Cargo.lock");

@@ -1,12 +1,17 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
 # A package of the Cargo workspace that this layer is a part of. Its recipe is generated: cargo xtask recipes.
 #
-# CARVEOUT_MEMBERS  folders of the workspace that it is built of; a change elsewhere does not rebuild it
+# CARVEOUT_MEMBERS    folders of the workspace that it is built of; a change elsewhere does not rebuild it
+# CARVEOUT_GIT        names of SRC_URI's git repositories that its crates are in, at SRCREV_name
+# CARVEOUT_GIT[name]  URL and references by which cargo asks for the commit
 
 inherit cargo_bin carveout_config
 
 S = "${WORKDIR}/workspace"
 CARVEOUT_MEMBERS ?= ""
+CARVEOUT_GIT ?= ""
+# cargo takes no shallow clones.
+BB_GIT_SHALLOW = "0"
 
 # No network, and only the crates that the recipe lists: cargo itself refuses one with another checksum than Cargo.lock's.
 EXTRA_CARGO_FLAGS += "--offline -p ${BPN}"
@@ -26,7 +31,10 @@ python () {
     workspace = d.getVar('CARVEOUT_WORKSPACE')
     bb.parse.mark_dependency(d, workspace + '/Cargo.lock')
     members = d.getVar('CARVEOUT_MEMBERS').split()
-    gone = carveout_module(d, 'workspace').stale(workspace, members, (d.getVar('SRC_URI') or '').split())
+    commits = [(commit.url, commit.rev) for commit in carveout_commits(d)]
+    if commits:
+        bb.build.addtask('do_carveout_git', 'do_configure', 'do_unpack', d)
+    gone = carveout_module(d, 'workspace').stale(workspace, members, (d.getVar('SRC_URI') or '').split(), commits)
     if gone:
         bb.fatal('%s is stale, the workspace has no more: %s. Run: cargo xtask recipes'
                  % (os.path.basename(d.getVar('FILE')), ', '.join(gone)))
@@ -46,12 +54,29 @@ def carveout_checksums(d):
     paths = ['Cargo.toml', 'Cargo.lock'] + d.getVar('CARVEOUT_MEMBERS').split()
     return ' '.join('%s/%s:True' % (workspace, path) for path in paths)
 
+# cargo asks for crates of git by URL: it is led to the clones that BitBake has made.
+def carveout_commits(d):
+    flag, rev = lambda name: d.getVarFlag('CARVEOUT_GIT', name), lambda name: d.getVar('SRCREV_' + name)
+    return carveout_module(d, 'git').commits(d.getVar('CARVEOUT_GIT').split(), flag, rev, d.getVar('WORKDIR') + '/carveout-git')
+
+python do_carveout_git() {
+    carveout_module(d, 'git').serve(carveout_commits(d), d.getVar('WORKDIR') + '/carveout-git-served')
+}
+do_carveout_git[doc] = "Shows cargo the crates of git that BitBake has fetched"
+
 # cargo sees neither that the linker, the C library or the core library is another one, nor a source whose time is older than
 # what was built of it: it builds anew.
 do_configure[cleandirs] += "${B}"
 do_configure:append() {
     printf '%s\n' '[source.crates-io]' 'replace-with = "bitbake"' \
         '[source.bitbake]' 'directory = "${CARGO_HOME}/bitbake"' > "${CARGO_HOME}/config.toml"
+    if [ -n "${CARVEOUT_GIT}" ]; then
+        # Nothing but those clones: git may read files alone, and cargo itself gets no further than a port that nobody has.
+        rm -rf "${CARGO_HOME}/git"
+        mkdir -p "${CARGO_HOME}/bitbake"
+        XDG_CONFIG_HOME="${WORKDIR}/carveout-git-served" GIT_ALLOW_PROTOCOL="file" CARGO_NET_GIT_FETCH_WITH_CLI="true" \
+            CARGO_NET_RETRY="0" CARGO_HTTP_PROXY="http://127.0.0.1:9" cargo fetch --manifest-path "${CARGO_MANIFEST_PATH}"
+    fi
 }
 
 # cargo forgets what only other members need; it must add nothing.

@@ -4,7 +4,9 @@
 //! use (`md5=generateme`, OE-Core's class). So it is given a package that has the name, the words and the crates of ours and
 //! nothing else, with stubs of the crates as its registry: no network. What it writes is then finished.
 
+mod git;
 mod graph;
+mod licence;
 mod text;
 
 use super::Outcome;
@@ -46,7 +48,7 @@ const HOST_TOOL: &str = "xtask";
 pub fn run(args: &RecipesArgs, ui: &Ui) -> Result<Outcome> {
     let workspace = Workspace::load()?;
     let folder = workspace.root.join(FOLDER);
-    let wanted = all(&workspace, ui)?;
+    let Made { recipes: wanted, failed } = all(&workspace, ui)?;
     let there = existing(&folder)?;
     let mut stale = Vec::new();
     for (name, text) in &wanted {
@@ -60,13 +62,16 @@ pub fn run(args: &RecipesArgs, ui: &Ui) -> Result<Outcome> {
     stale.extend(left.iter().map(|name| format!("{FOLDER}/{name} is of no package")));
     let names: Vec<&String> = wanted.keys().collect();
     if args.check {
-        return match stale.is_empty() {
-            true => Ok(Outcome {
+        if stale.is_empty() && failed.is_empty() {
+            return Ok(Outcome {
                 line: Some("ok".into()),
                 json: json!({ "recipes": names }),
                 ..Outcome::default()
-            }),
-            false => Err(Error::check(stale.join("\n")).remedy("run: cargo xtask recipes")),
+            });
+        }
+        return match failure(&failed) {
+            Some(error) => Err(Error { message: [stale, vec![error.message]].concat().join("\n"), ..error }),
+            None => Err(Error::check(stale.join("\n")).remedy("run: cargo xtask recipes")),
         };
     }
     fs::create_dir_all(&folder).at(&folder)?;
@@ -78,6 +83,10 @@ pub fn run(args: &RecipesArgs, ui: &Ui) -> Result<Outcome> {
         let path = folder.join(name);
         fs::remove_file(&path).at(&path)?;
     }
+    if let Some(error) = failure(&failed) {
+        let written = format!("{} recipes are written, {} are not:", names.len(), failed.len());
+        return Err(Error { message: format!("{written}\n{}", error.message), ..error });
+    }
     let line = format!("{}", folder.display());
     Ok(Outcome {
         line: Some(line),
@@ -86,33 +95,58 @@ pub fn run(args: &RecipesArgs, ui: &Ui) -> Result<Outcome> {
     })
 }
 
-/// All recipes: file names and texts.
-fn all(workspace: &Workspace, ui: &Ui) -> Result<BTreeMap<String, String>> {
+/// What became of the packages.
+struct Made {
+    /// File names and texts.
+    recipes: BTreeMap<String, String>,
+    /// Packages that have no recipe, and why.
+    failed: BTreeMap<String, Error>,
+}
+
+/// One error of all. A recipe that could not be made now is not left from before: it would lack what has changed.
+fn failure(failed: &BTreeMap<String, Error>) -> Option<Error> {
+    let lines: Vec<String> =
+        failed.iter().map(|(name, error)| format!("{name}: {error}").replace('\n', "\n  ")).collect();
+    (!lines.is_empty()).then(|| Error::check(lines.join("\n")))
+}
+
+/// All recipes. A package that can have none stops no other.
+fn all(workspace: &Workspace, ui: &Ui) -> Result<Made> {
     let log = logs(&workspace.root)?.join("recipes.log");
+    let graph = graph::Graph::load(&workspace.root)?;
+    let of = |table| workspace.declaring(table).into_iter();
+    let apps = of("trusty").map(|name| (name, Kind::TrustedApp));
+    let packages =
+        apps.chain(of("deb").map(|name| (name, Kind::ClientApp))).chain([(HOST_TOOL, Kind::HostTool)]);
+    let mut needed = Vec::new();
+    let mut failed = BTreeMap::new();
+    for (name, kind) in packages {
+        if kind != Kind::HostTool && !graph.folder_of(name)?.starts_with(APPS) {
+            continue;
+        }
+        match graph.needed(name, &log) {
+            Ok(found) => needed.push((found, kind)),
+            Err(error) => drop(failed.insert(name.to_owned(), error)),
+        }
+    }
     let (name, version) = CARGO_BITBAKE;
     let tools = home(&workspace.root).join("tools");
     if !cargo::helper_path(&tools, name, version).exists() {
         ui.note(&format!("installing {name} {version}, as it is used for the first time"));
     }
     let program = cargo::helper(&tools, name, version, false, &log)?;
-    let graph = graph::Graph::load(&workspace.root)?;
     let dir = scratch("recipes")?;
-    let of = |table| workspace.declaring(table).into_iter();
-    let apps = of("trusty").map(|name| (name, Kind::TrustedApp));
-    let packages =
-        apps.chain(of("deb").map(|name| (name, Kind::ClientApp))).chain([(HOST_TOOL, Kind::HostTool)]);
     let mut recipes = BTreeMap::new();
-    for (name, kind) in packages {
-        let needed = graph.needed(name, &log)?;
-        if kind != Kind::HostTool && !needed.folder.starts_with(APPS) {
-            continue;
-        }
-        let raw = generate(&program, &needed, &dir.path().join(name), &log)?;
-        let text = text::finish(&raw, &needed, kind, &workspace.root)?;
+    for (needed, kind) in needed {
+        let made = generate(&program, &needed, &dir.path().join(&needed.name), &log)
+            .and_then(|raw| text::finish(&raw, &needed, kind));
         let suffix = if kind == Kind::HostTool { "-native" } else { "" };
-        recipes.insert(format!("{}{suffix}_{}.bb", needed.name, needed.version), text);
+        match made {
+            Ok(text) => drop(recipes.insert(format!("{}{suffix}_{}.bb", needed.name, needed.version), text)),
+            Err(error) => drop(failed.insert(needed.name, error)),
+        }
     }
-    Ok(recipes)
+    Ok(Made { recipes, failed })
 }
 
 /// What cargo-bitbake writes for a package that stands in for ours.
@@ -146,7 +180,7 @@ fn generate(program: &Path, needed: &Needed, dir: &Path, log: &Path) -> Result<S
     let sh = shell(&package)?;
     sh.set_var("CARGO_HOME", &home);
     // It wants a repository with an origin; what it says of that is not kept.
-    let repository = &needed.repository;
+    let repository = needed.repository();
     let author = [
         "-c",
         "user.name=carveout",

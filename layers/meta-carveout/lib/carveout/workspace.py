@@ -10,6 +10,9 @@ import re
 import shutil
 import sys
 
+# How Cargo.lock calls crates.io, and its sparse protocol.
+CRATES_IO = ("registry+https://github.com/rust-lang/crates.io-index", "sparse+https://index.crates.io/")
+
 
 def without_tests(manifest):
     """The text of a Cargo.toml without its dev-dependencies."""
@@ -33,13 +36,19 @@ def with_members(manifest, members):
     return text
 
 
+def is_licence(name):
+    """Whether a file is called as licences are: `cargo xtask recipes` names the same ones."""
+    return re.fullmatch(r"(LICENSE|LICENCE|COPYING|UNLICENSE)([-._].*)?", name, re.I) is not None
+
+
 def extract(workspace, members, to):
     """Copies a part of a workspace: these members, by their folders."""
     if os.path.isdir(to):
         shutil.rmtree(to)
     os.makedirs(to)
-    for name in ("Cargo.lock", "LICENSE-MIT", "LICENSE-APACHE"):
-        shutil.copy2(os.path.join(workspace, name), to)
+    for name in ["Cargo.lock"] + sorted(filter(is_licence, os.listdir(workspace))):
+        if os.path.isfile(os.path.join(workspace, name)):
+            shutil.copy2(os.path.join(workspace, name), to)
     with open(os.path.join(workspace, "Cargo.toml")) as file:
         text = with_members(file.read(), members)
     with open(os.path.join(to, "Cargo.toml"), "w") as file:
@@ -56,27 +65,37 @@ def extract(workspace, members, to):
 
 
 def locked(lock):
-    """Packages of a Cargo.lock's text: name and version, and the checksum or None."""
+    """Packages of a Cargo.lock's text: name, version and source to the checksum. A folder's source is "", so may be a checksum."""
     found = {}
-    for block in lock.split("[[package]]")[1:]:
-        values = dict(re.findall(r'^(name|version|checksum) = "([^"]*)"$', block, flags=re.M))
-        found[values["name"], values["version"]] = values.get("checksum")
+    for block in re.split(r"^\[\[(?:package|patch\.unused)\]\]$", lock, flags=re.M)[1:]:
+        values = dict(re.findall(r'^(name|version|source|checksum) = "([^"]*)"$', block, flags=re.M))
+        found[values["name"], values["version"], values.get("source", "")] = values.get("checksum", "")
     return found
 
 
 def strangers(before, after):
-    """Packages of one Cargo.lock's text that another has not, or with another checksum."""
+    """Packages of one Cargo.lock's text that another has not from there, or with another checksum."""
     known = locked(before)
-    return sorted("%s %s" % key for key, checksum in locked(after).items() if known.get(key, "") != checksum)
+    return sorted("%s %s" % key[:2] for key, checksum in locked(after).items() if known.get(key) != checksum)
 
 
-def stale(workspace, members, uris):
-    """What a recipe names and the workspace has no more: folders of members, and crates of Cargo.lock."""
+def stale(workspace, members, uris, commits=()):
+    """What a recipe names and the workspace has no more: folders of members, crates of Cargo.lock, and (URL, commit) of git.
+
+    A URL that Cargo.lock does not have is that of a submodule.
+    """
     with open(os.path.join(workspace, "Cargo.lock")) as file:
         known = locked(file.read())
+    crates_io = {key[:2] for key in known if key[2] in CRATES_IO}
+    gits = {}
+    for _, _, source in known:
+        if source.startswith("git+"):
+            url, _, rev = source[4:].rpartition("#")
+            gits.setdefault(re.sub(r"[?&](branch|tag|rev)=[^&]*", "", url), set()).add(rev)
     crates = [tuple(uri.split("/")[-2:]) for uri in uris if uri.startswith("crate://")]
     gone = [member for member in members if not os.path.isfile(os.path.join(workspace, member, "Cargo.toml"))]
-    return gone + ["%s %s" % crate for crate in crates if crate not in known]
+    gone += ["%s %s" % crate for crate in crates if crate not in crates_io]
+    return gone + ["%s at %s" % commit for commit in commits if commit[1] not in gits.get(commit[0], {commit[1]})]
 
 
 if __name__ == "__main__":

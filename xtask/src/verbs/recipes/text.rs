@@ -1,20 +1,20 @@
 //! Texts: the package for cargo-bitbake, and the finished recipe.
 
 use super::graph::Needed;
-use super::{CARGO_BITBAKE, Kind};
-use crate::error::{At, Error, Result};
-use crate::tools::{capture, shell};
+use super::licence::Licence;
+use super::{CARGO_BITBAKE, Kind, git};
+use crate::error::{Error, Result};
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
-use std::path::Path;
-use xshell::cmd;
 
 /// The Cargo.toml of a package that has a name, words and crates, and nothing else.
 pub fn manifest(needed: &Needed) -> String {
-    let Needed { name, version, description, license, repository, .. } = needed;
+    let Needed { name, version, .. } = needed;
+    let (description, repository) = (needed.description(), needed.repository());
+    // Its licence is not that of this package, and is written by us.
     let mut text = format!(
         "[package]\nname = {name:?}\nversion = {version:?}\nedition = \"2018\"\ndescription = {description:?}\n\
-         license = {license:?}\nrepository = {repository:?}\n[dependencies]\n"
+         license = \"MIT\"\nrepository = {repository:?}\n[dependencies]\n"
     );
     // Of several versions of a crate each has a name of its own.
     for (index, krate) in needed.crates.iter().enumerate() {
@@ -25,13 +25,18 @@ pub fn manifest(needed: &Needed) -> String {
 }
 
 /// A recipe of ours out of one of cargo-bitbake: its words and crates; our class, licences and sources.
-pub fn finish(raw: &str, needed: &Needed, kind: Kind, root: &Path) -> Result<String> {
+pub fn finish(raw: &str, needed: &Needed, kind: Kind) -> Result<String> {
     let value = |name: &str| {
         let line = raw.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(" = \""));
         line.and_then(|rest| rest.strip_suffix('"'))
             .ok_or_else(|| Error::check(format!("{} {} wrote no {name}", CARGO_BITBAKE.0, CARGO_BITBAKE.1)))
     };
-    let (description, homepage) = (value("SUMMARY")?, value("HOMEPAGE")?);
+    let line = |name: &str, from: &str, known: bool| -> Result<String> {
+        let value = value(from)?;
+        Ok(if known { format!("{name} = \"{value}\"\n") } else { String::new() })
+    };
+    let description = line("DESCRIPTION", "SUMMARY", needed.description.is_some())?;
+    let homepage = line("HOMEPAGE", "HOMEPAGE", needed.repository.is_some())?;
     let listed: BTreeSet<&str> = raw
         .lines()
         .filter_map(|line| line.trim().strip_suffix(" \\"))
@@ -54,22 +59,23 @@ pub fn finish(raw: &str, needed: &Needed, kind: Kind, root: &Path) -> Result<Str
     let mut text = format!(
         "# SPDX-License-Identifier: MIT OR Apache-2.0\n\
          # Made by `cargo xtask recipes` with {} {}: edit Cargo.toml, not this.\n\n\
-         SUMMARY = \"{what} {} of carveout\"\nDESCRIPTION = \"{description}\"\nHOMEPAGE = \"{homepage}\"\n\
-         SECTION = \"{section}\"\nLICENSE = \"{}\"\nLIC_FILES_CHKSUM = \"{}\"\n\n\
-         inherit {class}\n\nCARVEOUT_MEMBERS = \"\\\n",
+         SUMMARY = \"{what} {} of carveout\"\n{description}{homepage}\
+         SECTION = \"{section}\"\n{}\ninherit {class}\n\nCARVEOUT_MEMBERS = \"\\\n",
         CARGO_BITBAKE.0,
         CARGO_BITBAKE.1,
         needed.name,
-        license(&needed.license)?,
-        license_files(&needed.license, root)?
+        licence(&needed.licence)
     );
     for member in &needed.members {
         let _ = writeln!(text, "    {member} \\");
     }
     text.push_str("\"\n");
-    if !expected.is_empty() {
+    let entries = git::entries(&needed.repositories).map_err(Error::usage)?;
+    let uris: Vec<&str> =
+        expected.iter().map(String::as_str).chain(entries.iter().map(|e| e.uri.as_str())).collect();
+    if !uris.is_empty() {
         text.push_str("\nSRC_URI += \"\\\n");
-        for uri in &expected {
+        for uri in uris {
             let _ = writeln!(text, "    {uri} \\");
         }
         text.push_str("\"\n\n");
@@ -78,43 +84,40 @@ pub fn finish(raw: &str, needed: &Needed, kind: Kind, root: &Path) -> Result<Str
                 writeln!(text, "SRC_URI[{}-{}.sha256sum] = \"{}\"", krate.name, krate.version, krate.sha256);
         }
     }
+    text.push_str(&repositories(&entries));
     Ok(text)
 }
 
-/// Licences with the files that the workspace has of them.
-const LICENSES: [(&str, &str); 2] = [("MIT", "LICENSE-MIT"), ("Apache-2.0", "LICENSE-APACHE")];
-
-fn files(license: &str) -> Result<Vec<(&str, &'static str)>> {
-    let file = |id: &str| LICENSES.iter().find(|(known, _)| *known == id).map(|(_, file)| *file);
-    license
-        .split(" OR ")
-        .map(|id| {
-            let found = file(id).map(|file| (id, file));
-            found.ok_or_else(|| {
-                Error::usage(format!(
-                    "licence `{license}`: the workspace has files of MIT and Apache-2.0 alone"
-                ))
-            })
-        })
-        .collect()
-}
-
-/// An expression of cargo in BitBake's terms.
-fn license(license: &str) -> Result<String> {
-    Ok(files(license)?.iter().map(|(id, _)| *id).collect::<Vec<_>>().join(" | "))
-}
-
-fn license_files(license: &str, root: &Path) -> Result<String> {
-    let sh = shell(root)?;
-    let mut parts = Vec::new();
-    for (_, file) in files(license)? {
-        // BitBake compares MD5 sums here; md5sum is a part of every Linux.
-        root.join(file).metadata().at(&root.join(file))?;
-        let sum = capture("md5sum", cmd!(sh, "md5sum {file}"))?;
-        let sum = sum.split_whitespace().next().unwrap_or_default().to_owned();
-        parts.push(format!("file://{file};md5={sum}"));
+/// Commits of the crates of git, and what cargo calls them.
+fn repositories(entries: &[git::Entry]) -> String {
+    if entries.is_empty() {
+        return String::new();
     }
-    Ok(parts.join(" "))
+    let names: Vec<&str> = entries.iter().map(|entry| entry.name.as_str()).collect();
+    let mut text = String::from(
+        "\n# Crates of git, at the commits of Cargo.lock: their URLs, and the names that cargo asks for.\n",
+    );
+    for git::Entry { name, repository, .. } in entries {
+        let _ = writeln!(text, "SRCREV_{name} = \"{}\"", repository.rev);
+    }
+    let _ = writeln!(text, "SRCREV_FORMAT = \"{}\"\nCARVEOUT_GIT = \"{}\"", names.join("_"), names.join(" "));
+    for git::Entry { name, repository, .. } in entries {
+        let refs: Vec<&str> = repository.names.iter().map(String::as_str).collect();
+        let _ = writeln!(text, "CARVEOUT_GIT[{name}] = \"{} {}\"", repository.url, refs.join(" "));
+    }
+    text
+}
+
+/// The lines of a licence.
+fn licence(licence: &Licence) -> String {
+    let mut text = format!("LICENSE = \"{}\"\n", licence.expression);
+    if !licence.files.is_empty() {
+        let _ = writeln!(text, "LIC_FILES_CHKSUM = \"{}\"", licence.files.join(" "));
+    }
+    for (word, file) in &licence.own {
+        let _ = writeln!(text, "NO_GENERIC_LICENSE[{word}] = \"{file}\"");
+    }
+    text
 }
 
 /// Lines that differ, as far as the first few.
@@ -147,12 +150,16 @@ mod tests {
         Needed {
             name: "a-srv".into(),
             version: "1.2.3".into(),
-            description: "Says \"a\"".into(),
-            license: "MIT OR Apache-2.0".into(),
-            repository: "https://carveout.example/carveout".into(),
-            folder: "apps/a-srv".into(),
+            description: Some("Says \"a\"".into()),
+            licence: Licence {
+                expression: "MIT | LicenseRef-a".into(),
+                files: vec!["file://LICENSE-MIT;md5=ab".into(), "file://apps/a-srv/EULA;md5=cd".into()],
+                own: [("LicenseRef-a".to_owned(), "apps/a-srv/EULA".to_owned())].into(),
+            },
+            repository: Some("https://carveout.example/carveout".into()),
             members: ["apps/a-srv".to_owned(), "crates/b".to_owned()].into(),
             crates: [krate("toml", "1.2.1+spec-1.1.0"), krate("crc", "3.4.0")].into(),
+            repositories: BTreeSet::new(),
         }
     }
 
@@ -161,16 +168,15 @@ mod tests {
 
     #[test]
     fn a_recipe_is_finished() {
-        let root = crate::workspace::root();
-        let text = finish(RAW, &needed(), Kind::TrustedApp, &root).unwrap();
+        let text = finish(RAW, &needed(), Kind::TrustedApp).unwrap();
         for expected in [
             "SUMMARY = \"Trusted app a-srv of carveout\"\nDESCRIPTION = \"Says a\"\n",
-            "LICENSE = \"MIT | Apache-2.0\"\n",
+            "LICENSE = \"MIT | LicenseRef-a\"\nLIC_FILES_CHKSUM = \"file://LICENSE-MIT;md5=ab file://apps/a-srv/EULA;md5=cd\"\n\
+             NO_GENERIC_LICENSE[LicenseRef-a] = \"apps/a-srv/EULA\"\n\ninherit",
             "inherit carveout_trusted_app\n",
             "    crates/b \\\n",
             "    crate://crates.io/toml/1.2.1+spec-1.1.0 \\\n",
             "SRC_URI[crc-3.4.0.sha256sum] = \"abab",
-            "file://LICENSE-MIT;md5=",
         ] {
             assert!(text.contains(expected), "{expected} in {text}");
         }
@@ -179,13 +185,40 @@ mod tests {
 
     #[test]
     fn what_does_not_fit_is_refused() {
-        let root = crate::workspace::root();
-        let fails =
-            |raw: &str, needed: &Needed| finish(raw, needed, Kind::ClientApp, &root).unwrap_err().message;
+        let fails = |raw: &str, needed: &Needed| finish(raw, needed, Kind::ClientApp).unwrap_err().message;
         assert!(fails(&RAW.replace("crc/3.4.0", "crc/3.4.1"), &needed()).contains("other crates"));
         assert!(fails(&RAW.replace("SUMMARY", "S"), &needed()).contains("wrote no SUMMARY"));
-        let other = Needed { license: "GPL-2.0-only".into(), ..needed() };
-        assert!(fails(RAW, &other).contains("GPL-2.0-only"));
+    }
+
+    #[test]
+    fn crates_of_git_are_fetched_at_their_commit() {
+        let rev = "ab".repeat(20);
+        let mut repositories = git::Repositories::default();
+        repositories.add(&format!("git+https://git.example/team/wire.git?tag=v1#{rev}").parse().unwrap());
+        let text =
+            finish(RAW, &Needed { repositories: repositories.into_set(), ..needed() }, Kind::TrustedApp)
+                .unwrap();
+        for expected in [
+            "    git://git.example/team/wire.git;protocol=https;nobranch=1;nocheckout=1;lfs=0;name=git-wire;destsuffix=carveout-git/git-wire \\\n",
+            &format!(
+                "\nSRCREV_git-wire = \"{rev}\"\nSRCREV_FORMAT = \"git-wire\"\nCARVEOUT_GIT = \"git-wire\"\n"
+            ),
+            "\nCARVEOUT_GIT[git-wire] = \"https://git.example/team/wire.git refs/tags/v1\"\n",
+        ] {
+            assert!(text.contains(expected), "{expected} in {text}");
+        }
+        assert!(!finish(RAW, &needed(), Kind::TrustedApp).unwrap().contains("SRCREV"));
+    }
+
+    #[test]
+    fn what_cargo_toml_does_not_say_is_left_out() {
+        let licence = Licence { expression: "CLOSED".into(), files: Vec::new(), own: [].into() };
+        let plain = Needed { description: None, repository: None, licence, ..needed() };
+        let text = finish(RAW, &plain, Kind::TrustedApp).unwrap();
+        assert!(text.contains("LICENSE = \"CLOSED\"\n\ninherit"), "{text}");
+        for absent in ["DESCRIPTION", "HOMEPAGE", "LIC_FILES_CHKSUM"] {
+            assert!(!text.contains(absent), "{absent} in {text}");
+        }
     }
 
     #[test]
