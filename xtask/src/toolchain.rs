@@ -100,6 +100,9 @@ impl Toolchain {
         let remap = |from: &Path, to: &str| format!("--remap-path-prefix={}={to}", from.display());
         // Of several that fit, the last wins.
         let mut flags = vec![remap(root, ".")];
+        // What cargo has checked out of git is called by URL and commit, on any host.
+        let checkouts = home.as_ref().map(|home| home.join("git/checkouts")).filter(|folder| folder.is_dir());
+        flags.extend(checkouts.iter().map(|folder| remap(folder, "/cargo/git")));
         // The folder of a registry has a name of its host's: of a mirror another.
         let registries = home.and_then(|home| std::fs::read_dir(home.join("registry/src")).ok());
         let mut registries: Vec<PathBuf> =

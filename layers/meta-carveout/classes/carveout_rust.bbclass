@@ -20,6 +20,7 @@ EXTRA_RUSTFLAGS += "\
     -Cstrip=debuginfo \
     --remap-path-prefix=${WORKDIR}=/usr/src/debug/${BPN} \
     --remap-path-prefix=${CARGO_HOME}/bitbake=/cargo \
+    --remap-path-prefix=${CARGO_HOME}/git/checkouts=/cargo/git \
 "
 RUSTFLAGS[vardepsexclude] += "WORKDIR"
 # What comes of a machine's overrides, instead of these (see carveout_config).
