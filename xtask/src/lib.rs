@@ -14,6 +14,7 @@ pub mod stage;
 pub mod stages;
 pub mod toolchain;
 pub mod tools;
+pub mod tree;
 pub mod ui;
 pub mod vendor;
 pub mod verbs;

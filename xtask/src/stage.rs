@@ -4,12 +4,12 @@
 //! each file, so that a result that someone has touched is built anew. A result appears by rename, so it is whole.
 
 use crate::error::{At, Error, Result};
+use crate::tree::{self, Stamp};
 use crate::ui::Ui;
 use bundle::sha256;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -26,10 +26,9 @@ const KEEP: usize = 3;
 pub struct Key(BTreeMap<String, String>);
 
 impl Key {
-    /// The inputs of a stage whose own way of working is at `version`: raise it when the code of the stage changes what
-    /// comes out.
-    pub fn new(version: u32) -> Self {
-        Self::default().with("recipe", version)
+    /// The inputs of a stage: first of all its own code. `file` is `file!()` of its module.
+    pub fn of(file: &str) -> Self {
+        Self::default().with("code", code(file))
     }
 
     /// Adds an input.
@@ -38,7 +37,7 @@ impl Key {
         self
     }
 
-    /// Adds the contents of a file.
+    /// Adds the contents of a file that the caller names: a link counts as what it leads to.
     pub fn with_file(self, name: &str, path: &Path) -> Result<Self> {
         let hashed = bundle::hash_file(path).at(path)?;
         Ok(self.with(name, hashed.sha256))
@@ -51,27 +50,27 @@ impl Key {
     }
 }
 
+include!(concat!(env!("OUT_DIR"), "/code.rs"));
+
+/// Digest of the code of a module and of all of ours that it mentions.
+fn code(file: &str) -> &'static str {
+    let path = file.rsplit_once("src/").map_or(file, |(_, path)| path);
+    let mut parts = path.split('/');
+    let first = parts.next().unwrap_or_default();
+    let part = if first == "stages" { parts.next().unwrap_or_default() } else { first };
+    let name = part.split('.').next().unwrap_or_default();
+    // As build.rs calls it: there is a crate of that name, too.
+    let name = if name == "bundle" { "stages::bundle" } else { name };
+    // A module without digest is a mistake that a test finds; it must not look like one that never changes.
+    CODE.iter().find(|(module, _)| *module == name).map_or("unknown", |(_, digest)| digest)
+}
+
 /// What is kept of a result.
 #[derive(Serialize, Deserialize)]
 struct Record {
     inputs: Key,
     files: BTreeMap<String, Stamp>,
     content: String,
-}
-
-/// Enough of a file to see that it has been touched.
-#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Stamp {
-    size: u64,
-    mtime: i64,
-    nanoseconds: i64,
-}
-
-impl Stamp {
-    /// Bytes.
-    pub fn size(&self) -> u64 {
-        self.size
-    }
 }
 
 /// A stage's result.
@@ -160,11 +159,8 @@ impl<'a> Cache<'a> {
         let temporary = tempfile::Builder::new().prefix(TEMPORARY).tempdir_in(home).at(home)?;
         build(&Work { out: temporary.path(), log: &log })?;
         let files = stamps(temporary.path())?;
-        let size = files.values().map(|stamp| stamp.size).sum();
-        let content = files
-            .keys()
-            .try_fold(Key::default(), |key, name| key.with_file(name, &temporary.path().join(name)));
-        let content = content?.digest();
+        let size = files.values().map(Stamp::size).sum();
+        let content = tree::digest(temporary.path(), &|_| false)?;
         let record = Record { inputs: key.clone(), files, content: content.clone() };
         let text = serde_json::to_string_pretty(&record).map_err(|e| Error::check(e.to_string()))?;
         let path = temporary.path().join(RECORD);
@@ -201,32 +197,16 @@ pub fn lock(path: &Path) -> Result<File> {
     Ok(file)
 }
 
-/// Size and time of each file below a directory, but for the record at its top.
+/// Stamps of each file and link below a directory, but for the record at its top.
 pub fn stamps(dir: &Path) -> Result<BTreeMap<String, Stamp>> {
-    fn walk(dir: &Path, prefix: &str, found: &mut BTreeMap<String, Stamp>) -> Result<()> {
-        for entry in fs::read_dir(dir).at(dir)? {
-            let entry = entry.at(dir)?;
-            let name = format!("{prefix}{}", entry.file_name().to_string_lossy());
-            let metadata = entry.metadata().at(&entry.path())?;
-            if metadata.is_dir() {
-                walk(&entry.path(), &format!("{name}/"), found)?;
-            } else if name != RECORD {
-                let (mtime, nanoseconds) = (metadata.mtime(), metadata.mtime_nsec());
-                found.insert(name, Stamp { size: metadata.len(), mtime, nanoseconds });
-            }
-        }
-        Ok(())
-    }
-    let mut found = BTreeMap::new();
-    walk(dir, "", &mut found)?;
-    Ok(found)
+    tree::stamps(dir, RECORD)
 }
 
 /// Content and size of a result that is what it was.
 fn still_good(dir: &Path, key: &Key) -> Option<(String, u64)> {
     let record = read_record(dir)?;
     let good = record.inputs == *key && stamps(dir).ok()? == record.files;
-    good.then(|| (record.content, record.files.values().map(|stamp| stamp.size).sum()))
+    good.then(|| (record.content, record.files.values().map(Stamp::size).sum()))
 }
 
 fn read_record(dir: &Path) -> Option<Record> {
@@ -289,7 +269,7 @@ mod tests {
             fs::create_dir_all(work.out.join("a")).at(&path)?;
             fs::write(&path, input).at(&path)
         };
-        Cache::new(root, &ui).stage("a stage", Key::new(1).with("input", input), make)
+        Cache::new(root, &ui).stage("a stage", Key::default().with("input", input), make)
     }
 
     #[test]
@@ -340,12 +320,44 @@ mod tests {
     }
 
     #[test]
-    fn hidden_files_count() {
+    fn every_stage_has_a_digest_of_its_code() {
+        let mut seen = std::collections::BTreeSet::new();
+        let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+        for name in tree::stamps(&src, "").unwrap().into_keys() {
+            let text = fs::read_to_string(src.join(&name)).unwrap();
+            if name != "stage.rs" && text.contains("Key::of(file!())") {
+                let code = code(&format!("xtask/src/{name}"));
+                assert_ne!(code, "unknown", "{name}");
+                seen.insert(code);
+            }
+        }
+        assert!(seen.len() >= 10, "{seen:?}");
+        assert_eq!(code("xtask/src/stages/rootfs/l4t.rs"), code("xtask/src/stages/rootfs.rs"));
+    }
+
+    #[test]
+    fn a_link_is_no_file() {
         let root = tempfile::tempdir().unwrap();
-        fs::create_dir(root.path().join("sub")).unwrap();
-        fs::write(root.path().join("sub/.hidden"), "x").unwrap();
-        fs::write(root.path().join(RECORD), "x").unwrap();
-        assert_eq!(stamps(root.path()).unwrap().into_keys().collect::<Vec<_>>(), ["sub/.hidden"]);
+        let ui = Ui::new(Verbosity::Quiet);
+        let build = |link: bool| {
+            let key = Key::default().with("link", link);
+            let made = Cache::new(root.path(), &ui).stage("a stage", key, |work| {
+                let (file, other) = (work.out.join("file"), work.out.join("other"));
+                fs::write(&file, "image").at(&file)?;
+                if link {
+                    std::os::unix::fs::symlink("file", &other).at(&other)
+                } else {
+                    fs::write(&other, "image").at(&other)
+                }
+            });
+            made.unwrap()
+        };
+        assert_ne!(build(true).content, build(false).content);
+        let made = build(true);
+        assert!(made.reused);
+        fs::remove_file(made.dir.join("other")).unwrap();
+        std::os::unix::fs::symlink("fil_", made.dir.join("other")).unwrap();
+        assert!(!build(true).reused, "touched");
     }
 
     #[test]
@@ -366,7 +378,7 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let good = build(root.path(), "x").unwrap();
         let ui = Ui::new(Verbosity::Quiet);
-        let failed = Cache::new(root.path(), &ui).stage("a stage", Key::new(2), |work| {
+        let failed = Cache::new(root.path(), &ui).stage("a stage", Key::default(), |work| {
             fs::write(work.out.join("half"), "").at(work.out)?;
             Err(Error::check("no"))
         });

@@ -2,6 +2,7 @@
 
 use crate::error::{At, Error, Result, nearest};
 use crate::stage::Key;
+use crate::tree;
 use cargo_metadata::{Metadata, MetadataCommand, Package, camino::Utf8Path};
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -125,20 +126,50 @@ impl Workspace {
     /// All that a package is built from: sources of it and of its path dependencies, checksums of the others.
     pub fn source_key(&self, name: &str, key: Key) -> Result<Key> {
         let mut key = key.with_file("Cargo.toml", &self.root.join("Cargo.toml"))?;
+        for path in self.cargo_configs() {
+            key = key.with_file(&path.display().to_string(), &path)?;
+        }
         for locked in self.closure(name) {
             let id = format!("{} {}", locked.name, locked.version);
             if locked.source != CrateSource::Path {
                 // A crate of git has no checksum: its commit stands in its source.
                 let source = locked.source.to_string();
                 key = key.with(id, format!("{source} {}", locked.checksum.as_deref().unwrap_or_default()));
-            } else if let Some(package) =
-                self.metadata.packages.iter().find(|p| p.name.as_str() == locked.name)
-            {
-                let dir = package.manifest_path.parent().unwrap_or(Utf8Path::new("."));
-                key = key.with(id, tree_digest(dir.as_std_path())?);
+            } else {
+                key = key.with(id, tree_digest(self.folder_of(&locked.name)?.as_std_path())?);
             }
         }
         Ok(key)
+    }
+
+    /// The folder of a package of the workspace, or of one outside it that a package of the workspace depends on by its path.
+    fn folder_of(&self, name: &str) -> Result<&Utf8Path> {
+        let packages = &self.metadata.packages;
+        let own = packages.iter().find(|p| p.name.as_str() == name);
+        let own = own.and_then(|package| package.manifest_path.parent());
+        let dependencies = packages.iter().flat_map(|package| &package.dependencies);
+        let mut by_path = dependencies.filter(|d| d.name == name).filter_map(|d| d.path.as_deref());
+        own.or_else(|| by_path.next()).ok_or_else(|| {
+            let message = format!(
+                "package `{name}` comes from a folder outside this workspace, which a package outside names: whether it has \
+                 changed cannot be seen"
+            );
+            Error::usage(message).remedy("make it a member of the workspace, or name its path in one of the workspace's packages")
+        })
+    }
+
+    /// The config files that cargo reads for a build in the workspace.
+    fn cargo_configs(&self) -> Vec<PathBuf> {
+        let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
+        let home = home.or_else(|| std::env::home_dir().map(|home| home.join(".cargo")));
+        let above = self.root.ancestors().map(|folder| folder.join(".cargo"));
+        let mut folders: Vec<PathBuf> = above.chain(home).collect();
+        folders.dedup();
+        let files = folders.iter().flat_map(|folder| ["config.toml", "config"].map(|name| folder.join(name)));
+        files
+            .chain(["rust-toolchain.toml", "rust-toolchain"].map(|name| self.root.join(name)))
+            .filter(|path| path.is_file())
+            .collect()
     }
 
     /// A package and all that it depends on, by the lock file.
@@ -168,28 +199,12 @@ impl Workspace {
     }
 }
 
-/// A digest of all files below a folder: their paths and contents.
-pub fn tree_digest(dir: &Path) -> Result<String> {
-    fn walk(dir: &Path, prefix: &str, key: &mut Key) -> Result<()> {
-        for entry in fs::read_dir(dir).at(dir)? {
-            let entry = entry.at(dir)?;
-            let path = entry.path();
-            let name = entry.file_name().to_string_lossy().into_owned();
-            // cargo's own folder lies at the top; a module called `target` is source.
-            if name.starts_with('.') || (prefix.is_empty() && name == "target") {
-                continue;
-            }
-            if path.is_dir() {
-                walk(&path, &format!("{prefix}{name}/"), key)?;
-            } else {
-                *key = std::mem::take(key).with_file(&format!("{prefix}{name}"), &path)?;
-            }
-        }
-        Ok(())
-    }
-    let mut key = Key::default();
-    walk(dir, "", &mut key)?;
-    Ok(key.digest())
+/// A digest of a package's folder, without what cargo makes there and without hidden files.
+fn tree_digest(dir: &Path) -> Result<String> {
+    // cargo's own folder lies at the top; a module called `target` is source.
+    let hidden =
+        |path: &str| path.trim_end_matches('/').rsplit('/').next().is_some_and(|name| name.starts_with('.'));
+    tree::digest(dir, &|path| path == "target/" || hidden(path))
 }
 
 #[cfg(test)]

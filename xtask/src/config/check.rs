@@ -59,7 +59,7 @@ pub fn load(workspace: &Workspace, path: &Path, overrides: &Overrides) -> Result
 
 /// What the bundle records of its config: the files and the overrides, but not where they lie.
 fn digest(text: &str, board: &Board, overrides: &Overrides) -> Result<String> {
-    let key = crate::stage::Key::new(1)
+    let key = crate::stage::Key::default()
         .with("product", shaping(text).unwrap_or_else(|| text.into()))
         .with("tzdram", format!("{:?}", overrides.tzdram))
         .with("board", format!("{:?}", overrides.board))

@@ -37,7 +37,7 @@ pub fn run(build: &Build, apps: &Output, image: &Output) -> Result<DeskBoot> {
         }
     };
     let ports = ports(build);
-    let key = Key::new(1)
+    let key = Key::of(file!())
         .with("qemu", &qemu.version)
         .with("secure-os", &image.content)
         .with("tzdram", build.product.tzdram_size)

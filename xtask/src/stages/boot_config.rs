@@ -20,7 +20,7 @@ pub fn run(build: &Build, bsp: Option<&Bsp>) -> Result<Output> {
     let rootfs = product.rootfs.as_ref().map_or(0, |rootfs| rootfs.size);
     let [cold_boot, flash, layout] = [&board.cold_boot, &board.flash, &board.layout]
         .map(|path| bsp.map_or_else(|| path.clone(), |bsp| bsp.path(path)));
-    let key = Key::new(2)
+    let key = Key::of(file!())
         .with_file("cold boot", &cold_boot)?
         .with_file("flash", &flash)?
         .with_file("layout", &layout)?

@@ -3,7 +3,8 @@
 use super::Build;
 use crate::config::RootfsKind;
 use crate::error::{Error, Result};
-use crate::stage::{Key, Output};
+use crate::stage::{Key, Output, stamps};
+use crate::tools::board_conf;
 use crate::vendor::release::Release;
 use crate::vendor::{self, Vendor, copy, license, release};
 use std::path::{Path, PathBuf};
@@ -73,9 +74,24 @@ pub struct Bsp {
     pub release: Release,
     /// What the user has named, for errors.
     pub given: PathBuf,
+    /// The file that our image replaces: TOSFILE of the board's file.
+    replaced: String,
 }
 
 impl Bsp {
+    /// A digest of what its files hold, for people: the same whether a file is there itself or by a link. The image that flash.sh
+    /// would sign is not among them where that is another than the stock one: ours takes its place.
+    pub fn contents(&self) -> Result<String> {
+        let mut key = Key::default();
+        for path in stamps(&self.output.dir)?.into_keys().filter(|path| *path != self.replaced) {
+            let full = self.path(&path);
+            if full.is_file() {
+                key = key.with_file(&path, &full)?;
+            }
+        }
+        Ok(key.digest())
+    }
+
     /// A file of it.
     pub fn path(&self, name: impl AsRef<Path>) -> PathBuf {
         self.output.dir.join(name)
@@ -89,7 +105,7 @@ pub fn run(build: &Build) -> Result<Bsp> {
     let debs = build.product.rootfs.as_ref().is_some_and(|rootfs| rootfs.kind != RootfsKind::Tarball);
     let wanted = |path: &str| is_needed(path, debs);
     let top = if given.is_dir() { top(&given)? } else { given.clone() };
-    let key = Key::new(1).with("given", vendor::stamp(&top, wanted)?).with("debs", debs);
+    let key = Key::of(file!()).with("given", vendor::stamp(&top, wanted)?).with("debs", debs);
     let output = build.cache.stage("bsp", key, |work| {
         let opened = vendor::open(&top, &["*/rootfs/*"], work.log)?;
         let from = self::top(&opened.dir)?;
@@ -100,7 +116,9 @@ pub fn run(build: &Build) -> Result<Bsp> {
     })?;
     license::accepted(l4t, &output.dir, build.ui)?;
     let release = Release::of(&output.dir)?;
-    Ok(Bsp { output, release, given: top })
+    let board = build.product.board.l4t()?;
+    let replaced = board_conf::read(&output.dir, &board.flash_name, &board.root_device)?.secure_os;
+    Ok(Bsp { output, release, given: top, replaced })
 }
 
 /// The folder that holds flash.sh.

@@ -86,8 +86,9 @@ pub fn run(build: &Build, parts: &Parts, out: &Path) -> Result<PathBuf> {
 }
 
 fn key(inputs: &Inputs, parts: &Parts) -> Key {
-    let key =
-        Key::new(3).with("inputs", format!("{inputs:?}")).with("desk boot", format!("{:?}", parts.desk_boot));
+    let key = Key::of(file!())
+        .with("inputs", format!("{inputs:?}"))
+        .with("desk boot", format!("{:?}", parts.desk_boot));
     let all = [&parts.trusted_apps, &parts.secure_os, &parts.boot_config, &parts.client_apps];
     let packages = parts.l4t.iter().map(|l4t| &l4t.packages);
     let all = all.into_iter().chain(&parts.rootfs).chain(packages).enumerate();
@@ -102,7 +103,7 @@ fn seal(key: &Key, folder: &Path, archive: &Path) -> Result<String> {
 }
 
 fn size(folder: &Path, archive: &Path) -> u64 {
-    let folder = stamps(folder).map(|files| files.values().map(crate::stage::Stamp::size).sum()).unwrap_or(0);
+    let folder = stamps(folder).map(|files| files.values().map(crate::tree::Stamp::size).sum()).unwrap_or(0);
     folder + fs::metadata(archive).map(|m| m.len()).unwrap_or(0)
 }
 
@@ -249,7 +250,7 @@ fn inputs(build: &Build, parts: &Parts) -> Result<Inputs> {
     }
     if let Some(l4t) = &parts.l4t {
         toolchains.extend(crate::tools::trusty::versions()?);
-        toolchains.insert("sha256 of the BSP's parts".into(), l4t.bsp.output.content.clone());
+        toolchains.insert("sha256 of the BSP's parts".into(), l4t.bsp.contents()?);
     }
     let lock = parts.rootfs.as_ref().map(|part| part.dir.join(rootfs::LOCK));
     let package_lock = lock.map(|path| bundle::hash_file(&path).at(&path).map(|h| h.sha256)).transpose()?;

@@ -16,7 +16,7 @@ pub fn run(build: &Build) -> Result<Output> {
     let mut parts = Vec::new();
     for name in &build.product.client_apps {
         let toolchain = build.toolchains.get(Target::ClientApp)?;
-        let key = Key::new(2).with("cargo-deb", CARGO_DEB.1);
+        let key = Key::of(file!()).with("cargo-deb", CARGO_DEB.1);
         let key = toolchain.versions()?.into_iter().fold(key, |key, (tool, version)| key.with(tool, version));
         let key = build.workspace.source_key(name, key)?;
         parts.push(build.cache.stage(&format!("client app {name}"), key, |work| {
@@ -34,7 +34,7 @@ pub fn run(build: &Build) -> Result<Output> {
         })?);
     }
     let names = build.product.client_apps.iter();
-    let key = names.zip(&parts).fold(Key::new(1), |key, (name, part)| key.with(name, &part.content));
+    let key = names.zip(&parts).fold(Key::of(file!()), |key, (name, part)| key.with(name, &part.content));
     build.cache.stage("client apps", key, |work| {
         for part in &parts {
             for deb in debs(part)? {

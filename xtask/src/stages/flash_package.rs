@@ -73,7 +73,8 @@ pub fn run(build: &Build, parts: &Parts) -> Result<Output> {
     for result in results {
         packages.push(result?);
     }
-    let key = packages.iter().fold(Key::new(1), |key, (module, part)| key.with(&module.name, &part.content));
+    let key =
+        packages.iter().fold(Key::of(file!()), |key, (module, part)| key.with(&module.name, &part.content));
     build.cache.stage("flash packages", key, |work| {
         packages.iter().try_for_each(|(module, part)| {
             crate::vendor::copy::tree(&part.dir, &work.out.join(&module.name), &|path| !path.starts_with('.'))
@@ -87,7 +88,7 @@ fn package(build: &Build, l4t: &L4t, module: &Module, parts: &Parts) -> Result<O
         Some(path) => bundle::sha256(bundle::hash_file(path).at(path)?.sha256.as_bytes()),
         None => String::new(),
     };
-    let key = Key::new(5)
+    let key = Key::of(file!())
         .with("bsp", &parts.bsp.output.content)
         .with("boot config", &parts.boot_config.content)
         .with("secure-os", &parts.secure_os.content)
@@ -129,7 +130,7 @@ fn package(build: &Build, l4t: &L4t, module: &Module, parts: &Parts) -> Result<O
 
 /// The boot configs of the BSP as it is, to compare with.
 fn unchanged(build: &Build, module: &Module, bsp: &Bsp) -> Result<Output> {
-    let key = Key::new(2)
+    let key = Key::of(file!())
         .with("bsp", &bsp.output.content)
         .with("app size", app_size(build)?)
         .with("module", format!("{:?}", module.id));

@@ -29,7 +29,7 @@ pub fn run(build: &Build, bsp: &Bsp, apps: &Output) -> Result<Output> {
     let sources = sources::run(build)?;
     let order: Vec<String> = build.product.trusted_apps.iter().map(trusted_apps::file_name).collect();
     let monitor = monitor(build, l4t, bsp, &sources)?;
-    let kernel = compilers(Key::new(2))?
+    let kernel = compilers(Key::of(file!()))?
         .with("sources", &sources.content)
         .with("stock", format!("{:?}", l4t.stock_trusted_apps));
     let work_folder =
@@ -70,7 +70,7 @@ pub fn run(build: &Build, bsp: &Bsp, apps: &Output) -> Result<Output> {
 /// The monitor: out of the BSP's own image, or built.
 fn monitor(build: &Build, l4t: &L4t, bsp: &Bsp, sources: &Output) -> Result<Vec<u8>> {
     if l4t.monitor == Monitor::Sources {
-        let key = compilers(Key::new(1))?.with("sources", &sources.content).with("epoch", EPOCH);
+        let key = compilers(Key::of(file!()))?.with("sources", &sources.content).with("epoch", EPOCH);
         let output = build.cache.stage("monitor", key, |work| {
             let scratch = crate::tools::scratch("monitor")?;
             let built = trusty::monitor(&sources.dir.join(sources::ATF), scratch.path(), EPOCH, work.log)?;

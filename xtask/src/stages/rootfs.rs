@@ -52,7 +52,7 @@ fn debian(build: &Build, rootfs: &Rootfs, bsp: Option<&Bsp>) -> Result<Output> {
     let mut packages = selection.as_ref().map_or_else(|| rootfs.packages.clone(), |s| s.packages.clone());
     packages.sort();
     packages.dedup();
-    let mut key = Key::new(1)
+    let mut key = Key::of(file!())
         .with("suite", &rootfs.suite)
         .with("packages", packages.join(","))
         .with("epoch", EPOCH)
@@ -89,7 +89,7 @@ fn sample(build: &Build, rootfs: &Rootfs, bsp: &Bsp) -> Result<Output> {
         return Err(Error::usage(message)
             .remedy("name NVIDIA's sample root filesystem (Tegra_Linux_Sample-Root-Filesystem_R32…)"));
     }
-    let key = Key::new(1)
+    let key = Key::of(file!())
         .with("tarball", &examined.content)
         .with("scripts", mmdebstrap::recipe())
         .with("epoch", EPOCH)
@@ -109,7 +109,7 @@ fn sample(build: &Build, rootfs: &Rootfs, bsp: &Bsp) -> Result<Output> {
 /// What can be told of a tarball.
 fn given(build: &Build, path: &Path) -> Result<Output> {
     let sha256 = bundle::hash_file(path).at(path)?.sha256;
-    let key = Key::new(1).with("tarball", &sha256);
+    let key = Key::of(file!()).with("tarball", &sha256);
     let examined =
         build.cache.stage("rootfs tarball", key, |work| tarball::examine(build, path, &sha256, work))?;
     let apps = &build.product.client_apps;
@@ -153,7 +153,7 @@ fn finish(
     differs: &Cell<bool>,
 ) -> Result<Output> {
     let for_board = build.product.board.l4t.is_some();
-    let mut key = Key::new(2)
+    let mut key = Key::of(file!())
         .with("kind", format!("{:?}", rootfs.kind))
         .with("base", &base.content)
         .with("client apps", &apps.content)

@@ -12,7 +12,7 @@ pub const IMAGE: &str = "tos.img";
 /// The image's directory. The virt board has no monitor and no kernel: the TAs alone are the OS part.
 pub fn run(build: &Build, apps: &Output) -> Result<Output> {
     let order: Vec<String> = build.product.trusted_apps.iter().map(trusted_apps::file_name).collect();
-    let key = Key::new(1).with("trusted apps", &apps.content).with("order", order.join(" "));
+    let key = Key::of(file!()).with("trusted apps", &apps.content).with("order", order.join(" "));
     build.cache.stage("secure-os", key, |work| {
         let mut elves = Vec::new();
         for name in &order {

@@ -52,7 +52,7 @@ const INNER: [&str; 3] = ["Linux_for_Tegra/source/public", "source/public", ""];
 pub fn run(build: &Build) -> Result<Output> {
     let with_monitor = build.product.l4t()?.monitor == Monitor::Sources;
     let given = vendor::locate(build, Vendor::Sources)?;
-    let key = Key::new(1)
+    let key = Key::of(file!())
         .with("given", vendor::stamp(&given, is_source)?)
         .with("monitor", with_monitor)
         .with("edits", edits::digest());

@@ -22,7 +22,7 @@ pub fn run(build: &Build) -> Result<Output> {
         })?;
         parts.push((app, output));
     }
-    let key = parts.iter().fold(Key::new(1), |key, (app, part)| key.with(file_name(app), &part.content));
+    let key = parts.iter().fold(Key::of(file!()), |key, (app, part)| key.with(file_name(app), &part.content));
     build.cache.stage("trusted apps", key, |work| {
         parts.iter().try_for_each(|(app, part)| {
             let name = file_name(app);
@@ -70,7 +70,7 @@ pub fn inspect(path: &Path, elf: &[u8]) -> Result<TrustedApp> {
 
 fn key(build: &Build, app: &App) -> Result<Key> {
     let sizes = format!("{:?} {:?}", app.min_heap, app.min_stack);
-    let key = Key::new(2).with("min_heap and min_stack", sizes);
+    let key = Key::of(file!()).with("min_heap and min_stack", sizes);
     match &app.source {
         AppSource::Elf(path) => key.with_file("elf", path),
         AppSource::Package(_) => {

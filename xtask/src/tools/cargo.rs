@@ -12,20 +12,43 @@ pub fn program() -> PathBuf {
     std::env::var_os("CARGO").map_or_else(|| "cargo".into(), PathBuf::from)
 }
 
-/// Takes out of a command's environment what would change what cargo builds.
+/// How names of variables begin that cargo needs to find its things and to reach its registries.
+const NEEDED: [&str; 27] = [
+    "ALL_PROXY",
+    "CARGO_HOME",
+    "CARGO_HTTP_",
+    "CARGO_NET_",
+    "CARGO_REGISTR",
+    "CARGO_SOURCE_",
+    "CARGO_TERM_",
+    "GIT_",
+    "HOME",
+    "HTTPS_PROXY",
+    "HTTP_PROXY",
+    "LC_ALL",
+    "LD_LIBRARY_PATH",
+    "LOGNAME",
+    "NO_PROXY",
+    "PATH",
+    "RUSTUP_",
+    "SSH_",
+    "SSL_CERT_",
+    "TERM",
+    "TMPDIR",
+    "USER",
+    "XDG_",
+    "all_proxy",
+    "http_proxy",
+    "https_proxy",
+    "no_proxy",
+];
+
+/// Leaves a command no variable of the environment that could change what cargo builds: neither its own nor one that a build script or
+/// `env!` reads. What is built does not depend on who builds it.
 fn clean(cmd: Cmd) -> Cmd {
-    const SHAPES: [&str; 7] = [
-        "CARGO_BUILD_",
-        "CARGO_ENCODED_",
-        "CARGO_PROFILE_",
-        "CARGO_TARGET_",
-        "CARGO_UNSTABLE_",
-        "RUSTC",
-        "RUSTFLAGS",
-    ];
     let names = std::env::vars_os().map(|(name, _)| name);
-    let disturbing = names.filter(|n| SHAPES.iter().any(|shape| n.to_string_lossy().starts_with(shape)));
-    disturbing.fold(cmd, Cmd::env_remove)
+    let needed = |name: &str| NEEDED.iter().any(|needed| name.starts_with(needed));
+    names.filter(|name| !needed(&name.to_string_lossy())).fold(cmd, Cmd::env_remove)
 }
 
 /// What is linked into a package, itself first: a line each, name, `v` and version, behind a `|` the licence.

@@ -1,34 +1,49 @@
 #!/bin/bash
-# Flashes this bundle onto the Jetson AGX Xavier in recovery mode at this host: verifies every file first, reads the
-# module's identity, and then does what `cargo xtask flash` does in its scopes full and secure-os. Needs no BSP.
-# Usage: flash.sh [--scope full|secure-os] [--instance BUS-PORT]
+# Flashes this bundle onto the Jetson AGX Xavier in recovery mode at this host. Needs no BSP and no carveout.
 set -euo pipefail
 export LC_ALL=C
+usage='usage: flash.sh [--scope full|secure-os] [--instance BUS-PORT] [--allow-downgrade]
+
+Verifies every file of the bundle, reads the fuses and the identity of the board, refuses a board that the bundle is not for, writes,
+and reads back both slots of the boot config and of secure-os. The last line is "done: full" or "done: secure-os".
+
+  --scope full         write everything (default); the root filesystem of the board is lost
+  --scope secure-os    write both slots of secure-os, if the board has the carve-out of this bundle
+  --instance BUS-PORT  the board, if there are several
+  --allow-downgrade    flash a smaller security version than the records of this host know of the board
+
+Exit codes: 0 done, 1 a check failed, 2 wrong usage, 3 the host lacks something.'
 here=$(cd "$(dirname "$0")" && pwd)
 bundle=$(dirname "$here")
-scope=full instance=
-die() { echo "error: $1" >&2; echo "  help: $2" >&2; exit "${3:-1}"; }
-usage='usage: flash.sh [--scope full|secure-os] [--instance BUS-PORT]'
+scope=full instance='' downgrade='' cid='' board=''
+state=${XDG_STATE_HOME:-${HOME:-/root}/.local/state}/carveout/flash-records
+die() {
+  echo "error: $1" >&2
+  echo "  help: $2" >&2
+  [ -z "$cid" ] || manifest record "$state" "$cid" "$board" "$instance" "$scope" "$log" "$1" || true
+  exit "${3:-1}"
+}
 while [ $# -gt 0 ]; do
   case $1 in
-    --scope) scope=${2:-}; shift ;;
-    --instance) instance=${2:-}; shift ;;
-    *) die "unknown option $1" "$usage" 2 ;;
+    -h | --help) echo "$usage"; exit 0 ;;
+    --allow-downgrade) downgrade=yes; shift; continue ;;
+    --scope | --instance) [ $# -gt 1 ] || die "$1 needs a value" 'flash.sh --help shows what is allowed' 2 ;;
+    *) die "unknown option $1" 'flash.sh --help shows what is allowed' 2 ;;
   esac
-  shift
+  if [ "$1" = --scope ]; then scope=$2; else instance=$2; fi
+  shift 2
 done
-case $scope in full | secure-os) ;; *) die "unknown scope \`$scope\`" "$usage" 2 ;; esac
+case $scope in full | secure-os) ;; *) die "unknown scope \`$scope\`" 'allowed are full and secure-os' 2 ;; esac
 [ "$(id -u)" = 0 ] || [ -n "${CARVEOUT_USB_DEVICES:-}" ] || die 'only root reaches the board over USB' 'run it with sudo' 3
+command -v python3 > /dev/null || die 'python3 is missing' 'run: apt-get install python3' 3
 
-echo 'verifying the bundle'
-(cd "$bundle" && sha256sum --quiet --strict -c SHA256SUMS) ||
-  die 'this bundle is damaged or not whole' 'copy it again from where it was built; nothing has been flashed'
-echo 'every file is as it was built; who built it was not checked'
-
-manifest() { python3 - "$bundle/manifest.json" "$@" <<'PY'
-import json, struct, sys
-manifest = json.load(open(sys.argv[1]))
-device, what, rest = manifest["device"], sys.argv[2], sys.argv[3:]
+manifest() { python3 - "$bundle" "$@" <<'PY'
+import datetime, json, os, struct, sys
+bundle, what, rest = sys.argv[1], sys.argv[2], sys.argv[3:]
+text = open(bundle + "/manifest.json").read()
+manifest = json.loads(text)
+device = manifest["device"]
+RECORDS = "/records.jsonl"
 
 def choice(i):
     # What NVIDIA's flash.sh chooses by a module's identity (process_board_version of p2972-0000.conf.common).
@@ -36,7 +51,27 @@ def choice(i):
     part = "early" if fab < "200" else "200" if fab < "300" else ("late" if late else "400") if fab < "500" else "early"
     return (i["board"], i["sku"], part)
 
-if what == "scope" and rest[0] == "full":
+def read(path):
+    with open(os.path.join(bundle, path), "rb") as file:
+        return file.read()
+
+def records(folder):
+    try:
+        lines = open(folder + RECORDS).read().splitlines()
+    except FileNotFoundError:
+        lines = []
+    for line in lines:
+        try:
+            yield json.loads(line)
+        except ValueError:
+            pass
+
+if what == "parts" and device["fused"] != "pkc-sbk":
+    image = read("secure-os/tos.img")
+    for f in manifest["files"]:
+        if {"secure-os", "secure-os_b"} & set(f["partitions"]) and f["role"] == "flash" and read(f["path"])[4096:] != image:
+            print(f["path"])
+elif what == "scope" and rest[0] == "full":
     lacks = device["lacks"] or ([] if any(f["role"] == "rootfs" for f in manifest["files"]) else ["a root filesystem"])
     print("it was built without " + " and ".join(lacks) if lacks else "")
 elif what == "modules":
@@ -44,6 +79,24 @@ elif what == "modules":
 elif what == "module":
     board = dict(zip(("board", "sku", "fab", "revision"), rest + [""] * 4))
     print(*[m["name"] for m in device["modules"] if choice(m["id"]) == choice(board)][:1])
+elif what == "chip":
+    # As get_fuse_level of NVIDIA's flash.sh reads it: a digit for the fuses, 80, the revision, 19 for t194.
+    cid, kinds = rest[0], {"8": "no", "9": "pkc", "a": "pkc", "d": "pkc-sbk", "e": "pkc-sbk"}
+    names = {"no": "no keys", "pkc": "a PKC", "pkc-sbk": "a PKC and an SBK"}
+    fuses = kinds.get(cid[2:3].lower())
+    if cid[3:5] != "80" or cid[6:8] != "19":
+        print("chip %s is no t194" % cid[:20])
+    elif cid[5:6] != "2":
+        print("the chip is of revision %s, the bundle's files are for revision 2" % cid[5:6])
+    elif fuses is None:
+        print("the chip is not fused for production")
+    elif fuses != device["fused"]:
+        print("the chip's fuses want a bundle signed with %s, this one is signed with %s" % (names[fuses], names[device["fused"]]))
+elif what == "security":
+    own = [r for r in records(rest[0]) if (r.get("chip"), r.get("action"), r.get("result")) == (rest[1], "flash", "ok")]
+    had, has = max([r.get("security_version", 0) for r in own] + [0]), manifest.get("security_version", 0)
+    if has < had:
+        print("the board has had security version %d, this bundle has %d" % (had, has))
 elif what == "file":
     for f in manifest["files"]:
         if f["role"] == "flash" and rest[0] in f["partitions"] and f["path"].split("/")[1] in ("common", rest[1]):
@@ -53,9 +106,26 @@ elif what == "carve-out" and device["fused"] != "pkc-sbk":
     found = struct.unpack_from("<QQ", bct, 0x1918) if bct[:4] == b"NVDA" and len(bct) > 0x1928 else None
     if found != (manifest["tzdram"]["size"], manifest["tzdram"]["alignment"]):
         print("%s, this bundle was made for %d" % (found[0] if found else "not known", manifest["tzdram"]["size"]))
+elif what == "record":
+    import hashlib
+    folder, chip, board, instance, scope, log, result = rest
+    os.makedirs(folder, exist_ok=True)
+    name = "%s-%s-%s-tzdram%dM" % (manifest["name"], manifest["version"], manifest["board"], manifest["tzdram"]["size"] >> 20)
+    now = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+    line = {"started": now, "action": "flash", "device": instance, "board": board or None, "chip": chip, "bundle": name,
+            "bundle_digest": hashlib.sha256(text.encode()).hexdigest(), "security_version": manifest.get("security_version", 0),
+            "scope": scope, "steps": [], "result": result, "log": log}
+    with open(folder + RECORDS, "a") as file:
+        file.write(json.dumps(line) + "\n")
 PY
 }
-command -v python3 > /dev/null || die 'python3 is missing' 'run: apt-get install python3' 3
+
+echo 'verifying the bundle'
+(cd "$bundle" && sha256sum --quiet --strict -c SHA256SUMS) ||
+  die 'this bundle is damaged or not whole' 'copy it again from where it was built; nothing has been flashed'
+other=$(manifest parts)
+[ -z "$other" ] || die "not made of secure-os/tos.img: $other" 'do not flash this bundle: its signed image is not the one that was checked'
+echo 'every file is as it was built; who built it was not checked'
 lacks=$(manifest scope "$scope")
 [ -z "$lacks" ] || die "this bundle is not for a full flash: $lacks" 'use --scope secure-os, or another bundle'
 
@@ -76,15 +146,27 @@ fi
 work=$(mktemp -d)
 log=$(mktemp --suffix=-carveout-flash.log)
 trap 'rm -rf "$work"' EXIT
-cwd=$work
-# Outside tools: their exit codes and their words must both say that it went well.
+cwd=$work wait=${CARVEOUT_FLASH_WAIT:-1}
+# Outside tools: their exit codes and their words must both say that it went well. What a tool said is in $said.
+ask() {
+  local code=0 which=(--instance "$instance")
+  # Only what talks to a board wants to know which.
+  [ "$1" != tegraparser_v2 ] || which=()
+  said=$( (cd "$cwd" && "./$1" "${which[@]}" "${@:2}") 2>&1) || code=$?
+  printf '$ %s\n%s\n(exit code %s)\n' "$*" "$said" "$code" >> "$log"
+  [ "$code" = 0 ] && ! grep -qE 'Error|ERROR| E> |FAILED|failed|is not running' <<< "$said" && return
+  failed="$1 ${*:2} failed (exit code $code): $(tail -n 1 <<< "$said")"
+  return 1
+}
 tool() {
-  local out code=0
-  out=$( (cd "$cwd" && "./$1" --instance "$instance" "${@:2}") 2>&1) || code=$?
-  printf '$ %s\n%s\n(exit code %s)\n' "$*" "$out" "$code" >> "$log"
-  if [ "$code" != 0 ] || grep -qE 'Error|ERROR| E> |FAILED|failed|is not running' <<< "$out"; then
-    die "$1 ${*:2} failed (exit code $code): $(tail -n 1 <<< "$out")" "bring the board into recovery mode again; full log: $log"
-  fi
+  ask "$@" || die "$failed" "bring the board into recovery mode again; full log: $log"
+}
+poll() {
+  for _ in {1..30}; do
+    sleep "$wait"
+    if ask "$@"; then return; fi
+  done
+  die "$failed" "bring the board into recovery mode again; full log: $log"
 }
 fill() {
   rm -rf "${work:?}"/*
@@ -102,50 +184,68 @@ cp "$work"/{tegrarcm_v2,chkbdinfo} "$work/identify/"
 cwd=$work/identify
 applet=$(cd "$cwd" && echo nvtboot_applet*)
 tool tegrarcm_v2 --chip 0x19 0 --rcm rcm_list_signed.xml
-sleep "${CARVEOUT_FLASH_WAIT:-2}"
+chip=$(sed -n 's/.*BR_CID:[[:space:]]*\([0-9A-Za-z]*\).*/\1/p' <<< "$said" | head -n 1)
+[ -n "$chip" ] || die 'the boot ROM did not name the chip (no BR_CID)' 'bring the board into recovery mode again: its boot ROM answers once'
+other=$(manifest chip "$chip")
+[ -z "$other" ] || die "$other" "nothing has been written; this bundle is for $(manifest modules)"
+cid=$chip
+poll tegrarcm_v2 --isapplet
 tool tegrarcm_v2 --download mb2 "$applet"
 tool tegrarcm_v2 --boot recovery
-sleep "${CARVEOUT_FLASH_WAIT:-2}"
+poll tegrarcm_v2 --ismb2
 tool tegrarcm_v2 --oem platformdetails eeprom cvm cvm.bin
 tool tegrarcm_v2 --reboot recovery
-ask() {
+word() {
   local out
   out=$(cd "$work/identify" && ./chkbdinfo "$1" cvm.bin 2>&1) || die "the module's EEPROM cannot be read: $out" "full log: $log"
   tr -d ' \n\0' <<< "$out"
 }
-board=$(ask -i)
-sku=$(ask -k)
-fab=$(ask -f)
-revision=$(ask -r)
-module=$(manifest module "$board" "$sku" "$fab" "$revision")
-[ -n "$module" ] ||
-  die "the board is P$board-$sku fab $fab $revision, which this bundle is not for" "nothing has been written; it is for $(manifest modules)"
-echo "it is P$board-$sku fab $fab $revision: module $module"
-sleep "${CARVEOUT_FLASH_WAIT:-5}"
+id=$(word -i)
+sku=$(word -k)
+fab=$(word -f)
+revision=$(word -r)
+board="P$id-$sku fab $fab $revision"
+module=$(manifest module "$id" "$sku" "$fab" "$revision")
+[ -n "$module" ] || die "the board is $board, which this bundle is not for" "nothing has been written; it is for $(manifest modules)"
+echo "it is $board: module $module"
+older=$(manifest security "$state" "$cid")
+[ -z "$older" ] || [ -n "$downgrade" ] || die "$older" 'nothing has been written; flash a newer release, or add --allow-downgrade at the desk'
+sleep "$(awk -v wait="$wait" 'BEGIN { print wait * 5 }')"
 
 fill "$module"
 cwd=$work
+# As nvaflash.sh boots the board's recovery loader.
+value() { sed -n "s/^$1=\"\(.*\)\";\$/\1/p" "$work/nvaflash.sh"; }
+with() { local words; read -ra words <<< "$2"; tool "$1" "${words[@]}" "${@:3}"; }
+soft=$(value rcmsfarg)
+with tegrarcm_v2 "--chip 0x19 0 ${soft:+--rcm $soft} $(value rcmarg)"
+poll tegrarcm_v2 --isapplet
+with tegrarcm_v2 "$(value dlbrbctarg) $(value dlmb1bctarg) $(value dlmembctarg)"
+tool tegrarcm_v2 --download blob blob.bin
+tool tegrarcm_v2 --boot recovery
+poll tegradevflash_v2 --iscpubl
+compare() {
+  local file
+  file=$(manifest file "$1" "$module")
+  tool tegradevflash_v2 --read "$1" read-back.bin
+  cmp -s -n "$(stat -c %s "$work/$file")" "$work/$file" "$work/read-back.bin" ||
+    die "$1 reads back other than it was written" "flash again; if it happens again, the board's eMMC or the cable is bad; full log: $log"
+}
 if [ "$scope" = full ]; then
   ln -s "$bundle/rootfs/system.img" "$work/system.img"
-  echo "flashing everything; NVIDIA's log: $log"
-  (cd "$work" && ./nvaflash.sh "$instance") >> "$log" 2>&1 ||
-    die "NVIDIA's nvaflash.sh failed: $(grep -a 'Error' "$log" | tail -n 1)" "full log: $log"
-  if ! grep -qa 'Rebooting the device succeeded' "$log" || grep -qaE 'Error:|FAILED' "$log"; then
-    die "NVIDIA's nvaflash.sh ended with success, but its log does not say so" "full log: $log"
-  fi
+  echo "writing everything; this takes minutes; NVIDIA's log: $log"
+  table=$(value pttarg)
+  tool tegradevflash_v2 --oem platformdetails storage storage_info.bin
+  with tegraparser_v2 "--storageinfo storage_info.bin --generategpt $table"
+  with tegradevflash_v2 "$table" --create
+  for variable in wrbrbctarg wrmb1bctarg wrmb1bctbarg wrmembctarg wrmembctbarg; do
+    with tegradevflash_v2 "$(value "$variable")"
+  done
+  for partition in MB1_BCT MB1_BCT_b secure-os secure-os_b; do
+    echo "reading $partition back"
+    compare "$partition"
+  done
 else
-  # As nvaflash.sh boots the board's recovery loader.
-  value() { sed -n "s/^$1=\"\(.*\)\";\$/\1/p" "$work/nvaflash.sh"; }
-  words() { read -ra found <<< "$1"; }
-  soft=$(value rcmsfarg)
-  words "--chip 0x19 0 ${soft:+--rcm $soft} $(value rcmarg)" && tool tegrarcm_v2 "${found[@]}"
-  sleep "${CARVEOUT_FLASH_WAIT:-2}"
-  tool tegrarcm_v2 --isapplet
-  words "$(value dlbrbctarg) $(value dlmb1bctarg) $(value dlmembctarg)" && tool tegrarcm_v2 "${found[@]}"
-  tool tegrarcm_v2 --download blob blob.bin
-  tool tegrarcm_v2 --boot recovery
-  sleep "${CARVEOUT_FLASH_WAIT:-5}"
-  tool tegradevflash_v2 --iscpubl
   # A carve-out changes by a full flash alone: then secure-os alone would leave the old one in force.
   tool tegradevflash_v2 --read MB1_BCT read-back.bin
   other=$(manifest carve-out "$work/read-back.bin")
@@ -154,10 +254,10 @@ else
   for slot in secure-os secure-os_b; do
     echo "writing $slot"
     tool tegradevflash_v2 --write "$slot" "$image"
-    tool tegradevflash_v2 --read "$slot" read-back.bin
-    cmp -s -n "$(stat -c %s "$work/$image")" "$work/$image" "$work/read-back.bin" ||
-      die "$slot reads back other than it was written" "full log: $log"
+    compare "$slot"
   done
-  tool tegradevflash_v2 --reboot coldboot
 fi
+tool tegradevflash_v2 --reboot coldboot
+manifest record "$state" "$cid" "$board" "$instance" "$scope" "$log" ok ||
+  echo "warning: no record could be written to $state: the security version of this board is not kept" >&2
 echo "done: $scope"

@@ -303,6 +303,7 @@ mod tests {
     fn the_boot_control_file_tells_of_the_board() {
         let device = |name: &str| format!("/dev/{name}");
         let conf = BoardConf {
+            secure_os: "bootloader/tos.img".into(),
             command_line: String::new(),
             chip: "0x19".into(),
             boot_device: device("mmcblk0boot0"),

@@ -98,7 +98,7 @@ mod tests {
             ["bsp", "bsp/a", "bsp/a/script", "t", "debs/a_1.deb"].map(mode),
             [0o755, 0o755, 0o755, 0o644, 0o644]
         );
-        let digest = || parts.digest_into(Key::new(1)).unwrap().digest();
+        let digest = || parts.digest_into(Key::default()).unwrap().digest();
         let before = digest();
         assert_eq!(before, digest());
         fs::write(&deb, "2").unwrap();

@@ -15,7 +15,7 @@ pub const BCTS: [&str; 2] =
     ["mb1_cold_boot_bct_MB1_sigheader.bct.encrypt", "mb1_bct_MB1_sigheader.bct.encrypt"];
 
 /// SHA-256 of a bundle's archive.
-fn archive_sum(bundle: &Path) -> String {
+pub fn archive_sum(bundle: &Path) -> String {
     let archive = format!("{}.tar.zst", bundle.display());
     ::bundle::hash_file(Path::new(&archive)).unwrap().sha256
 }

@@ -9,6 +9,7 @@ mod products;
 mod real;
 mod sources;
 mod standin;
+mod traced;
 mod vendor;
 
 use crate::util::{Ran, root, run};

@@ -9,6 +9,8 @@ use trusty_image::{Container, TosType};
 const BCT: &str = "bootloader/t186ref/BCT";
 /// The misc cfg of the cold boot.
 pub const COLD_BOOT: &str = "bootloader/t186ref/BCT/tegra194-mb1-bct-misc-l4t.cfg";
+/// What flash.sh signs as secure-os: a link to the image.
+pub const TOS_LINK: &str = "bootloader/tos_t194.img";
 /// Kernel and initrd, which a BSP without its Debian packages lacks.
 pub const KERNEL: [&str; 2] = ["kernel/Image", "bootloader/l4t_initrd.img"];
 /// Bytes in place of the monitor (ATF).
@@ -53,7 +55,10 @@ impl Bsp {
         bsp.put("bootloader/LICENSE", "Licence of the stand-in BSP\n\nDo with it what you like.\n");
         // The line that NVIDIA's functions find a partition with, and find it twice.
         bsp.put("bootloader/odmsign.func", "at=$(sed -n \"/\\\"${part}\\\"/=\" layout.xml)\n");
-        bsp.put("jetson-agx-xavier-devkit.conf", "# reads p2972-0000.conf.common\n");
+        bsp.put(
+            "jetson-agx-xavier-devkit.conf",
+            "# reads p2972-0000.conf.common\nTOSFILE=\"bootloader/tos_t194.img\";\n",
+        );
         symlink("jetson-agx-xavier-devkit.conf", dir.join("jetson-xavier.conf")).unwrap();
         bsp.put(COLD_BOOT, misc_cfg(1));
         bsp.put(&format!("{BCT}/tegra194-mb1-bct-misc-flash.cfg"), misc_cfg(0));
@@ -61,6 +66,7 @@ impl Bsp {
         bsp.put("bootloader/t186ref/cfg/flash_t194_sdmmc.xml", layout());
         let image = Container::pack(MONITOR, &[0x55; 4096], TosType::Trusty).unwrap();
         bsp.put("bootloader/tos-trusty_t194.img", image);
+        symlink("tos-trusty_t194.img", dir.join(TOS_LINK)).unwrap();
         // What a flash has left in the tree, and what no build needs.
         bsp.put("bootloader/signed/mb1_cold_boot_bct_MB1_sigheader.bct.encrypt", "old");
         bsp.put("bootloader/system.img.raw", "old");
@@ -104,7 +110,8 @@ impl Bsp {
         names.iter().for_each(|name| fs::remove_file(self.dir.join(name)).unwrap());
     }
 
-    /// Lets its tools go wrong: `no output`, `no boot config`, `other size` or `differs elsewhere`.
+    /// Lets its tools go wrong: `no output`, `no boot config`, `other size`, `differs elsewhere`,
+    /// `signs another` or `sends another`.
     pub fn misbehave(&self, how: &str) {
         self.put("bootloader/misbehave", how);
     }

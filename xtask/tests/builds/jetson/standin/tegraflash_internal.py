@@ -17,12 +17,12 @@ BCT_LENGTH, TZDRAM_SIZE, TZDRAM_ALIGNMENT = 0x6930, 0x918, 0x920
 STOCK_SIZE = 0x01000000
 # The header of a signed file: magic, name of the content, its length and digest; the signature here is of no form at all.
 SIGN_HEADER, KIND, DIGEST, SIGNATURE = 0x1000, 0xBB0, 0xBE0, 0x10
-KINDS = {"mb1_": b"MBCT", "mem_": b"MEMB", "tos-": b"TOSB"}
+KINDS = {"mb1_bct": b"MBCT", "mb1_cold": b"MBCT", "mb1_t194": b"MB1B", "mem_": b"MEMB", "tos": b"TOSB", "cboot": b"CPBL",
+         "nvtboot_recovery_cpu": b"CPBL", "nvtboot": b"MB2B"}
 PLACEHOLDERS = {
     "MB1FILE": "mb1_t194_prod.bin",
     "MB2FILE": "nvtboot_t194.bin",
     "CBOOTFILE": "cboot_t194.bin",
-    "TOSFILE": "tos-trusty_t194.img",
     "EKSFILE": "eks.img",
     "BPMPFILE": "bpmp_t194.bin",
     "SC7FILE": "warmboot_t194_prod.bin",
@@ -107,12 +107,18 @@ def bct(cfg):
 def sign(path, keys, early=False):
     """Signs, and encrypts for keys with an SBK: the file's new name, in the current folder."""
     body = load(path)
-    body += bytes(-len(body) % 16)
+    if misbehaves("signs another") and os.path.basename(path).startswith("cboot"):
+        body = b"another boot loader"
+    if body.startswith(b"NVDA"):
+        body = body[SIGN_HEADER:]
+    if len(body) % 16:
+        body += b"\x80".ljust(-len(body) % 16, b"\0")
     if keys.sbk:
         stream = digest(load(keys.sbk)) * (len(body) // 32 + 1)
         body = bytes(a ^ b for a, b in zip(body, stream))
     header = bytearray(b"NVDA".ljust(SIGN_HEADER, b"\0"))
-    kind = KINDS.get(os.path.basename(path)[:4], b"BLOB") + len(body).to_bytes(4, "little")
+    name = os.path.basename(path)
+    kind = next((kind for start, kind in KINDS.items() if name.startswith(start)), b"BLOB") + len(body).to_bytes(4, "little")
     signature = digest(body, load(keys.pkc) if keys.pkc else b"")
     for at, field in ((SIGNATURE, signature), (KIND, kind), (DIGEST, digest(body))):
         header[at : at + len(field)] = field
@@ -139,13 +145,38 @@ def bpmp_dtb():
     return "tegra194-a02-bpmp-p2888-" + ("0005-a04.dtb" if os.environ["BOARDSKU"] == "0005" else "a04.dtb")
 
 
+def tos_file():
+    """The image that flash.sh signs: what TOSFILE of the board's file leads to, under that name."""
+    script = "cd .. && source ./jetson-agx-xavier-devkit.conf && readlink -f \"$TOSFILE\""
+    path = subprocess.check_output(["bash", "-c", script]).decode().strip()
+    name = os.path.basename(path)
+    if os.path.abspath(name) != path:
+        shutil.copy(path, name)
+    return name
+
+
+def boot_image(kernel, ramdisk):
+    """As mkbootimg writes it: each part on a page of its own."""
+    pages = [b"ANDROID!" + b"".join(n.to_bytes(4, "little") for n in (len(kernel), 0, len(ramdisk), 0, 0, 0, 0, 2048)), kernel, ramdisk]
+    return b"".join(page.ljust(-(-len(page) // 2048) * 2048, b"\0") for page in pages)
+
+
+def blob(parts):
+    """What the recovery loader gets: a table of types, offsets and lengths, then the parts."""
+    table, at = [], 8 + 16 * len(parts)
+    for part in parts:
+        table += [32, at, 0, len(part)]
+        at += len(part)
+    return b"blob" + b"".join(n.to_bytes(4, "little") for n in (len(parts), *table)) + b"".join(parts)
+
+
 def fill(size):
     """The layout with its placeholders replaced: flash.xml."""
     with open("flash_t194_sdmmc.xml") as file:
         text = file.read()
     dtb = bpmp_dtb()
     save(dtb, load(os.path.join("t186ref", dtb)))
-    for name, value in {**PLACEHOLDERS, "APPSIZE": size, "BPMPDTBFILE": dtb}.items():
+    for name, value in {**PLACEHOLDERS, "TOSFILE": tos_file(), "APPSIZE": size, "BPMPDTBFILE": dtb}.items():
         text = re.sub(rf"\b{name}\b", value, text)
     save("flash.xml", text.encode())
     return xml.fromstring(text)
@@ -157,7 +188,7 @@ def make(size, keys):
     date = subprocess.check_output(["date", "+%Y%m%d%H%M%S"]).decode()
     board = "-".join(os.environ.get(name, "") for name in ("BOARDID", "FAB", "BOARDSKU", "BOARDREV"))
     save("emmc_bootblob_ver.txt", f"NV3\n{board}\n{date}".encode())
-    save("boot.img", b"ANDROID!" + digest(load("../kernel/Image")) + digest(load("l4t_initrd.img")))
+    save("boot.img", boot_image(load("../kernel/Image"), load("l4t_initrd.img")))
     save("kernel_tegra194-p2888-0001-p2822-0000.dtb", load("../kernel/dtb/tegra194-p2888-0001-p2822-0000.dtb"))
     if not os.path.exists("system.img"):
         sys.exit("Error: -r, but no system.img")
@@ -192,7 +223,11 @@ def make(size, keys):
             index.append(f"{len(index)}, {place}, 0, {partition.findtext('size', '0').strip()}, {file}, {length}, fixed, \n")
             if partition.find("unique_guid") is None:
                 made_up += f"<!-- {name} {uuid.uuid4()} -->\n"
-    save("blob.bin", b"blob" + digest(*(load(keys.name(name)) for name in (PLACEHOLDERS["TOSFILE"], bpmp_dtb()))))
+    parts = [load(sign(name, keys)) for name in ("nvtboot_recovery_cpu_t194.bin", "nvtboot_recovery_t194.bin")]
+    parts += [load(keys.name(name)) for name in (tos_file(), bpmp_dtb())]
+    if misbehaves("sends another"):
+        parts[2] = parts[1][:SIGN_HEADER] + bytes(16)
+    save("blob.bin", blob(parts))
     return xml.tostring(root), made_up.encode(), "".join(index).encode(), boot
 
 
