@@ -347,9 +347,11 @@ fn inconsistent_parts_are_named() {
 
 #[test]
 fn a_later_format_is_refused() {
-    let (_dir, folder, _) = written();
-    let text = fs::read_to_string(folder.join(MANIFEST)).unwrap().replace("\"format\": 1", "\"format\": 2");
-    assert_eq!(Manifest::from_text(&text), Err(ManifestError::Format(2)));
+    let (_dir, folder, manifest) = written();
+    let text = fs::read_to_string(folder.join(MANIFEST)).unwrap().replace("\"format\": 2", "\"format\": 3");
+    assert_eq!(Manifest::from_text(&text), Err(ManifestError::Format(3)));
+    let earlier = Manifest { format: 1, ..manifest };
+    assert_eq!(Manifest::from_text(&earlier.to_text().unwrap()).map(|m| m.format), Ok(1));
 }
 
 #[test]

@@ -154,7 +154,7 @@ fn programs_of_a_bundle_can_be_run() {
     assert_eq!(mode(&script), 0o755);
     assert_eq!(mode(&copy.folder.join("flash/common/tegrarcm_v2")), 0o755);
     assert_eq!(mode(&copy.folder.join(SIGNED)), 0o644);
-    let usage = run(&script, ["--help"]).ok();
+    let usage = run(script.to_str().unwrap(), ["--help"]).ok();
     assert!(usage.starts_with("usage: flash.sh [--scope full|secure-os]"), "{usage}");
     let archive = format!("{}.tar.zst", bundle().display());
     let list = run("tar", ["--zstd", "-tvf", &archive]).ok();

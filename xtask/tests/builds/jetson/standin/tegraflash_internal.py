@@ -226,7 +226,7 @@ def make(size, keys):
     parts = [load(sign(name, keys)) for name in ("nvtboot_recovery_cpu_t194.bin", "nvtboot_recovery_t194.bin")]
     parts += [load(keys.name(name)) for name in (tos_file(), bpmp_dtb())]
     if misbehaves("sends another"):
-        parts[2] = parts[1][:SIGN_HEADER] + bytes(16)
+        parts[2] = parts[2][:SIGN_HEADER] + bytes(16)
     save("blob.bin", blob(parts))
     return xml.tostring(root), made_up.encode(), "".join(index).encode(), boot
 
