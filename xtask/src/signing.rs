@@ -3,18 +3,18 @@
 use crate::config::pkcs11::{Uri, is_uri};
 use crate::error::{At, Error, Result};
 use crate::host;
+use crate::tools::shell;
 use crate::tools::token::{self, Purpose, Token};
-use crate::tools::{read_limited, shell};
 use crate::ui::Ui;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use blake2::digest::consts::U32;
 use blake2::{Blake2b, Digest};
-use bundle::{Claim, KeyId, MAX_SIGNATURE, Manifest, PublicKey, RAW, Signed};
+use bundle::{Claim, KeyId, MAX_COMMENT, MAX_SIGNATURE, Manifest, PublicKey, RAW, Signed};
 use ed25519_dalek::{Signer as _, SigningKey};
 use minisign::SecretKeyBox;
 use std::fs::{self, OpenOptions};
-use std::io::Write;
+use std::io::{Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
@@ -28,8 +28,10 @@ const KEY_ID: usize = 8;
 const SEED: usize = 32;
 /// How such a key begins.
 const ALGORITHM: &[u8] = b"Ed";
-/// What is behind that in a key that no password seals.
-const NO_PASSWORD: [u8; 2] = [0, 0];
+/// How a secret key begins that a password seals: Ed25519, scrypt, BLAKE2b.
+const WITH_PASSWORD: &[u8; 6] = b"EdScB2";
+/// The same of one that none seals.
+const WITHOUT_PASSWORD: &[u8; 6] = b"Ed\0\0B2";
 
 type Blake2b256 = Blake2b<U32>;
 
@@ -55,7 +57,7 @@ pub enum Authenticity {
     Verified {
         /// Which key.
         key: KeyId,
-        /// What was signed besides.
+        /// The trusted comment.
         comment: String,
     },
 }
@@ -95,7 +97,7 @@ impl Authenticity {
     }
 }
 
-/// What is signed besides the checksums.
+/// The trusted comment of a bundle's signature.
 pub fn comment(manifest: &Manifest) -> String {
     format!(
         "name={} version={} board={} security_version={}",
@@ -103,20 +105,38 @@ pub fn comment(manifest: &Manifest) -> String {
     )
 }
 
+/// Refuses a trusted comment that minisign could not verify.
+pub fn ensure_comment(comment: &str) -> Result<()> {
+    let wrong =
+        |what: String| Err(Error::usage(format!("--comment: {what}")).remedy("give one shorter line"));
+    if comment.contains(['\r', '\n', '\0']) {
+        return wrong("it has more than one line".into());
+    }
+    match comment.len() {
+        length if length > MAX_COMMENT => {
+            wrong(format!("it has {length} bytes, minisign takes {MAX_COMMENT}"))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// A public key: minisign's `.pub` file, or what is in its second line.
 pub fn public_key(given: &str) -> Result<PublicKey> {
     let path = Path::new(given);
-    let parsed = if path.exists() {
-        let bytes = read_limited(path, MAX_SIGNATURE)?;
-        PublicKey::parse(&String::from_utf8_lossy(&bytes))
-    } else {
-        PublicKey::parse(given)
-    };
+    let parsed =
+        if path.exists() { PublicKey::parse_file(&read_head(path)?) } else { PublicKey::parse_text(given) };
     parsed.map_err(|e| {
         let what = if path.exists() { "" } else { " (and no such file)" };
-        Error::usage(format!("--key {given}: {e}{what}"))
+        Error::usage(format!("--key {}: {e}{what}", given.escape_debug()))
             .remedy("`cargo xtask key public KEY` writes the public key of a secret one")
     })
+}
+
+/// As much of a key's file as matters. It may be a pipe: `--key <(command)`.
+fn read_head(path: &Path) -> Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    fs::File::open(path).and_then(|file| file.take(MAX_SIGNATURE).read_to_end(&mut bytes)).at(path)?;
+    Ok(bytes)
 }
 
 impl Signer {
@@ -126,10 +146,10 @@ impl Signer {
             (Some(uri), _) if is_uri(uri) => Self::token(uri, offline, logs, ui),
             (Some(path), _) => {
                 let path = Path::new(path);
-                let bytes = read_limited(path, MAX_SIGNATURE)?;
-                Self::file(&String::from_utf8_lossy(&bytes), &path.display().to_string())
+                Self::file(&read_head(path)?, &path.display().to_string())
             }
-            (None, Ok(text)) if !text.trim().is_empty() => Self::file(&text, KEY_VARIABLE),
+            // A variable may have got blank lines around the file's text.
+            (None, Ok(text)) if !text.trim().is_empty() => Self::file(text.trim().as_bytes(), KEY_VARIABLE),
             (None, _) => Err(Error::usage("no key to sign with").remedy(format!(
                 "give --sign KEY (a file of minisign's or pkcs11:…) or put the file's text into {KEY_VARIABLE}; \
                  `cargo xtask key new FILE` makes one"
@@ -148,32 +168,37 @@ impl Signer {
         let pin = token::pin(&parsed)?;
         let token = Token::open(&shell(logs)?, &parsed, pin.as_deref(), Purpose::Releases)?;
         let bytes: Option<[u8; 32]> = unhex(token.public());
-        let public = bytes.and_then(|bytes| PublicKey::from_raw(bytes).ok());
+        let public = bytes.map(PublicKey::from_raw);
         let public =
             public.ok_or_else(|| Error::environment(format!("--sign {uri}: its public key is none")))?;
         Ok(Self { public, key: Key::Token(Box::new(token)) })
     }
 
-    fn file(text: &str, place: &str) -> Result<Self> {
-        let wrong = |what: String| {
+    fn file(file: &[u8], place: &str) -> Result<Self> {
+        let wrong = |what: &str| {
             Error::usage(format!("{place}: {what}")).remedy(
                 "expected is a secret key of minisign's, two lines; `cargo xtask key new FILE` makes one",
             )
         };
-        let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
-        let (Some(comment), Some(key), None) = (lines.next(), lines.next(), lines.next()) else {
-            return Err(wrong("it has other than two lines".into()));
+        let Some(bytes) = bundle::secret_key(file) else {
+            let what = match PublicKey::parse_file(file) {
+                Ok(_) => "it is a public key, the secret one signs",
+                Err(_) => "its second line is no base64 of a secret key's 158 bytes",
+            };
+            return Err(wrong(what));
         };
-        let bytes = STANDARD.decode(key).map_err(|_| wrong("its second line is no base64".into()))?;
-        let bytes = if bytes.get(2..4) == Some(&NO_PASSWORD) {
-            bytes
-        } else {
-            let sealed = SecretKeyBox::from_string(&format!("{comment}\n{key}\n"));
-            let sealed = sealed.map_err(|e| wrong(e.to_string()))?;
-            let password = password(&format!("password of {place}: "))?;
-            sealed.into_secret_key(Some(password)).map_err(|e| wrong(e.to_string()))?.to_bytes()
+        let kind = bytes.first_chunk::<6>().copied().unwrap_or_default();
+        let bytes = match &kind {
+            WITHOUT_PASSWORD => bytes.to_vec(),
+            WITH_PASSWORD => {
+                let text = format!("untrusted comment: \n{}\n", STANDARD.encode(bytes));
+                let sealed = SecretKeyBox::from_string(&text).map_err(|e| wrong(&e.to_string()))?;
+                let password = password(&format!("password of {place}: "))?;
+                sealed.into_secret_key(Some(password)).map_err(|e| wrong(&e.to_string()))?.to_bytes()
+            }
+            _ => return Err(wrong("it is of algorithms that minisign does not have")),
         };
-        Self::of(&bytes).ok_or_else(|| wrong("it has been changed: its parts do not fit".into()))
+        Self::of(&bytes).ok_or_else(|| wrong("it has been changed: its parts do not fit"))
     }
 
     /// Of the bytes of minisign's secret key.
@@ -194,7 +219,7 @@ impl Signer {
         if key.verifying_key().as_bytes() != public || !bytes.starts_with(ALGORITHM) {
             return None;
         }
-        let public = PublicKey::parse(&STANDARD.encode([ALGORITHM, id, public].concat())).ok()?;
+        let public = PublicKey::parse_text(&STANDARD.encode([ALGORITHM, id, public].concat())).ok()?;
         Some(Self { public, key: Key::File(Box::new(key)) })
     }
 
@@ -215,7 +240,9 @@ impl Signer {
         };
         let text = bundle::sign(&self.public, data, comment, raw)?;
         // A token may have signed with another key than it tells.
-        self.public.verify(data, &text).map_err(|e| Error::environment(format!("the new signature: {e}")))?;
+        self.public
+            .verify(data, text.as_bytes())
+            .map_err(|e| Error::environment(format!("the new signature: {e}")))?;
         Ok(text)
     }
 }
@@ -252,7 +279,7 @@ pub fn generate(path: &Path, with_password: bool) -> Result<PublicKey> {
         minisign::KeyPair::generate_unencrypted_keypair()
     }
     .map_err(failed)?;
-    let public = PublicKey::parse(&pair.pk.to_base64()).map_err(|e| Error::check(e.to_string()))?;
+    let public = PublicKey::parse_text(&pair.pk.to_base64()).map_err(|e| Error::check(e.to_string()))?;
     let secret = pair.sk.to_box(Some("minisign secret key of carveout")).map_err(failed)?.into_string();
     let mut file = match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
         Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => return Err(exists(path)),
@@ -303,7 +330,7 @@ mod tests {
         let path = dir.path().join("key");
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         let text = signer.sign(b"data", "comment").unwrap();
-        assert_eq!(signer.public().verify(b"data", &text).unwrap(), "comment");
+        assert_eq!(signer.public().verify(b"data", text.as_bytes()).unwrap(), "comment");
         assert_eq!(signer.sign(b"data", "comment").unwrap(), text, "the same each time");
         let error = generate(&path, false).unwrap_err();
         assert!(error.message.contains("exists already"), "{error}");
@@ -319,13 +346,13 @@ mod tests {
             bytes[at] = if bytes[at] == b'A' { b'B' } else { b'A' };
             let damaged = String::from_utf8(bytes).unwrap();
             // Bits of the salt and of the limits of a key without a password are nobody's.
-            if let Ok(signer) = Signer::file(&damaged, "key") {
-                let same = Signer::file(&text, "key").unwrap();
+            if let Ok(signer) = Signer::file(damaged.as_bytes(), "key") {
+                let same = Signer::file(text.as_bytes(), "key").unwrap();
                 assert_eq!(signer.public().to_text(), same.public().to_text(), "byte {at}");
             }
         }
         for text in ["", "untrusted comment: x", "a\nb", "\n\n\n", &text[..text.len() / 2]] {
-            assert!(Signer::file(text, "key").is_err(), "{text:?}");
+            assert!(Signer::file(text.as_bytes(), "key").is_err(), "{text:?}");
         }
     }
 

@@ -95,8 +95,8 @@ fn minisign_accepts_our_signatures_and_we_accept_its() {
         let key = public_key(&desk.key(&public)).unwrap();
         let data = fs::read(&sums).unwrap();
         let signature = fs::read_to_string(desk.path("other")).unwrap();
-        assert_eq!(key.verify(&data, &signature).unwrap(), "from minisign");
-        assert!(key.verify(b"changed", &signature).is_err());
+        assert_eq!(key.verify(&data, signature.as_bytes()).unwrap(), "from minisign");
+        assert!(key.verify(b"changed", signature.as_bytes()).is_err());
         // What we say of a key is what it says.
         let said = succeeded(&desk.xtask(&["key", "public", &desk.key(name)], &[]));
         assert_eq!(said.lines().nth(1), fs::read_to_string(desk.path(&public)).unwrap().lines().nth(1));
@@ -140,6 +140,66 @@ fn passwords_and_keys_come_from_the_environment_and_are_not_shown() {
         assert_eq!(failed.status.code(), Some(2), "{said}");
         assert!(said.contains(expected) && !said.contains(PASSWORD), "{said}");
         assert!(!said.contains(secret.lines().nth(1).unwrap()), "{said}");
+    }
+}
+
+/// Keys with a password go both ways, too; the password is typed to minisign.
+#[test]
+fn minisign_signs_with_our_keys_and_keeps_to_their_passwords() {
+    let Some(desk) = Desk::new(&["minisign"]) else { return };
+    let good = [(PASSWORD_VARIABLE, PASSWORD)];
+    succeeded(&desk.xtask(&["key", "new", &desk.key("sealed")], &good));
+    let sign = |password: &str| {
+        let mut signing = Command::new("minisign")
+            .args(["-S", "-s", "sealed", "-m", "SHA256SUMS"])
+            .current_dir(desk.dir.path())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        writeln!(signing.stdin.take().unwrap(), "{password}").unwrap();
+        signing.wait_with_output().unwrap()
+    };
+    assert!(!sign("wrong").status.success());
+    succeeded(&sign(PASSWORD));
+    let key = public_key(&desk.key("sealed.pub")).unwrap();
+    let signature = fs::read(desk.path("SHA256SUMS.minisig")).unwrap();
+    let comment = key.verify(&fs::read(desk.path("SHA256SUMS")).unwrap(), &signature).unwrap();
+    assert!(comment.contains("\\tfile:SHA256SUMS"), "{comment}");
+    // Files that went through Windows are the same keys; what is no secret key is called what it is.
+    let crlf = |name: &str| fs::read_to_string(desk.path(name)).unwrap().replace('\n', "\r\n");
+    fs::write(desk.path("crlf"), crlf("sealed")).unwrap();
+    let said = succeeded(&desk.xtask(&["key", "public", &desk.key("crlf")], &good));
+    assert_eq!(said, fs::read_to_string(desk.path("sealed.pub")).unwrap());
+    let failed = desk.xtask(&["key", "public", &desk.key("sealed.pub")], &good);
+    let said = text(&failed.stderr);
+    assert!(
+        failed.status.code() == Some(2) && said.contains("it is a public key, the secret one signs"),
+        "{said}"
+    );
+}
+
+#[test]
+fn trusted_comments_may_be_what_minisign_reads_and_no_more() {
+    let Some(desk) = Desk::new(&["minisign"]) else { return };
+    succeeded(&desk.xtask(&["key", "new", &desk.key("ours"), "--no-password"], &[]));
+    let (sums, ours) = (desk.key("SHA256SUMS"), desk.key("ours"));
+    let sign =
+        |comment: &str| desk.xtask(&["key", "sign", &sums, "--sign", &ours, "--comment", comment], &[]);
+    let longest = "x".repeat(bundle::MAX_COMMENT);
+    for comment in ["tabs\tand Größe", &longest] {
+        succeeded(&sign(comment));
+        let said = succeeded(&desk.minisign(&["-V", "-p", "ours.pub", "-m", "SHA256SUMS"]));
+        assert!(said.contains(&format!("Trusted comment: {comment}")), "{said}");
+    }
+    for (comment, why) in [
+        ("two\nlines", "more than one line"),
+        (&format!("{longest}x"), "it has 8174 bytes, minisign takes 8173"),
+    ] {
+        let failed = sign(comment);
+        let said = text(&failed.stderr);
+        assert!(failed.status.code() == Some(2) && said.contains(why), "{said}");
     }
 }
 

@@ -37,7 +37,10 @@ pub use manifest::{
     AppEntry, DeskBoot, FORMAT, FileEntry, Inputs, MANIFEST, Manifest, ManifestError, NAME, Partition, Plan,
     Port, Role, SUMS, Tzdram, VERSION, bundle_name, is_plain,
 };
-pub use signature::{Claim, KeyId, MAX_SIGNATURE, PublicKey, RAW, SIGNATURE, SignatureError, sign};
+pub use signature::{
+    Claim, KeyId, MAX_COMMENT, MAX_SIGNATURE, PublicKey, RAW, SECRET_KEY, SIGNATURE, SignatureError,
+    secret_key, sign,
+};
 pub use source::{ARCHIVE_MAGIC, Source, SourceError};
 pub use trace::MadeOf;
 pub use verify::{Problem, Signed, Verified, verify};

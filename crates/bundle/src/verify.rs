@@ -51,7 +51,7 @@ pub struct Verified {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Signed {
     sums: String,
-    signature: String,
+    signature: Vec<u8>,
 }
 
 impl Signed {
@@ -88,7 +88,7 @@ struct Check {
     manifest: Option<Manifest>,
     manifest_sum: Option<String>,
     sums: Option<String>,
-    signature: Option<String>,
+    signature: Option<Vec<u8>>,
     /// Whether what comes may be without end: an archive of some bytes can hold any number of zeros.
     archive: bool,
     /// Whether reading has ended at something that no bundle's archive holds.
@@ -247,11 +247,11 @@ fn is_checked(file: &FileEntry) -> bool {
 }
 
 fn text(reader: &mut dyn Read) -> io::Result<String> {
-    limited(reader, MAX_TEXT)
+    Ok(String::from_utf8_lossy(&limited(reader, MAX_TEXT)?).into_owned())
 }
 
-fn limited(reader: &mut dyn Read, most: u64) -> io::Result<String> {
+fn limited(reader: &mut dyn Read, most: u64) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     reader.take(most).read_to_end(&mut bytes)?;
-    Ok(String::from_utf8_lossy(&bytes).into_owned())
+    Ok(bytes)
 }

@@ -39,7 +39,6 @@ pub fn newest(wanted: &Wanted, key: Option<&PublicKey>, ui: &Ui) -> Result<PathB
         let cache = cache()?;
         let text = curl::text(&format!("{base}/{INDEX}"), MAX_INDEX, &cache, ui)?;
         let signature = curl::text(&format!("{base}/{INDEX_SIGNATURE}"), MAX_SIGNATURE, &cache, ui)?;
-        let signature = String::from_utf8_lossy(&signature).into_owned();
         let index = Index::parse(base, &text, Some(&signature), key)?;
         let entry = choose(wanted, &index, base, channel)?;
         (index, entry)
@@ -51,7 +50,6 @@ pub fn newest(wanted: &Wanted, key: Option<&PublicKey>, ui: &Ui) -> Result<PathB
                 .remedy("name a folder that `cargo xtask release` has written, or the URL of one"));
         }
         let signature = read_limited(&folder.join(INDEX_SIGNATURE), MAX_SIGNATURE).ok();
-        let signature = signature.map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
         let index = Index::parse(place, &read_limited(&path, MAX_INDEX)?, signature.as_deref(), key)?;
         let entry = choose(wanted, &index, place, channel)?;
         (index, entry)

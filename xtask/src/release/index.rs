@@ -80,7 +80,12 @@ impl Entry {
 
 impl Index {
     /// Reads an index and, with a key, checks who has signed it.
-    pub fn parse(place: &str, text: &[u8], signature: Option<&str>, key: Option<&PublicKey>) -> Result<Self> {
+    pub fn parse(
+        place: &str,
+        text: &[u8],
+        signature: Option<&[u8]>,
+        key: Option<&PublicKey>,
+    ) -> Result<Self> {
         let wrong = |what: String| {
             Error::check(format!("{place}: {what}"))
                 .remedy("do not flash from it; ask who runs the channel, and see whether --key is theirs")
@@ -216,7 +221,7 @@ mod tests {
             assert_ne!(bad, text, "{old}");
             assert!(Index::parse("x", bad.as_bytes(), None, None).is_err(), "{bad}");
         }
-        let key = PublicKey::from_raw([7; 32]).unwrap();
+        let key = PublicKey::from_raw([7; 32]);
         let error = Index::parse("x", text.as_bytes(), None, Some(&key)).unwrap_err();
         assert!(error.message.ends_with("index.json.minisig is missing"), "{error}");
     }

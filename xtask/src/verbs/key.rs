@@ -2,7 +2,7 @@
 
 use super::Outcome;
 use crate::cli::{KeyAction, KeyArgs};
-use crate::error::{At, Error, Result};
+use crate::error::{At, Result};
 use crate::signing::{self, Signer};
 use crate::ui::Ui;
 use serde_json::json;
@@ -23,11 +23,7 @@ pub fn run(args: &KeyArgs, ui: &Ui) -> Result<Outcome> {
             (public, signing::public_path(file).display().to_string())
         }
         KeyAction::Sign { file, sign, comment } => {
-            if comment.contains(char::is_control) {
-                return Err(
-                    Error::usage("--comment has other than letters in a line").remedy("give one line")
-                );
-            }
+            signing::ensure_comment(comment)?;
             let signer = Signer::open(sign.as_deref(), false, &logs, ui)?;
             let signature = signer.sign(&fs::read(file).at(file)?, comment)?;
             let mut to = file.as_os_str().to_owned();

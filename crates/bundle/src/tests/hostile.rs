@@ -59,7 +59,7 @@ fn manifests_that_cannot_be_are_refused() {
 fn a_signed_bundle_tells_who_has_made_it() {
     let (_dir, folder, manifest) = written();
     let pair = minisign::KeyPair::generate_unencrypted_keypair().unwrap();
-    let key = PublicKey::parse(&pair.pk.to_base64()).unwrap();
+    let key = PublicKey::parse_text(&pair.pk.to_base64()).unwrap();
     let sums = manifest.sums().unwrap();
     assert_eq!(sums, fs::read_to_string(folder.join(SUMS)).unwrap());
     let signature =
