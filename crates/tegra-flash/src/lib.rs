@@ -4,6 +4,7 @@
 //! * [`board`]: identities of modules, and which of them take the same boot files.
 //! * [`boot_image`]: kernel and initrd in one file.
 //! * [`chip`]: what the boot ROM says of chip and fuses.
+//! * [`filesystem`]: what a file is that is given as a root filesystem.
 //! * [`guids`]: partition GUIDs, so that NVIDIA's tools make up none.
 //! * [`layout`]: the `flash_t194_*.xml` partition layout.
 //! * [`scope`]: which change needs which flash: app, secure-os, full.
@@ -14,6 +15,7 @@ pub mod blob;
 pub mod board;
 pub mod boot_image;
 pub mod chip;
+pub mod filesystem;
 pub mod guids;
 pub mod layout;
 pub mod scope;

@@ -8,11 +8,13 @@
 //! headers are allowed, what is unknown in them is skipped. Source: `libsparse/sparse_format.h` and
 //! `libsparse/sparse_read.cpp` of AOSP.
 
+mod beginning;
 mod reader;
 #[cfg(test)]
 mod tests;
 mod writer;
 
+pub use beginning::beginning;
 pub use reader::decode;
 pub use writer::{encode, encode_filesystem};
 

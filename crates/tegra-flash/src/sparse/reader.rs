@@ -61,14 +61,18 @@ impl<'a, R: Read> Input<'a, R> {
 }
 
 /// Writes and counts; zeros are seeks that wait for the next write.
-struct Output<'a, W> {
+pub(super) struct Output<'a, W> {
     inner: &'a mut W,
     /// Where the raw image goes on, with `hole` bytes that are not yet skipped.
-    offset: u64,
+    pub(super) offset: u64,
     hole: u64,
 }
 
-impl<W: Write + Seek> Output<'_, W> {
+impl<'a, W: Write + Seek> Output<'a, W> {
+    pub(super) fn new(inner: &'a mut W) -> Self {
+        Self { inner, offset: 0, hole: 0 }
+    }
+
     fn skip(&mut self, bytes: u64) {
         self.hole += bytes;
         self.offset += bytes;
@@ -106,7 +110,7 @@ impl<W: Write + Seek> Output<'_, W> {
 pub fn decode(sparse: &mut impl Read, raw: &mut (impl Write + Seek)) -> Result<Summary, SparseError> {
     let mut input = Input::new(sparse);
     let header = Header::from_input(&mut input)?;
-    let mut output = Output { inner: raw, offset: 0, hole: 0 };
+    let mut output = Output::new(raw);
     let mut buffer = vec![0; MAX_BLOCK_SIZE as usize];
     for _ in 0..header.chunks {
         chunk(&header, &mut input, &mut output, &mut buffer)?;
@@ -124,7 +128,7 @@ pub fn decode(sparse: &mut impl Read, raw: &mut (impl Write + Seek)) -> Result<S
     Ok(Summary { raw_size: header.raw_size(), sparse_size, chunks: header.chunks })
 }
 
-fn chunk<R: Read, W: Write + Seek>(
+pub(super) fn chunk<R: Read, W: Write + Seek>(
     header: &Header,
     input: &mut Input<'_, R>,
     output: &mut Output<'_, W>,
