@@ -15,7 +15,8 @@ use crate::manifest::{FileEntry, Manifest, NAME, Role, is_plain};
 use crate::verify::Problem;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use tegra_flash::{BoardId, Scope, sparse};
+use tegra_flash::filesystem::{self, root_filesystem};
+use tegra_flash::{BoardId, Scope};
 use uuid::Uuid;
 
 /// Folder of all that a flash host needs.
@@ -102,20 +103,23 @@ pub const TOS_IMAGE: &str = "tos-trusty_t194.img";
 const WRITTEN: [&str; 4] = ["secure-os", "secure-os_b", MB1_BCT, "MB1_BCT_b"];
 const MB1_BCT: &str = "MB1_BCT";
 
-/// Bytes at the beginning of a root filesystem that are checked: a sparse image's header and more.
-pub const ROOTFS_HEAD: usize = 4096;
+/// Bytes at the beginning of a root filesystem that are checked: what it is, and in a sparse image the superblock.
+pub const ROOTFS_HEAD: usize = filesystem::HEAD;
 
 /// Checks that each module has what it needs.
 pub fn check(manifest: &Manifest, contents: &BTreeMap<String, Vec<u8>>) -> Vec<Problem> {
     let mut problems = Vec::new();
-    let Some(device) = &manifest.device else { return problems };
-    match device.flash_package {
-        FlashPackage::Modules => check_modules(manifest, device, &mut problems),
-        kind => check_package(manifest, device, kind, &mut problems),
+    match &manifest.device {
+        None => {}
+        Some(device) if device.flash_package == FlashPackage::Modules => {
+            check_modules(manifest, device, &mut problems);
+        }
+        Some(device) => check_package(manifest, device, device.flash_package, &mut problems),
     }
+    let app_size = manifest.device.as_ref().map(|device| device.app_size);
     for file in manifest.files.iter().filter(|file| file.role == Role::Rootfs) {
         let head = contents.get(&file.path).map(Vec::as_slice).unwrap_or_default();
-        if let Some(what) = rootfs_problem(head, file.size, device.app_size) {
+        if let Some(what) = rootfs_problem(head, file.size, app_size) {
             problems.push(Problem::new(&file.path, what));
         }
     }
@@ -179,18 +183,22 @@ fn check_package(manifest: &Manifest, device: &Device, kind: FlashPackage, probl
     }
 }
 
-/// What is wrong with the beginning of a root filesystem's image, sparse or raw.
-fn rootfs_problem(head: &[u8], file_size: u64, app_size: u64) -> Option<String> {
-    let size = if sparse::is_sparse(head) {
-        match sparse::Header::read(&mut &*head) {
-            Ok(header) => header.raw_size(),
-            Err(error) => return Some(error.to_string()),
-        }
-    } else {
-        file_size
+/// What is wrong with a root filesystem's image that begins with `head`. A board's is sparse or raw, and fills the partition; a virt
+/// device's is raw.
+fn rootfs_problem(head: &[u8], file_size: u64, app_size: Option<u64>) -> Option<String> {
+    let root = match root_filesystem(&mut &*head, file_size) {
+        Ok(root) => root,
+        Err(error) => return Some(error.to_string()),
     };
-    let what = || format!("holds {size} bytes, the manifest says {app_size} of the partition {APP}");
-    (size != app_size).then(what)
+    match app_size {
+        None if root.sparse => {
+            Some("an Android sparse image, which virt devices do not take: expected a raw one".into())
+        }
+        Some(size) if size != root.raw_size => {
+            Some(format!("holds {} bytes, the manifest says {size} of the partition {APP}", root.raw_size))
+        }
+        _ => None,
+    }
 }
 
 impl Manifest {
@@ -234,7 +242,7 @@ mod tests {
     use super::*;
     use crate::manifest::Partition;
     use std::io::Cursor;
-    use tegra_flash::Layout;
+    use tegra_flash::{Layout, sparse};
 
     fn entry(path: &str, role: Role, sha256: &str) -> FileEntry {
         let (path, sha256) = (path.into(), sha256.into());
@@ -290,15 +298,25 @@ mod tests {
     #[test]
     fn a_sparse_root_filesystem_takes_its_raw_size() {
         let mut image = Cursor::new(Vec::new());
-        sparse::encode(&mut &[0; 8192][..], 8192, &mut image, sparse::BLOCK_SIZE).unwrap();
+        let raw = filesystem::test_image::image(8192, 0);
+        sparse::encode(&mut &raw[..], 8192, &mut image, sparse::BLOCK_SIZE).unwrap();
         let image = image.into_inner();
         let size = image.len() as u64;
-        assert_eq!(rootfs_problem(&image, size, 8192), None);
-        assert_eq!(rootfs_problem(&[7; 4096], 8192, 8192), None, "a raw one");
-        let problem = rootfs_problem(&image, size, 4096).unwrap();
-        assert_eq!(problem, "holds 8192 bytes, the manifest says 4096 of the partition APP");
-        assert!(rootfs_problem(&image[..20], 20, 8192).unwrap().contains("the input ends here"));
-        assert!(rootfs_problem(&[], 0, 8192).is_some());
+        assert_eq!(rootfs_problem(&image, size, Some(8192)), None);
+        assert_eq!(rootfs_problem(&raw[..4096], 8192, Some(8192)), None, "a raw one");
+        assert_eq!(rootfs_problem(&raw, 8192, None), None, "of a virt device");
+        for (head, size, app_size, expected) in [
+            (&image[..], size, Some(4096), "holds 8192 bytes, the manifest says 4096 of the partition APP"),
+            (&image, size, None, "an Android sparse image, which virt devices do not take"),
+            (&image[..20], 20, Some(8192), "the input ends here"),
+            (&raw, 8191, Some(8192), "shorter than its superblock says: 8191 bytes of 8192"),
+            (&[7; 4096], 8192, Some(8192), "nothing that is known, no ext4 filesystem"),
+            (&[0x1f, 0x8b, 8], 8192, None, "a gzip archive, no ext4 filesystem"),
+            (&[], 0, Some(8192), "an empty file"),
+        ] {
+            let problem = rootfs_problem(head, size, app_size).unwrap();
+            assert!(problem.contains(expected), "{problem}");
+        }
 
         let file = FileEntry {
             path: "rootfs/system.img".into(),

@@ -29,7 +29,7 @@ impl Sample {
         let parts = BTreeMap::from([
             ("boot-config/misc.cfg", CFG.as_bytes().to_vec()),
             ("layout/layout.xml", LAYOUT.as_bytes().to_vec()),
-            ("rootfs/system.img", vec![7; 8192]),
+            ("rootfs/system.img", tegra_flash::filesystem::test_image::image(8192, 7)),
             ("secure-os/tos.img", image),
             ("trusted-apps/a.elf", elf),
             // With the bundle's name in front it has more than 100 characters, as NVIDIA's file names have.
@@ -329,8 +329,20 @@ fn inconsistent_parts_are_named() {
     );
 
     let mut sample = Sample::new();
-    sample.parts.insert("rootfs/system.img", vec![0; 8193]);
+    sample.parts.get_mut("rootfs/system.img").unwrap().push(0);
     assert_eq!(sample.problems(), ["rootfs/system.img: takes 8193 bytes, the partition APP has 8192"]);
+    for (bytes, expected) in [
+        (vec![7; 8192], "nothing that is known, no ext4 filesystem"),
+        (vec![0; 8192], "all zeros at its beginning, no ext4 filesystem"),
+        (b"\x1f\x8b\x08".to_vec(), "a gzip archive, no ext4 filesystem"),
+        (
+            tegra_flash::filesystem::test_image::image(8192, 0)[..4096].to_vec(),
+            "it is shorter than its superblock says: 4096 bytes of 8192",
+        ),
+    ] {
+        sample.parts.insert("rootfs/system.img", bytes);
+        assert_eq!(sample.problems(), [format!("rootfs/system.img: {expected}")]);
+    }
 
     let mut sample = Sample::new();
     sample.tzdram = 107 << 20;

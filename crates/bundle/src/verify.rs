@@ -94,7 +94,7 @@ struct Check {
     /// Whether reading has ended at something that no bundle's archive holds.
     stopped: bool,
     seen: BTreeSet<String>,
-    /// Files whose structure is checked, whole; of a real board's root filesystem, the beginning.
+    /// Files whose structure is checked, whole; of the root filesystem, the beginning.
     contents: BTreeMap<String, Vec<u8>>,
     /// What signed files are made of.
     traced: BTreeMap<String, Traced>,
@@ -134,7 +134,7 @@ impl Check {
 
     fn content(&mut self, path: &str, mode: u32, reader: &mut dyn Read) -> io::Result<()> {
         let entry = self.manifest.as_ref().and_then(|m| m.file(path)).cloned();
-        let keep = entry.as_ref().map_or(0, |entry| self.kept(entry));
+        let keep = entry.as_ref().map_or(0, kept);
         let mut content = Vec::new();
         let kept: usize = self.contents.values().map(Vec::len).sum();
         // A byte more tells that there are more.
@@ -190,16 +190,6 @@ impl Check {
         Err(io::ErrorKind::InvalidData.into())
     }
 
-    /// How many bytes of a file are kept for the check of its structure.
-    fn kept(&self, file: &FileEntry) -> usize {
-        let on_board = self.manifest.as_ref().is_some_and(|manifest| manifest.device.is_some());
-        match file.role {
-            Role::Rootfs if on_board => crate::device::ROOTFS_HEAD,
-            _ if is_checked(file) => usize::MAX,
-            _ => 0,
-        }
-    }
-
     fn finish(mut self) -> Verified {
         if !self.stopped {
             self.whole();
@@ -239,6 +229,15 @@ fn mode_problem(entry: &FileEntry, mode: u32, archive: bool) -> Option<String> {
     let expected = if entry.executable { PROGRAM } else { DATA };
     let wrong = if archive { mode != expected } else { entry.executable && mode & 0o111 == 0 };
     wrong.then(|| format!("has mode {mode:04o}, expected {expected:04o}: run chmod {expected:04o} on it, or unpack it where files have modes"))
+}
+
+/// How many bytes of a file are kept for the check of its structure.
+fn kept(file: &FileEntry) -> usize {
+    match file.role {
+        Role::Rootfs => crate::device::ROOTFS_HEAD,
+        _ if is_checked(file) => usize::MAX,
+        _ => 0,
+    }
 }
 
 fn is_checked(file: &FileEntry) -> bool {

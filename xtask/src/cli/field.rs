@@ -133,6 +133,9 @@ pub struct FlashArgs {
     /// Boards: write this root filesystem instead of the bundle's own: what --keep-app or backup has read.
     #[arg(long, value_name = "FILE", conflicts_with = "keep_app")]
     pub app: Option<PathBuf>,
+    /// With --app or --keep-app: write the root filesystem as it is, even if it is no ext4 filesystem.
+    #[arg(long)]
+    pub raw_anyway: bool,
     /// Boards: where to keep what --keep-app reads, also afterwards.
     #[arg(long, value_name = "DIR", requires = "keep_app")]
     pub backup_dir: Option<PathBuf>,
@@ -167,6 +170,9 @@ pub struct BackupArgs {
     /// A raw image instead of an Android sparse one.
     #[arg(long)]
     pub raw: bool,
+    /// Keep what was read even if it is no ext4 filesystem.
+    #[arg(long)]
+    pub raw_anyway: bool,
     /// Which board, by USB bus and port, such as 1-2.
     #[arg(long, value_name = "BUS-PORT")]
     pub instance: Option<String>,
@@ -178,8 +184,11 @@ pub struct RestoreArgs {
     /// A virt device; or a bundle for the board, whose tools are used: its folder or its .tar.zst.
     #[arg(value_name = "BUNDLE|virt:FILE")]
     pub target: String,
-    /// What to write: a raw or an Android sparse image.
+    /// What to write: an ext4 filesystem, as a raw or an Android sparse image.
     pub image: PathBuf,
+    /// Write the file even if it is no ext4 filesystem. The device may not start with it.
+    #[arg(long)]
+    pub raw_anyway: bool,
     /// Which board, by USB bus and port, such as 1-2.
     #[arg(long, value_name = "BUS-PORT")]
     pub instance: Option<String>,

@@ -53,6 +53,11 @@ pub fn choose(wanted: &[String]) -> Result<Vec<String>> {
     Err(Error::environment(message).remedy(HOW))
 }
 
+/// The boards that are there now, of the wanted ones or of all. None is no error.
+pub fn present(wanted: &[String]) -> Vec<String> {
+    boards().into_iter().filter(|board| wanted.is_empty() || wanted.contains(board)).collect()
+}
+
 const HOW: &str = "connect the board's front USB-C port, hold its middle button (Force Recovery), press and release reset, \
                    and look for 0955:7019 in lsusb";
 

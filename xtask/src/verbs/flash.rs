@@ -2,6 +2,8 @@
 
 mod app;
 mod board;
+mod image;
+mod plan;
 mod rollback;
 pub mod virt;
 mod virt_app;
@@ -14,7 +16,6 @@ use crate::device::record::{self, Record};
 use crate::device::usb;
 use crate::error::{Error, Result};
 use crate::release::fetch::{self, Wanted};
-use crate::size::human;
 use crate::ui::Ui;
 use serde_json::json;
 use std::path::{Path, PathBuf};
@@ -25,8 +26,6 @@ pub use rollback::rollback;
 
 /// Boards in recovery mode.
 const USB: &str = "usb";
-/// Bytes a second that are assumed before anything has been measured: eMMC and USB 2 do 20 to 40 MB.
-const ASSUMED_RATE: u64 = 25 << 20;
 
 /// What is done with each board.
 pub struct Job<'a> {
@@ -37,11 +36,13 @@ pub struct Job<'a> {
     /// The board's own root filesystem is read first, and put back.
     pub keep_app: bool,
     /// A raw image to write as root filesystem instead of the bundle's own.
-    pub app: Option<PathBuf>,
+    pub app: Option<image::Given>,
     /// Where it is kept meanwhile, and afterwards.
     pub backup_dir: Option<&'a Path>,
     /// Whether a smaller security version than the board has had is accepted.
     pub downgrade: bool,
+    /// Whether a root filesystem that is kept may be something else than ext4.
+    pub raw_anyway: bool,
 }
 
 /// Flashes all devices, or tells what it would do.
@@ -73,6 +74,7 @@ fn devices(args: &FlashArgs, bundle: &Path, virt: &[&Path], ui: &Ui) -> Result<O
         ("--app", args.app.is_some()),
         ("--backup-dir", args.backup_dir.is_some()),
         ("--instance", !args.instance.is_empty()),
+        ("--raw-anyway", args.raw_anyway),
     ];
     if let Some((option, _)) = of_boards.iter().find(|(_, given)| *given) {
         return Err(
@@ -85,7 +87,12 @@ fn devices(args: &FlashArgs, bundle: &Path, virt: &[&Path], ui: &Ui) -> Result<O
         plans.iter().zip(&args.to).for_each(|((_, why), to)| ui.note(&format!("{to}: {why}")));
         let scopes: Vec<&str> = plans.iter().map(|(scope, _)| crate::verbs::diff::name(*scope)).collect();
         let json = json!({ "devices": args.to, "scopes": scopes });
-        return Ok(Outcome { line: Some(scopes.join("\n")), json, ..Outcome::default() });
+        let named = |(to, scope)| format!("{to}: {scope}");
+        let line = match &scopes[..] {
+            [scope] => (*scope).to_owned(),
+            _ => args.to.iter().zip(&scopes).map(named).collect::<Vec<_>>().join("\n"),
+        };
+        return Ok(Outcome { line: Some(line), json, ..Outcome::default() });
     }
     let folder = record::folder()?;
     let results = side_by_side(&paths, |path| job.flash(path, &folder, ui));
@@ -125,19 +132,22 @@ fn boards(args: &FlashArgs, bundle: &Path, ui: &Ui) -> Result<Outcome> {
              carve-out as it is",
         ));
     }
-    let boards = usb::choose(&args.instance)?;
+    // A dry run tells what would be done with a board that is not there yet, too.
+    let boards = if args.dry_run { usb::present(&args.instance) } else { usb::choose(&args.instance)? };
     let scratch = crate::tools::scratch("app")?;
     let size = package.manifest.device.as_ref().map_or(0, |device| device.app_size);
-    let app = args.app.as_ref().map(|image| app::to_raw(image, size, scratch.path())).transpose()?;
+    let open = |image: &PathBuf| image::Given::open(image, size, scratch.path(), args.raw_anyway, ui);
+    let app = args.app.as_ref().map(open).transpose()?;
     let backup_dir = args.backup_dir.as_deref();
     let downgrade = args.allow_downgrade;
-    let job = Job { package: &package, scope, keep_app: args.keep_app, app, backup_dir, downgrade };
+    let (keep_app, raw_anyway) = (args.keep_app, args.raw_anyway);
+    let job = Job { package: &package, scope, keep_app, app, backup_dir, downgrade, raw_anyway };
     let plan = job.plan(&boards)?;
     ui.note(&plan);
     if args.dry_run {
         return Ok(Outcome {
             line: Some(name(scope).into()),
-            json: json!({ "boards": boards, "plan": plan }),
+            json: json!({ "boards": boards, "modules": job.modules(), "plan": plan }),
             ..Outcome::default()
         });
     }
@@ -196,69 +206,6 @@ pub fn name(scope: Scope) -> &'static str {
         Scope::App => "app",
         Scope::SecureOs => "secure-os",
         Scope::Full => "full",
-    }
-}
-
-impl Job<'_> {
-    /// Bytes that are written to a board.
-    pub fn bytes(&self) -> u64 {
-        let written =
-            |partition: &String| self.scope == Scope::Full || Scope::of_partition(partition) == self.scope;
-        let modules = self.package.manifest.device.iter().flat_map(|device| &device.modules);
-        let largest = modules.map(|module| {
-            let files = self.package.manifest.flash_files(&module.name);
-            let size = |file: &&bundle::FileEntry| {
-                file.size * file.partitions.iter().filter(|p| written(p)).count() as u64
-            };
-            files.values().map(size).sum::<u64>()
-        });
-        let app = match self.scope {
-            Scope::SecureOs => 0,
-            _ if self.keep_app || self.app.is_some() => self.app_size(),
-            _ => self.package.rootfs().and_then(|path| path.metadata().ok()).map_or(0, |m| m.len()),
-        };
-        largest.max().unwrap_or(0) + app
-    }
-
-    /// Bytes of the partition APP.
-    pub fn app_size(&self) -> u64 {
-        self.package.manifest.device.as_ref().map_or(0, |device| device.app_size)
-    }
-
-    /// What will be done, in words; an error if there is no room for it.
-    fn plan(&self, boards: &[String]) -> Result<String> {
-        let bundle = self.package.manifest.bundle_name();
-        let mut text = format!(
-            "{bundle}: scope {} to {} board(s): {}\n",
-            name(self.scope),
-            boards.len(),
-            boards.join(", ")
-        );
-        let mut moved = self.bytes();
-        if self.keep_app {
-            moved += self.app_size();
-            let need = self.app_size().saturating_mul(boards.len() as u64);
-            let dir = app::kept_in(self.backup_dir)?;
-            app::ensure_room(&dir, need)?;
-            text += &format!("APP is read first: {} in {}\n", human(need), dir.display());
-        }
-        let tzdram = human(self.package.manifest.tzdram.size);
-        text += &match self.scope {
-            Scope::Full => format!("everything is written; the carve-out becomes {tzdram}"),
-            Scope::SecureOs => {
-                format!("both slots of secure-os are written, if the board's carve-out is {tzdram} already")
-            }
-            Scope::App => "the root filesystem is written; carve-out and secure-os stay".into(),
-        };
-        let seconds = moved / ASSUMED_RATE;
-        text += &format!(
-            "\nabout {} to move; some {} min {} s if USB and eMMC do {} a second",
-            human(moved),
-            seconds / 60,
-            seconds % 60,
-            human(ASSUMED_RATE)
-        );
-        Ok(text)
     }
 }
 

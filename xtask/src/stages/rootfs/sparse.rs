@@ -25,7 +25,7 @@ pub fn from_ext4(raw: &Path, sparse: &Path) -> Result<()> {
 
 /// Compares what a sparse image stands for with the raw image. Bytes are compared themselves, not their hashes: that takes no
 /// longer, and tells where they differ.
-fn same(raw: &Path, size: u64, sparse: &Path) -> Result<()> {
+pub fn same(raw: &Path, size: u64, sparse: &Path) -> Result<()> {
     let expected = File::open(raw).at(raw)?;
     let mut output = Compare { expected, position: 0, buffer: vec![0; PIECE], zeros: vec![0; PIECE] };
     let mut input = BufReader::with_capacity(PIECE, File::open(sparse).at(sparse)?);
@@ -34,7 +34,7 @@ fn same(raw: &Path, size: u64, sparse: &Path) -> Result<()> {
             "{}: does not stand for the image that it was made of: {what}",
             sparse.display()
         ))
-        .remedy("nothing has been put into a bundle; please report this as a bug of carveout")
+        .remedy("the image is not used; please report this as a bug of carveout")
     };
     let summary = decode(&mut input, &mut output).map_err(|e| differs(e.to_string()))?;
     if (summary.raw_size, output.position) == (size, size) {

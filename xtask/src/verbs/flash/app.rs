@@ -1,6 +1,7 @@
 //! `backup` and `restore`: a board's root filesystem, as a raw or an Android sparse image.
 
 use super::board::Board;
+use super::image::{self, Given};
 use super::{Job, virt_app};
 use crate::cli::{BackupArgs, RestoreArgs};
 use crate::device::disk;
@@ -10,15 +11,18 @@ use crate::device::session::Session;
 use crate::device::usb;
 use crate::error::{At, Error, Result};
 use crate::size::human;
+use crate::stages::rootfs::sparse::same;
 use crate::ui::Ui;
 use crate::verbs::Outcome;
 use serde_json::json;
 use std::fs::{self, File};
-use std::io::{BufReader, Read, Seek, SeekFrom};
+use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};
 use tegra_flash::{Scope, sparse};
 
 const APP: &str = "APP";
+/// What a board has of a file that was changed while it was written.
+pub const HALF_WRITTEN: &str = "the board's root filesystem is not sound now";
 /// Bytes of a filesystem's beginning that are not all zero, if there is one.
 const HEAD: u64 = 4 << 20;
 
@@ -55,8 +59,8 @@ pub fn ensure_room(dir: &Path, bytes: u64) -> Result<()> {
         .remedy("free some space, or name another folder with --backup-dir (backup: --output)"))
 }
 
-/// Reads APP. What comes must be all of it, and not empty.
-pub fn read(session: &Session, to: &Path, size: u64) -> Result<()> {
+/// Reads APP. What comes must be all of it, and a root filesystem, or with `anyway` at least not empty.
+pub fn read(session: &Session, to: &Path, size: u64, anyway: bool) -> Result<()> {
     session.read(APP, to, size)?;
     let length = fs::metadata(to).at(to)?.len();
     let nothing_written = "nothing has been written to the board";
@@ -73,7 +77,11 @@ pub fn read(session: &Session, to: &Path, size: u64) -> Result<()> {
         return Err(Error::check("what was read of APP is all zeros: that is no root filesystem")
             .remedy(format!("{nothing_written}; flash without --keep-app if there is none to keep")));
     }
-    Ok(())
+    image::ensure_read(
+        to,
+        anyway,
+        &format!("{nothing_written}; flash without --keep-app if there is none to keep"),
+    )
 }
 
 /// A single board for backup and restore.
@@ -96,8 +104,15 @@ fn with_board<T>(
     let folder = record::folder()?;
     let running = ui.start(&format!("board {usb}"));
     let record = Record::begin(&folder, action, usb, &package.manifest.bundle_name(), &package.digest);
-    let job =
-        Job { package, scope: Scope::App, keep_app: false, app: None, backup_dir: None, downgrade: true };
+    let job = Job {
+        package,
+        scope: Scope::App,
+        keep_app: false,
+        app: None,
+        backup_dir: None,
+        downgrade: true,
+        raw_anyway: false,
+    };
     let mut board = Board::begin(record, &running)?;
     let result = run(&mut board, &job);
     let (value, result) = match result {
@@ -138,7 +153,7 @@ pub fn backup(args: &BackupArgs, ui: &Ui) -> Result<Outcome> {
         job.package.module(&identity.module, None, &tools.dir)?;
         let session = board
             .step("boot the recovery loader", || Session::boot(&tools, job.package, &identity.module))?;
-        board.step("read APP", || read(&session, &raw, size))?;
+        board.step("read APP", || read(&session, &raw, size, args.raw_anyway))?;
         board.step("restart", || session.restart())?;
         let made = if args.raw {
             Ok(raw.to_path_buf())
@@ -165,6 +180,8 @@ pub fn to_sparse(raw: &Path, size: u64) -> Result<PathBuf> {
     made.map_err(|e| Error::check(format!("{}: {e}", to.display())))
         .inspect_err(|_| drop(fs::remove_file(&to)))?;
     out.sync_all().at(&to)?;
+    // It is all that there will be of the root filesystem: it must stand for the same bytes.
+    same(raw, size, &to).inspect_err(|_| drop(fs::remove_file(&to)))?;
     Ok(to)
 }
 
@@ -176,52 +193,20 @@ pub fn restore(args: &RestoreArgs, ui: &Ui) -> Result<Outcome> {
     let (package, _) = Package::open(Path::new(&args.target), false, None)?;
     let size = package.manifest.device.as_ref().map_or(0, |device| device.app_size);
     let scratch = crate::tools::scratch("restore")?;
-    let image = to_raw(&args.image, size, scratch.path())?;
+    let image = Given::open(&args.image, size, scratch.path(), args.raw_anyway, ui)?;
     let usb = one(args.instance.as_ref())?;
     let (_, record) = with_board("restore", &package, &usb, ui, |board, job| {
         let identity = board.identify(job)?;
         let tools = board.tools("restore");
-        job.package.module(&identity.module, Some(&image), &tools.dir)?;
+        job.package.module(&identity.module, Some(&image.raw), &tools.dir)?;
         let session = board
             .step("boot the recovery loader", || Session::boot(&tools, job.package, &identity.module))?;
-        board.step("write APP", || session.write(APP, crate::device::package::ROOTFS, size))?;
+        board.step("write APP", || {
+            image.ensure_same("nothing has been written")?;
+            session.write(APP, crate::device::package::ROOTFS, size)?;
+            image.ensure_same(HALF_WRITTEN)
+        })?;
         board.step("restart", || session.restart())
     })?;
     Ok(Outcome { line: Some(record.result.clone()), json: json!({ "record": record }), ..Outcome::default() })
-}
-
-/// A raw image of what is in a file. Sparse images are written raw: what they do not care for would keep the partition's old
-/// bytes, which is not what was backed up.
-pub fn to_raw(image: &Path, size: u64, scratch: &Path) -> Result<PathBuf> {
-    let wrong = |what: String| {
-        Error::usage(format!("{}: {what}", image.display()))
-            .remedy("restore takes what backup made, NVIDIA's system.img (sparse) or its system.img.raw")
-    };
-    let mut file = File::open(image).map_err(|e| wrong(e.to_string()))?;
-    let length = file.metadata().at(image)?.len();
-    let mut head = [0; 4];
-    if file.read_exact(&mut head).is_err() {
-        return Err(wrong(format!("has {length} bytes")));
-    }
-    file.seek(SeekFrom::Start(0)).at(image)?;
-    if !sparse::is_sparse(&head) {
-        if length > size || length == 0 {
-            return Err(wrong(format!("has {length} bytes, the partition APP of this bundle {size}")));
-        }
-        return fs::canonicalize(image).at(image);
-    }
-    let mut reader = BufReader::new(file);
-    let header = sparse::Header::read(&mut reader).map_err(|e| wrong(e.to_string()))?;
-    if header.raw_size() > size {
-        return Err(wrong(format!(
-            "holds {} bytes, the partition APP of this bundle {size}",
-            header.raw_size()
-        )));
-    }
-    ensure_room(scratch, length)?;
-    let to = scratch.join("app.raw");
-    let mut out = File::create(&to).at(&to)?;
-    reader.seek(SeekFrom::Start(0)).at(image)?;
-    sparse::decode(&mut reader, &mut out).map_err(|e| wrong(e.to_string()))?;
-    Ok(to)
 }

@@ -117,17 +117,22 @@ fn keep(job: &Job, board: &mut Board, identity: &Identity) -> Result<PathBuf> {
         Session::boot(&tools, job.package, &identity.module)
     })?;
     let file = app::file_for(job.backup_dir, &board.record)?;
-    board.step("read APP", || app::read(&session, &file, job.app_size()))?;
+    let read = board.step("read APP", || app::read(&session, &file, job.app_size(), job.raw_anyway));
+    // It is of no use, and the board has it still.
+    read.inspect_err(|_| drop(std::fs::remove_file(&file)))?;
     board.step("back to recovery mode", || session.recovery())?;
     Ok(file)
 }
 
 fn write(job: &Job, board: &mut Board, identity: &Identity, kept: Option<&Path>) -> Result<()> {
     let tools = board.tools("flash");
-    let image = kept.or(job.app.as_deref()).or_else(|| job.package.rootfs());
+    let given = job.app.as_ref();
+    let image = kept.or(given.map(|given| given.raw.as_path())).or_else(|| job.package.rootfs());
+    let unchanged = |state| given.map_or(Ok(()), |given| given.ensure_same(state));
     job.package.module(&identity.module, image, &tools.dir)?;
     let session =
         board.step("boot the recovery loader", || Session::boot(&tools, job.package, &identity.module))?;
+    unchanged("nothing has been written")?;
     match job.scope {
         Scope::SecureOs => {
             board.step("compare the carve-out", || same_carve_out(job, &session))?;
@@ -148,6 +153,7 @@ fn write(job: &Job, board: &mut Board, identity: &Identity, kept: Option<&Path>)
             }
         }
     }
+    unchanged(app::HALF_WRITTEN)?;
     board.step("restart", || session.restart())
 }
 

@@ -1,6 +1,7 @@
 //! `backup` and `restore` of virt devices.
 
 use super::app;
+use super::image::{self, Given};
 use crate::cli::{BackupArgs, RestoreArgs};
 use crate::device::disk::{self, failed};
 use crate::device::record::{self, Record};
@@ -36,7 +37,8 @@ pub fn backup(path: &Path, args: &BackupArgs, ui: &Ui) -> Result<Outcome> {
         // What is mounted read-write changes: then it is no longer what was flashed, but still what is to be kept.
         let mut reader = device.read(Part::App, Some(placed.size)).map_err(|e| failed(path, e))?;
         let mut out = File::create(&raw).at(&raw)?;
-        std::io::copy(&mut reader, &mut out).and_then(|_| out.sync_all()).at(&raw)
+        std::io::copy(&mut reader, &mut out).and_then(|_| out.sync_all()).at(&raw)?;
+        image::ensure_read(&raw, args.raw_anyway, "nothing has been written")
     });
     let result = result.and_then(|()| {
         let made = if args.raw { raw.to_path_buf() } else { app::to_sparse(&raw, placed.size)? };
@@ -62,14 +64,16 @@ pub fn restore(path: &Path, args: &RestoreArgs, ui: &Ui) -> Result<Outcome> {
     let space = device.partitions().get(name);
     let size = space.ok_or_else(|| failed(path, DeviceError::Missing(name.into())))?.size;
     let scratch = crate::tools::scratch("restore")?;
-    let image = app::to_raw(&args.image, size, scratch.path())?;
-    let hashed = bundle::hash_file(&image).at(&image)?;
+    let image = Given::open(&args.image, size, scratch.path(), args.raw_anyway, ui)?;
+    let hashed = bundle::hash_file(&image.raw).at(&image.raw)?;
+    // What is written is what has this hash.
+    image.ensure_same("nothing has been written")?;
     let folder = record::folder()?;
     let running = ui.start(&args.target);
     let mut record = Record::begin(&folder, "restore", &args.target, &installed.bundle, &installed.digest);
     running.building("write APP and read it back");
     let result = record.step("write APP and read it back", || {
-        let mut from = File::open(&image).at(&image)?;
+        let mut from = File::open(&image.raw).at(&image.raw)?;
         let placed = device
             .write(Part::App, &mut from, hashed.size, &hashed.sha256, RESTORED)
             .map_err(|e| failed(path, e))?;

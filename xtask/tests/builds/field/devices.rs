@@ -7,6 +7,7 @@ use std::io::Read;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
+use tegra_flash::filesystem::test_image::image as image_of;
 use virt_device::{Device, Part};
 
 /// At least 200 power cuts (kill -9) at random moments of flashes and restores: the device has one of both bundles, whole.
@@ -28,7 +29,7 @@ fn a_killed_flash_leaves_a_bootable_device() {
     drop(Device::create(file, size, &partitions).unwrap());
     let images = ["a", "b"].map(|name| {
         let image = dir.path().join(name);
-        fs::write(&image, name.repeat(24 << 20)).unwrap();
+        fs::write(&image, image_of(24 << 20, name.as_bytes()[0])).unwrap();
         image.display().to_string()
     });
     let command = |arguments: &[&str]| {
@@ -74,7 +75,7 @@ fn a_killed_flash_leaves_a_bootable_device() {
     assert_eq!(active(&path), other.1);
     let mut app = Vec::new();
     open(&path).read(Part::App, Some(24 << 20)).unwrap().read_to_end(&mut app).unwrap();
-    assert!(app.iter().all(|byte| *byte == b'b'));
+    assert!(app == image_of(24 << 20, b'b'));
 }
 
 #[test]
@@ -89,7 +90,7 @@ fn a_root_filesystem_is_kept_saved_and_brought_back() {
     let [bundle, other] = bundles();
     let bundle = bundle.0.to_str().unwrap();
     xtask(&["flash", bundle, "--to", &target]).ok();
-    fs::write(&own, vec![7; 1 << 20]).unwrap();
+    fs::write(&own, image_of(1 << 20, 7)).unwrap();
     let restore = ["restore", &target, own.to_str().unwrap()];
     assert!(xtask(&restore).fails(2).contains("has no partition APP"));
     assert!(xtask(&["backup", &target, "-o", "x"]).fails(1).contains("has no root filesystem"));
@@ -117,7 +118,7 @@ fn a_root_filesystem_is_kept_saved_and_brought_back() {
     }
     let mut app = Vec::new();
     open(&path).read(Part::App, Some(1 << 20)).unwrap().read_to_end(&mut app).unwrap();
-    assert!(app.iter().all(|byte| *byte == 7) && app.len() == 1 << 20);
+    assert!(app == image_of(1 << 20, 7));
 }
 
 #[test]

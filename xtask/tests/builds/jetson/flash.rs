@@ -21,9 +21,9 @@ fn bundle() -> &'static Path {
     })
 }
 
-/// A root filesystem that somebody has set up: not all zeros, and not all alike.
+/// A root filesystem that somebody has set up: a sound superblock, and the rest not all zeros, and not all alike.
 fn rootfs(seed: u8) -> Vec<u8> {
-    let mut bytes = vec![0; APP];
+    let mut bytes = tegra_flash::filesystem::test_image::image(APP, 0);
     for (index, byte) in bytes.iter_mut().step_by(4097).enumerate() {
         *byte = (index as u8).wrapping_mul(31).wrapping_add(seed) | 1;
     }
@@ -151,6 +151,42 @@ fn what_cannot_be_kept_is_not_overwritten() {
     assert!(!wrote(&board));
 }
 
+/// What is no ext4 filesystem is neither kept nor written, unless somebody says so.
+#[test]
+fn what_is_no_root_filesystem_is_refused_before_a_board_is_touched() {
+    let bus = Bus::new();
+    let board = in_use(&bus, "1-2", 3);
+    let noise = rootfs(3).split_off(4096);
+    board.fill("APP", &[&noise[..], &[1; 4096]].concat());
+    let bundle = bundle().to_str().unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let path = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
+    let error = bus.xtask(flash(&["--keep-app"])).fails(1);
+    assert!(error.contains("what was read of APP is no root filesystem: nothing that is known"), "{error}");
+    assert!(error.contains("--raw-anyway takes it as it is"), "{error}");
+    assert!(!wrote(&board));
+    board.reset();
+    assert!(bus.xtask(["backup", bundle, "-o", &path("b")]).fails(1).contains("is no root filesystem"));
+    assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0, "no backup that is none");
+    board.reset();
+    bus.xtask(["backup", bundle, "-o", &path("b"), "--raw-anyway"]).ok();
+    board.reset();
+    let calls = board.calls().len();
+    for restore in [vec!["restore", bundle], flash(&["--scope", "app", "--app"])] {
+        let given = path("b");
+        let restore = |more: &[&str]| bus.xtask([&restore[..], &[&given], more].concat());
+        let error = restore(&[]).fails(2);
+        assert!(
+            error.contains("b: in the sparse image: nothing that is known, no ext4 filesystem"),
+            "{error}"
+        );
+        assert_eq!(board.calls().len(), calls, "{error}");
+    }
+    board.fill("APP", b"other");
+    bus.xtask(["restore", bundle, &path("b"), "--raw-anyway"]).ok();
+    assert!(board.partition("APP").unwrap().starts_with(&noise));
+}
+
 #[test]
 fn a_cable_pulled_half_way_loses_nothing() {
     let bus = Bus::new();
@@ -263,8 +299,15 @@ fn a_dry_run_touches_no_board() {
     let ran = bus.xtask(flash(&["--keep-app", "--dry-run"]));
     assert!(ran.stderr().contains("APP is read first: 256 MiB in "), "{}", ran.stderr());
     assert!(ran.stderr().contains("the carve-out becomes 32 MiB"), "{}", ran.stderr());
-    assert_eq!(ran.ok(), "full");
+    assert!(ran.stderr().contains("board 1-2\n") && ran.stderr().contains("module "), "{}", ran.stderr());
     assert_eq!(board.calls(), Vec::<String>::new());
+    // Without a board it says what it would do with each module.
+    let ran = Bus::new().xtask(flash(&["--keep-app", "--dry-run", "--json"]));
+    let json: Value = serde_json::from_str(&ran.ok()).unwrap();
+    assert_eq!(json["boards"], Value::Array(Vec::new()));
+    let modules = json["modules"].as_array().unwrap();
+    assert!(modules.iter().any(|line| line.as_str().unwrap().contains("P2888-0004")), "{modules:?}");
+    assert!(json["plan"].as_str().unwrap().contains("no board in recovery mode is at this host"), "{json}");
 }
 
 #[test]
@@ -313,11 +356,11 @@ fn backup_and_restore_know_raw_and_sparse_images() {
     bus.xtask(["restore", &format!("{bundle}.tar.zst"), &raw]).ok();
     board.reset();
     let large = path("large.raw");
-    fs::write(&large, vec![1; APP + 1]).unwrap();
+    fs::write(&large, tegra_flash::filesystem::test_image::image(APP + 4096, 1)).unwrap();
     assert!(
         bus.xtask(["restore", bundle, &large])
             .fails(2)
-            .contains("has 268435457 bytes, the partition APP of this bundle 268435456")
+            .contains("holds 268439552 bytes, the partition APP of this bundle 268435456")
     );
     fs::write(&large, b"\x3a\xff\x26\xed").unwrap();
     let error = bus.xtask(["restore", bundle, &large]).fails(2);
