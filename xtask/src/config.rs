@@ -3,6 +3,7 @@
 mod board;
 mod check;
 mod file;
+mod keys;
 mod l4t;
 mod locate;
 pub mod pkcs11;

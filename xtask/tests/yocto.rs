@@ -135,7 +135,7 @@ fn what_the_layer_cannot_do_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("third-party.elf");
     fs::write(&file, "").unwrap();
-    let error = fails("yocto:", &format!("l4t: {{ pkc_key: {} }}\nyocto:", file.display()));
+    let error = fails("yocto:", "l4t: { pkc_key: \"pkcs11:token=a;object=b\" }\nyocto:");
     assert!(error.contains("does not sign"), "{error}");
     let error = fails("- echo-srv\n", &format!("- {{ elf: {} }}\n", file.display()));
     assert!(error.contains("and third-party is a finished ELF file"), "{error}");

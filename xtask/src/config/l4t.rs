@@ -5,10 +5,14 @@ use super::locate::Step::{Index, Key};
 use super::pkcs11::{PkcKey, Uri, is_uri};
 use super::report::Reporter;
 use super::rootfs::image_size;
-use super::{Board, Overrides};
+use super::{Board, Overrides, keys};
 use crate::error::{Result, nearest};
 use std::fs::File;
+use std::io::Read;
 use std::path::{Path, PathBuf};
+
+/// The key that signs, by its name in the config.
+const PKC_KEY: &str = "pkc_key";
 
 /// NVIDIA's parts and the keys of a product.
 #[derive(Clone, Debug)]
@@ -46,10 +50,25 @@ pub fn check(
     let readable = |key, path: &Option<PathBuf>| {
         let Some(path) = path else { return Ok(None) };
         let path = full(path);
-        // Opened, not read: a key is used where it lies.
-        match File::open(&path).and_then(|file| file.metadata()) {
+        // A key is used where it lies: what is read here is looked at, and nothing of it is kept or told.
+        let opened = File::open(&path).and_then(|file| Ok((file.metadata()?, file)));
+        let opened = opened.and_then(|(metadata, file)| {
+            let mut bytes = Vec::new();
+            if metadata.is_file() {
+                file.take(keys::MOST).read_to_end(&mut bytes)?;
+            }
+            Ok((metadata, bytes))
+        });
+        match opened {
             // NVIDIA's scripts run elsewhere: the path must not depend on where we are.
-            Ok(metadata) if metadata.is_file() => Ok(Some(std::path::absolute(&path).unwrap_or(path))),
+            Ok((metadata, bytes)) if metadata.is_file() => {
+                let check: fn(&[u8]) -> Result<(), String> =
+                    if key == PKC_KEY { keys::pkc } else { keys::sbk };
+                check(&bytes).map_err(|what| {
+                    reporter.at(&[Key("l4t"), Key(key)], &format!("{}: {what}", path.display()))
+                })?;
+                Ok(Some(std::path::absolute(&path).unwrap_or(path)))
+            }
             Ok(_) => Err(reporter.at(&[Key("l4t"), Key(key)], &format!("{} is no file", path.display()))),
             Err(error) => {
                 let what = format!("{}: {error} (paths are relative to the config file)", path.display());
@@ -61,18 +80,18 @@ pub fn check(
         Some(text) if is_uri(text) => Some(PkcKey::Token(
             Uri::parse(text).map_err(|what| reporter.at(&[Key("l4t"), Key("pkc_key")], &what))?,
         )),
-        path => readable("pkc_key", &path.as_ref().map(PathBuf::from))?.map(PkcKey::File),
+        path => readable(PKC_KEY, &path.as_ref().map(PathBuf::from))?.map(PkcKey::File),
     };
     if file.sbk_key.as_ref().is_some_and(|path| is_uri(&path.to_string_lossy())) {
         let what = "an SBK must be a file: NVIDIA's tools encrypt with its bytes, which no token gives away. Only pkc_key may \
                     be in a token";
         return Err(reporter.at(&[Key("l4t"), Key("sbk_key")], what));
     }
-    let sbk_key = readable("sbk_key", &file.sbk_key)?;
-    if sbk_key.is_some() && pkc_key.is_none() {
+    if file.sbk_key.is_some() && pkc_key.is_none() {
         let what = "boards with an SBK are signed, too: pkc_key is missing";
         return Err(reporter.at(&[Key("l4t"), Key("sbk_key")], what));
     }
+    let sbk_key = readable("sbk_key", &file.sbk_key)?;
     let mut modules = known.modules.clone();
     if let Some(wanted) = &file.modules {
         modules = Vec::new();

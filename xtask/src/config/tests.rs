@@ -250,3 +250,38 @@ fn keys_in_tokens_are_checked() {
         assert!(!error.to_string().contains("7391"), "{error}");
     }
 }
+
+/// What NVIDIA's tools would not use is refused before the build, and never shown.
+#[test]
+fn key_files_of_another_form_are_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let overrides = Overrides { without_rootfs: true, ..Overrides::default() };
+    let file = |name: &str, text: &str| {
+        std::fs::write(dir.path().join(name), text).unwrap();
+        dir.path().join(name).display().to_string()
+    };
+    let read = |l4t: &str| {
+        let text = GOOD.replace("board: virt", "board: jetson-agx-xavier");
+        read_with(&format!("{text}l4t: {{ {l4t} }}\n"), &overrides)
+    };
+    let lines = file("lines.key", "0x01234567\n0x89abcdef\n0xfedcba98\n0x76543210\n");
+    let words = file("words.key", "0x01234567 0x89abcdef 0xfedcba98 0x76543210\n");
+    let public = file("public.pem", "-----BEGIN PUBLIC KEY-----\n");
+    let token = "pkc_key: \"pkcs11:token=a;object=b\"";
+    assert!(read(&format!("{token}, sbk_key: {words}")).unwrap().l4t.unwrap().sbk_key.is_some());
+    for (l4t, start) in [
+        (
+            format!("{token}, sbk_key: {lines}"),
+            format!("p.yaml:10: l4t.sbk_key: {lines}: its words are on several lines; "),
+        ),
+        (
+            format!("pkc_key: {public}"),
+            format!("p.yaml:10: l4t.pkc_key: {public}: it is a public key: the private one signs; "),
+        ),
+        (format!("pkc_key: {words}"), format!("p.yaml:10: l4t.pkc_key: {words}: it is no PEM file")),
+    ] {
+        let error = read(&l4t).unwrap_err();
+        assert!(error.message.starts_with(&start), "{error}");
+        assert!(!error.to_string().contains("89abcdef"), "{error}");
+    }
+}

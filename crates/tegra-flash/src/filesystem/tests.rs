@@ -115,7 +115,8 @@ fn damaged_superblocks_are_refused_with_their_field() {
         changed(&[(0x78, b"root\x1b")], true).unwrap().to_string(),
         "ext4, 256 blocks of 4096 bytes, label `root\\u{1b}`"
     );
-    let cases: [(&[(usize, &[u8])], &str); 10] = [
+    type Changes<'a> = &'a [(usize, &'a [u8])];
+    let cases: [(Changes, &str); 10] = [
         (&[(0x18, &[7])], "s_log_block_size"),
         (&[(0x18, &[0xff; 4])], "s_log_block_size"),
         (&[(0x4c, &[2])], "s_rev_level"),

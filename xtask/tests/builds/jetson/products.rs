@@ -58,9 +58,8 @@ fn the_least_carve_out_is_possible() {
 #[test]
 fn fused_boards_get_signed_and_encrypted_files() {
     let machine = Machine::new();
-    let pkc = "-----BEGIN RSA PRIVATE KEY-----\nof a test, and none\n";
     let sbk = "0x5ec2e7aa 0x5ec2e7bb 0x5ec2e7cc 0x5ec2e7dd";
-    put(&machine.path("pkc.pem"), pkc);
+    let pkc = rsa(&machine.path("pkc.pem"));
     put(&machine.path("sbk.key"), sbk);
     let tos = "flash/common/tos-trusty_t194_sigheader.img";
     for (keys, fused, bct, tos) in [
@@ -92,7 +91,7 @@ fn fused_boards_get_signed_and_encrypted_files() {
         );
         assert!(files(&built).contains(&"flash/common/secureflash.xml.bin".into()));
         assert_eq!(xtask(["verify".as_ref(), built.as_os_str()]).ok(), "ok");
-        for key in ["of a test, and none", sbk] {
+        for key in [pkc.lines().nth(5).unwrap(), sbk] {
             let [stages, logs] = ["stages", "logs"].map(|name| root().join("target/carveout").join(name));
             let places = [&built, &stages, &logs].map(|path| path.to_str().unwrap());
             run("grep", [&["-rlF", key][..], &places].concat()).fails(1);
@@ -100,15 +99,23 @@ fn fused_boards_get_signed_and_encrypted_files() {
     }
 }
 
-/// NVIDIA's tools take a key that they cannot read for none, and end with success.
+/// A new RSA private key of 2048 bits.
+fn rsa(path: &Path) -> String {
+    run("openssl", ["genrsa", "-traditional", "-out", path.to_str().unwrap(), "2048"]).ok();
+    fs::read_to_string(path).unwrap()
+}
+
+/// NVIDIA's tools take a key that they cannot read for none, and end with success. These two are sound, and the stand-ins do not use them, as
+/// the tool of R32.5 does not use the first one.
 #[test]
 fn keys_that_nvidias_tools_do_not_use_are_noticed() {
     let machine = Machine::new();
-    put(&machine.path("good.pem"), "-----BEGIN RSA PRIVATE KEY-----\n");
-    put(&machine.path("bad.key"), "no key");
+    let key = rsa(&machine.path("good.pem"));
+    put(&machine.path("text.pem"), format!("our key\n{key}"));
+    put(&machine.path("binary.key"), [0xa5; 16]);
     for (keys, words) in [
-        ("pkc_key: bad.key", "NVIDIA's tools have not signed with the PKC"),
-        ("pkc_key: good.pem, sbk_key: bad.key", "NVIDIA's tools have not encrypted "),
+        ("pkc_key: text.pem", "NVIDIA's tools have not signed with the PKC"),
+        ("pkc_key: good.pem, sbk_key: binary.key", "NVIDIA's tools have not encrypted "),
     ] {
         let product = machine.product("echo-srv", keys);
         machine.refuses(1, &["-c", &product], &[words, "help: l4t.pkc_key must be an RSA private key"]);

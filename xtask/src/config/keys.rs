@@ -1,0 +1,274 @@
+//! Key files for fused boards: which ones NVIDIA's tools take. What they cannot read they take for no key, and some say nothing; so
+//! each is looked at before anything is built. Nothing of a key gets into a message.
+//!
+//! Seen by running both signing tools: `tegrasign_v2` (L4T R32.5) and `tegrasign_v3.py` (R32.6.1 and later).
+
+use pkcs1::der::{Decode, SecretDocument};
+use pkcs8::{ObjectIdentifier, PrivateKeyInfoRef};
+
+/// Bytes of a key file, at most.
+pub const MOST: u64 = 64 << 10;
+/// rsaEncryption (RFC 8017, appendix C).
+const RSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1");
+/// Words of an SBK, and the hexadecimal digits of one.
+const WORDS: (usize, usize) = (4, 8);
+/// Bytes of an SBK.
+const SBK: usize = 16;
+/// The form that is wanted.
+const WANTED: &str = "expected are four words of 32 bits on one line, with a space between two: 0x######## 0x######## 0x######## \
+                      0x########, or the 16 bytes of the key";
+
+/// Checks an SBK's file: the forms that both tools take alike.
+pub fn sbk(file: &[u8]) -> Result<(), String> {
+    let wrong = |what: &str| Err(format!("{what}; {WANTED}"));
+    let text = match std::str::from_utf8(file).ok().filter(|text| text.chars().all(is_text)) {
+        Some(text) => text,
+        None if file.len() != SBK => return wrong(&format!("it has {} bytes", file.len())),
+        None if file.contains(&b'0') => {
+            return wrong(
+                "one of its 16 bytes is 0x30, the character 0: NVIDIA's tool then reads it as text. Write it as words",
+            );
+        }
+        None => return Ok(()),
+    };
+    let line = text.strip_suffix('\n').unwrap_or(text);
+    let words: Vec<&str> = line.split_whitespace().collect();
+    let digits = |word: &&str| word.strip_prefix("0x").map_or(*word, |digits| digits).to_owned();
+    let plain: Vec<String> = words.iter().map(digits).collect();
+    let hex = |word: &String| word.bytes().all(|b| b.is_ascii_hexdigit());
+    if words.is_empty() {
+        return wrong("it is empty");
+    }
+    if line.contains(',') {
+        return wrong("its words are separated by commas");
+    }
+    if words.iter().any(|word| word.starts_with("0X")) {
+        return wrong("its words begin with 0X instead of 0x");
+    }
+    if !plain.iter().all(hex) {
+        return wrong("it is text, and no hexadecimal number");
+    }
+    if line.contains('\r') {
+        return wrong("its line ends as Windows ends lines (CRLF)");
+    }
+    if line.trim_end_matches('\n').contains('\n') {
+        return wrong("its words are on several lines");
+    }
+    let of_8 = plain.iter().all(|word| word.len() == WORDS.1);
+    let with_0x = words.iter().all(|word| word.starts_with("0x"));
+    match (words.len(), of_8, with_0x) {
+        (1, false, _) => wrong(&format!("it is one number of {} digits", plain.concat().len())),
+        (8, true, _) => wrong(
+            "it has eight words, 32 bytes: that is the size of a key of Jetson AGX Orin, an SBK of Xavier has 16 bytes",
+        ),
+        (count, ..) if count != WORDS.0 => wrong(&format!("it has {count} words")),
+        (_, false, _) => wrong("a word of it has more or fewer than 8 digits"),
+        (_, _, false) => wrong("its words do not all begin with 0x"),
+        _ if words.join(" ") != line => wrong("there is more than a space between or around its words"),
+        _ => Ok(()),
+    }
+}
+
+fn is_text(c: char) -> bool {
+    !c.is_control() || matches!(c, '\n' | '\r' | '\t')
+}
+
+/// Checks a PKC's file: a PEM file with an RSA private key of 2048 or 3072 bits, without a password.
+pub fn pkc(file: &[u8]) -> Result<(), String> {
+    let expected = "expected is an RSA private key of 2048 or 3072 bits in PEM, without a password";
+    let wrong = |what: &str| Err(format!("{what}; {expected}"));
+    if bits(file).is_some() {
+        return wrong(
+            "it is in DER form: `openssl rsa -inform DER -traditional -in FILE -out OTHER` makes a PEM file of it",
+        );
+    }
+    let text = String::from_utf8_lossy(file);
+    let Some((label, block)) = block(&text) else {
+        let labels: Vec<&str> = text.lines().filter_map(begin).collect();
+        return match labels.first() {
+            None if file.is_empty() => wrong("it is empty"),
+            None => wrong("it is no PEM file: it has no line -----BEGIN RSA PRIVATE KEY-----"),
+            Some(label) if label.ends_with("PUBLIC KEY") => {
+                wrong("it is a public key: the private one signs")
+            }
+            Some(label) if label.ends_with("CERTIFICATE") => {
+                wrong("it is a certificate: the private key signs")
+            }
+            Some(&"ENCRYPTED PRIVATE KEY") => Err(encrypted()),
+            Some(&"OPENSSH PRIVATE KEY") => wrong(
+                "it is in the form of OpenSSH: `ssh-keygen -p -m PEM -f COPY` writes a copy of it as PEM",
+            ),
+            Some(&"EC PRIVATE KEY" | &"EC PARAMETERS") => wrong("it is a key for elliptic curves"),
+            Some(_) => wrong("it is a PEM file without a private key"),
+        };
+    };
+    if block.contains("Proc-Type: 4,ENCRYPTED") {
+        return Err(encrypted());
+    }
+    let Ok((_, document)) = SecretDocument::from_pem(&block) else {
+        return wrong(&format!("what is between BEGIN and END {label} is damaged"));
+    };
+    match bits(document.as_bytes()) {
+        Some(2048 | 3072) => Ok(()),
+        Some(bits) => wrong(&format!("it is an RSA key of {bits} bits")),
+        None => match PrivateKeyInfoRef::from_der(document.as_bytes()) {
+            Ok(info) if info.algorithm.oid != RSA => {
+                wrong("it is a private key of another algorithm than RSA")
+            }
+            _ => wrong(&format!("what is between BEGIN and END {label} is damaged")),
+        },
+    }
+}
+
+fn encrypted() -> String {
+    "it is encrypted with a password, which NVIDIA's tools do not ask for: `openssl rsa -traditional -in FILE -out OTHER` writes it \
+     without one"
+        .into()
+}
+
+/// The label of a line that begins a block.
+fn begin(line: &str) -> Option<&str> {
+    line.trim_end().strip_prefix("-----BEGIN ")?.strip_suffix("-----")
+}
+
+/// The first block with a private key that may be RSA, with lines that end as they do on Linux.
+fn block(text: &str) -> Option<(&str, String)> {
+    let mut lines =
+        text.lines().skip_while(|line| !matches!(begin(line), Some("RSA PRIVATE KEY" | "PRIVATE KEY")));
+    let first = lines.next()?;
+    let mut block = format!("{first}\n");
+    for line in lines {
+        block += line;
+        block.push('\n');
+        if line.starts_with("-----END ") {
+            break;
+        }
+    }
+    Some((begin(first)?, block))
+}
+
+/// Bits of an RSA private key's modulus, in PKCS#1 or PKCS#8.
+fn bits(der: &[u8]) -> Option<usize> {
+    let rsa = |der| {
+        pkcs1::RsaPrivateKeyRef::from_der(der).ok().map(|key| {
+            let modulus = key.modulus.as_bytes();
+            modulus.len() * 8 - modulus.first().map_or(0, |byte| byte.leading_zeros() as usize)
+        })
+    };
+    let inner = || {
+        let info = PrivateKeyInfoRef::from_der(der).ok().filter(|info| info.algorithm.oid == RSA)?;
+        rsa(info.private_key.as_bytes())
+    };
+    rsa(der).or_else(inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::process::Command;
+
+    #[test]
+    fn an_sbk_is_four_words_or_16_bytes() {
+        for good in
+            ["0x01234567 0x89abcdef 0xFEDCBA98 0x76543210", "0x01234567 0x89abcdef 0xfedcba98 0x76543210\n"]
+        {
+            assert_eq!(sbk(good.as_bytes()), Ok(()), "{good}");
+        }
+        let bytes: [u8; 16] = std::array::from_fn(|at| at as u8 * 17);
+        assert_eq!(sbk(&bytes), Ok(()));
+        let with_0x30: [u8; 16] = std::array::from_fn(|at| (at as u8).wrapping_mul(0x30));
+        for (file, why) in [
+            (&with_0x30[..], "one of its 16 bytes is 0x30"),
+            (&bytes[..15], "it has 15 bytes"),
+            (&[0xff; 32], "it has 32 bytes"),
+            (b"", "it is empty"),
+            (b"\n", "it is empty"),
+            (b"not a key at all", "it is text, and no hexadecimal number"),
+            (b"not a key at all\n", "it is text, and no hexadecimal number"),
+            (b"0x01234567\n0x89abcdef\n0xfedcba98\n0x76543210\n", "its words are on several lines"),
+            (b"0x01234567 0x89abcdef 0xfedcba98 0x76543210\n\n", "more than a space between or around"),
+            (b"0x0123456789abcdeffedcba9876543210\n", "it is one number of 32 digits"),
+            (b"0123456789abcdeffedcba9876543210", "it is one number of 32 digits"),
+            (b"01234567 89abcdef fedcba98 76543210\n", "its words do not all begin with 0x"),
+            (b"0x01234567 0x89abcdef 0xfedcba98\n", "it has 3 words"),
+            (
+                b"0x01234567 0x89abcdef 0xfedcba98 0x76543210 0x01234567 0x89abcdef 0xfedcba98 0x76543210\n",
+                "it has eight words, 32 bytes",
+            ),
+            (b"0x1234567 0x89abcdef 0xfedcba98 0x76543210\n", "a word of it has more or fewer than 8 digits"),
+            (b"0x01234567, 0x89abcdef, 0xfedcba98, 0x76543210\n", "separated by commas"),
+            (b"0X01234567 0X89abcdef 0Xfedcba98 0X76543210\n", "begin with 0X"),
+            (b"0x01234567 0x89abcdef 0xfedcba98 0x76543210\r\n", "as Windows ends lines"),
+            (b"0x01234567  0x89abcdef 0xfedcba98\t0x76543210\n", "more than a space between or around"),
+            (b" 0x01234567 0x89abcdef 0xfedcba98 0x76543210\n", "more than a space between or around"),
+        ] {
+            let error = sbk(file).unwrap_err();
+            assert!(error.starts_with(why) || error.contains(why), "{}: {error}", file.escape_ascii());
+            assert!(error.contains("expected are four words"), "{error}");
+            for part in ["01234567", "89abcdef", "not a key"] {
+                assert!(!error.contains(part), "{error}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_pkc_is_an_rsa_private_key_in_pem() {
+        let dir = tempfile::tempdir().unwrap();
+        let openssl = |arguments: &str| {
+            let mut command = Command::new("openssl");
+            let Ok(made) = command.args(arguments.split(' ')).current_dir(dir.path()).output() else {
+                return false;
+            };
+            assert!(made.status.success(), "{arguments}: {}", String::from_utf8_lossy(&made.stderr));
+            true
+        };
+        if !openssl("genrsa -traditional -out 2048 2048") {
+            println!("skipped: openssl is not there");
+            return;
+        }
+        for arguments in [
+            "genrsa -out pkcs8 2048",
+            "genrsa -traditional -out 3072 3072",
+            "genrsa -traditional -out 1024 1024",
+            "rsa -in 2048 -traditional -aes128 -passout pass:x -out sealed1",
+            "rsa -in 2048 -aes128 -passout pass:x -out sealed8",
+            "rsa -in 2048 -pubout -out public8",
+            "rsa -in 2048 -RSAPublicKey_out -out public1",
+            "rsa -in 2048 -outform DER -traditional -out der",
+            "req -new -x509 -key 2048 -subj /CN=x -out certificate",
+            "ecparam -name prime256v1 -genkey -noout -out ec",
+            "genpkey -algorithm ed25519 -out ed25519",
+        ] {
+            openssl(arguments);
+        }
+        let file = |name: &str| std::fs::read(dir.path().join(name)).unwrap();
+        let text = String::from_utf8(file("2048")).unwrap();
+        for good in [text.clone(), format!("of us\n{text}"), text.replace('\n', "\r\n")] {
+            assert_eq!(pkc(good.as_bytes()), Ok(()));
+        }
+        for good in ["pkcs8", "3072"] {
+            assert_eq!(pkc(&file(good)), Ok(()), "{good}");
+        }
+        let middle = text.lines().nth(5).unwrap();
+        for (bytes, why) in [
+            (file("1024"), "it is an RSA key of 1024 bits"),
+            (file("sealed1"), "it is encrypted with a password"),
+            (file("sealed8"), "it is encrypted with a password"),
+            (file("public8"), "it is a public key"),
+            (file("public1"), "it is a public key"),
+            (file("der"), "it is in DER form"),
+            (file("certificate"), "it is a certificate"),
+            (file("ec"), "it is a key for elliptic curves"),
+            (file("ed25519"), "it is a private key of another algorithm than RSA"),
+            (b"-----BEGIN OPENSSH PRIVATE KEY-----\n".to_vec(), "it is in the form of OpenSSH"),
+            (b"no key".to_vec(), "it is no PEM file"),
+            (Vec::new(), "it is empty"),
+            (text.replace(middle, &middle[1..]).into_bytes(), "is damaged"),
+            (text.replace(middle, "").into_bytes(), "is damaged"),
+            (b"-----BEGIN RSA PRIVATE KEY-----\nof a test, and none\n".to_vec(), "is damaged"),
+        ] {
+            let error = pkc(&bytes).unwrap_err();
+            assert!(error.contains(why) && !error.contains(middle), "{why}: {error}");
+        }
+    }
+}
