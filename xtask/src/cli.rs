@@ -11,6 +11,9 @@ use crate::verbs::yocto::Engine;
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 
+/// The product config that is meant where none is named.
+pub const DEFAULT_CONFIG: &str = "configs/desk.yaml";
+
 /// Build, verify and explain flashable bundles of trusted apps for Trusty on Jetson AGX Xavier.
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask", bin_name = "cargo xtask", version, disable_help_subcommand = true)]
@@ -116,7 +119,7 @@ pub enum Verb {
 #[derive(Clone, Debug, Args)]
 pub struct BuildArgs {
     /// Product config.
-    #[arg(short, long, value_name = "FILE", default_value = "configs/desk.yaml")]
+    #[arg(short, long, value_name = "FILE", default_value = DEFAULT_CONFIG)]
     pub config: PathBuf,
     /// Size of the TZDRAM carve-out instead of the config's, e.g. 64MiB.
     #[arg(long, value_name = "SIZE")]

@@ -50,6 +50,8 @@ pub struct Product {
     pub l4t: Option<L4t>,
     /// What it says of BitBake.
     pub yocto: Yocto,
+    /// What a release tells of its version.
+    pub changelog: Option<PathBuf>,
     /// SHA-256 of config and board as they are used, overrides included.
     pub digest: String,
 }

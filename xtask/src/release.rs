@@ -3,6 +3,8 @@
 pub mod fetch;
 pub mod index;
 pub mod notes;
+pub mod provenance;
+pub mod sources;
 
 /// The public key's and the checksums' names in a release are those of a bundle.
 pub const SUMS: &str = bundle::SUMS;

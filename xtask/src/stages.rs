@@ -20,6 +20,7 @@ use crate::ui::Ui;
 use crate::workspace::Workspace;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 /// Time that outputs bear, in seconds since 1970 (2025-01-01): no output tells when it was built.
 pub const EPOCH: u64 = 1_735_689_600;
@@ -38,6 +39,8 @@ pub struct Build<'a> {
     pub ui: &'a Ui,
     /// Whether the network is forbidden.
     pub offline: bool,
+    /// The digest of NVIDIA's sources, when a stage has read them.
+    pub sources: OnceLock<String>,
 }
 
 impl<'a> Build<'a> {
@@ -45,7 +48,7 @@ impl<'a> Build<'a> {
     pub fn new(workspace: &'a Workspace, product: &'a Product, offline: bool, ui: &'a Ui) -> Self {
         let cache = Cache::new(&home(&workspace.root), ui);
         let toolchains = Toolchains::new(&workspace.root, offline, ui);
-        Self { workspace, product, cache, toolchains, ui, offline }
+        Self { workspace, product, cache, toolchains, ui, offline, sources: OnceLock::new() }
     }
 
     /// cargo's folder for intermediate files of cross builds.

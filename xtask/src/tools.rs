@@ -7,6 +7,7 @@ pub mod curl;
 pub mod dpkg;
 pub mod emulator;
 pub mod ext4;
+pub mod git;
 pub mod l4t;
 pub mod mmdebstrap;
 pub mod npm;

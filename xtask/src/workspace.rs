@@ -1,5 +1,11 @@
 //! The cargo workspace: where it is, its packages, and digests of what each is built from.
 
+mod folders;
+mod source;
+
+pub use folders::Folders;
+pub use source::{CrateSource, GitReference};
+
 use crate::error::{At, Error, Result, nearest};
 use crate::stage::Key;
 use crate::tree;
@@ -9,10 +15,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use trusty_ta_build::Declaration;
-
-pub use source::{CrateSource, GitReference};
-
-mod source;
 
 /// The workspace that xtask belongs to.
 pub struct Workspace {
@@ -109,10 +111,9 @@ impl Workspace {
         }
     }
 
-    /// SHA-256 of a crate's archive, by the lock file; none of a package of the workspace.
-    pub fn checksum(&self, name: &str, version: &str) -> Option<String> {
-        let found = self.lock.package.iter().find(|locked| locked.name == name && locked.version == version);
-        found.and_then(|locked| locked.checksum.clone())
+    /// What the lock file has of this name and version: several where they come from different places.
+    pub(crate) fn locked(&self, name: &str, version: &str) -> Vec<&Locked> {
+        self.lock.package.iter().filter(|locked| locked.name == name && locked.version == version).collect()
     }
 
     /// What a TA of the workspace declares.
@@ -135,27 +136,17 @@ impl Workspace {
                 // A crate of git has no checksum: its commit stands in its source.
                 let source = locked.source.to_string();
                 key = key.with(id, format!("{source} {}", locked.checksum.as_deref().unwrap_or_default()));
-            } else {
-                key = key.with(id, tree_digest(self.folder_of(&locked.name)?.as_std_path())?);
+            } else if let Some(package) =
+                self.metadata.packages.iter().find(|p| p.name.as_str() == locked.name)
+            {
+                let dir = package.manifest_path.parent().unwrap_or(Utf8Path::new("."));
+                key = key.with(id, tree_digest(dir.as_std_path())?);
             }
         }
+        for (name, dir) in self.folders([name])?.outside {
+            key = key.with(format!("{name} outside the workspace"), tree_digest(&dir)?);
+        }
         Ok(key)
-    }
-
-    /// The folder of a package of the workspace, or of one outside it that a package of the workspace depends on by its path.
-    fn folder_of(&self, name: &str) -> Result<&Utf8Path> {
-        let packages = &self.metadata.packages;
-        let own = packages.iter().find(|p| p.name.as_str() == name);
-        let own = own.and_then(|package| package.manifest_path.parent());
-        let dependencies = packages.iter().flat_map(|package| &package.dependencies);
-        let mut by_path = dependencies.filter(|d| d.name == name).filter_map(|d| d.path.as_deref());
-        own.or_else(|| by_path.next()).ok_or_else(|| {
-            let message = format!(
-                "package `{name}` comes from a folder outside this workspace, which a package outside names: whether it has \
-                 changed cannot be seen"
-            );
-            Error::usage(message).remedy("make it a member of the workspace, or name its path in one of the workspace's packages")
-        })
     }
 
     /// The config files that cargo reads for a build in the workspace.
@@ -200,7 +191,7 @@ impl Workspace {
 }
 
 /// A digest of a package's folder, without what cargo makes there and without hidden files.
-fn tree_digest(dir: &Path) -> Result<String> {
+pub(crate) fn tree_digest(dir: &Path) -> Result<String> {
     // cargo's own folder lies at the top; a module called `target` is source.
     let hidden =
         |path: &str| path.trim_end_matches('/').rsplit('/').next().is_some_and(|name| name.starts_with('.'));

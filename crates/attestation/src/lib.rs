@@ -4,7 +4,9 @@
 //! Sources: cyclonedx.org/docs/1.6/json, slsa.dev/spec/v1.0/provenance, in-toto attestation v1, package-url's purl-spec.
 
 mod provenance;
+mod remote;
 mod sbom;
 
 pub use provenance::{BUILD_TYPE, Provenance, provenance};
-pub use sbom::{Crate, Member, Vendor, sbom};
+pub use remote::{Remote, RemoteError};
+pub use sbom::{Crate, CrateSource, Member, Vendor, sbom};

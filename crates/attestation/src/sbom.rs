@@ -1,8 +1,12 @@
 //! The SBOM.
 
-use bundle::{Manifest, Role, sha256};
+use crate::remote::Remote;
+use bundle::{Given, Manifest, Role, sha256};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
+
+/// SPDX's word for what nobody has said.
+const NOASSERTION: &str = "NOASSERTION";
 
 /// A crate that is linked into something.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -13,8 +17,31 @@ pub struct Crate {
     pub version: String,
     /// Its licence, as its manifest has it.
     pub license: String,
-    /// SHA-256 of its archive in the registry; none of a package of the workspace.
-    pub sha256: Option<String>,
+    /// Where cargo takes it from.
+    pub source: CrateSource,
+}
+
+/// Where cargo takes a crate from.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum CrateSource {
+    /// A folder: a package of the workspace, or a path dependency.
+    Path,
+    /// crates.io; SHA-256 of the archive, by the lock file.
+    CratesIo(Option<String>),
+    /// Another registry.
+    Registry {
+        /// Its index, as Cargo.lock has it: `sparse+https://…` or `registry+https://…`.
+        index: String,
+        /// SHA-256 of the archive, by the lock file.
+        sha256: Option<String>,
+    },
+    /// A git repository.
+    Git {
+        /// Its URL.
+        url: String,
+        /// The commit.
+        rev: String,
+    },
 }
 
 /// A trusted app or client app, with all that is linked into it.
@@ -45,6 +72,8 @@ pub struct Vendor {
 pub fn sbom(manifest: &Manifest, members: &[Member], lock: Option<&str>, vendors: &[Vendor]) -> String {
     // Without the carve-out: its size changes nothing of what the bundle is made of.
     let product = format!("bundle:{}-{}-{}", manifest.name, manifest.version, manifest.board);
+    let known = &manifest.inputs.given;
+    let given = |name: &str| known.iter().find(|given| given.name == name).map(given_reference);
     let (mut components, mut uses) = (BTreeMap::new(), BTreeMap::<String, BTreeSet<String>>::new());
     for member in members {
         let reference = format!("app:{}", member.name);
@@ -53,15 +82,29 @@ pub fn sbom(manifest: &Manifest, members: &[Member], lock: Option<&str>, vendors
         if let Some(file) = file {
             component["hashes"] = hashes(&file.sha256);
         }
-        components.insert(reference.clone(), component);
         uses.entry(product.clone()).or_default().insert(reference.clone());
-        let linked = uses.entry(reference).or_default();
-        for linked_crate in &member.crates {
-            let purl =
-                format!("pkg:cargo/{}@{}", escaped(&linked_crate.name), escaped(&linked_crate.version));
-            linked.insert(purl.clone());
-            components.entry(purl.clone()).or_insert_with(|| of_crate(&purl, linked_crate));
+        let mut linked = BTreeSet::new();
+        // A finished ELF file says nothing of its licence, nor of what is in it.
+        if let Some(given) = given(&format!("trusted_apps.{}", member.name)) {
+            component["licenses"] = json!([{ "license": { "name": NOASSERTION } }]);
+            linked.insert(given);
         }
+        for linked_crate in &member.crates {
+            let reference = crate_reference(linked_crate);
+            linked.insert(reference.clone());
+            // A path dependency outside the workspace.
+            let outside = given(&format!("crate.{}", linked_crate.name));
+            if let Some(given) = outside.filter(|_| linked_crate.source == CrateSource::Path) {
+                uses.entry(reference.clone()).or_default().insert(given);
+            }
+            components.entry(reference.clone()).or_insert_with(|| of_crate(&reference, linked_crate));
+        }
+        uses.entry(reference.clone()).or_default().extend(linked);
+        components.insert(reference, component);
+    }
+    for (reference, component) in manifest.inputs.given.iter().map(of_given) {
+        uses.entry(product.clone()).or_default().insert(reference.clone());
+        components.insert(reference, component);
     }
     let own: BTreeSet<&str> = members.iter().map(|member| member.name.as_str()).collect();
     for line in lock.unwrap_or_default().lines() {
@@ -116,17 +159,83 @@ fn hashes(sum: &str) -> Value {
     json!([{ "alg": "SHA-256", "content": sum }])
 }
 
-fn of_crate(purl: &str, linked: &Crate) -> Value {
-    let mut value = component("library", purl, &linked.name, &linked.version);
-    if let Some(sum) = &linked.sha256 {
+fn of_crate(reference: &str, linked: &Crate) -> Value {
+    let mut value = component("library", reference, &linked.name, &linked.version);
+    if let Some(purl) = purl(linked) {
         value["purl"] = purl.into();
-        value["hashes"] = hashes(sum);
+    }
+    match &linked.source {
+        CrateSource::CratesIo(Some(sum)) | CrateSource::Registry { sha256: Some(sum), .. } => {
+            value["hashes"] = hashes(sum);
+        }
+        CrateSource::Path => value["properties"] = json!([{ "name": "carveout:source", "value": "path" }]),
+        _ => {}
     }
     if !linked.license.is_empty() {
         // cargo's older way to write a choice.
         value["licenses"] = json!([{ "expression": linked.license.replace('/', " OR ") }]);
     }
     value
+}
+
+/// What a crate is called in the document: two crates of one name and version may come from different places.
+fn crate_reference(linked: &Crate) -> String {
+    let Crate { name, version, source, .. } = linked;
+    purl(linked).unwrap_or_else(|| match source {
+        CrateSource::Git { rev, .. } => format!("git:{name}@{version}#{rev}"),
+        _ => format!("path:{name}@{version}"),
+    })
+}
+
+/// The package URL of a crate. None of a folder, and none of a repository that only one host knows: without a qualifier a package
+/// URL means crates.io.
+fn purl(linked: &Crate) -> Option<String> {
+    let base = format!("pkg:cargo/{}@{}", escaped(&linked.name), escaped(&linked.version));
+    match &linked.source {
+        CrateSource::Path => None,
+        CrateSource::CratesIo(_) => Some(base),
+        CrateSource::Registry { index, .. } => {
+            let url = index.strip_prefix("sparse+").or_else(|| index.strip_prefix("registry+"));
+            let uri = Remote::parse(url.unwrap_or(index)).ok()?.uri();
+            let url = uri.strip_prefix("git+").unwrap_or(&uri).to_owned();
+            Some(format!("{base}?repository_url={}", qualifier(&url)))
+        }
+        CrateSource::Git { url, rev } => {
+            let uri = Remote::parse(url).ok()?.uri();
+            Some(format!("{base}?vcs_url={}", qualifier(&format!("{uri}@{rev}"))))
+        }
+    }
+}
+
+fn given_reference(given: &Given) -> String {
+    format!("given:{}", given.name)
+}
+
+/// A file or folder that the build was given by path.
+fn of_given(given: &Given) -> (String, Value) {
+    let reference = given_reference(given);
+    let mut value = component("file", &reference, &given.file, "");
+    if let Some(sum) = &given.sha256 {
+        value["hashes"] = hashes(sum);
+    }
+    if let Some(supplier) = &given.supplier {
+        value["supplier"] = json!({ "name": supplier });
+    }
+    let mut properties = vec![("carveout:input", given.name.as_str())];
+    properties.extend(given.tree_sha256.iter().map(|sum| ("carveout:tree.sha256", sum.as_str())));
+    match &given.origin {
+        Some(origin) => {
+            properties
+                .extend(origin.repository.iter().map(|name| ("carveout:origin.repository", name.as_str())));
+            properties.push(("carveout:origin.commit", &origin.commit));
+            properties.push(("carveout:origin.path", &origin.path));
+        }
+        None if given.supplier.is_none() => properties.push(("carveout:origin", "in no commit")),
+        None => {}
+    }
+    value["properties"] =
+        properties.iter().map(|(name, value)| json!({ "name": name, "value": value })).collect();
+    (reference, value)
 }
 
 /// What devices are told apart by.
@@ -157,9 +266,56 @@ fn escaped(text: &str) -> String {
     text.bytes().map(one).collect()
 }
 
+/// The value of a qualifier in a package URL: `:` and `/` stay, too.
+fn qualifier(text: &str) -> String {
+    escaped(text).replace("%3A", ":").replace("%2F", "/")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn of(source: CrateSource) -> Crate {
+        Crate { name: "wire".into(), version: "1.0.0+b".into(), license: "MIT/Apache-2.0".into(), source }
+    }
+
+    #[test]
+    fn crates_are_told_apart_by_where_they_come_from() {
+        let sum = Some("1".repeat(64));
+        let git = |url: &str| CrateSource::Git { url: url.into(), rev: "0123abcd".into() };
+        let registry = |index: &str| CrateSource::Registry { index: index.into(), sha256: sum.clone() };
+        for (source, expected) in [
+            (CrateSource::CratesIo(sum.clone()), Some("pkg:cargo/wire@1.0.0%2Bb")),
+            (CrateSource::Path, None),
+            (
+                git("https://token@example.com/team/wire"),
+                Some("pkg:cargo/wire@1.0.0%2Bb?vcs_url=git%2Bhttps://example.com/team/wire%400123abcd"),
+            ),
+            (
+                git("ssh://git@example.com/wire.git"),
+                Some("pkg:cargo/wire@1.0.0%2Bb?vcs_url=git%2Bssh://git%40example.com/wire.git%400123abcd"),
+            ),
+            (git("../wire"), None),
+            (
+                registry("sparse+https://user:token@crates.example.com/index/"),
+                Some("pkg:cargo/wire@1.0.0%2Bb?repository_url=https://crates.example.com/index"),
+            ),
+            (
+                registry("registry+ssh://git@example.com/index.git"),
+                Some("pkg:cargo/wire@1.0.0%2Bb?repository_url=ssh://git%40example.com/index.git"),
+            ),
+        ] {
+            let linked = of(source);
+            assert_eq!(purl(&linked).as_deref(), expected, "{linked:?}");
+            let component = of_crate(&crate_reference(&linked), &linked);
+            assert_eq!(component["purl"].as_str(), expected);
+            let archive = matches!(linked.source, CrateSource::CratesIo(_) | CrateSource::Registry { .. });
+            assert_eq!(component["hashes"].is_array(), archive, "{component}");
+            assert!(!crate_reference(&linked).contains("token"));
+        }
+        assert_eq!(crate_reference(&of(CrateSource::Path)), "path:wire@1.0.0+b");
+        assert_eq!(crate_reference(&of(git("../wire"))), "git:wire@1.0.0+b#0123abcd");
+    }
 
     #[test]
     fn versions_are_encoded() {

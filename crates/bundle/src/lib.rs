@@ -17,6 +17,7 @@ mod archive;
 mod device;
 mod diff;
 mod extract;
+mod given;
 mod hash;
 mod manifest;
 mod signature;
@@ -32,6 +33,7 @@ pub use archive::{write_archive, write_signed};
 pub use device::{COMMON, Device, FLASH, FlashPackage, Fused, ModuleEntry, TEGRAFLASH, TOS_IMAGE};
 pub use diff::{Diff, Difference, Side, diff};
 pub use extract::{ExtractError, Extracted, extract};
+pub use given::{Given, Origin};
 pub use hash::{Hashed, copy_hashed, hash_file, sha256};
 pub use manifest::{
     AppEntry, DeskBoot, FORMAT, FileEntry, Inputs, MANIFEST, Manifest, ManifestError, NAME, Partition, Plan,

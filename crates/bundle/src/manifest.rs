@@ -1,6 +1,7 @@
 //! `manifest.json`.
 
 use crate::device::Device;
+use crate::given::Given;
 use crate::hash::sha256;
 use crate::signature::SIGNATURE;
 use crate::trace::MadeOf;
@@ -97,7 +98,8 @@ pub struct Tzdram {
 pub struct Inputs {
     /// SHA-256 of the product config and its board, as used.
     pub config: String,
-    /// Git commit, with `-modified` behind it if the work tree was not clean.
+    /// Git commit of the workspace, with `-modified` behind it if the work tree was not clean. Files of other repositories have
+    /// theirs in `given`.
     pub git_revision: Option<String>,
     /// Tools that shape the output, with their versions.
     pub toolchains: BTreeMap<String, String>,
@@ -105,6 +107,9 @@ pub struct Inputs {
     pub bsp: Option<String>,
     /// SHA-256 of `rootfs/packages.lock`, if there is a root filesystem.
     pub package_lock: Option<String>,
+    /// What it was given by path; empty of a bundle that was made of parts.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub given: Vec<Given>,
 }
 
 /// A TA.

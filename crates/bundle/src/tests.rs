@@ -69,6 +69,7 @@ impl Sample {
             toolchains: BTreeMap::from([("rustc".into(), "1".into())]),
             bsp: None,
             package_lock: None,
+            given: Vec::new(),
         };
         let entry = AppEntry {
             name: "a".into(),

@@ -11,7 +11,7 @@ use crate::workspace::Workspace;
 use bundle::{NAME, VERSION, is_plain};
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use trusty_image::budget::{TzdramError, check_tzdram};
 use trusty_image::limits::{APP_STACK_TOP, MAX_APPS};
 
@@ -39,6 +39,7 @@ pub fn load(workspace: &Workspace, path: &Path, overrides: &Overrides) -> Result
         rootfs.map(|r| super::rootfs::check(&checker.reporter, r, board.l4t.is_some())).transpose()?;
     let l4t = super::l4t::check(&checker.reporter, file.l4t.as_ref(), &board, overrides)?;
     let yocto = super::yocto::check(&checker.reporter, file.yocto.as_ref())?;
+    let changelog = checker.changelog(file.changelog.as_deref())?;
     let digest = digest(&text, &board, overrides)?;
     Ok(Product {
         path: path.into(),
@@ -53,6 +54,7 @@ pub fn load(workspace: &Workspace, path: &Path, overrides: &Overrides) -> Result
         rootfs,
         l4t,
         yocto,
+        changelog,
         digest,
     })
 }
@@ -67,11 +69,12 @@ fn digest(text: &str, board: &Board, overrides: &Overrides) -> Result<String> {
     Ok(board.digest_into(key)?.digest())
 }
 
-/// A product config without what shapes no bundle: comments, and the servers that builds share. Another server must not be
-/// another bundle.
+/// A product config without what shapes no bundle: comments, the changelog, and the servers that builds share. Another server must
+/// not be another bundle.
 fn shaping(text: &str) -> Option<String> {
     let mut value: serde_yaml::Value = serde_yaml::from_str(text).ok()?;
     let product = value.as_mapping_mut()?;
+    product.remove("changelog");
     if let Some(yocto) = product.get_mut("yocto").and_then(serde_yaml::Value::as_mapping_mut) {
         super::yocto::SERVERS.iter().for_each(|key| drop(yocto.remove(*key)));
         if yocto.is_empty() {
@@ -203,6 +206,16 @@ impl Checker<'_> {
             }
         };
         Ok(App { name, source, min_heap, min_stack })
+    }
+
+    fn changelog(&self, file: Option<&Path>) -> Result<Option<PathBuf>> {
+        let Some(file) = file else { return Ok(None) };
+        let full = self.reporter.path.parent().unwrap_or(Path::new(".")).join(file);
+        if full.is_file() {
+            return Ok(Some(full));
+        }
+        let what = format!("{} is no file (paths are relative to the config file)", full.display());
+        Err(self.reporter.at(&[Key("changelog")], &what))
     }
 
     fn client_apps(&self, names: &[String]) -> Result<()> {

@@ -24,6 +24,7 @@ pub struct ProductFile {
     pub rootfs: Option<RootfsFile>,
     pub l4t: Option<L4tFile>,
     pub yocto: Option<YoctoFile>,
+    pub changelog: Option<PathBuf>,
 }
 
 #[derive(Debug, Deserialize)]

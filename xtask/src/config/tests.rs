@@ -68,7 +68,7 @@ fn errors_name_line_text_and_what_is_allowed() {
         (
             "board:",
             "bord:",
-            "p.yaml:3: unknown field `bord`, expected one of `name`, `version`, `security_version`, `board`, `tzdram`, `trusted_apps`, `client_apps`, `rootfs`, `l4t`, `yocto`. Did you mean `board`?",
+            "p.yaml:3: unknown field `bord`, expected one of `name`, `version`, `security_version`, `board`, `tzdram`, `trusted_apps`, `client_apps`, `rootfs`, `l4t`, `yocto`, `changelog`. Did you mean `board`?",
         ),
         (
             "virt",
@@ -159,6 +159,11 @@ fn errors_name_line_text_and_what_is_allowed() {
             "systemd-sysv",
             "\"a b\"",
             "p.yaml:9: rootfs.packages[0]: `a b` is no package name: a-z, 0-9, + - . are allowed",
+        ),
+        (
+            "board: virt",
+            "board: virt\nchangelog: NEWS.md",
+            "p.yaml:4: changelog: NEWS.md is no file (paths are relative to the config file)",
         ),
         (
             "name: desk",

@@ -3,6 +3,10 @@
 use crate::verbs::diff;
 use bundle::{Diff, Manifest};
 
+/// How a release gets a list of changes.
+pub const NO_CHANGELOG: &str = "the product config names no changelog. Add `changelog: FILE` to it (relative to the config), with a \
+    section `## VERSION` in that file";
+
 /// The changelog's section of a version, without its headline; of a version that has none, `Unreleased`.
 pub fn section<'a>(changelog: &'a str, version: &str) -> Option<&'a str> {
     let of = |wanted: &str| {
@@ -13,8 +17,9 @@ pub fn section<'a>(changelog: &'a str, version: &str) -> Option<&'a str> {
                 if let Some(start) = from {
                     return changelog.get(start..at).map(str::trim);
                 }
-                let word = title.trim().trim_start_matches('[').split([']', ' ']).next().unwrap_or_default();
-                if word == wanted {
+                let word =
+                    title.trim().trim_start_matches('[').split([']', ' ', ':']).next().unwrap_or_default();
+                if word == wanted || word.strip_prefix('v') == Some(wanted) {
                     from = Some(at + line.len());
                 }
             }
@@ -30,10 +35,12 @@ pub fn text(manifest: &Manifest, changes: Option<&str>, previous: Option<(&Manif
     let mut text = format!("# {} {}\n\nBoard {}, ", manifest.name, manifest.version, manifest.board);
     text += &format!("carve-out {}, ", crate::size::human(manifest.tzdram.size));
     text += &format!("security version {}.\n", manifest.security_version);
-    if let Some(changes) = changes {
+    text += &match changes {
         // The changelog's headlines are one level below ours already.
-        text += &format!("\n## Changes\n\n{changes}\n");
-    }
+        Some(changes) => format!("\n## Changes\n\n{changes}\n"),
+        // For whoever makes the release; readers of the page do not see it.
+        None => format!("\n<!-- No changes are listed: {NO_CHANGELOG}. -->\n"),
+    };
     if let Some((old, diff)) = previous {
         text += &format!("\n## Since {}\n\n", old.version);
         text += &format!("To flash: `{}`. {}.\n", diff::name(diff.scope), upper(diff::reason(diff)));
@@ -61,7 +68,7 @@ fn upper(text: &str) -> String {
 mod tests {
     use super::*;
 
-    const LOG: &str = "# Changelog\n\n## Unreleased\n\n- new\n\n## [1.1.0] - 2026-01-01\n\n### Added\n\n- this\n\n## 1.0\n\n- old\n";
+    const LOG: &str = "# Changelog\n\n## Unreleased\n\n- new\n\n## [1.1.0] - 2026-01-01\n\n### Added\n\n- this\n\n## v1.0:\n\n- old\n";
 
     #[test]
     fn a_version_has_its_section() {

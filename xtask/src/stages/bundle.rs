@@ -1,6 +1,7 @@
 //! The bundle: all results in one folder and one archive, verified before they get their names.
 
 mod flash;
+pub mod given;
 pub mod publish;
 mod sbom;
 
@@ -11,7 +12,7 @@ use crate::config::AppSource;
 use crate::error::{At, Error, Result};
 use crate::stage::{Key, Output, lock, stamps};
 use crate::toolchain::Target;
-use crate::tools::{capture, shell};
+use crate::tools::git;
 use bundle::{AppEntry, DeskBoot, FORMAT, Inputs, Manifest, Partition, Plan, Port, Role, Tzdram, Writer};
 use std::collections::BTreeMap;
 use std::fs;
@@ -19,7 +20,6 @@ use std::path::{Path, PathBuf};
 use tegra_flash::Layout;
 use trusty_image::TrustedApp;
 use trusty_ta_build::Declaration;
-use xshell::cmd;
 
 /// What a bundle is made of, in CycloneDX.
 pub const SBOM: &str = "sbom.cdx.json";
@@ -48,6 +48,8 @@ pub struct L4tParts {
     pub bsp: Bsp,
     /// Flash packages, a directory for each module.
     pub packages: Output,
+    /// The digest of NVIDIA's sources as they were built, our edits included.
+    pub sources: String,
 }
 
 /// Writes the bundle below `out` and returns its folder.
@@ -248,28 +250,18 @@ fn inputs(build: &Build, parts: &Parts) -> Result<Inputs> {
         toolchains.insert("mmdebstrap".into(), crate::tools::mmdebstrap::version()?);
         toolchains.insert("mke2fs".into(), crate::tools::ext4::version()?);
     }
-    if let Some(l4t) = &parts.l4t {
+    if parts.l4t.is_some() {
         toolchains.extend(crate::tools::trusty::versions()?);
-        toolchains.insert("sha256 of the BSP's parts".into(), l4t.bsp.contents()?);
     }
     let lock = parts.rootfs.as_ref().map(|part| part.dir.join(rootfs::LOCK));
     let package_lock = lock.map(|path| bundle::hash_file(&path).at(&path).map(|h| h.sha256)).transpose()?;
     let config = build.product.digest.clone();
     Ok(Inputs {
         config,
-        git_revision: git_revision(&build.workspace.root)?,
+        git_revision: git::revision(&build.workspace.root)?,
         toolchains,
         bsp: parts.l4t.as_ref().map(|l4t| l4t.bsp.release.to_string()),
         package_lock,
+        given: given::record(build, parts)?,
     })
-}
-
-/// The commit of the work tree, marked if it has been modified. None outside git.
-pub fn git_revision(root: &Path) -> Result<Option<String>> {
-    let sh = shell(root)?;
-    // A clone may belong to another user; nothing that it configures is run.
-    let safe = ["-c", "safe.directory=*", "-c", "core.fsmonitor=false"];
-    let Ok(commit) = capture("git", cmd!(sh, "git {safe...} rev-parse HEAD")) else { return Ok(None) };
-    let status = capture("git", cmd!(sh, "git {safe...} status --porcelain"))?;
-    Ok(Some(if status.is_empty() { commit } else { format!("{commit}-modified") }))
 }

@@ -56,11 +56,14 @@ pub fn run(build: &Build) -> Result<Output> {
         .with("given", vendor::stamp(&given, is_source)?)
         .with("monitor", with_monitor)
         .with("edits", edits::digest());
-    build.cache.stage("sources", key, |work| {
+    let output = build.cache.stage("sources", key, |work| {
         let (trusty, atf) = gather(&given, with_monitor, work.out, work.log)?;
         edits::apply(&edits::TRUSTY, &work.out.join(TRUSTY), &trusty)?;
         atf.map_or(Ok(()), |atf| edits::apply(&edits::ATF, &work.out.join(ATF), &atf))
-    })
+    })?;
+    // What the bundle says of them.
+    build.sources.get_or_init(|| output.content.clone());
+    Ok(output)
 }
 
 /// Copies the trees, as NVIDIA has them, out of a folder or a tarball. Where Trusty and ATF were found.

@@ -48,11 +48,14 @@ pub fn image(args: &ImageArgs, ui: &Ui) -> Result<Outcome> {
 /// Builds a bundle by itself; its folder.
 pub fn local(args: &BuildArgs, without: &[String], boot: bool, out: &Path, ui: &Ui) -> Result<PathBuf> {
     let without_rootfs = without.iter().any(|part| part == "rootfs");
-    with_build(args, without_rootfs, ui, |build| {
-        ensure_host(build, true)?;
-        let parts = all(build, boot)?;
-        bundle::run(build, &parts, &from_here(out))
-    })
+    with_build(args, without_rootfs, ui, |build| make(build, boot, out))
+}
+
+/// A product's bundle; its folder.
+pub fn make(build: &Build, boot: bool, out: &Path) -> Result<PathBuf> {
+    ensure_host(build, true)?;
+    let parts = all(build, boot)?;
+    bundle::run(build, &parts, &from_here(out))
 }
 
 fn built(path: &Path, ui: &Ui) -> Outcome {
@@ -204,7 +207,8 @@ fn all(build: &Build, boot: bool) -> Result<Parts> {
         Ok((trusted_apps, secure_os, desk_boot, packages, client_apps, rootfs?))
     })
     .map(|(trusted_apps, secure_os, desk_boot, packages, client_apps, rootfs)| {
-        let l4t = bsp.zip(packages).map(|(bsp, packages)| L4tParts { bsp, packages });
+        let sources = build.sources.get().cloned().unwrap_or_default();
+        let l4t = bsp.zip(packages).map(|(bsp, packages)| L4tParts { bsp, packages, sources });
         Parts { trusted_apps, secure_os, boot_config, client_apps, rootfs, l4t, desk_boot }
     })
 }

@@ -1,115 +1,147 @@
 //! `release`: a bundle, signed, with all that is told of it, in a directory of its own.
 
 use super::{Outcome, build, diff, verify};
-use crate::cli::ReleaseArgs;
+use crate::cli::{DEFAULT_CONFIG, ReleaseArgs};
 use crate::error::{At, Error, Result};
 use crate::release::index::{Entry, Index};
+use crate::release::provenance::{self, PROVENANCE};
+use crate::release::sources::Sources;
 use crate::release::{SIGNATURE, SUMS, notes};
 use crate::signing::{self, Signer};
 use crate::stage::lock;
 use crate::stages::EPOCH;
-use crate::stages::bundle::{SBOM, git_revision, publish};
+use crate::stages::bundle::given::Input;
+use crate::stages::bundle::{SBOM, publish};
+use crate::tools::read_limited;
 use crate::ui::Ui;
 use crate::workspace;
-use bundle::{Manifest, Role, Source};
+use bundle::{Manifest, Role, Source, bundle_name};
 use serde_json::json;
 use std::fs;
 use std::path::{Path, PathBuf};
+use tempfile::TempDir;
 
 /// The notes' name.
 const NOTES: &str = "RELEASE_NOTES.md";
 /// The page that explains it.
 const REPORT: &str = "report.html";
-/// How the bundle came to be.
-const PROVENANCE: &str = "provenance.json";
-/// Who builds where no CI says so.
-const LOCAL: &str = "urn:carveout:local";
-const CHANGELOG: &str = "CHANGELOG.md";
+/// Bytes of a changelog, at most.
+const MAX_CHANGELOG: u64 = 16 << 20;
 /// How the name of an unfinished release begins.
 const TEMPORARY: &str = ".carveout-release-";
 /// Channels, from tried to new.
 pub const CHANNELS: [&str; 2] = ["stable", "beta"];
 
-/// Builds, signs and publishes a release.
+/// Builds, signs and publishes a release. What can be refused is refused before anything is built.
 pub fn run(args: &ReleaseArgs, ui: &Ui) -> Result<Outcome> {
     let root = workspace::root();
-    // First: nothing is built for a key that cannot sign.
     let logs = crate::stages::logs(&root)?;
     let signer = Signer::open(args.sign.as_deref(), args.build.offline, &logs, ui)?;
-    let revision = clean(&root)?;
-    let out = publish::folder(&build::from_here(&args.output_dir))?;
-    let _lock = lock(&out.join(".lock"))?;
-    sweep(&out)?;
-    let bundle = match &args.bundle {
-        Some(path) => path.clone(),
-        None => build::local(&args.build, &args.without, !args.no_boot, Path::new("target/bundles"), ui)?,
+    let mut sources = Sources::of(&root)?;
+    if let Some(path) = &args.previous {
+        Source::open(path).map_err(verify::unreadable)?;
+    }
+    let Some(bundle) = &args.bundle else {
+        let without_rootfs = args.without.iter().any(|part| part == "rootfs");
+        return build::with_build(&args.build, without_rootfs, ui, |build| {
+            let product = build.product;
+            sources.check(build)?;
+            sources.uri()?;
+            let changes = changes(product.changelog.as_deref(), &product.version)?;
+            let name = bundle_name(&product.name, &product.version, &product.board.name, product.tzdram_size);
+            let place = Place::open(args, &name, &sources)?;
+            let bundle = build::make(build, !args.no_boot, Path::new("target/bundles"))?;
+            let manifest = verify::check(&bundle)?;
+            sources.suit(&bundle, &manifest)?;
+            sources.unmoved(&manifest)?;
+            let release = Release { bundle: &bundle, manifest: &manifest, changes, sources: Some(&sources) };
+            release.publish(args, place, &signer, ui)
+        });
     };
-    let manifest = verify::check(&bundle)?;
-    if manifest.inputs.git_revision != revision {
-        let built = manifest.inputs.git_revision.as_deref().unwrap_or("no commit");
-        let message = format!(
-            "{}: was built from {built}, the work tree is at {}",
-            bundle.display(),
-            revision.as_deref().unwrap_or_default()
-        );
-        return Err(Error::check(message).remedy("build it from this commit, or check its commit out"));
-    }
-    let name = manifest.bundle_name();
-    let folder = out.join(&name);
-    if folder.exists() {
-        return Err(Error::usage(format!(
-            "{}: is released already, and a release never changes",
-            folder.display()
-        ))
-        .remedy("raise `version` in the product config"));
-    }
-    let mut index = Index::read(&out)?;
-    let previous = args.previous.clone().or_else(|| before(&index, &out, &args.channel, &manifest));
-    let temporary = tempfile::Builder::new().prefix(TEMPORARY).tempdir_in(&out).at(&out)?;
-    let new = temporary.path().join(&name);
-    fs::create_dir(&new).at(&new)?;
-    let running = ui.start("release");
-    running.building(&format!("sign {name}"));
+    let manifest = verify::check(bundle)?;
+    sources.suit(bundle, &manifest)?;
+    let changes = changes_of(args, &manifest, &mut sources, ui)?;
+    let place = Place::open(args, &manifest.bundle_name(), &sources)?;
     // Of a bundle that was built elsewhere nobody here can say how.
-    let built_here = args.bundle.is_none();
-    let release = Release { new: &new, bundle: &bundle, manifest: &manifest, built_here };
-    let entry = match release.fill(previous.as_deref(), &signer, &root) {
-        Ok(entry) => entry,
-        Err(error) => {
-            running.fail();
-            return Err(error);
-        }
-    };
-    running.done();
-    fs::rename(&new, &folder).at(&folder)?;
-    let gone = index.add(&args.channel, entry, args.keep);
-    index.write(&out, &signer)?;
-    // Only when no index names them any more.
-    for old in gone {
-        let path = out.join(&old.bundle);
-        ui.note(&format!("{} is kept no longer", path.display()));
-        fs::remove_dir_all(&path).at(&path)?;
-    }
-    let line = folder.display().to_string();
-    let json =
-        json!({ "release": line, "channel": args.channel, "key_id": signer.public().id().to_string() });
-    Ok(Outcome { line: Some(line), json, ..Outcome::default() })
+    Release { bundle, manifest: &manifest, changes, sources: None }.publish(args, place, &signer, ui)
 }
 
-/// The commit, of a work tree that has nothing else.
-fn clean(root: &Path) -> Result<Option<String>> {
-    let revision = git_revision(root)?;
-    let place = root.display();
-    match revision.as_deref() {
-        None => Err(Error::check(format!(
-            "{place}: is no git work tree with a commit: nobody could build the release again"
+/// What the product's changelog says of a version.
+fn changes(changelog: Option<&Path>, version: &str) -> Result<Option<String>> {
+    let Some(path) = changelog else { return Ok(None) };
+    let bytes = read_limited(path, MAX_CHANGELOG)?;
+    let text = String::from_utf8_lossy(&bytes);
+    notes::section(&text, version).map(|text| Some(text.to_owned())).ok_or_else(|| {
+        Error::usage(format!(
+            "{}: has no section of version {version}, and no `## Unreleased`",
+            path.display()
         ))
-        .remedy("release from a clone")),
-        Some(modified) if modified.ends_with("-modified") => Err(Error::check(format!(
-            "{place}: has changes that are in no commit: nobody could build the release again"
-        ))
-        .remedy("commit them, or put them aside: git stash -u")),
-        Some(_) => Ok(revision),
+        .remedy(format!("add `## {version}` to it, and what has changed below"))
+    })
+}
+
+/// The same for a bundle that is there: its config says where the changelog is, if `-c` names that config.
+fn changes_of(
+    args: &ReleaseArgs,
+    manifest: &Manifest,
+    sources: &mut Sources,
+    ui: &Ui,
+) -> Result<Option<String>> {
+    let read = build::with_build(&args.build, false, ui, |build| {
+        let product = build.product;
+        let same = (&product.name, &product.version) == (&manifest.name, &manifest.version);
+        Ok(same.then(|| product.changelog.clone()))
+    });
+    match read {
+        Ok(Some(changelog)) => {
+            let input =
+                |path: &PathBuf| Input { name: "changelog".into(), path: path.clone(), supplier: None };
+            sources.committed(&changelog.iter().map(input).collect::<Vec<_>>())?;
+            changes(changelog.as_deref(), &manifest.version)
+        }
+        // The default config may be of another product, or not there.
+        _ if args.build.config == Path::new(DEFAULT_CONFIG) => Ok(None),
+        Ok(None) => {
+            let message = format!(
+                "{}: is the config of another product or version than {} {}",
+                args.build.config.display(),
+                manifest.name,
+                manifest.version
+            );
+            Err(Error::usage(message).remedy("name the bundle's own config with -c, or leave -c away"))
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Where a release is put.
+struct Place {
+    out: PathBuf,
+    /// The release's directory, which is not there yet.
+    folder: PathBuf,
+    index: Index,
+    temporary: TempDir,
+    _lock: fs::File,
+}
+
+impl Place {
+    /// The folder of releases, locked. It can be written to, and the release is not there.
+    fn open(args: &ReleaseArgs, name: &str, sources: &Sources) -> Result<Self> {
+        let out = publish::folder(&build::from_here(&args.output_dir))?;
+        sources.apart(&out)?;
+        let lock = lock(&out.join(".lock"))?;
+        sweep(&out)?;
+        let folder = out.join(name);
+        if folder.exists() {
+            return Err(Error::usage(format!(
+                "{}: is released already, and a release never changes",
+                folder.display()
+            ))
+            .remedy("raise `version` in the product config"));
+        }
+        let index = Index::read(&out)?;
+        let temporary = tempfile::Builder::new().prefix(TEMPORARY).tempdir_in(&out).at(&out)?;
+        Ok(Self { out, folder, index, temporary, _lock: lock })
     }
 }
 
@@ -123,16 +155,59 @@ fn before(index: &Index, out: &Path, channel: &str, manifest: &Manifest) -> Opti
 
 /// A release that is being written.
 struct Release<'a> {
-    new: &'a Path,
     bundle: &'a Path,
     manifest: &'a Manifest,
-    built_here: bool,
+    /// What the changelog says of it.
+    changes: Option<String>,
+    /// What it was built of, if it was built here.
+    sources: Option<&'a Sources>,
 }
 
 impl Release<'_> {
+    /// Signs it and gives it its name.
+    fn publish(&self, args: &ReleaseArgs, place: Place, signer: &Signer, ui: &Ui) -> Result<Outcome> {
+        let Place { out, folder, mut index, temporary, _lock } = place;
+        let name = self.manifest.bundle_name();
+        let previous = args.previous.clone().or_else(|| before(&index, &out, &args.channel, self.manifest));
+        let new = temporary.path().join(&name);
+        fs::create_dir(&new).at(&new)?;
+        if self.changes.is_none() {
+            ui.note(&format!("{NOTES} lists no changes: {}", notes::NO_CHANGELOG));
+        }
+        let running = ui.start("release");
+        running.building(&format!("sign {name}"));
+        let entry = match self.fill(&new, previous.as_deref(), signer, &args.without) {
+            Ok(entry) => entry,
+            Err(error) => {
+                running.fail();
+                return Err(error);
+            }
+        };
+        running.done();
+        fs::rename(&new, &folder).at(&folder)?;
+        let gone = index.add(&args.channel, entry, args.keep);
+        index.write(&out, signer)?;
+        // Only when no index names them any more.
+        for old in gone {
+            let path = out.join(&old.bundle);
+            ui.note(&format!("{} is kept no longer", path.display()));
+            fs::remove_dir_all(&path).at(&path)?;
+        }
+        let line = folder.display().to_string();
+        let json =
+            json!({ "release": line, "channel": args.channel, "key_id": signer.public().id().to_string() });
+        Ok(Outcome { line: Some(line), json, ..Outcome::default() })
+    }
+
     /// Writes all its files.
-    fn fill(&self, previous: Option<&Path>, signer: &Signer, root: &Path) -> Result<Entry> {
-        let Self { new, bundle, manifest, built_here } = *self;
+    fn fill(
+        &self,
+        new: &Path,
+        previous: Option<&Path>,
+        signer: &Signer,
+        without: &[String],
+    ) -> Result<Entry> {
+        let Self { bundle, manifest, changes, sources } = self;
         let name = manifest.bundle_name();
         let archive = new.join(format!("{name}.tar.zst"));
         let sums = manifest.sums().map_err(|e| Error::check(e.to_string()))?;
@@ -142,11 +217,9 @@ impl Release<'_> {
         bundle::write_signed(&source, manifest, &signature, EPOCH, &archive).map_err(verify::unreadable)?;
         // What devices will check.
         verify::signed(&archive, Some(signer.public()))?;
-        let changelog = root.join(CHANGELOG);
-        let changelog = fs::read_to_string(&changelog).unwrap_or_default();
         let compared = previous.map(|old| diff::between(old, &archive)).transpose()?;
         let compared = compared.as_ref().map(|(old, diff)| (old, diff));
-        let text = notes::text(manifest, notes::section(&changelog, &manifest.version), compared);
+        let text = notes::text(manifest, changes.as_deref(), compared);
         let path = new.join(NOTES);
         fs::write(&path, text).at(&path)?;
         let (_, sboms) = bundle::extract(&source, |file| file.role == Role::Sbom)
@@ -155,33 +228,15 @@ impl Release<'_> {
             let path = new.join(SBOM);
             fs::write(&path, bytes).at(&path)?;
         }
-        if built_here {
+        if let Some(sources) = sources {
             let path = new.join(PROVENANCE);
-            fs::write(&path, provenance(manifest, &archive)?).at(&path)?;
+            fs::write(&path, provenance::text(manifest, &archive, sources, without)?).at(&path)?;
         }
         crate::report::write(&archive, previous, Some(signer.public()), &new.join(REPORT))?;
         let hashed = seal(new, signer, &comment)?;
         let (size, sha256) = hashed.get(&format!("{name}.tar.zst")).cloned().unwrap_or_default();
         Ok(Entry::new(manifest, size, sha256))
     }
-}
-
-/// How the bundle came to be: on a CI that says who it is, or here.
-fn provenance(manifest: &Manifest, archive: &Path) -> Result<String> {
-    let name = archive.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let subjects = [(name, bundle::hash_file(archive).at(archive)?.sha256)];
-    let said = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
-    let github = || {
-        let place = format!("{}/{}/actions", said("GITHUB_SERVER_URL")?, said("GITHUB_REPOSITORY")?);
-        let run = format!("{place}/runs/{}", said("GITHUB_RUN_ID")?);
-        Some((place, Some(run)))
-    };
-    let gitlab = || Some((format!("{}/-/pipelines", said("CI_PROJECT_URL")?), said("CI_JOB_URL")));
-    let (builder, invocation) = github().or_else(gitlab).unwrap_or_else(|| (LOCAL.into(), None));
-    let repository = env!("CARGO_PKG_REPOSITORY");
-    let invocation = invocation.as_deref();
-    let said = attestation::Provenance { subjects: &subjects, builder: &builder, invocation, repository };
-    Ok(attestation::provenance(manifest, &said))
 }
 
 /// Writes checksums of a folder's files, and their signature.

@@ -49,6 +49,7 @@ pub fn write(dir: &Path, version: &str, tzdram: u64) -> String {
             toolchains: BTreeMap::new(),
             bsp: None,
             package_lock: None,
+            given: Vec::new(),
         },
         trusted_apps: vec![AppEntry {
             name: "a".into(),

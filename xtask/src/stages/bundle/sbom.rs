@@ -6,6 +6,7 @@ use crate::config::AppSource;
 use crate::error::{At, Error, Result};
 use crate::toolchain::Target;
 use crate::tools::cargo;
+use crate::workspace::CrateSource;
 use attestation::{Crate, Member, Vendor};
 use bundle::{Manifest, Role};
 use std::collections::BTreeSet;
@@ -54,11 +55,42 @@ fn member(build: &Build, name: &str, target: Target, file: String) -> Result<Mem
         };
         // Behind a package that was told before stands (*).
         let license = license.trim_end_matches(" (*)").to_owned();
-        let sha256 = build.workspace.checksum(found, version);
-        crates.insert(Crate { name: found.into(), version: version.into(), license, sha256 });
+        let source = source(build, found, version, package)?;
+        crates.insert(Crate { name: found.into(), version: version.into(), license, source });
     }
     let own = crates.iter().find(|found| found.name == name).cloned();
     let own = own.ok_or_else(|| Error::check(format!("cargo tree does not tell of {name}")))?;
     crates.remove(&own);
     Ok(Member { name: name.into(), version: own.version, file, crates })
+}
+
+/// Where a crate comes from, by the lock file. `package` is cargo tree's line of it, which tells apart what has one name and version.
+fn source(build: &Build, name: &str, version: &str, package: &str) -> Result<attestation::CrateSource> {
+    let behind = package.split_once(" (").map(|(_, behind)| behind);
+    let kind = |source: &CrateSource| match behind {
+        None => *source == CrateSource::CratesIo,
+        Some(text) if text.starts_with('/') => *source == CrateSource::Path,
+        Some(text) if text.starts_with("registry `") => matches!(source, CrateSource::Registry(_)),
+        // A procedural macro says so in place of where it comes from.
+        Some(text) => match source {
+            CrateSource::Git { url, .. } => text.starts_with(url.as_str()),
+            _ => true,
+        },
+    };
+    let all = build.workspace.locked(name, version);
+    let found = match &all[..] {
+        [only] => Some(*only),
+        several => several.iter().find(|locked| kind(&locked.source)).copied(),
+    };
+    let locked = found
+        .ok_or_else(|| Error::check(format!("Cargo.lock does not tell where {name} {version} comes from")))?;
+    let sha256 = locked.checksum.clone();
+    Ok(match &locked.source {
+        CrateSource::Path => attestation::CrateSource::Path,
+        CrateSource::CratesIo => attestation::CrateSource::CratesIo(sha256),
+        CrateSource::Registry(index) => attestation::CrateSource::Registry { index: index.clone(), sha256 },
+        CrateSource::Git { url, rev, .. } => {
+            attestation::CrateSource::Git { url: url.clone(), rev: rev.clone() }
+        }
+    })
 }

@@ -98,6 +98,8 @@ fn fill(parts: &Parts, folder: &Path) -> Result<Manifest> {
             toolchains: parts.inputs.toolchains.clone(),
             bsp: parts.inputs.bsp.clone(),
             package_lock,
+            // BitBake's own records tell where parts come from.
+            given: Vec::new(),
         },
         trusted_apps: apps,
         plan: bundle::Plan { memory: plan.memory, partitions },
