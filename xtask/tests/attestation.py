@@ -8,8 +8,16 @@ def sbom(text):
     """What is wrong by the schema of CycloneDX 1.6."""
     from cyclonedx.schema import SchemaVersion
     from cyclonedx.validation.json import JsonStrictValidator
+    from packageurl import PackageURL
     error = JsonStrictValidator(SchemaVersion.V1_6).validate_str(text)
-    return None if error is None else str(error)[:500]
+    if error is not None:
+        return str(error)[:500]
+    # The schema takes any text for a package URL.
+    for component in json.loads(text)["components"]:
+        purl = component.get("purl")
+        if purl is not None and PackageURL.from_string(purl).to_string() != purl:
+            return "%s is not written as purl-spec wants it" % purl
+    return None
 
 
 def provenance(text):

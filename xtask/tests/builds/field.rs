@@ -5,6 +5,7 @@ mod attestations;
 mod browser;
 mod devices;
 mod pipeline;
+mod refusals;
 mod story;
 
 use crate::util::{root, run, small};
@@ -19,6 +20,30 @@ pub fn clone_to(workspace: &Path) {
     run("git", ["clone", "--quiet", root().to_str().unwrap(), workspace.to_str().unwrap()]).ok();
     fs::create_dir(workspace.join("target")).unwrap();
     std::os::unix::fs::symlink(xtask::stages::home(&root()), workspace.join("target/carveout")).unwrap();
+    // As CI has it, with a token.
+    git(workspace, &["remote", "set-url", "origin", "https://ci:s3cret@git.example.com/team/product.git"]);
+}
+
+/// git in a work tree, for someone who has never configured it.
+pub fn git(dir: &Path, arguments: &[&str]) {
+    let who = ["-c", "user.name=A", "-c", "user.email=a@example.com", "-c", "commit.gpgSign=false"];
+    let dir = ["-C", dir.to_str().unwrap(), "-c", "safe.directory=*"];
+    run("git", [&dir[..], &who, arguments].concat()).ok();
+}
+
+/// All that is in a work tree becomes a commit.
+pub fn commit(dir: &Path) {
+    git(dir, &["add", "--all"]);
+    git(dir, &["commit", "--quiet", "--allow-empty", "-m", "a change"]);
+}
+
+/// A repository beside the workspace, as teams have for their products.
+pub fn product_repository(dir: &Path) {
+    fs::create_dir_all(dir).unwrap();
+    git(dir, &["init", "--quiet"]);
+    git(dir, &["remote", "add", "origin", "git@git.example.com:team/products.git"]);
+    fs::write(dir.join(".gitignore"), "*.bin\n").unwrap();
+    commit(dir);
 }
 
 pub fn open(path: &Path) -> Device<File> {

@@ -1,6 +1,6 @@
 //! What is told of a release, by the schemas of those who read it.
 
-use crate::util::root;
+use crate::util::{root, run};
 use serde_json::{Value, json};
 use std::path::Path;
 use std::process::Command;
@@ -76,7 +76,7 @@ fn holds(kind: &str, path: &Path, changes: &[fn(&mut Value)]) {
 }
 
 /// SBOM and provenance of a release.
-pub fn are_valid(release: &Path) {
+pub fn are_valid(release: &Path, workspace: &Path, product: &Path) {
     holds(
         "sbom",
         &release.join("sbom.cdx.json"),
@@ -114,16 +114,67 @@ pub fn are_valid(release: &Path) {
     assert!(has("app:echo-srv-app", "clap") && !has("app:echo-srv-app", "linked_list_allocator"));
     let apps = sbom["components"].as_array().unwrap().iter().filter(|c| c["type"] == "application");
     assert_eq!(apps.filter(|app| app["hashes"][0]["content"].is_string()).count(), 3);
-    // Every crate of the registry has the lock file's checksum.
+    // Package URLs are crates.io's, of which this workspace has all but its own: every one has the lock file's checksum.
     let lock = std::fs::read_to_string(root().join("Cargo.lock")).unwrap();
     for component in sbom["components"].as_array().unwrap().iter().filter(|c| c["purl"].is_string()) {
         assert!(lock.contains(component["hashes"][0]["content"].as_str().unwrap()), "{component}");
     }
+    finished_elf(&sbom, product);
     let said = read("provenance.json");
+    sources(&said, workspace, product);
     let archive = format!("{}.tar.zst", release.file_name().unwrap().to_str().unwrap());
     let sums = std::fs::read_to_string(release.join("SHA256SUMS")).unwrap();
     let subject = &said["subject"][0];
     let line = format!("{}  {archive}", subject["digest"]["sha256"].as_str().unwrap());
     assert!(subject["name"] == archive.as_str() && sums.lines().any(|found| found == line), "{said}");
     assert_eq!(said["predicate"]["runDetails"]["builder"]["id"], "urn:carveout:local");
+}
+
+fn head(repository: &Path) -> String {
+    let dir = repository.to_str().unwrap();
+    run("git", ["-C", dir, "-c", "safe.directory=*", "rev-parse", "HEAD"]).ok()
+}
+
+/// A trusted app that was given as an ELF file: its own digest and commit, and no licence that nobody has named.
+fn finished_elf(sbom: &Value, product: &Path) {
+    let components = sbom["components"].as_array().unwrap();
+    let of = |reference: &str| components.iter().find(|c| c["bom-ref"] == reference).unwrap();
+    let app = of("app:small-echo-srv");
+    assert_eq!(app["licenses"], json!([{ "license": { "name": "NOASSERTION" } }]));
+    assert!(of("app:echo-srv").get("licenses").is_none());
+    let given = of("given:trusted_apps.small-echo-srv");
+    let sum = bundle::hash_file(&product.join("small-echo-srv.elf")).unwrap().sha256;
+    assert_eq!(given["hashes"][0]["content"], sum);
+    let property = |name: &str| {
+        let all = given["properties"].as_array().unwrap();
+        all.iter().find(|p| p["name"] == name).unwrap()["value"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(property("carveout:origin.path"), "small-echo-srv.elf");
+    assert_eq!(property("carveout:origin.commit"), head(product));
+    assert_eq!(property("carveout:origin.repository"), "git.example.com/team/products");
+    let on =
+        sbom["dependencies"].as_array().unwrap().iter().find(|d| d["ref"] == "app:small-echo-srv").unwrap();
+    assert_eq!(on["dependsOn"], json!(["given:trusted_apps.small-echo-srv"]));
+}
+
+/// Both repositories by their own remotes, without the token that CI has in one of them, and each file in them.
+fn sources(said: &Value, workspace: &Path, product: &Path) {
+    assert!(!said.to_string().contains("s3cret"), "{said}");
+    let all = said["predicate"]["buildDefinition"]["resolvedDependencies"].as_array().unwrap();
+    let (own, other) =
+        ("git+https://git.example.com/team/product.git", "git+ssh://git@git.example.com/team/products.git");
+    for (uri, commit) in [(own, head(workspace)), (other, head(product))] {
+        let found = all.iter().find(|found| found["uri"] == uri).unwrap();
+        assert_eq!(found["digest"], json!({ "gitCommit": commit }));
+    }
+    for (name, uri, repository, path) in [
+        ("board", own, workspace, "configs/boards/virt.yaml"),
+        ("config", other, product, "product.yaml"),
+        ("trusted_apps.small-echo-srv", other, product, "small-echo-srv.elf"),
+    ] {
+        let found = all.iter().find(|found| found["name"] == name).unwrap();
+        assert_eq!(found["uri"], format!("{uri}@{}#{path}", head(repository)));
+        let sum = bundle::hash_file(&repository.join(path)).unwrap().sha256;
+        assert_eq!(found["digest"], json!({ "sha256": sum }), "{name}");
+    }
 }

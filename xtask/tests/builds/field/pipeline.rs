@@ -125,14 +125,15 @@ fn a_tag_is_released() {
     );
     fs::write(dir.path().join("bin/cargo"), cargo).unwrap();
     run("chmod", ["+x", &path("bin/cargo")]).ok();
-    let config = path("product.yaml");
+    let config = path("clone/configs/tagged.yaml");
     let text = "name: tagged\nversion: 2.0.0\nboard: virt\ntzdram: { size: 32MiB }\ntrusted_apps: [echo-srv]\n\
                 client_apps: [echo-srv-app]\n";
     fs::write(&config, text).unwrap();
+    super::commit(clone.as_ref());
     let key = path("key");
     xtask(["key", "new", &key, "--no-password"]).ok();
     let mut command = Command::new(dir.path().join("clone/ci/pipeline"));
-    command.args(["release", &config, &path("out")]).env("GITHUB_REF_NAME", "v2.0.0");
+    command.args(["release", &config, "releases"]).env("GITHUB_REF_NAME", "v2.0.0");
     command.env("CARVEOUT_SIGN_KEY", fs::read_to_string(&key).unwrap());
     command.env("PATH", format!("{}:{}", path("bin"), std::env::var("PATH").unwrap()));
     let release = Ran::new(&mut command).ok();

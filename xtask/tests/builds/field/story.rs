@@ -1,8 +1,8 @@
 //! The whole story of releases and devices.
 
 use super::browser::{Browser, VIEWS, complaints, sources};
-use super::{active, clone_to, open};
-use crate::util::{Ran, root};
+use super::{active, clone_to, commit, open, product_repository};
+use crate::util::{Ran, desk, root};
 use serde_json::Value;
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
@@ -26,6 +26,10 @@ impl Field {
         let workspace = dir.path().join("workspace");
         clone_to(&workspace);
         let field = Self { dir, workspace };
+        let product = field.dir.path().join("product");
+        product_repository(&product);
+        // A trusted app of someone else's, finished.
+        fs::copy(desk().join("trusted-apps/small-echo-srv.elf"), product.join("small-echo-srv.elf")).unwrap();
         field.xtask(&["key", "new", &field.path("key"), "--no-password"]).ok();
         field
     }
@@ -58,12 +62,16 @@ impl Field {
 
     /// A release of a product; its directory.
     fn release(&self, version: &str, app: &str, tzdram: &str, more: &[&str]) -> PathBuf {
-        let config = self.path("product.yaml");
+        let config = self.path("product/product.yaml");
         let text = format!(
             "name: field\nversion: {version}\nsecurity_version: 1\nboard: virt\ntzdram: {{ size: {tzdram} }}\n\
-             trusted_apps: [{app}, small-echo-srv]\nclient_apps: [echo-srv-app]\n"
+             trusted_apps: [{app}, {{ elf: small-echo-srv.elf }}]\nclient_apps: [echo-srv-app]\nchangelog: NEWS.md\n"
         );
         fs::write(&config, text).unwrap();
+        let product = self.dir.path().join("product");
+        fs::write(product.join("NEWS.md"), format!("# News\n\n## {version}\n\n- news of {version}\n"))
+            .unwrap();
+        commit(&product);
         let (key, out) = (self.path("key"), self.path("releases"));
         let arguments = ["release", "-c", &config, "--sign", &key, "-o", &out];
         PathBuf::from(self.xtask(&[&arguments[..], more].concat()).ok())
@@ -146,7 +154,7 @@ fn releases_reach_devices_survive_a_cut_and_are_gone_back_from() {
             .display()
             .to_string()
     };
-    super::attestations::are_valid(&first);
+    super::attestations::are_valid(&first, &field.workspace, &field.dir.path().join("product"));
     // Everybody can check a release, with common tools too.
     assert_eq!(field.xtask(&["verify", &archive(&first), "--key", &key]).ok(), "ok");
     let sums =
@@ -168,6 +176,7 @@ fn releases_reach_devices_survive_a_cut_and_are_gone_back_from() {
         notes.contains("To flash: `secure-os`") && notes.contains("trusted_apps.echo-srv.heap"),
         "{notes}"
     );
+    assert!(notes.contains("## Changes\n\n- news of 1.1.0\n\n## Since 1.0.0"), "{notes}");
     let auto = ["flash", "--channel", &releases, "--key", &key, "--scope", "auto", "--to", &devices[0]];
     assert_eq!(field.xtask(&[&auto[..], &["--dry-run"]].concat()).ok(), "secure-os");
     // The system ends it in the midst of the image that it writes.
@@ -230,19 +239,16 @@ fn releases_reach_devices_survive_a_cut_and_are_gone_back_from() {
     let done: Vec<&str> =
         records.iter().filter(|r| r["result"] == "ok").map(|r| r["action"].as_str().unwrap()).collect();
     assert_eq!(done, ["flash", "flash", "flash", "flash", "flash", "rollback"]);
-    // A released version stays what it is.
-    let again = field.command(&[
-        "release",
-        "-c",
-        &field.path("product.yaml"),
-        "--sign",
-        &field.path("key"),
-        "-o",
-        &releases,
-    ]);
-    let error = Ran::new(&mut { again }).fails(2);
+    // A released version stays what it is, and that is told before anything is built.
+    let product = field.path("product/product.yaml");
+    let again = ["release", "-c", &product, "--sign", &field.path("key"), "-o", &releases];
+    let error = field.xtask(&again).fails(2);
     assert!(error.contains("is released already, and a release never changes"), "{error}");
+    assert!(!error.contains("trusted app"), "{error}");
     fs::write(field.workspace.join("README.md"), "changed").unwrap();
-    let dirty = ["release", "-c", &field.path("product.yaml"), "--sign", &field.path("key"), "-o", &releases];
-    assert!(field.xtask(&dirty).fails(1).contains("has changes that are in no commit"));
+    let dirty = field.xtask(&again).fails(1);
+    assert!(
+        dirty.contains("has changes that are in no commit") && dirty.contains("\n  README.md\n"),
+        "{dirty}"
+    );
 }
