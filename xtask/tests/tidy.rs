@@ -143,3 +143,38 @@ fn the_errors_that_a_guide_explains_are_ours() {
         }
     }
 }
+
+/// Whoever follows a guide and then releases has a clean work tree.
+#[test]
+fn what_the_guides_make_is_no_change_of_the_work_tree() {
+    let guides =
+        files().into_iter().filter(|(name, _)| name.starts_with("docs/") || name.ends_with("README.md"));
+    let mut made = vec!["desk-0.1.0-virt-tzdram32M.report.html".to_owned()];
+    for (_, text) in guides {
+        for line in text.lines().filter(|line| line.contains("cargo xtask ")) {
+            let words: Vec<&str> = line.split([' ', '`']).collect();
+            made.extend(words.iter().filter_map(|word| word.strip_prefix("virt:")).map(str::to_owned));
+            for pair in words.windows(2) {
+                match *pair {
+                    ["-o" | "--output", name] => made.push(name.into()),
+                    ["new", name] => made.extend([name.into(), format!("{name}.pub")]),
+                    _ => {}
+                }
+            }
+        }
+    }
+    // Capitals stand for names of the reader's own.
+    made.retain(|name| {
+        name.contains('.') && !name.contains('/') && !name.contains(char::is_uppercase)
+            || name.contains(".report.")
+    });
+    for name in ["device.img", "one.img", "app.img", "release.key"] {
+        assert!(made.iter().any(|made| made == name), "{name} in {made:?}");
+    }
+    let check = |name: &String| {
+        let arguments = ["-c", "safe.directory=*", "check-ignore", "--quiet", "--no-index", name];
+        Command::new("git").args(arguments).current_dir(xtask::workspace::root()).status().unwrap().success()
+    };
+    made.retain(|name| !check(name));
+    assert_eq!(made, Vec::<String>::new(), "add them to .gitignore");
+}

@@ -35,6 +35,10 @@ pub struct Sources {
 impl Sources {
     /// The commit of a work tree that has nothing else.
     pub fn of(root: &Path) -> Result<Self> {
+        if crate::tools::find("git").is_none() {
+            return Err(Error::environment("git is missing: a release is made of a commit")
+                .remedy("apt-get install git"));
+        }
         let workspace = Repository::of(root)?;
         let Some((workspace, revision)) = workspace.and_then(|w| Some((w.clone(), w.commit?))) else {
             let place = root.display();

@@ -4,7 +4,7 @@ use super::figures::{code, count, heading, plain, size, table};
 use super::{Report, Signature};
 use crate::size::human;
 use crate::verbs::diff::name;
-use bundle::{DeskBoot, Device, FlashPackage, Fused};
+use bundle::{DeskBoot, Device, FlashPackage, Fused, Given};
 use maud::{Markup, html};
 use trusty_image::plan::Severity;
 
@@ -90,9 +90,32 @@ pub fn section(report: &Report) -> Markup {
             (table("toolchains", "What shaped its bytes", &[("Tool", ""), ("Version", "")], false, html! {
                 @for (tool, version) in &inputs.toolchains { tr { th scope="row" { (plain(tool)) } td { (plain(version)) } } }
             }))
+            @if !inputs.given.is_empty() {
+                (table("given", "Files that the build was given by path", &[("Input", ""), ("File", ""), ("SHA-256", ""), ("Commit", "")], false, html! {
+                    @for given in &inputs.given { (given_row(given)) }
+                }))
+            }
             (table("scopes", "What each scope writes, as a digest: equal digests, nothing to flash", &[("Scope", ""), ("SHA-256", "")], false, html! {
                 @for (scope, digest) in &manifest.flash { tr { th scope="row" { (name(Some(*scope))) } td { (code(digest)) } } }
             }))
+        }
+    }
+}
+
+fn given_row(given: &Given) -> Markup {
+    let sum = given.sha256.as_ref().or(given.tree_sha256.as_ref());
+    html! {
+        tr {
+            th scope="row" { (plain(&given.name)) }
+            td { (plain(given.origin.as_ref().map_or(&given.file, |origin| &origin.path))) }
+            td { @if let Some(sum) = sum { (code(sum)) } }
+            td {
+                @match (&given.origin, &given.supplier) {
+                    (Some(origin), _) => { (code(&origin.commit)) @if let Some(name) = &origin.repository { " of " (plain(name)) } },
+                    (None, Some(supplier)) => (plain(supplier)),
+                    (None, None) => span.tag.warning { "in no commit" },
+                }
+            }
         }
     }
 }

@@ -4,6 +4,7 @@
 mod fixture;
 mod small;
 
+use bundle::{Given, Origin};
 use std::fs;
 use std::process::Command;
 use xtask::report::{Report, Signature, render};
@@ -85,12 +86,41 @@ fn every_checksum_is_there() {
 }
 
 /// Every text that a bundle's author, or a device, has a say in.
+/// Files that a build was given, of each kind, with this text in all of them.
+fn given(text: &str) -> Vec<Given> {
+    let text = || text.to_owned();
+    let origin = Origin { path: text(), commit: text(), repository: Some(text()) };
+    let of = |supplier: Option<String>, origin: Option<Origin>| Given {
+        name: text(),
+        file: text(),
+        sha256: Some(text()),
+        tree_sha256: None,
+        supplier,
+        origin,
+    };
+    vec![of(None, Some(origin)), of(Some(text()), None), of(None, None)]
+}
+
+#[test]
+fn files_that_were_given_are_told_with_their_commits() {
+    let mut report = fixture::report();
+    assert!(!render(&report).contains("given by path"));
+    report.manifest.inputs.given = given("abcdef");
+    let page = render(&report);
+    let table = page.split("Files that the build was given by path").nth(1).unwrap();
+    let table = table.split("</table>").next().unwrap();
+    assert_eq!(table.matches("abcdef").count(), 12, "{table}");
+    assert_eq!(table.matches("in no commit").count(), 1);
+}
+
 #[test]
 fn nothing_from_a_bundle_becomes_markup() {
-    let before = fixture::report();
+    let mut before = fixture::report();
+    before.manifest.inputs.given = given("a");
     let mut report = before.clone();
     let bad = || HOSTILE.to_owned();
     let manifest = &mut report.manifest;
+    manifest.inputs.given = given(HOSTILE);
     (manifest.name, manifest.version, manifest.board, manifest.digest) = (bad(), bad(), bad(), bad());
     (manifest.inputs.config, manifest.inputs.git_revision) = (bad(), Some(format!("{HOSTILE}-modified")));
     (manifest.inputs.bsp, manifest.inputs.package_lock) = (Some(bad()), Some(bad()));

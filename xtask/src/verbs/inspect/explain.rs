@@ -1,7 +1,7 @@
 //! The texts.
 
 use crate::size::human;
-use bundle::{DeskBoot, Manifest, sha256};
+use bundle::{DeskBoot, Given, Manifest, sha256};
 use serde_json::{Value, json};
 use std::fmt::Write as _;
 use tegra_bct::mb1;
@@ -204,6 +204,22 @@ fn layout(text: &str) -> Result<Explained, String> {
     Ok((out, json!({ "kind": "layout", "partitions": rows })))
 }
 
+/// A file that the build was given, and where it can be had again.
+fn origin(given: &Given) -> String {
+    let (name, file) = (given.name.escape_debug(), given.file.escape_debug());
+    match (&given.origin, &given.supplier) {
+        (Some(origin), _) => {
+            let (path, commit) =
+                (origin.path.escape_debug(), origin.commit.get(..12).unwrap_or(&origin.commit));
+            let commit = commit.escape_debug();
+            let other = origin.repository.as_ref().map(|name| format!(" of {}", name.escape_debug()));
+            format!("{name}: {path} in commit {commit}{}", other.unwrap_or_default())
+        }
+        (None, Some(supplier)) => format!("{name}: {file}, {}'s", supplier.escape_debug()),
+        (None, None) => format!("{name}: {file}, in no commit"),
+    }
+}
+
 /// A bundle's manifest.
 pub fn bundle(manifest: &Manifest) -> String {
     let mut text = format!("bundle {}\n", manifest.bundle_name());
@@ -214,6 +230,9 @@ pub fn bundle(manifest: &Manifest) -> String {
     }
     for (name, version) in &inputs.toolchains {
         let _ = writeln!(text, "  {name}: {version}");
+    }
+    for given in &inputs.given {
+        let _ = writeln!(text, "  given {}", origin(given));
     }
     let memory = &manifest.plan.memory;
     let _ = writeln!(
@@ -270,4 +289,40 @@ pub fn bundle(manifest: &Manifest) -> String {
 
 fn indent(text: &str) -> String {
     text.lines().map(|line| format!("  {line}\n")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bundle::Origin;
+
+    #[test]
+    fn where_a_file_came_from_is_told() {
+        let given = |origin: Option<Origin>, supplier: Option<&str>| Given {
+            name: "trusted_apps.a".into(),
+            file: "a.elf".into(),
+            sha256: None,
+            tree_sha256: None,
+            supplier: supplier.map(str::to_owned),
+            origin,
+        };
+        let of = |repository: Option<&str>| Origin {
+            path: "prebuilt/a.elf".into(),
+            commit: "0123456789abcdef".into(),
+            repository: repository.map(str::to_owned),
+        };
+        for (given, expected) in [
+            (given(Some(of(None)), None), "trusted_apps.a: prebuilt/a.elf in commit 0123456789ab"),
+            (
+                given(Some(of(Some("example.com/b"))), None),
+                "trusted_apps.a: prebuilt/a.elf in commit 0123456789ab of example.com/b",
+            ),
+            (given(None, Some("NVIDIA")), "trusted_apps.a: a.elf, NVIDIA's"),
+            (given(None, None), "trusted_apps.a: a.elf, in no commit"),
+        ] {
+            assert_eq!(origin(&given), expected);
+        }
+        let hostile = Given { file: "\u{1b}[2J".into(), ..given(None, None) };
+        assert_eq!(origin(&hostile), "trusted_apps.a: \\u{1b}[2J, in no commit");
+    }
 }

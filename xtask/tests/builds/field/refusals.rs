@@ -1,7 +1,7 @@
 //! What cannot be built again is not released, and that is told before anything is built.
 
 use super::{clone_to, commit, git, product_repository};
-use crate::util::Ran;
+use crate::util::{Ran, desk};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -173,4 +173,37 @@ fn what_can_be_known_is_told_before_the_build() {
     place.config("trusted_apps: [echo-srv]\nchangelog: NEWS.md");
     commit(&place.product);
     has(&place.refused(2, &[]), &["NEWS.md: has no section of version 1.0.0", "add `## 1.0.0` to it"]);
+}
+
+/// Of a bundle that was built before, the manifest tells what it is made of; how it was built nobody has seen.
+#[test]
+fn a_bundle_of_files_in_no_commit_is_refused_and_one_of_others_has_no_provenance() {
+    let place = Place::new();
+    fs::copy(desk().join("trusted-apps/echo-srv.elf"), place.product.join("prebuilt.elf")).unwrap();
+    place.config("trusted_apps: [{ elf: prebuilt.elf }]\nchangelog: NEWS.md");
+    fs::write(place.product.join("NEWS.md"), "## v1.0.0\n\n- first\n").unwrap();
+    let config = place.path("product/p.yaml");
+    let image = || place.xtask(&["image", "-c", &config, "-o", &place.path("bundles")]).ok();
+    let said = place.refused(1, &["--bundle", &image()]);
+    has(
+        &said,
+        &[
+            "was built of files that are in no commit",
+            "config: p.yaml",
+            "trusted_apps.prebuilt: prebuilt.elf",
+        ],
+    );
+    commit(&place.product);
+    let bundle = image();
+    let shown = place.xtask(&["inspect", &bundle]).ok();
+    has(
+        &shown,
+        &["given trusted_apps.prebuilt: prebuilt.elf in commit ", " of git.example.com/team/products"],
+    );
+    let release = PathBuf::from(place.release(&["--bundle", &bundle]).ok());
+    assert!(release.join("sbom.cdx.json").exists() && !release.join("provenance.json").exists());
+    let notes = fs::read_to_string(release.join("RELEASE_NOTES.md")).unwrap();
+    has(&notes, &["## Changes\n\n- first\n"]);
+    commit(&place.workspace);
+    has(&place.refused(1, &["--bundle", &bundle]), &["was built from ", "the work tree is at "]);
 }
