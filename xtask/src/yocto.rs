@@ -5,6 +5,7 @@ pub mod conf;
 pub mod host_toolchain;
 pub mod kas;
 pub mod layers;
+mod names;
 pub mod serve;
 pub mod user;
 
@@ -14,7 +15,7 @@ use crate::host;
 use crate::stages::{Build, home};
 use bitbake::BitBake;
 use conf::Network;
-use layers::Layers;
+use layers::{Layers, Own};
 use std::fs;
 use std::path::{Path, PathBuf};
 use user::User;
@@ -49,7 +50,11 @@ pub fn setup(build: &Build, from: From, on_host: bool, log: &Path) -> Result<Set
     let machine = machine(product, on_host)?;
     // Before the host is looked at, and later what kas has cloned.
     let given = match from {
-        From::Folder(folder) => Some(Layers::find(folder, root)?),
+        From::Folder(folder) => {
+            let layers = Layers::find(folder, root, &Own::Top(&names::files(product, machine)))?;
+            names::ensure(product, machine, &layers, root)?;
+            Some(layers)
+        }
         From::Kas(_) => None,
     };
     let user = User::choose()?;
@@ -58,10 +63,19 @@ pub fn setup(build: &Build, from: From, on_host: bool, log: &Path) -> Result<Set
     let mut layers = match (given, from) {
         (Some(layers), _) => layers,
         (None, From::Folder(file) | From::Kas(file)) => {
-            Layers::find(&kas::checkout(root, file, &user, build.offline, log, build.ui)?, root)?
+            let clones = kas::checkout(root, file, &user, build.offline, log, build.ui)?;
+            let layers = Layers::find(&clones.folder, root, &Own::Named(&clones.layers))?;
+            names::ensure(product, machine, &layers, root)?;
+            layers
         }
     };
-    user.reads(&[root, &layers.oe_core])?;
+    if !layers.own.is_empty() {
+        let own: Vec<String> = layers.own.iter().map(|path| path.display().to_string()).collect();
+        build.ui.note(&format!("layers besides those that carveout needs: {}", own.join(" ")));
+    }
+    let read: Vec<&Path> =
+        [root, &layers.oe_core].into_iter().chain(&layers.own).map(PathBuf::as_path).collect();
+    user.reads(&read)?;
     let top = home(root).join("yocto");
     let suffix = if on_host { "-host-toolchain" } else { "" };
     let folder = top.join(format!("{}-{}{suffix}", product.name, product.board.name));

@@ -32,8 +32,10 @@ pub const fn need(program: &'static str, package: &'static str, why: &'static st
     Need { program, package, why }
 }
 
-/// Complaints that an error shows.
+/// Lines of the first complaint that an error shows.
 const SHOWN: usize = 12;
+/// Lines before the first error of a log that it shows.
+const BEFORE: usize = 2;
 
 /// BitBake of a build folder.
 pub struct BitBake<'a> {
@@ -54,7 +56,7 @@ pub struct Summary {
     pub restored: Vec<String>,
     /// Its warnings.
     pub warnings: Vec<String>,
-    /// Its errors, line by line.
+    /// Its errors, each with the lines that belong to it.
     pub errors: Vec<String>,
     /// Whether the last line was of an error.
     #[serde(skip)]
@@ -86,7 +88,13 @@ impl BitBake<'_> {
         for line in lines.into_iter().flat_map(|reader| reader.split(b'\n')).map_while(Result::ok) {
             let line = String::from_utf8_lossy(&line).into_owned();
             writeln!(file, "{line}").at(log)?;
-            summary.read(&line, &running);
+            // Now, not when the tasks that run beside it have ended.
+            if summary.read(&line, &running) == Heard::FirstError {
+                ui.note(&format!(
+                    "error: {}",
+                    summary.errors.first().map_or("", String::as_str).escape_debug()
+                ));
+            }
         }
         let status = child.wait().at(log)?;
         if status.success() && summary.errors.is_empty() {
@@ -132,12 +140,21 @@ impl BitBake<'_> {
     }
 }
 
+/// What a line was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Heard {
+    /// The first line of the first error.
+    FirstError,
+    /// Anything else.
+    Other,
+}
+
 impl Summary {
-    fn read(&mut self, line: &str, running: &Running) {
+    fn read(&mut self, line: &str, running: &Running) -> Heard {
         if let Some(text) = line.strip_prefix("ERROR: ") {
             self.errors.push(text.trim().into());
             self.complains = true;
-            return;
+            return if self.errors.len() == 1 { Heard::FirstError } else { Heard::Other };
         }
         if let Some(text) = line.strip_prefix("WARNING: ") {
             self.warnings.push(text.into());
@@ -146,39 +163,48 @@ impl Summary {
             .any(|head| line.starts_with(head))
         {
             // The rest of a complaint of several lines.
-            if self.complains && !line.trim().is_empty() {
-                self.errors.push(line.trim_end().into());
+            if let Some(last) = self.errors.last_mut().filter(|_| self.complains && !line.trim().is_empty()) {
+                *last = format!("{last}\n{}", line.trim_end());
             }
-            return;
+            return Heard::Other;
         }
         self.complains = false;
         if let Some(rest) = line.strip_prefix("NOTE: Tasks Summary: Attempted ") {
             let mut numbers = rest.split(' ').filter_map(|word| word.parse().ok());
             self.attempted = numbers.next().unwrap_or_default();
             self.reused = numbers.next().unwrap_or_default();
-            return;
+            return Heard::Other;
         }
-        let Some(started) = started(line) else { return };
+        let Some(started) = started(line) else { return Heard::Other };
         running.step(&format!("{}: {}", started.numbers, started.task));
         match started.kind {
             "setscene task" => self.restored.push(started.task),
             "task" => self.ran.push(started.task),
             _ => {}
         }
+        Heard::Other
     }
 
-    /// The error of a run that failed, with what mends it.
+    /// The error of a run that failed: BitBake's first, with what mends it. What comes behind it follows from it.
     fn failure(&self, what: &str, log: &Path) -> Error {
-        let shown: Vec<String> = self.errors.iter().take(SHOWN).map(|line| format!("  | {line}")).collect();
-        let message = format!("{what}\n{}\n  full log: {}", shown.join("\n"), log.display());
-        let all = self.errors.join("\n");
+        let first = self.errors.first().map_or("", String::as_str);
+        let mut lines = excerpt(first);
+        // The task's own output stands in an entry of its own.
+        let output = self.errors.iter().skip(1).find(|error| error.contains(LOG_DATA));
+        lines.extend(output.map(|error| excerpt(error)).unwrap_or_default());
+        let others = self.errors.len().saturating_sub(1);
+        if others > 0 && output.is_none() {
+            lines.push(format!("({others} more in the log)"));
+        }
+        let shown: Vec<String> = lines.iter().map(|line| format!("  | {}\n", plain(line))).collect();
+        let message = format!("{what}\n{}  full log: {}", shown.concat(), log.display());
         for (text, remedy) in ENVIRONMENT {
-            if all.contains(text) {
+            if first.contains(text) || output.is_some_and(|output| output.contains(text)) {
                 return Error::environment(message).remedy(remedy);
             }
         }
         for (text, remedy) in USAGE {
-            if all.contains(text) {
+            if first.contains(text) {
                 return Error::usage(message).remedy(remedy);
             }
         }
@@ -186,8 +212,41 @@ impl Summary {
     }
 }
 
+/// What BitBake writes above the output of a task that has failed.
+const LOG_DATA: &str = "Log data follows:";
+
+/// The lines of a complaint that tell most: its head, and of a task's output the first error with what is around it.
+fn excerpt(complaint: &str) -> Vec<String> {
+    let lines: Vec<&str> = complaint.lines().collect();
+    let data = lines.iter().position(|line| line.contains(LOG_DATA)).map(|index| index + 1);
+    let from = data.and_then(|data| {
+        let found = lines.iter().skip(data).position(|line| is_error(line))?;
+        Some((data + found).saturating_sub(BEFORE).max(data))
+    });
+    let head = from.map_or(0, |_| 1);
+    let from = from.unwrap_or(0);
+    let body = lines.iter().skip(from).take(SHOWN);
+    lines.iter().take(head).chain(body).map(|line| (*line).to_owned()).collect()
+}
+
+/// Whether a line of a compiler, of make or of a shell says that something failed.
+fn is_error(line: &str) -> bool {
+    let line = line.trim_start_matches(['|', ' ']).to_ascii_lowercase();
+    let heads = ["error:", "error[", "fatal:", "fatal error"];
+    heads.iter().any(|head| line.starts_with(head))
+        || line.contains(": error:")
+        || line.contains(": fatal error")
+}
+
+/// A line for a terminal: nothing in it commands one.
+fn plain(line: &str) -> String {
+    line.chars()
+        .map(|c| if c.is_control() && c != '\t' { c.escape_debug().to_string() } else { c.into() })
+        .collect()
+}
+
 /// What BitBake says when the environment lacks something.
-const ENVIRONMENT: [(&str, &str); 6] = [
+const ENVIRONMENT: [(&str, &str); 8] = [
     ("No space left on device", "free some space and run the command again: what is built already stays"),
     ("disk space", "free some space and run the command again: what is built already stays"),
     ("Do not use Bitbake as root", "run it as another user"),
@@ -196,11 +255,13 @@ const ENVIRONMENT: [(&str, &str); 6] = [
         "Checksum mismatch",
         "the file is another than the recipe names: remove it from DL_DIR, or take the layers' right branch",
     ),
-    (
-        "Fetcher failure",
-        "check the network, or put the file into target/carveout/yocto/downloads: NVIDIA's BSP comes from developer.nvidia.com",
-    ),
+    ("Network access disabled through BB_NO_NETWORK", "run the command once without --offline"),
+    ("Fetcher failure", FETCH),
+    ("Fetcher Error", FETCH),
 ];
+/// A file may be put there by hand, whatever is wrong with its URL.
+const FETCH: &str =
+    "make the URL above reachable from this host, or put its file into target/carveout/yocto/downloads";
 /// What it says when it was asked for what cannot be.
 const USAGE: [(&str, &str); 3] = [
     (
@@ -257,7 +318,7 @@ mod tests {
             (summary.ran.as_slice(), summary.restored.len()),
             (["a:do_fetch".to_owned()].as_slice(), 0)
         );
-        assert_eq!((summary.warnings.len(), summary.errors.len()), (1, 2));
+        assert_eq!((summary.warnings.len(), summary.errors.len()), (1, 1));
         let error = summary.failure("bitbake no-srv failed", Path::new("/log"));
         assert_eq!(error.exit, Exit::Usage);
         assert!(
@@ -266,6 +327,72 @@ mod tests {
         );
         let full = Summary { errors: vec!["a: write: No space left on device".into()], ..Summary::default() };
         assert_eq!(full.failure("", Path::new("/log")).exit, Exit::Environment);
+    }
+
+    fn failed(lines: &[&str]) -> Error {
+        let ui = Ui::new(Verbosity::Quiet);
+        let running = ui.start("x");
+        let mut summary = Summary::default();
+        let heard: Vec<Heard> = lines.iter().map(|line| summary.read(line, &running)).collect();
+        assert_eq!(heard.iter().filter(|heard| **heard == Heard::FirstError).count(), 1);
+        summary.failure("bitbake a failed", Path::new("/log"))
+    }
+
+    /// As BitBake 2.0's knotty writes them.
+    #[test]
+    fn the_first_error_is_shown_and_what_follows_from_it_is_not() {
+        let distro = failed(&[
+            "ERROR:  OE-core's config sanity checker detected a potential misconfiguration.",
+            "    Either fix the cause of this error or at your own risk disable the checker (see sanity.conf).",
+            "    Following is the list of potential problems / advisories:",
+            "",
+            "    DISTRO 'acme' not found. Please set a valid DISTRO in your local.conf",
+            "ERROR: a-1.0 do_fetch: Fetcher failure for URL: 'https://example.invalid'",
+        ]);
+        assert_eq!((distro.exit, &distro.remedy), (Exit::Check, &None));
+        assert!(distro.message.contains("  |     DISTRO 'acme' not found"), "{distro}");
+        assert!(distro.message.contains("  | (1 more in the log)\n  full log: /log"), "{distro}");
+        let compile = failed(&[
+            "ERROR: echo-srv-0.1.0-r0 do_compile: Execution of '/x/run.do_compile.7' failed with exit code 101",
+            "ERROR: Logfile of failure stored in: /x/log.do_compile.7",
+            "Log data follows:",
+            "| DEBUG: Executing shell function do_compile",
+            "|    Compiling a v0.1.0",
+            "|    Compiling echo-srv v0.1.0",
+            "| error[E0425]: cannot find value `x` in this scope",
+            "|   --> src/main.rs:3:5",
+            "| error: could not compile `echo-srv`",
+            "| WARNING: exit code 101 from a shell command.",
+            "ERROR: Task (/x/echo-srv_0.1.0.bb:do_compile) failed with exit code '1'",
+        ]);
+        let shown: Vec<&str> = compile.message.lines().collect();
+        assert_eq!(
+            shown[1],
+            "  | echo-srv-0.1.0-r0 do_compile: Execution of '/x/run.do_compile.7' failed with exit code 101"
+        );
+        assert_eq!(shown[2], "  | Logfile of failure stored in: /x/log.do_compile.7");
+        assert_eq!(shown[3], "  | |    Compiling a v0.1.0");
+        assert_eq!(shown[5], "  | | error[E0425]: cannot find value `x` in this scope");
+        assert_eq!((compile.exit, &compile.remedy), (Exit::Check, &None));
+    }
+
+    #[test]
+    fn a_download_that_failed_is_told_without_a_guess() {
+        let error = failed(&[
+            "ERROR: tegra-binaries-32.7.6-r0 do_fetch: Bitbake Fetcher Error: FetchError('Unable to fetch URL from any source.', 'https://example.invalid/x.tbz2')",
+        ]);
+        assert_eq!(error.exit, Exit::Environment);
+        let text = error.to_string();
+        assert!(
+            text.contains("https://example.invalid/x.tbz2") && !text.contains("check the network"),
+            "{text}"
+        );
+        let offline = failed(&[
+            "ERROR: a do_fetch: Fetcher failure: Network access disabled through BB_NO_NETWORK (or set indirectly)",
+        ]);
+        assert_eq!(offline.remedy.as_deref(), Some("run the command once without --offline"));
+        // Nothing in a log commands a terminal.
+        assert!(failed(&["ERROR: a\u{1b}[2Jb"]).message.contains("a\\u{1b}[2Jb"));
     }
 
     #[test]

@@ -1,12 +1,13 @@
 //! Clones of the layers at pinned commits, by kas.
 
-use crate::error::{Error, Result};
+use crate::error::{At, Error, Result};
 use crate::host::{self, Need};
 use crate::stages::home;
 use crate::tools::pip::{self, Package};
 use crate::tools::{run, shell};
 use crate::ui::Ui;
 use crate::yocto::user::User;
+use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The tool, pinned.
@@ -29,15 +30,16 @@ pub const KAS: Package = Package {
     ],
 };
 
-/// Clones what a kas file names, as its lock file pins it, and returns the folder of the clones.
-pub fn checkout(
-    root: &Path,
-    file: &Path,
-    user: &User,
-    offline: bool,
-    log: &Path,
-    ui: &Ui,
-) -> Result<PathBuf> {
+/// What kas has made.
+pub struct Clones {
+    /// The folder of the clones.
+    pub folder: PathBuf,
+    /// The layers that the file names, wherever they lie.
+    pub layers: Vec<PathBuf>,
+}
+
+/// Clones what a kas file names, as its lock file pins it.
+pub fn checkout(root: &Path, file: &Path, user: &User, offline: bool, log: &Path, ui: &Ui) -> Result<Clones> {
     if !file.is_file() {
         return Err(Error::usage(format!("{}: no kas file", file.display()))
             .remedy("configs/kas has one for each board; --layers DIR takes clones that are there"));
@@ -47,8 +49,11 @@ pub fn checkout(
     host::ensure(&needs, offline, log, ui)?;
     let tool = pip::helper(&home(root).join("tools"), &KAS, log)?;
     let work = home(root).join("yocto/layers");
-    std::fs::create_dir_all(&work).map_err(|e| Error::io(&work, &e))?;
+    fs::create_dir_all(&work).map_err(|e| Error::io(&work, &e))?;
     user.owns(&work, log)?;
+    // kas writes this one itself, with the layers that its file names.
+    let conf = work.join("build/conf/bblayers.conf");
+    let _ = fs::remove_file(&conf);
     let running = ui.start("layers");
     running.building(&format!("cloning what {} names", file.display()));
     let sh = shell(&work)?;
@@ -68,5 +73,32 @@ pub fn checkout(
             return Err(error);
         }
     }
-    Ok(work)
+    let text = fs::read_to_string(&conf).at(&conf)?;
+    Ok(Clones { layers: layers(&text, &work.join("build")), folder: work })
+}
+
+/// The layers in a bblayers.conf of kas, which lie relative to its build folder.
+fn layers(text: &str, build: &Path) -> Vec<PathBuf> {
+    let words = super::layers::words(text, "BBLAYERS");
+    let paths =
+        words.iter().map(|word| PathBuf::from(word.replace("${TOPDIR}", &build.display().to_string())));
+    paths.map(|path| fs::canonicalize(&path).unwrap_or(path)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As kas 5.5 writes it (libcmds.py, WriteBBConfig).
+    #[test]
+    fn layers_of_a_kas_file() {
+        let text = "# comment\nPOKY_BBLAYERS_CONF_VERSION = \"2\"\nBBLAYERS ?= \" \\\n    ${TOPDIR}/../meta-acme \\\n    \
+                    ${TOPDIR}/../oe-core/meta\"\nBBPATH ?= \"${TOPDIR}\"\nBBFILES ??= \"\"\n";
+        let dir = tempfile::tempdir().unwrap();
+        let top = fs::canonicalize(dir.path()).unwrap();
+        for folder in ["build", "meta-acme", "oe-core/meta"] {
+            fs::create_dir_all(top.join(folder)).unwrap();
+        }
+        assert_eq!(layers(text, &top.join("build")), [top.join("meta-acme"), top.join("oe-core/meta")]);
+    }
 }

@@ -81,7 +81,7 @@ fn bitbake_is_run_and_its_complaints_become_ours() {
     for (recipe, code, expected) in [
         ("full", 3, "help: free some space"),
         ("sum", 3, "help: the file is another than the recipe names"),
-        ("gone", 3, "help: check the network, or put the file into"),
+        ("gone", 3, "help: make the URL above reachable from this host, or put its file into"),
         ("wrong", 2, "no recipe of a trusted app is called no-srv"),
         ("killed", 1, "bitbake killed failed ("),
     ] {
