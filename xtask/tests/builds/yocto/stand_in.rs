@@ -9,6 +9,9 @@ use std::path::{Path, PathBuf};
 use xtask::host::is_root;
 use xtask::yocto::user::User;
 
+/// meta-tegra's file of the board.
+const MACHINE: &str = "meta-tegra/conf/machine/jetson-agx-xavier-devkit.conf";
+
 /// A file, and who may run it.
 fn write(path: &Path, text: &str) {
     fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -25,6 +28,7 @@ fn layers(dir: &Path) -> PathBuf {
     };
     conf("oe-core/meta", "core", "LAYERSERIES_CORENAMES");
     conf("meta-tegra", "tegra", "LAYERSERIES_COMPAT_tegra");
+    write(&top.join(MACHINE), "");
     conf("meta-tegra/contrib", "tegra-contrib", "LAYERSERIES_COMPAT_tegra-contrib");
     conf("meta-rust-bin", "rust-bin-layer", "LAYERSERIES_COMPAT_rust-bin-layer");
     write(&top.join("oe-core/oe-init-build-env"), "cd \"$1\"; export PATH=\"$2/bin:$PATH\"\n");
@@ -39,6 +43,7 @@ fn layers(dir: &Path) -> PathBuf {
          full) echo 'ERROR: a-1.0-r0 do_compile: cc: write: No space left on device'; exit 1 ;;\n\
          sum) echo 'ERROR: tegra-binaries-32.7.6 do_fetch: Checksum mismatch!'; exit 1 ;;\n\
          gone) echo 'ERROR: tegra-binaries-32.7.6 do_fetch: Bitbake Fetcher Error: Fetcher failure for URL'; exit 1 ;;\n\
+         parse) echo 'ERROR: ParseError at /x/acme-image.bb:1: Could not include required file y.bb'; echo 'ERROR: a do_fetch: Fetcher failure for URL'; exit 1 ;;\n\
          wrong) echo 'ERROR: CARVEOUT_TRUSTED_APPS: no recipe of a trusted app is called no-srv'; exit 1 ;;\n\
          killed) kill -9 $$ ;;\n\
          esac\n\
@@ -82,6 +87,11 @@ fn bitbake_is_run_and_its_complaints_become_ours() {
         ("full", 3, "help: free some space"),
         ("sum", 3, "help: the file is another than the recipe names"),
         ("gone", 3, "help: make the URL above reachable from this host, or put its file into"),
+        (
+            "parse",
+            1,
+            "  | ParseError at /x/acme-image.bb:1: Could not include required file y.bb\n  | (1 more in the log)",
+        ),
         ("wrong", 2, "no recipe of a trusted app is called no-srv"),
         ("killed", 1, "bitbake killed failed ("),
     ] {
@@ -142,6 +152,77 @@ fn what_cannot_be_is_refused_before_bitbake_starts() {
     );
     fs::remove_file(&layer).unwrap();
     fails(2, &["yocto", "-c", &config, "--layers", &given], "layers are missing:\n  meta-tegra: https://");
+}
+
+/// A company's layer with its distro and its image, beside those that carveout needs.
+#[test]
+fn layers_of_ones_own_are_built_with() {
+    if is_root() && User::Other("nobody".into()).reads(&[&root()]).is_err() {
+        println!("skipped: user nobody, who would run BitBake, cannot read {}", root().display());
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let top = layers(dir.path());
+    let given = top.display().to_string();
+    let acme = top.join("meta-acme");
+    let conf = "BBFILE_COLLECTIONS += \"acme\"\nLAYERDEPENDS_acme = \"core tegra networking-layer\"\nLAYERSERIES_COMPAT_acme = \"kirkstone\"\n";
+    write(&acme.join("conf/layer.conf"), conf);
+    write(&acme.join("conf/distro/acme.conf"), "DISTRO = \"acme\"\n");
+    write(&acme.join("recipes-core/images/acme-image.bb"), "require recipes-core/images/carveout-image.bb\n");
+    let config = product(dir.path(), "own-layer", "yocto: { distro: acme, image: acme-image }\n");
+    let run = || yocto(&["yocto", "-c", &config, "--layers", &given]);
+    let needs = run().fails(2);
+    assert!(needs.contains("LAYERDEPENDS_acme has networking-layer, and no layer is called so"), "{needs}");
+    let networking =
+        "BBFILE_COLLECTIONS += \"networking-layer\"\nLAYERSERIES_COMPAT_networking-layer = \"kirkstone\"\n";
+    write(&top.join("meta-openembedded/meta-networking/conf/layer.conf"), networking);
+    write(
+        &top.join("meta-openembedded/meta-gnome/conf/layer.conf"),
+        &networking.replace("networking", "gnome"),
+    );
+    let ran = run();
+    let said = ran.stderr();
+    let folder = PathBuf::from(ran.ok());
+    let taken = format!(
+        "layers besides those that carveout needs: {0}/meta-acme {0}/meta-openembedded/meta-networking\n",
+        given
+    );
+    assert!(said.contains(&taken), "{taken} in {said}");
+    let conf = fs::read_to_string(folder.join("conf/bblayers.conf")).unwrap();
+    let expected = format!(
+        "    {0}/meta-rust-bin \\\n    {0}/meta-acme \\\n    {0}/meta-openembedded/meta-networking \\\n    {1}/layers/meta-carveout \\\n",
+        given,
+        root().display()
+    );
+    assert!(conf.contains(&expected) && !conf.contains("meta-gnome"), "{expected} in {conf}");
+    assert!(fs::read_to_string(folder.join("conf/local.conf")).unwrap().contains("\nDISTRO = \"acme\"\n"));
+    fs::remove_dir_all(folder).unwrap();
+    // What no layer has is told by name, not by BitBake after a minute.
+    for (from, to, expected) in [
+        (
+            "distro: acme,",
+            "distro: acmee,",
+            "yocto.distro `acmee`: no layer has conf/distro/acmee.conf; distros there are: acme, nodistro. Did you mean `acme`?",
+        ),
+        (
+            "image: acme-image",
+            "image: acme-imag",
+            "yocto.image `acme-imag`: no layer has a recipe acme-imag.bb or acme-imag_VERSION.bb; images there are: acme-image, carveout-image. Did you mean `acme-image`?",
+        ),
+    ] {
+        let text = fs::read_to_string(&config).unwrap();
+        fs::write(&config, text.replace(from, to)).unwrap();
+        let error = run().fails(2);
+        assert!(
+            error.contains(expected) && error.contains("help: correct the name"),
+            "{expected} in {error}"
+        );
+        fs::write(&config, text).unwrap();
+    }
+    fs::rename(top.join(MACHINE), top.join("meta-tegra/conf/machine/jetson-tx2-devkit.conf")).unwrap();
+    let error = run().fails(2);
+    let expected = "is MACHINE jetson-agx-xavier-devkit: no layer has conf/machine/jetson-agx-xavier-devkit.conf; machines there are: ";
+    assert!(error.contains(expected) && error.contains("jetson-tx2-devkit"), "{error}");
 }
 
 /// Two bundles that differ by their carve-out.
