@@ -169,20 +169,24 @@ impl Workspace {
         for locked in &self.lock.package {
             by_name.entry(&locked.name).or_default().push(locked);
         }
-        let mut found: BTreeMap<(&str, &str), &Locked> = BTreeMap::new();
+        let mut found: BTreeMap<(&str, &str, &CrateSource), &Locked> = BTreeMap::new();
         let mut queue = vec![name.to_owned()];
         let mut seen = BTreeSet::new();
         while let Some(wanted) = queue.pop() {
             if !seen.insert(wanted.clone()) {
                 continue;
             }
-            // `name`, or `name version` where the lock file holds several.
+            // `name`, `name version` where the lock file holds several, `name version (source)` where they come from several places.
             let mut words = wanted.split(' ');
             let (name, version) = (words.next().unwrap_or_default(), words.next());
+            let source = words.next().map(|source| source.trim_matches(['(', ')']));
             for locked in by_name.get(name).into_iter().flatten() {
-                if version.is_none_or(|v| v == locked.version) {
+                // There the source of git is without its commit.
+                let is_from =
+                    |source: &str| locked.source.to_string().split('#').next() == source.split('#').next();
+                if version.is_none_or(|v| v == locked.version) && source.is_none_or(is_from) {
                     queue.extend(locked.dependencies.iter().cloned());
-                    found.insert((&locked.name, &locked.version), locked);
+                    found.insert((&locked.name, &locked.version, &locked.source), locked);
                 }
             }
         }
@@ -213,6 +217,55 @@ mod tests {
         for other in ["small-echo-srv", "echo-srv-app", "xtask"] {
             assert!(!names.contains(&other), "{other} in {names:?}");
         }
+    }
+
+    /// A workspace of one package with what Cargo.lock says besides.
+    fn locked(root: &Path, more: &str) -> Workspace {
+        fs::create_dir_all(root.join("src")).unwrap();
+        fs::write(root.join("src/lib.rs"), "").unwrap();
+        let manifest = "[package]\nname = \"own\"\nversion = \"1.0.0\"\nedition = \"2021\"\n";
+        fs::write(root.join("Cargo.toml"), manifest).unwrap();
+        let metadata =
+            MetadataCommand::new().manifest_path(root.join("Cargo.toml")).no_deps().exec().unwrap();
+        let lock = format!("[[package]]\nname = \"own\"\nversion = \"1.0.0\"\n{more}");
+        Workspace { root: root.into(), metadata, lock: toml::from_str(&lock).unwrap() }
+    }
+
+    #[test]
+    fn a_commit_of_git_and_a_registry_count() {
+        let dir = tempfile::tempdir().unwrap();
+        let key = |source: &str| {
+            let more = format!(
+                "dependencies = [\"wire\"]\n[[package]]\nname = \"wire\"\nversion = \"0.3.0\"\nsource = \"{source}\"\n"
+            );
+            locked(dir.path(), &more).source_key("own", Key::default()).unwrap().digest()
+        };
+        let git = |digit: &str| key(&format!("git+https://git.example/wire#{}", digit.repeat(40)));
+        assert_eq!(git("a"), git("a"));
+        assert_ne!(git("a"), git("b"), "another commit of the same version is another crate");
+        let crates_io = key("registry+https://github.com/rust-lang/crates.io-index");
+        assert_ne!(crates_io, key("sparse+https://crates.example/index/"));
+    }
+
+    #[test]
+    fn crates_of_one_name_and_version_are_told_apart() {
+        let dir = tempfile::tempdir().unwrap();
+        let (io, git) =
+            ("registry+https://github.com/rust-lang/crates.io-index", "git+https://git.example/wire");
+        let block = |source: &str| {
+            format!("[[package]]\nname = \"wire\"\nversion = \"0.3.0\"\nsource = \"{source}\"\n")
+        };
+        let rev = "a".repeat(40);
+        let of = |dependency: &str| {
+            let more =
+                format!("dependencies = [{dependency}]\n{}{}", block(io), block(&format!("{git}#{rev}")));
+            let workspace = locked(dir.path(), &more);
+            let found = workspace.closure("own");
+            found.iter().map(|l| l.source.to_string()).filter(|s| !s.is_empty()).collect::<Vec<_>>()
+        };
+        assert_eq!(of(&format!("\"wire 0.3.0 ({git})\"")), [format!("{git}#{rev}")]);
+        assert_eq!(of(&format!("\"wire 0.3.0 ({io})\"")), [io]);
+        assert_eq!(of(&format!("\"wire 0.3.0 ({io})\", \"wire 0.3.0 ({git})\"")).len(), 2);
     }
 
     #[test]

@@ -33,7 +33,7 @@ pub const fn need(program: &'static str, package: &'static str, why: &'static st
 }
 
 /// Lines of the first complaint that an error shows.
-const SHOWN: usize = 12;
+const SHOWN: usize = 20;
 /// Lines before the first error of a log that it shows.
 const BEFORE: usize = 2;
 
@@ -90,10 +90,7 @@ impl BitBake<'_> {
             writeln!(file, "{line}").at(log)?;
             // Now, not when the tasks that run beside it have ended.
             if summary.read(&line, &running) == Heard::FirstError {
-                ui.note(&format!(
-                    "error: {}",
-                    summary.errors.first().map_or("", String::as_str).escape_debug()
-                ));
+                ui.note(&format!("error: {}", plain(summary.errors.first().map_or("", String::as_str))));
             }
         }
         let status = child.wait().at(log)?;
@@ -151,6 +148,7 @@ enum Heard {
 
 impl Summary {
     fn read(&mut self, line: &str, running: &Running) -> Heard {
+        let line = behind_progress(line);
         if let Some(text) = line.strip_prefix("ERROR: ") {
             self.errors.push(text.trim().into());
             self.complains = true;
@@ -212,6 +210,14 @@ impl Summary {
     }
 }
 
+/// A message behind the name of a phase, which BitBake writes without an end of line: `Parsing recipes...ERROR: `.
+fn behind_progress(line: &str) -> &str {
+    let Some((phase, rest)) = line.split_once("...") else { return line };
+    let is_phase = phase.chars().all(|c| c.is_ascii_alphabetic() || c == ' ');
+    let is_message = ["ERROR: ", "WARNING: ", "NOTE: "].iter().any(|head| rest.starts_with(head));
+    if is_phase && is_message { rest } else { line }
+}
+
 /// What BitBake writes above the output of a task that has failed.
 const LOG_DATA: &str = "Log data follows:";
 
@@ -246,7 +252,7 @@ fn plain(line: &str) -> String {
 }
 
 /// What BitBake says when the environment lacks something.
-const ENVIRONMENT: [(&str, &str); 8] = [
+const ENVIRONMENT: [(&str, &str); 9] = [
     ("No space left on device", "free some space and run the command again: what is built already stays"),
     ("disk space", "free some space and run the command again: what is built already stays"),
     ("Do not use Bitbake as root", "run it as another user"),
@@ -254,6 +260,11 @@ const ENVIRONMENT: [(&str, &str); 8] = [
     (
         "Checksum mismatch",
         "the file is another than the recipe names: remove it from DL_DIR, or take the layers' right branch",
+    ),
+    // OE-Core's check of the network, among its other checks: no recipe's URL has failed.
+    (
+        "CONNECTIVITY_CHECK_URIS",
+        "without a network add --offline; behind a proxy set CONNECTIVITY_CHECK_URIS in conf/site.conf of the build folder",
     ),
     ("Network access disabled through BB_NO_NETWORK", "run the command once without --offline"),
     ("Fetcher failure", FETCH),
@@ -352,6 +363,17 @@ mod tests {
         assert_eq!((distro.exit, &distro.remedy), (Exit::Check, &None));
         assert!(distro.message.contains("  |     DISTRO 'acme' not found"), "{distro}");
         assert!(distro.message.contains("  | (1 more in the log)\n  full log: /log"), "{distro}");
+        let parse = failed(&[
+            "Loading cache...done.",
+            "Parsing recipes...ERROR: ParseError at /x/acme-image.bb:1: Could not include required file y.bb",
+            "ERROR: Parsing halted due to errors, see error messages above",
+            "",
+            "Summary: There were 2 ERROR messages, returning a non-zero exit code.",
+        ]);
+        assert!(
+            parse.message.contains("\n  | ParseError at /x/acme-image.bb:1: Could not include"),
+            "{parse}"
+        );
         let compile = failed(&[
             "ERROR: echo-srv-0.1.0-r0 do_compile: Execution of '/x/run.do_compile.7' failed with exit code 101",
             "ERROR: Logfile of failure stored in: /x/log.do_compile.7",

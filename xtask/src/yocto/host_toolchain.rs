@@ -9,7 +9,7 @@ use crate::stages::{Build, sources};
 use crate::toolchain::Target;
 use crate::tools::{cargo, run, shell};
 use crate::vendor::{self, Vendor};
-use crate::workspace::CargoLock;
+use crate::workspace::{CargoLock, CrateSource};
 use std::fs;
 use std::path::{Path, PathBuf};
 use xshell::cmd;
@@ -106,7 +106,7 @@ fn crates(root: &Path, to: &Path, log: &Path) -> Result<PathBuf> {
     let wanted: Vec<String> = CargoLock::read(root)?
         .package
         .into_iter()
-        .filter(|package| package.checksum.is_some())
+        .filter(|package| package.source == CrateSource::CratesIo)
         .map(|package| format!("{}-{}.crate", package.name, package.version))
         .filter(|name| !to.join(name).is_file())
         .collect();

@@ -43,7 +43,7 @@ fn layers(dir: &Path) -> PathBuf {
          full) echo 'ERROR: a-1.0-r0 do_compile: cc: write: No space left on device'; exit 1 ;;\n\
          sum) echo 'ERROR: tegra-binaries-32.7.6 do_fetch: Checksum mismatch!'; exit 1 ;;\n\
          gone) echo 'ERROR: tegra-binaries-32.7.6 do_fetch: Bitbake Fetcher Error: Fetcher failure for URL'; exit 1 ;;\n\
-         parse) echo 'ERROR: ParseError at /x/acme-image.bb:1: Could not include required file y.bb'; echo 'ERROR: a do_fetch: Fetcher failure for URL'; exit 1 ;;\n\
+         parse) echo 'Parsing recipes...ERROR: ParseError at /x/acme-image.bb:1: Could not include required file y.bb'; echo 'ERROR: a do_fetch: Fetcher failure for URL'; exit 1 ;;\n\
          wrong) echo 'ERROR: CARVEOUT_TRUSTED_APPS: no recipe of a trusted app is called no-srv'; exit 1 ;;\n\
          killed) kill -9 $$ ;;\n\
          esac\n\
