@@ -67,7 +67,7 @@ impl FromStr for CrateSource {
                     ));
                 }
                 let (url, reference) = GitReference::split(url);
-                Ok(Self::Git { url: url.into(), reference, rev: rev.into() })
+                Ok(Self::Git { url, reference, rev: rev.into() })
             }
             _ => Err(wrong("expected registry+URL, sparse+URL or git+URL#COMMIT")),
         }

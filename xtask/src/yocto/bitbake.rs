@@ -1,11 +1,14 @@
 //! Runs BitBake in a build folder, with its progress in our bars and what it complains of in our errors.
 
+mod complaint;
+
 use super::Setup;
 use super::user::LOCALE;
 use crate::error::{At, Error, Result};
 use crate::host::Need;
 use crate::tools::shell;
 use crate::ui::{Running, Ui};
+use complaint::{ENVIRONMENT, LOG_DATA, USAGE, behind_progress, excerpt, plain};
 use std::fs::OpenOptions;
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
@@ -31,11 +34,6 @@ pub const NEEDS: [Need; 10] = [
 pub const fn need(program: &'static str, package: &'static str, why: &'static str) -> Need {
     Need { program, package, why }
 }
-
-/// Lines of the first complaint that an error shows.
-const SHOWN: usize = 20;
-/// Lines before the first error of a log that it shows.
-const BEFORE: usize = 2;
 
 /// BitBake of a build folder.
 pub struct BitBake<'a> {
@@ -209,79 +207,6 @@ impl Summary {
         Error::check(message)
     }
 }
-
-/// A message behind the name of a phase, which BitBake writes without an end of line: `Parsing recipes...ERROR: `.
-fn behind_progress(line: &str) -> &str {
-    let Some((phase, rest)) = line.split_once("...") else { return line };
-    let is_phase = phase.chars().all(|c| c.is_ascii_alphabetic() || c == ' ');
-    let is_message = ["ERROR: ", "WARNING: ", "NOTE: "].iter().any(|head| rest.starts_with(head));
-    if is_phase && is_message { rest } else { line }
-}
-
-/// What BitBake writes above the output of a task that has failed.
-const LOG_DATA: &str = "Log data follows:";
-
-/// The lines of a complaint that tell most: its head, and of a task's output the first error with what is around it.
-fn excerpt(complaint: &str) -> Vec<String> {
-    let lines: Vec<&str> = complaint.lines().collect();
-    let data = lines.iter().position(|line| line.contains(LOG_DATA)).map(|index| index + 1);
-    let from = data.and_then(|data| {
-        let found = lines.iter().skip(data).position(|line| is_error(line))?;
-        Some((data + found).saturating_sub(BEFORE).max(data))
-    });
-    let head = from.map_or(0, |_| 1);
-    let from = from.unwrap_or(0);
-    let body = lines.iter().skip(from).take(SHOWN);
-    lines.iter().take(head).chain(body).map(|line| (*line).to_owned()).collect()
-}
-
-/// Whether a line of a compiler, of make or of a shell says that something failed.
-fn is_error(line: &str) -> bool {
-    let line = line.trim_start_matches(['|', ' ']).to_ascii_lowercase();
-    let heads = ["error:", "error[", "fatal:", "fatal error"];
-    heads.iter().any(|head| line.starts_with(head))
-        || line.contains(": error:")
-        || line.contains(": fatal error")
-}
-
-/// A line for a terminal: nothing in it commands one.
-fn plain(line: &str) -> String {
-    line.chars()
-        .map(|c| if c.is_control() && c != '\t' { c.escape_debug().to_string() } else { c.into() })
-        .collect()
-}
-
-/// What BitBake says when the environment lacks something.
-const ENVIRONMENT: [(&str, &str); 9] = [
-    ("No space left on device", "free some space and run the command again: what is built already stays"),
-    ("disk space", "free some space and run the command again: what is built already stays"),
-    ("Do not use Bitbake as root", "run it as another user"),
-    ("The following required tools", "install them: cargo xtask doctor lists the packages"),
-    (
-        "Checksum mismatch",
-        "the file is another than the recipe names: remove it from DL_DIR, or take the layers' right branch",
-    ),
-    // OE-Core's check of the network, among its other checks: no recipe's URL has failed.
-    (
-        "CONNECTIVITY_CHECK_URIS",
-        "without a network add --offline; behind a proxy set CONNECTIVITY_CHECK_URIS in conf/site.conf of the build folder",
-    ),
-    ("Network access disabled through BB_NO_NETWORK", "run the command once without --offline"),
-    ("Fetcher failure", FETCH),
-    ("Fetcher Error", FETCH),
-];
-/// A file may be put there by hand, whatever is wrong with its URL.
-const FETCH: &str =
-    "make the URL above reachable from this host, or put its file into target/carveout/yocto/downloads";
-/// What it says when it was asked for what cannot be.
-const USAGE: [(&str, &str); 3] = [
-    (
-        "Nothing PROVIDES",
-        "name a recipe of the layers: cargo xtask yocto --shell, and there bitbake-layers show-recipes",
-    ),
-    ("CARVEOUT_", "correct the product config, or site.conf of the build folder"),
-    ("is not compatible with the core layer", "check out the layers' branches for kirkstone"),
-];
 
 /// A task that BitBake starts.
 struct Started<'a> {
