@@ -1,5 +1,6 @@
 //! What can be wrong with a misc boot-config file.
 
+use crate::family::Family;
 use std::fmt;
 
 /// One kind of defect. Where NVIDIA's parser lets it pass, the text says what would become of it.
@@ -52,8 +53,9 @@ pub enum Defect {
     /// Something other than a `#` comment behind the `;`.
     #[error("`{0}` behind the `;` is no comment: comments start with `#`")]
     Trailing(String),
-    /// The key stands on an earlier line already.
-    #[error("`{key}` stands on line {first} already: NVIDIA's parser would take the last")]
+    /// The key stands on an earlier line already. An error for the carve-out's keys, a warning for all others: NVIDIA's own
+    /// configs of AGX Xavier Industrial have some twice.
+    #[error("`{key}` stands on line {first} already: NVIDIA's parser takes the last")]
     Duplicate {
         /// The key.
         key: String,
@@ -63,6 +65,16 @@ pub enum Defect {
     /// The key stands nowhere.
     #[error("`{0}` is missing: NVIDIA's parser would take 0. Add the line `{0} = <value>;`")]
     Missing(String),
+    /// The file is another of NVIDIA's configs, which can have no carve-out.
+    #[error(
+        "this is a {0}: it has no TZDRAM carve-out. That is in tegra194-mb1-bct-misc-*.cfg of the same folder"
+    )]
+    Family(Family),
+    /// The key stands nowhere, and no other key tells what the file is.
+    #[error(
+        "`{0}` is missing, and no key of the file is one of a misc boot config of t194: is it the right file?"
+    )]
+    Unknown(String),
 }
 
 /// A defect and its line.

@@ -6,7 +6,8 @@
 //!
 //! NVIDIA's own parser (`tegrabct_v2` of L4T R32.7) checks next to nothing: a line without `;` swallows the next, a
 //! missing key becomes 0, of two lines with one key the last wins, `32M` becomes 0x20. Here all of that is an
-//! error with its line number, before anything is built or flashed.
+//! error with its line number, before anything is built or flashed. One thing is a warning: a key that stands twice and
+//! has nothing to do with TZDRAM, because NVIDIA's own configs of AGX Xavier Industrial have such keys.
 //!
 //! An edit changes the digits of one value and no other byte: comments, spacing, line endings and a missing newline
 //! at the end stay. [`mb1`] reads the carve-out back out of the binary boot config that NVIDIA's tools make of these files.
@@ -22,11 +23,13 @@
 #![warn(clippy::indexing_slicing)]
 
 mod error;
+mod family;
 mod line;
 pub mod mb1;
 pub mod signed;
 
 pub use error::{CfgError, CfgErrors, Defect};
+pub use family::Family;
 use line::{Entry, parse_line};
 use std::collections::BTreeMap;
 
@@ -34,6 +37,8 @@ use std::collections::BTreeMap;
 pub const TZDRAM_SIZE: &str = "carveout.tzdram.size";
 /// Alignment of the TZDRAM carve-out in bytes.
 pub const TZDRAM_ALIGNMENT: &str = "carveout.tzdram.alignment";
+/// How the keys of the TZDRAM carve-out begin.
+const TZDRAM: &str = "carveout.tzdram.";
 /// Largest file that is read: NVIDIA's have 4 KiB.
 pub const MAX_FILE: usize = 1 << 20;
 
@@ -42,10 +47,11 @@ pub const MAX_FILE: usize = 1 << 20;
 pub struct MiscCfg {
     bytes: Vec<u8>,
     entries: BTreeMap<String, Entry>,
+    warnings: Vec<CfgError>,
 }
 
 impl MiscCfg {
-    /// Reads a file. All defects are reported at once.
+    /// Reads a misc config, of t194 or t186. All defects are reported at once; another of NVIDIA's configs is one.
     pub fn parse(bytes: &[u8]) -> Result<Self, CfgErrors> {
         let whole = |defect| CfgErrors(vec![CfgError { line: 1, text: String::new(), defect }]);
         if bytes.starts_with(b"\xef\xbb\xbf") {
@@ -54,31 +60,44 @@ impl MiscCfg {
         if bytes.len() > MAX_FILE {
             return Err(whole(Defect::TooLarge(bytes.len())));
         }
+        let family = Family::of(bytes);
+        if let Some(other) = family.filter(|family| !family.is_misc()) {
+            return Err(whole(Defect::Family(other)));
+        }
         let mut entries: BTreeMap<String, Entry> = BTreeMap::new();
-        let mut errors = Vec::new();
+        let (mut errors, mut warnings) = (Vec::new(), Vec::new());
         let mut offset = 0;
         for (index, raw) in bytes.split_inclusive(|b| *b == b'\n').enumerate() {
             let number = index + 1;
             let parsed = parse_line(raw, offset, number);
             offset += raw.len();
-            let defect = match parsed {
+            let (found, defect) = match parsed {
                 Ok(None) => continue,
-                Ok(Some((key, entry))) => match entries.get(&key) {
-                    Some(first) => Defect::Duplicate { key, first: first.line },
-                    None => {
-                        entries.insert(key, entry);
-                        continue;
+                // As for NVIDIA's parser, the last counts.
+                Ok(Some((key, entry))) => match entries.insert(key.clone(), entry) {
+                    Some(first) if key.starts_with(TZDRAM) => {
+                        (&mut errors, Defect::Duplicate { key, first: first.line })
                     }
+                    Some(first) => (&mut warnings, Defect::Duplicate { key, first: first.line }),
+                    None => continue,
                 },
-                Err(defect) => defect,
+                Err(defect) => (&mut errors, defect),
             };
             let text = String::from_utf8_lossy(raw).trim().chars().take(100).collect();
-            errors.push(CfgError { line: number, text, defect });
+            found.push(CfgError { line: number, text, defect });
         }
         if errors.is_empty() && entries.is_empty() {
             return Err(whole(Defect::Empty));
         }
-        if errors.is_empty() { Ok(Self { bytes: bytes.to_vec(), entries }) } else { Err(CfgErrors(errors)) }
+        if !errors.is_empty() {
+            return Err(CfgErrors(errors));
+        }
+        Ok(Self { bytes: bytes.to_vec(), entries, warnings })
+    }
+
+    /// What is odd in the file and changes nothing of the carve-out, by line.
+    pub fn warnings(&self) -> &[CfgError] {
+        &self.warnings
     }
 
     /// The value of a key, which must exist.
@@ -122,7 +141,12 @@ impl MiscCfg {
     fn entry(&self, key: &str) -> Result<&Entry, CfgErrors> {
         self.entries.get(key).ok_or_else(|| {
             let line = self.bytes.split_inclusive(|b| *b == b'\n').count().max(1);
-            let defect = Defect::Missing(key.into());
+            // The advice to add a line is for a file that can have it.
+            let defect = match Family::of(&self.bytes) {
+                Some(Family::Misc194) => Defect::Missing(key.into()),
+                Some(other) => Defect::Family(other),
+                None => Defect::Unknown(key.into()),
+            };
             CfgErrors(vec![CfgError { line, text: String::new(), defect }])
         })
     }

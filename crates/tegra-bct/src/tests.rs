@@ -63,8 +63,9 @@ fn each_defect_is_named_with_its_line() {
             "line 1: `/* x */` behind the `;` is no comment: comments start with `#` (found: a = 1; /* x */)",
         ),
         (
-            "a = 1;\n\na = 2;",
-            "line 3: `a` stands on line 1 already: NVIDIA's parser would take the last (found: a = 2;)",
+            "carveout.tzdram.ecc_protected = 1;\n\ncarveout.tzdram.ecc_protected = 0;",
+            "line 3: `carveout.tzdram.ecc_protected` stands on line 1 already: NVIDIA's parser takes the last \
+             (found: carveout.tzdram.ecc_protected = 0;)",
         ),
         ("a 1;", "line 1: expected `key = value;`, a `#` comment or an empty line (found: a 1;)"),
         ("a;", "line 1: `=` is missing behind `a` (found: a;)"),
@@ -93,6 +94,38 @@ fn each_defect_is_named_with_its_line() {
         assert_eq!(error(text), expected);
     }
     assert_eq!(error("a = 1\nb = x;").lines().count(), 2, "all defects at once");
+}
+
+/// NVIDIA's configs of AGX Xavier Industrial have keys twice that have nothing to do with the carve-out.
+#[test]
+fn a_doubled_key_is_a_warning_unless_it_is_the_carve_outs() {
+    let text = format!("enable_vpr_resize = 1;\n{SAMPLE}\nenable_vpr_resize = 0;\n");
+    let mut cfg = MiscCfg::parse(text.as_bytes()).unwrap();
+    let warnings: Vec<String> = cfg.warnings().iter().map(ToString::to_string).collect();
+    assert_eq!(
+        warnings,
+        ["line 11: `enable_vpr_resize` stands on line 1 already: NVIDIA's parser takes the last \
+          (found: enable_vpr_resize = 0;)"]
+    );
+    assert_eq!(cfg.get("enable_vpr_resize"), Ok(0), "the last counts");
+    cfg.set(TZDRAM_SIZE, 0x0400_0000).unwrap();
+    assert_eq!(cfg.as_bytes(), text.replace("0x01000000", "0x04000000").as_bytes());
+    for key in [TZDRAM_SIZE, TZDRAM_ALIGNMENT] {
+        let doubled = format!("{SAMPLE}\n{key} = 1;\n");
+        assert!(error(&doubled).contains(&format!("`{key}` stands on line")), "{key}");
+    }
+}
+
+#[test]
+fn another_config_gets_no_advice_that_it_cannot_follow() {
+    let pinmux = error("pinmux.major = 1;\npad-voltage.x = y;\n");
+    assert!(pinmux.contains("this is a pinmux config: it has no TZDRAM carve-out"), "{pinmux}");
+    let get = |text: &str| MiscCfg::parse(text.as_bytes()).unwrap().get(TZDRAM_SIZE).unwrap_err().to_string();
+    let tx2 = get("bctsize = 0;\nsw_carveout.mb2_carveout_size = 1;\n");
+    assert!(tx2.contains("misc boot config of t186 (Jetson TX2)") && !tx2.contains("Add the line"), "{tx2}");
+    let unknown = get("a = 1;\n");
+    assert!(unknown.contains("is it the right file?") && !unknown.contains("Add the line"), "{unknown}");
+    assert!(get("carveout.os.size = 1;\n").contains("Add the line `carveout.tzdram.size = <value>;`"));
 }
 
 #[test]

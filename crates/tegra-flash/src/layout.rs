@@ -7,6 +7,8 @@ use std::collections::BTreeSet;
 
 /// Largest file that is read.
 const MAX_FILE: usize = 1 << 20;
+/// Bytes of a sector where a layout does not say: as NVIDIA's `tegraparser_v2` takes it (L4T R32.7).
+const SECTOR: u64 = 512;
 /// Bit of `<allocation_attribute>` (hexadecimal) of a partition that takes what is left (0x808 of `UDA`).
 const REST: u32 = 0x800;
 
@@ -68,9 +70,11 @@ pub struct Partition {
 pub struct Device {
     /// `sdmmc_boot`, `sdmmc_user`, …
     pub kind: String,
-    /// Bytes a sector.
+    /// Bytes a sector: 512 if the layout does not say.
     pub sector_size: u64,
-    /// Number of sectors.
+    /// Whether the layout does not say how large a sector is, as those of balena, Mender and older L4T do not.
+    pub sector_size_assumed: bool,
+    /// Number of sectors; [`Size::Rest`] if the layout does not say: all that the device has.
     pub sectors: Size,
     /// In the order of the file.
     pub partitions: Vec<Partition>,
@@ -101,6 +105,11 @@ impl Layout {
     /// All partitions of a name.
     pub fn partition(&self, name: &str) -> Option<&Partition> {
         self.devices.iter().flat_map(|d| &d.partitions).find(|p| p.name == name)
+    }
+
+    /// Which of these partitions the layout has not.
+    pub fn lacks<'a>(&self, names: &[&'a str]) -> Vec<&'a str> {
+        names.iter().copied().filter(|name| self.partition(name).is_none()).collect()
     }
 
     /// All partitions.
@@ -145,11 +154,15 @@ fn device(node: &Node) -> Result<Device, LayoutError> {
         }
         partitions.push(partition);
     }
-    let Size::Number(sector_size) = size(node, attribute(node, "sector_size")?)? else {
-        return at(node, "sector_size must be a number".into());
+    let said = node.attribute("sector_size").map(|text| size(node, text)).transpose()?;
+    let sector_size = match said {
+        None => SECTOR,
+        Some(Size::Number(bytes)) if bytes > 0 => bytes,
+        Some(_) => return at(node, "sector_size must be a number above 0".into()),
     };
-    let sectors = size(node, attribute(node, "num_sectors")?)?;
-    Ok(Device { kind: attribute(node, "type")?.into(), sector_size, sectors, partitions })
+    let sectors = node.attribute("num_sectors").map_or(Ok(Size::Rest), |text| size(node, text))?;
+    let kind = attribute(node, "type")?.into();
+    Ok(Device { kind, sector_size, sector_size_assumed: said.is_none(), sectors, partitions })
 }
 
 fn partition(node: &Node) -> Result<Partition, LayoutError> {
@@ -224,6 +237,23 @@ mod tests {
         assert_eq!(layout.devices[0].sectors, Size::Placeholder("EMMCSIZE".into()));
     }
 
+    /// The form of balena's and Mender's layouts, and of those of TX2.
+    #[test]
+    fn sectors_of_512_bytes_are_assumed() {
+        let layout =
+            Layout::parse(&SAMPLE.replace(" sector_size=\"512\" num_sectors=\"EMMCSIZE\"", "")).unwrap();
+        let device = &layout.devices[0];
+        assert_eq!((device.sector_size, device.sector_size_assumed), (512, true));
+        assert_eq!(device.sectors, Size::Rest);
+        assert!(!Layout::parse(SAMPLE).unwrap().devices[0].sector_size_assumed);
+    }
+
+    #[test]
+    fn absent_partitions_are_named() {
+        let layout = Layout::parse(SAMPLE).unwrap();
+        assert_eq!(layout.lacks(&["APP", "kernel", "secure-os", "MB1_BCT"]), ["kernel", "MB1_BCT"]);
+    }
+
     #[test]
     fn placeholders_are_whole_words() {
         let filled =
@@ -241,7 +271,8 @@ mod tests {
         );
         assert_eq!(error("<size> 0x280000 </size>", ""), "line 8: partition secure-os has no <size>");
         assert_eq!(error("secure-os", "APP"), "line 8: partition APP exists already on this device");
-        assert_eq!(error(" sector_size=\"512\"", ""), "line 3: <device> lacks the attribute sector_size");
+        assert_eq!(error("\"512\"", "\"0\""), "line 3: sector_size must be a number above 0");
+        assert_eq!(error("\"512\"", "\"SECTOR\""), "line 3: sector_size must be a number above 0");
         assert!(error("</device>", "").contains("partition_layout"));
     }
 

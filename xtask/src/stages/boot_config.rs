@@ -20,6 +20,8 @@ pub fn run(build: &Build, bsp: Option<&Bsp>) -> Result<Output> {
     let rootfs = product.rootfs.as_ref().map_or(0, |rootfs| rootfs.size);
     let [cold_boot, flash, layout] = [&board.cold_boot, &board.flash, &board.layout]
         .map(|path| bsp.map_or_else(|| path.clone(), |bsp| bsp.path(path)));
+    told(build, &[&cold_boot, &flash])?;
+    ensure_partitions(bsp, &layout)?;
     let key = Key::of(file!())
         .with_file("cold boot", &cold_boot)?
         .with_file("flash", &flash)?
@@ -47,16 +49,51 @@ pub fn run(build: &Build, bsp: Option<&Bsp>) -> Result<Output> {
     })
 }
 
+/// Tells what is odd in the misc cfgs, whether the stage is built or reused.
+fn told(build: &Build, cfgs: &[&Path]) -> Result<()> {
+    for path in cfgs {
+        let bytes = fs::read(path).at(path)?;
+        let warnings = MiscCfg::parse(&bytes).map(|cfg| cfg.warnings().to_vec()).unwrap_or_default();
+        for warning in warnings {
+            build.ui.note(&format!("note: {}: {warning}", name(path)));
+        }
+    }
+    Ok(())
+}
+
+/// Refuses a layout that lacks a partition that is written: NVIDIA's tools would flash what is left, and the board would not
+/// boot.
+fn ensure_partitions(bsp: Option<&Bsp>, layout: &Path) -> Result<()> {
+    // The virt board has no kernel of its own.
+    let needed: &[&str] = match bsp {
+        Some(_) => &["MB1_BCT", "secure-os", "kernel", "APP"],
+        None => &["MB1_BCT", "secure-os"],
+    };
+    let text = fs::read_to_string(layout).at(layout)?;
+    let shown = shown(bsp, layout);
+    let parsed = Layout::parse(&text).map_err(|e| Error::usage(format!("{shown}: {e}")))?;
+    let lacks = parsed.lacks(needed);
+    if lacks.is_empty() {
+        return Ok(());
+    }
+    Err(Error::usage(format!("{shown}: the layout has no partition {}", lacks.join(", no partition ")))
+        .remedy("take the layout from NVIDIA's tarball again, or put the partition back; cargo xtask inspect lists what is in it"))
+}
+
 /// What is wrong with a misc cfg, by the path that the user knows.
 fn defect(bsp: Option<&Bsp>, path: &Path, errors: &tegra_bct::CfgErrors) -> Error {
     let remedy = "mend the lines in the file, or take it from NVIDIA's tarball again";
+    Error::usage(format!("{}: {errors}", shown(bsp, path))).remedy(remedy)
+}
+
+/// The path of a file as the user knows it: that of the BSP's copy is ours.
+fn shown(bsp: Option<&Bsp>, path: &Path) -> String {
     let within = bsp.and_then(|bsp| Some((bsp, path.strip_prefix(&bsp.output.dir).ok()?)));
-    let shown = match within {
+    match within {
         Some((bsp, inner)) if bsp.given.is_dir() => bsp.given.join(inner).display().to_string(),
         Some((bsp, inner)) => format!("{} in {}", inner.display(), bsp.given.display()),
         None => path.display().to_string(),
-    };
-    Error::usage(format!("{shown}: {errors}")).remedy(remedy)
+    }
 }
 
 /// The GUID of a partition: the same for each build, as version 8 of RFC 9562 allows.
