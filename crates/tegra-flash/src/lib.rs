@@ -4,7 +4,10 @@
 //! * [`board`]: identities of modules, and which of them take the same boot files.
 //! * [`boot_image`]: kernel and initrd in one file.
 //! * [`chip`]: what the boot ROM says of chip and fuses.
+//! * [`eeprom`]: what a module's EEPROM says.
+//! * [`ekb`]: the encrypted key blob of the partition `eks`.
 //! * [`filesystem`]: what a file is that is given as a root filesystem.
+//! * [`firmware`]: NVIDIA's unsigned boot parts, told by their content.
 //! * [`guids`]: partition GUIDs, so that NVIDIA's tools make up none.
 //! * [`layout`]: the `flash_t194_*.xml` partition layout.
 //! * [`scope`]: which change needs which flash: app, secure-os, full.
@@ -15,7 +18,10 @@ pub mod blob;
 pub mod board;
 pub mod boot_image;
 pub mod chip;
+pub mod eeprom;
+pub mod ekb;
 pub mod filesystem;
+pub mod firmware;
 pub mod guids;
 pub mod layout;
 pub mod scope;
@@ -23,5 +29,7 @@ pub mod sparse;
 
 pub use board::{BoardError, BoardId};
 pub use chip::{ChipError, ChipId, Fuses};
+pub use eeprom::{Eeprom, EepromError};
+pub use ekb::Ekb;
 pub use layout::{Device, Layout, LayoutError, Partition, Size};
 pub use scope::Scope;

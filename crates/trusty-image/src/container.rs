@@ -16,6 +16,9 @@ const INFO_ENCRYPTED: u32 = 0x45;
 const INFO_IV: u32 = 0x20;
 /// Bytes of header that carry fields; the rest is zero.
 const FIELDS_END: usize = 56;
+/// The OS type of OP-TEE, and where the packer of L4T R34 and later puts offset and size of a third part, a device tree.
+const OPTEE: u32 = 4;
+const THIRD_PART: (usize, usize) = (56, 60);
 /// NVIDIA's packer refuses more digits in the size field.
 const MAX_PAYLOAD: usize = 99_999_999;
 const PAD: usize = SIGN_ALIGN as usize;
@@ -78,6 +81,9 @@ pub enum ContainerError {
         /// What would be right.
         expected: String,
     },
+    /// The image of a later L4T.
+    #[error("it holds OP-TEE, the trusted OS of L4T R34 and later, not Trusty, which is that of R32")]
+    Optee,
     /// Bytes that must be zero are not.
     #[error("offset 0x{0:x}: padding that must be zero is not")]
     Padding(usize),
@@ -108,6 +114,9 @@ impl<'a> Container<'a> {
         let (header, payload) = image.split_at_checked(HEADER_SIZE).ok_or(short.clone())?;
         if !header.starts_with(MAGIC) {
             return Err(ContainerError::Magic);
+        }
+        if is_optee(header) {
+            return Err(ContainerError::Optee);
         }
         let announced = size_field(header).ok_or(ContainerError::SizeField)?;
         if announced != payload.len() {
@@ -193,6 +202,14 @@ pub fn announced_size(image: &[u8]) -> Option<usize> {
     image.starts_with(MAGIC).then(|| size_field(image))?.map(|size| size + HEADER_SIZE)
 }
 
+/// Whether a header is one of R34's packer or a later one's: another OS type, or a third part right behind the OS.
+fn is_optee(header: &[u8]) -> bool {
+    let word = |offset| u32_at(header, offset).unwrap_or_default();
+    let (third, size) = (word(THIRD_PART.0), word(THIRD_PART.1));
+    let behind = word(24).checked_add(word(28)).is_some_and(|end| third >= end);
+    word(52) == OPTEE || (third > 0 && size > 0 && behind)
+}
+
 fn size_field(header: &[u8]) -> Option<usize> {
     let field = header.get(7..16)?;
     let digits = field.iter().position(|b| *b == 0)?;
@@ -265,6 +282,21 @@ mod tests {
         assert_eq!(broken(300, 1), "offset 0x12c: padding that must be zero is not");
         assert_eq!(broken(good.len() - 1, 1), "offset 0x21f: padding that must be zero is not");
         assert_eq!(Container::parse(&good[..100]), Err(ContainerError::TooShort(100)));
+    }
+
+    /// The form of tos-optee_t194.img of R35.
+    #[test]
+    fn op_tee_is_named() {
+        let good = Container::pack(&[1; 16], &[2; 32], TosType::Trusty).unwrap();
+        let mut typed = good.clone();
+        typed[52] = 4;
+        let mut third = [&good[..], &[3; 16]].concat();
+        third[7..9].copy_from_slice(b"64");
+        third[56] = 48;
+        third[60] = 16;
+        for image in [typed, third] {
+            assert_eq!(Container::parse(&image), Err(ContainerError::Optee));
+        }
     }
 
     #[test]

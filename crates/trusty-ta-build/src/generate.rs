@@ -58,6 +58,11 @@ pub fn rust_source(declaration: &Declaration) -> String {
                 let _ = write!(out, ".{call}()");
             }
         }
+        for (value, call) in [(port.msg_queue_len, "msg_queue_len"), (port.msg_max_size, "msg_max_size")] {
+            if let Some(value) = value {
+                let _ = write!(out, ".{call}({value})");
+            }
+        }
         let _ = writeln!(out, ",");
     }
     out.push_str(
@@ -75,16 +80,21 @@ mod tests {
         let declaration = Declaration::from_cargo_toml(
             "[package.metadata.trusty]\nuuid = '01020304-0506-0708-090a-0b0c0d0e0f10'\nmin_heap = 5000\n\
              min_stack = 4096\nstart_ports = [{ name = 'a.b', flags = { allow_ta_connect = false, \
-             allow_ns_connect = true } }]",
+             allow_ns_connect = true } }, { name = 'c', flags = { allow_ta_connect = true, allow_ns_connect = false }, \
+             msg_queue_len = 2, msg_max_size = 64 }]\nmem_map = [{ id = 7, addr = '0x3ac0000', size = '0x2000' }]",
         )
         .unwrap();
         let source = rust_source(&declaration);
         assert!(
             source.contains(
-                "[u32; 8] = [0x01020304, 0x07080506, 0x0c0b0a09, 0x100f0e0d, 0x00000001, 0x00001000"
+                "[u32; 12] = [0x01020304, 0x07080506, 0x0c0b0a09, 0x100f0e0d, 0x00000001, 0x00001000"
             )
         );
-        assert!(source.contains(", 0x00000002, 0x00001388]"));
+        assert!(source.contains(", 0x00000002, 0x00001388, 0x00000003, 0x00000007, 0x03ac0000, 0x00002000]"));
+        assert!(
+            source
+                .contains("PortCfg::declared(c\"c\").allow_ta_connect().msg_queue_len(2).msg_max_size(64),")
+        );
         assert!(source.contains("PortCfg::declared(c\"a.b\").allow_ns_connect(),"));
     }
 }

@@ -1,7 +1,7 @@
 //! NVIDIA's BSP: what a build needs of `Linux_for_Tegra`, copied, checked for being whole and of a known release.
 
 use super::Build;
-use crate::config::RootfsKind;
+use crate::config::{Board, L4tBoard, RootfsKind};
 use crate::error::{Error, Result};
 use crate::stage::{Key, Output, stamps};
 use crate::tools::board_conf;
@@ -139,6 +139,15 @@ fn is_needed(path: &str, debs: bool) -> bool {
     (debs || !packed) && !path.ends_with(".img.raw")
 }
 
+/// All that a build for a board needs and a BSP's tree has not.
+pub fn missing(board: &Board, l4t: &L4tBoard, bsp: &Path) -> Vec<String> {
+    let own = [&l4t.secure_os, &board.cold_boot, &board.flash, &board.layout];
+    let own = own.into_iter().map(|path| path.to_string_lossy().into_owned());
+    let conf = std::iter::once(format!("{}.conf", l4t.flash_name));
+    let all = NEEDED.iter().map(|name| (*name).to_owned()).chain(conf).chain(own);
+    all.filter(|name| !bsp.join(name).exists()).collect()
+}
+
 /// Names all that is missing, at once.
 fn whole(build: &Build, bsp: &Path, given: &Path) -> Result<()> {
     let board = &build.product.board;
@@ -150,11 +159,7 @@ fn whole(build: &Build, bsp: &Path, given: &Path) -> Result<()> {
         return Err(Error::usage(message)
             .remedy("use the BSP for Jetson AGX Xavier (T186 in NVIDIA's download names)"));
     }
-    let own = [&l4t.secure_os, &board.cold_boot, &board.flash, &board.layout];
-    let own = own.into_iter().map(|path| path.to_string_lossy().into_owned());
-    let all = NEEDED.iter().map(|name| (*name).to_owned()).chain(own);
-    let missing: Vec<String> =
-        all.filter(|name| !bsp.join(name).exists()).map(|name| format!("  {name}")).collect();
+    let missing: Vec<String> = missing(board, l4t, bsp).iter().map(|name| format!("  {name}")).collect();
     if missing.is_empty() {
         return Ok(());
     }

@@ -1,98 +1,176 @@
-//! `inspect`: explains a bundle, a secure-os image, a TA's ELF file, a misc boot config or a partition layout.
+//! `inspect`: explains what people have in their hands: bundles, BSPs, images, boot configs, parts of boards and their files.
+//!
+//! One module for each family of formats. What a file is, its content says; its name never does.
 
+mod boot_config;
 mod bsp;
-mod explain;
+mod bundle;
+mod device;
+mod parts;
+mod secure_os;
+mod signed;
+mod storage;
+mod text;
 
 use super::Outcome;
+use crate::device::disk;
 use crate::error::{At, Error, Result};
 use crate::tools::read_limited;
-use bundle::Source;
-use serde_json::{Value, json};
+use serde_json::Value;
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
+use tegra_flash::Ekb;
 
 /// Largest file that is read whole: a secure-os image, an ELF file, a config.
 const MAX_FILE: u64 = 64 << 20;
-/// Enough to tell what a file is.
-const MAGIC: usize = 4;
 
-/// Explains `path`.
+/// What is told of a file.
+pub struct Explained {
+    /// For people.
+    pub text: String,
+    /// The same for machines.
+    pub json: Value,
+    /// Whether it says that something is not as it must be.
+    pub failed: bool,
+}
+
+impl Explained {
+    fn new(text: String, json: Value) -> Self {
+        Self { text, json, failed: false }
+    }
+
+    fn failed(text: String, json: Value) -> Self {
+        Self { text, json, failed: true }
+    }
+}
+
+/// Explains `path`, or the virt device in `virt:FILE`.
 pub fn run(path: &Path) -> Result<Outcome> {
-    let metadata = std::fs::metadata(path).map_err(|e| Error::usage(format!("{}: {e}", path.display())))?;
+    let virt = path.to_str().and_then(disk::file);
+    let explained = match virt {
+        Some(file) => device::explain(file)?,
+        None => explain(path)?,
+    };
+    let line = format!("{}: {}", path.display(), explained.text.trim_end());
+    Ok(Outcome { line: Some(printable(&line)), json: explained.json, failed: explained.failed })
+}
+
+fn explain(path: &Path) -> Result<Explained> {
+    let metadata =
+        std::fs::metadata(path).map_err(|e| Error::usage(printable(&format!("{}: {e}", path.display()))))?;
+    if metadata.is_dir() {
+        return match bsp::find(path) {
+            Some(bsp) => bsp::explain(&bsp),
+            None => bundle::explain(path)?.ok_or_else(|| bundle::no_bundle(path)),
+        };
+    }
     let mut head = Vec::new();
     if metadata.is_file() {
-        File::open(path).and_then(|f| f.take(MAGIC as u64).read_to_end(&mut head)).at(path)?;
+        let file = File::open(path).at(path)?;
+        file.take(storage::HEAD as u64).read_to_end(&mut head).at(path)?;
     }
-    if metadata.is_dir()
-        && let Some(bsp) = bsp::find(path)
+    if head.starts_with(&::bundle::ARCHIVE_MAGIC)
+        && let Some(found) = bundle::explain(path)?
     {
-        let (text, json) = bsp::explain(&bsp)?;
-        return Ok(outcome(path, text, json));
+        return Ok(found);
     }
-    if metadata.is_dir() || head == bundle::ARCHIVE_MAGIC {
-        return explain_bundle(path);
+    // A device is a disk with a partition table, and more than that only if it has our partitions.
+    if head.get(512..520) == Some(b"EFI PART")
+        && let Ok(found) = device::explain(path)
+    {
+        return Ok(found);
+    }
+    if let Some(found) = storage::head(path, &head, metadata.len()) {
+        return Ok(found);
     }
     let bytes = read_limited(path, MAX_FILE)?;
-    let (text, json) = match head.as_slice() {
-        b"NVTO" => explain::container(&bytes).map_err(|what| named(path, &what))?,
-        b"NVDA" => explain::signed(&bytes).map_err(|what| named(path, &what))?,
-        b"\x7fELF" => {
-            let app = crate::stages::trusted_apps::inspect(path, &bytes)?;
-            explain::trusted_app(&app, bytes.len())
-        }
-        _ => match explain::text(&bytes) {
-            Some(result) => result.map_err(|what| named(path, &what))?,
-            // An MB1 BCT before it is signed has no mark but its name.
-            None if is_bct(path) => explain::mb1_bct(&bytes).map_err(|what| named(path, &what))?,
-            None => return Err(unknown(path)),
-        },
-    };
-    Ok(outcome(path, text, json))
+    content(path, &bytes)?.ok_or_else(|| unknown(path, kind_of(&bytes)))
+}
+
+/// What a file's whole content says.
+fn content(path: &Path, bytes: &[u8]) -> Result<Option<Explained>> {
+    let known = |result: Result<Explained, String>| result.map(Some).map_err(|what| named(path, &what));
+    if bytes.starts_with(b"NVTOSP") {
+        return known(secure_os::container(bytes));
+    }
+    if bytes.starts_with(b"NVDA") {
+        return known(signed::t194(bytes));
+    }
+    if bytes.starts_with(b"GSHV") {
+        return Ok(Some(signed::t186(bytes)));
+    }
+    if bytes.starts_with(b"\x7fELF") {
+        return secure_os::elf(path, bytes).map(Some);
+    }
+    if Ekb::looks_like(bytes) {
+        return parts::ekb(bytes).map_err(|what| named(path, &what));
+    }
+    // An MB1 BCT before it is signed has no mark but its length; one that a tool made empty has its name alone.
+    if parts::is_mb1_bct(bytes) || is_bct(path) {
+        return known(boot_config::mb1_bct(bytes));
+    }
+    let found = parts::eeprom(bytes)
+        .or_else(|| parts::erased(bytes))
+        .or_else(|| parts::blob(bytes))
+        .or_else(|| parts::generated(bytes));
+    if found.is_some() {
+        return Ok(found);
+    }
+    if let Some(found) = text::explain(path, bytes)? {
+        return Ok(Some(found));
+    }
+    Ok(secure_os::kernel(bytes).or_else(|| parts::boot_part(bytes)))
 }
 
 fn is_bct(path: &Path) -> bool {
     let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    name.starts_with("mb1_") && name.contains(".bct")
+    name.starts_with("mb1_") && name.ends_with(".bct")
+}
+
+fn kind_of(bytes: &[u8]) -> &'static str {
+    match bytes {
+        [] => "an empty file",
+        bytes if std::str::from_utf8(bytes).is_ok() => "a text",
+        _ => "a binary file",
+    }
 }
 
 fn named(path: &Path, what: &str) -> Error {
-    Error::check(format!("{}: {what}", path.display()))
+    Error::check(printable(&format!("{}: {what}", path.display())))
 }
 
-fn unknown(path: &Path) -> Error {
-    Error::usage(format!("{}: not recognised", path.display())).remedy(
-        "inspect explains a bundle's folder or .tar.zst, NVIDIA's BSP (Linux_for_Tegra), a secure-os image (NVTOSP) and other \
-         signed files (NVDA), an MB1 BCT (mb1_*.bct), a trusted app's ELF file, a misc boot config (.cfg) and a partition \
-         layout (.xml)",
+fn unknown(path: &Path, what: &str) -> Error {
+    Error::usage(printable(&format!("{}: not recognised ({what})", path.display()))).remedy(
+        "inspect knows bundles (folder, .tar.zst, manifest.json), NVIDIA's BSP (Linux_for_Tegra), secure-os images (NVTOSP), lk.bin, \
+         user_tasks.bin, trusted apps (ELF), signed files (NVDA), MB1 BCTs, boot configs (.cfg), partition layouts (.xml), key blobs \
+         (eks.img), module EEPROMs, boot firmware, update payloads, boot.img, device trees, virt devices (virt:FILE), ext4 and sparse \
+         images, archives, minisign keys and signatures, SHA256SUMS",
     )
 }
 
-fn outcome(path: &Path, text: String, json: Value) -> Outcome {
-    Outcome { line: Some(format!("{}: {}", path.display(), text.trim_end())), json, ..Outcome::default() }
+/// Text that may come out of a file, with what a terminal would obey escaped.
+fn printable(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '\n' => out.push(c),
+            '\t' => out.push(' '),
+            // Also what turns the direction of a line around.
+            c if c.is_control()
+                || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}') =>
+            {
+                out.extend(c.escape_unicode());
+            }
+            c => out.push(c),
+        }
+    }
+    out
 }
 
-/// The manifest only: whether it is true is `verify`'s to say.
-fn explain_bundle(path: &Path) -> Result<Outcome> {
-    let source = Source::open(path).map_err(|_| unknown(path))?;
-    let mut found = None;
-    let read = source.for_each(&mut |name, reader| {
-        if name == bundle::MANIFEST {
-            let mut text = String::new();
-            reader.take(MAX_FILE).read_to_string(&mut text)?;
-            found = Some(text);
-        }
-        Err(std::io::Error::other("the rest need not be read"))
-    });
-    let text = match (found, read) {
-        (Some(text), _) => text,
-        (None, Err(_)) => {
-            return Err(named(path, "manifest.json is not its first file: cargo xtask verify says more"));
-        }
-        (None, Ok(_)) => return Err(unknown(path)),
-    };
-    let manifest =
-        bundle::Manifest::from_text(&text).map_err(|e| named(path, &format!("manifest.json: {e}")))?;
-    let json = serde_json::to_value(&manifest).unwrap_or_else(|_| json!({}));
-    Ok(outcome(path, explain::bundle(&manifest), json))
+fn indent(text: &str) -> String {
+    text.lines().map(|line| format!("  {line}\n")).collect()
 }
+
+#[cfg(test)]
+mod tests;

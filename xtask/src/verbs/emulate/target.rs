@@ -46,6 +46,10 @@ impl Target {
         if metadata.is_file() && (read.is_err() || magic != ARCHIVE_MAGIC) {
             let image = read_limited(path, MAX_IMAGE)?;
             let container = trusty_image::Container::parse(&image);
+            if let Err(error @ trusty_image::ContainerError::Optee) = container {
+                return Err(Error::usage(format!("{target}: {error}"))
+                    .remedy("emulate runs Trusty: take the secure-os image of an L4T R32, or one that carveout has built"));
+            }
             let known = container.is_ok() || image.starts_with(b"NVTOSP");
             if !known && trusty_image::tasks::find(&image).is_empty() {
                 return Err(Error::usage(format!("{target}: no bundle, and no image with trusted apps"))

@@ -1,80 +1,118 @@
-//! NVIDIA's BSP: its release, its carve-out, and what it lacks.
+//! NVIDIA's BSP: its release, its carve-out, and what it lacks, for each board that carveout knows.
 
-use super::explain::{Explained, container};
-use crate::config::{Board, boards};
+use super::{Explained, secure_os};
+use crate::config::{Board, L4tBoard, boards};
 use crate::error::{At, Error, Result};
 use crate::size::human;
-use crate::vendor::release::Release;
+use crate::stages::bsp::{INITRD, KERNEL, missing};
+use crate::vendor::release::{self, Release};
 use crate::workspace;
-use serde_json::json;
+use serde_json::{Value, json};
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 use tegra_bct::{MiscCfg, TZDRAM_ALIGNMENT, TZDRAM_SIZE};
 
-/// What a full flash needs besides what every BSP has.
-const FULL: [&str; 2] = ["kernel/Image", "bootloader/l4t_initrd.img"];
+/// What a full flash needs besides what every build needs.
+const FULL: [&str; 2] = [KERNEL, INITRD];
+/// What tells a BSP, even a half-unpacked one: two of these.
+const MARKS: [&str; 6] = [
+    "flash.sh",
+    "bootloader/t186ref",
+    "nv_tegra",
+    "kernel/dtb",
+    "apply_binaries.sh",
+    "p2972-0000.conf.common",
+];
 
-/// The top folder of a BSP, if a folder is one or holds one.
+/// The top folder of a BSP, if a folder is one or holds one, whole or not.
 pub fn find(path: &Path) -> Option<PathBuf> {
     let candidates = [path.to_owned(), path.join("Linux_for_Tegra")];
-    candidates.into_iter().find(|dir| dir.join("flash.sh").is_file() && dir.join("bootloader").is_dir())
+    let marks = |dir: &PathBuf| MARKS.iter().filter(|mark| dir.join(mark).exists()).count();
+    candidates.into_iter().find(|dir| marks(dir) >= 2)
 }
 
-/// Explains a BSP's tree, for the L4T board that carveout knows.
+/// Explains a BSP's tree. One that lacks what a build needs is a check that failed.
 pub fn explain(bsp: &Path) -> Result<Explained> {
     let root = workspace::root();
-    let release = Release::of(bsp)?;
-    let mut text = format!("NVIDIA's BSP, L4T {release}\n");
-    let mut configs = Vec::new();
-    let mut lacks: Vec<String> =
-        FULL.iter().filter(|name| !bsp.join(name).is_file()).map(|n| (*n).to_owned()).collect();
-    let mut images = Vec::new();
+    let release = if bsp.join(release::FILE).exists() { Some(Release::of(bsp)?) } else { None };
+    let shown = release.map_or("release unknown".into(), |release| release.to_string());
+    let mut text = format!("NVIDIA's BSP, L4T {shown}\n");
+    let (mut rows, mut whole) = (Vec::new(), true);
     for name in boards(&root) {
         let board = Board::load(&root, &name)?.map_err(Error::usage)?;
         let Some(l4t) = &board.l4t else { continue };
-        let _ = writeln!(text, "  for board {name} ({})", l4t.flash_name);
-        for path in [&board.cold_boot, &board.flash] {
-            // flash.sh takes the one below t186ref; a copy in bootloader/ is overwritten by it.
-            let copy = Path::new("bootloader").join(path.file_name().unwrap_or_default());
-            for (file, in_force) in [(path.as_path(), true), (&copy, false)] {
-                let full = bsp.join(file);
-                if !full.is_file() {
-                    if in_force {
-                        lacks.push(file.display().to_string());
-                    }
-                    continue;
-                }
-                let bytes = fs::read(&full).at(&full)?;
-                let said = MiscCfg::parse(&bytes)
-                    .and_then(|cfg| Ok((cfg.get(TZDRAM_SIZE)?, cfg.get(TZDRAM_ALIGNMENT)?)));
-                let shown = match &said {
-                    Ok((size, alignment)) => {
-                        format!("carve-out {}, alignment {}", human(*size), human(*alignment))
-                    }
-                    Err(error) => error.to_string().replace('\n', "; "),
-                };
-                let force = if in_force { "in force" } else { "a copy, not read by flash.sh" };
-                let _ = writeln!(text, "    {} ({force}): {shown}", file.display());
-                configs.push(json!({ "file": file, "in_force": in_force, "tzdram": said.ok(), }));
+        let row = of_board(bsp, &board, l4t, &mut text)?;
+        whole &= row["lacks"].as_array().is_some_and(Vec::is_empty);
+        rows.push(row);
+    }
+    for name in FULL.iter().filter(|name| !bsp.join(name).is_file()) {
+        let _ = writeln!(text, "  lacks {name}: what is built of it is not for a full flash");
+    }
+    if !whole {
+        text.push_str("  this BSP is not whole: unpack NVIDIA's tarball again, or name the tarball itself\n");
+    }
+    let json = json!({ "kind": "bsp", "release": release.map(|r| r.to_string()), "whole": whole, "boards": rows,
+        "lacks": FULL.iter().filter(|name| !bsp.join(name).is_file()).collect::<Vec<_>>() });
+    Ok(if whole { Explained::new(text, json) } else { Explained::failed(text, json) })
+}
+
+fn of_board(bsp: &Path, board: &Board, l4t: &L4tBoard, text: &mut String) -> Result<Value> {
+    let _ = writeln!(text, "  for board {} ({})", board.name, l4t.flash_name);
+    let lacks = missing(board, l4t, bsp);
+    let mut configs = Vec::new();
+    let mut in_force = Vec::new();
+    for path in [&board.cold_boot, &board.flash] {
+        // flash.sh takes the one below t186ref; a copy in bootloader/ is overwritten by it.
+        let copy = Path::new("bootloader").join(path.file_name().unwrap_or_default());
+        for (file, force) in [(path.as_path(), true), (&copy, false)] {
+            let full = bsp.join(file);
+            if !full.is_file() {
+                continue;
             }
-        }
-        let path = bsp.join(&l4t.secure_os);
-        match fs::read(&path) {
-            Ok(image) => match container(&image) {
-                Ok((shown, value)) => {
-                    let _ = write!(text, "    {}: {shown}", l4t.secure_os.display());
-                    images.push(value);
+            let bytes = fs::read(&full).at(&full)?;
+            let said = MiscCfg::parse(&bytes)
+                .and_then(|cfg| Ok((cfg.get(TZDRAM_SIZE)?, cfg.get(TZDRAM_ALIGNMENT)?)));
+            let what = match &said {
+                Ok((size, alignment)) => {
+                    format!("carve-out {}, alignment {}", human(*size), human(*alignment))
                 }
-                Err(what) => drop(writeln!(text, "    {}: {what}", l4t.secure_os.display())),
-            },
-            Err(_) => lacks.push(l4t.secure_os.display().to_string()),
+                Err(error) => error.to_string().replace('\n', "; "),
+            };
+            let word = if force { "in force" } else { "a copy, not read by flash.sh" };
+            let _ = writeln!(text, "    {} ({word}): {what}", file.display());
+            let said = said.ok();
+            if force {
+                in_force.push(said);
+            }
+            configs.push(json!({ "file": file, "in_force": force, "tzdram": said }));
         }
+    }
+    let differ = matches!(in_force.as_slice(), [Some(one), Some(other)] if one != other);
+    if differ {
+        let _ = writeln!(
+            text,
+            "    warning: the carve-out of cold boot is not that of flashing; image sets both to what the product config says"
+        );
+    }
+    let image = l4t.secure_os.as_path();
+    let mut secure_os = Value::Null;
+    if let Ok(bytes) = fs::read(bsp.join(image)) {
+        match secure_os::container(&bytes) {
+            Ok(explained) => {
+                let _ = write!(text, "    {}: {}", image.display(), explained.text);
+                secure_os = explained.json;
+            }
+            Err(what) => drop(writeln!(text, "    {}: {what}", image.display())),
+        }
+    }
+    if bsp.join(&board.layout).is_file() {
         let _ = writeln!(text, "    layout {}: cargo xtask inspect shows it", board.layout.display());
     }
     for name in &lacks {
-        let _ = writeln!(text, "  lacks {name}");
+        let _ = writeln!(text, "    lacks {name}");
     }
-    let json = json!({ "kind": "bsp", "release": release.to_string(), "boot_config": configs, "secure_os": images, "lacks": lacks });
-    Ok((text, json))
+    Ok(
+        json!({ "board": board.name, "boot_config": configs, "carve_outs_differ": differ, "secure_os": secure_os, "lacks": lacks }),
+    )
 }

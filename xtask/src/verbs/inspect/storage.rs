@@ -1,0 +1,203 @@
+//! Disks, filesystems, archives, kernels: by their first bytes, because they may be larger than memory.
+
+use super::Explained;
+use crate::size::human;
+use serde_json::json;
+use std::fs::File;
+use std::path::Path;
+
+/// Bytes of a file's begin that suffice: a btrfs superblock ends here, and all others before.
+pub const HEAD: usize = 0x1_1000;
+/// What Android's boot images begin with.
+const BOOT_IMAGE: &[u8] = b"ANDROID!";
+const SPARSE: [u8; 4] = [0x3a, 0xff, 0x26, 0xed];
+const DTB: [u8; 4] = [0xd0, 0x0d, 0xfe, 0xed];
+
+/// Where a mark lies, the mark, what it is, and what to do with it.
+type Mark = (usize, &'static [u8], &'static str, &'static str);
+const MARKS: [Mark; 15] = [
+    (0, b"!<arch>\ndebian-binary", "Debian package", "dpkg-deb -I FILE and dpkg-deb -c FILE show it"),
+    (0, b"!<arch>\n", "archive of object files (ar)", "ar t FILE lists it"),
+    (0, b"\x1f\x8b", "gzip", "gunzip it, and inspect what comes out"),
+    (0, b"\xfd7zXZ\0", "xz", "unxz it, and inspect what comes out"),
+    (0, b"\x28\xb5\x2f\xfd", "zstd, and no bundle in it", "unzstd it, and inspect what comes out"),
+    (
+        0,
+        b"BZh",
+        "bzip2 (NVIDIA's BSP and sources come as .tbz2)",
+        "tar xf FILE unpacks it; image takes the tarball with --bsp or --sources",
+    ),
+    (0, b"PK\x03\x04", "zip archive", "unzip it, and inspect what comes out"),
+    (0, b"070701", "cpio archive (an initrd)", "cpio -t < FILE lists it"),
+    (0, b"hsqs", "squashfs", "unsquashfs -s FILE shows it"),
+    (
+        257,
+        b"ustar",
+        "tar archive",
+        "tar tf FILE lists it, and inspect explains the folder that it unpacks to",
+    ),
+    (0, b"LUKS\xba\xbe", "encrypted volume (LUKS)", "cryptsetup luksDump FILE shows it"),
+    (
+        0,
+        b"EFI PART",
+        "partition table by itself (GPT)",
+        "NVIDIA's tools write it; a layout (.xml) says what is in it",
+    ),
+    (56, b"ARMd", "Linux kernel for AArch64 (Image)", "it goes to the partition kernel, within a boot.img"),
+    (0, b"BM", "picture (BMP)", "NVIDIA's tools put it into bmp.blob"),
+    (0, b"%PDF", "document (PDF)", "a PDF viewer shows it"),
+];
+
+/// What a file's begin says, if it says anything. `length`: bytes of the whole file.
+pub fn head(path: &Path, head: &[u8], length: u64) -> Option<Explained> {
+    if head.starts_with(&SPARSE) {
+        return Some(sparse(head, length));
+    }
+    if head.get(0x438..0x43a) == Some(&[0x53, 0xef]) {
+        return Some(ext4(head, length));
+    }
+    if head.starts_with(BOOT_IMAGE) {
+        return boot_image(head, length);
+    }
+    if head.starts_with(&DTB) {
+        return device_tree(head, length);
+    }
+    if head.get(512..520) == Some(b"EFI PART") {
+        return Some(disk(path, length));
+    }
+    if head.len() == 512 && head.get(510..) == Some(&[0x55, 0xaa]) {
+        return Some(simple("boot record by itself (MBR)", "NVIDIA's tools write it", length));
+    }
+    let found = MARKS.iter().find(|(at, mark, ..)| head.get(*at..).is_some_and(|b| b.starts_with(mark)));
+    let (_, _, what, advice) = found?;
+    Some(simple(what, advice, length))
+}
+
+fn simple(what: &str, advice: &str, length: u64) -> Explained {
+    let text = format!("{what}, {length} bytes\n  {advice}\n");
+    Explained::new(text, json!({ "kind": "other", "what": what, "size": length }))
+}
+
+fn word(bytes: &[u8], at: usize) -> Option<u32> {
+    bytes.get(at..at + 4).and_then(|b| b.try_into().ok()).map(u32::from_le_bytes)
+}
+
+fn sparse(head: &[u8], length: u64) -> Explained {
+    let field = |at| word(head, at).unwrap_or_default();
+    let raw = u64::from(field(12)) * u64::from(field(16));
+    let text = format!(
+        "Android sparse image, {length} bytes, of {} bytes ({}) when it is unpacked\n  simg2img FILE RAW unpacks it; flash and restore take both forms\n",
+        raw,
+        human(raw)
+    );
+    Explained::new(text, json!({ "kind": "sparse", "size": length, "raw_size": raw }))
+}
+
+/// The superblock lies at 1024: blocks at 4 and 0x150, log2 of a block's size less 10 at 24, the volume's name at 120.
+fn ext4(head: &[u8], length: u64) -> Explained {
+    let field = |at: usize| u64::from(word(head, 1024 + at).unwrap_or_default());
+    let high = if field(0x60) & 0x80 != 0 { field(0x150) << 32 } else { 0 };
+    let block = 1024u64.checked_shl(u32::try_from(field(24)).unwrap_or(64).min(20)).unwrap_or_default();
+    let size = (field(4) | high).saturating_mul(block);
+    let label = head.get(1024 + 120..1024 + 136).unwrap_or_default();
+    let label = label.split(|b| *b == 0).next().unwrap_or_default().escape_ascii().to_string();
+    let cut = size > length;
+    let verdict = if cut {
+        format!("cut off: its superblock says {size} bytes, the file has {length}")
+    } else {
+        "a root filesystem: flash and restore write it to the partition APP; e2fsck -fn FILE checks it".into()
+    };
+    let name = if label.is_empty() { String::new() } else { format!(", label {label}") };
+    let text = format!("ext4 filesystem, {size} bytes ({}){name}\n  {verdict}\n", human(size));
+    let json = json!({ "kind": "ext4", "size": size, "file_size": length, "label": label });
+    if cut { Explained::failed(text, json) } else { Explained::new(text, json) }
+}
+
+/// Kernel, ramdisk and command line of Android's boot image, version 0: what NVIDIA's `mkbootimg` makes.
+fn boot_image(head: &[u8], length: u64) -> Option<Explained> {
+    let (kernel, ramdisk, page) = (word(head, 8)?, word(head, 16)?, word(head, 36)?);
+    let line = head.get(64..64 + 512)?.split(|b| *b == 0).next().unwrap_or_default();
+    let line = line.escape_ascii().to_string();
+    let text = format!(
+        "boot image (boot.img) for the partition kernel, {length} bytes, not signed\n  kernel       {kernel} bytes\n  ramdisk      {ramdisk} bytes\n  page         {page} bytes\n  command line {}\n",
+        if line.is_empty() { "none" } else { &line }
+    );
+    Some(Explained::new(
+        text,
+        json!({ "kind": "boot-image", "size": length, "kernel": kernel, "ramdisk": ramdisk, "command_line": line }),
+    ))
+}
+
+fn device_tree(head: &[u8], length: u64) -> Option<Explained> {
+    let big = |at: usize| head.get(at..at + 4).and_then(|b| b.try_into().ok()).map(u32::from_be_bytes);
+    let (size, tree, names) = (big(4)?, big(8)? as usize, big(12)? as usize);
+    let strings = names.checked_sub(0).unwrap_or_default();
+    let root = root_properties(head, tree, strings);
+    let cut = u64::from(size) > length;
+    let mut text = format!("device tree (DTB), {size} bytes\n");
+    for (name, value) in &root {
+        text.push_str(&format!("  {name:<12} {value}\n"));
+    }
+    if cut {
+        text.push_str(&format!("  cut off: the file has {length} bytes\n"));
+    }
+    let root: serde_json::Map<_, _> =
+        root.into_iter().map(|(name, value)| (name.to_owned(), json!(value))).collect();
+    let json = json!({ "kind": "device-tree", "size": size, "root": root });
+    Some(if cut { Explained::failed(text, json) } else { Explained::new(text, json) })
+}
+
+/// `model` and `compatible` of the root node, as far as they lie in the file's begin. The names lie at its end, so the root's first
+/// properties are told by their values: texts that end in a zero.
+fn root_properties(head: &[u8], tree: usize, strings: usize) -> Vec<(&'static str, String)> {
+    const BEGIN: u32 = 1;
+    const PROPERTY: u32 = 3;
+    let big = |at: usize| head.get(at..at + 4).and_then(|b| b.try_into().ok()).map(u32::from_be_bytes);
+    let mut found = Vec::new();
+    // The root's name is empty: a token and four zeros.
+    if big(tree) != Some(BEGIN) {
+        return found;
+    }
+    let mut at = tree + 8;
+    while big(at) == Some(PROPERTY) && found.len() < 2 {
+        let (Some(length), Some(name)) = (big(at + 4), big(at + 8)) else { break };
+        let Some(value) = head.get(at + 12..).and_then(|rest| rest.get(..length as usize)) else { break };
+        let name = head.get(strings.saturating_add(name as usize)..);
+        let known = ["model", "compatible"].into_iter().find(|known| {
+            name.is_some_and(|name| {
+                name.strip_prefix(known.as_bytes()).is_some_and(|rest| rest.first() == Some(&0))
+            })
+        });
+        if let Some(known) = known {
+            let texts: Vec<String> = value
+                .split(|b| *b == 0)
+                .filter(|text| !text.is_empty())
+                .map(|text| text.escape_ascii().to_string())
+                .collect();
+            found.push((known, texts.join(", ")));
+        }
+        at += 12 + (length as usize).next_multiple_of(4);
+    }
+    found
+}
+
+/// A disk image that is no virt device.
+fn disk(path: &Path, length: u64) -> Explained {
+    let names = || -> Option<Vec<(String, u64)>> {
+        let table = gpt::GptConfig::new().writable(false).open_from_device(File::open(path).ok()?).ok()?;
+        let size = *table.logical_block_size();
+        let one = |p: &gpt::partition::Partition| Some((p.name.clone(), p.bytes_len(size).ok()?));
+        Some(table.partitions().values().filter_map(one).collect())
+    };
+    let partitions = names();
+    let mut text = format!("disk image with a partition table (GPT), {length} bytes; no virt device\n");
+    match &partitions {
+        Some(all) => {
+            all.iter().for_each(|(name, size)| text.push_str(&format!("  {name:<22} {}\n", human(*size))))
+        }
+        None => text.push_str("  its partition table cannot be read\n"),
+    }
+    let rows = partitions.unwrap_or_default();
+    let rows: Vec<_> = rows.iter().map(|(name, size)| json!({ "name": name, "size": size })).collect();
+    Explained::new(text, json!({ "kind": "disk", "size": length, "partitions": rows }))
+}
