@@ -10,6 +10,23 @@ use std::fmt;
 /// The module that L4T calls P2888: Jetson AGX Xavier.
 pub const P2888: &str = "2888";
 
+/// Other modules: board, SKU (any, if it is empty), name. Sources: NVIDIA's nvautoflash.sh and l4t_generate_soc_bup.sh of L4T R32.7.2.
+const OTHERS: [(&str, &str, &str); 13] = [
+    ("2888", "0006", "the 8 GB Jetson AGX Xavier, whose memory config is another"),
+    ("2888", "0008", "Jetson AGX Xavier Industrial"),
+    ("3668", "", "Jetson Xavier NX"),
+    ("3310", "", "Jetson TX2"),
+    ("3489", "0888", "Jetson TX2 4GB"),
+    ("3489", "", "Jetson TX2i"),
+    ("3636", "", "Jetson TX2 NX"),
+    ("3448", "0003", "Jetson Nano 2GB"),
+    ("3448", "", "Jetson Nano"),
+    ("2180", "", "Jetson TX1"),
+    ("3701", "", "Jetson AGX Orin"),
+    ("3767", "", "Jetson Orin NX or Orin Nano"),
+    ("3834", "", "Jetson Thor"),
+];
+
 /// What a module's EEPROM says of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -40,8 +57,15 @@ pub enum BoardError {
         expected: &'static str,
     },
     /// Another module.
-    #[error("module P{0} is no Jetson AGX Xavier developer kit, which is P2888 with SKU 0001, 0004 or 0005")]
-    OtherModule(String),
+    #[error(
+        "module P{id} is {name}no Jetson AGX Xavier developer kit, which is P2888 with SKU 0001 (16 GB), 0004 (32 GB) or 0005 (64 GB)"
+    )]
+    OtherModule {
+        /// Board and SKU.
+        id: String,
+        /// What it is, if it is known, with a comma behind it.
+        name: String,
+    },
 }
 
 /// What the flash script chooses by an identity.
@@ -77,9 +101,18 @@ impl BoardId {
             return Err(BoardError::Field { field, found, expected });
         }
         if self.board != P2888 || !["0001", "0004", "0005"].contains(&self.sku.as_str()) {
-            return Err(BoardError::OtherModule(format!("{}-{}", self.board, self.sku)));
+            let name = self.known_name().map(|name| format!("{name}, ")).unwrap_or_default();
+            return Err(BoardError::OtherModule { id: format!("{}-{}", self.board, self.sku), name });
         }
         Ok(())
+    }
+
+    /// The name of a module that is no Jetson AGX Xavier developer kit.
+    fn known_name(&self) -> Option<&'static str> {
+        let is = |(board, sku, _): &&(&str, &str, &str)| {
+            self.board == *board && (sku.is_empty() || self.sku == *sku)
+        };
+        OTHERS.iter().find(is).map(|(_, _, name)| *name)
     }
 
     /// Whether a flash package that was made for this module fits another: the flash script would choose the same files.
@@ -140,6 +173,11 @@ mod tests {
         assert!(early.fits(&id("0001", "402", "E.0")));
         assert!(!early.fits(&id("0001", "400", "D.0")), "another PMIC configuration");
         assert!(!early.fits(&id("0001", "300", "H.0")), "fab 300 is not above 300");
+        let d0 = id("0001", "400", "D.0");
+        assert!(d0.fits(&id("0001", "400", "C.0")) && d0.fits(&id("0001", "401", "D.0")));
+        assert!(!d0.fits(&id("0001", "400", "E.0")), "another PMIC configuration and BPMP device tree");
+        // 2888-401-0004-F.0, as sold since 2021.
+        assert!(package.fits(&id("0004", "401", "F.0")));
         let other = BoardId { board: "3668".into(), ..package.clone() };
         assert!(!package.fits(&other));
     }
@@ -157,11 +195,12 @@ mod tests {
             error(id("0004", "400", "K;0")),
             "revision is `K;0`, expected a capital and a digit with a dot, such as K.0"
         );
-        assert!(
-            error(id("0008", "600", "A.0"))
-                .starts_with("module P2888-0008 is no Jetson AGX Xavier developer kit")
-        );
+        assert!(error(id("0008", "600", "A.0")).starts_with(
+            "module P2888-0008 is Jetson AGX Xavier Industrial, no Jetson AGX Xavier developer kit"
+        ));
         let nano = BoardId { board: "3448".into(), ..id("0002", "400", "A.0") };
-        assert!(error(nano).starts_with("module P3448-0002"));
+        assert!(error(nano).starts_with("module P3448-0002 is Jetson Nano, no"));
+        assert!(error(id("0006", "400", "B.0")).contains("P2888-0006 is the 8 GB Jetson AGX Xavier"));
+        assert!(error(id("0099", "400", "B.0")).contains("module P2888-0099 is no Jetson AGX Xavier"));
     }
 }

@@ -13,7 +13,7 @@ pub struct Firmware {
 
 /// A text that only this part has, where it begins at the latest, and what it is. The first that fits counts: later parts carry
 /// texts of the libraries of earlier ones.
-const TEXTS: [(&[u8], usize, Firmware); 11] = [
+const TEXTS: [(&[u8], usize, Firmware); 12] = [
     (b"SPE VERSION #", 0x40, firmware("SPE firmware (always-on processor)", "spe-fw")),
     (b"Welcome to Cboot", usize::MAX, firmware("cboot (CPU boot loader)", "cpu-bootloader")),
     (b"Welcome to DRAM ECC FW", usize::MAX, loaded("DRAM ECC firmware")),
@@ -27,6 +27,7 @@ const TEXTS: [(&[u8], usize, Firmware); 11] = [
     (b"TBoot-CPU Recovery", usize::MAX, loaded("CPU boot loader of recovery mode (nvtboot_recovery_cpu)")),
     (b"TBoot-CPU", usize::MAX, loaded("CPU boot loader (nvtboot_cpu)")),
     (b"nvidia,tegra194-rce", usize::MAX, firmware("RCE firmware (camera processor)", "rce-fw")),
+    (b"dram ecc verify", usize::MAX, loaded("DRAM ECC firmware of t186")),
     (b"sce-hsp", usize::MAX, firmware("SCE firmware (camera processor of t186)", "sce-fw")),
     (b"SceIvc_Init", usize::MAX, firmware("SCE firmware", "sce-fw")),
 ];
@@ -54,7 +55,7 @@ pub fn identify(bytes: &[u8]) -> Option<Firmware> {
         return Some(firmware(name, "bpmp-fw"));
     }
     if bytes.starts_with(b"NVCR") {
-        return Some(firmware("MTS (CPU microcode, encrypted by NVIDIA)", "mts-proper"));
+        return Some(firmware("MTS, the CPU's microcode, encrypted by NVIDIA", "mts-proper"));
     }
     if bytes.first_chunk::<32>().is_some_and(|vectors| vectors.chunks_exact(4).all(|v| v == ADSP)) {
         return Some(firmware("ADSP firmware (audio processor)", "adsp-fw"));
@@ -62,8 +63,7 @@ pub fn identify(bytes: &[u8]) -> Option<Firmware> {
     if is_xusb(bytes) {
         return Some(firmware("XUSB firmware (USB controller)", "xusb-fw"));
     }
-    // Words of code: a text in a document about such parts is not one.
-    if bytes.is_ascii() {
+    if !is_code(bytes) {
         return None;
     }
     let found = |(text, latest, _): &&(&[u8], usize, Firmware)| {
@@ -71,6 +71,12 @@ pub fn identify(bytes: &[u8]) -> Option<Firmware> {
         bytes.get(..end).is_some_and(|head| contains(head, text))
     };
     TEXTS.iter().find(found).map(|(_, _, firmware)| *firmware)
+}
+
+/// Whether bytes begin with an ARM instruction, as all of these parts do: one that is always executed, `cps`, or an AArch64 branch. A
+/// document or a script about such parts has their texts, too.
+fn is_code(bytes: &[u8]) -> bool {
+    matches!(bytes.get(3), Some(0xe0..=0xef | 0xf1 | 0x14))
 }
 
 /// By the first words of `struct tegra_xusb_fw_header` (Linux, xhci-tegra.c): load address, offset of the code's check, its tag,
@@ -104,7 +110,7 @@ mod tests {
     #[test]
     fn parts_are_told_by_what_is_in_them() {
         let name = |bytes: &[u8]| identify(bytes).map(|firmware| firmware.name);
-        let code = |text: &str| [&[0xff; 64][..], text.as_bytes(), &[0; 9]].concat();
+        let code = |text: &str| [&[0x05, 0, 0, 0xea][..], text.as_bytes(), &[0; 9]].concat();
         assert!(name(b"\x08\xf0\x9f\xe5bpmp\x19\0").unwrap().contains("t194"));
         assert!(name(b"\x08\xf0\x9f\xe5bpmp\x18\0").unwrap().contains("t186"));
         assert_eq!(name(&code("I> MB2(TBoot-BPMP) Applet")).unwrap().split(' ').nth(1), Some("applet"));
@@ -118,6 +124,7 @@ mod tests {
         assert!(name(&xusb).unwrap().starts_with("XUSB"));
         assert_eq!(name(&xusb[..0x17ff]), None);
         assert_eq!(name(b"a text about MB2(TBoot-BPMP)"), None, "a document is no firmware");
+        assert_eq!(name(b"\x33\r\r\nCompiled Python about TBoot-CPU"), None);
         assert_eq!(name(&[0xff; 64]), None);
     }
 

@@ -6,6 +6,8 @@
 
 mod error;
 
+use core::fmt;
+
 pub use error::{Error, Result};
 
 /// System calls: number in r12, `svc #0`, arguments in r0-r3, result in r0.
@@ -111,14 +113,32 @@ pub const INFINITE: u32 = u32::MAX;
 /// Longest timeout in milliseconds: LK compares times as signed numbers, and a timer beyond this would hold up the others.
 pub const MAX_TIMEOUT: u32 = i32::MAX.cast_unsigned();
 
-/// The identity of a TA: `u32`, `u16`, `u16` little endian, `u8[8]`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+/// The identity of a TA: `u32`, `u16`, `u16` little endian, `u8[8]`. It is printed as it is written in a Cargo.toml.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[repr(C, align(4))]
 pub struct Uuid(pub [u8; 16]);
 
 impl Uuid {
     /// What Linux has as a client (`zero_uuid`).
     pub const NON_SECURE: Self = Self([0; 16]);
+}
+
+impl fmt::Display for Uuid {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        let [a, b, c, d, e, g, h, i, rest @ ..] = self.0;
+        write!(f, "{d:02x}{c:02x}{b:02x}{a:02x}-{g:02x}{e:02x}-{i:02x}{h:02x}-")?;
+        for (index, byte) in rest.iter().enumerate() {
+            let hyphen = if index == 2 { "-" } else { "" };
+            write!(f, "{hyphen}{byte:02x}")?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Uuid {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
 }
 
 /// What `wait` and `wait_any` report (`struct uevent`).
@@ -141,4 +161,23 @@ pub struct MessageInfo {
     pub length: u32,
     /// Its number, for `read_msg` and `put_msg`.
     pub id: u32,
+}
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+    use super::Uuid;
+    use std::format;
+
+    /// c5a1a9e2-5d5f-4f0e-9a52-0f1ec4e0c001 as it lies in a TA's manifest.
+    #[test]
+    fn a_uuid_is_printed_as_it_is_written() {
+        let uuid = Uuid([
+            0xe2, 0xa9, 0xa1, 0xc5, 0x5f, 0x5d, 0x0e, 0x4f, 0x9a, 0x52, 0x0f, 0x1e, 0xc4, 0xe0, 0xc0, 0x01,
+        ]);
+        assert_eq!(
+            format!("{uuid} {uuid:?}"),
+            "c5a1a9e2-5d5f-4f0e-9a52-0f1ec4e0c001 c5a1a9e2-5d5f-4f0e-9a52-0f1ec4e0c001"
+        );
+    }
 }

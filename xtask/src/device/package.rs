@@ -146,7 +146,7 @@ impl Script {
     pub fn words(&self, name: &str) -> Result<Vec<&str>> {
         let value = self.0.get(name).ok_or_else(|| {
             Error::check(format!(
-                "{SCRIPT} of this bundle does not set {name}: it is not of L4T R32.5 to R32.7"
+                "{SCRIPT} of this bundle does not set {name}: it is not of L4T R32.6.1 to R32.7"
             ))
         })?;
         Ok(value.split_whitespace().collect())

@@ -12,7 +12,7 @@ use std::thread::sleep;
 use std::time::Duration;
 use tegra_bct::mb1;
 use tegra_bct::signed::Signed;
-use tegra_flash::{BoardId, ChipId, Fuses};
+use tegra_flash::{BoardId, ChipId, Eeprom, EepromError, Fuses};
 
 /// How a t194 is named to NVIDIA's tools.
 const CHIP: [&str; 3] = ["--chip", "0x19", "0"];
@@ -76,6 +76,7 @@ pub fn identify(tools: &Tools, manifest: &Manifest) -> Result<Identity> {
     if length == 0 {
         return Err(Error::check("reading the module's EEPROM ended with success, but nothing was read"));
     }
+    ensure_readable(&fs::read(&eeprom).at(&eeprom)?)?;
     let word = |option| {
         tools
             .run("chkbdinfo", &[option, "cvm.bin"], SHORT)
@@ -87,6 +88,20 @@ pub fn identify(tools: &Tools, manifest: &Manifest) -> Result<Identity> {
     usb::wait(&tools.instance, COMES_BACK)?;
     let module = suits(manifest, &id, &chip)?;
     Ok(Identity { id, chip, module })
+}
+
+/// Refuses an EEPROM that does not say which module it is of. NVIDIA's chkbdinfo calls a blank one a checksum's error.
+fn ensure_readable(eeprom: &[u8]) -> Result<()> {
+    match Eeprom::parse(eeprom) {
+        Err(error @ (EepromError::Blank(_) | EepromError::Crc { .. })) => {
+            Err(Error::check(format!("{error}, and it is not guessed")).remedy(
+                "nothing has been written; have the module's EEPROM written again by its vendor. NVIDIA's own flash.sh takes BOARDID, FAB, \
+                 BOARDSKU and BOARDREV from the environment in such a case",
+            ))
+        }
+        // What a later layout of the EEPROM has, NVIDIA's tool may still read.
+        _ => Ok(()),
+    }
 }
 
 /// The bundle's module that a board is, or why it must not be flashed.
@@ -236,5 +251,25 @@ impl<'a> Session<'a> {
     /// Restarts the board from its own storage.
     pub fn restart(self) -> Result<()> {
         self.tools.run("tegradevflash_v2", &["--reboot", "coldboot"], SHORT).map(|_| ())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// NVIDIA's chkbdinfo calls a blank EEPROM a checksum's error.
+    #[test]
+    fn an_eeprom_that_does_not_say_which_module_it_is_of_is_told_so() {
+        let error = |bytes: &[u8]| ensure_readable(bytes).unwrap_err().to_string();
+        assert!(error(&[0xff; 256]).starts_with("the module's EEPROM is blank (every byte is 0xff)"));
+        assert!(
+            error(&[0xff; 256]).contains("help: nothing has been written; have the module's EEPROM written")
+        );
+        let mut damaged = [0; 256];
+        damaged[0x14..0x2a].copy_from_slice(b"699-82888-0004-400 K.0");
+        damaged[255] = 0x55;
+        assert!(error(&damaged).starts_with("the module's EEPROM is damaged: its CRC-8 is 0x55"));
+        assert_eq!(ensure_readable(b"another layout, which NVIDIA's tool may read"), Ok(()));
     }
 }

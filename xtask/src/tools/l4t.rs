@@ -287,7 +287,7 @@ fn finished(result: Result<()>, folder: &Path, file: &str, log: &Path) -> Result
                 log.display()
             );
             Err(Error::check(message)
-                .remedy("is the BSP whole, and of L4T R32.5 to R32.7? The log tells what failed"))
+                .remedy("is the BSP whole, and of L4T R32.6.1 to R32.7? The log tells what failed"))
         }
     }
 }

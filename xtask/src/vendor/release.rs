@@ -29,7 +29,7 @@ impl Release {
         })?;
         release.check().map_err(|what| {
             Error::usage(format!("{}: {what}", bsp.display()))
-                .remedy("use a BSP of L4T R32.5 to R32.7.x, best R32.7.6")
+                .remedy("use a BSP of L4T R32.6.1 to R32.7.x, best R32.7.6")
         })?;
         Ok(release)
     }
@@ -45,9 +45,12 @@ impl Release {
 
     fn check(self) -> Result<(), String> {
         match (self.branch, self.major) {
-            (32, 5..=7) => Ok(()),
+            (32, 6..=7) => Ok(()),
+            (32, 8..) => Err(format!(
+                "this BSP is L4T {self}, which is newer than R32.7, the last that carveout knows"
+            )),
             (32, _) => Err(format!(
-                "this BSP is L4T {self}: its boot config and flash tools are not those that carveout knows"
+                "this BSP is L4T {self}: it signs with tegrasign_v2, carveout drives the tegrasign_v3.py of R32.6.1 and later"
             )),
             (34.., _) => {
                 Err(format!("this BSP is L4T {self}: from R34 on the trusted OS is OP-TEE, not Trusty"))
@@ -82,9 +85,16 @@ mod tests {
             )
         };
         assert_eq!(release(&text("32", "7", "2")), Ok("R32.7.2".into()));
-        assert_eq!(release(&text("32", "5", "0")), Ok("R32.5.0".into()));
-        assert!(release(&text("32", "4", "4")).unwrap_err().contains("R32.4.4: its boot config"));
-        assert!(release(&text("35", "3", "1")).unwrap_err().contains("OP-TEE, not Trusty"));
+        assert_eq!(release(&text("32", "6", "1")), Ok("R32.6.1".into()));
+        for (major, minor) in [("5", "0"), ("5", "2"), ("4", "4"), ("3", "1")] {
+            let error = release(&text("32", major, minor)).unwrap_err();
+            assert!(error.contains(&format!("R32.{major}.{minor}: it signs with tegrasign_v2")), "{error}");
+        }
+        assert!(release(&text("32", "8", "0")).unwrap_err().contains("newer than R32.7"));
+        for (branch, major) in [("34", "1"), ("35", "3"), ("36", "4"), ("38", "2")] {
+            let error = release(&text(branch, major, "1")).unwrap_err();
+            assert!(error.contains("from R34 on the trusted OS is OP-TEE, not Trusty"), "{error}");
+        }
         assert!(release(&text("28", "2", "1")).unwrap_err().contains("not R32"));
         assert!(release(&text("x", "2", "1")).unwrap_err().contains("no number BSP_BRANCH="));
         assert!(release("").is_err());

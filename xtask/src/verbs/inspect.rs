@@ -113,7 +113,8 @@ fn content(path: &Path, bytes: &[u8]) -> Result<Option<Explained>> {
     let found = parts::eeprom(bytes)
         .or_else(|| parts::erased(bytes))
         .or_else(|| parts::blob(bytes))
-        .or_else(|| parts::generated(bytes));
+        .or_else(|| parts::generated(bytes))
+        .or_else(|| storage::device_tree(bytes));
     if found.is_some() {
         return Ok(found);
     }

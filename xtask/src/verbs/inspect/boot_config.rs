@@ -12,15 +12,27 @@ const TX2_SIZE: &str = "sw_carveout.tzdram_carveout_size";
 
 /// A boot config; `None` for a text that is none.
 pub fn cfg(bytes: &[u8]) -> Option<Result<Explained, String>> {
-    let family = Family::of(bytes);
     let text = std::str::from_utf8(bytes).ok()?;
-    let like_cfg = || text.lines().any(|l| l.trim_end().ends_with(';') && l.contains('='));
-    match family {
+    match Family::of(bytes) {
+        // A broken one is still one: its keys are nobody else's.
         Some(Family::Misc194) => Some(misc(bytes)),
         Some(Family::Misc186) => Some(Ok(tx2(bytes))),
-        Some(other) => Some(Ok(without_carve_out(other, text))),
-        None => like_cfg().then(|| misc(bytes)),
+        family if is_like_cfg(text) => match family {
+            Some(other) => Some(Ok(without_carve_out(other, text))),
+            None => Some(misc(bytes)),
+        },
+        _ => None,
     }
+}
+
+/// Whether most lines have the form of a boot config's: a script or a program has some of them, too.
+fn is_like_cfg(text: &str) -> bool {
+    let code = |line: &str| line.split('#').next().unwrap_or_default().trim().to_owned();
+    let lines: Vec<String> = text.lines().map(code).filter(|line| !line.is_empty()).collect();
+    let like = |line: &&String| {
+        line.ends_with(';') && line.split_once('=').is_some_and(|(key, _)| !key.trim().contains(' '))
+    };
+    lines.iter().filter(like).count() * 2 > lines.len()
 }
 
 fn misc(bytes: &[u8]) -> Result<Explained, String> {

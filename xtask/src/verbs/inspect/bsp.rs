@@ -1,6 +1,6 @@
 //! NVIDIA's BSP: its release, its carve-out, and what it lacks, for each board that carveout knows.
 
-use super::{Explained, secure_os};
+use super::{Explained, indent, secure_os};
 use crate::config::{Board, L4tBoard, boards};
 use crate::error::{At, Error, Result};
 use crate::size::human;
@@ -100,7 +100,8 @@ fn of_board(bsp: &Path, board: &Board, l4t: &L4tBoard, text: &mut String) -> Res
     if let Ok(bytes) = fs::read(bsp.join(image)) {
         match secure_os::container(&bytes) {
             Ok(explained) => {
-                let _ = write!(text, "    {}: {}", image.display(), explained.text);
+                let shown = indent(&indent(&explained.text));
+                let _ = write!(text, "    {}: {}", image.display(), shown.trim_start());
                 secure_os = explained.json;
             }
             Err(what) => drop(writeln!(text, "    {}: {what}", image.display())),

@@ -71,7 +71,8 @@ pub fn eeprom(bytes: &[u8]) -> Option<Explained> {
 pub fn boot_part(bytes: &[u8]) -> Option<Explained> {
     let found = firmware::identify(bytes)?;
     let partition = found.partition.map_or("no partition".into(), |name| format!("partition {name}"));
-    let text = format!("{}, {} bytes, not signed; {partition}\n", found.name, bytes.len());
+    let text =
+        format!("{}, {} bytes, without a header of signing tools; {partition}\n", found.name, bytes.len());
     Some(Explained::new(
         text,
         json!({ "kind": "firmware", "name": found.name, "partition": found.partition, "size": bytes.len() }),

@@ -14,9 +14,7 @@ pub fn t194(bytes: &[u8]) -> Result<Explained, String> {
     if let Some((kind, length)) = nvidias_own(bytes) {
         let name = kind_name(kind).unwrap_or_default();
         let kind = kind.escape_ascii().to_string();
-        let text = format!(
-            "{name} ({kind}), signed by NVIDIA, {length} bytes behind the header; encrypted by NVIDIA or not\n"
-        );
+        let text = format!("{name} ({kind}), signed by NVIDIA alone, {length} bytes behind the header\n");
         return Ok(Explained::new(
             text,
             json!({ "kind": "nvidia-signed", "content_kind": kind, "size": length }),

@@ -3,6 +3,7 @@
 use super::Explained;
 use crate::size::human;
 use serde_json::json;
+use std::fmt::Write as _;
 use std::fs::File;
 use std::path::Path;
 
@@ -43,7 +44,12 @@ const MARKS: [Mark; 15] = [
         "partition table by itself (GPT)",
         "NVIDIA's tools write it; a layout (.xml) says what is in it",
     ),
-    (56, b"ARMd", "Linux kernel for AArch64 (Image)", "it goes to the partition kernel, within a boot.img"),
+    (
+        56,
+        b"ARMd",
+        "program with the header of an AArch64 kernel (Linux's Image or U-Boot)",
+        "it goes to the partition kernel, within a boot.img",
+    ),
     (0, b"BM", "picture (BMP)", "NVIDIA's tools put it into bmp.blob"),
     (0, b"%PDF", "document (PDF)", "a PDF viewer shows it"),
 ];
@@ -58,9 +64,6 @@ pub fn head(path: &Path, head: &[u8], length: u64) -> Option<Explained> {
     }
     if head.starts_with(BOOT_IMAGE) {
         return boot_image(head, length);
-    }
-    if head.starts_with(&DTB) {
-        return device_tree(head, length);
     }
     if head.get(512..520) == Some(b"EFI PART") {
         return Some(disk(path, length));
@@ -128,18 +131,21 @@ fn boot_image(head: &[u8], length: u64) -> Option<Explained> {
     ))
 }
 
-fn device_tree(head: &[u8], length: u64) -> Option<Explained> {
-    let big = |at: usize| head.get(at..at + 4).and_then(|b| b.try_into().ok()).map(u32::from_be_bytes);
+/// A device tree, whose names lie at its end.
+pub fn device_tree(bytes: &[u8]) -> Option<Explained> {
+    let big = |at: usize| bytes.get(at..at + 4).and_then(|b| b.try_into().ok()).map(u32::from_be_bytes);
+    if !bytes.starts_with(&DTB) {
+        return None;
+    }
     let (size, tree, names) = (big(4)?, big(8)? as usize, big(12)? as usize);
-    let strings = names.checked_sub(0).unwrap_or_default();
-    let root = root_properties(head, tree, strings);
-    let cut = u64::from(size) > length;
+    let root = root_properties(bytes, tree, names);
     let mut text = format!("device tree (DTB), {size} bytes\n");
     for (name, value) in &root {
-        text.push_str(&format!("  {name:<12} {value}\n"));
+        let _ = writeln!(text, "  {name:<12} {value}");
     }
+    let cut = size as usize > bytes.len();
     if cut {
-        text.push_str(&format!("  cut off: the file has {length} bytes\n"));
+        let _ = writeln!(text, "  cut off: the file has {} bytes", bytes.len());
     }
     let root: serde_json::Map<_, _> =
         root.into_iter().map(|(name, value)| (name.to_owned(), json!(value))).collect();
@@ -147,22 +153,22 @@ fn device_tree(head: &[u8], length: u64) -> Option<Explained> {
     Some(if cut { Explained::failed(text, json) } else { Explained::new(text, json) })
 }
 
-/// `model` and `compatible` of the root node, as far as they lie in the file's begin. The names lie at its end, so the root's first
-/// properties are told by their values: texts that end in a zero.
-fn root_properties(head: &[u8], tree: usize, strings: usize) -> Vec<(&'static str, String)> {
+/// `model` and `compatible` of the root node, which come before the nodes in it.
+fn root_properties(bytes: &[u8], tree: usize, strings: usize) -> Vec<(&'static str, String)> {
     const BEGIN: u32 = 1;
     const PROPERTY: u32 = 3;
-    let big = |at: usize| head.get(at..at + 4).and_then(|b| b.try_into().ok()).map(u32::from_be_bytes);
+    let big =
+        |at: usize| bytes.get(at..at.checked_add(4)?).and_then(|b| b.try_into().ok()).map(u32::from_be_bytes);
     let mut found = Vec::new();
     // The root's name is empty: a token and four zeros.
     if big(tree) != Some(BEGIN) {
         return found;
     }
-    let mut at = tree + 8;
-    while big(at) == Some(PROPERTY) && found.len() < 2 {
+    let mut at = tree.saturating_add(8);
+    while big(at) == Some(PROPERTY) && found.len() < 2 && at < bytes.len() {
         let (Some(length), Some(name)) = (big(at + 4), big(at + 8)) else { break };
-        let Some(value) = head.get(at + 12..).and_then(|rest| rest.get(..length as usize)) else { break };
-        let name = head.get(strings.saturating_add(name as usize)..);
+        let Some(value) = bytes.get(at + 12..).and_then(|rest| rest.get(..length as usize)) else { break };
+        let name = bytes.get(strings.saturating_add(name as usize)..);
         let known = ["model", "compatible"].into_iter().find(|known| {
             name.is_some_and(|name| {
                 name.strip_prefix(known.as_bytes()).is_some_and(|rest| rest.first() == Some(&0))
@@ -193,7 +199,9 @@ fn disk(path: &Path, length: u64) -> Explained {
     let mut text = format!("disk image with a partition table (GPT), {length} bytes; no virt device\n");
     match &partitions {
         Some(all) => {
-            all.iter().for_each(|(name, size)| text.push_str(&format!("  {name:<22} {}\n", human(*size))))
+            for (name, size) in all {
+                let _ = writeln!(text, "  {name:<22} {}", human(*size));
+            }
         }
         None => text.push_str("  its partition table cannot be read\n"),
     }

@@ -135,6 +135,40 @@ fn what_holds_trusted_apps_lists_them() {
     assert_eq!(json["kind"], "op-tee");
 }
 
+/// A UUID is printed in one way, however it was written.
+#[test]
+fn declarations_are_explained() {
+    let toml = "[package]\nname = 'x'\n[package.metadata.trusty]\nuuid = '{C5A1A9E2-5D5F-4F0E-9A52-0F1EC4E0C001}'\n\
+                min_heap = '0x40000'\nmin_stack = 32768\nmem_map = [{ id = 1, addr = '0x3ac0000', size = '0x2000' }]\n";
+    let (text, json, _) = told("Cargo.toml", toml.as_bytes());
+    assert!(
+        text.contains("UUID         c5a1a9e2-5d5f-4f0e-9a52-0f1ec4e0c001\n  heap         256 KiB"),
+        "{text}"
+    );
+    assert!(text.contains("mem_map      id 1, 0x3ac0000, 8192 bytes"), "{text}");
+    assert_eq!(json["declaration"]["uuid"], "c5a1a9e2-5d5f-4f0e-9a52-0f1ec4e0c001");
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("Cargo.toml");
+    std::fs::write(&path, toml.replace("min_stack", "version = 1\nmin_stack")).unwrap();
+    let error = run(&path).err().unwrap();
+    assert!(error.message.contains("version: the kernel of L4T R32 keeps no versions"), "{error}");
+}
+
+/// NVIDIA's own sources of its tools have such lines.
+#[test]
+fn programs_are_no_boot_configs() {
+    let dir = tempfile::tempdir().unwrap();
+    for text in [
+        "import os\ndef f():\n  a = 1;\n  return a\n",
+        "f()\n{\n  local x=1;\n  echo $x\n}\n",
+        "device.x = 5\nprint(1)\n",
+    ] {
+        let path = dir.path().join("x");
+        std::fs::write(&path, text).unwrap();
+        assert!(run(&path).err().unwrap().message.ends_with("not recognised (a text)"), "{text}");
+    }
+}
+
 #[test]
 fn what_is_not_known_is_not_called_damaged() {
     let dir = tempfile::tempdir().unwrap();

@@ -2,10 +2,13 @@
 
 use super::{Explained, boot_config, bundle, named};
 use crate::error::Result;
+use crate::size::human;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
+use std::fmt::Write as _;
 use std::path::Path;
+use trusty_ta_build::Declaration;
 
 /// Bytes of minisign's public key, signature and secret key.
 const PUBLIC: usize = 42;
@@ -15,20 +18,22 @@ const SECRET: usize = 158;
 const ID: std::ops::Range<usize> = 2..10;
 const SECRET_ID: std::ops::Range<usize> = 54..62;
 
-/// What a text begins with or has in it, and what it is.
-const KNOWN: [(&str, &str); 12] = [
+/// How a line of a text begins, and what such a text is.
+const KNOWN: [(&str, &str); 14] = [
     ("<genericfuse", "fuse config of NVIDIA's odmfuse (.xml): which fuses are burned"),
     ("/dts-v1/", "source of a device tree (.dts): dtc compiles it"),
     ("< VERSION", "slot metadata config (smd_info.cfg): retries and slots of A/B updates"),
     ("mb1_ratchet_level", "rollback config (rollback.cfg): least versions of the boot chain for each board"),
-    ("process_board_version", "board config of L4T (.conf), which flash.sh reads"),
-    ("target_board=", "board config of L4T (.conf), which flash.sh reads"),
+    ("process_board_version()", "board config of L4T (.conf.common), which flash.sh reads"),
     ("source \"${LDK_DIR}/", "board config of L4T (.conf), which flash.sh reads"),
+    ("TNSPEC\t", "nv_boot_control.conf of a device: its module, for update payloads"),
     ("TNSPEC ", "nv_boot_control.conf of a device: its module, for update payloads"),
     ("BSP_BRANCH=", "release of a BSP (nv_tegra/bsp_version)"),
     ("LABEL primary", "extlinux.conf: what the boot loader boots"),
-    ("[package.metadata.trusty]", "Cargo.toml of a trusted app: cargo xtask plan shows what it declares"),
     ("trusted_apps:", "product config: cargo xtask plan -c FILE shows its memory"),
+    ("\"bomFormat\": \"CycloneDX\"", "list of a bundle's parts (SBOM, CycloneDX)"),
+    ("\"predicateType\":", "how a bundle came to be (provenance, in-toto)"),
+    ("0, 3:3:BCT,", "index of what is flashed (flash.idx of NVIDIA's tools)"),
 ];
 
 /// A text, if it is one that is known.
@@ -47,7 +52,11 @@ pub fn explain(path: &Path, bytes: &[u8]) -> Result<Option<Explained>> {
     if let Some(found) = sums(text).or_else(|| pem(text)).or_else(|| script(text)) {
         return Ok(Some(found));
     }
-    if let Some(found) = KNOWN.iter().find(|(mark, _)| text.contains(mark)) {
+    if text.lines().any(|line| line.trim_end() == "[package.metadata.trusty]") {
+        return declaration(text).map(Some).map_err(|what| named(path, &what));
+    }
+    let begins = |mark: &str| text.lines().any(|line| line.trim_start().starts_with(mark));
+    if let Some(found) = KNOWN.iter().find(|(mark, _)| begins(mark)) {
         return Ok(Some(simple(found.1, bytes.len())));
     }
     match boot_config::cfg(bytes) {
@@ -61,6 +70,30 @@ fn simple(what: &str, length: usize) -> Explained {
         format!("{what}, {length} bytes\n"),
         json!({ "kind": "text", "what": what, "size": length }),
     )
+}
+
+/// What a TA declares in its Cargo.toml.
+fn declaration(text: &str) -> Result<Explained, String> {
+    let declared = Declaration::from_cargo_toml(text).map_err(|e| e.to_string())?;
+    let mut out = format!(
+        "Cargo.toml of a trusted app\n  UUID         {}\n  heap         {}\n  stack        {}\n",
+        declared.uuid,
+        human(declared.min_heap.into()),
+        human(declared.min_stack.into())
+    );
+    for port in &declared.start_ports {
+        let who = match (port.flags.allow_ta_connect, port.flags.allow_ns_connect) {
+            (true, true) => "trusted apps and Linux",
+            (true, false) => "trusted apps",
+            (false, true) => "Linux",
+            (false, false) => "nobody",
+        };
+        let _ = writeln!(out, "  port         {} for {who}", port.name);
+    }
+    for region in &declared.mem_map {
+        let _ = writeln!(out, "  mem_map      id {}, 0x{:x}, {} bytes", region.id, region.addr, region.size);
+    }
+    Ok(Explained::new(out, json!({ "kind": "declaration", "declaration": declared })))
 }
 
 /// minisign's files: a comment, and what base64 hides.

@@ -38,7 +38,7 @@ fn a_bundle_is_whole_and_explained() {
     assert_eq!(manifest["device"]["lacks"], serde_json::json!([]));
     assert_eq!(manifest["device"]["stock_trusted_apps"], serde_json::json!(STOCK.map(|(uuid, _)| uuid)));
     let names = |key: &str| manifest["device"][key].as_array().unwrap().iter().map(|m| m["name"].clone());
-    assert_eq!(names("modules").collect::<Vec<_>>(), ["16gb", "32gb", "64gb"]);
+    assert_eq!(names("modules").collect::<Vec<_>>(), ["16gb-d0", "16gb", "32gb", "64gb"]);
 }
 
 #[test]
@@ -124,10 +124,11 @@ fn touch(stages: &[&str]) {
 
 #[test]
 fn two_builds_of_two_copies_are_the_same_and_leave_them_alone() {
-    const STAGES: [&str; 6] = [
+    const STAGES: [&str; 7] = [
         "secure-os",
         "boot-config",
         "unchanged-boot-config-32gb",
+        "flash-package-16gb-d0",
         "flash-package-16gb",
         "flash-package-32gb",
         "flash-package-64gb",

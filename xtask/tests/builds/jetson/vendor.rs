@@ -8,21 +8,18 @@ use std::fs;
 fn other_releases_are_refused() {
     let machine = Machine::new();
     for ([branch, major, minor], words) in [
-        (
-            [32, 4, 4],
-            "this BSP is L4T R32.4.4: its boot config and flash tools are not those that carveout knows",
-        ),
+        ([32, 4, 4], "this BSP is L4T R32.4.4: it signs with tegrasign_v2"),
         ([35, 3, 1], "this BSP is L4T R35.3.1: from R34 on the trusted OS is OP-TEE, not Trusty"),
         ([28, 2, 1], "this BSP is L4T R28.2.1, not R32"),
     ] {
         machine.bsp.release(branch, major, minor);
-        machine.refuses(2, &[], &[words, "help: use a BSP of L4T R32.5 to R32.7.x, best R32.7.6"]);
+        machine.refuses(2, &[], &[words, "help: use a BSP of L4T R32.6.1 to R32.7.x, best R32.7.6"]);
     }
     for text in ["", "BSP_BRANCH=32\nBSP_MAJOR=seven\n"] {
         machine.bsp.put("nv_tegra/bsp_version", text);
         machine.refuses(2, &[], &["nv_tegra/bsp_version: no number BSP_"]);
     }
-    machine.bsp.release(32, 5, 0);
+    machine.bsp.release(32, 6, 1);
     let product = machine.product("echo-srv", "accept_license: true");
     machine.image(&["-c", &product]).ok();
 }
