@@ -21,7 +21,9 @@ pub fn run(build: &Build, bsp: Option<&Bsp>) -> Result<Output> {
     let [cold_boot, flash, layout] = [&board.cold_boot, &board.flash, &board.layout]
         .map(|path| bsp.map_or_else(|| path.clone(), |bsp| bsp.path(path)));
     told(build, &[&cold_boot, &flash])?;
-    ensure_partitions(bsp, &layout)?;
+    let needed = if bsp.is_some() { L4T_PARTITIONS } else { VIRT_PARTITIONS };
+    let text = fs::read_to_string(&layout).at(&layout)?;
+    ensure_partitions(&shown(bsp, &layout), &text, needed, |line| build.ui.note(line))?;
     let key = Key::of(file!())
         .with_file("cold boot", &cold_boot)?
         .with_file("flash", &flash)?
@@ -61,23 +63,23 @@ fn told(build: &Build, cfgs: &[&Path]) -> Result<()> {
     Ok(())
 }
 
+/// Partitions that every bundle of an L4T board is written to. The virt board has no kernel of its own.
+const L4T_PARTITIONS: &[&str] = &["MB1_BCT", "secure-os", "kernel", "APP"];
+const VIRT_PARTITIONS: &[&str] = &["MB1_BCT", "secure-os"];
+
 /// Refuses a layout that lacks a partition that is written: NVIDIA's tools would flash what is left, and the board would not
-/// boot.
-fn ensure_partitions(bsp: Option<&Bsp>, layout: &Path) -> Result<()> {
-    // The virt board has no kernel of its own.
-    let needed: &[&str] = match bsp {
-        Some(_) => &["MB1_BCT", "secure-os", "kernel", "APP"],
-        None => &["MB1_BCT", "secure-os"],
-    };
-    let text = fs::read_to_string(layout).at(layout)?;
-    let shown = shown(bsp, layout);
-    let parsed = Layout::parse(&text).map_err(|e| Error::usage(format!("{shown}: {e}")))?;
+/// boot. Tells what is assumed of it.
+fn ensure_partitions(shown: &str, text: &str, needed: &[&str], note: impl Fn(&str)) -> Result<()> {
+    let parsed = Layout::parse(text).map_err(|e| Error::usage(format!("{shown}: {e}")))?;
+    for device in parsed.devices.iter().filter(|device| device.sector_size_assumed) {
+        note(&format!("note: {shown}: device {} has no sector_size: 512 bytes are assumed", device.kind));
+    }
     let lacks = parsed.lacks(needed);
     if lacks.is_empty() {
         return Ok(());
     }
     Err(Error::usage(format!("{shown}: the layout has no partition {}", lacks.join(", no partition ")))
-        .remedy("take the layout from NVIDIA's tarball again, or put the partition back; cargo xtask inspect lists what is in it"))
+        .remedy("put the partition back, or take the layout from NVIDIA's tarball again; cargo xtask inspect lists what is in it"))
 }
 
 /// What is wrong with a misc cfg, by the path that the user knows.
@@ -144,6 +146,30 @@ mod tests {
         assert!(!filled.contains("APPSIZE") && !filled.contains("APPFILE") && !filled.contains("EMMC"));
         let sectors = layout.devices[0].sectors.number().unwrap();
         assert!(sectors * 512 > (1 << 30) + 2 * 2_621_440);
+    }
+
+    /// Integrators who boot from another medium drop partitions of NVIDIA's layout.
+    #[test]
+    fn a_layout_without_what_is_written_is_refused_by_name() {
+        let layout = |names: &[&str]| {
+            let one = |name: &&str| format!("<partition name='{name}' type='x'><size> 1 </size></partition>");
+            let rows: String = names.iter().map(one).collect();
+            format!("<partition_layout><device type='sdmmc_user'>{rows}</device></partition_layout>")
+        };
+        let notes = std::cell::RefCell::new(Vec::new());
+        let check = |names: &[&str]| {
+            ensure_partitions("flash.xml", &layout(names), L4T_PARTITIONS, |line| {
+                notes.borrow_mut().push(line.to_owned())
+            })
+        };
+        assert_eq!(check(L4T_PARTITIONS), Ok(()));
+        assert_eq!(
+            notes.borrow().as_slice(),
+            ["note: flash.xml: device sdmmc_user has no sector_size: 512 bytes are assumed"]
+        );
+        let error = check(&["MB1_BCT", "APP"]).unwrap_err();
+        assert_eq!(error.exit, crate::error::Exit::Usage);
+        assert_eq!(error.message, "flash.xml: the layout has no partition secure-os, no partition kernel");
     }
 
     #[test]

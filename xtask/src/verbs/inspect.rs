@@ -21,6 +21,7 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 use tegra_flash::Ekb;
+use tegra_flash::filesystem::HEAD;
 
 /// Largest file that is read whole: a secure-os image, an ELF file, a config.
 const MAX_FILE: u64 = 64 << 20;
@@ -68,7 +69,7 @@ fn explain(path: &Path) -> Result<Explained> {
     let mut head = Vec::new();
     if metadata.is_file() {
         let file = File::open(path).at(path)?;
-        file.take(storage::HEAD as u64).read_to_end(&mut head).at(path)?;
+        file.take(HEAD as u64).read_to_end(&mut head).at(path)?;
     }
     if head.starts_with(&::bundle::ARCHIVE_MAGIC)
         && let Some(found) = bundle::explain(path)?
@@ -84,8 +85,14 @@ fn explain(path: &Path) -> Result<Explained> {
     if let Some(found) = storage::head(path, &head, metadata.len()) {
         return Ok(found);
     }
+    if metadata.len() > MAX_FILE
+        && let Some(found) = storage::other(&head, metadata.len())
+    {
+        return Ok(found);
+    }
     let bytes = read_limited(path, MAX_FILE)?;
-    content(path, &bytes)?.ok_or_else(|| unknown(path, kind_of(&bytes)))
+    let found = content(path, &bytes)?.or_else(|| storage::other(&head, metadata.len()));
+    found.ok_or_else(|| unknown(path, kind_of(&bytes)))
 }
 
 /// What a file's whole content says.

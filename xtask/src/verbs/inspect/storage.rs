@@ -6,61 +6,52 @@ use serde_json::json;
 use std::fmt::Write as _;
 use std::fs::File;
 use std::path::Path;
+use tegra_flash::filesystem::{Ext4, Kind, identify};
 
-/// Bytes of a file's begin that suffice: a btrfs superblock ends here, and all others before.
-pub const HEAD: usize = 0x1_1000;
 /// What Android's boot images begin with.
 const BOOT_IMAGE: &[u8] = b"ANDROID!";
-const SPARSE: [u8; 4] = [0x3a, 0xff, 0x26, 0xed];
 const DTB: [u8; 4] = [0xd0, 0x0d, 0xfe, 0xed];
 
-/// Where a mark lies, the mark, what it is, and what to do with it.
+/// Where a mark lies, the mark, what it is, and what to do with it: what a root filesystem is never taken for.
 type Mark = (usize, &'static [u8], &'static str, &'static str);
-const MARKS: [Mark; 15] = [
-    (0, b"!<arch>\ndebian-binary", "Debian package", "dpkg-deb -I FILE and dpkg-deb -c FILE show it"),
-    (0, b"!<arch>\n", "archive of object files (ar)", "ar t FILE lists it"),
-    (0, b"\x1f\x8b", "gzip", "gunzip it, and inspect what comes out"),
-    (0, b"\xfd7zXZ\0", "xz", "unxz it, and inspect what comes out"),
-    (0, b"\x28\xb5\x2f\xfd", "zstd, and no bundle in it", "unzstd it, and inspect what comes out"),
+const MARKS: [Mark; 9] = [
+    (0, b"!<arch>\ndebian-binary", "a Debian package", "dpkg-deb -I FILE and dpkg-deb -c FILE show it"),
+    (0, b"!<arch>\n", "an archive of object files (ar)", "ar t FILE lists it"),
     (
         0,
         b"BZh",
-        "bzip2 (NVIDIA's BSP and sources come as .tbz2)",
+        "a bzip2 archive (NVIDIA's BSP and sources come as .tbz2)",
         "tar xf FILE unpacks it; image takes the tarball with --bsp or --sources",
     ),
-    (0, b"PK\x03\x04", "zip archive", "unzip it, and inspect what comes out"),
-    (0, b"070701", "cpio archive (an initrd)", "cpio -t < FILE lists it"),
-    (0, b"hsqs", "squashfs", "unsquashfs -s FILE shows it"),
-    (
-        257,
-        b"ustar",
-        "tar archive",
-        "tar tf FILE lists it, and inspect explains the folder that it unpacks to",
-    ),
-    (0, b"LUKS\xba\xbe", "encrypted volume (LUKS)", "cryptsetup luksDump FILE shows it"),
+    (0, b"070701", "a cpio archive (an initrd)", "cpio -t < FILE lists it"),
+    (0, b"LUKS\xba\xbe", "an encrypted volume (LUKS)", "cryptsetup luksDump FILE shows it"),
     (
         0,
         b"EFI PART",
-        "partition table by itself (GPT)",
+        "a partition table by itself (GPT)",
         "NVIDIA's tools write it; a layout (.xml) says what is in it",
     ),
     (
         56,
         b"ARMd",
-        "program with the header of an AArch64 kernel (Linux's Image or U-Boot)",
+        "a program with the header of an AArch64 kernel (Linux's Image or U-Boot)",
         "it goes to the partition kernel, within a boot.img",
     ),
-    (0, b"BM", "picture (BMP)", "NVIDIA's tools put it into bmp.blob"),
-    (0, b"%PDF", "document (PDF)", "a PDF viewer shows it"),
+    (0, b"BM", "a picture (BMP)", "NVIDIA's tools put it into bmp.blob"),
+    (0, b"%PDF", "a document (PDF)", "a PDF viewer shows it"),
 ];
 
 /// What a file's begin says, if it says anything. `length`: bytes of the whole file.
 pub fn head(path: &Path, head: &[u8], length: u64) -> Option<Explained> {
-    if head.starts_with(&SPARSE) {
-        return Some(sparse(head, length));
-    }
-    if head.get(0x438..0x43a) == Some(&[0x53, 0xef]) {
-        return Some(ext4(head, length));
+    match identify(head) {
+        Kind::Sparse => return Some(sparse(head, length)),
+        Kind::Ext4(found) => return Some(ext4(&found, length)),
+        Kind::DamagedExt4(error) => {
+            let text = format!("a damaged ext4 filesystem, {length} bytes: {error}\n");
+            let json = json!({ "kind": "ext4", "file_size": length, "error": error.to_string() });
+            return Some(Explained::failed(text, json));
+        }
+        Kind::Other(_) | Kind::Empty | Kind::Zeros | Kind::Unknown => {}
     }
     if head.starts_with(BOOT_IMAGE) {
         return boot_image(head, length);
@@ -69,11 +60,20 @@ pub fn head(path: &Path, head: &[u8], length: u64) -> Option<Explained> {
         return Some(disk(path, length));
     }
     if head.len() == 512 && head.get(510..) == Some(&[0x55, 0xaa]) {
-        return Some(simple("boot record by itself (MBR)", "NVIDIA's tools write it", length));
+        return Some(simple("a boot record by itself (MBR)", "NVIDIA's tools write it", length));
     }
-    let found = MARKS.iter().find(|(at, mark, ..)| head.get(*at..).is_some_and(|b| b.starts_with(mark)));
-    let (_, _, what, advice) = found?;
-    Some(simple(what, advice, length))
+    let mark = MARKS.iter().find(|(at, mark, ..)| head.get(*at..).is_some_and(|b| b.starts_with(mark)));
+    mark.map(|(_, _, what, advice)| simple(what, advice, length))
+}
+
+/// What is known of a file that nothing else knows: archives and filesystems that are no root filesystem.
+pub fn other(head: &[u8], length: u64) -> Option<Explained> {
+    match identify(head) {
+        Kind::Other(known) => {
+            Some(simple(known.what, &format!("for a root filesystem: {}", known.remedy), length))
+        }
+        _ => None,
+    }
 }
 
 fn simple(what: &str, advice: &str, length: u64) -> Explained {
@@ -96,23 +96,16 @@ fn sparse(head: &[u8], length: u64) -> Explained {
     Explained::new(text, json!({ "kind": "sparse", "size": length, "raw_size": raw }))
 }
 
-/// The superblock lies at 1024: blocks at 4 and 0x150, log2 of a block's size less 10 at 24, the volume's name at 120.
-fn ext4(head: &[u8], length: u64) -> Explained {
-    let field = |at: usize| u64::from(word(head, 1024 + at).unwrap_or_default());
-    let high = if field(0x60) & 0x80 != 0 { field(0x150) << 32 } else { 0 };
-    let block = 1024u64.checked_shl(u32::try_from(field(24)).unwrap_or(64).min(20)).unwrap_or_default();
-    let size = (field(4) | high).saturating_mul(block);
-    let label = head.get(1024 + 120..1024 + 136).unwrap_or_default();
-    let label = label.split(|b| *b == 0).next().unwrap_or_default().escape_ascii().to_string();
+fn ext4(found: &Ext4, length: u64) -> Explained {
+    let size = found.bytes();
     let cut = size > length;
     let verdict = if cut {
         format!("cut off: its superblock says {size} bytes, the file has {length}")
     } else {
         "a root filesystem: flash and restore write it to the partition APP; e2fsck -fn FILE checks it".into()
     };
-    let name = if label.is_empty() { String::new() } else { format!(", label {label}") };
-    let text = format!("ext4 filesystem, {size} bytes ({}){name}\n  {verdict}\n", human(size));
-    let json = json!({ "kind": "ext4", "size": size, "file_size": length, "label": label });
+    let text = format!("filesystem ({found}), {size} bytes ({})\n  {verdict}\n", human(size));
+    let json = json!({ "kind": "ext4", "size": size, "file_size": length, "label": found.label, "state": found.state() });
     if cut { Explained::failed(text, json) } else { Explained::new(text, json) }
 }
 

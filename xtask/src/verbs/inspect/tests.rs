@@ -23,14 +23,7 @@ fn what_a_terminal_obeys_is_escaped() {
 
 #[test]
 fn files_are_told_by_their_content() {
-    let ext4 = {
-        let mut bytes = vec![0; 4096];
-        bytes[1024 + 4] = 1;
-        bytes[1024 + 24] = 2;
-        bytes[0x438..0x43a].copy_from_slice(&[0x53, 0xef]);
-        bytes[1024 + 120..1024 + 124].copy_from_slice(b"root");
-        bytes
-    };
+    let ext4 = tegra_flash::filesystem::test_image::image(1 << 16, 7);
     let mut dtb = vec![0xd0, 0x0d, 0xfe, 0xed];
     for word in [100u32, 56, 88, 40, 17, 16, 0, 6, 32] {
         dtb.extend(word.to_be_bytes());
@@ -60,14 +53,14 @@ fn files_are_told_by_their_content() {
         [bytes, entry].concat()
     };
     let cases: Vec<(&str, Vec<u8>, &str)> = vec![
-        ("x", ext4, "ext4 filesystem, 4096 bytes (4 KiB), label root"),
+        ("x", ext4, "filesystem (ext4, 16 blocks of 4096 bytes), 65536 bytes (64 KiB)\n  a root filesystem"),
         ("x", dtb, "device tree (DTB), 100 bytes\n  model        Xavie"),
         ("x", sparse, "Android sparse image, 28 bytes, of 12288 bytes (12 KiB)"),
         ("x", boot, "kernel       5 bytes\n  ramdisk      7 bytes"),
         ("x", sums.into(), "sha256 sums of 2 files"),
         ("x", bup, "partition    MB1_BCT\n  module       2888-400-0004--1-2-jetson"),
-        ("x", b"!<arch>\ndebian-binary   ".to_vec(), "Debian package"),
-        ("x", b"\x1f\x8b\x08".to_vec(), "gzip, 3 bytes\n  gunzip it"),
+        ("x", b"!<arch>\ndebian-binary   ".to_vec(), "a Debian package"),
+        ("x", b"\x1f\x8b\x08".to_vec(), "a gzip archive, 3 bytes\n  for a root filesystem: unpack it"),
         ("x", b"-----BEGIN RSA PRIVATE KEY-----\n".to_vec(), "PEM file: rsa private key; a secret"),
         ("x", b"#!/bin/sh\nflash.sh;\n".to_vec(), "script for /bin/sh"),
         ("x", vec![0xff; 4096], "4096 bytes of 0xff: an erased partition"),
@@ -116,6 +109,16 @@ fn eeproms_are_explained_and_blank_ones_fail() {
     module[255] = 1;
     let (text, _, failed) = told("cvm.bin", &module);
     assert!(failed && text.contains("the module's EEPROM is damaged: its CRC-8 is 0x01"), "{text}");
+}
+
+#[test]
+fn a_cut_filesystem_fails() {
+    let image = tegra_flash::filesystem::test_image::image(1 << 16, 7);
+    let (text, _, failed) = told("x.img", &image[..1 << 15]);
+    assert!(
+        failed && text.contains("cut off: its superblock says 65536 bytes, the file has 32768"),
+        "{text}"
+    );
 }
 
 #[test]
