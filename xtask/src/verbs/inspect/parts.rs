@@ -92,6 +92,10 @@ pub fn generated(bytes: &[u8]) -> Option<Explained> {
     // The first word of these is their length.
     let own_length = word(0).is_some_and(|length| length as usize == bytes.len());
     let zeros = bytes.get(4..64).is_some_and(|b| b.iter().all(|b| *b == 0));
+    // A backup table: its header is the device's last sector.
+    if bytes.last_chunk::<512>().is_some_and(|sector| sector.starts_with(b"EFI PART")) {
+        return one("partition table by itself (GPT, the copy at a device's end)", "gpt-backup");
+    }
     if bytes.starts_with(b"\0NBC") {
         return one("slot metadata (SMD): which slot is booted, and how often it is tried", "smd");
     }

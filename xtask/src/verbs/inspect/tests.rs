@@ -63,6 +63,8 @@ fn files_are_told_by_their_content() {
         ("x", b"\x1f\x8b\x08".to_vec(), "a gzip archive, 3 bytes\n  for a root filesystem: unpack it"),
         ("x", b"-----BEGIN RSA PRIVATE KEY-----\n".to_vec(), "PEM file: rsa private key; a secret"),
         ("x", b"#!/bin/sh\nflash.sh;\n".to_vec(), "script for /bin/sh"),
+        ("x", [&[1; 1024][..], b"EFI PART", &[2; 504]].concat(), "the copy at a device's end"),
+        ("x", b"0, 0:3:BCT, 0, 32768, br_bct_BR.bct\n".to_vec(), "index of what is flashed"),
         ("x", vec![0xff; 4096], "4096 bytes of 0xff: an erased partition"),
         ("x", b"pmic.major = 1;\n".to_vec(), "PMIC config, 1 values\n  it has no TZDRAM carve-out"),
         (

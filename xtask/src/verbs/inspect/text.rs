@@ -33,7 +33,7 @@ const KNOWN: [(&str, &str); 14] = [
     ("trusted_apps:", "product config: cargo xtask plan -c FILE shows its memory"),
     ("\"bomFormat\": \"CycloneDX\"", "list of a bundle's parts (SBOM, CycloneDX)"),
     ("\"predicateType\":", "how a bundle came to be (provenance, in-toto)"),
-    ("0, 3:3:BCT,", "index of what is flashed (flash.idx of NVIDIA's tools)"),
+    ("0, 0:3:BCT,", "index of what is flashed (flash.idx of NVIDIA's tools)"),
 ];
 
 /// A text, if it is one that is known.
@@ -55,7 +55,11 @@ pub fn explain(path: &Path, bytes: &[u8]) -> Result<Option<Explained>> {
     if text.lines().any(|line| line.trim_end() == "[package.metadata.trusty]") {
         return declaration(text).map(Some).map_err(|what| named(path, &what));
     }
-    let begins = |mark: &str| text.lines().any(|line| line.trim_start().starts_with(mark));
+    // Of JSON, whose lines are indented, a key; of all else a line as it stands: scripts that write such files have indented ones.
+    let begins = |mark: &str| {
+        let json = mark.starts_with('"');
+        text.lines().any(|line| if json { line.trim_start() } else { line }.starts_with(mark))
+    };
     if let Some(found) = KNOWN.iter().find(|(mark, _)| begins(mark)) {
         return Ok(Some(simple(found.1, bytes.len())));
     }
