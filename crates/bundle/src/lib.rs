@@ -37,7 +37,7 @@ pub use given::{Given, Origin};
 pub use hash::{Hashed, copy_hashed, hash_file, sha256};
 pub use manifest::{
     AppEntry, DeskBoot, FORMAT, FileEntry, Inputs, MANIFEST, Manifest, ManifestError, NAME, Partition, Plan,
-    Port, Role, SUMS, Tzdram, VERSION, bundle_name, is_plain,
+    Port, Role, SUMS, Tzdram, VERSION, bundle_name, is_plain, package_name,
 };
 pub use signature::{
     Claim, KeyId, MAX_COMMENT, MAX_SIGNATURE, PublicKey, RAW, SECRET_KEY, SIGNATURE, SignatureError,

@@ -46,6 +46,9 @@ pub struct Manifest {
     pub inputs: Inputs,
     /// The TAs in the secure-os image, in its order.
     pub trusted_apps: Vec<AppEntry>,
+    /// Names of the client apps' packages, in the product's order: the first is the one that is meant where none is named.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub client_apps: Vec<String>,
     /// Memory and partition budgets.
     pub plan: Plan,
     /// The real board that it is flashed to; none for a board that is a disk image.
@@ -358,6 +361,11 @@ fn is_inside(path: &str) -> bool {
     let normal = Path::new(path).components().all(|c| matches!(c, Component::Normal(_)));
     let joined: Vec<_> = Path::new(path).components().map(|c| c.as_os_str().to_string_lossy()).collect();
     !path.is_empty() && plain && normal && joined.join("/") == path
+}
+
+/// The package's name in the name of a Debian package's file, NAME_VERSION_ARCHITECTURE.deb (dpkg-name(1)).
+pub fn package_name(file: &str) -> &str {
+    file.split('_').next().unwrap_or_default()
 }
 
 #[cfg(test)]

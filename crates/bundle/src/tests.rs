@@ -93,6 +93,7 @@ impl Sample {
             files: Vec::new(),
             device: None,
             desk_boot: None,
+            client_apps: Vec::new(),
             flash: BTreeMap::new(),
             digest: String::new(),
         };

@@ -169,6 +169,7 @@ fn fill(build: &Build, parts: &Parts, inputs: Inputs, folder: &Path) -> Result<M
         tzdram: Tzdram { size: product.tzdram_size, alignment: product.tzdram_alignment },
         inputs,
         trusted_apps: apps.iter().map(app_entry).collect(),
+        client_apps: product.client_apps.clone(),
         plan: Plan { memory, partitions },
         device,
         desk_boot: parts.desk_boot,

@@ -13,26 +13,9 @@ pub const CARGO_DEB: (&str, &str) = ("cargo-deb", "3.8.0");
 
 /// The directory with the packages.
 pub fn run(build: &Build) -> Result<Output> {
-    let mut parts = Vec::new();
-    for name in &build.product.client_apps {
-        let toolchain = build.toolchains.get(Target::ClientApp)?;
-        let key = Key::of(file!()).with("cargo-deb", CARGO_DEB.1);
-        let key = toolchain.versions()?.into_iter().fold(key, |key, (tool, version)| key.with(tool, version));
-        let key = build.workspace.source_key(name, key)?;
-        parts.push(build.cache.stage(&format!("client app {name}"), key, |work| {
-            let cargo_deb = cargo_deb(build, work.log)?;
-            let cross = CrossBuild {
-                root: &build.workspace.root,
-                package: name,
-                profile: "client",
-                target_dir: &build.cargo_dir("client-apps"),
-                toolchain: &toolchain,
-                offline: build.offline,
-            };
-            cross.run(work.log)?;
-            cargo::deb(&cargo_deb, &cross, EPOCH, work.out, work.log).map(|_| ())
-        })?);
-    }
+    let parts: Result<Vec<Output>> =
+        build.product.client_apps.iter().map(|name| package(build, name)).collect();
+    let parts = parts?;
     let names = build.product.client_apps.iter();
     let key = names.zip(&parts).fold(Key::of(file!()), |key, (name, part)| key.with(name, &part.content));
     build.cache.stage("client apps", key, |work| {
@@ -43,6 +26,28 @@ pub fn run(build: &Build) -> Result<Output> {
             }
         }
         Ok(())
+    })
+}
+
+/// One of them: a directory with its package.
+pub fn package(build: &Build, name: &str) -> Result<Output> {
+    let toolchain = build.toolchains.get(Target::ClientApp)?;
+    let key = Key::of(file!()).with("cargo-deb", CARGO_DEB.1);
+    let key = toolchain.versions()?.into_iter().fold(key, |key, (tool, version)| key.with(tool, version));
+    let key = build.workspace.source_key(name, key)?;
+    build.cache.stage(&format!("client app {name}"), key, |work| {
+        let cargo_deb = cargo_deb(build, work.log)?;
+        let cross = CrossBuild {
+            root: &build.workspace.root,
+            package: name,
+            profile: "client",
+            target_dir: &build.cargo_dir("client-apps"),
+            toolchain: &toolchain,
+            offline: build.offline,
+            ui: build.ui,
+        };
+        cross.run(work.log)?;
+        cargo::deb(&cargo_deb, &cross, EPOCH, work.out, work.log).map(|_| ())
     })
 }
 

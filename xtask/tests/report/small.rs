@@ -60,6 +60,7 @@ pub fn write(dir: &Path, version: &str, tzdram: u64) -> String {
             heap_demand: None,
             ports: Vec::new(),
         }],
+        client_apps: Vec::new(),
         plan: Plan { memory, partitions },
         device: None,
         desk_boot: None,

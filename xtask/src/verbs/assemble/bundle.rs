@@ -102,6 +102,11 @@ fn fill(parts: &Parts, folder: &Path) -> Result<Manifest> {
             given: Vec::new(),
         },
         trusted_apps: apps,
+        client_apps: parts
+            .client_apps
+            .iter()
+            .map(|path| bundle::package_name(&name(path)).to_owned())
+            .collect(),
         plan: bundle::Plan { memory: plan.memory, partitions },
         device: Some(device),
         desk_boot: Some(DeskBoot::Skipped),
@@ -356,7 +361,7 @@ mod tests {
     fn a_trusted_app_that_another_package_declares_is_refused() {
         let dir = tempfile::tempdir().unwrap();
         let mut parts = parts(dir.path());
-        let declared = crate::workspace::root().join("apps/echo-srv/Cargo.toml");
+        let declared = crate::workspace::root().unwrap().join("apps/echo-srv/Cargo.toml");
         parts["trusted_apps"][0]["declared"] = declared.display().to_string().into();
         let error = assemble(&parts, &dir.path().join("out")).unwrap_err();
         let expected = format!(", {} declares ", declared.display());

@@ -6,8 +6,11 @@ use crate::desk::console::Console;
 use crate::desk::run::{Running, STOP, Symbols};
 use crate::desk::{BootImage, Desk, Setup, has_kernel};
 use crate::error::{At, Error, Result};
+use crate::host::Need;
+use crate::interrupt;
 use crate::stages::logs;
 use crate::tools::emulator::{self, Emulator};
+use crate::tools::qemu;
 use crate::ui::Ui;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
@@ -32,19 +35,31 @@ pub enum Backend {
     Qemu(Running),
 }
 
-/// Chooses a backend and gets what it needs.
-pub fn prepare(args: &EmulateArgs, target: &Target, root: &Path, ui: &Ui) -> Result<Prepared> {
-    let qemu = match args.backend.as_deref() {
-        Some("qemu") if args.profile => {
-            return Err(Error::usage(
-                "--profile: only the unicorn backend sees what trusted apps use of their memory",
-            )
-            .remedy("leave --backend out, or say --backend unicorn"));
-        }
+fn is_qemu(args: &EmulateArgs, target: &Target) -> bool {
+    match args.backend.as_deref() {
         Some(backend) => backend == "qemu",
         None => has_kernel(&target.image) && !args.profile,
-    };
-    if !qemu {
+    }
+}
+
+/// What the backend needs of the host.
+pub fn needs(args: &EmulateArgs, target: &Target) -> Vec<Need> {
+    match is_qemu(args, target) {
+        true if std::env::var_os(qemu::VARIABLE).is_some() => Vec::new(),
+        true => qemu::NEEDS.to_vec(),
+        false => emulator::NEEDS.to_vec(),
+    }
+}
+
+/// Chooses a backend and gets what it needs.
+pub fn prepare(args: &EmulateArgs, target: &Target, root: &Path, ui: &Ui) -> Result<Prepared> {
+    if args.backend.as_deref() == Some("qemu") && args.profile {
+        return Err(Error::usage(
+            "--profile: only the unicorn backend sees what trusted apps use of their memory",
+        )
+        .remedy("leave --backend out, or say --backend unicorn"));
+    }
+    if !is_qemu(args, target) {
         return emulator::program(root, ui).map(Prepared::Unicorn);
     }
     let tzdram = args.tzdram.map(|size| size.0).or(target.tzdram).unwrap_or(STOCK_TZDRAM);
@@ -56,8 +71,11 @@ impl Prepared {
     /// Lets signals end what runs, and before that the command.
     pub fn pass_signals_on(&self) {
         match self {
-            Self::Unicorn(_) => emulator::pass_signals_on(|| std::process::exit(130)),
-            Self::Qemu(_) => emulator::pass_signals_on(|| STOP.store(true, Ordering::Relaxed)),
+            Self::Unicorn(_) => emulator::pass_signals_on(),
+            Self::Qemu(_) => interrupt::instead(|| {
+                STOP.store(true, Ordering::Relaxed);
+                true
+            }),
         }
     }
 

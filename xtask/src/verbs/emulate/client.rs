@@ -1,10 +1,12 @@
 //! The client app that runs against the emulator: the very one of the .deb through qemu-user, or one for this host.
 
 use super::target::Target;
-use crate::error::{At, Error, Exit, Result};
+use crate::error::{At, Error, Exit, Result, nearest};
 use crate::host::{self, Need};
-use crate::tools::{emulator, find, run as run_tool, shell};
+use crate::tools::{emulator, find, read_limited, run as run_tool, shell};
 use crate::ui::Ui;
+use crate::verbs::build;
+use bundle::package_name;
 use serde_json::Value;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -24,6 +26,8 @@ const NEEDS: [Need; 2] = [
     Need { program: QEMU, package: "qemu-user-static", why: "runs client apps of the board on this host" },
     Need { program: "dpkg-deb", package: "dpkg", why: "unpacks client apps' packages" },
 ];
+/// Largest package of a client app, in bytes.
+const MAX_DEB: u64 = 256 << 20;
 /// Machine number of AArch64 in an ELF header.
 const EM_AARCH64: [u8; 2] = [183, 0];
 
@@ -42,26 +46,27 @@ pub struct Ended {
 }
 
 impl Client {
-    /// Gets a program: `deb` out of the bundle's package, `host` built here, or a path.
-    pub fn prepare(which: &str, target: &Target, dir: &Path, root: &Path, ui: &Ui) -> Result<Self> {
-        let program = match (which, target.debs.first()) {
-            ("deb", Some((name, deb))) => unpack(name, deb, dir, root, ui)?,
-            ("host", Some((name, _))) => {
-                // Debian calls a package's file NAME_VERSION_ARCHITECTURE.deb.
-                let package = name.split('_').next().unwrap_or_default();
-                emulator::host_program(root, package, &[], ui)?
+    /// Gets a program, of whatever is meant.
+    pub fn prepare(which: Option<&str>, target: &Target, dir: &Path, root: &Path, ui: &Ui) -> Result<Self> {
+        let program = match Choice::of(which, target)? {
+            Choice::Deb(name, bytes) => unpack(&name, &bytes, dir, root, ui)?,
+            Choice::File(path) => {
+                let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+                unpack(&name, &read_limited(&path, MAX_DEB)?, dir, root, ui)?
             }
-            ("deb" | "host", None) => {
-                return Err(Error::usage("there is no client app in it").remedy(
-                    "give --client the path of a program; or leave out what follows --, and the trusted apps wait for clients",
-                ));
+            Choice::Host(name) => emulator::host_program(root, &name, &[], ui)?,
+            Choice::Workspace(name) => {
+                let path = build::client_app(name.as_deref(), ui)?;
+                let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+                ui.note(&format!("client app {name}, of this workspace"));
+                unpack(&name, &fs::read(&path).at(&path)?, dir, root, ui)?
             }
-            // A name without a slash would be looked for on the PATH.
-            (path, _) => std::path::absolute(path).unwrap_or_else(|_| path.into()),
+            Choice::Program(path) => path,
         };
         if !program.is_file() {
-            return Err(Error::usage(format!("{}: no program", program.display()))
-                .remedy("--client takes deb, host, or the path of a program"));
+            return Err(Error::usage(format!("{}: no program", program.display())).remedy(
+                "--client takes the name of a client app, host, or the path of a program or a .deb",
+            ));
         }
         let mut head = vec![0; 20];
         let read =
@@ -102,6 +107,66 @@ impl Client {
     }
 }
 
+/// What `--client` means.
+#[derive(Debug, PartialEq, Eq)]
+enum Choice {
+    /// A package of the bundle: the name of its file, its bytes.
+    Deb(String, Vec<u8>),
+    /// A Debian package.
+    File(PathBuf),
+    /// A package of the workspace, built for this host.
+    Host(String),
+    /// One built for the board: the default product's first where none is named.
+    Workspace(Option<String>),
+    /// A program.
+    Program(PathBuf),
+}
+
+impl Choice {
+    fn of(which: Option<&str>, target: &Target) -> Result<Self> {
+        let first = target.debs.first();
+        let names: Vec<&str> = target.debs.iter().map(|(file, _)| package_name(file)).collect();
+        let none = || {
+            Error::usage("there is no client app in it").remedy(
+                "name one with --client: a client app of the workspace, or the path of a program or a .deb; or leave out what follows \
+                 --, and the trusted apps wait for clients",
+            )
+        };
+        match (which, first) {
+            (None | Some("deb"), Some((file, bytes))) => return Ok(Self::Deb(file.clone(), bytes.clone())),
+            // Its client apps are in its root filesystem; the workspace's own are what such a device was made of.
+            (None, None) if target.device => return Ok(Self::Workspace(None)),
+            (Some("host"), Some((file, _))) => return Ok(Self::Host(package_name(file).to_owned())),
+            (Some("host"), None) if target.device => {
+                return build::first_client_app().map(Self::Host);
+            }
+            (None | Some("deb" | "host"), None) => return Err(none()),
+            _ => {}
+        }
+        let which = which.unwrap_or_default();
+        if let Some(name) = which.strip_prefix("host:") {
+            return Ok(Self::Host(name.to_owned()));
+        }
+        let named = target.debs.iter().find(|(file, _)| package_name(file) == which);
+        if let Some((file, bytes)) = named {
+            return Ok(Self::Deb(file.clone(), bytes.clone()));
+        }
+        // A name without a slash would be looked for on the PATH.
+        let path = std::path::absolute(which).unwrap_or_else(|_| which.into());
+        if path.exists() || which.contains('/') {
+            let deb = path.extension().is_some_and(|e| e == "deb");
+            return Ok(if deb { Self::File(path) } else { Self::Program(path) });
+        }
+        if names.is_empty() {
+            return Ok(Self::Workspace(Some(which.to_owned())));
+        }
+        let near = nearest(which, names.iter().copied());
+        let near = near.map(|name| format!(" Did you mean `{name}`?")).unwrap_or_default();
+        Err(Error::usage(format!("no client app `{which}`: the bundle has {}.{near}", names.join(", ")))
+            .remedy("--client takes one of these names, host, host:NAME, or the path of a program or a .deb"))
+    }
+}
+
 impl Ended {
     /// The error of a client app that did not end well, with its own exit code where that is one of ours.
     pub fn error(&self) -> Option<Error> {
@@ -125,6 +190,13 @@ impl Ended {
         }
         Some(error)
     }
+}
+
+/// What client apps need of the host, as far as that is known beforehand.
+pub fn needs(which: Option<&str>) -> &'static [Need] {
+    let of_host =
+        which.is_some_and(|which| which == "host" || which.starts_with("host:") || which.contains('/'));
+    if of_host { &[] } else { &NEEDS }
 }
 
 /// Installs or names what runs client apps of the board.
@@ -151,4 +223,41 @@ fn unpack(name: &str, deb: &[u8], dir: &Path, root: &Path, ui: &Ui) -> Result<Pa
     let mut programs: Vec<PathBuf> = programs.filter(executable).collect();
     programs.sort();
     programs.into_iter().next().ok_or_else(|| Error::check(format!("{name}: has no program in usr/bin")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn target(debs: &[&str], device: bool) -> Target {
+        let debs = debs.iter().map(|name| ((*name).to_owned(), name.as_bytes().to_vec())).collect();
+        Target { image: Vec::new(), apps: Vec::new(), debs, device, tzdram: None, memory: None, kernel: None }
+    }
+
+    #[test]
+    fn a_client_app_is_chosen_by_order_name_or_path() {
+        let bundle = target(&["second-app_1.0_arm64.deb", "a-app_1.0_arm64.deb"], false);
+        let deb = |name: &str| Choice::Deb(name.into(), name.as_bytes().to_vec());
+        for which in [None, Some("deb"), Some("second-app")] {
+            assert_eq!(Choice::of(which, &bundle).unwrap(), deb("second-app_1.0_arm64.deb"), "{which:?}");
+        }
+        assert_eq!(Choice::of(Some("a-app"), &bundle).unwrap(), deb("a-app_1.0_arm64.deb"));
+        assert_eq!(Choice::of(Some("host"), &bundle).unwrap(), Choice::Host("second-app".into()));
+        assert_eq!(Choice::of(Some("host:a-app"), &bundle).unwrap(), Choice::Host("a-app".into()));
+        assert_eq!(Choice::of(Some("/x/y.deb"), &bundle).unwrap(), Choice::File("/x/y.deb".into()));
+        assert_eq!(Choice::of(Some("/x/y"), &bundle).unwrap(), Choice::Program("/x/y".into()));
+        let error = Choice::of(Some("a-ap"), &bundle).unwrap_err().message;
+        assert_eq!(error, "no client app `a-ap`: the bundle has second-app, a-app. Did you mean `a-app`?");
+    }
+
+    #[test]
+    fn a_device_without_its_bundle_gets_the_workspaces_client_app() {
+        let device = target(&[], true);
+        assert_eq!(Choice::of(None, &device).unwrap(), Choice::Workspace(None));
+        assert_eq!(Choice::of(Some("my-app"), &device).unwrap(), Choice::Workspace(Some("my-app".into())));
+        assert_eq!(Choice::of(Some("host"), &device).unwrap(), Choice::Host("echo-srv-app".into()));
+        let image = target(&[], false);
+        assert!(Choice::of(None, &image).unwrap_err().message.contains("there is no client app in it"));
+        assert_eq!(Choice::of(Some("my-app"), &image).unwrap(), Choice::Workspace(Some("my-app".into())));
+    }
 }

@@ -18,8 +18,10 @@ pub struct Target {
     pub image: Vec<u8>,
     /// The trusted apps, if a bundle says.
     pub apps: Vec<AppEntry>,
-    /// Client apps: file names and Debian packages.
+    /// Client apps: file names and Debian packages, in the product's order.
     pub debs: Vec<(String, Vec<u8>)>,
+    /// Whether it is a virt device, whose client apps are in its root filesystem.
+    pub device: bool,
     /// The carve-out in bytes, if its boot config is there.
     pub tzdram: Option<u64>,
     /// What of it is free for the kernel when all trusted apps are loaded, in bytes, if a bundle says.
@@ -59,6 +61,7 @@ impl Target {
                 image,
                 apps: Vec::new(),
                 debs: Vec::new(),
+                device: false,
                 tzdram: None,
                 memory: None,
                 kernel: None,
@@ -105,10 +108,16 @@ fn of_bundle(path: &Path) -> Result<Target> {
             _ => debs.push((entry.path.rsplit('/').next().unwrap_or_default().to_owned(), bytes)),
         }
     }
+    // Whoever is named first is meant where none is named.
+    let place = |file: &str| {
+        let name = bundle::package_name(file);
+        manifest.client_apps.iter().position(|known| known == name).unwrap_or(usize::MAX)
+    };
+    debs.sort_by_key(|(file, _): &(String, Vec<u8>)| (place(file), file.clone()));
     let image = image.ok_or_else(|| Error::check(named(&"has no secure-os image")))?;
     let tzdram = Some(manifest.tzdram.size);
     let memory = u64::try_from(manifest.plan.memory.free).ok();
-    Ok(Target { image, apps: manifest.trusted_apps, debs, tzdram, memory, kernel })
+    Ok(Target { image, apps: manifest.trusted_apps, debs, device: false, tzdram, memory, kernel })
 }
 
 /// What a virt device serves: what is active.
@@ -139,5 +148,18 @@ fn device(path: &Path) -> Result<Target> {
         let text = bytes.split(|byte| *byte == 0).next()?;
         tegra_bct::MiscCfg::parse(text).ok()?.get(tegra_bct::TZDRAM_SIZE).ok()
     });
-    Ok(Target { image, apps: Vec::new(), debs: Vec::new(), tzdram, memory: None, kernel: None })
+    let flashed = device.state().active.as_ref().and_then(|active| bundle_of(&active.bundle, &active.digest));
+    if let Some(bundle) = flashed {
+        let Target { apps, debs, memory, .. } = bundle;
+        return Ok(Target { image, apps, debs, device: true, tzdram, memory, kernel: None });
+    }
+    Ok(Target { image, apps: Vec::new(), debs: Vec::new(), device: true, tzdram, memory: None, kernel: None })
+}
+
+/// The bundle that a device was flashed with, if the workspace still has that very one: what the device does not know of its
+/// parts is read there.
+fn bundle_of(name: &str, digest: &str) -> Option<Target> {
+    let folder = crate::workspace::find()?.join("target/bundles").join(name);
+    let manifest = std::fs::read_to_string(folder.join(bundle::MANIFEST)).ok()?;
+    (bundle::sha256(manifest.as_bytes()) == digest).then(|| of_bundle(&folder).ok()).flatten()
 }
