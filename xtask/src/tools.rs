@@ -13,13 +13,17 @@ pub mod mmdebstrap;
 pub mod npm;
 pub mod pip;
 pub mod qemu;
+mod scratch;
 pub mod tarball;
 pub mod token;
 pub mod trusty;
 
 use crate::config::pkcs11::PIN_VARIABLE;
 use crate::error::{At, Error, Result};
+use crate::interrupt;
 use crate::signing::{KEY_VARIABLE, PASSWORD_VARIABLE};
+use crate::ui::plain;
+pub use scratch::{Scratch, scratch};
 use std::fs::{File, OpenOptions};
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
@@ -48,27 +52,6 @@ pub fn shell(dir: &Path) -> Result<Shell> {
         shell.set_var("PATH", path);
     }
     Ok(shell)
-}
-
-/// A scratch folder in the system's folder for temporary files. What interrupted runs have left there is removed.
-pub fn scratch(name: &str) -> Result<tempfile::TempDir> {
-    let (prefix, temporary) = (format!("carveout-{name}-"), std::env::temp_dir());
-    for entry in std::fs::read_dir(&temporary).into_iter().flatten().flatten() {
-        let file_name = entry.file_name().to_string_lossy().into_owned();
-        let process =
-            file_name.strip_prefix(&prefix).and_then(|rest| rest.split('-').next()?.parse::<u32>().ok());
-        if process.is_some_and(has_ended) {
-            // Another user's cannot be removed, and need not be.
-            let _ = std::fs::remove_dir_all(entry.path());
-        }
-    }
-    let prefix = format!("{prefix}{}-", std::process::id());
-    tempfile::Builder::new().prefix(&prefix).tempdir().at(&temporary)
-}
-
-/// Whether no process has this number.
-pub fn has_ended(process: u32) -> bool {
-    !Path::new("/proc").join(process.to_string()).exists()
 }
 
 /// Whether a program is on the PATH, or where Debian keeps those for root.
@@ -104,16 +87,24 @@ pub fn run(what: &str, cmd: Cmd, log: &Path) -> Result<()> {
     let errors = file.try_clone().at(log)?;
     let mut command = Command::from(cmd);
     command.stdin(Stdio::null()).stdout(file).stderr(errors);
-    let status = command.status().map_err(|e| {
-        let program = command.get_program().to_string_lossy().into_owned();
-        Error::environment(format!("{what}: cannot start {program}: {e}"))
-            .remedy("cargo xtask doctor lists what is missing")
-    })?;
+    let status = interrupt::spawn(&mut command)
+        .and_then(|mut running| running.wait())
+        .map_err(|e| cannot_start(what, &command, &e))?;
+    interrupt::check()?;
     if status.success() {
         return Ok(());
     }
     let tail = tail(log);
     Err(diagnose(format!("{what} failed ({status})\n{tail}\n  full log: {}", log.display()), &tail))
+}
+
+fn cannot_start(what: &str, command: &Command, error: &std::io::Error) -> Error {
+    if interrupt::is_set() {
+        return Error::interrupted();
+    }
+    let program = command.get_program().to_string_lossy().into_owned();
+    Error::environment(format!("{what}: cannot start {program}: {error}"))
+        .remedy("cargo xtask doctor lists what is missing")
 }
 
 /// Runs a program and returns what it prints on stdout, without the final newline.
@@ -177,7 +168,7 @@ fn tail(log: &Path) -> String {
     let text = text.unwrap_or_default();
     let lines: Vec<&str> = text.lines().filter(|l| !l.trim().is_empty()).collect();
     let last = lines.get(lines.len().saturating_sub(TAIL)..).unwrap_or_default();
-    last.iter().map(|line| format!("  | {line}")).collect::<Vec<_>>().join("\n")
+    last.iter().map(|line| format!("  | {}", plain(line))).collect::<Vec<_>>().join("\n")
 }
 
 #[cfg(test)]

@@ -1,7 +1,6 @@
 //! The console of Trusty and its trusted apps: lines with the time since start, in a log, on standard error, and at hand.
 
 use crate::error::{At, Result};
-use crate::tools::has_ended;
 use std::collections::VecDeque;
 use std::fs::File;
 use std::io::Write;
@@ -24,13 +23,14 @@ pub struct Console {
 }
 
 impl Console {
-    /// The log of this process in a folder: several may run at once. Those of processes that have gone are removed.
+    /// The log of this process in a folder: several may run at once. Those that no process has locked are removed.
     pub fn path_in(folder: &Path) -> PathBuf {
         for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
             let name = entry.file_name().to_string_lossy().into_owned();
-            let process =
-                name.strip_prefix("console-").and_then(|rest| rest.strip_suffix(".log")?.parse().ok());
-            if process.is_some_and(has_ended) {
+            let process = name.strip_prefix("console-").and_then(|rest| rest.strip_suffix(".log"));
+            let left = process.is_some_and(|number| number.parse::<u32>().is_ok())
+                && File::open(entry.path()).is_ok_and(|log| log.try_lock().is_ok());
+            if left {
                 // Another's cannot be removed, and need not be.
                 let _ = std::fs::remove_file(entry.path());
             }
@@ -41,6 +41,8 @@ impl Console {
     /// A new log; lines are shown too if asked for.
     pub fn create(path: &Path, shown: bool) -> Result<Self> {
         let log = File::create(path).at(path)?;
+        // For as long as it is written, by whatever process in whatever container. Not every filesystem has locks.
+        let _ = log.try_lock();
         let (partial, lines) = (Vec::new(), VecDeque::new());
         Ok(Self { start: Instant::now(), path: path.into(), log, shown, partial, lines })
     }
@@ -111,6 +113,25 @@ impl Console {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn logs_that_are_written_stay() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = |name: &str| dir.path().join(name);
+        // Of a process that this one cannot see.
+        let used = Console::create(&path("console-4000000000.log"), false).unwrap();
+        for name in ["console-1.log", "console-x.log", "other.log"] {
+            std::fs::write(path(name), "").unwrap();
+        }
+        let own = Console::path_in(dir.path());
+        assert!(own.ends_with(format!("console-{}.log", std::process::id())));
+        let left = |name: &str| path(name).exists();
+        assert!(!left("console-1.log") && left("console-x.log") && left("other.log"));
+        assert!(left("console-4000000000.log"));
+        drop(used);
+        Console::path_in(dir.path());
+        assert!(!left("console-4000000000.log"));
+    }
 
     #[test]
     fn lines_are_cut_stamped_and_kept() {

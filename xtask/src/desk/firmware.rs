@@ -27,6 +27,7 @@ pub fn build(root: &Path, offline: bool, ui: &Ui) -> Result<PathBuf> {
         target_dir: &home(root).join("cargo/firmware"),
         toolchain: &toolchain,
         offline,
+        ui,
     };
     let log = logs(root)?.join(format!("{PACKAGE}.log"));
     let _ = fs::remove_file(&log);

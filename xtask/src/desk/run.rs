@@ -53,7 +53,7 @@ impl Running {
     /// Waits until Trusty is up, and serves clients from then on.
     pub fn start(mut desk: Desk, symbols: Symbols, version: &str, socket: &Path) -> Result<Self> {
         if !desk.wait_ready(&STOP) {
-            return Err(Error::check("stopped before Trusty was up"));
+            return Err(Error::interrupted());
         }
         if desk.fate().is_some() {
             let report = fault::report(&desk, &symbols);

@@ -20,7 +20,7 @@ pub struct Package {
     pub manifest: Manifest,
     /// SHA-256 of its manifest, which covers all of it.
     pub digest: String,
-    scratch: tempfile::TempDir,
+    scratch: crate::tools::Scratch,
     rootfs: Option<PathBuf>,
 }
 

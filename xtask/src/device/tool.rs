@@ -1,10 +1,11 @@
 //! One call of one of NVIDIA's tools: its output in a log, its exit code and its words judged, a limit to its time.
 
 use crate::error::{At, Error, Result};
+use crate::interrupt::{self, Running};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -80,19 +81,19 @@ impl Tools {
             command.args(["--instance", &self.instance]);
         }
         command.args(arguments).current_dir(&self.dir).stdin(Stdio::null()).stdout(file).stderr(errors);
-        let mut child = spawn(&mut command).map_err(|error| {
+        let mut running = spawn(&mut command).map_err(|error| {
             let message = format!("{}: cannot start: {error}", program.display());
             Error::environment(message)
                 .remedy("NVIDIA's flash tools need an x86-64 host whose kernel runs 32-bit programs")
         })?;
         let (start, mut timed_out) = (Instant::now(), false);
         let status = loop {
-            if let Some(status) = child.try_wait().at(&program)? {
+            if let Some(status) = running.try_wait().at(&program)? {
                 break status;
             }
             if start.elapsed() > most {
                 timed_out = true;
-                let _ = child.kill();
+                running.kill();
             }
             sleep(Duration::from_millis(10));
         };
@@ -106,6 +107,7 @@ impl Tools {
         );
         let mut log = OpenOptions::new().create(true).append(true).open(&self.log).at(&self.log)?;
         log.write_all(line.as_bytes()).at(&self.log)?;
+        interrupt::check()?;
         let good = status.success() && !timed_out && !BAD.iter().any(|word| text.contains(word));
         Ok(Said { good, text, code: status.code(), timed_out })
     }
@@ -126,16 +128,16 @@ impl Tools {
 
 /// Starts a program that was copied a moment ago. If another board's thread has started one meanwhile, that child holds the file open for
 /// writing, until it has become its own program; so long Linux refuses (ETXTBSY).
-fn spawn(command: &mut Command) -> io::Result<Child> {
+fn spawn(command: &mut Command) -> io::Result<Running> {
     for _ in 0..BUSY {
-        match command.spawn() {
+        match interrupt::spawn(command) {
             Err(error) if error.kind() == io::ErrorKind::ExecutableFileBusy => {
                 sleep(Duration::from_millis(10));
             }
             result => return result,
         }
     }
-    command.spawn()
+    interrupt::spawn(command)
 }
 
 #[cfg(test)]

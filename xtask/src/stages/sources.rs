@@ -6,9 +6,9 @@ use super::Build;
 use crate::config::Monitor;
 use crate::error::{Error, Result};
 use crate::stage::{Key, Output};
+use crate::tools::Scratch;
 use crate::vendor::{self, Vendor, copy};
 use std::path::{Path, PathBuf};
-use tempfile::TempDir;
 
 /// Folder of Trusty in the stage's directory.
 pub const TRUSTY: &str = "trusty";
@@ -93,7 +93,7 @@ fn is_source(path: &str) -> bool {
 }
 
 /// A tree in what is given, or in a tarball in it, which is then unpacked into a scratch folder.
-fn find(tree: &Tree, dir: &Path, given: &Path, kept: &mut Vec<TempDir>, log: &Path) -> Result<PathBuf> {
+fn find(tree: &Tree, dir: &Path, given: &Path, kept: &mut Vec<Scratch>, log: &Path) -> Result<PathBuf> {
     let unpacked = |dir: &Path| {
         let places = tree.places.iter().map(|place| dir.join(place));
         places.into_iter().find(|place| place.join(tree.mark).is_file())

@@ -3,6 +3,7 @@
 use super::cargo;
 use crate::error::{At, Error, Result};
 use crate::host::{self, Need};
+use crate::interrupt;
 use crate::stages::{home, logs};
 use crate::ui::Ui;
 use rustix::process::{Pid, Signal};
@@ -38,7 +39,7 @@ pub fn host_program(root: &Path, package: &str, needs: &[Need], ui: &Ui) -> Resu
     }
     let log = logs.join(format!("{package}.log"));
     let _ = fs::remove_file(&log);
-    cargo::build_for_host(root, package, &target_dir, &log)?;
+    cargo::build_for_host(root, package, &target_dir, &log, ui)?;
     program.metadata().at(&program)?;
     Ok(program)
 }
@@ -46,16 +47,11 @@ pub fn host_program(root: &Path, package: &str, needs: &[Need], ui: &Ui) -> Resu
 /// The process that a signal to us is passed on to, or 0.
 static EMULATOR: AtomicU32 = AtomicU32::new(0);
 
-/// Lets SIGINT, SIGTERM and SIGHUP end the emulator, and so its client app: what they have used is then still told. Where none
-/// runs, `otherwise` is done.
-pub fn pass_signals_on(otherwise: impl Fn() + Send + 'static) {
-    // Refused only if it has been done.
-    let _ = ctrlc::set_handler(move || {
+/// Lets SIGINT, SIGTERM and SIGHUP end the emulator, and so its client app: what they have used is then still told.
+pub fn pass_signals_on() {
+    interrupt::instead(|| {
         let process = i32::try_from(EMULATOR.load(Ordering::Relaxed)).ok().and_then(Pid::from_raw);
-        match process {
-            Some(process) => drop(rustix::process::kill_process(process, Signal::TERM)),
-            None => otherwise(),
-        }
+        process.is_some_and(|process| rustix::process::kill_process(process, Signal::TERM).is_ok())
     });
 }
 

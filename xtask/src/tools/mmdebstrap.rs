@@ -59,7 +59,7 @@ pub fn recipe() -> String {
 /// A folder of scripts and settings for one run. It lies in the system's folder for temporary files: in a user
 /// namespace others must be able to reach it.
 struct Setup {
-    dir: tempfile::TempDir,
+    dir: super::Scratch,
     epoch: u64,
 }
 

@@ -4,7 +4,7 @@
 //! through a socket; a release's checksums go the same way. So NVIDIA's scripts know neither the PIN nor the token; a token that needs the network works although they
 //! have none; and a wrong PIN is tried once, not with each of some eighty signatures, after which a token would be locked.
 
-use super::{l4t, read_limited, scratch};
+use super::{Scratch, l4t, read_limited, scratch};
 use crate::config::pkcs11::{PIN_VARIABLE, Uri};
 use crate::error::{At, Error, Result};
 use crate::host::Need;
@@ -18,7 +18,6 @@ use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
-use tempfile::TempDir;
 use xshell::{Shell, cmd};
 
 /// Knows the PKCS#11 modules that a system has. NVIDIA's tools run on x86-64 alone.
@@ -69,7 +68,7 @@ pub struct Token {
     uri: Uri,
     purpose: Purpose,
     agent: Child,
-    dir: TempDir,
+    dir: Scratch,
     key_file: PathBuf,
     public: String,
     pads: bool,

@@ -55,14 +55,14 @@ struct Bench {
     image: PathBuf,
     /// The trusted app that is measured, as UUID=NAME.
     name: String,
-    dir: tempfile::TempDir,
+    dir: crate::tools::Scratch,
     /// The image's own kernel, in QEMU, if it has one.
     kernel: Option<Setup>,
 }
 
 /// Measures, prints a table, and fails if what carveout promises does not hold.
 pub fn run(args: &BuildArgs, ui: &Ui) -> Result<Outcome> {
-    let root = crate::workspace::root();
+    let root = crate::workspace::root()?;
     let (image, name, tzdram) = build::with_build(args, true, ui, |build| {
         let product = build.product;
         if !product.trusted_apps.iter().any(|app| app.name == TRUSTED_APP) {

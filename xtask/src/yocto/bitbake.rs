@@ -6,11 +6,14 @@ use super::Setup;
 use super::user::LOCALE;
 use crate::error::{At, Error, Result};
 use crate::host::Need;
+use crate::interrupt;
 use crate::tools::shell;
 use crate::ui::{Running, Ui};
 use complaint::{ENVIRONMENT, LOG_DATA, USAGE, behind_progress, excerpt, plain};
+use rustix::process::{Pid, Signal, kill_process_group};
 use std::fs::OpenOptions;
 use std::io::{BufRead, BufReader, Write};
+use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
@@ -71,16 +74,21 @@ impl BitBake<'_> {
         let errors = file.try_clone().at(log)?;
         let running = ui.start(name);
         running.building("bitbake is starting");
-        // BitBake gets the terminal's Ctrl-C itself, and ends its tasks in order: it is waited for.
-        let interrupted = Arc::new(AtomicBool::new(false));
-        let flag = Arc::clone(&interrupted);
-        let _ = ctrlc::set_handler(move || flag.store(true, Ordering::Relaxed));
         let mut child = command
+            .process_group(0)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(errors)
             .spawn()
             .map_err(|e| Error::environment(format!("cannot start BitBake: {e}")))?;
+        // BitBake ends its tasks in order when it gets a Ctrl-C, and at once when it gets another: it is waited for.
+        let interrupted = Arc::new(AtomicBool::new(false));
+        let flag = Arc::clone(&interrupted);
+        let group = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
+        interrupt::instead(move || {
+            flag.store(true, Ordering::Relaxed);
+            group.is_some_and(|group| kill_process_group(group, Signal::INT).is_ok())
+        });
         let mut summary = Summary::default();
         let lines = child.stdout.take().map(BufReader::new);
         for line in lines.into_iter().flat_map(|reader| reader.split(b'\n')).map_while(Result::ok) {
@@ -92,13 +100,14 @@ impl BitBake<'_> {
             }
         }
         let status = child.wait().at(log)?;
+        interrupt::as_usual();
         if status.success() && summary.errors.is_empty() {
             running.done();
             return Ok(summary);
         }
         running.fail();
         if interrupted.load(Ordering::Relaxed) {
-            return Err(Error::check("interrupted: BitBake has ended, and what it has built stays"));
+            return Err(Error::interrupted());
         }
         Err(summary.failure(&format!("bitbake {} failed ({status})", args.join(" ")), log))
     }

@@ -3,6 +3,7 @@
 use super::Setup;
 use super::user::LOCALE;
 use crate::error::{At, Error, Result};
+use crate::interrupt;
 use crate::tools::{capture, shell};
 use crate::ui::Ui;
 use std::fs::{self, OpenOptions};
@@ -56,7 +57,10 @@ pub fn run(setup: &Setup, top: &Path, host: &str, ui: &Ui) -> Result<()> {
     ui.note(&join(host));
     let ended = Arc::new(AtomicBool::new(false));
     let flag = Arc::clone(&ended);
-    let _ = ctrlc::set_handler(move || flag.store(true, Ordering::Relaxed));
+    interrupt::instead(move || {
+        flag.store(true, Ordering::Relaxed);
+        true
+    });
     while !ended.load(Ordering::Relaxed) {
         servers.look()?;
         sleep(LOOK);

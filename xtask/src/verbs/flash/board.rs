@@ -21,7 +21,7 @@ pub struct Board<'a> {
     pub record: Record,
     /// What is shown of it.
     pub running: &'a Running<'a>,
-    dir: tempfile::TempDir,
+    dir: crate::tools::Scratch,
 }
 
 impl<'a> Board<'a> {
