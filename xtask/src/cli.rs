@@ -192,9 +192,10 @@ pub struct EmulateArgs {
     /// Run NVIDIA's own test of the kernel's IPC, if the image holds it (sample/ipc-unittest), and tell its verdict.
     #[arg(long, conflicts_with_all = ["client_args", "profile"])]
     pub ipc_unittest: bool,
-    /// Which client app: `deb`, the board's own out of the bundle; `host`, the same built for this host; or a program's path.
-    #[arg(long, value_name = "deb|host|PATH", default_value = "deb")]
-    pub client: String,
+    /// Which client app: a name of the bundle's, or of the workspace's for an image or a device; `host` or host:NAME, the same
+    /// built for this host; or the path of a program or a .deb. Without it, the first of the product config.
+    #[arg(long, value_name = "NAME|host|PATH")]
+    pub client: Option<String>,
     /// Arguments of the client app. Without any, the trusted apps wait for clients until Ctrl-C.
     #[arg(last = true, value_name = "CLIENT ARGS")]
     pub client_args: Vec<String>,

@@ -1,5 +1,6 @@
 //! Errors that people read: what failed, on which file or value, what would be right, and what mends it.
 
+use serde_json::{Map, Value, json};
 use std::fmt;
 use std::io;
 use std::path::Path;
@@ -13,6 +14,20 @@ pub enum Exit {
     Usage = 2,
     /// The environment lacks something.
     Environment = 3,
+    /// A signal has ended it, as shells count: 128 and SIGINT's 2.
+    Interrupted = 130,
+}
+
+impl Exit {
+    /// What scripts read; it never changes.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Check => "check-failed",
+            Self::Usage => "wrong-usage",
+            Self::Environment => "environment-lacks",
+            Self::Interrupted => "interrupted",
+        }
+    }
 }
 
 /// An expected failure.
@@ -24,6 +39,10 @@ pub struct Error {
     pub message: String,
     /// The command or edit that mends it.
     pub remedy: Option<String>,
+    /// What else is known, by name: for machines.
+    pub facts: Option<Box<Map<String, Value>>>,
+    /// What has failed besides, independently of this.
+    pub others: Vec<Error>,
 }
 
 /// Result with [`Error`].
@@ -31,7 +50,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 impl Error {
     fn new(exit: Exit, message: impl Into<String>) -> Self {
-        Self { exit, message: message.into(), remedy: None }
+        Self { exit, message: message.into(), remedy: None, facts: None, others: Vec::new() }
     }
 
     /// A check failed.
@@ -47,6 +66,50 @@ impl Error {
     /// The environment lacks something.
     pub fn environment(message: impl Into<String>) -> Self {
         Self::new(Exit::Environment, message)
+    }
+
+    /// A signal came. What is built already stays.
+    pub fn interrupted() -> Self {
+        Self::new(Exit::Interrupted, "interrupted; the same command continues")
+    }
+
+    /// Adds what is known for machines, which read it beside the message.
+    pub fn fact(mut self, name: &str, value: impl Into<Value>) -> Self {
+        self.facts.get_or_insert_default().insert(name.into(), value.into());
+        self
+    }
+
+    /// What has failed, all of it: the first decides the exit code. None if nothing has. The same failure is told once.
+    pub fn all(errors: impl IntoIterator<Item = Self>) -> Option<Self> {
+        let mut all: Vec<Self> = Vec::new();
+        for mut error in errors {
+            let others = std::mem::take(&mut error.others);
+            for error in std::iter::once(error).chain(others) {
+                if !all.iter().any(|known| known.message == error.message) {
+                    all.push(error);
+                }
+            }
+        }
+        let others = all.split_off(all.len().min(1));
+        all.pop().map(|first| Self { others, ..first })
+    }
+
+    /// This failure and the others, each by itself.
+    pub fn each(&self) -> impl Iterator<Item = &Self> {
+        std::iter::once(self).chain(&self.others)
+    }
+
+    /// For machines: of each failure code, message, remedy, exit code and what else is known; the first is the `error`.
+    pub fn json(&self) -> Value {
+        let one = |error: &Self| {
+            let mut value = error.facts.as_deref().cloned().unwrap_or_default();
+            value.insert("code".into(), error.exit.code().into());
+            value.insert("message".into(), error.message.as_str().into());
+            value.insert("remedy".into(), json!(error.remedy));
+            value.insert("exit".into(), (error.exit as u8).into());
+            Value::Object(value)
+        };
+        json!({ "error": one(self), "errors": self.each().map(one).collect::<Vec<_>>() })
     }
 
     /// Adds what mends it.
@@ -71,10 +134,10 @@ impl Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         f.write_str(&self.message)?;
-        match &self.remedy {
-            Some(remedy) => write!(f, "\n  help: {remedy}"),
-            None => Ok(()),
+        if let Some(remedy) = &self.remedy {
+            write!(f, "\n  help: {remedy}")?;
         }
+        self.others.iter().try_for_each(|other| write!(f, "\nerror: {other}"))
     }
 }
 
@@ -109,6 +172,28 @@ mod tests {
         assert_eq!(nearest("ehco-srv", all), Some("echo-srv"));
         assert_eq!(nearest("virtual", all), Some("virt"));
         assert_eq!(nearest("xyz", all), None);
+    }
+
+    #[test]
+    fn several_failures_are_all_told_once_each() {
+        let both = [
+            Error::check("no app").remedy("write it").fact("app", "x"),
+            Error::environment("no network"),
+            Error::check("no app"),
+        ];
+        let error = Error::all(both).unwrap();
+        assert_eq!(error.to_string(), "no app\n  help: write it\nerror: no network");
+        let nested = Error::all([Error::usage("first"), error]).unwrap();
+        assert_eq!(nested.exit, Exit::Usage);
+        let value = nested.json();
+        assert_eq!(
+            value["error"],
+            json!({ "code": "wrong-usage", "message": "first", "remedy": null, "exit": 2 })
+        );
+        let messages: Vec<_> = value["errors"].as_array().unwrap().iter().map(|e| &e["message"]).collect();
+        assert_eq!(messages, ["first", "no app", "no network"]);
+        assert_eq!((&value["errors"][1]["app"], &value["errors"][2]["exit"]), (&json!("x"), &json!(3)));
+        assert_eq!(Error::all([]), None);
     }
 
     #[test]

@@ -6,6 +6,7 @@ pub mod desk;
 pub mod device;
 pub mod error;
 pub mod host;
+pub mod interrupt;
 pub mod release;
 pub mod report;
 pub mod signing;
@@ -24,7 +25,6 @@ pub mod yocto;
 use clap::Parser;
 use cli::{Cli, Verb};
 use error::{Error, Result};
-use serde_json::json;
 use std::io::Write;
 use std::process::ExitCode;
 use ui::{Ui, Verbosity};
@@ -52,6 +52,7 @@ pub fn main() -> ExitCode {
         _ => Verbosity::Normal,
     };
     let ui = Ui::new(verbosity);
+    interrupt::catch();
     match run(&cli, &ui) {
         Ok(outcome) => {
             let text = if cli.output.json { Some(format!("{:#}", outcome.json)) } else { outcome.line };
@@ -62,7 +63,10 @@ pub fn main() -> ExitCode {
                 code => code,
             }
         }
-        Err(error) => fail(&error, cli.output.json),
+        // What fails because its programs were ended is no failure of its own.
+        Err(_) if interrupt::is_set() => fail(&Error::interrupted(), cli.output.json),
+        Err(error) if cli.output.json => fail(&error, true),
+        Err(error) => fail(&ui.untold(&error), false),
     }
 }
 
@@ -113,8 +117,7 @@ fn print(text: Option<&str>) -> ExitCode {
 
 fn fail(error: &Error, json: bool) -> ExitCode {
     if json {
-        let value = json!({ "error": { "message": error.message, "remedy": error.remedy, "exit": error.exit as u8 } });
-        print(Some(&format!("{value:#}")));
+        print(Some(&format!("{:#}", error.json())));
     } else {
         let label = console::style("error:").red().bold().for_stderr();
         let _ = writeln!(std::io::stderr(), "{label} {error}");

@@ -1,5 +1,6 @@
 //! What people see while something runs: bars on a terminal, plain lines elsewhere, nothing when quiet.
 
+use crate::error::Error;
 use crate::size::human;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use std::fmt::Write as _;
@@ -41,6 +42,8 @@ pub struct Ui {
     verbosity: Verbosity,
     bars: Option<MultiProgress>,
     rows: Mutex<Vec<Row>>,
+    /// Messages of failures that were shown when they happened.
+    told: Mutex<Vec<String>>,
 }
 
 /// A stage that is running.
@@ -57,7 +60,7 @@ impl Ui {
     /// Bars if stderr is a terminal.
     pub fn new(verbosity: Verbosity) -> Self {
         let bars = (verbosity > Verbosity::Quiet && std::io::stderr().is_terminal()).then(MultiProgress::new);
-        Self { verbosity, bars, rows: Mutex::default() }
+        Self { verbosity, bars, rows: Mutex::default(), told: Mutex::default() }
     }
 
     /// Whether only results and errors are shown.
@@ -68,6 +71,41 @@ impl Ui {
     /// Shows a line.
     pub fn note(&self, line: &str) {
         self.show(Verbosity::Normal, line);
+    }
+
+    /// Shows text that comes from a file, a program or a device, behind a name: no character of it is obeyed by a terminal.
+    pub fn quote(&self, name: &str, text: &str) {
+        self.note(
+            &text.lines().map(|line| format!("[{name}] {}", plain(line))).collect::<Vec<_>>().join("\n"),
+        );
+    }
+
+    /// Shows a failure when it happens, while others still work: it is not told at length again.
+    pub fn tell(&self, error: &Error) {
+        if self.is_quiet() {
+            return;
+        }
+        let label = console::style("error:").red().bold().for_stderr();
+        self.note(&format!(
+            "{label} {error}\n  what is built besides goes on, and stays for the next run; Ctrl-C ends it"
+        ));
+        if let Ok(mut told) = self.told.lock() {
+            told.extend(error.each().map(|error| error.message.clone()));
+        }
+    }
+
+    /// What is left to say at the end: of failures that were shown already their first lines.
+    pub fn untold(&self, error: &Error) -> Error {
+        let told = self.told.lock().map(|told| told.clone()).unwrap_or_default();
+        let short = |error: &Error| {
+            let mut error = error.clone();
+            if told.contains(&error.message) && error.message.contains('\n') {
+                let first = error.message.lines().next().unwrap_or_default();
+                error.message = format!("{first} (shown above)");
+            }
+            error
+        };
+        Error::all(error.each().map(short)).unwrap_or_else(|| error.clone())
     }
 
     /// Shows a line if details are wanted.
@@ -190,6 +228,11 @@ impl Running<'_> {
     }
 }
 
+/// A line without the characters that a terminal obeys.
+pub fn plain(line: &str) -> String {
+    line.chars().map(|c| if c.is_control() && c != '\t' { '\u{fffd}' } else { c }).collect()
+}
+
 fn table(rows: &[Row]) -> String {
     let mut out = format!("{:<26} {:<7} {:>8} {:>11}\n", "stage", "", "time", "size");
     for row in rows {
@@ -203,6 +246,27 @@ fn table(rows: &[Row]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_was_told_is_not_told_at_length_again() {
+        let ui = Ui::new(Verbosity::Normal);
+        let long = Error::check("building x failed\n  | error: y").remedy("mend y");
+        let error = Error::all([long.clone(), Error::environment("no network")]).unwrap();
+        assert_eq!(ui.untold(&error), error);
+        ui.tell(&long);
+        assert_eq!(
+            ui.untold(&error).to_string(),
+            "building x failed (shown above)\n  help: mend y\nerror: no network"
+        );
+        let quiet = Ui::new(Verbosity::Quiet);
+        quiet.tell(&long);
+        assert_eq!(quiet.untold(&error), error, "what was not shown is told");
+    }
+
+    #[test]
+    fn no_text_of_others_moves_the_cursor() {
+        assert_eq!(plain("warning: \x1b[2J\ta\r\u{9b}"), "warning: \u{fffd}[2J\ta\u{fffd}\u{fffd}");
+    }
 
     #[test]
     fn the_table_is_aligned() {

@@ -101,6 +101,23 @@ pub fn locate(build: &Build, vendor: Vendor) -> Result<PathBuf> {
     Ok(file)
 }
 
+/// Whether something is neither given nor downloaded yet.
+pub fn must_download(build: &Build) -> Result<bool> {
+    let l4t = build.product.l4t()?;
+    for vendor in [Vendor::Bsp, Vendor::Sources] {
+        if vendor.given(l4t).is_none() && !downloaded(build, vendor.download(build)?).exists() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Where a download lies.
+fn downloaded(build: &Build, download: &Download) -> PathBuf {
+    let name = download.url.rsplit('/').next().unwrap_or_default();
+    home(&build.workspace.root).join("downloads").join(name)
+}
+
 /// Whether both BSP and sources are given, so that nothing need be downloaded.
 pub fn at_hand(build: &Build) -> Result<bool> {
     let l4t = build.product.l4t()?;
@@ -111,7 +128,7 @@ pub fn at_hand(build: &Build) -> Result<bool> {
 pub struct Opened {
     /// The folder.
     pub dir: PathBuf,
-    _scratch: Option<tempfile::TempDir>,
+    _scratch: Option<crate::tools::Scratch>,
 }
 
 /// Opens a folder or a tarball; of a tarball, what matches `without` stays packed.

@@ -121,6 +121,22 @@ pub fn run(build: &Build) -> Result<Bsp> {
     Ok(Bsp { output, release, given: top, replaced })
 }
 
+/// A full flash needs kernel and initrd: told before anything is built for it.
+pub fn ensure_kernel(build: &Build, bsp: &Bsp) -> Result<()> {
+    let missing: Vec<&str> = [KERNEL, INITRD].into_iter().filter(|name| !bsp.path(name).is_file()).collect();
+    if build.product.rootfs.is_none() || missing.is_empty() {
+        return Ok(());
+    }
+    let message = format!(
+        "{}: the BSP has no {}: a full flash needs it",
+        bsp.given.display(),
+        missing.join(" and no ")
+    );
+    Err(Error::usage(message).remedy(
+        "use a whole BSP, or build with --without rootfs: that bundle flashes the secure-os partition alone",
+    ))
+}
+
 /// The folder that holds flash.sh.
 fn top(given: &Path) -> Result<PathBuf> {
     let candidates = [given.to_owned(), given.join(TOP)];

@@ -74,5 +74,5 @@ pub fn findings(path: &Path, plan: &Plan) -> Result<()> {
     let Some(first) = errors.first() else { return Ok(()) };
     let list: Vec<String> = errors.iter().map(|finding| format!("  {finding}")).collect();
     let message = format!("{}: this would fail on the device:\n{}", path.display(), list.join("\n"));
-    Err(Error::check(message).remedy(first.remedy.clone()))
+    Err(Error::check(message).remedy(first.remedy.clone()).fact("findings", serde_json::json!(errors)))
 }

@@ -64,7 +64,11 @@ pub fn inspect(path: &Path, elf: &[u8]) -> Result<TrustedApp> {
         let message =
             format!("{}: the kernel's loader would not take it:\n{}", path.display(), list.join("\n"));
         let remedies: Vec<&str> = findings.iter().map(|f| f.rule.remedy()).collect();
-        Error::check(message).remedy(remedies.first().copied().unwrap_or_default())
+        let facts: Vec<_> = findings
+            .iter()
+            .map(|f| serde_json::json!({ "rule": f.rule.code(), "finding": f.to_string() }))
+            .collect();
+        Error::check(message).remedy(remedies.first().copied().unwrap_or_default()).fact("findings", facts)
     })
 }
 
@@ -91,6 +95,7 @@ fn fetch(build: &Build, app: &App, work: &Work) -> Result<PathBuf> {
             target_dir: &build.cargo_dir("trusted-apps"),
             toolchain: &build.toolchains.get(Target::TrustedApp)?,
             offline: build.offline,
+            ui: build.ui,
         }
         .run(work.log),
     }

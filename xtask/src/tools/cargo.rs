@@ -1,10 +1,18 @@
 //! cargo: cross builds of TAs and client apps, helper programs, Debian packages.
 
-use super::{capture, run, shell};
+mod messages;
+
+use super::{cannot_start, capture, run, shell};
 use crate::error::{At, Error, Result};
+use crate::interrupt;
 use crate::toolchain::Toolchain;
-use std::fs;
+use crate::ui::Ui;
+use crate::workspace::CargoLock;
+use messages::Messages;
+use std::fs::{self, OpenOptions};
+use std::io::{BufReader, Write};
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 use xshell::{Cmd, cmd};
 
 /// The cargo that runs us.
@@ -74,6 +82,8 @@ pub struct CrossBuild<'a> {
     pub toolchain: &'a Toolchain,
     /// Whether the network may be used.
     pub offline: bool,
+    /// Shows the compiler's warnings.
+    pub ui: &'a Ui,
 }
 
 impl CrossBuild<'_> {
@@ -94,24 +104,67 @@ impl CrossBuild<'_> {
         let offline = self.offline.then_some("--offline");
         let cmd = cmd!(
             sh,
-            "{cargo} build --locked {offline...} --package {package} --profile {profile} --target {triple} {std...}"
+            "{cargo} build --locked {offline...} --package {package} --profile {profile} --target {triple} {std...} --message-format json"
         );
         let cmd = clean(cmd)
             .envs(self.toolchain.environment())
             .env(format!("CARGO_TARGET_{variable}_LINKER"), linker)
-            .env("CARGO_ENCODED_RUSTFLAGS", self.toolchain.rustflags(self.root).join("\x1f"))
+            .env(
+                "CARGO_ENCODED_RUSTFLAGS",
+                self.toolchain.rustflags(self.root, &registries(self.root)?).join("\x1f"),
+            )
             .env("CARGO_TARGET_DIR", self.target_dir);
-        run(&format!("building {package}"), cmd, log)?;
+        compile(&format!("building {package}"), cmd, log, self.ui)?;
         Ok(self.target_dir.join(triple).join(profile))
     }
 }
 
 /// Builds a package of the workspace for this host, optimised.
-pub fn build_for_host(root: &Path, package: &str, target_dir: &Path, log: &Path) -> Result<()> {
+pub fn build_for_host(root: &Path, package: &str, target_dir: &Path, log: &Path, ui: &Ui) -> Result<()> {
     let sh = shell(root)?;
     let cargo = program();
-    let cmd = cmd!(sh, "{cargo} build --release --locked --package {package}");
-    run(&format!("building {package}"), clean(cmd).env("CARGO_TARGET_DIR", target_dir), log)
+    let cmd = cmd!(sh, "{cargo} build --release --locked --package {package} --message-format json");
+    compile(&format!("building {package}"), clean(cmd).env("CARGO_TARGET_DIR", target_dir), log, ui)
+}
+
+/// Runs a build of cargo's that prints messages in JSON: warnings are shown when they come, errors are in the error.
+fn compile(what: &str, cmd: Cmd, log: &Path, ui: &Ui) -> Result<()> {
+    let mut file = OpenOptions::new().create(true).append(true).open(log).at(log)?;
+    writeln!(file, "$ {cmd}").at(log)?;
+    let errors = file.try_clone().at(log)?;
+    let mut command = Command::from(cmd);
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(errors);
+    let mut running = interrupt::spawn(&mut command).map_err(|e| cannot_start(what, &command, &e))?;
+    let mut messages = Messages::default();
+    if let Some(stdout) = running.child().stdout.take() {
+        messages.read(BufReader::new(stdout), &mut file, ui).at(log)?;
+    }
+    let status = running.wait().map_err(|e| cannot_start(what, &command, &e))?;
+    interrupt::check()?;
+    if status.success() {
+        return Ok(());
+    }
+    let tail = super::tail(log);
+    let shown = messages.errors().unwrap_or_else(|| tail.clone());
+    Err(super::diagnose(format!("{what} failed ({status})\n{shown}\n  full log: {}", log.display()), &tail))
+}
+
+/// The folders of cargo's registries that hold crates of this workspace. Others are of other projects, and shape nothing here.
+pub fn registries(root: &Path) -> Result<Vec<PathBuf>> {
+    let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
+    let home = home.or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".cargo")));
+    let lock = CargoLock::read(root)?;
+    Ok(home.map_or_else(Vec::new, |home| registries_of(&home.join("registry/src"), &lock)))
+}
+
+fn registries_of(sources: &Path, lock: &CargoLock) -> Vec<PathBuf> {
+    let of_others = lock.package.iter().filter(|package| package.checksum.is_some());
+    let names: Vec<String> = of_others.map(|p| format!("{}-{}", p.name, p.version)).collect();
+    let folders = fs::read_dir(sources).into_iter().flatten().flatten().map(|entry| entry.path());
+    let mut found: Vec<PathBuf> =
+        folders.filter(|folder| names.iter().any(|name| folder.join(name).is_dir())).collect();
+    found.sort();
+    found
 }
 
 /// Where a helper program is or will be.
@@ -168,4 +221,26 @@ pub fn ask(program: &Path, library_path: Option<&Path>, arguments: &[&str]) -> R
         sh.set_var("LD_LIBRARY_PATH", path);
     }
     capture(&program.display().to_string(), cmd!(sh, "{program} {arguments...}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn registries_of_other_projects_do_not_count() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = |name: &str| dir.path().join(name);
+        let package = "[[package]]\nname = \"one\"\nversion = \"1.0.0\"\n";
+        let text = format!("{package}source = \"registry+x\"\nchecksum = \"00\"\n");
+        fs::write(path("Cargo.lock"), text).unwrap();
+        for folder in
+            ["src/index-2/one-1.0.0", "src/mirror-1/one-1.0.0", "src/index-1/one-1.0.1", "src/bin/x"]
+        {
+            fs::create_dir_all(path(folder)).unwrap();
+        }
+        let lock = CargoLock::read(dir.path()).unwrap();
+        assert_eq!(registries_of(&path("src"), &lock), [path("src/index-2"), path("src/mirror-1")]);
+        assert!(registries_of(&path("none"), &lock).is_empty());
+    }
 }

@@ -18,6 +18,8 @@ pub const NEED: Need = Need {
 /// Ends QEMU when this process ends, however it does.
 const GUARD: Need =
     Need { program: "setpriv", package: "util-linux", why: "ends QEMU with the command that started it" };
+/// Both.
+pub const NEEDS: [Need; 2] = [NEED, GUARD];
 /// Environment variable that names another program.
 pub const VARIABLE: &str = "CARVEOUT_QEMU";
 /// Oldest version that this is tried with: secure stage 2 and the secure timer work.
@@ -45,7 +47,7 @@ impl Qemu {
     /// The one to use, installed if need be and allowed.
     pub fn get(offline: bool, log: &Path, ui: &Ui) -> Result<Self> {
         if std::env::var_os(VARIABLE).is_none() {
-            host::ensure(&[NEED, GUARD], offline, log, ui)?;
+            host::ensure(&NEEDS, offline, log, ui)?;
         }
         Self::installed()?.ok_or_else(|| {
             let message = "no qemu-system-aarch64: it boots the secure-os image on this host";

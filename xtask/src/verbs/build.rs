@@ -2,11 +2,12 @@
 
 use super::Outcome;
 use super::yocto::{self, Engine};
-use crate::cli::{BuildArgs, ImageArgs};
-use crate::config::{self, Overrides, Product};
+use crate::cli::{BuildArgs, Cli, ImageArgs, Verb};
+use crate::config::{self, Overrides, PkcKey, Product};
 use crate::desk::boot_check;
 use crate::error::{Error, Result};
 use crate::host::{self, Need};
+use crate::interrupt;
 use crate::stage::Output;
 use crate::stages::bsp::{self, Bsp};
 use crate::stages::bundle::{L4tParts, Parts};
@@ -15,11 +16,15 @@ use crate::stages::{
     Build, boot_config, bundle, client_apps, flash_package, kernel, logs, plan, rootfs, secure_os,
     trusted_apps,
 };
+use crate::tools::{curl, l4t, qemu, tarball, token, trusty};
 use crate::ui::Ui;
+use crate::vendor;
 use crate::workspace::Workspace;
 use ::bundle::DeskBoot;
+use clap::Parser;
 use serde_json::json;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::{self, ScopedJoinHandle};
 
 /// A single stage's verb.
@@ -53,9 +58,9 @@ pub fn local(args: &BuildArgs, without: &[String], boot: bool, out: &Path, ui: &
 
 /// A product's bundle; its folder.
 pub fn make(build: &Build, boot: bool, out: &Path) -> Result<PathBuf> {
-    ensure_host(build, true)?;
+    ensure_host(build, &Wanted { boot, ..Wanted::ALL })?;
     let parts = all(build, boot)?;
-    bundle::run(build, &parts, &from_here(out))
+    bundle::run(build, &parts, &from_here(out)?)
 }
 
 fn built(path: &Path, ui: &Ui) -> Outcome {
@@ -73,13 +78,16 @@ pub fn part(part: Part, args: &BuildArgs, ui: &Ui) -> Result<Outcome> {
             plan::check(build, &plan::of(build, &apps, None, None)?)?;
             Ok(apps)
         }
-        Part::SecureOs => secure(build, bsp(build)?.as_ref()).map(|(_, image)| image),
+        Part::SecureOs => {
+            ensure_host(build, &Wanted { secure_os: true, ..Wanted::default() })?;
+            secure(build, bsp(build)?.as_ref()).map(|(_, image)| image)
+        }
         Part::ClientApps => {
-            ensure_host(build, false)?;
+            ensure_host(build, &Wanted { client_apps: true, ..Wanted::default() })?;
             client_apps::run(build)
         }
         Part::Rootfs => {
-            ensure_host(build, true)?;
+            ensure_host(build, &Wanted { client_apps: true, rootfs: true, ..Wanted::default() })?;
             let Some(wanted) = &build.product.rootfs else {
                 let what = format!("{}: this product has no rootfs", build.product.path.display());
                 return Err(Error::usage(what));
@@ -92,6 +100,39 @@ pub fn part(part: Part, args: &BuildArgs, ui: &Ui) -> Result<Outcome> {
     ui.table();
     let json = json!({ "directory": output.dir, "stages": ui.rows() });
     Ok(Outcome { line: Some(output.dir.display().to_string()), json, ..Outcome::default() })
+}
+
+/// The default product, as it is without options.
+fn defaults() -> Result<BuildArgs> {
+    match Cli::try_parse_from(["cargo xtask", "plan"]).map(|cli| cli.verb) {
+        Ok(Verb::Plan(args)) => Ok(args),
+        _ => Err(Error::usage("the command line has no verb plan")),
+    }
+}
+
+/// The first client app of the default product.
+pub fn first_client_app() -> Result<String> {
+    let workspace = Workspace::load()?;
+    let product = load(&workspace, &defaults()?.config, &Overrides::default())?;
+    product.client_apps.first().cloned().ok_or_else(|| {
+        Error::usage(format!("{}: this product has no client app", product.path.display()))
+            .remedy("name one with --client")
+    })
+}
+
+/// The package of a client app of the workspace, built for the board; without a name of the default product's first.
+pub fn client_app(name: Option<&str>, ui: &Ui) -> Result<PathBuf> {
+    let name = name.map_or_else(first_client_app, |name| Ok(name.to_owned()))?;
+    with_build(&defaults()?, true, ui, |build| {
+        build.workspace.package(&name, "deb").map_err(|what| {
+            Error::usage(format!("no client app: {what}"))
+                .remedy("--client takes a client app of the workspace, or the path of a program or a .deb")
+        })?;
+        ensure_host(build, &Wanted { client_apps: true, ..Wanted::default() })?;
+        let output = client_apps::package(build, &name)?;
+        let debs = client_apps::debs(&output)?;
+        debs.into_iter().next().ok_or_else(|| Error::check(format!("{name}: no package was built")))
+    })
 }
 
 /// Loads a product and hands over its build.
@@ -122,25 +163,72 @@ fn load(workspace: &Workspace, path: &Path, overrides: &Overrides) -> Result<Pro
 }
 
 /// An output folder: relative to the workspace if it is the default one, else to where we are.
-pub fn from_here(dir: &Path) -> PathBuf {
-    if dir.starts_with("target") { crate::workspace::root().join(dir) } else { dir.into() }
+pub fn from_here(dir: &Path) -> Result<PathBuf> {
+    Ok(if dir.starts_with("target") { crate::workspace::root()?.join(dir) } else { dir.into() })
 }
 
-/// Installs or names what the host lacks for this product.
-fn ensure_host(build: &Build, with_rootfs: bool) -> Result<()> {
+/// What a command builds.
+#[derive(Clone, Copy, Default)]
+struct Wanted {
+    client_apps: bool,
+    rootfs: bool,
+    secure_os: bool,
+    flash_packages: bool,
+    boot: bool,
+}
+
+impl Wanted {
+    const ALL: Self =
+        Self { client_apps: true, rootfs: true, secure_os: true, flash_packages: true, boot: true };
+}
+
+/// Installs or names all that the host lacks, at once: no stage comes later with a package of its own.
+fn ensure_host(build: &Build, wanted: &Wanted) -> Result<()> {
+    let ids = match wanted.rootfs && build.product.rootfs.is_some() {
+        true => host::ensure_subordinate_ids(),
+        false => Ok(()),
+    };
+    let logs = logs(&build.workspace.root)?;
+    let packages = host::ensure(&needs(build, wanted)?, build.offline, &logs.join("host.log"), build.ui);
+    Error::all([packages.err(), ids.err()].into_iter().flatten()).map_or(Ok(()), Err)
+}
+
+/// The needs of all stages of a command, each once.
+fn needs(build: &Build, wanted: &Wanted) -> Result<Vec<Need>> {
+    let product = build.product;
     let mut needs: Vec<Need> = Vec::new();
-    if !build.product.client_apps.is_empty() {
+    if wanted.client_apps && !product.client_apps.is_empty() {
         needs.extend(host::CLIENT_APPS);
     }
-    if with_rootfs && build.product.rootfs.is_some() {
+    if let Some(rootfs) = product.rootfs.as_ref().filter(|_| wanted.rootfs) {
         needs.extend(host::ROOTFS);
         if !host::is_root() {
             needs.extend(host::UNPRIVILEGED);
-            host::ensure_subordinate_ids()?;
+        }
+        // One that cannot be read is told by who reads it.
+        needs.extend(rootfs.tarball.as_deref().and_then(|path| tarball::needs(path).ok().flatten()));
+    }
+    if let Some(config) = &product.l4t {
+        if wanted.secure_os {
+            needs.extend(trusty::NEEDS);
+        }
+        if wanted.flash_packages {
+            needs.extend(l4t::NEEDS);
+            if matches!(&config.pkc_key, Some(PkcKey::Token(uri)) if uri.module.is_none()) {
+                needs.extend(token::NEEDS);
+            }
+        }
+        if !build.offline && (wanted.secure_os || wanted.rootfs) && vendor::must_download(build)? {
+            needs.extend(curl::NEEDS);
+        }
+        // An ordinary user's machine may be without it: then the image is not booted.
+        if wanted.boot && !build.offline && host::is_root() && std::env::var_os(qemu::VARIABLE).is_none() {
+            needs.extend(qemu::NEEDS);
         }
     }
-    let logs = logs(&build.workspace.root)?;
-    host::ensure(&needs, build.offline, &logs.join("host.log"), build.ui)
+    let mut seen = std::collections::BTreeSet::new();
+    needs.retain(|need| seen.insert((need.program, need.package)));
+    Ok(needs)
 }
 
 /// NVIDIA's BSP, for a board that has L4T.
@@ -171,46 +259,85 @@ fn all(build: &Build, boot: bool) -> Result<Parts> {
     // First: what is wrong with them is told before anything is built.
     let pkc = Pkc::open(build)?;
     let bsp = bsp(build)?;
+    if let Some(bsp) = &bsp {
+        bsp::ensure_kernel(build, bsp)?;
+    }
     let (bsp_ref, boot_config) = (bsp.as_ref(), boot_config::run(build, bsp.as_ref())?);
-    thread::scope(|scope| {
-        let base = scope
-            .spawn(|| build.product.rootfs.as_ref().map(|r| rootfs::base(build, r, bsp_ref)).transpose());
-        let clients = scope.spawn(|| client_apps::run(build));
-        let secure = scope.spawn(|| {
-            let (apps, image) = secure(build, bsp_ref)?;
-            let desk_boot = match bsp_ref {
-                None => None,
-                Some(_) if boot => Some(boot_check::run(build, &apps, &image)?),
-                Some(_) => Some(DeskBoot::Skipped),
-            };
-            let parts =
-                |bsp| flash_package::Parts { bsp, boot_config: &boot_config, secure_os: &image, pkc: &pkc };
-            let packages = bsp_ref.map(|bsp| flash_package::run(build, &parts(bsp))).transpose()?;
-            Ok((apps, image, desk_boot, packages))
+    let ways = Ways::new(3, build.ui);
+    let (secure, clients, rootfs) = thread::scope(|scope| {
+        let base = scope.spawn(|| {
+            ways.run(|| build.product.rootfs.as_ref().map(|r| rootfs::base(build, r, bsp_ref)).transpose())
         });
-        let clients = join(clients);
-        let base = join(base);
-        let (base, base_failed) = match base {
-            Ok(base) => (base, Ok(())),
-            Err(error) => (None, Err(error)),
-        };
+        let clients = scope.spawn(|| ways.run(|| client_apps::run(build)));
+        let secure = scope.spawn(|| {
+            ways.run(|| {
+                let (apps, image) = secure(build, bsp_ref)?;
+                let desk_boot = match bsp_ref {
+                    None => None,
+                    Some(_) if boot => Some(boot_check::run(build, &apps, &image)?),
+                    Some(_) => Some(DeskBoot::Skipped),
+                };
+                let parts = |bsp| flash_package::Parts {
+                    bsp,
+                    boot_config: &boot_config,
+                    secure_os: &image,
+                    pkc: &pkc,
+                };
+                let packages = bsp_ref.map(|bsp| flash_package::run(build, &parts(bsp))).transpose()?;
+                Ok((apps, image, desk_boot, packages))
+            })
+        });
+        let (clients, base) = (join(clients), join(base));
         let rootfs = match (&build.product.rootfs, base, &clients) {
-            (Some(wanted), Some(base), Ok(clients)) => {
-                Some(rootfs::run(build, wanted, bsp_ref, base, clients)).transpose()
+            (_, Err(error), _) => Err(error),
+            (Some(wanted), Ok(Some(base)), Ok(clients)) => {
+                ways.add();
+                ways.run(|| rootfs::run(build, wanted, bsp_ref, base, clients).map(Some))
             }
             _ => Ok(None),
         };
-        // What failed first in the order of the stages is told; all others have ended by now.
-        let (trusted_apps, secure_os, desk_boot, packages) = join(secure)?;
-        let client_apps = clients?;
-        base_failed?;
-        Ok((trusted_apps, secure_os, desk_boot, packages, client_apps, rootfs?))
-    })
-    .map(|(trusted_apps, secure_os, desk_boot, packages, client_apps, rootfs)| {
-        let sources = build.sources.get().cloned().unwrap_or_default();
-        let l4t = bsp.zip(packages).map(|(bsp, packages)| L4tParts { bsp, packages, sources });
-        Parts { trusted_apps, secure_os, boot_config, client_apps, rootfs, l4t, desk_boot }
-    })
+        (join(secure), clients, rootfs)
+    });
+    // All that failed is told, in the order of the stages.
+    match (secure, clients, rootfs) {
+        (Ok((trusted_apps, secure_os, desk_boot, packages)), Ok(client_apps), Ok(rootfs)) => {
+            let sources = build.sources.get().cloned().unwrap_or_default();
+            let l4t = bsp.zip(packages).map(|(bsp, packages)| L4tParts { bsp, packages, sources });
+            Ok(Parts { trusted_apps, secure_os, boot_config, client_apps, rootfs, l4t, desk_boot })
+        }
+        (secure, clients, rootfs) => {
+            let failed = [secure.err(), clients.err(), rootfs.err()];
+            Err(Error::all(failed.into_iter().flatten()).unwrap_or_else(Error::interrupted))
+        }
+    }
+}
+
+/// Ways through the stages that run side by side. What fails on one of them while others run is told at once.
+struct Ways<'a> {
+    running: AtomicUsize,
+    ui: &'a Ui,
+}
+
+impl<'a> Ways<'a> {
+    fn new(running: usize, ui: &'a Ui) -> Self {
+        Self { running: AtomicUsize::new(running), ui }
+    }
+
+    fn add(&self) {
+        self.running.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn run<T>(&self, way: impl FnOnce() -> Result<T>) -> Result<T> {
+        let result = way();
+        let others = self.running.fetch_sub(1, Ordering::Relaxed) > 1;
+        if let Err(error) = &result
+            && others
+            && !interrupt::is_set()
+        {
+            self.ui.tell(error);
+        }
+        result
+    }
 }
 
 /// A stage's result, when its thread has ended.
@@ -218,4 +345,44 @@ pub fn join<T>(thread: ScopedJoinHandle<'_, Result<T>>) -> Result<T> {
     thread.join().unwrap_or_else(|_| {
         Err(Error::check("a stage has panicked: this is a bug of carveout, please report it"))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ui::Verbosity;
+
+    /// The needs of a product config that stands in the workspace's configs/.
+    fn needed(config: &str, wanted: &Wanted) -> Vec<&'static str> {
+        let workspace = Workspace::load().unwrap();
+        let path = workspace.root.join("configs").join(config);
+        let product = config::load(&workspace, &path, &Overrides::default()).unwrap();
+        let ui = Ui::new(Verbosity::Quiet);
+        let build = Build::new(&workspace, &product, false, &ui);
+        needs(&build, wanted).unwrap().iter().map(|need| need.package).collect()
+    }
+
+    #[test]
+    fn all_that_a_command_needs_is_known_at_its_start() {
+        let all = needed("desk-jetson.yaml", &Wanted::ALL);
+        let stages = [&trusty::NEEDS[..], &l4t::NEEDS, &host::CLIENT_APPS, &host::ROOTFS].concat();
+        for need in stages {
+            assert!(all.contains(&need.package), "{} in {all:?}", need.package);
+        }
+        assert_eq!(all.contains(&qemu::NEED.package), host::is_root());
+        let desk = needed("desk.yaml", &Wanted::ALL);
+        assert!(desk.contains(&"mmdebstrap") && !desk.contains(&trusty::NEEDS[0].package), "{desk:?}");
+        assert!(needed("desk.yaml", &Wanted { secure_os: true, ..Wanted::default() }).is_empty());
+    }
+
+    #[test]
+    fn a_failure_is_told_when_it_happens_if_others_still_work() {
+        let ui = Ui::new(Verbosity::Normal);
+        let ways = Ways::new(2, &ui);
+        let failed = |text: &str| -> Result<()> { Err(Error::check(text)) };
+        let first = ways.run(|| failed("first\n  | why")).unwrap_err();
+        let last = ways.run(|| failed("last\n  | why")).unwrap_err();
+        let both = ui.untold(&Error::all([first, last]).unwrap());
+        assert_eq!(both.to_string(), "first (shown above)\nerror: last\n  | why");
+    }
 }

@@ -12,7 +12,7 @@ use serde_json::json;
 
 /// Lists all needs; fails with exit 3 if one is missing that only a person can install.
 pub fn run(ui: &Ui) -> Result<Outcome> {
-    let root = crate::workspace::root();
+    let root = crate::workspace::root()?;
     let mut needs: Vec<Need> =
         host::CLIENT_APPS.into_iter().chain(host::ROOTFS).chain(emulator::NEEDS).collect();
     if !host::is_root() {
@@ -79,5 +79,5 @@ pub fn run(ui: &Ui) -> Result<Outcome> {
         ([], _) => "run: sudo systemctl restart systemd-binfmt".to_owned(),
         (missing, _) => format!("run: {}", host::install_command(missing)),
     };
-    Err(Error::environment(message).remedy(remedy))
+    Err(Error::environment(message).remedy(remedy).fact("needs", rows))
 }

@@ -9,6 +9,8 @@ mod target;
 use super::Outcome;
 use crate::cli::EmulateArgs;
 use crate::error::{Error, Result};
+use crate::host;
+use crate::stages::logs;
 use crate::tools::scratch;
 use crate::ui::Ui;
 use client::Client;
@@ -22,7 +24,7 @@ const MAX_SOCKET: usize = 107;
 /// Runs the trusted apps; with arguments behind `--` a client app against them, else until Ctrl-C.
 pub fn run(args: &EmulateArgs, json: bool, ui: &Ui) -> Result<Outcome> {
     let target = Target::open(&args.target)?;
-    let root = crate::workspace::root();
+    let root = crate::workspace::root()?;
     let dir = scratch("emulate")?;
     let socket = args.listen.clone().unwrap_or_else(|| dir.path().join("trusty"));
     if socket.as_os_str().len() > MAX_SOCKET {
@@ -36,11 +38,17 @@ pub fn run(args: &EmulateArgs, json: bool, ui: &Ui) -> Result<Outcome> {
         return Err(Error::usage(format!("{}: exists already", socket.display()))
             .remedy("remove it if no emulator uses it, or give --listen another path"));
     }
+    // All at once: neither the backend nor the client app comes later with a package of its own.
+    let mut needs = backend::needs(args, &target);
+    if !args.client_args.is_empty() {
+        needs.extend(client::needs(args.client.as_deref()));
+    }
+    host::ensure(&needs, false, &logs(&root)?.join("host.log"), ui)?;
     let prepared = backend::prepare(args, &target, &root, ui)?;
     let client = if args.client_args.is_empty() {
         None
     } else {
-        Some(Client::prepare(&args.client, &target, dir.path(), &root, ui)?)
+        Some(Client::prepare(args.client.as_deref(), &target, dir.path(), &root, ui)?)
     };
     prepared.pass_signals_on();
     let backend = prepared.start(&target, &socket, dir.path(), &root, ui)?;

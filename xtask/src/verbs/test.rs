@@ -40,7 +40,7 @@ struct Totals {
 
 /// Runs them all, also behind a failure, and prints the totals.
 pub fn run(args: &TestArgs, ui: &Ui) -> Result<Outcome> {
-    let root = crate::workspace::root();
+    let root = crate::workspace::root()?;
     let logs = logs(&root)?;
     let needs = [&NEEDS[..], &emulator::NEEDS].concat();
     host::ensure(&needs, false, &logs.join("host.log"), ui)?;
@@ -80,7 +80,10 @@ pub fn run(args: &TestArgs, ui: &Ui) -> Result<Outcome> {
         });
     }
     ui.note(&line);
-    Err(Error::check(format!("failed: {}", failures.join(", "))))
+    Err(Error::check(format!("failed: {}", failures.join(", ")))
+        .fact("passed", totals.passed)
+        .fact("failed", totals.failed)
+        .fact("checks", failures))
 }
 
 type Check = fn(&Shell, &Path, &Path) -> Result<()>;

@@ -58,7 +58,9 @@ pub fn signed(path: &Path, key: Option<&PublicKey>) -> Result<(Manifest, Authent
             let problems = &verified.problems;
             let list: Vec<String> = problems.iter().map(|p| format!("  {p}")).collect();
             let message = format!("{}: {} problem(s)\n{}", path.display(), problems.len(), list.join("\n"));
+            let facts: Vec<_> = problems.iter().map(|p| json!({ "file": p.file, "what": p.what })).collect();
             Err(Error::check(message)
+                .fact("problems", facts)
                 .remedy("do not flash it: copy it again from where it was built, or build it anew"))
         }
     }
