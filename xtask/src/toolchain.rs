@@ -94,9 +94,7 @@ impl Toolchain {
     }
 
     /// Compiler flags. No path of the host stays in the output.
-    pub fn rustflags(&self, root: &Path) -> Vec<String> {
-        let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
-        let home = home.or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".cargo")));
+    pub fn rustflags(&self, root: &Path, registries: &[PathBuf]) -> Vec<String> {
         let remap = |from: &Path, to: &str| format!("--remap-path-prefix={}={to}", from.display());
         // Of several that fit, the last wins.
         let mut flags = vec![remap(root, ".")];
@@ -104,10 +102,6 @@ impl Toolchain {
         let checkouts = home.as_ref().map(|home| home.join("git/checkouts")).filter(|folder| folder.is_dir());
         flags.extend(checkouts.iter().map(|folder| remap(folder, "/cargo/git")));
         // The folder of a registry has a name of its host's: of a mirror another.
-        let registries = home.and_then(|home| std::fs::read_dir(home.join("registry/src")).ok());
-        let mut registries: Vec<PathBuf> =
-            registries.into_iter().flatten().flatten().map(|entry| entry.path()).collect();
-        registries.sort();
         flags.extend(registries.iter().map(|folder| remap(folder, "/cargo")));
         if let Some(tree) = &self.debian {
             flags.push(remap(&tree.usr(), "/rust"));

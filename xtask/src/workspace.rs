@@ -67,17 +67,52 @@ pub(crate) struct Locked {
     dependencies: Vec<String>,
 }
 
-/// Where the workspace lies: the folder that `cargo xtask` has built xtask from.
-pub fn root() -> PathBuf {
-    let dir = std::env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from);
-    let dir = dir.unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into());
-    dir.parent().map(Path::to_owned).unwrap_or(dir)
+/// A crate that each xtask of carveout is linked with, here or in a team's own repository.
+const MARK: &str = "\nname = \"trusty-image\"\n";
+
+/// The workspace of whoever calls, never the one that this program was compiled in: what `cargo xtask` was called for, or the
+/// one that the current folder is in.
+///
+/// # Errors
+/// There is none.
+pub fn root() -> Result<PathBuf> {
+    find().ok_or_else(|| {
+        let here = std::env::current_dir().unwrap_or_default();
+        let message = format!(
+            "{}: neither this folder nor one above it is a workspace of carveout (Cargo.toml and Cargo.lock, with its xtask)",
+            here.display()
+        );
+        Error::usage(message).remedy("change into a clone of carveout and run the command there")
+    })
+}
+
+/// The same, if there is one.
+pub fn find() -> Option<PathBuf> {
+    let called = std::env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from);
+    let called = called.as_deref().and_then(Path::parent).map(Path::to_owned);
+    called.filter(|root| is_ours(root)).or_else(|| above(&std::env::current_dir().ok()?))
+}
+
+fn above(folder: &Path) -> Option<PathBuf> {
+    folder.ancestors().find(|folder| is_ours(folder)).map(Path::to_owned)
+}
+
+fn is_ours(folder: &Path) -> bool {
+    folder.join("Cargo.toml").is_file()
+        && folder.join("xtask/Cargo.toml").is_file()
+        && fs::read_to_string(folder.join("Cargo.lock")).is_ok_and(|lock| lock.contains(MARK))
+}
+
+/// Where what a verb leaves behind lies: in the workspace's target folder, or where there is no workspace, in the user's
+/// folder for such.
+pub fn home() -> PathBuf {
+    find().map_or_else(crate::vendor::license::state, |root| crate::stages::home(&root))
 }
 
 impl Workspace {
     /// Reads the workspace's manifests and its lock file.
     pub fn load() -> Result<Self> {
-        let root = root();
+        let root = root()?;
         let metadata = MetadataCommand::new()
             .manifest_path(root.join("Cargo.toml"))
             .no_deps()
@@ -205,6 +240,24 @@ pub(crate) fn tree_digest(dir: &Path) -> Result<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_workspace_is_that_of_the_folder() {
+        let dir = tempfile::tempdir().unwrap();
+        let write = |path: &str, text: &str| {
+            let path = dir.path().join(path);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, text).unwrap();
+        };
+        write("team/Cargo.toml", "[workspace]");
+        write("team/xtask/Cargo.toml", "");
+        write("team/apps/a/src/x", "");
+        assert_eq!(above(&dir.path().join("team/apps/a")), None, "any project may have an xtask");
+        write("team/Cargo.lock", "[[package]]\nname = \"trusty-image\"\nversion = \"0.1.0\"\n");
+        assert_eq!(above(&dir.path().join("team/apps/a")), Some(dir.path().join("team")));
+        assert_eq!(above(dir.path()), None);
+        assert!(is_ours(&root().unwrap()));
+    }
 
     #[test]
     fn a_package_is_built_from_its_path_dependencies_and_the_lock() {

@@ -10,7 +10,7 @@ const MAX_LINES: usize = 400;
 
 /// Text files that git tracks, or would.
 fn files() -> Vec<(String, String)> {
-    let root = xtask::workspace::root();
+    let root = xtask::workspace::root().unwrap();
     let arguments = ["-c", "safe.directory=*", "ls-files", "-z", "-co", "--exclude-standard"];
     let listed = Command::new("git").args(arguments).current_dir(&root).output().unwrap();
     assert!(listed.status.success(), "this test needs git and a clone");
@@ -110,7 +110,7 @@ fn packages_say_what_they_are() {
 
 #[test]
 fn the_readme_names_every_verb_and_every_package() {
-    let readme = fs::read_to_string(xtask::workspace::root().join("README.md")).unwrap();
+    let readme = fs::read_to_string(xtask::workspace::root().unwrap().join("README.md")).unwrap();
     let verbs = <xtask::cli::Cli as clap::CommandFactory>::command();
     for verb in verbs.get_subcommands() {
         assert!(readme.contains(&format!("`{}", verb.get_name())), "{}", verb.get_name());

@@ -2,11 +2,15 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use xtask::config;
-use xtask::workspace::{Workspace, root};
+use xtask::workspace::Workspace;
 use xtask::yocto::conf::{self, Network};
+
+fn root() -> PathBuf {
+    xtask::workspace::root().unwrap()
+}
 
 #[test]
 fn the_layers_python_and_shell() {

@@ -11,7 +11,8 @@ use std::path::PathBuf;
 
 /// Makes a key, signs with one, or prints its public key.
 pub fn run(args: &KeyArgs, ui: &Ui) -> Result<Outcome> {
-    let logs = crate::stages::logs(&crate::workspace::root())?;
+    let logs = crate::workspace::home().join("logs");
+    fs::create_dir_all(&logs).at(&logs)?;
     let (public, line) = match &args.action {
         KeyAction::New { file, no_password } => {
             let public = signing::generate(file, !no_password)?;

@@ -79,7 +79,7 @@ pub fn completions(shell: Shell) -> Outcome {
 
 /// Writes the man pages and the completions, and a Debian package of both.
 pub fn run(args: &ManualArgs, ui: &Ui) -> Result<Outcome> {
-    let root = crate::workspace::root();
+    let root = crate::workspace::root()?;
     let log = logs(&root)?.join("manual.log");
     host::ensure(&NEEDS, false, &log, ui)?;
     let out = args.output_dir.clone().unwrap_or_else(|| home(&root).join("manual"));

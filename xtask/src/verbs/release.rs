@@ -34,7 +34,7 @@ pub const CHANNELS: [&str; 2] = ["stable", "beta"];
 
 /// Builds, signs and publishes a release. What can be refused is refused before anything is built.
 pub fn run(args: &ReleaseArgs, ui: &Ui) -> Result<Outcome> {
-    let root = workspace::root();
+    let root = workspace::root()?;
     let logs = crate::stages::logs(&root)?;
     let signer = Signer::open(args.sign.as_deref(), args.build.offline, &logs, ui)?;
     let mut sources = Sources::of(&root)?;
@@ -127,7 +127,7 @@ struct Place {
 impl Place {
     /// The folder of releases, locked. It can be written to, and the release is not there.
     fn open(args: &ReleaseArgs, name: &str, sources: &Sources) -> Result<Self> {
-        let out = publish::folder(&build::from_here(&args.output_dir))?;
+        let out = publish::folder(&build::from_here(&args.output_dir)?)?;
         sources.apart(&out)?;
         let lock = lock(&out.join(".lock"))?;
         sweep(&out)?;

@@ -69,7 +69,7 @@ pub fn image(args: &ImageArgs, ui: &Ui) -> Result<PathBuf> {
             return Err(Error::check(format!("BitBake ended with success, but made no {}", made.display()))
                 .remedy("site.conf of the build folder may set CARVEOUT_ variables: take them out"));
         }
-        let out = publish::folder(&super::build::from_here(&args.output_dir))?;
+        let out = publish::folder(&super::build::from_here(&args.output_dir)?)?;
         publish::sweep(&out)?;
         let running = ui.start("bundle");
         let folder = out.join(&name);

@@ -7,6 +7,7 @@ mod desk;
 mod emulate;
 mod errors;
 mod field;
+mod guides;
 mod jetson;
 mod manual;
 mod recipes;

@@ -8,7 +8,7 @@ use std::sync::OnceLock;
 
 /// The workspace.
 pub fn root() -> PathBuf {
-    xtask::workspace::root()
+    xtask::workspace::root().unwrap()
 }
 
 /// What a command printed and how it ended.

@@ -34,13 +34,19 @@ pub fn find(path: &Path) -> Option<PathBuf> {
 
 /// Explains a BSP's tree. One that lacks what a build needs is a check that failed.
 pub fn explain(bsp: &Path) -> Result<Explained> {
-    let root = workspace::root();
+    // Boards are the workspace's own.
+    let root = workspace::find();
     let release = if bsp.join(release::FILE).exists() { Some(Release::of(bsp)?) } else { None };
     let shown = release.map_or("release unknown".into(), |release| release.to_string());
     let mut text = format!("NVIDIA's BSP, L4T {shown}\n");
+    if root.is_none() {
+        text.push_str(
+            "  boot config and secure-os: told in a workspace of carveout, which knows the boards\n",
+        );
+    }
     let (mut rows, mut whole) = (Vec::new(), true);
-    for name in boards(&root) {
-        let board = Board::load(&root, &name)?.map_err(Error::usage)?;
+    for (root, name) in root.iter().flat_map(|root| boards(root).into_iter().map(move |name| (root, name))) {
+        let board = Board::load(root, &name)?.map_err(Error::usage)?;
         let Some(l4t) = &board.l4t else { continue };
         let row = of_board(bsp, &board, l4t, &mut text)?;
         whole &= row["lacks"].as_array().is_some_and(Vec::is_empty);

@@ -1,0 +1,106 @@
+//! What a test cannot run of the guides, and what it must put in for a reader's own names.
+
+/// Programs that begin a command of a guide, where a block of it does.
+pub const PROGRAMS: [&str; 13] = [
+    "$EDITOR",
+    "cargo",
+    "cp",
+    "echo-srv-app",
+    "find",
+    "git",
+    "jq",
+    "minisign",
+    "rustup",
+    "sed",
+    "sstate-cache-management.sh",
+    "sudo",
+    "useradd",
+];
+
+/// The guides, in an order in which one can follow them: a release needs a clean work tree.
+pub const GUIDES: [&str; 11] = [
+    "docs/releases.md",
+    "docs/field-flashing.md",
+    "README.md",
+    "docs/first-image.md",
+    "docs/the-carve-out.md",
+    "docs/desk.md",
+    "docs/jetson.md",
+    "docs/yocto.md",
+    "docs/yocto-at-scale.md",
+    "docs/when-a-flash-fails.md",
+    "docs/big-messages.md",
+];
+
+/// Why a command is not run. All of `cargo xtask` are parsed all the same.
+const NVIDIA: &str = "needs NVIDIA's BSP and sources, or a bundle made of them";
+const BOARD: &str = "needs a board in recovery mode";
+const ON_BOARD: &str = "runs on a board";
+const BITBAKE: &str = "needs BitBake and its layers";
+const NETWORK: &str = "needs a server of somebody else's";
+
+/// Commands that are not run: the guide, how the command begins, the reason.
+pub const EXCEPTIONS: [(&str, &str, &str); 27] = [
+    ("README.md", "cargo xtask test", "runs this test"),
+    ("README.md", "cargo xtask image --board jetson-agx-xavier", NVIDIA),
+    ("README.md", "cargo xtask emulate BUNDLE -- --self-test", NVIDIA),
+    ("README.md", "sudo -E cargo xtask flash BUNDLE --to usb", BOARD),
+    ("README.md", "cargo xtask image --engine bitbake", BITBAKE),
+    ("README.md", "cargo xtask yocto --layers DIR", BITBAKE),
+    ("docs/first-image.md", "git clone URL", "the test works in a clone"),
+    ("docs/desk.md", "cargo xtask emulate BUNDLE -- --self-test", NVIDIA),
+    ("docs/desk.md", "cargo xtask emulate BUNDLE --ipc-unittest", NVIDIA),
+    ("docs/desk.md", "cargo xtask emulate BUNDLE", "waits for clients until Ctrl-C"),
+    ("docs/desk.md", "cargo xtask emulate tos-trusty_t194.img", NVIDIA),
+    ("docs/jetson.md", "cargo xtask image --board jetson-agx-xavier", NVIDIA),
+    ("docs/jetson.md", "cargo xtask inspect Linux_for_Tegra", NVIDIA),
+    ("docs/jetson.md", "cargo xtask inspect BUNDLE", NVIDIA),
+    ("docs/jetson.md", "cargo xtask emulate BUNDLE", NVIDIA),
+    ("docs/jetson.md", "cargo xtask flash BUNDLE --to usb", BOARD),
+    ("docs/jetson.md", "cargo xtask backup BUNDLE", BOARD),
+    ("docs/jetson.md", "cargo xtask restore BUNDLE", BOARD),
+    ("docs/jetson.md", "echo-srv-app --self-test", ON_BOARD),
+    ("docs/releases.md", "cargo xtask flash --channel https://", NETWORK),
+    ("docs/field-flashing.md", "sudo -E cargo xtask flash", BOARD),
+    ("docs/yocto.md", "cargo xtask image --engine bitbake", BITBAKE),
+    ("docs/yocto.md", "useradd --create-home builder", "changes this host"),
+    ("docs/yocto.md", "cargo xtask yocto --layers DIR", BITBAKE),
+    ("docs/yocto-at-scale.md", "cargo xtask yocto --serve", BITBAKE),
+    ("docs/yocto-at-scale.md", "sstate-cache-management.sh", BITBAKE),
+    ("docs/yocto-at-scale.md", "find /…/target", BITBAKE),
+];
+
+/// A release's bundle and folder, in the clone.
+pub const RELEASE: &str = "target/releases/desk-0.1.0-virt-tzdram32M";
+const ARCHIVE: &str = "target/releases/desk-0.1.0-virt-tzdram32M/desk-0.1.0-virt-tzdram32M.tar.zst";
+
+/// Names that a reader puts in for a guide's: the guide, its name, the test's.
+pub const NAMES: [(&str, &str, &str); 5] = [
+    ("README.md", "--file FILE", "--file README.md"),
+    ("docs/releases.md", "verify desk-0.1.0-virt-tzdram32M.tar.zst", VERIFY),
+    ("docs/releases.md", "OLD.tar.zst", ARCHIVE),
+    ("docs/releases.md", "NEW.tar.zst", ARCHIVE),
+    ("docs/field-flashing.md", "NAME.tar.zst", ARCHIVE),
+];
+
+const VERIFY: &str = "verify target/releases/desk-0.1.0-virt-tzdram32M/desk-0.1.0-virt-tzdram32M.tar.zst";
+
+/// Commands that fail in a guide, as it says: the beginning, the exit code.
+pub const FAIL: [(&str, i32); 2] = [
+    ("cargo xtask emulate $B -- --ta small-echo-srv --count 64000", 1),
+    ("cargo xtask emulate target/bundles/forum-0.1.0-virt-tzdram16M -- --ta unchecked-srv", 1),
+];
+
+/// What a reader has done before a command, by the guide's own words: the beginning, the command before it.
+pub const BEFORE: [(&str, &str); 2] = [
+    // "in the folder that it came in", with the key that "came to you by another way".
+    ("minisign -V -p release.key.pub", "cp release.key.pub target/releases/desk-0.1.0-virt-tzdram32M/"),
+    // "back to the bundle before": there is one.
+    (
+        "cargo xtask rollback virt:one.img",
+        "cargo xtask flash target/releases/desk-0.1.0-virt-tzdram32M/desk-0.1.0-virt-tzdram32M.tar.zst --to virt:one.img --scope full --keep-app",
+    ),
+];
+
+/// Commands that a reader runs elsewhere than at the top of the clone.
+pub const ELSEWHERE: [(&str, &str); 1] = [("minisign -V -p release.key.pub", RELEASE)];
