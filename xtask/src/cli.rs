@@ -18,7 +18,7 @@ pub const DEFAULT_CONFIG: &str = "configs/desk.yaml";
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask", bin_name = "cargo xtask", version, disable_help_subcommand = true)]
 #[command(
-    after_help = "Exit codes: 0 done, 1 a check failed, 2 wrong usage or config, 3 the environment lacks something."
+    after_help = "Exit codes: 0 done, 1 a check failed, 2 wrong usage or config, 3 the environment lacks something, 130 interrupted."
 )]
 pub struct Cli {
     /// What to do.
@@ -172,6 +172,8 @@ pub struct ImageArgs {
 
 /// Options of `emulate`.
 #[derive(Clone, Debug, Args)]
+#[command(override_usage = "cargo xtask emulate [OPTIONS] <BUNDLE|IMAGE|virt:FILE>\n       \
+                            cargo xtask emulate [OPTIONS] <BUNDLE|IMAGE|virt:FILE> -- <ARGS>...")]
 pub struct EmulateArgs {
     /// A bundle's folder or its .tar.zst; a secure-os image or an lk.bin; or virt:FILE, the disk image of a virt device.
     #[arg(value_name = "BUNDLE|IMAGE|virt:FILE")]
@@ -297,4 +299,48 @@ pub struct TestArgs {
     /// Leave out what takes minutes: whole builds and the licence check.
     #[arg(long)]
     pub quick: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::{Command, CommandFactory};
+
+    /// A command and all below it.
+    fn all(command: &Command) -> Vec<Command> {
+        let below = command.get_subcommands().flat_map(all);
+        std::iter::once(command.clone()).chain(below).collect()
+    }
+
+    #[test]
+    fn no_line_of_a_help_is_wider_than_the_terminal() {
+        let mut cli = Cli::command();
+        cli.build();
+        for width in [80, 100] {
+            for command in all(&cli) {
+                let mut command = command.term_width(width);
+                for help in [command.render_help(), command.render_long_help()] {
+                    let help = help.to_string();
+                    for line in help.lines() {
+                        assert!(line.chars().count() <= width, "{}: {line}", command.get_name());
+                    }
+                }
+            }
+        }
+    }
+
+    /// A paragraph that was broken by hand is broken again by clap, in other places.
+    #[test]
+    fn paragraphs_behind_a_help_are_lines_that_clap_breaks() {
+        let mut cli = Cli::command();
+        cli.build();
+        for command in all(&cli) {
+            let text = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            let lines: Vec<&str> = text.lines().collect();
+            for pair in lines.windows(2) {
+                let words = |line: &str| !line.is_empty() && !line.starts_with(' ') && !line.ends_with(':');
+                assert!(!(words(pair[0]) && words(pair[1])), "{}: {pair:?}", command.get_name());
+            }
+        }
+    }
 }

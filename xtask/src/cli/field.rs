@@ -87,15 +87,22 @@ pub enum KeyAction {
 
 const FLASH_EXAMPLES: &str = "\
 Examples:
-  sudo -E cargo xtask flash BUNDLE --to usb --dry-run       what would be done, and how long it takes
-  sudo -E cargo xtask flash BUNDLE --to usb --keep-app      everything; the root filesystem is kept
-  sudo -E cargo xtask flash BUNDLE --to usb --scope secure-os
-  cargo xtask flash BUNDLE --to virt:one.img --to virt:two.img --scope auto
-  cargo xtask flash --channel https://HOST/DIR --key release.key.pub --to virt:one.img
+  What would be done, and how long it takes:
+      sudo -E cargo xtask flash BUNDLE --to usb --dry-run
+  Everything, with the board's root filesystem kept:
+      sudo -E cargo xtask flash BUNDLE --to usb --keep-app
+  The secure-os image alone:
+      sudo -E cargo xtask flash BUNDLE --to usb --scope secure-os
+  Two virt devices, no more than what differs:
+      cargo xtask flash BUNDLE --to virt:one.img --to virt:two.img --scope auto
+  The newest release of a channel:
+      cargo xtask flash --channel URL --key release.key.pub --to virt:one.img
 
-A board comes into recovery mode like this: front USB-C port to this host, hold the middle button, press and release
-reset. A changed carve-out needs a full flash. A flash that was cut off is done again by the same command; a virt
-device has its old bundle until then. docs/when-a-flash-fails.md explains errors.";
+To bring a board into recovery mode, connect its front USB-C port to this host, hold the middle button, and press and \
+release reset.
+
+A changed carve-out needs a full flash. A flash that was cut off is done again by the same command; a virt device has \
+its old bundle until then. docs/when-a-flash-fails.md explains errors.";
 
 /// Options of `flash`.
 #[derive(Clone, Debug, Args)]

@@ -290,3 +290,18 @@ fn key_files_of_another_form_are_refused() {
         assert!(!error.to_string().contains("89abcdef"), "{error}");
     }
 }
+
+#[test]
+fn every_config_of_the_workspace_can_be_built_from() {
+    let workspace = Workspace::load().unwrap();
+    let files = fs::read_dir(workspace.root.join("configs")).unwrap().flatten().map(|entry| entry.path());
+    let mut boards = Vec::new();
+    for path in files.filter(|path| path.is_file()) {
+        let product = super::load(&workspace, &path, &Overrides::default()).unwrap();
+        // A board with L4T flashes all only with a root filesystem or an APP of a size.
+        assert!(product.rootfs.is_some() && !product.trusted_apps.is_empty(), "{path:?}");
+        boards.push(product.board.name);
+    }
+    boards.sort();
+    assert_eq!(boards, ["jetson-agx-xavier", "virt"]);
+}

@@ -4,6 +4,7 @@ use super::Outcome;
 use crate::cli::TestArgs;
 use crate::error::{Error, Result};
 use crate::host::{self, Need};
+use crate::interrupt;
 use crate::stages::{home, logs};
 use crate::tools::{cargo, emulator, pip, run as run_tool, shell};
 use crate::ui::Ui;
@@ -53,6 +54,7 @@ pub fn run(args: &TestArgs, ui: &Ui) -> Result<Outcome> {
         let _ = fs::remove_file(&log);
         let start = Instant::now();
         let result = check(&sh, &root, &log);
+        interrupt::check()?;
         let counted = count(&fs::read_to_string(&log).unwrap_or_default());
         // A check that is no test runner counts as one.
         let own =

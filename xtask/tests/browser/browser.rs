@@ -8,7 +8,10 @@ use xtask::host::{self, Need};
 use xtask::stages::{home, logs};
 use xtask::tools::npm;
 use xtask::ui::{Ui, Verbosity};
-use xtask::workspace::root;
+
+fn root() -> PathBuf {
+    xtask::workspace::root().unwrap()
+}
 
 const CHROMIUM: Need = Need { program: "chromium", package: "chromium", why: "shows the report page" };
 const FONTS: Need = Need {

@@ -189,8 +189,24 @@ fn a_virt_devices_trusted_apps_run() {
     emulate(desk(), &["--client", "host"], &["--count", "1"]).ok();
     let client = client.to_str().unwrap();
     assert!(emulate(&target, &["--client", client], &["--count", "20480"]).ok().contains("came back intact"));
-    let error = emulate(&target, &[], &["--count", "1"]).fails(2);
-    assert!(error.contains("there is no client app in it") && error.contains("--client"), "{error}");
+    // Nobody knows its bundle: the workspace's own client app serves, as the guides write the command.
+    let ran = emulate(&target, &[], &["--count", "20480"]);
+    assert!(
+        ran.stderr().contains("client app echo-srv-app_0.1.0-1_arm64.deb, of this workspace"),
+        "{}",
+        ran.stderr()
+    );
+    assert!(ran.ok().contains("came back intact"));
+    let error = emulate(&target, &["--client", "echo-app"], &["--count", "1"]).fails(2);
+    assert!(error.contains("unknown package `echo-app`: this workspace has echo-srv-app"), "{error}");
+    let error = emulate(desk(), &["--client", "echo-app"], &["--count", "1"]).fails(2);
+    assert!(error.contains("no client app `echo-app`: the bundle has echo-srv-app. Did you mean"), "{error}");
+    assert!(
+        emulate(desk(), &["--client", "echo-srv-app"], &["--count", "1"]).ok().contains("came back intact")
+    );
+    let deb = desk().join("client-apps/echo-srv-app_0.1.0-1_arm64.deb");
+    let deb = deb.to_str().unwrap();
+    assert!(emulate(&target, &["--client", deb], &["--count", "1"]).ok().contains("came back intact"));
 }
 
 #[test]

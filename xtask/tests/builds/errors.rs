@@ -199,6 +199,68 @@ fn machines_get_json() {
     let value: serde_json::Value = serde_json::from_str(&ran.stdout()).unwrap();
     assert_eq!(value["error"]["exit"], 2);
     assert!(value["error"]["remedy"].as_str().unwrap().contains("-c FILE"));
+    assert_eq!(value["error"]["code"], "wrong-usage");
+    assert_eq!(value["errors"][0], value["error"]);
     let value: serde_json::Value = serde_json::from_str(&xtask(["--json", "image"]).ok()).unwrap();
     assert!(value["bundle"].as_str().unwrap().ends_with("desk-0.1.0-virt-tzdram32M"));
+}
+
+#[test]
+fn machines_get_the_facts_of_a_failure() {
+    let json = |arguments: &[&str]| -> serde_json::Value {
+        serde_json::from_str(&xtask(["--json"].iter().chain(arguments)).stdout()).unwrap()
+    };
+    let dir = tempfile::tempdir().unwrap();
+    let bundle = small(dir.path(), &[]);
+    let name = "trusted-apps/echo-srv.elf";
+    fs::write(bundle.join(name), "x").unwrap();
+    let value = json(&["verify", bundle.to_str().unwrap()]);
+    assert_eq!(value["error"]["code"], "check-failed");
+    let problems = value["error"]["problems"].as_array().unwrap();
+    assert!(problems.iter().any(|p| p["file"] == name && p["what"].is_string()), "{problems:?}");
+    let config = config(dir.path(), "- echo-srv", "- { package: echo-srv, min_heap: 16KiB }");
+    let value = json(&["image", "--without", "rootfs", "-c", config.to_str().unwrap()]);
+    assert_eq!(value["error"]["findings"][0]["code"], "heap-demand");
+    assert_eq!(value["error"]["findings"][0]["trusted_app"], "echo-srv");
+}
+
+/// In a clone: a warning of the compiler is shown, and an error is told when it happens, with what else fails.
+#[test]
+fn what_the_compiler_says_of_a_trusted_app_is_shown() {
+    let dir = tempfile::tempdir().unwrap();
+    let clone = dir.path().join("clone");
+    crate::field::clone_to(&clone);
+    let source = clone.join("apps/small-echo-srv/src/main.rs");
+    let text = fs::read_to_string(&source).unwrap();
+    let run = |arguments: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
+        Ran::new(command.args(arguments).current_dir(&clone).env_remove("CARGO_MANIFEST_DIR"))
+    };
+    fs::write(&source, format!("{text}\nfn never_called() {{}}\n")).unwrap();
+    let ran = run(&["trusted-apps"]);
+    let said = ran.stderr();
+    assert!(said.contains("[small-echo-srv] warning: function `never_called` is never used"), "{said}");
+    assert!(said.contains("[small-echo-srv]   --> apps/small-echo-srv/src/main.rs:"), "{said}");
+    ran.ok();
+    let wrong = "fn first() -> u32 {{ \"x\" }}\nfn second() -> u32 {{ \"y\" }}\n"
+        .replace("{{", "{")
+        .replace("}}", "}");
+    fs::write(&source, format!("{text}\n{wrong}")).unwrap();
+    let config = clone.join("configs/other.yaml");
+    let product = fs::read_to_string(clone.join("configs/desk.yaml")).unwrap();
+    fs::write(&config, product.replace("suite: bookworm", "suite: sid")).unwrap();
+    let ran = run(&["--json", "image", "--offline", "-c", "configs/other.yaml"]);
+    let value: serde_json::Value = serde_json::from_str(&ran.stdout()).unwrap();
+    let errors = value["errors"].as_array().unwrap();
+    let message = |index: usize| errors[index]["message"].as_str().unwrap();
+    assert!(
+        message(0).starts_with("building small-echo-srv failed (exit status: 101)\n  | error[E0308]"),
+        "{value}"
+    );
+    assert!(message(0).contains("fn first()") && message(0).contains("fn second()"), "{value}");
+    assert!(message(1).contains("--offline forbids to fetch it"), "{value}");
+    assert_eq!((&errors[0]["exit"], &errors[1]["exit"]), (&1.into(), &3.into()));
+    let error = run(&["image", "--offline", "-c", "configs/other.yaml"]).fails(1);
+    assert_eq!(error.matches("error[E0308]").count(), 2, "told at length once: {error}");
+    assert!(error.contains("error: the root filesystem's base is not there"), "{error}");
 }

@@ -74,6 +74,24 @@ fn a_missing_compiler_is_named_with_its_package() {
     assert_eq!(machine.trees(), before);
 }
 
+/// Not after minutes: the BSP is looked at first.
+#[test]
+fn a_missing_kernel_is_told_before_anything_is_built() {
+    let machine = Machine::new();
+    machine.bsp.remove(&["kernel/Image"]);
+    let product = machine.product("echo-srv", "accept_license: true");
+    let text = fs::read_to_string(&product).unwrap();
+    put(Path::new(&product), text + "rootfs: { kind: debian, suite: sid, size: 8GiB }\n");
+    let [bsp, sources] = [&machine.bsp.dir, &machine.sources.dir].map(|path| path.to_str().unwrap());
+    let mut command = machine.command(["image", "-c", &product, "--bsp", bsp, "--sources", sources]);
+    let error = crate::util::Ran::new(&mut command).fails(2);
+    assert!(error.contains("Linux_for_Tegra: the BSP has no kernel/Image: a full flash needs it"), "{error}");
+    assert!(error.contains("help: use a whole BSP, or build with --without rootfs"), "{error}");
+    for stage in ["[trusted app", "[secure-os", "[rootfs base", "[client app"] {
+        assert!(!error.contains(stage), "{stage} in {error}");
+    }
+}
+
 /// A TA that its loader would take, whose file has so many bytes more.
 fn large(bytes: u32) -> Vec<u8> {
     let mut elf = TestElf::good();

@@ -1,0 +1,128 @@
+//! The program itself, as a shell starts it: where it works, and how it ends.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+use rustix::process::{Pid, Signal, kill_process, test_kill_process};
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
+
+fn xtask(folder: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
+    command.args(arguments).current_dir(folder).env_remove("CARGO_MANIFEST_DIR");
+    command.env("XDG_STATE_HOME", folder.join("state"));
+    command
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+fn ends(output: &Output, code: i32) -> String {
+    let (out, error) = (text(&output.stdout), text(&output.stderr));
+    assert_eq!(output.status.code(), Some(code), "{out}\n{error}");
+    out + &error
+}
+
+/// A workspace of a team's own, as far as it is read.
+fn team() -> TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    let put = |path: &str, text: &str| {
+        let path = dir.path().join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    };
+    put("Cargo.toml", "[workspace]\nmembers = [\"xtask\"]\nresolver = \"3\"\n");
+    put("xtask/Cargo.toml", "[package]\nname = \"xtask\"\nversion = \"0.1.0\"\nedition = \"2024\"\n");
+    put("xtask/src/lib.rs", "");
+    let package = |name: &str| format!("[[package]]\nname = \"{name}\"\nversion = \"0.1.0\"\n");
+    put("Cargo.lock", &format!("version = 4\n\n{}\n{}", package("trusty-image"), package("xtask")));
+    put("apps/deep/notes", "");
+    dir
+}
+
+#[test]
+fn the_workspace_is_that_of_who_calls() {
+    let team = team();
+    for folder in ["", "apps/deep"] {
+        let output = xtask(&team.path().join(folder), &["plan"]).output().unwrap();
+        // carveout's own configs/desk.yaml would be found where this program was compiled.
+        let error = ends(&output, 2);
+        assert!(error.contains("configs/desk.yaml: No such file or directory"), "{error}");
+    }
+}
+
+#[test]
+fn outside_a_workspace_only_what_builds_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let run = |arguments: &[&str]| xtask(dir.path(), arguments).output().unwrap();
+    for verb in ["image", "plan", "doctor", "test"] {
+        let error = ends(&run(&[verb]), 2);
+        assert!(
+            error.contains("neither this folder nor one above it is a workspace of carveout"),
+            "{verb}: {error}"
+        );
+        assert!(error.contains("help: change into a clone of carveout"), "{verb}: {error}");
+    }
+    fs::create_dir(dir.path().join("none")).unwrap();
+    for verb in [&["verify", "none"][..], &["report", "none"], &["diff", "none", "none"]] {
+        let error = ends(&run(verb), 2);
+        assert!(error.contains("no bundle") && !error.contains("workspace"), "{verb:?}: {error}");
+    }
+    assert!(ends(&run(&["completions", "bash"]), 0).contains("complete"));
+    ends(&run(&["key", "new", "release.key", "--no-password"]), 0);
+    assert!(ends(&run(&["key", "public", "release.key"]), 0).contains("public key"));
+    fs::write(dir.path().join("cut.cfg"), "carveout.tzdram.size = 0x1000000;\n").unwrap();
+    ends(&run(&["inspect", "cut.cfg"]), 0);
+}
+
+/// A cargo whose installing never ends, and starts another process besides; both tell their numbers.
+fn endless_cargo(dir: &Path) -> PathBuf {
+    let path = dir.join("cargo");
+    let (real, dir) = (env!("CARGO"), dir.display());
+    let script = format!(
+        "#!/bin/sh\n[ \"$1\" = install ] || exec {real} \"$@\"\ntrap '' INT\nsleep 1000 &\n\
+         echo \"$$ $!\" > {dir}/pids.new\nmv {dir}/pids.new {dir}/pids\nwait\n"
+    );
+    fs::write(&path, script).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+    path
+}
+
+#[test]
+fn a_signal_ends_all_that_runs_and_says_how_to_go_on() {
+    for signal in [Signal::INT, Signal::TERM, Signal::HUP] {
+        let team = team();
+        let scratch = team.path().join("tmp");
+        fs::create_dir(&scratch).unwrap();
+        let mut command = xtask(team.path(), &["recipes"]);
+        command.env("CARGO", endless_cargo(team.path())).env("TMPDIR", &scratch);
+        let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let (pids, start) = (team.path().join("pids"), Instant::now());
+        while !pids.exists() {
+            assert!(start.elapsed() < Duration::from_secs(30), "cargo was not started");
+            sleep(Duration::from_millis(20));
+        }
+        let pids: Vec<Pid> = fs::read_to_string(pids)
+            .unwrap()
+            .split_whitespace()
+            .map(|pid| Pid::from_raw(pid.parse().unwrap()).unwrap())
+            .collect();
+        assert_eq!(pids.len(), 2);
+        kill_process(Pid::from_child(&child), signal).unwrap();
+        let output = child.wait_with_output().unwrap();
+        let error = ends(&output, 130);
+        assert!(error.ends_with("error: interrupted; the same command continues\n"), "{error}");
+        assert!(start.elapsed() < Duration::from_secs(20), "nobody wants to wait");
+        for pid in pids {
+            // A zombie of somebody else's is none of ours.
+            let state =
+                fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero())).unwrap_or_default();
+            assert!(test_kill_process(pid).is_err() || state.contains(") Z "), "{pid:?} still runs");
+        }
+        assert_eq!(fs::read_dir(&scratch).unwrap().count(), 0, "{signal:?}");
+    }
+}
