@@ -111,7 +111,7 @@ impl Running {
             let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
             while waitid(WaitId::Pid(pid), options).is_err_and(|errno| errno == Errno::INTR) {}
             if is_set() {
-                let _ = kill_process_group(pid, Signal::KILL);
+                end_group(pid);
             }
         }
         self.forget();
@@ -129,6 +129,25 @@ impl Drop for Running {
     fn drop(&mut self) {
         // What has been waited for is reaped, and wait() says so again at once.
         let _ = self.wait();
+    }
+}
+
+/// Ends what a program that has ended itself has left running, and sees to it that nothing of it does any more.
+fn end_group(leader: Pid) {
+    let start = Instant::now();
+    while kill_process_group(leader, Signal::KILL).is_ok() && start.elapsed() < IDLE {
+        let leaders_own = leader.as_raw_nonzero().get();
+        let others = std::fs::read_dir("/proc").into_iter().flatten().flatten().any(|entry| {
+            let stat = std::fs::read_to_string(entry.path().join("stat")).unwrap_or_default();
+            // PID (NAME) STATE PPID GROUP …; a zombie runs no more.
+            let mut fields = stat.rsplit(") ").next().unwrap_or_default().split(' ');
+            let (state, group) = (fields.next().unwrap_or("Z"), fields.nth(1));
+            state != "Z" && group.is_some_and(|group| group.parse() == Ok(leaders_own))
+        });
+        if !others {
+            return;
+        }
+        sleep(LOOK);
     }
 }
 

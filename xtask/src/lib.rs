@@ -25,7 +25,7 @@ pub mod yocto;
 use clap::Parser;
 use cli::{Cli, Verb};
 use error::{Error, Result};
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 use ui::{Ui, Verbosity};
 use verbs::build::{self, Part};
@@ -106,7 +106,9 @@ fn run(cli: &Cli, ui: &Ui) -> Result<Outcome> {
 /// Prints on stdout. A reader who has gone away is no failure.
 fn print(text: Option<&str>) -> ExitCode {
     let Some(text) = text else { return ExitCode::SUCCESS };
-    match writeln!(std::io::stdout(), "{}", text.trim_end()) {
+    // Names in it may be others'. Who reads by a program gets them as they are.
+    let shown = if std::io::stdout().is_terminal() { ui::plain(text) } else { text.to_owned() };
+    match writeln!(std::io::stdout(), "{}", shown.trim_end()) {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
             let _ = writeln!(std::io::stderr(), "error: stdout: {error}");
             ExitCode::from(error::Exit::Environment as u8)
@@ -120,7 +122,7 @@ fn fail(error: &Error, json: bool) -> ExitCode {
         print(Some(&format!("{:#}", error.json())));
     } else {
         let label = console::style("error:").red().bold().for_stderr();
-        let _ = writeln!(std::io::stderr(), "{label} {error}");
+        let _ = writeln!(std::io::stderr(), "{label} {}", ui::plain(&error.to_string()));
     }
     ExitCode::from(error.exit as u8)
 }

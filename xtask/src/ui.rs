@@ -68,16 +68,14 @@ impl Ui {
         self.verbosity == Verbosity::Quiet
     }
 
-    /// Shows a line.
+    /// Shows a line. A terminal obeys no character of it, wherever it comes from.
     pub fn note(&self, line: &str) {
-        self.show(Verbosity::Normal, line);
+        self.show(Verbosity::Normal, &plain(line));
     }
 
-    /// Shows text that comes from a file, a program or a device, behind a name: no character of it is obeyed by a terminal.
+    /// Shows what a program says, behind its name.
     pub fn quote(&self, name: &str, text: &str) {
-        self.note(
-            &text.lines().map(|line| format!("[{name}] {}", plain(line))).collect::<Vec<_>>().join("\n"),
-        );
+        self.note(&text.lines().map(|line| format!("[{name}] {line}")).collect::<Vec<_>>().join("\n"));
     }
 
     /// Shows a failure when it happens, while others still work: it is not told at length again.
@@ -86,9 +84,11 @@ impl Ui {
             return;
         }
         let label = console::style("error:").red().bold().for_stderr();
-        self.note(&format!(
-            "{label} {error}\n  what is built besides goes on, and stays for the next run; Ctrl-C ends it"
-        ));
+        let text = plain(&error.to_string());
+        let line = format!(
+            "{label} {text}\n  what is built besides goes on, and stays for the next run; Ctrl-C ends it"
+        );
+        self.show(Verbosity::Normal, &line);
         if let Ok(mut told) = self.told.lock() {
             told.extend(error.each().map(|error| error.message.clone()));
         }
@@ -110,7 +110,7 @@ impl Ui {
 
     /// Shows a line if details are wanted.
     pub fn detail(&self, line: &str) {
-        self.show(Verbosity::Verbose, line);
+        self.show(Verbosity::Verbose, &plain(line));
     }
 
     fn show(&self, from: Verbosity, line: &str) {
@@ -153,7 +153,7 @@ impl Running<'_> {
     /// Tells that the stage is really built, not reused.
     pub fn building(&self, why: &str) {
         match &self.bar {
-            Some(bar) => bar.set_message(why.to_owned()),
+            Some(bar) => bar.set_message(plain(why)),
             None => self.ui.note(&format!("[{}] {why}", self.name)),
         }
     }
@@ -161,7 +161,7 @@ impl Running<'_> {
     /// Tells how far it is. Where there is no bar, now and then.
     pub fn step(&self, what: &str) {
         match &self.bar {
-            Some(bar) => bar.set_message(what.to_owned()),
+            Some(bar) => bar.set_message(plain(what)),
             None => {
                 let Ok(mut said) = self.said.lock() else { return };
                 if said.elapsed() > SAY {
@@ -228,9 +228,9 @@ impl Running<'_> {
     }
 }
 
-/// A line without the characters that a terminal obeys.
-pub fn plain(line: &str) -> String {
-    line.chars().map(|c| if c.is_control() && c != '\t' { '\u{fffd}' } else { c }).collect()
+/// Text without the characters that a terminal obeys, but for ends of lines and tabs.
+pub fn plain(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() && !['\n', '\t'].contains(&c) { '\u{fffd}' } else { c }).collect()
 }
 
 fn table(rows: &[Row]) -> String {
@@ -265,7 +265,7 @@ mod tests {
 
     #[test]
     fn no_text_of_others_moves_the_cursor() {
-        assert_eq!(plain("warning: \x1b[2J\ta\r\u{9b}"), "warning: \u{fffd}[2J\ta\u{fffd}\u{fffd}");
+        assert_eq!(plain("warning: \x1b[2J\n\ta\r\u{9b}"), "warning: \u{fffd}[2J\n\ta\u{fffd}\u{fffd}");
     }
 
     #[test]

@@ -58,8 +58,19 @@ pub fn setup(build: &Build, from: From, on_host: bool, log: &Path) -> Result<Set
         From::Kas(_) => None,
     };
     let user = User::choose()?;
-    host::ensure(&bitbake::NEEDS, build.offline, log, build.ui)?;
-    user::ensure_locale(build.offline, log, build.ui)?;
+    let mut needs = bitbake::NEEDS.to_vec();
+    if let From::Kas(_) = from {
+        needs.extend(kas::NEEDS);
+    }
+    if on_host {
+        needs.extend(host_toolchain::NEEDS);
+    }
+    // Packages and locale are told together: nobody runs one command to hear of the other.
+    let packages = host::ensure(&needs, build.offline, log, build.ui);
+    let locale = user::ensure_locale(build.offline, log, build.ui);
+    if let Some(error) = Error::all([packages.err(), locale.err()].into_iter().flatten()) {
+        return Err(error);
+    }
     let mut layers = match (given, from) {
         (Some(layers), _) => layers,
         (None, From::Folder(file) | From::Kas(file)) => {

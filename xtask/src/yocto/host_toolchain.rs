@@ -17,7 +17,7 @@ use xshell::cmd;
 /// The layer's folder in the workspace.
 pub const LAYER: &str = "layers/meta-carveout-host-toolchain";
 /// Debian packages that it wants besides those of BitBake itself.
-const NEEDS: [Need; 8] = [
+pub const NEEDS: [Need; 8] = [
     need("aarch64-linux-gnu-g++", "g++-aarch64-linux-gnu", "compiles for the board"),
     need("arm-none-eabi-gcc", "gcc-arm-none-eabi", "compiles NVIDIA's trusted apps"),
     need("dtc", "device-tree-compiler", "compiles device trees"),

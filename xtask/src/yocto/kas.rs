@@ -30,6 +30,10 @@ pub const KAS: Package = Package {
     ],
 };
 
+/// What kas needs of the host.
+pub const NEEDS: [Need; 2] =
+    [pip::NEED, Need { program: "git", package: "git", why: "clones the layers" }];
+
 /// What kas has made.
 pub struct Clones {
     /// The folder of the clones.
@@ -45,8 +49,7 @@ pub fn checkout(root: &Path, file: &Path, user: &User, offline: bool, log: &Path
             .remedy("configs/kas has one for each board; --layers DIR takes clones that are there"));
     }
     let file = std::path::absolute(file).unwrap_or_else(|_| file.into());
-    let needs = [pip::NEED, Need { program: "git", package: "git", why: "clones the layers" }];
-    host::ensure(&needs, offline, log, ui)?;
+    host::ensure(&NEEDS, offline, log, ui)?;
     let tool = pip::helper(&home(root).join("tools"), &KAS, log)?;
     let work = home(root).join("yocto/layers");
     fs::create_dir_all(&work).map_err(|e| Error::io(&work, &e))?;
