@@ -31,8 +31,7 @@ pub const KAS: Package = Package {
 };
 
 /// What kas needs of the host.
-pub const NEEDS: [Need; 2] =
-    [pip::NEED, Need { program: "git", package: "git", why: "clones the layers" }];
+pub const NEEDS: [Need; 2] = [pip::NEED, Need { program: "git", package: "git", why: "clones the layers" }];
 
 /// What kas has made.
 pub struct Clones {

@@ -92,7 +92,12 @@ pub const FAIL: [(&str, i32); 2] = [
 ];
 
 /// What a reader has done before a command, by the guide's own words: the beginning, the command before it.
-pub const BEFORE: [(&str, &str); 2] = [
+pub const BEFORE: [(&str, &str); 3] = [
+    // Of boards that were flashed; a virt device leaves the same record.
+    (
+        "jq -r",
+        "cargo xtask flash target/releases/desk-0.1.0-virt-tzdram32M/desk-0.1.0-virt-tzdram32M.tar.zst --to virt:one.img",
+    ),
     // "in the folder that it came in", with the key that "came to you by another way".
     ("minisign -V -p release.key.pub", "cp release.key.pub target/releases/desk-0.1.0-virt-tzdram32M/"),
     // "back to the bundle before": there is one.
