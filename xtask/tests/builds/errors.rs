@@ -236,11 +236,13 @@ fn what_the_compiler_says_of_a_trusted_app_is_shown() {
         let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
         Ran::new(command.args(arguments).current_dir(&clone).env_remove("CARGO_MANIFEST_DIR"))
     };
-    fs::write(&source, format!("{text}\nfn never_called() {{}}\n")).unwrap();
+    // Another name each time: what is built already is not compiled again, and not warned of.
+    let name = format!("never_called_{}", std::process::id());
+    fs::write(&source, format!("{text}\nfn {name}() {{}}\n")).unwrap();
     let ran = run(&["trusted-apps"]);
     let said = ran.stderr();
-    assert!(said.contains("[small-echo-srv] warning: function `never_called` is never used"), "{said}");
-    assert!(said.contains("[small-echo-srv]   --> apps/small-echo-srv/src/main.rs:"), "{said}");
+    assert!(said.contains(&format!("[small-echo-srv] warning: function `{name}` is never used")), "{said}");
+    assert!(said.contains("--> apps/small-echo-srv/src/main.rs:"), "{said}");
     ran.ok();
     let wrong = "fn first() -> u32 {{ \"x\" }}\nfn second() -> u32 {{ \"y\" }}\n"
         .replace("{{", "{")
