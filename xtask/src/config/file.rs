@@ -1,5 +1,6 @@
 //! The types of a product config, as written. Sizes stay text here, so that an error finds their line.
 
+use super::mirror::MirrorsFile;
 use super::yocto::YoctoFile;
 use crate::size::Size;
 use serde::de::value::MapAccessDeserializer;
@@ -90,6 +91,7 @@ pub struct RootfsFile {
     pub packages: Vec<String>,
     pub size: String,
     pub lock: Option<PathBuf>,
+    pub mirror: Option<MirrorsFile>,
 }
 
 /// What a product says of NVIDIA's parts and of keys; for L4T boards alone.

@@ -3,6 +3,7 @@
 use super::file::RootfsFile;
 pub use super::file::RootfsKind;
 use super::locate::Step::{self, Index, Key};
+use super::mirror::{self, Mirror, MirrorsFile};
 use super::report::Reporter;
 use crate::error::{At, Result};
 use crate::size::{Size, human};
@@ -31,6 +32,8 @@ pub struct Rootfs {
     pub size: u64,
     /// The `packages.lock` that the result must equal.
     pub lock: Option<PathBuf>,
+    /// Archives that have what the lock pins, besides the host's own.
+    pub mirrors: Vec<Mirror>,
 }
 
 pub fn check(reporter: &Reporter, file: &RootfsFile, has_l4t: bool) -> Result<Rootfs> {
@@ -78,8 +81,19 @@ pub fn check(reporter: &Reporter, file: &RootfsFile, has_l4t: bool) -> Result<Ro
         });
         found.transpose()
     };
+    let none = MirrorsFile::default();
+    let mirrors = mirror::check(reporter, file.mirror.as_ref().unwrap_or(&none), &suite, is_word)?;
+    if !mirrors.is_empty() && !debian {
+        return Err(at(&[Key("mirror")], "only kind debian has a mirror"));
+    }
+    if !mirrors.is_empty() && file.lock.is_none() {
+        let what = "a mirror has the versions that rootfs.lock pins, and there is no rootfs.lock: add `lock: FILE`, the \
+                    rootfs/packages.lock of an earlier bundle, or take the mirror out";
+        return Err(at(&[Key("mirror")], what));
+    }
     Ok(Rootfs {
         kind: file.kind,
+        mirrors,
         suite,
         packages: file.packages.clone(),
         tarball: there("tarball", &file.tarball)?,

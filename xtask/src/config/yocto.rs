@@ -70,8 +70,8 @@ fn is_recipe(text: &str) -> bool {
     text.starts_with(|c: char| c.is_ascii_alphanumeric()) && text.len() <= 64 && text.chars().all(plain)
 }
 
-/// What BitBake's configuration files could not hold would change their meaning.
-fn is_url(text: &str) -> bool {
+/// What configuration files of BitBake and apt could not hold would change their meaning.
+pub(super) fn is_url(text: &str) -> bool {
     let rest = ["file:///", "http://", "https://"].iter().find_map(|scheme| text.strip_prefix(scheme));
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:@%+~".contains(c);
     rest.is_some_and(|rest| !rest.is_empty() && rest.chars().all(plain))

@@ -3,10 +3,12 @@
 
 mod l4t;
 mod lock;
+mod pins;
 pub mod sparse;
 mod tarball;
 
 use self::lock::Sums;
+use self::pins::{Known, Pins};
 use self::tarball::{INSTALLED, SUMS};
 use super::bsp::Bsp;
 use super::{Build, EPOCH, client_apps};
@@ -14,9 +16,13 @@ use crate::config::{Rootfs, RootfsKind};
 use crate::error::{At, Error, Result};
 use crate::host;
 use crate::stage::{Key, Output, Work};
-use crate::tools::{ext4, mmdebstrap};
+use crate::tools::dpkg::Control;
+use crate::tools::ext4;
+use crate::tools::mmdebstrap::{self, Archives};
 use std::cell::Cell;
-use std::fs;
+use std::collections::BTreeSet;
+use std::fs::{self, File};
+use std::io::BufReader;
 use std::path::{Path, PathBuf};
 
 /// Name of the image.
@@ -24,6 +30,11 @@ pub const IMAGE: &str = "system.img";
 /// Name of the list of packages.
 pub const LOCK: &str = "packages.lock";
 const BASE: &str = "base.tar";
+/// Debian's packages with which a root filesystem boots.
+const INIT: &str = "systemd-sysv";
+const DEVICES: &str = "udev";
+/// Debian's other packages with an init. Two of them exclude each other.
+const OTHER_INITS: [&str; 3] = ["sysvinit-core", "runit-init", "finit-sysv"];
 
 /// The slow part: all without our own packages.
 pub fn base(build: &Build, rootfs: &Rootfs, bsp: Option<&Bsp>) -> Result<Output> {
@@ -60,22 +71,50 @@ fn debian(build: &Build, rootfs: &Rootfs, bsp: Option<&Bsp>) -> Result<Output> {
     if let Some(selection) = &selection {
         key = selection.parts.digest_into(key.with("scripts", mmdebstrap::recipe()))?;
     }
+    let pins = rootfs.lock.as_ref().map(|lock| Pins::read(lock)).transpose()?.unwrap_or_default();
+    // Without mirrors a base is the archive of its day, for whatever lock: most locks are of the same day.
+    let preferences = if rootfs.mirrors.is_empty() { String::new() } else { pins.preferences() };
+    if !rootfs.mirrors.is_empty() {
+        key = key.with("preferences", bundle::sha256(preferences.as_bytes()));
+        for (index, mirror) in rootfs.mirrors.iter().enumerate() {
+            key = key.with(format!("mirror {index}"), format!("{} {}", mirror.url, mirror.suites.join(",")));
+            if let Some(path) = &mirror.key {
+                key = key.with_file(&format!("mirror {index} key"), path)?;
+            }
+        }
+    }
     build.cache.stage("rootfs base", key, |work| {
         if build.offline {
             let message = "the root filesystem's base is not there, and --offline forbids to fetch it";
             return Err(Error::environment(message).remedy("run the command once without --offline"));
         }
         host::ensure_arm64(build.ui)?;
+        let explained = |error| mmdebstrap::explained(error, rootfs, &build.product.path);
+        let archives = Archives::new(&rootfs.suite, &rootfs.mirrors, &preferences)?;
+        if let Some(known) = known(&archives, work).map_err(explained)? {
+            pins::ensure_known(rootfs, &packages, &known, &build.product.path)?;
+            if let Some(lock) = &rootfs.lock {
+                pins::ensure_there(rootfs, lock, &pins, &known, &build.product.path)?;
+            }
+        }
         let parts = selection.as_ref().map(|selection| &selection.parts);
         let out = work.out.join(BASE);
-        let made = mmdebstrap::base(&rootfs.suite, &packages, parts, EPOCH, &out, work.log);
-        made.map_err(|error| mmdebstrap::unknown(error, &rootfs.suite, &build.product.path))
-            .map_err(l4t::explained)?;
+        let made = mmdebstrap::base(&rootfs.suite, &packages, &archives, parts, EPOCH, &out, work.log);
+        made.map_err(explained).map_err(l4t::explained)?;
         let Some(selection) = &selection else { return Ok(()) };
         let mut sums = Sums::default();
         sums.add_debs(&selection.debs)?;
         sums.write(&work.out.join(SUMS))
     })
+}
+
+/// What archives have, asked before minutes are spent: mmdebstrap looks for a product's packages last. `None` where nobody knows
+/// which archives mmdebstrap takes.
+fn known(archives: &Archives, work: &Work) -> Result<Option<Known>> {
+    let scratch = crate::tools::scratch("archives")?;
+    let Some(lists) = archives.index(scratch.path(), work.log)? else { return Ok(None) };
+    let reader = BufReader::new(File::open(&lists).at(&lists)?);
+    Ok(Some(Known::read(reader).at(&lists)?))
 }
 
 /// NVIDIA's sample root filesystem with what apply_binaries.sh puts into it.
@@ -136,7 +175,8 @@ pub fn run(
 ) -> Result<Output> {
     let differs = Cell::new(false);
     let result = finish(build, rootfs, &old_base, apps, &differs);
-    let from_archive = rootfs.kind == RootfsKind::Debian && !build.offline;
+    // With mirrors it is made of what is pinned, whatever day it is.
+    let from_archive = rootfs.kind == RootfsKind::Debian && rootfs.mirrors.is_empty() && !build.offline;
     if !differs.get() || !old_base.reused || !from_archive {
         return result;
     }
@@ -180,7 +220,12 @@ fn finish(
         let path = work.out.join(LOCK);
         fs::write(&path, &text).at(&path)?;
         if let Some(pinned) = &rootfs.lock {
-            lock::enforce(pinned, &text).inspect_err(|_| differs.set(true))?;
+            let ours =
+                debs.iter().map(|deb| Ok(Control::read(deb)?.name)).collect::<Result<BTreeSet<_>>>()?;
+            pins::enforce(rootfs, pinned, &text, &ours, &build.product.path).map_err(|refused| {
+                differs.set(refused.of_archive);
+                refused.error
+            })?;
         }
         let image = work.out.join(IMAGE);
         if for_board {
@@ -200,11 +245,27 @@ fn finish_debian(build: &Build, base: &Output, debs: &[PathBuf], tar: &Path, wor
     host::ensure_arm64(build.ui)?;
     let finished = mmdebstrap::finish(&base.dir.join(BASE), debs, EPOCH, tar, work.log)?;
     let packages = lock::wholly_installed(&finished.installed)?;
+    if let Some(note) = boots(&packages) {
+        build.ui.note(note);
+    }
     let own = base.dir.join(SUMS);
     let mut sums = if own.exists() { Sums::read(&own)? } else { Sums::default() };
     sums.add_lists(&finished.lists, &packages)?;
     sums.add_debs(debs)?;
     lock::text(&packages, &sums)
+}
+
+/// What keeps these packages from booting well. That may be wanted: it is said, not refused.
+fn boots(packages: &lock::Packages) -> Option<&'static str> {
+    let has = |name: &str| packages.iter().any(|package| package.split('\t').next() == Some(name));
+    if !has(INIT) && !OTHER_INITS.iter().any(|name| has(name)) {
+        return Some(
+            "rootfs: no package has an init, the image does not boot: add systemd-sysv and udev to rootfs.packages",
+        );
+    }
+    let waits =
+        "rootfs: systemd without udev waits 90 s for the console's device: add udev to rootfs.packages";
+    (has(INIT) && !has(DEVICES)).then_some(waits)
 }
 
 /// Returns the list of packages, and what the image is made of: the tarball itself where nothing is to be installed.
@@ -226,4 +287,18 @@ fn finish_given(
     host::ensure_arm64(build.ui)?;
     let installed = mmdebstrap::finish_given(given, debs, EPOCH, tar, work.log)?;
     Ok((lock::text_of_given(&lock::installed(&installed), &sums), tar.into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_does_not_boot_well_is_said() {
+        let packages = |names: &[&str]| names.iter().map(|name| format!("{name}\t1\tarm64")).collect();
+        assert!(boots(&packages(&["bash"])).unwrap().contains("does not boot"));
+        assert!(boots(&packages(&["systemd-sysv", "udevil"])).unwrap().contains("add udev"));
+        assert_eq!(boots(&packages(&["systemd-sysv", "udev"])), None);
+        assert_eq!(boots(&packages(&["sysvinit-core"])), None);
+    }
 }

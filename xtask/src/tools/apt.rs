@@ -47,6 +47,32 @@ impl PrivateApt {
         Ok(Self { sh, dir: dir.into() })
     }
 
+    /// The same with sources of ours instead of the host's, and with keys for those that name none.
+    pub fn with_sources(self, sources: &str, keys: Option<&Path>) -> Result<Self> {
+        let (list, conf) = (self.dir.join("sources.list"), self.dir.join("apt.conf"));
+        fs::write(&list, sources).at(&list)?;
+        let mut text = fs::read_to_string(&conf).at(&conf)?;
+        text +=
+            &format!("Dir::Etc::SourceList \"{}\";\nDir::Etc::SourceParts \"/dev/null\";\n", list.display());
+        if let Some(keys) = keys {
+            text += &format!(
+                "Dir::Etc::Trusted \"/dev/null\";\nDir::Etc::TrustedParts \"{}\";\n",
+                keys.display()
+            );
+        }
+        fs::write(&conf, text).at(&conf)?;
+        Ok(self)
+    }
+
+    /// Writes all package lists into one file.
+    pub fn cat_lists(&self, to: &Path, log: &Path) -> Result<()> {
+        let script = "set -eu; apt-get indextargets --format '$(FILENAME)' 'Created-By: Packages' | while read -r list; do
+              if [ -e \"$list\" ]; then /usr/lib/apt/apt-helper cat-file \"$list\"; echo; fi
+            done > \"$1\"";
+        let sh = &self.sh;
+        run("reading apt's lists", cmd!(sh, "bash -o pipefail -c {script} bash {to}"), log)
+    }
+
     /// Fetches the package lists.
     pub fn update(&self, log: &Path) -> Result<()> {
         let sh = &self.sh;

@@ -5,9 +5,13 @@
 //! same signed index. A root filesystem that is given as a tarball goes through the same hooks, with nothing of mmdebstrap's
 //! own done to it. Works as root, and for a user with subordinate ids in a user namespace; both give the same bytes.
 
+mod archive;
+mod explain;
 mod parts;
 mod settings;
 
+pub use archive::Archives;
+pub use explain::explained;
 pub use parts::Parts;
 
 use super::{capture, run, shell};
@@ -34,6 +38,10 @@ const CONFIGURE: &str = r#"set -eu
 mkdir -p "$1/etc/apt/apt.conf.d" "$1/etc/apt/auth.conf.d" "$1/etc/dpkg/dpkg.cfg.d"
 cp "$2/apt.conf" "$1/etc/apt/apt.conf.d/01host"
 cp "$2/dpkg.cfg" "$1/etc/dpkg/dpkg.cfg.d/01unsafe"
+if [ -s "$2/preferences" ]; then
+  mkdir -p "$1/etc/apt/preferences.d"
+  cp "$2/preferences" "$1/etc/apt/preferences.d/01carveout"
+fi
 if [ -s "$2/netrc" ]; then cp "$2/netrc" "$1/etc/apt/auth.conf.d/host.conf"; fi
 "#;
 const UNCONFIGURE: &str = r#"set -eu
@@ -121,6 +129,7 @@ impl Setup {
         );
         let cmd = cmd.env("SOURCE_DATE_EPOCH", self.epoch.to_string()).env("TZ", "UTC");
         run(what, cmd.env_remove("LANGUAGE").env_remove("LANG").env_remove("TAR_OPTIONS"), log)
+            .map_err(|error| explain::with_first_error(error, log))
     }
 
     /// A root filesystem that is given, through one of our scripts.
@@ -138,10 +147,12 @@ impl Setup {
     }
 }
 
-/// Makes the base: a minimal Debian with these packages besides, and with NVIDIA's, if there are parts.
+/// Makes the base: a minimal Debian with these packages besides, and with NVIDIA's, if there are parts. apt's preferences stay in
+/// it for the next level.
 pub fn base(
     suite: &str,
     packages: &[String],
+    archives: &Archives,
     l4t: Option<&Parts>,
     epoch: u64,
     out: &Path,
@@ -157,10 +168,13 @@ pub fn base(
         parts.put(setup.dir.path())?;
         arguments.push(setup.hook("customize", "l4t-debs.sh"));
     }
+    setup.write("preferences", archives.preferences())?;
+    if let Some(keys) = archives.put_keys(setup.dir.path())? {
+        arguments.push(format!("--keyring={}", keys.display()));
+    }
     arguments.extend([suite.to_owned(), tar.display().to_string()]);
-    let sources = settings::sources(suite)?;
-    if !sources.is_empty() {
-        setup.write("sources.list", &sources)?;
+    if !archives.sources().is_empty() {
+        setup.write("sources.list", archives.sources())?;
         arguments.push(setup.path("sources.list").display().to_string());
     }
     setup.run("mmdebstrap", true, &arguments, log)?;
@@ -230,18 +244,4 @@ fn not_for_it(error: Error, tarball: &Path) -> Error {
 
 fn open(path: &Path, mode: u32) -> Result<()> {
     fs::set_permissions(path, fs::Permissions::from_mode(mode)).at(path)
-}
-
-/// What to mend in the config for what the archive does not have.
-pub fn unknown(error: Error, suite: &str, config: &Path) -> Error {
-    let config = config.display();
-    if error.message.contains("Unable to locate package") {
-        return error
-            .remedy(format!("correct rootfs.packages in {config}: Debian {suite} has no such package"));
-    }
-    if error.message.contains("does not have a Release file") || error.message.contains("404  Not Found") {
-        let remedy = format!("correct rootfs.suite in {config}: the archive has no suite {suite}");
-        return Error::usage(error.message).remedy(remedy);
-    }
-    error
 }

@@ -10,6 +10,7 @@ mod field;
 mod guides;
 mod jetson;
 mod manual;
+mod pinned;
 mod recipes;
 mod reproducible;
 mod rootfs;

@@ -1,5 +1,6 @@
 //! What of NVIDIA's BSP gets into a root filesystem: packages, and what flash.sh puts into /boot.
 
+use super::{DEVICES, INIT, OTHER_INITS};
 use crate::config::{L4tBoard, Module, Rootfs};
 use crate::error::{At, Error, Result};
 use crate::stage::stamps;
@@ -78,7 +79,15 @@ pub fn debian(target: &Target, rootfs: &Rootfs) -> Result<Selection> {
     whole(bsp, lacking)?;
     let debs: Vec<PathBuf> = names.iter().filter_map(|name| Some(known.get(name)?.0.clone())).collect();
     let parts = of_flash_sh(target)?.with_debs(&debs);
-    Ok(Selection { parts, debs, packages })
+    Ok(Selection { parts, debs, packages: booting(packages) })
+}
+
+/// The packages of Debian, with those that a boot needs: none of NVIDIA's depends on them, as Ubuntu has them anyway.
+fn booting(mut packages: Vec<String>) -> Vec<String> {
+    let other = packages.iter().any(|name| OTHER_INITS.contains(&name.as_str()));
+    packages.extend((!other).then(|| INIT.to_owned()));
+    packages.push(DEVICES.to_owned());
+    packages
 }
 
 /// For NVIDIA's sample: all packages, and all that installs them.
@@ -289,6 +298,14 @@ mod tests {
                 "tools/other_*_arm64.deb"
             ]
         );
+    }
+
+    #[test]
+    fn debian_on_a_board_boots_whatever_the_config_names() {
+        let booting = |names: &[&str]| super::booting(names.iter().map(|name| (*name).to_owned()).collect());
+        assert_eq!(booting(&[]), ["systemd-sysv", "udev"]);
+        assert_eq!(booting(&["vim"]), ["vim", "systemd-sysv", "udev"]);
+        assert_eq!(booting(&["runit-init"]), ["runit-init", "udev"], "one init alone");
     }
 
     #[test]

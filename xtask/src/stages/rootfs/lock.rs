@@ -8,8 +8,6 @@ use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 
-/// Differences that an error shows.
-const SHOWN: usize = 12;
 /// Stands for a checksum that nobody knows.
 const UNKNOWN: &str = "-";
 
@@ -18,7 +16,11 @@ pub type Packages = BTreeSet<String>;
 
 /// Their checksums.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Sums(BTreeMap<String, String>);
+pub struct Sums(
+    BTreeMap<String, String>,
+    /// Those that archives disagree on: which of them is installed, nothing tells.
+    Packages,
+);
 
 impl Sums {
     /// Adds those of an archive's index, of the wanted packages.
@@ -31,7 +33,10 @@ impl Sums {
         dpkg::stanzas(lists, &["Package", "Version", "Architecture", "SHA256"], |fields| {
             let package = dpkg::identity(fields);
             if let Some(sum) = fields.get("SHA256").filter(|_| wanted.contains(&package)) {
-                self.0.insert(package, sum.clone());
+                let other = self.0.insert(package.clone(), sum.clone());
+                if other.is_some_and(|other| other != *sum) {
+                    self.1.insert(package);
+                }
             }
         })
     }
@@ -48,7 +53,8 @@ impl Sums {
     pub fn read(path: &Path) -> Result<Self> {
         let text = fs::read_to_string(path).at(path)?;
         let pairs = text.lines().filter_map(|line| line.rsplit_once('\t'));
-        Ok(Self(pairs.map(|(package, sum)| (package.to_owned(), sum.to_owned())).collect()))
+        let sums = pairs.map(|(package, sum)| (package.to_owned(), sum.to_owned())).collect();
+        Ok(Self(sums, Packages::new()))
     }
 
     /// Keeps them in a file.
@@ -60,6 +66,14 @@ impl Sums {
 
 /// The text for a root filesystem whose packages are all known to an archive or are ours.
 pub fn text(packages: &Packages, sums: &Sums) -> Result<String> {
+    if let Some(package) = sums.1.iter().next() {
+        let message = format!(
+            "two archives have package {} with the same version and other contents",
+            package.replace('\t', " ")
+        );
+        let remedy = "name one of them alone: in rootfs.mirror, or in apt's sources on this host";
+        return Err(Error::check(message).remedy(remedy));
+    }
     let line = |package: &String| match sums.0.get(package) {
         Some(sum) => Ok(format!("{package}\t{sum}\n")),
         None => Err(Error::check(format!("package {} is in no package list", package.replace('\t', " ")))
@@ -72,28 +86,6 @@ pub fn text(packages: &Packages, sums: &Sums) -> Result<String> {
 pub fn text_of_given(packages: &Packages, sums: &Sums) -> String {
     let sum = |package| sums.0.get(package).map(String::as_str).unwrap_or(UNKNOWN);
     packages.iter().map(|package| format!("{package}\t{}\n", sum(package))).collect()
-}
-
-/// Refuses a root filesystem that differs from the pinned one.
-pub fn enforce(pinned: &Path, text: &str) -> Result<()> {
-    let expected = fs::read_to_string(pinned).at(pinned)?;
-    let lines = |text: &str| -> BTreeSet<String> { text.lines().map(str::to_owned).collect() };
-    let (expected, found) = (lines(&expected), lines(text));
-    let pinned_only = expected.difference(&found).map(|line| format!("  - {}", line.replace('\t', " ")));
-    let found_only = found.difference(&expected).map(|line| format!("  + {}", line.replace('\t', " ")));
-    let all: Vec<String> = pinned_only.chain(found_only).collect();
-    if all.is_empty() {
-        return Ok(());
-    }
-    let shown = all.get(..SHOWN.min(all.len())).unwrap_or_default().join("\n");
-    let message = format!(
-        "the root filesystem's packages are not those of {} ({} lines differ; - pinned, + found):\n{shown}",
-        pinned.display(),
-        all.len()
-    );
-    let remedy = "if the change is wanted, build once without rootfs.lock and take the new rootfs/packages.lock out of \
-                  the bundle; if not, use a mirror (or the tarball) that still has the pinned versions";
-    Err(Error::check(message).remedy(remedy))
 }
 
 /// All packages of `dpkg-query`'s lines (status, name, version, architecture), which must all be wholly installed.
@@ -142,6 +134,20 @@ mod tests {
     }
 
     #[test]
+    fn archives_that_disagree_are_refused() {
+        let stanza = |sum| format!("Package: a\nVersion: 1\nArchitecture: all\nSHA256: {sum}\n\n");
+        let wanted = wholly_installed("installed\ta\t1\tall\n").unwrap();
+        let text = |lists: String| {
+            let mut sums = Sums::default();
+            sums.read_lists(Cursor::new(lists), &wanted).unwrap();
+            super::text(&wanted, &sums)
+        };
+        assert_eq!(text(stanza("abc") + &stanza("abc")).unwrap(), "a\t1\tall\tabc\n");
+        let error = text(stanza("abc") + &stanza("def")).unwrap_err();
+        assert!(error.message.contains("two archives have package a 1 all"), "{error}");
+    }
+
+    #[test]
     fn half_installed_packages_are_errors() {
         let text = "installed\ta\t1\tall\nhalf-configured\tb\t2\tall\n";
         let error = wholly_installed(text).unwrap_err();
@@ -158,18 +164,5 @@ mod tests {
         let packages = installed(&text);
         assert_eq!(text_of_given(&packages, &Sums::default()), "b\t2\tarm64\t-\n");
         assert!(super::text(&packages, &Sums::default()).unwrap_err().message.contains("b 2 arm64"));
-    }
-
-    #[test]
-    fn a_pinned_list_is_enforced() {
-        let dir = tempfile::tempdir().unwrap();
-        let pinned = dir.path().join("lock");
-        fs::write(&pinned, "a\t1\tall\tx\nb\t1\tall\ty\n").unwrap();
-        assert_eq!(enforce(&pinned, "b\t1\tall\ty\na\t1\tall\tx\n"), Ok(()));
-        let error = enforce(&pinned, "a\t2\tall\tz\nb\t1\tall\ty\n").unwrap_err();
-        assert!(
-            error.message.ends_with("(2 lines differ; - pinned, + found):\n  - a 1 all x\n  + a 2 all z"),
-            "{error}"
-        );
     }
 }

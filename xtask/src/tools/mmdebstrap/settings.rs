@@ -1,6 +1,7 @@
 //! What the build host's apt knows that a root filesystem is made with, and must not keep.
 
 use super::super::{capture, shell};
+use crate::config::Mirror;
 use crate::error::Result;
 use crate::host::is_root;
 use std::fs;
@@ -30,6 +31,30 @@ pub fn sources(suite: &str) -> Result<String> {
     Ok(lines.into_iter().filter(|_| known).map(|(_, line)| line).collect())
 }
 
+/// Sources of a product's mirrors. An archive as it was at a date has outlived the time that its Release file is valid for: that
+/// is allowed here alone, and only for what a lock pins by sha256. apt does not copy packages of `file:`, and dpkg in the root
+/// filesystem would not find them.
+pub fn mirrors(mirrors: &[Mirror]) -> String {
+    let line = |mirror: &Mirror, suite: &String| {
+        let url = match mirror.url.strip_prefix("file://") {
+            Some(path) => format!("copy://{path}"),
+            None => mirror.url.clone(),
+        };
+        // Keys of the product's own are trusted for all sources that name none.
+        let keys = if mirror.key.is_none() { format!(" signed-by={KEYRING}") } else { String::new() };
+        format!("deb [check-valid-until=no{keys}] {url} {suite} main\n")
+    };
+    mirrors.iter().flat_map(|mirror| mirror.suites.iter().map(move |suite| line(mirror, suite))).collect()
+}
+
+/// Names of the suites that the build host's apt knows.
+pub fn suites() -> Vec<String> {
+    let Ok(sh) = shell(Path::new("/")) else { return Vec::new() };
+    let format = "$(RELEASE)";
+    let targets = cmd!(sh, "apt-get indextargets --format {format} 'Created-By: Packages'").ignore_status();
+    capture("apt-get indextargets", targets).unwrap_or_default().lines().map(str::to_owned).collect()
+}
+
 /// The host's proxy and transport settings; mmdebstrap does not read them. They are removed before packing.
 pub fn apt() -> Result<String> {
     let sh = shell(Path::new("/"))?;
@@ -49,4 +74,31 @@ pub fn credentials() -> String {
     let more = fs::read_dir("/etc/apt/auth.conf.d").into_iter().flatten().flatten().map(|e| e.path());
     let files = more.chain([PathBuf::from("/etc/apt/auth.conf")]);
     files.filter_map(|path| fs::read_to_string(path).ok()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_mirrors_may_be_out_of_date() {
+        let mirror = |url: &str, suites: &[&str], key: Option<&str>| Mirror {
+            url: url.into(),
+            suites: suites.iter().map(|suite| (*suite).to_owned()).collect(),
+            key: key.map(PathBuf::from),
+        };
+        let all = [
+            mirror("https://h/archive/debian/20250101T000000Z/", &["a", "a-updates"], None),
+            mirror("file:///srv/b", &["a"], Some("/k.asc")),
+        ];
+        assert_eq!(
+            mirrors(&all),
+            format!(
+                "deb [check-valid-until=no signed-by={KEYRING}] https://h/archive/debian/20250101T000000Z/ a main\n\
+                 deb [check-valid-until=no signed-by={KEYRING}] https://h/archive/debian/20250101T000000Z/ a-updates main\n\
+                 deb [check-valid-until=no] copy:///srv/b a main\n"
+            )
+        );
+        assert!(!sources("bookworm").unwrap().contains("valid-until"));
+    }
 }
