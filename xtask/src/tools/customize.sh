@@ -31,7 +31,8 @@ done
 cd "$root"
 # Build host: sources, settings, resolver, logs, caches. Device: ssh host keys, seeds, machine id.
 rm -rf etc/apt/apt.conf.d/01host etc/apt/auth.conf.d/host.conf etc/dpkg/dpkg.cfg.d/01unsafe \
-  etc/apt/sources.list etc/apt/sources.list.d/* etc/ssh/ssh_host_* etc/resolv.conf etc/.pwd.lock etc/*- \
+  etc/apt/sources.list etc/apt/sources.list.d/* etc/apt/preferences.d/01carveout etc/ssh/ssh_host_* etc/resolv.conf \
+  etc/.pwd.lock etc/*- \
   var/lib/apt/lists/* var/cache/apt/* var/cache/debconf/*-old var/lib/dpkg/*-old var/cache/ldconfig/aux-cache \
   var/cache/man/* var/lib/dbus/machine-id var/lib/systemd/random-seed var/lib/systemd/credential.secret \
   var/lib/systemd/catalog/database var/log/journal/* var/tmp/* root/.bash_history root/.cache
@@ -59,3 +60,9 @@ rm -f etc/hostname etc/hosts
 echo carveout > etc/hostname
 printf '127.0.0.1\tlocalhost\n127.0.1.1\tcarveout\n::1\tlocalhost ip6-localhost ip6-loopback\n' > etc/hosts
 chmod 644 etc/hostname etc/hosts
+# Nothing but a comment, as mmdebstrap leaves it: then a kernel that mounts the root read-only is never told to make it
+# writable. NVIDIA's own has this line, too; the device is the one that the kernel has booted from, in either slot.
+if ! grep -q '^[^#]' etc/fstab; then
+  printf '/dev/root\t/\text4\tdefaults\t0 1\n' > etc/fstab
+  chmod 644 etc/fstab
+fi
