@@ -17,7 +17,7 @@ PHDRS
 SECTIONS
 {
   . = 0x8000;
-  .text : { *(.text._start) *(.text .text.*) } :text
+  .text : { *(.text._start) *(.text .text.*) __ta_text_end = .; } :text
   .rodata : { *(.rodata .rodata.*) } :text
 
   . = ALIGN(0x1000);

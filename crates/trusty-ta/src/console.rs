@@ -14,6 +14,25 @@ pub(crate) fn set_name(name: &'static str) {
     NAME.store(name.as_ptr().cast_mut(), Ordering::Relaxed);
 }
 
+#[cfg(target_os = "none")]
+static MANIFEST: AtomicPtr<u32> = AtomicPtr::new(core::ptr::null_mut());
+
+/// Sets the manifest, which begins with the TA's UUID.
+#[cfg(target_os = "none")]
+pub(crate) fn set_manifest(words: &'static [u32]) {
+    if words.len() >= 4 {
+        MANIFEST.store(words.as_ptr().cast_mut(), Ordering::Relaxed);
+    }
+}
+
+/// The TA's UUID; nil before its manifest is set.
+#[cfg(target_os = "none")]
+pub(crate) fn uuid() -> trusty_abi::Uuid {
+    let words = MANIFEST.load(Ordering::Relaxed).cast::<trusty_abi::Uuid>();
+    // SAFETY: null, or at least four words that live for ever; any bytes are a UUID.
+    unsafe { words.as_ref() }.copied().unwrap_or_default()
+}
+
 /// Prints a line on the console, in one write of at most 255 bytes; what is longer is cut. [`crate::log!`] calls it.
 pub fn console(arguments: fmt::Arguments) {
     let mut line = Line { bytes: [0; 255], length: 0 };

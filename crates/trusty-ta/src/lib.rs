@@ -15,8 +15,8 @@
 //! [`CONNECTIONS`] connections and 128 handles in all; the heap has exactly the bytes that the manifest asks for, and an
 //! allocation past them fails. Use `try_reserve`: a failed allocation that is not handled ends the TA.
 //!
-//! A panic prints its message on the console, closes all handles (the kernel does not, and clients would hang), and ends
-//! the TA.
+//! A panic prints its message on the console, or the state of the heap if an allocation failed, and who called
+//! ([`trusty_abi::last_words`]); closes all handles (the kernel does not, and clients would hang), and ends the TA.
 #![no_std]
 #![warn(clippy::indexing_slicing)]
 
@@ -27,6 +27,8 @@ pub mod bulk;
 mod console;
 mod event_loop;
 mod handle;
+#[cfg(any(test, target_os = "none"))]
+mod heap;
 mod manifest;
 pub mod raw;
 mod service;

@@ -1,11 +1,13 @@
 //! What exists only on Trusty: start, heap, panic, system calls.
 
+mod frames;
 mod heap;
 mod sys;
 
 use crate::{Manager, PortCfg, Service, console, log};
 use core::panic::PanicInfo;
 pub use sys::{Kernel, syscall};
+use trusty_abi::last_words::Ended;
 
 /// ld.lld keeps `.bss` as NOBITS unless one of its inputs is PROGBITS, and the loader clears it in the file.
 #[used]
@@ -20,22 +22,29 @@ pub fn run<S: Service>(
     service: impl FnOnce() -> S,
 ) -> ! {
     console::set_name(name);
+    console::set_manifest(manifest);
     heap::start(crate::manifest::heap(manifest));
     let error = Manager::new(service(), ports).run_event_loop();
     log!("stops: {error}");
-    exit()
+    exit(&[])
 }
 
+/// The words are those of [`trusty_abi::last_words`].
 #[panic_handler]
 fn panic(info: &PanicInfo) -> ! {
-    log!("{info}");
-    exit()
+    match heap::shortage_behind(info) {
+        Some(shortage) => log!("{shortage}"),
+        None => log!("{info}"),
+    }
+    let (chain, count) = frames::chain();
+    exit(chain.get(..count).unwrap_or_default())
 }
 
 /// Ends the TA. The kernel does not close its channels, and clients would hang for ever: so all are closed first, also
 /// those whose owner is lost in a panic. A number that is no handle is refused.
-fn exit() -> ! {
+fn exit(chain: &[u32]) -> ! {
     use crate::Syscalls;
+    log!("{}", Ended { uuid: console::uuid(), chain });
     for handle in 0..trusty_abi::limit::HANDLES as u32 {
         let _ = Kernel.close(handle);
     }
