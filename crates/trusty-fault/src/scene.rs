@@ -1,7 +1,7 @@
 //! A fault, and what can be said of it.
 
-use crate::symbols::Symbols;
-use std::fmt::Write as _;
+use crate::program::Program;
+use std::fmt::{self, Write as _};
 use std::ops::Range;
 use trusty_image::TrustedApp;
 use trusty_image::limits::{APP_STACK_TOP, PAGE};
@@ -65,8 +65,8 @@ pub struct Scene<'a> {
     pub name: &'a str,
     /// What its ELF says.
     pub app: &'a TrustedApp,
-    /// Its symbols.
-    pub symbols: &'a Symbols,
+    /// Its code.
+    pub program: &'a Program<'a>,
     /// What it did.
     pub access: Access,
     /// r0 to r15.
@@ -79,9 +79,12 @@ pub struct Scene<'a> {
     pub stack_touched: Option<u32>,
     /// Whether what it accessed is mapped for it. If that is not known, its segments, all of its heap and its stack are.
     pub mapped: Option<bool>,
+    /// Reads words of its stack, as far as they are known.
+    pub memory: &'a dyn Fn(u32) -> Option<u32>,
 }
 
-fn size(bytes: u32) -> String {
+/// A size, in KiB if it is a whole number of them.
+pub(crate) fn size(bytes: u32) -> String {
     if bytes.is_multiple_of(1024) { format!("{} KiB", bytes / 1024) } else { format!("{bytes} bytes") }
 }
 
@@ -114,7 +117,7 @@ impl Scene<'_> {
             self.app.segments.iter().find(|s| (u64::from(s.vaddr)..s.end()).contains(&address.into()))
         {
             let what = if segment.flags & PF_W == 0 { "read-only text" } else { "data" };
-            return format!("0x{address:x} {verb}: it lies in {what}{}", self.symbols.at(address.into()));
+            return format!("0x{address:x} {verb}: it lies in {what}{}", self.program.symbols().at(address.into()));
         }
         let mapped = || self.mapped.unwrap_or_else(|| heap.contains(&address) || stack.contains(&address));
         if matches!(self.access, Access::Fetch(_)) && mapped() {
@@ -160,10 +163,10 @@ impl Scene<'_> {
 
     /// Everything, in lines.
     pub fn report(&self) -> String {
-        let [.., lr, pc] = self.registers;
+        let [.., pc] = self.registers;
         let mut text = format!("{} faults: {}\n", self.name, self.diagnosis());
-        let _ = writeln!(text, "  at    0x{pc:08x}{}", self.symbols.at(pc.into()));
-        let _ = writeln!(text, "  from  0x{lr:08x}{}", self.symbols.at(lr.into()));
+        let chain = self.program.chain(&self.registers, self.cpsr, self.memory);
+        text += &self.program.trace(Some(pc), &chain);
         let names = [
             "r0", "r1", "r2", "r3", "r4", "r5", "r6", "r7", "r8", "r9", "r10", "r11", "r12", "sp", "lr", "pc",
         ];
@@ -176,7 +179,18 @@ impl Scene<'_> {
             let _ = writeln!(text, "  {}", line.join("  "));
         }
         let _ = writeln!(text, "  cpsr {:08x}", self.cpsr);
-        text + &self.memory()
+        text += &self.memory();
+        if let Some(enough) = self.enough() {
+            text += &Advice { name: self.name, app: Some(self.app), enough: Some(enough) }.to_string();
+        }
+        text
+    }
+
+    /// The heap with which the `brk` had not been refused that a null pointer came of.
+    fn enough(&self) -> Option<u32> {
+        let null = self.access.address().is_some_and(|address| address < PAGE);
+        let refused = self.heap.filter(|_| null)?.refused?;
+        refused.saturating_sub(self.app.heap_start).checked_next_multiple_of(PAGE)
     }
 
     /// The lines of heap and stack.
@@ -198,6 +212,40 @@ impl Scene<'_> {
         };
         line("heap", &heap, self.app.manifest.heap(), &used)
             + &line("stack", &stack, self.app.manifest.stack(), &touched)
+    }
+}
+
+/// What to write where, so that an allocation has room.
+pub(crate) struct Advice<'a> {
+    /// The TA.
+    pub name: &'a str,
+    /// What its ELF file says, if it is known.
+    pub app: Option<&'a TrustedApp>,
+    /// The heap that is needed, in whole pages; none if no TA can have so much.
+    pub enough: Option<u32>,
+}
+
+impl fmt::Display for Advice<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { name, app, enough } = self;
+        // Below the stack the kernel maps image and heap.
+        let room = app.map_or(APP_STACK_TOP, |app| {
+            APP_STACK_TOP.saturating_sub(app.manifest.stack()).saturating_sub(app.heap_start)
+        });
+        match enough.filter(|enough| *enough <= room) {
+            Some(enough) => write!(
+                f,
+                "  needs a heap of at least {}. In [package.metadata.trusty] of the Cargo.toml of {name}:\n    min_heap = {enough}\n  \
+                 If the product config sets min_heap of {name}, there:\n    min_heap: {}KiB\n",
+                size(enough),
+                enough / 1024
+            ),
+            None => writeln!(
+                f,
+                "  no min_heap is enough: a trusted app has at most {} for its heap; allocate less at once",
+                size(room)
+            ),
+        }
     }
 }
 

@@ -24,6 +24,18 @@ impl Symbols {
         Self(symbols)
     }
 
+    /// Names of functions at addresses, with their sizes.
+    #[cfg(test)]
+    pub(crate) fn of(functions: &[(u64, u64, &str)]) -> Self {
+        Self(functions.iter().map(|(start, size, name)| (*start, (*size, (*name).to_owned()))).collect())
+    }
+
+    /// Where the function of an address begins.
+    pub fn start(&self, address: u64) -> Option<u64> {
+        let (start, (size, _)) = self.0.range(..=address).next_back()?;
+        (address - start < *size).then_some(*start)
+    }
+
     /// ` (name + 0x10)` of an address, or nothing.
     pub fn at(&self, address: u64) -> String {
         match self.0.range(..=address).next_back() {

@@ -1,0 +1,124 @@
+//! Files and lines of addresses, out of DWARF.
+
+use addr2line::gimli::{Dwarf, EndianSlice, LittleEndian, SectionId};
+use addr2line::{Context, LookupResult};
+use object::{Object, ObjectSection};
+use std::fmt;
+
+type Reader<'a> = EndianSlice<'a, LittleEndian>;
+
+/// Longest list of functions that were inlined into each other.
+const INLINED: usize = 32;
+
+/// A place in sources.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// The function.
+    pub function: String,
+    /// The file, as the compiler was told it; the standard library's without the compiler's own folder.
+    pub file: String,
+    /// The line, if it is known.
+    pub line: Option<u32>,
+}
+
+impl Place {
+    /// Whether the file is the trusted app's own or its workspace's: not Rust's, not another package's, not the run-time's.
+    pub fn is_own(&self) -> bool {
+        const LIBRARIES: [&str; 7] =
+            ["library/", "/rust/", "/rustc/", "/cargo/", "crates/trusty-", "crates/tipc-bulk/", "/.cargo/"];
+        let contained = ["/crates/trusty-", "/crates/tipc-bulk/", "/.cargo/", "/cargo/registry/", "/cargo/git/"];
+        !LIBRARIES.iter().any(|folder| self.file.starts_with(folder))
+            && !contained.iter().any(|folder| self.file.contains(folder))
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { function, file, line } = self;
+        match line {
+            Some(line) => write!(f, "{file}:{line} in {function}"),
+            None => write!(f, "{file} in {function}"),
+        }
+    }
+}
+
+/// A file's DWARF.
+pub struct Lines<'a>(Context<Reader<'a>>);
+
+impl<'a> Lines<'a> {
+    /// Of an ELF file; none if it has no DWARF, or none that can be read.
+    pub fn read(elf: &'a [u8]) -> Option<Self> {
+        let file = object::File::parse(elf).ok()?;
+        file.section_by_name(".debug_line")?;
+        let section = |id: SectionId| {
+            let section = file.section_by_name(id.name());
+            let bytes = section.and_then(|section| section.data().ok()).unwrap_or_default();
+            Ok::<_, addr2line::gimli::Error>(EndianSlice::new(bytes, LittleEndian))
+        };
+        let dwarf = Dwarf::load(section).ok()?;
+        Context::from_dwarf(dwarf).ok().map(Self)
+    }
+
+    /// Where an instruction comes from: the innermost of inlined functions first.
+    pub fn at(&self, address: u64) -> Vec<Place> {
+        let mut lookup = self.0.find_frames(address);
+        // Line tables of this crate's builds are never split; what asks for another file is answered with none.
+        let found = loop {
+            match lookup {
+                LookupResult::Output(found) => break found,
+                LookupResult::Load { continuation, .. } => {
+                    lookup = addr2line::LookupContinuation::resume(continuation, None);
+                }
+            }
+        };
+        let mut places = Vec::new();
+        let Ok(mut frames) = found else { return places };
+        while let Ok(Some(frame)) = frames.next() {
+            let name = frame.function.as_ref().and_then(|function| function.raw_name().ok());
+            let Some((name, location)) = name.zip(frame.location) else { continue };
+            let Some(file) = location.file else { continue };
+            let function = format!("{:#}", rustc_demangle::demangle(&name));
+            places.push(Place { function, file: shortened(file), line: location.line.filter(|line| *line > 0) });
+            if places.len() == INLINED {
+                break;
+            }
+        }
+        places
+    }
+}
+
+/// `/rustc/COMMIT/library/core/src/…` without the commit, `./src/main.rs` without the dot.
+fn shortened(file: &str) -> String {
+    let inside = file.strip_prefix("/rustc/").and_then(|rest| rest.split_once('/')).map(|(_, rest)| rest);
+    let file = inside.unwrap_or(file);
+    file.strip_prefix("./").unwrap_or(file).to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn own_files_are_told_from_libraries() {
+        let is_own = |file: &str| Place { function: String::new(), file: shortened(file), line: None }.is_own();
+        for own in ["./apps/echo-srv/src/main.rs", "src/main.rs", "/home/me/ta/src/lib.rs", "/usr/src/debug/x/workspace/x.rs"] {
+            assert!(is_own(own), "{own}");
+        }
+        for other in [
+            "/rustc/59807616e1fa2540724bfbac14d7976d7e4a3860/library/core/src/ptr/mod.rs",
+            "/rust/lib/rustlib/src/rust/library/alloc/src/alloc.rs",
+            "/cargo/linked_list_allocator-0.10.6/src/lib.rs",
+            "./crates/trusty-ta/src/event_loop.rs",
+            "/usr/src/debug/x/workspace/crates/trusty-ta/src/target.rs",
+            "/home/me/.cargo/registry/src/index/serde-1.0.0/src/lib.rs",
+        ] {
+            assert!(!is_own(other), "{other}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_dwarf_has_no_lines() {
+        assert!(Lines::read(b"no ELF file").is_none());
+        assert!(Lines::read(&trusty_image::test_elf::TestElf::good().build()).is_none());
+    }
+}
