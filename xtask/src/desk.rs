@@ -5,6 +5,7 @@
 
 pub mod boot_check;
 pub mod console;
+mod ends;
 mod fault;
 pub mod firmware;
 mod image;

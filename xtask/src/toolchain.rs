@@ -99,7 +99,7 @@ impl Toolchain {
         // Of several that fit, the last wins.
         let mut flags = vec![remap(root, ".")];
         // What cargo has checked out of git is called by URL and commit, on any host.
-        let checkouts = home.as_ref().map(|home| home.join("git/checkouts")).filter(|folder| folder.is_dir());
+        let checkouts = cargo::home().map(|home| home.join("git/checkouts"));
         flags.extend(checkouts.iter().map(|folder| remap(folder, "/cargo/git")));
         // The folder of a registry has a name of its host's: of a mirror another.
         flags.extend(registries.iter().map(|folder| remap(folder, "/cargo")));
@@ -110,7 +110,11 @@ impl Toolchain {
         }
         match self.target {
             Target::TrustedApp | Target::Firmware => {
-                flags.extend(["-Clinker-flavor=ld.lld", "-Crelocation-model=static"].map(String::from))
+                flags.extend(["-Clinker-flavor=ld.lld", "-Crelocation-model=static"].map(String::from));
+                if self.target == Target::TrustedApp {
+                    // By frames a trusted app tells who called, wherever it ends.
+                    flags.push("-Cforce-frame-pointers=yes".into());
+                }
             }
             Target::ClientApp => flags.push("-Ctarget-feature=+crt-static".into()),
         }

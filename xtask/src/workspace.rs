@@ -186,10 +186,8 @@ impl Workspace {
 
     /// The config files that cargo reads for a build in the workspace.
     fn cargo_configs(&self) -> Vec<PathBuf> {
-        let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
-        let home = home.or_else(|| std::env::home_dir().map(|home| home.join(".cargo")));
         let above = self.root.ancestors().map(|folder| folder.join(".cargo"));
-        let mut folders: Vec<PathBuf> = above.chain(home).collect();
+        let mut folders: Vec<PathBuf> = above.chain(crate::tools::cargo::home()).collect();
         folders.dedup();
         let files = folders.iter().flat_map(|folder| ["config.toml", "config"].map(|name| folder.join(name)));
         files

@@ -135,6 +135,13 @@ pub struct AppEntry {
     pub ports: Vec<Port>,
 }
 
+impl AppEntry {
+    /// Path of the file that names its lines, if the bundle has one.
+    pub fn symbols(&self) -> String {
+        format!("{}.debug", self.file.strip_suffix(".elf").unwrap_or(&self.file))
+    }
+}
+
 /// A declared port.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -180,6 +187,8 @@ pub enum Role {
     KernelSymbols,
     /// A TA's ELF file.
     TrustedApp,
+    /// The same with its debug information, which names files and lines.
+    TrustedAppSymbols,
     /// A misc boot-config file.
     BootConfig,
     /// The partition layout.

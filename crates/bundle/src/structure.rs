@@ -29,6 +29,9 @@ pub(crate) fn check(
         problems.extend(boot_config(manifest, path, content));
     }
     let memory = trusted_apps(manifest, contents, &mut problems);
+    for (path, content) in of_role(Role::TrustedAppSymbols) {
+        problems.extend(symbols(manifest, contents, path, content));
+    }
     let mut monitor = false;
     for (path, content) in of_role(Role::SecureOs) {
         problems.extend(secure_os(manifest, contents, path, content));
@@ -103,6 +106,27 @@ fn trusted_apps(
         }
     }
     memory
+}
+
+/// What names the lines of a TA must be what the TA was stripped of, or reports would lie. A product may have set its sizes since.
+fn symbols(
+    manifest: &Manifest,
+    contents: &BTreeMap<String, Vec<u8>>,
+    path: &str,
+    content: &[u8],
+) -> Option<Problem> {
+    let app = manifest.trusted_apps.iter().find(|app| app.symbols() == path);
+    let Some(elf) = app.and_then(|app| contents.get(&app.file)) else {
+        return Some(Problem::new(path, "names the lines of no trusted app of the bundle"));
+    };
+    // What is wrong with the trusted app itself has been told.
+    let range = trusty_image::inspect(elf).ok()?.manifest_range;
+    let stripped = trusty_image::strip_debug(content).unwrap_or_default();
+    let around = |file: &[u8]| Some((file.get(..range.start)?.to_vec(), file.get(range.end..)?.to_vec()));
+    let same = around(&stripped).is_some() && around(&stripped) == around(elf);
+    (!same).then(|| {
+        Problem::new(path, "is not what the trusted app was stripped of: its lines are of other code")
+    })
 }
 
 fn secure_os(

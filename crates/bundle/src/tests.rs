@@ -53,6 +53,7 @@ impl Sample {
                 "rootfs" => (Role::Rootfs, &["APP"]),
                 "secure-os" => (Role::SecureOs, &["secure-os"]),
                 "flash" => (Role::Flash, &[]),
+                _ if path.ends_with(".debug") => (Role::TrustedAppSymbols, &[]),
                 _ => (Role::TrustedApp, &[]),
             };
             fs::write(&from, bytes).unwrap();
@@ -140,6 +141,28 @@ fn a_good_bundle_holds_as_folder_and_archive() {
     archive(&folder, &manifest);
     assert_eq!(problems(&folder.with_extension("tar.zst")), Vec::<String>::new());
     assert_eq!(manifest.bundle_name(), "desk-1-virt-tzdram32M");
+}
+
+/// Symbols are those of the trusted app, whatever heap the product gives it; others would name wrong lines.
+#[test]
+fn symbols_are_of_the_trusted_app_itself() {
+    let with = |path: &str, change: &dyn Fn(&mut Vec<u8>)| {
+        let mut sample = Sample::new();
+        let mut symbols = sample.parts["trusted-apps/a.elf"].clone();
+        change(&mut symbols);
+        sample.parts.insert(Box::leak(path.to_owned().into_boxed_str()), symbols);
+        sample.problems()
+    };
+    let path = "trusted-apps/a.debug";
+    assert_eq!(with(path, &|_| {}), Vec::<String>::new());
+    let heap = trusty_image::test_elf::MANIFEST_AT as usize + 28;
+    assert_eq!(with(path, &|symbols| symbols[heap] ^= 0x10), Vec::<String>::new());
+    let other = "is not what the trusted app was stripped of: its lines are of other code";
+    for change in [&(|symbols: &mut Vec<u8>| symbols[0x1004] ^= 1) as &dyn Fn(&mut Vec<u8>), &Vec::clear] {
+        assert_eq!(with(path, change), [format!("{path}: {other}")]);
+    }
+    let of_none = ["trusted-apps/b.debug: names the lines of no trusted app of the bundle"];
+    assert_eq!(with("trusted-apps/b.debug", &|_| {}), of_none);
 }
 
 #[test]

@@ -241,7 +241,8 @@ fn kept(file: &FileEntry) -> usize {
 }
 
 fn is_checked(file: &FileEntry) -> bool {
-    matches!(file.role, Role::SecureOs | Role::TrustedApp | Role::BootConfig | Role::Layout)
+    use Role::{BootConfig, Layout, SecureOs, TrustedApp, TrustedAppSymbols};
+    matches!(file.role, SecureOs | TrustedApp | TrustedAppSymbols | BootConfig | Layout)
         || crate::signed::is_checked(file)
 }
 

@@ -38,6 +38,14 @@ pub enum Error {
         /// Trusty's word.
         error: trusty_abi::Error,
     },
+    /// The trusted app with this port has ended, and the emulator knows why. A board's console tells it, and Linux does not know.
+    #[error("cannot connect to {port}: {why}")]
+    Ended {
+        /// The port.
+        port: String,
+        /// The emulator's words: which trusted app, and why it has ended.
+        why: String,
+    },
     /// A message that is too long for one.
     #[error(
         "a message of {0} bytes does not fit: at most {MAX_MESSAGE} bytes go in one; tipc::Bulk carries up to 4 GiB - 1"

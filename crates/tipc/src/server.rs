@@ -43,6 +43,11 @@ pub trait Backend {
     /// Starts to connect: what becomes of it is told by [`Self::next`].
     fn connect(&mut self, port: &[u8]) -> Result<u32, Error>;
 
+    /// Why a port is gone: which trusted app had it, and why it has ended. None if that is not known.
+    fn ended(&self, _port: &[u8]) -> Option<String> {
+        None
+    }
+
     /// Ends a channel that the client has left.
     fn close(&mut self, channel: u32);
 
@@ -56,8 +61,10 @@ pub trait Backend {
 enum State {
     /// The port's name is to come.
     New,
-    /// The port has not accepted yet.
-    Connecting(u32),
+    /// The port of this name has not accepted yet.
+    Connecting(u32, Vec<u8>),
+    /// The port of this name has refused.
+    Refused(Vec<u8>),
     /// Connected.
     Open(u32),
     /// It has ended, and its last packet is still to go.
@@ -152,12 +159,19 @@ impl Server {
 
     /// Ends a client. Without a code it has gone itself; one that has no room for the code stays until it has.
     fn end(&mut self, mut client: Client, backend: &mut impl Backend, code: Option<Error>) {
-        if let State::Connecting(handle) | State::Open(handle) = client.state {
+        if let State::Connecting(handle, _) | State::Open(handle) = client.state {
             backend.close(handle);
         }
+        // Only to whoever wants to connect: behind the code of an open connection nothing is read.
+        let port = match &client.state {
+            State::Connecting(_, port) | State::Refused(port) => Some(port.as_slice()),
+            _ => None,
+        };
+        let why = port.and_then(|port| backend.ended(port)).unwrap_or_default();
         client.state = State::Closing;
+        let text = why.as_bytes().get(..PACKET - HEADER).unwrap_or(why.as_bytes());
         if let Some(code) = code
-            && put(&mut client, code.code().to_le_bytes().to_vec()).is_ok()
+            && put(&mut client, [&code.code().to_le_bytes(), text].concat()).is_ok()
             && client.outbox.is_some()
         {
             self.clients.push(client);
@@ -175,7 +189,7 @@ impl Server {
                 break;
             }
             // Nothing may come before the answer to the name.
-            let early = matches!(client.state, State::Connecting(_));
+            let early = matches!(client.state, State::Connecting(..));
             let mut packet = [0; PACKET + 1];
             let length = match recv(&client.fd, &mut packet[..], RecvFlags::DONTWAIT) {
                 Err(Errno::AGAIN) => break,
@@ -198,7 +212,16 @@ impl Server {
                     let sent = backend.send(handle, message);
                     self.judge(client, message.len(), sent);
                 }
-                _ => client.state = State::Connecting(backend.connect(message).map_err(Some)?),
+                _ => {
+                    client.state = State::Refused(message.to_vec());
+                    let handle = backend.connect(message).map_err(Some)?;
+                    if let Some(why) = backend.ended(message) {
+                        // The kernel keeps the ports of one that has not closed them: nobody will answer.
+                        let _ =
+                            writeln!(std::io::stderr(), "emulator: a client waits for a port in vain: {why}");
+                    }
+                    client.state = State::Connecting(handle, message.to_vec());
+                }
             }
         }
         Ok(())
@@ -232,7 +255,7 @@ impl Server {
         if matches!(client.state, State::Closing) && client.outbox.is_none() {
             return Err(None);
         }
-        let (State::Connecting(handle) | State::Open(handle)) = client.state else { return Ok(()) };
+        let (State::Connecting(handle, _) | State::Open(handle)) = client.state else { return Ok(()) };
         while client.outbox.is_none() {
             let Some(incoming) = backend.next(handle) else { break };
             *passed = true;
@@ -250,7 +273,10 @@ impl Server {
                 Incoming::Lost(length, sent) => self.judge(client, length, sent),
                 Incoming::Closed(error) => {
                     // Nothing is left to close.
-                    client.state = State::New;
+                    client.state = match std::mem::replace(&mut client.state, State::New) {
+                        State::Connecting(_, port) => State::Refused(port),
+                        _ => State::New,
+                    };
                     return Err(Some(error));
                 }
             }

@@ -5,7 +5,7 @@
 //! | from | number | then |
 //! |---|---|---|
 //! | client, first | 0 | the port's name |
-//! | emulator, first | 0, or Trusty's error code | |
+//! | emulator, first | 0, or Trusty's error code | behind a code, perhaps: why the port is gone, as text |
 //! | either | 0 | a message of 0 to 4080 bytes |
 //! | emulator, last | -15: the trusted app has closed; -16: Trusty has stopped | |
 
@@ -37,7 +37,13 @@ pub(crate) fn accepted(socket: &OwnedFd, port: &str) -> Result<(), Error> {
     let mut answer = [0; MAX_MESSAGE];
     match receive(socket, &mut answer)? {
         (0, _) => Ok(()),
-        (code, _) => Err(Error::Refused { port: port.into(), error: trusty_abi::Error::from_code(code) }),
+        (code, 0) => Err(Error::Refused { port: port.into(), error: trusty_abi::Error::from_code(code) }),
+        (_, length) => {
+            // It may be shown: control characters do not reach a terminal.
+            let text = String::from_utf8_lossy(answer.get(..length).unwrap_or_default());
+            let why = text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect();
+            Err(Error::Ended { port: port.into(), why })
+        }
     }
 }
 

@@ -37,7 +37,10 @@ const SHORT: &str = "out of memory: ";
 impl Display for OutOfMemory {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { asked, align, heap, used, largest, enough } = self;
-        write!(f, "{SHORT}{asked} bytes asked, align {align}; heap {heap}, in use {used}, largest free {largest}; ")?;
+        write!(
+            f,
+            "{SHORT}{asked} bytes asked, align {align}; heap {heap}, in use {used}, largest free {largest}; "
+        )?;
         match enough {
             Some(enough) => write!(f, "min_heap {enough} would do"),
             None => f.write_str("no min_heap would do"),
@@ -118,21 +121,6 @@ pub fn is_call(word: u32) -> bool {
     bl || blx || blx_register
 }
 
-impl Display for Uuid {
-    /// As it is written in a declaration: the first three groups are little endian in memory.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let [a, b, c, d, e, g, h, i, rest @ ..] = self.0;
-        let (first, second, third) =
-            (u32::from_le_bytes([a, b, c, d]), u16::from_le_bytes([e, g]), u16::from_le_bytes([h, i]));
-        write!(f, "{first:08x}-{second:04x}-{third:04x}-")?;
-        for (index, byte) in rest.iter().enumerate() {
-            let dash = if index == 2 { "-" } else { "" };
-            write!(f, "{dash}{byte:02x}")?;
-        }
-        Ok(())
-    }
-}
-
 #[cfg(test)]
 mod tests {
     extern crate std;
@@ -174,8 +162,12 @@ mod tests {
     #[test]
     fn the_end_is_written_and_read() {
         let line = Ended { uuid: UUID, chain: &[0x9a04, 0x8010] }.to_string();
-        assert_eq!(line, "ended: trusted app 01020304-0506-0708-090a-0b0c0d0e0f10, called from 0x9a04 0x8010.");
-        let read = |line: &str| ended(line).map(|(uuid, chain)| (uuid.to_string(), chain.collect::<Vec<_>>()));
+        assert_eq!(
+            line,
+            "ended: trusted app 01020304-0506-0708-090a-0b0c0d0e0f10, called from 0x9a04 0x8010."
+        );
+        let read =
+            |line: &str| ended(line).map(|(uuid, chain)| (uuid.to_string(), chain.collect::<Vec<_>>()));
         let uuid = UUID.to_string();
         assert_eq!(read(&line), Some((uuid.clone(), [0x9a04, 0x8010].to_vec())));
         assert_eq!(read(&Ended { uuid: UUID, chain: &[] }.to_string()), Some((uuid.clone(), Vec::new())));

@@ -32,7 +32,7 @@ impl Process {
             nr::WRITE => self.console(a, b, c).map(Some),
             nr::BRK => Ok(Some(self.brk(a))),
             nr::EXIT_GROUP => {
-                self.state = State::Exited;
+                self.end();
                 Ok(None)
             }
             nr::NANOSLEEP => {
@@ -49,7 +49,9 @@ impl Process {
             }
             nr::PORT_CREATE => {
                 let path = self.path(a)?;
-                kernel.port_create(task, &path, b, c, d).map(Some)
+                let handle = kernel.port_create(task, &path, b, c, d)?;
+                self.ports.push(path);
+                Ok(Some(handle))
             }
             nr::CONNECT if b & !(connect::ASYNC | connect::WAIT_FOR_PORT) != 0 => {
                 Err(Error::InvalidArguments)
@@ -150,6 +152,7 @@ impl Process {
         // fd 1 is INFO level, which release kernels do not print.
         if fd == CONSOLE {
             let _ = std::io::stderr().write_all(&text);
+            self.hear(&text);
         }
         Ok(length)
     }

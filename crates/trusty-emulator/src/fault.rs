@@ -1,7 +1,7 @@
 //! What the engine knows of a fault, in the terms of [`trusty_fault`].
 
 use crate::machine::{Fault, Machine};
-use trusty_fault::{Access, HeapUse, Scene, Symbols};
+use trusty_fault::{Access, HeapUse, Program, Scene};
 use trusty_image::TrustedApp;
 use unicorn_engine::unicorn_const::MemType;
 
@@ -19,20 +19,22 @@ pub fn access(kind: MemType, address: u64) -> Access {
 pub fn scene<'a>(
     name: &'a str,
     app: &'a TrustedApp,
-    symbols: &'a Symbols,
+    program: &'a Program<'a>,
     fault: &Fault,
     machine: &Machine,
     heap: HeapUse,
+    memory: &'a dyn Fn(u32) -> Option<u32>,
 ) -> Scene<'a> {
     Scene {
         name,
         app,
-        symbols,
+        program,
         access: fault.access,
         registers: fault.registers,
         cpsr: fault.cpsr,
         heap: Some(heap),
         stack_touched: Some(machine.stack_high_water()),
         mapped: fault.access.address().map(|address| machine.is_mapped(address, 1)),
+        memory,
     }
 }

@@ -195,6 +195,12 @@ impl Machine {
         self.uc.mem_read_as_vec(address.into(), length).ok()
     }
 
+    /// A word of the TA's memory, without touching it.
+    pub fn peek(&self, address: u32) -> Option<u32> {
+        let mut word = [0; 4];
+        self.uc.mem_read(address.into(), &mut word).ok().map(|()| u32::from_le_bytes(word))
+    }
+
     /// Copies to the TA's memory, page by page up to the first that may not be written: then `None`.
     pub fn write(&mut self, address: u32, bytes: &[u8]) -> Option<()> {
         let mut rest = bytes;

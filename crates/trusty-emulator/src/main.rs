@@ -17,6 +17,7 @@ mod system;
 mod tests;
 
 use clap::Parser;
+use process::Known;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -38,6 +39,9 @@ struct Args {
     /// The name of the trusted app with a UUID, for reports.
     #[arg(long, value_name = "UUID=NAME")]
     name: Vec<String>,
+    /// The ELF file with debug information of the trusted app with a UUID, for reports.
+    #[arg(long, value_name = "UUID=FILE")]
+    debug: Vec<String>,
     /// What the carve-out has free for the kernel's receive buffers, in bytes; without it there is no limit.
     #[arg(long, value_name = "BYTES")]
     kernel_memory: Option<u64>,
@@ -67,15 +71,23 @@ fn main() -> ExitCode {
     }
 }
 
+impl Known for Args {
+    fn name(&self, uuid: uuid::Uuid) -> Option<String> {
+        self.name.iter().find_map(|name| name.strip_prefix(&format!("{uuid}="))).map(str::to_owned)
+    }
+
+    fn debug(&self, uuid: uuid::Uuid) -> Option<Vec<u8>> {
+        let file = self.debug.iter().find_map(|file| file.strip_prefix(&format!("{uuid}=")))?;
+        // Without it reports are shorter.
+        std::fs::read(file).map_err(|error| eprintln!("emulator: {file}: {error}")).ok()
+    }
+}
+
 fn run(args: &Args) -> Result<End, String> {
     let failed =
         |what: &std::path::Path, error: &dyn std::fmt::Display| format!("{}: {error}", what.display());
     let elves = image::read(&args.image).map_err(|error| failed(&args.image, &error))?;
-    let names = |uuid: uuid::Uuid| {
-        let name = args.name.iter().find_map(|name| name.strip_prefix(&format!("{uuid}=")));
-        name.map(str::to_owned)
-    };
-    let mut system = System::new(&elves, &names, &args.listen).map_err(|error| match error {
+    let mut system = System::new(&elves, args, &args.listen).map_err(|error| match error {
         StartError::Image(error) => failed(&args.image, &error),
         listen @ StartError::Listen(..) => listen.to_string(),
     })?;

@@ -3,14 +3,17 @@
 use crate::fault;
 use crate::image::ImageError;
 use crate::machine::{Fault, Machine, Stop};
+use std::io::Write as _;
 use std::time::Instant;
 use trusty_abi::Uuid;
-use trusty_fault::{HeapUse, Symbols};
+use trusty_fault::{Ending, HeapUse, Listener, Program};
 use trusty_image::TrustedApp;
 use trusty_model::{Kernel, Task};
 
 /// Instructions before the other TAs have their turn.
 const TURN: u64 = 1_000_000;
+/// Longest line of the console that is read, in bytes.
+const LINE: usize = 4096;
 
 /// What a TA waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,16 +57,34 @@ pub struct Process {
     pub refused: Option<u32>,
     /// Most handles that were open at once.
     pub peak_handles: usize,
-    symbols: Symbols,
+    /// Paths of the ports that it has made.
+    pub ports: Vec<Vec<u8>>,
+    /// Why it has ended, if it has.
+    pub ended: Option<String>,
+    elf: Vec<u8>,
+    /// The ELF file with its debug information, if it is there.
+    debug: Option<Vec<u8>>,
+    /// What it says on the console, and the line that it has not ended yet.
+    listener: Listener,
+    said: Option<Ending>,
+    partial: Vec<u8>,
+}
+
+/// What is known of TAs besides the image, by their UUIDs.
+pub trait Known {
+    /// The name that people know it by.
+    fn name(&self, uuid: uuid::Uuid) -> Option<String>;
+    /// Its ELF file with debug information.
+    fn debug(&self, uuid: uuid::Uuid) -> Option<Vec<u8>>;
 }
 
 impl Process {
-    /// Loads a TA. `names` gives TAs the names that people know them by.
+    /// Loads a TA.
     pub fn load(
         index: usize,
         elf: &[u8],
         kernel: &mut Kernel,
-        names: &dyn Fn(uuid::Uuid) -> Option<String>,
+        known: &dyn Known,
     ) -> Result<Self, ImageError> {
         let broken = |findings: String| ImageError::App { index, findings };
         let app = trusty_image::inspect(elf).map_err(|findings| {
@@ -72,11 +93,28 @@ impl Process {
         let machine =
             Machine::load(elf, &app).map_err(|e| broken(format!("  the engine refuses it: {e:?}")))?;
         let uuid = app.manifest.uuid;
-        let name = names(uuid).unwrap_or_else(|| format!("trusted app {index} ({uuid})"));
+        let name = known.name(uuid).unwrap_or_else(|| format!("trusted app {index} ({uuid})"));
         let task = kernel.add_app(Uuid(uuid.to_bytes_le()));
-        let (brk, symbols) = (app.heap_start, Symbols::read(elf));
-        let (state, refused, peak_handles) = (State::Ready, None, 0);
-        Ok(Self { name, app, machine, task, state, brk, refused, peak_handles, symbols })
+        let (brk, elf, debug) = (app.heap_start, elf.to_vec(), known.debug(uuid));
+        let (state, refused, peak_handles, ports, ended) = (State::Ready, None, 0, Vec::new(), None);
+        let (listener, said, partial) = (Listener::default(), None, Vec::new());
+        Ok(Self {
+            name,
+            app,
+            machine,
+            task,
+            state,
+            brk,
+            refused,
+            peak_handles,
+            ports,
+            ended,
+            elf,
+            debug,
+            listener,
+            said,
+            partial,
+        })
     }
 
     /// Runs until it waits, ends, has had its turn, or faults: then with a report.
@@ -102,8 +140,33 @@ impl Process {
 
     /// What can be said of a fault.
     fn report(&self, fault: &Fault) -> String {
-        let Self { name, app, symbols, machine, brk, refused, .. } = self;
+        let Self { name, app, machine, brk, refused, .. } = self;
         let heap = HeapUse { brk: *brk, refused: *refused, touched: machine.heap_high_water() };
-        fault::scene(name, app, symbols, fault, machine, heap).report()
+        let program = Program::read(&self.elf, self.debug.as_deref());
+        fault::scene(name, app, &program, fault, machine, heap, &|address| machine.peek(address)).report()
+    }
+
+    /// Listens to what it says.
+    pub fn hear(&mut self, text: &[u8]) {
+        for byte in text {
+            if *byte != b'\n' && self.partial.len() < LINE {
+                self.partial.push(*byte);
+                continue;
+            }
+            let line = String::from_utf8_lossy(&std::mem::take(&mut self.partial)).into_owned();
+            let own = |end: &Ending| end.uuid == Some(self.app.manifest.uuid.to_string());
+            self.said = self.listener.line(&line).filter(own).or_else(|| self.said.take());
+        }
+    }
+
+    /// It ends: says so, and why, as far as it has said it.
+    pub fn end(&mut self) {
+        self.state = State::Exited;
+        let ending = self.said.take().unwrap_or_else(|| self.listener.silent_end());
+        let program = Program::read(&self.elf, self.debug.as_deref());
+        let report = ending.report(&self.name, Some(&self.app), &program);
+        self.ended = Some(report.lines().next().unwrap_or_default().to_owned());
+        // Whoever reads may have gone.
+        let _ = std::io::stderr().write_all(report.as_bytes());
     }
 }

@@ -1,5 +1,6 @@
 //! Clients reach the trusted apps as Linux does.
 
+use crate::process::Process;
 use tipc::server::{Backend, Incoming};
 use trusty_abi::{Error, connect, event, limit};
 use trusty_model::{Kernel, Task};
@@ -10,6 +11,8 @@ pub struct Linux<'a> {
     pub kernel: &'a mut Kernel,
     /// Linux.
     pub task: Task,
+    /// The trusted apps.
+    pub apps: &'a [Process],
 }
 
 impl Linux<'_> {
@@ -28,6 +31,11 @@ impl Backend for Linux<'_> {
             return Err(Error::NoResources);
         }
         self.kernel.connect(self.task, port, connect::ASYNC)
+    }
+
+    fn ended(&self, port: &[u8]) -> Option<String> {
+        let had = |app: &&Process| app.ended.is_some() && app.ports.iter().any(|path| path == port);
+        self.apps.iter().find(had)?.ended.clone()
     }
 
     fn close(&mut self, channel: u32) {

@@ -14,6 +14,7 @@ pub fn collect(system: &System, end: &End) -> Value {
                 "name": app.name,
                 "uuid": app.app.manifest.uuid.to_string(),
                 "exited": app.state == State::Exited,
+                "ended": app.ended,
                 "instructions": app.machine.instructions(),
                 "image": app.app.image_size,
                 "min_heap": app.app.manifest.heap(),

@@ -1,7 +1,7 @@
 //! Trusted apps and clients on one kernel, until something stops it.
 
 use crate::image::ImageError;
-use crate::process::{Process, State};
+use crate::process::{Known, Process, State};
 use crate::server::Linux;
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::io::Errno;
@@ -51,14 +51,10 @@ pub enum StartError {
 
 impl System {
     /// Loads the TAs and listens.
-    pub fn new(
-        elves: &[Vec<u8>],
-        names: &dyn Fn(uuid::Uuid) -> Option<String>,
-        socket: &Path,
-    ) -> Result<Self, StartError> {
+    pub fn new(elves: &[Vec<u8>], known: &dyn Known, socket: &Path) -> Result<Self, StartError> {
         let mut kernel = Kernel::new();
         let linux = kernel.add_linux();
-        let load = |(index, elf): (usize, &Vec<u8>)| Process::load(index, elf, &mut kernel, names);
+        let load = |(index, elf): (usize, &Vec<u8>)| Process::load(index, elf, &mut kernel, known);
         let apps = elves.iter().enumerate().map(load).collect::<Result<_, _>>()?;
         let listen = |error| StartError::Listen(socket.display().to_string(), error);
         let server = Server::listen(socket).map_err(listen)?;
@@ -86,7 +82,8 @@ impl System {
                 ready = true;
                 let _ = writeln!(std::io::stdout(), "ready").and_then(|()| std::io::stdout().flush());
             }
-            passed |= self.server.serve(&mut Linux { kernel: &mut self.kernel, task: self.linux });
+            let mut linux = Linux { kernel: &mut self.kernel, task: self.linux, apps: &self.apps };
+            passed |= self.server.serve(&mut linux);
             if !passed || looked.elapsed() > NAP {
                 looked = Instant::now();
                 if self.pause(watch_stdin, !passed) {

@@ -59,7 +59,10 @@ impl Listener {
         }
         let shortage = marked(": out of memory: ")
             .and_then(|(name, rest)| Some((name, Reason::OutOfMemory(OutOfMemory::parse(rest)?))));
-        let stopped = || marked(": stops: ").map(|(name, rest)| (name, Reason::Stopped(rest.trim_start_matches("stops: ").into())));
+        let stopped = || {
+            marked(": stops: ")
+                .map(|(name, rest)| (name, Reason::Stopped(rest.trim_start_matches("stops: ").into())))
+        };
         if let Some((name, reason)) = shortage.or_else(stopped) {
             self.panics = None;
             self.keep(name, reason);

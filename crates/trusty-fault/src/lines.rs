@@ -26,7 +26,8 @@ impl Place {
     pub fn is_own(&self) -> bool {
         const LIBRARIES: [&str; 7] =
             ["library/", "/rust/", "/rustc/", "/cargo/", "crates/trusty-", "crates/tipc-bulk/", "/.cargo/"];
-        let contained = ["/crates/trusty-", "/crates/tipc-bulk/", "/.cargo/", "/cargo/registry/", "/cargo/git/"];
+        let contained =
+            ["/crates/trusty-", "/crates/tipc-bulk/", "/.cargo/", "/cargo/registry/", "/cargo/git/"];
         !LIBRARIES.iter().any(|folder| self.file.starts_with(folder))
             && !contained.iter().any(|folder| self.file.contains(folder))
     }
@@ -78,7 +79,11 @@ impl<'a> Lines<'a> {
             let Some((name, location)) = name.zip(frame.location) else { continue };
             let Some(file) = location.file else { continue };
             let function = format!("{:#}", rustc_demangle::demangle(&name));
-            places.push(Place { function, file: shortened(file), line: location.line.filter(|line| *line > 0) });
+            places.push(Place {
+                function,
+                file: shortened(file),
+                line: location.line.filter(|line| *line > 0),
+            });
             if places.len() == INLINED {
                 break;
             }
@@ -100,8 +105,14 @@ mod tests {
 
     #[test]
     fn own_files_are_told_from_libraries() {
-        let is_own = |file: &str| Place { function: String::new(), file: shortened(file), line: None }.is_own();
-        for own in ["./apps/echo-srv/src/main.rs", "src/main.rs", "/home/me/ta/src/lib.rs", "/usr/src/debug/x/workspace/x.rs"] {
+        let is_own =
+            |file: &str| Place { function: String::new(), file: shortened(file), line: None }.is_own();
+        for own in [
+            "./apps/echo-srv/src/main.rs",
+            "src/main.rs",
+            "/home/me/ta/src/lib.rs",
+            "/usr/src/debug/x/workspace/x.rs",
+        ] {
             assert!(is_own(own), "{own}");
         }
         for other in [

@@ -84,12 +84,7 @@ impl<'a> Program<'a> {
 
     /// Return addresses at a moment, the innermost first. Each stands behind a call in a function that keeps frames; where that is not
     /// so, the chain ends: it is empty rather than wrong. `memory` reads words of the stack.
-    pub fn chain(
-        &self,
-        registers: &[u32; 16],
-        cpsr: u32,
-        memory: &dyn Fn(u32) -> Option<u32>,
-    ) -> Vec<u32> {
+    pub fn chain(&self, registers: &[u32; 16], cpsr: u32, memory: &dyn Fn(u32) -> Option<u32>) -> Vec<u32> {
         let [.., mut frame, _, mut least, link, pc] = *registers;
         let mut chain = Vec::new();
         if cpsr & THUMB != 0 {

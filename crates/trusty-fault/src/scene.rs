@@ -117,7 +117,10 @@ impl Scene<'_> {
             self.app.segments.iter().find(|s| (u64::from(s.vaddr)..s.end()).contains(&address.into()))
         {
             let what = if segment.flags & PF_W == 0 { "read-only text" } else { "data" };
-            return format!("0x{address:x} {verb}: it lies in {what}{}", self.program.symbols().at(address.into()));
+            return format!(
+                "0x{address:x} {verb}: it lies in {what}{}",
+                self.program.symbols().at(address.into())
+            );
         }
         let mapped = || self.mapped.unwrap_or_else(|| heap.contains(&address) || stack.contains(&address));
         if matches!(self.access, Access::Fetch(_)) && mapped() {

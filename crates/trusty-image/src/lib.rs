@@ -7,6 +7,7 @@
 //! * [`budget`]: what a set of TAs takes of the TZDRAM carve-out.
 //! * [`plan`]: the whole of it, with findings and advice.
 //! * [`stock`]: NVIDIA's own TAs.
+//! * [`strip`]: a TA without its debug information.
 //! * [`limits`]: every figure the others rest on, with its source.
 //!
 //! Nothing here panics on any input: all reads are bounds-checked.
@@ -22,6 +23,7 @@ pub mod monitor;
 pub mod plan;
 pub mod rules;
 pub mod stock;
+pub mod strip;
 pub mod tasks;
 #[cfg(any(test, feature = "test-elf"))]
 pub mod test_elf;
@@ -31,3 +33,4 @@ pub use container::{Container, ContainerError, TosType};
 pub use manifest::{Manifest, ManifestError};
 pub use plan::Plan;
 pub use rules::{Finding, Rule, TrustedApp, check, inspect};
+pub use strip::strip_debug;

@@ -1,10 +1,12 @@
 //! What not to do: the allocation is not checked, and the heap is the default of 16 KiB.
 //!
 //! It takes f32 values as echo-srv does, "initialises all data" without a complaint, and dies on the first payload: the
-//! failure that a team met on a board, and that `cargo xtask emulate` explains on the desk.
+//! failure that a team met on a board, and that `cargo xtask emulate` explains on the desk. Its second port shows the other ways to end.
 #![cfg_attr(target_os = "none", no_std, no_main)]
 
 extern crate alloc;
+
+mod ends;
 
 use alloc::alloc::Layout;
 use echo_service::{HOLD, VALUE};
@@ -21,6 +23,8 @@ struct Unchecked {
 
 #[derive(Default)]
 struct Client {
+    /// Whether it has come to the port where this app is asked to end.
+    ends: bool,
     link: Link,
     came: usize,
     sent: usize,
@@ -38,8 +42,9 @@ impl Unchecked {
 impl Service for Unchecked {
     type Connection = Client;
 
-    fn on_connect(&mut self, _: &PortCfg, _: &Handle, _: &Uuid) -> Result<ConnectResult<Client>> {
-        Ok(ConnectResult::Accept(Client::default()))
+    fn on_connect(&mut self, port: &PortCfg, _: &Handle, _: &Uuid) -> Result<ConnectResult<Client>> {
+        let ends = port.path.to_bytes().ends_with(b".end");
+        Ok(ConnectResult::Accept(Client { ends, ..Client::default() }))
     }
 
     fn on_message(
@@ -48,8 +53,14 @@ impl Service for Unchecked {
         handle: &Handle,
         message: Message,
     ) -> Result<MessageResult> {
-        let Client { link, came, sent } = client;
+        let Client { ends, link, came, sent } = client;
         let mut payload = [0; MAX_DATA];
+        if *ends {
+            let length = message.read(0, &mut [&mut payload])?;
+            ends::as_asked(payload.get(..length).unwrap_or_default());
+            handle.send(&[b"still here"])?;
+            return Ok(MessageResult::MaintainConnection);
+        }
         match link.on_message(handle, message, &mut payload)? {
             Event::Opened { total, .. } if total as usize <= ROOM * VALUE => {
                 (*came, *sent) = (0, 0);

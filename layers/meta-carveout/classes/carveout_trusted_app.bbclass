@@ -16,7 +16,8 @@ CARGO_BUILD_PROFILE = "ta"
 # so, the TA is the same, byte for byte, as that of carveout's other engine.
 EXTRA_CARGO_FLAGS += "--config target-applies-to-host=true"
 EXTRA_CARGO_FLAGS += "--config target.${RUST_BUILD}.linker=\'${WRAPPER_DIR}/linker-native-wrapper.sh\'"
-EXTRA_RUSTFLAGS += "-Clinker=rust-lld -Clinker-flavor=ld.lld -Crelocation-model=static"
+# By frames a TA tells who called, wherever it ends.
+EXTRA_RUSTFLAGS += "-Clinker=rust-lld -Clinker-flavor=ld.lld -Crelocation-model=static -Cforce-frame-pointers=yes"
 
 CARVEOUT_TA_DIR = "${datadir}/trusted-os/ta"
 CARVEOUT_TA_SIZES = "${@carveout_ta_sizes(d)}"

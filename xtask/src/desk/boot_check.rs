@@ -1,7 +1,7 @@
 //! Boots what was built, before it gets its name: every port that Linux may use must answer.
 
 use super::console::Console;
-use super::run::Symbols;
+use super::run::{KnownApp, Symbols};
 use super::{BootImage, Desk, Setup, fault, firmware};
 use crate::config::AppSource;
 use crate::error::{At, Error, Result};
@@ -22,7 +22,7 @@ const ANSWER: Duration = Duration::from_secs(20);
 const SETTLE: Duration = Duration::from_millis(100);
 
 /// Boots the image of an L4T board, unless QEMU is not there and may not be installed.
-pub fn run(build: &Build, apps: &Output, image: &Output) -> Result<DeskBoot> {
+pub fn run(build: &Build, (apps, lines): (&Output, &Output), image: &Output) -> Result<DeskBoot> {
     let logs = logs(&build.workspace.root)?;
     // An ordinary user's machine may be without it; a build as root installs it, as it does all else.
     let may_install = host::is_root() && !build.offline;
@@ -51,7 +51,7 @@ pub fn run(build: &Build, apps: &Output, image: &Output) -> Result<DeskBoot> {
             firmware: firmware::build(&build.workspace.root, build.offline, build.ui)?,
             image: BootImage::new(secure_os::IMAGE, &bytes, build.product.tzdram_size)?,
         };
-        boot(build, &setup, apps, image, &ports, work)?;
+        boot(build, &setup, (apps, lines), image, &ports, work)?;
         let path = work.out.join("ports");
         fs::write(&path, ports.join("\n")).at(&path)
     })?;
@@ -71,7 +71,7 @@ fn ports(build: &Build) -> Vec<String> {
 fn boot(
     build: &Build,
     setup: &Setup,
-    apps: &Output,
+    (apps, lines): (&Output, &Output),
     image: &Output,
     ports: &[String],
     work: &Work,
@@ -79,10 +79,20 @@ fn boot(
     let mut symbols = Symbols { apps: Vec::new(), kernel: fs::read(image.dir.join(kernel::SYMBOLS)).ok() };
     for app in &build.product.trusted_apps {
         let path = apps.dir.join(trusted_apps::file_name(app));
-        symbols.apps.push((app.name.clone(), fs::read(&path).at(&path)?));
+        let elf = fs::read(&path).at(&path)?;
+        let uuid = trusted_apps::inspect(&path, &elf)?.manifest.uuid;
+        let debug = fs::read(lines.dir.join(trusted_apps::symbols_name(app))).ok();
+        let ports = match &app.source {
+            AppSource::Package(declared) => {
+                declared.start_ports.iter().map(|port| port.name.clone()).collect()
+            }
+            AppSource::Elf(_) => Vec::new(),
+        };
+        symbols.apps.push(KnownApp { name: app.name.clone(), uuid, elf, debug, ports });
     }
     let dir = crate::tools::scratch("desk")?;
     let mut desk = Desk::start(setup, dir.path(), Console::create(work.log, false)?)?;
+    desk.know(symbols.clone());
     let never = AtomicBool::new(false);
     desk.wait_ready(&never);
     let result = ports.iter().try_for_each(|port| answers(&mut desk, port));
@@ -99,13 +109,18 @@ fn boot(
     match (desk.fate(), result) {
         (Some(_), _) => Err(failed(fault::report(&desk, &symbols))),
         (None, Err(why)) => Err(failed(fault::with_console(&why, &desk))),
-        (None, Ok(())) => Ok(()),
+        (None, Ok(())) => match desk.ends().next().map(|(_, why)| why.to_owned()) {
+            Some(why) => Err(failed(fault::with_console(&why, &desk))),
+            None => Ok(()),
+        },
     }
 }
 
 /// Connects to a port and leaves it. A port that closes the connection has answered, too.
 fn answers(desk: &mut Desk, port: &str) -> std::result::Result<(), String> {
     let refused = |code: Code| format!("port {port} refuses a connection: {code}");
+    // Of an app that has ended no port answers.
+    let ended = |desk: &Desk| desk.ended(port.as_bytes()).map(|why| format!("port {port} is gone: {why}"));
     let channel = desk.connect(port.as_bytes()).map_err(refused)?;
     let start = Instant::now();
     while desk.fate().is_none() {
@@ -115,7 +130,8 @@ fn answers(desk: &mut Desk, port: &str) -> std::result::Result<(), String> {
                 desk.close(channel);
                 return Ok(());
             }
-            Some(Incoming::Closed(code)) => return Err(refused(code)),
+            Some(Incoming::Closed(code)) => return Err(ended(desk).unwrap_or_else(|| refused(code))),
+            _ if ended(desk).is_some() => return Err(ended(desk).unwrap_or_default()),
             _ if start.elapsed() > ANSWER => {
                 return Err(format!("port {port} has not answered within {} s", ANSWER.as_secs()));
             }

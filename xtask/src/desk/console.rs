@@ -20,6 +20,8 @@ pub struct Console {
     shown: bool,
     partial: Vec<u8>,
     lines: VecDeque<String>,
+    /// Lines that nobody has looked at.
+    new: Vec<String>,
 }
 
 impl Console {
@@ -43,8 +45,8 @@ impl Console {
         let log = File::create(path).at(path)?;
         // For as long as it is written, by whatever process in whatever container. Not every filesystem has locks.
         let _ = log.try_lock();
-        let (partial, lines) = (Vec::new(), VecDeque::new());
-        Ok(Self { start: Instant::now(), path: path.into(), log, shown, partial, lines })
+        let (partial, lines, new) = (Vec::new(), VecDeque::new(), Vec::new());
+        Ok(Self { start: Instant::now(), path: path.into(), log, shown, partial, lines, new })
     }
 
     /// Whether its lines are shown as they come.
@@ -95,7 +97,15 @@ impl Console {
         if self.lines.len() == KEPT {
             self.lines.pop_front();
         }
+        if self.new.len() < KEPT {
+            self.new.push(text.clone());
+        }
         self.lines.push_back(text);
+    }
+
+    /// Lines that have come since this was asked last; of a flood the first ones.
+    pub fn take_new(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.new)
     }
 
     /// The last lines.

@@ -6,7 +6,8 @@
 use super::machine::{Desk, Fate};
 use super::run::Symbols;
 use desk_firmware::page_sum;
-use trusty_fault::{Access, Scene};
+use std::collections::BTreeMap;
+use trusty_fault::{Access, Program, Scene};
 use trusty_image::TrustedApp;
 use trusty_image::limits::PAGE;
 
@@ -28,9 +29,8 @@ pub fn report(desk: &Desk, symbols: &Symbols) -> String {
     let lines: Vec<&str> = desk.console.lines().collect();
     let sentence = match desk.fate() {
         None => return String::new(),
-        Some(Fate::Stopped(why)) => {
-            explain(&lines, desk.panic().as_deref(), symbols).unwrap_or_else(|| stopped(why, &desk.devices()))
-        }
+        Some(Fate::Stopped(why)) => explain(&lines, desk.panic().as_deref(), &desk.frames(), symbols)
+            .unwrap_or_else(|| stopped(why, &desk.devices())),
         Some(Fate::Fatal(why)) => fatal(why, symbols),
         Some(Fate::Gone(why)) => why.clone(),
     };
@@ -65,11 +65,11 @@ fn fatal(why: &str, symbols: &Symbols) -> String {
 }
 
 /// What a kernel that panicked has said.
-fn explain(lines: &[&str], monitor: Option<&str>, symbols: &Symbols) -> Option<String> {
+fn explain(lines: &[&str], monitor: Option<&str>, frames: &[String], symbols: &Symbols) -> Option<String> {
     let kernel = symbols.of_kernel();
     let (caller, why) = lines.iter().rev().find_map(|line| panic_line(line))?;
     if let Some(exception) = Exception::read(lines) {
-        if let Some(text) = monitor.and_then(|monitor| trusted_app(&exception, monitor, symbols)) {
+        if let Some(text) = monitor.and_then(|monitor| trusted_app(&exception, monitor, frames, symbols)) {
             return Some(text);
         }
         if !exception.is_of_a_trusted_app() {
@@ -160,7 +160,7 @@ impl Exception {
 }
 
 /// A trusted app's fault, explained, if the exception is one and the app is found.
-fn trusted_app(exception: &Exception, monitor: &str, symbols: &Symbols) -> Option<String> {
+fn trusted_app(exception: &Exception, monitor: &str, frames: &[String], symbols: &Symbols) -> Option<String> {
     if !exception.is_of_a_trusted_app() {
         return None;
     }
@@ -180,21 +180,43 @@ fn trusted_app(exception: &Exception, monitor: &str, symbols: &Symbols) -> Optio
         _ => Access::Instruction,
     };
     let sums: Vec<&str> = words.collect();
-    let mut fitting = symbols.apps.iter().filter_map(|(name, elf)| {
-        let app = trusty_image::inspect(elf).ok()?;
-        is_loaded(&app, elf, &sums).then_some((name, elf, app))
+    let mut fitting = symbols.apps.iter().filter_map(|known| {
+        let app = trusty_image::inspect(&known.elf).ok()?;
+        is_loaded(&app, &known.elf, &sums).then_some((known, app))
     });
-    let (name, elf, app) = fitting.next()?;
+    let (known, app) = fitting.next()?;
     // Two of the same text: it could be either.
     if fitting.next().is_some() {
         return None;
     }
-    let names = trusty_fault::Symbols::read(elf);
+    let program = Program::read(&known.elf, known.debug.as_deref());
     let (registers, cpsr) = (exception.registers(), exception.spsr as u32);
     let (heap, stack_touched, mapped) = (None, None, None);
-    let scene =
-        Scene { name, app: &app, symbols: &names, access, registers, cpsr, heap, stack_touched, mapped };
+    let frames = stack_words(frames);
+    let memory = |address: u32| frames.get(&address).copied();
+    let scene = Scene {
+        name: &known.name,
+        app: &app,
+        program: &program,
+        access,
+        registers,
+        cpsr,
+        heap,
+        stack_touched,
+        mapped,
+        memory: &memory,
+    };
     Some(scene.report())
+}
+
+/// Words of the stack, as the monitor tells them: `ADDRESS:NEXT:RETURN` for each place that may be a frame.
+fn stack_words(frames: &[String]) -> BTreeMap<u32, u32> {
+    let frame = |text: &str| {
+        let mut numbers = text.split(':').map(|number| u32::from_str_radix(number, 16).ok());
+        let (address, next, back) = (numbers.next()??, numbers.next()??, numbers.next()??);
+        Some([(address, next), (address.checked_add(4)?, back)])
+    };
+    frames.iter().flat_map(|line| line.split_whitespace()).filter_map(frame).flatten().collect()
 }
 
 /// Whether these are the sums of a trusted app's first pages, as far as it cannot have written to them.
@@ -211,6 +233,7 @@ fn is_loaded(app: &TrustedApp, elf: &[u8], sums: &[&str]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::desk::run::KnownApp;
 
     /// As NVIDIA's kernel prints it.
     const DUMP: [&str; 14] = [
@@ -249,15 +272,23 @@ mod tests {
         let words =
             elf[0x1000..0x2000].chunks_exact(4).map(|word| u32::from_le_bytes(word.try_into().unwrap()));
         let sum = format!("{:016x}", page_sum(words));
-        let apps = vec![("other".to_owned(), vec![0; 64]), ("mine".to_owned(), elf.clone())];
+        let app = |name: &str, elf: &[u8]| KnownApp {
+            name: name.into(),
+            uuid: uuid::Uuid::nil(),
+            elf: elf.to_vec(),
+            debug: None,
+            ports: Vec::new(),
+        };
+        let apps = vec![app("other", &[0; 64]), app("mine", &elf)];
         let symbols = Symbols { apps, kernel: None };
         let monitor = format!("0x92000047 0x0 0xc9b0 {sum} 0123456789abcdef");
-        let text = explain(&DUMP, Some(&monitor), &symbols).unwrap();
+        let text = explain(&DUMP, Some(&monitor), &[], &symbols).unwrap();
         assert!(text.starts_with("mine faults: null + 0 written"), "{text}");
         let unaligned =
             DUMP.map(|line| if line.starts_with("ESR") { "ESR 0x92000021: ec 0x24" } else { line });
         let text =
-            explain(&unaligned, Some(&monitor.replace("92000047 0x0", "92000021 0xa002")), &symbols).unwrap();
+            explain(&unaligned, Some(&monitor.replace("92000047 0x0", "92000021 0xa002")), &[], &symbols)
+                .unwrap();
         assert!(text.starts_with("mine faults: 0xa002 accessed, unaligned"), "{text}");
         // Numbers of a later exception, other pages, none, and two apps of the same text explain nothing.
         for monitor in [
@@ -266,11 +297,27 @@ mod tests {
             "0x92000047 0x0 0xc9b0".into(),
             String::new(),
         ] {
-            let text = explain(&DUMP, Some(&monitor), &symbols).unwrap();
+            let text = explain(&DUMP, Some(&monitor), &[], &symbols).unwrap();
             assert!(text.starts_with("a trusted app faults at 0x"), "{text}");
         }
-        let twice = Symbols { apps: vec![("a".into(), elf.clone()), ("b".into(), elf)], kernel: None };
-        assert!(explain(&DUMP, Some(&monitor), &twice).unwrap().starts_with("a trusted app faults"));
+        let twice = Symbols { apps: vec![app("a", &elf), app("b", &elf)], kernel: None };
+        assert!(explain(&DUMP, Some(&monitor), &[], &twice).unwrap().starts_with("a trusted app faults"));
+    }
+
+    #[test]
+    fn frames_are_words_of_the_stack() {
+        let lines =
+            ["fff000:fff100:800c fff100:0:1234".to_owned(), "nonsense 1:2 x:y:z ffffffff:1:2 8:9:a".into()];
+        let words = stack_words(&lines);
+        let expected = [
+            (8, 9),
+            (12, 10),
+            (0xff_f000, 0xff_f100),
+            (0xff_f004, 0x800c),
+            (0xff_f100, 0),
+            (0xff_f104, 0x1234),
+        ];
+        assert_eq!(words.into_iter().collect::<Vec<_>>(), expected);
     }
 
     #[test]
@@ -279,13 +326,13 @@ mod tests {
             "failed to allocate page table",
             "panic (caller 0xffffffffea80165c): failed to load address map",
         ];
-        let text = explain(&lines, None, &Symbols::default()).unwrap();
+        let text = explain(&lines, None, &[], &Symbols::default()).unwrap();
         assert!(
             text.starts_with(
                 "Trusty's kernel panics: failed to load address map; the carve-out is too small"
             ),
             "{text}"
         );
-        assert_eq!(explain(&["all is well"], None, &Symbols::default()), None);
+        assert_eq!(explain(&["all is well"], None, &[], &Symbols::default()), None);
     }
 }

@@ -1,9 +1,11 @@
 //! The machine: QEMU with the firmware and a kernel, from start to end.
 
 use super::console::Console;
+use super::ends::Ends;
 use super::firmware;
 use super::image::BootImage;
 use super::link::{Link, State};
+use super::run::Symbols;
 use crate::error::{At, Error, Result};
 use crate::stages::logs;
 use crate::tools::qemu::{Qemu, Sockets};
@@ -31,6 +33,8 @@ const FATAL: &str = "fatal: ";
 const DEVICE: &str = "device: ";
 /// See [`FATAL`].
 const PANIC: &str = "panic: ";
+/// See [`FATAL`].
+const FRAMES: &str = "frames: ";
 
 /// All that a machine is made of.
 pub struct Setup {
@@ -91,6 +95,7 @@ pub struct Desk {
     monitor: String,
     said: PathBuf,
     fate: Option<Fate>,
+    ends: Ends,
     /// From start until Trusty was up.
     pub boot_time: Option<Duration>,
     start: Instant,
@@ -142,9 +147,20 @@ impl Desk {
             monitor: String::new(),
             said,
             fate: None,
+            ends: Ends::default(),
             boot_time: None,
             start,
         })
+    }
+
+    /// With what explains a trusted app that ends.
+    pub fn know(&mut self, symbols: Symbols) {
+        self.ends = Ends::knowing(symbols);
+    }
+
+    /// Names of trusted apps that have ended by themselves, and why.
+    pub fn ends(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.ends.all()
     }
 
     /// Waits until Trusty is up. False if it was told to stop before; what ends it first is its fate.
@@ -180,6 +196,7 @@ impl Desk {
         let mut passed = self.link.receive() | self.link.flush();
         if let Some(bytes) = self.serial[0].read() {
             self.console.take(&bytes);
+            self.listen();
             passed = true;
         }
         if let Some(bytes) = self.serial[1].read() {
@@ -205,6 +222,17 @@ impl Desk {
             self.drain();
         }
         passed
+    }
+
+    /// Looks for trusted apps that have ended in what the console has said.
+    fn listen(&mut self) {
+        for line in self.console.take_new() {
+            if let Some(report) = self.ends.line(&line) {
+                // Of ours, and no line of the console.
+                report.lines().for_each(|line| self.console.line(line));
+            }
+        }
+        self.console.take_new();
     }
 
     /// Listens to the console's last words.
@@ -248,6 +276,11 @@ impl Desk {
         self.monitor_lines(PANIC).next()
     }
 
+    /// What may be frames on the stack of the trusted app that runs then: address, next frame and return address each.
+    pub fn frames(&self) -> Vec<String> {
+        self.monitor_lines(FRAMES).collect()
+    }
+
     /// Messages that did not arrive whole.
     pub fn lost(&self) -> u64 {
         self.link.lost
@@ -266,6 +299,10 @@ impl Backend for Desk {
 
     fn connect(&mut self, port: &[u8]) -> Result<u32, trusty_abi::Error> {
         self.link.connect(port)
+    }
+
+    fn ended(&self, port: &[u8]) -> Option<String> {
+        self.ends.of_port(port)
     }
 
     fn close(&mut self, channel: u32) {

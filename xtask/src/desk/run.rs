@@ -18,10 +18,25 @@ pub static STOP: AtomicBool = AtomicBool::new(false);
 /// What explains a fault: names and ELF files.
 #[derive(Clone, Debug, Default)]
 pub struct Symbols {
-    /// Trusted apps by name.
-    pub apps: Vec<(String, Vec<u8>)>,
+    /// Trusted apps.
+    pub apps: Vec<KnownApp>,
     /// lk.elf, if it is known.
     pub kernel: Option<Vec<u8>>,
+}
+
+/// What is known of a trusted app.
+#[derive(Clone, Debug)]
+pub struct KnownApp {
+    /// Its name.
+    pub name: String,
+    /// Its UUID.
+    pub uuid: uuid::Uuid,
+    /// Its ELF file.
+    pub elf: Vec<u8>,
+    /// The same with its debug information, if it is there.
+    pub debug: Option<Vec<u8>>,
+    /// Ports that it declares.
+    pub ports: Vec<String>,
 }
 
 impl Symbols {
@@ -134,6 +149,7 @@ fn serve(
         "lost": desk.lost(),
         "absent_devices": desk.devices(),
         "console": desk.console.path(),
+        "trusted_apps": desk.ends().map(|(name, ended)| json!({ "name": name, "ended": ended })).collect::<Vec<_>>(),
         "fault": fault,
     })
 }

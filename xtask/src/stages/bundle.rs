@@ -28,6 +28,8 @@ pub const SBOM: &str = "sbom.cdx.json";
 pub struct Parts {
     /// The trusted apps.
     pub trusted_apps: Output,
+    /// What names their lines.
+    pub symbols: Output,
     /// The secure-os image.
     pub secure_os: Output,
     /// Boot config and layout.
@@ -91,7 +93,7 @@ fn key(inputs: &Inputs, parts: &Parts) -> Key {
     let key = Key::of(file!())
         .with("inputs", format!("{inputs:?}"))
         .with("desk boot", format!("{:?}", parts.desk_boot));
-    let all = [&parts.trusted_apps, &parts.secure_os, &parts.boot_config, &parts.client_apps];
+    let all = [&parts.trusted_apps, &parts.symbols, &parts.secure_os, &parts.boot_config, &parts.client_apps];
     let packages = parts.l4t.iter().map(|l4t| &l4t.packages);
     let all = all.into_iter().chain(&parts.rootfs).chain(packages).enumerate();
     all.fold(key, |key, (index, part)| key.with(format!("part {index}"), &part.content))
@@ -117,6 +119,12 @@ fn fill(build: &Build, parts: &Parts, inputs: Inputs, folder: &Path) -> Result<M
         let name = trusted_apps::file_name(app);
         let from = parts.trusted_apps.dir.join(&name);
         writer.add(Role::TrustedApp, &format!("trusted-apps/{name}"), &from, &[]).map_err(failed)?;
+        let name = trusted_apps::symbols_name(app);
+        let from = parts.symbols.dir.join(&name);
+        if from.exists() {
+            let path = format!("trusted-apps/{name}");
+            writer.add(Role::TrustedAppSymbols, &path, &from, &[]).map_err(failed)?;
+        }
     }
     let tos = parts.secure_os.dir.join(secure_os::IMAGE);
     let slots = ["secure-os", "secure-os_b"];

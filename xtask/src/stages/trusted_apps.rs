@@ -12,22 +12,35 @@ use trusty_image::{TrustedApp, manifest};
 
 /// The trusted apps' directory, an ELF file each.
 pub fn run(build: &Build) -> Result<Output> {
+    with_symbols(build).map(|(apps, _)| apps)
+}
+
+/// The trusted apps' directory, and one with the files that name lines of those that were built here.
+pub fn with_symbols(build: &Build) -> Result<(Output, Output)> {
     let mut parts = Vec::new();
     for app in &build.product.trusted_apps {
         let key = key(build, app)?;
         let name = format!("trusted app {}", app.name);
         let output = build.cache.stage(&name, key, |work| {
             let elf = fetch(build, app, work)?;
-            finish(app, elf, &work.out.join(file_name(app)))
+            finish(app, &elf, &work.out.join(file_name(app)))?;
+            keep_symbols(app, &elf, &work.out.join(symbols_name(app)))
         })?;
         parts.push((app, output));
     }
-    let key = parts.iter().fold(Key::of(file!()), |key, (app, part)| key.with(file_name(app), &part.content));
-    build.cache.stage("trusted apps", key, |work| {
-        parts.iter().try_for_each(|(app, part)| {
-            let name = file_name(app);
-            let to = work.out.join(&name);
-            fs::copy(part.dir.join(&name), &to).at(&to).map(|_| ())
+    // A line that has moved changes the symbols, and perhaps no code: then all that is made of the apps stays as it is.
+    Ok((collect(build, "trusted apps", &parts, file_name)?, collect(build, "symbols", &parts, symbols_name)?))
+}
+
+/// One directory of a file of each app, as far as there is one.
+fn collect(build: &Build, stage: &str, parts: &[(&App, Output)], name: fn(&App) -> String) -> Result<Output> {
+    let files = parts.iter().map(|(app, part)| (name(app), part.dir.join(name(app))));
+    let files: Vec<_> = files.filter(|(_, from)| from.exists()).collect();
+    let key = files.iter().try_fold(Key::of(file!()), |key, (name, from)| key.with_file(name, from))?;
+    build.cache.stage(stage, key, |work| {
+        files.iter().try_for_each(|(name, from)| {
+            let to = work.out.join(name);
+            fs::copy(from, &to).at(&to).map(|_| ())
         })
     })
 }
@@ -35,6 +48,11 @@ pub fn run(build: &Build) -> Result<Output> {
 /// Name of a TA's file.
 pub fn file_name(app: &App) -> String {
     format!("{}.elf", app.name)
+}
+
+/// Name of the file that names lines of a TA: the ELF file as it was linked.
+pub fn symbols_name(app: &App) -> String {
+    format!("{}.debug", app.name)
 }
 
 /// A finished TA.
@@ -101,16 +119,28 @@ fn fetch(build: &Build, app: &App, work: &Work) -> Result<PathBuf> {
     }
 }
 
-/// Sets what the config overrides and checks the result.
-pub fn finish(app: &App, from: PathBuf, to: &Path) -> Result<()> {
-    let mut elf = fs::read(&from).at(&from)?;
-    let range = inspect(&from, &elf)?.manifest_range;
+/// Sets what the config overrides, takes debug information out of what was built here, and checks the result.
+pub fn finish(app: &App, from: &Path, to: &Path) -> Result<()> {
+    let mut elf = fs::read(from).at(from)?;
+    if let AppSource::Package(_) = app.source {
+        elf =
+            trusty_image::strip_debug(&elf).map_err(|e| Error::check(format!("{}: {e}", from.display())))?;
+    }
+    let range = inspect(from, &elf)?.manifest_range;
     let section = elf.get_mut(range).unwrap_or_default();
     let patched = app
         .min_heap
         .map_or(Ok(()), |heap| manifest::set_min_heap(section, heap))
         .and_then(|()| app.min_stack.map_or(Ok(()), |stack| manifest::set_min_stack(section, stack)));
     patched.map_err(|e| Error::check(format!("{}: {e}", from.display())))?;
-    inspect(&from, &elf)?;
+    inspect(from, &elf)?;
     fs::write(to, &elf).at(to)
+}
+
+/// Keeps what was linked of a package. A finished TA's debug information, if it has any, is in its own file.
+fn keep_symbols(app: &App, from: &Path, to: &Path) -> Result<()> {
+    match app.source {
+        AppSource::Package(_) => fs::copy(from, to).at(to).map(drop),
+        AppSource::Elf(_) => Ok(()),
+    }
 }

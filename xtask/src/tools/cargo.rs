@@ -20,6 +20,12 @@ pub fn program() -> PathBuf {
     std::env::var_os("CARGO").map_or_else(|| "cargo".into(), PathBuf::from)
 }
 
+/// Where cargo keeps what it has fetched, and a config of the user's.
+pub fn home() -> Option<PathBuf> {
+    let home = std::env::var_os("CARGO_HOME").filter(|home| !home.is_empty()).map(PathBuf::from);
+    home.or_else(|| std::env::home_dir().map(|home| home.join(".cargo")))
+}
+
 /// How names of variables begin that cargo needs to find its things and to reach its registries.
 const NEEDED: [&str; 27] = [
     "ALL_PROXY",
@@ -151,10 +157,8 @@ fn compile(what: &str, cmd: Cmd, log: &Path, ui: &Ui) -> Result<()> {
 
 /// The folders of cargo's registries that hold crates of this workspace. Others are of other projects, and shape nothing here.
 pub fn registries(root: &Path) -> Result<Vec<PathBuf>> {
-    let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
-    let home = home.or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".cargo")));
     let lock = CargoLock::read(root)?;
-    Ok(home.map_or_else(Vec::new, |home| registries_of(&home.join("registry/src"), &lock)))
+    Ok(home().map_or_else(Vec::new, |home| registries_of(&home.join("registry/src"), &lock)))
 }
 
 fn registries_of(sources: &Path, lock: &CargoLock) -> Vec<PathBuf> {

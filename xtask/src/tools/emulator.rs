@@ -68,12 +68,12 @@ pub struct Emulator {
 }
 
 impl Emulator {
-    /// Starts it on an image, in a folder of ours, and waits until the trusted apps wait for clients. `names` are
-    /// `UUID=NAME`; `memory` is what the carve-out has free for the kernel, if that is known.
+    /// Starts it on an image, in a folder of ours, and waits until the trusted apps wait for clients. `known` are options that
+    /// tell names and files with debug information; `memory` is what the carve-out has free for the kernel, if that is known.
     pub fn start(
         program: &Path,
         image: &Path,
-        names: &[String],
+        known: &[String],
         memory: Option<u64>,
         socket: &Path,
         dir: &Path,
@@ -92,9 +92,7 @@ impl Emulator {
         if let Some(memory) = memory {
             command.arg("--kernel-memory").arg(memory.to_string());
         }
-        for name in names {
-            command.arg("--name").arg(name);
-        }
+        command.args(known);
         command.stdin(Stdio::piped()).stdout(Stdio::piped());
         let lines = quiet.then(|| dir.join("lines"));
         if let Some(lines) = &lines {

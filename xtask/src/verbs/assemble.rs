@@ -56,7 +56,7 @@ fn app(args: &AssembleAppArgs, ui: &Ui) -> Result<Outcome> {
     };
     let scratch = scratch("app")?;
     let finished = scratch.path().join(trusted_apps::file_name(&app));
-    trusted_apps::finish(&app, args.elf.clone(), &finished)?;
+    trusted_apps::finish(&app, &args.elf, &finished)?;
     let bytes = fs::read(&finished).at(&finished)?;
     let elf = trusted_apps::inspect(&args.elf, &bytes)?;
     same_app(&args.elf, &elf, &args.declared, &declaration)?;

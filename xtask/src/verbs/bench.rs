@@ -75,7 +75,7 @@ pub fn run(args: &BuildArgs, ui: &Ui) -> Result<Outcome> {
         let measured = built.iter().find(|built| built.app.name == TRUSTED_APP);
         let uuid = measured.map(|built| built.elf.manifest.uuid).unwrap_or_default();
         let image = build::image_of(build, build::bsp(build)?.as_ref(), &apps)?.dir.join(secure_os::IMAGE);
-        Ok((image, format!("{uuid}={TRUSTED_APP}"), product.tzdram_size))
+        Ok((image, format!("--name={uuid}={TRUSTED_APP}"), product.tzdram_size))
     })?;
     let bytes = fs::read(&image).at(&image)?;
     let kernel = has_kernel(&bytes)

@@ -80,7 +80,7 @@ pub fn part(part: Part, args: &BuildArgs, ui: &Ui) -> Result<Outcome> {
         }
         Part::SecureOs => {
             ensure_host(build, &Wanted { secure_os: true, ..Wanted::default() })?;
-            secure(build, bsp(build)?.as_ref()).map(|(_, image)| image)
+            secure(build, bsp(build)?.as_ref()).map(|(.., image)| image)
         }
         Part::ClientApps => {
             ensure_host(build, &Wanted { client_apps: true, ..Wanted::default() })?;
@@ -236,14 +236,14 @@ pub fn bsp(build: &Build) -> Result<Option<Bsp>> {
     build.product.board.l4t.is_some().then(|| bsp::run(build)).transpose()
 }
 
-/// Trusted apps and secure-os image, whose plan has no errors.
-fn secure(build: &Build, bsp: Option<&Bsp>) -> Result<(Output, Output)> {
-    let apps = trusted_apps::run(build)?;
+/// Trusted apps, their symbols, and the secure-os image, whose plan has no errors.
+fn secure(build: &Build, bsp: Option<&Bsp>) -> Result<(Output, Output, Output)> {
+    let (apps, symbols) = trusted_apps::with_symbols(build)?;
     // What is wrong with the apps is told before the image is made of them.
     plan::check(build, &plan::of(build, &apps, None, bsp)?)?;
     let image = image_of(build, bsp, &apps)?;
     plan::check(build, &plan::of(build, &apps, Some(&image), bsp)?)?;
-    Ok((apps, image))
+    Ok((apps, symbols, image))
 }
 
 /// The secure-os image of these trusted apps.
@@ -271,10 +271,10 @@ fn all(build: &Build, boot: bool) -> Result<Parts> {
         let clients = scope.spawn(|| ways.run(|| client_apps::run(build)));
         let secure = scope.spawn(|| {
             ways.run(|| {
-                let (apps, image) = secure(build, bsp_ref)?;
+                let (apps, symbols, image) = secure(build, bsp_ref)?;
                 let desk_boot = match bsp_ref {
                     None => None,
-                    Some(_) if boot => Some(boot_check::run(build, &apps, &image)?),
+                    Some(_) if boot => Some(boot_check::run(build, (&apps, &symbols), &image)?),
                     Some(_) => Some(DeskBoot::Skipped),
                 };
                 let parts = |bsp| flash_package::Parts {
@@ -284,7 +284,7 @@ fn all(build: &Build, boot: bool) -> Result<Parts> {
                     pkc: &pkc,
                 };
                 let packages = bsp_ref.map(|bsp| flash_package::run(build, &parts(bsp))).transpose()?;
-                Ok((apps, image, desk_boot, packages))
+                Ok(((apps, symbols), image, desk_boot, packages))
             })
         });
         let (clients, base) = (join(clients), join(base));
@@ -300,10 +300,10 @@ fn all(build: &Build, boot: bool) -> Result<Parts> {
     });
     // All that failed is told, in the order of the stages.
     match (secure, clients, rootfs) {
-        (Ok((trusted_apps, secure_os, desk_boot, packages)), Ok(client_apps), Ok(rootfs)) => {
+        (Ok(((trusted_apps, symbols), secure_os, desk_boot, packages)), Ok(client_apps), Ok(rootfs)) => {
             let sources = build.sources.get().cloned().unwrap_or_default();
             let l4t = bsp.zip(packages).map(|(bsp, packages)| L4tParts { bsp, packages, sources });
-            Ok(Parts { trusted_apps, secure_os, boot_config, client_apps, rootfs, l4t, desk_boot })
+            Ok(Parts { trusted_apps, symbols, secure_os, boot_config, client_apps, rootfs, l4t, desk_boot })
         }
         (secure, clients, rootfs) => {
             let failed = [secure.err(), clients.err(), rootfs.err()];

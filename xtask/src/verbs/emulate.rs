@@ -92,8 +92,18 @@ fn fault(stats: &Value, ui: &Ui) -> Option<Error> {
     Some(Error::check(message).remedy(remedy))
 }
 
+/// A client app's failure, and which trusted apps have ended meanwhile: most often that is why.
+fn with_ends(mut error: Error, stats: &Value) -> Error {
+    let apps = stats.get("trusted_apps").and_then(Value::as_array).into_iter().flatten();
+    for ended in apps.filter_map(|app| app.get("ended")?.as_str()) {
+        error.message = format!("{}\n{ended}", error.message);
+    }
+    error
+}
+
 fn finish(args: &EmulateArgs, ended: Option<client::Ended>, stats: &Value, ui: &Ui) -> Result<Outcome> {
-    if let Some(error) = fault(stats, ui).or_else(|| ended.as_ref().and_then(client::Ended::error)) {
+    let failed = || Some(with_ends(ended.as_ref()?.error()?, stats));
+    if let Some(error) = fault(stats, ui).or_else(failed) {
         if args.profile {
             ui.note(&profile::table(stats));
         }

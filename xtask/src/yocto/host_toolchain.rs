@@ -115,9 +115,7 @@ fn crates(root: &Path, to: &Path, log: &Path) -> Result<PathBuf> {
     }
     let sh = shell(root)?;
     run("cargo fetch", cmd!(sh, "cargo fetch --locked"), log)?;
-    let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
-    let home =
-        home.or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".cargo"))).unwrap_or_default();
+    let home = crate::tools::cargo::home().unwrap_or_default();
     let cache = home.join("registry/cache");
     let registries: Vec<PathBuf> =
         fs::read_dir(&cache).at(&cache)?.flatten().map(|entry| entry.path()).collect();

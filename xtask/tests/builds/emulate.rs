@@ -1,5 +1,6 @@
 //! Trusted apps on the desk: what is flashed, run before it is flashed.
 
+use crate::desk::{ends, receive};
 use crate::util::{desk, small, xtask};
 use serde_json::Value;
 use std::ffi::OsStr;
@@ -135,10 +136,71 @@ fn the_forums_crash_is_explained_and_mended() {
                          manifest, 252 KiB were asked";
         assert!(crash.contains(diagnosis), "{tzdram}: {crash}");
         assert!(crash.contains("memcpy"), "the place has a name: {crash}");
+        for expected in
+            ["  place examples/unchecked-srv/src/main.rs:", "needs a heap of at least ", "    min_heap = "]
+        {
+            assert!(crash.contains(expected), "{expected} in {crash}");
+        }
     }
     let mended = image(dir.path(), "16MiB", "{ package: unchecked-srv, min_heap: 256KiB }");
     let echoed = emulate(&mended, &[], &payload).ok();
     assert!(echoed.contains("64000 values (256000 bytes) came back intact"), "{echoed}");
+}
+
+/// Allocations that fail, a panic and a null write: each with the place in the app's own source.
+#[test]
+fn ends_of_trusted_apps_are_explained() {
+    let dir = tempfile::tempdir().unwrap();
+    let bundle = image(dir.path(), "16MiB", "unchecked-srv");
+    crate::desk::ends::check(&bundle, "unicorn");
+    // Without a bundle there are no lines, and names are the ELF file's.
+    let (run, mut client) = ends::ask(&bundle.join("secure-os/tos.img"), "unicorn", "panic");
+    assert!(matches!(receive(&mut client), Err(tipc::Error::Closed)));
+    run.signal("-INT");
+    let said = run.wait().stderr;
+    assert!(said.contains("has ended: panicked at examples/unchecked-srv/src/ends.rs:"), "{said}");
+    assert!(said.contains("(unchecked_srv::ends::as_asked + 0x") && !said.contains("  place "), "{said}");
+}
+
+/// The heap that is named is enough, and a page less is not.
+#[test]
+fn the_heap_that_is_named_is_the_least() {
+    let dir = tempfile::tempdir().unwrap();
+    let with = |heap: u32| {
+        let app = format!("{{ package: unchecked-srv, min_heap: {}KiB }}", heap / 1024);
+        let (run, mut client) = ends::ask(&image(dir.path(), "16MiB", &app), "unicorn", "vec 50000");
+        let answer = receive(&mut client);
+        run.signal("-INT");
+        (answer, run.wait().stderr)
+    };
+    let (_, said) = with(16384);
+    let named = said.lines().find_map(|line| line.trim().strip_prefix("min_heap = "));
+    let enough: u32 = named.unwrap_or_else(|| panic!("{said}")).parse().unwrap();
+    assert_eq!(with(enough).0.unwrap(), b"still here", "{enough}");
+    let (answer, said) = with(enough - 4096);
+    assert!(matches!(answer, Err(tipc::Error::Closed)), "{answer:?}");
+    assert!(said.contains(&format!("min_heap = {enough}")), "{said}");
+}
+
+/// The ELF file that ships is what it was without lines, and what names them has no path of this machine.
+#[test]
+fn symbols_stay_beside_what_ships() {
+    let dir = tempfile::tempdir().unwrap();
+    let bundle = image(dir.path(), "16MiB", "{ package: unchecked-srv, min_heap: 64KiB }");
+    let read = |name: &str| fs::read(bundle.join("trusted-apps").join(name)).unwrap();
+    let (elf, debug) = (read("unchecked-srv.elf"), read("unchecked-srv.debug"));
+    let has = |bytes: &[u8], text: &str| bytes.windows(text.len()).any(|window| window == text.as_bytes());
+    assert!(!has(&elf, ".debug_line") && has(&elf, "rust_begin_unwind"), "stripped of lines, not of names");
+    assert!(has(&debug, ".debug_line"));
+    for path in [crate::util::root(), PathBuf::from(std::env::var_os("HOME").unwrap())] {
+        let path = path.to_str().unwrap();
+        assert!(!has(&debug, &format!("{path}/")), "{path}");
+    }
+    // Another app's lines would be wrong ones.
+    let path = bundle.join("trusted-apps/unchecked-srv.debug");
+    fs::copy(desk().join("trusted-apps/echo-srv.debug"), &path).unwrap();
+    let error = xtask([OsStr::new("verify"), bundle.as_os_str()]).fails(1);
+    assert!(error.contains("trusted-apps/unchecked-srv.debug: has "), "{error}");
 }
 
 #[test]

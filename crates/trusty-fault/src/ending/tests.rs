@@ -36,7 +36,8 @@ fn a_shortage_is_told_with_the_size_that_would_do() {
 #[test]
 fn what_no_heap_holds_gets_no_number() {
     let line = "a: out of memory: 20000000 bytes asked, align 1; heap 16384, in use 0, largest free 16384; no min_heap would do";
-    let report = end(&format!("{line}\na: ended: trusted app {UUID}")).unwrap().report("a", None, &Program::default());
+    let report =
+        end(&format!("{line}\na: ended: trusted app {UUID}")).unwrap().report("a", None, &Program::default());
     assert!(report.contains("no min_heap is enough: a trusted app has at most 16384 KiB"), "{report}");
     // Nor does what has no room beside this app's image and stack.
     let mut file = trusty_image::test_elf::TestElf::good();
@@ -56,7 +57,8 @@ fn a_panic_is_told_with_its_message() {
          assertion `left == right` failed\n  left: 1\n right: 2\n\
          my-srv: ended: trusted app {UUID}, called from 0x9a04."
     ));
-    let reason = "panicked at apps/my-srv/src/main.rs:12:5: assertion `left == right` failed   left: 1  right: 2";
+    let reason =
+        "panicked at apps/my-srv/src/main.rs:12:5: assertion `left == right` failed   left: 1  right: 2";
     assert_eq!(ending.unwrap().reason(), reason);
     let stopped = end(&format!("my-srv: stops: the port is taken\nmy-srv: ended: trusted app {UUID}"));
     assert_eq!(stopped.unwrap().reason(), "its event loop stopped: the port is taken");
@@ -75,7 +77,9 @@ fn a_foreign_end_is_told_as_far_as_it_is_known() {
 
 #[test]
 fn other_lines_end_nothing() {
-    for line in ["", ": ended: trusted app ", "a: ended: trusted app x", "a: panicked at", "a: out of memory: much"] {
+    for line in
+        ["", ": ended: trusted app ", "a: ended: trusted app x", "a: panicked at", "a: out of memory: much"]
+    {
         assert_eq!(end(line), None, "{line}");
     }
 }

@@ -11,10 +11,22 @@ const BASE: u32 = 0x8000;
 /// `start` calls `middle`, that calls `leaf` and, through r3, anything; `bare` has calls and no frame.
 const CODE: [u32; 16] = [
     // start, 0x8000
-    PUSH, MOVE_FRAME, BL, NOP, // middle, 0x8010
-    PUSH, ADD_FRAME | 8, BL, BLX_R3, // leaf, 0x8020
-    NOP, NOP, NOP, NOP, // bare, 0x8030
-    PUSH, BL, NOP, NOP,
+    PUSH,
+    MOVE_FRAME,
+    BL,
+    NOP, // middle, 0x8010
+    PUSH,
+    ADD_FRAME | 8,
+    BL,
+    BLX_R3, // leaf, 0x8020
+    NOP,
+    NOP,
+    NOP,
+    NOP, // bare, 0x8030
+    PUSH,
+    BL,
+    NOP,
+    NOP,
 ];
 const FUNCTIONS: [(u64, u64, &str); 4] =
     [(0x8000, 16, "start"), (0x8010, 16, "middle"), (0x8020, 16, "leaf"), (0x8030, 16, "bare")];

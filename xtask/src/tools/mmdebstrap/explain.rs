@@ -26,8 +26,8 @@ pub fn with_first_error(error: Error, log: &Path) -> Error {
     let message = format!("{what}\n{excerpt}\n  full log: {}", log.display());
     let said = said(&excerpt);
     match said {
-        Some((exit, remedy)) => Error { exit, message, remedy: Some(remedy) },
-        None => Error { exit: Exit::Check, message, remedy: None },
+        Some((exit, remedy)) => Error { exit, message, remedy: Some(remedy), ..error },
+        None => Error { exit: Exit::Check, message, remedy: None, ..error },
     }
 }
 

@@ -85,13 +85,15 @@ impl Prepared {
             Self::Unicorn(program) => {
                 let image = dir.join("tos.img");
                 std::fs::write(&image, &target.image).at(&image)?;
-                Emulator::start(program, &image, &target.names(), target.memory, socket, dir, ui.is_quiet())
+                let known = target.options(dir)?;
+                Emulator::start(program, &image, &known, target.memory, socket, dir, ui.is_quiet())
                     .map(Backend::Unicorn)
             }
             Self::Qemu(setup) => {
                 let log = Console::path_in(&logs(root)?);
-                let desk = Desk::start(setup, dir, Console::create(&log, !ui.is_quiet())?)?;
+                let mut desk = Desk::start(setup, dir, Console::create(&log, !ui.is_quiet())?)?;
                 let symbols = Symbols { apps: target.trusted_apps(), kernel: target.kernel.clone() };
+                desk.know(symbols.clone());
                 Running::start(desk, symbols, &setup.qemu.version, socket).map(Backend::Qemu)
             }
         }

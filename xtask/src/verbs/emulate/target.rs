@@ -1,9 +1,11 @@
 //! What is emulated: a bundle, a secure-os image by itself, or a virt device's secure-os partition.
 
+use crate::desk::run::KnownApp;
 use crate::device::disk;
 use crate::error::{At, Error, Result};
 use crate::tools::read_limited;
 use bundle::{ARCHIVE_MAGIC, AppEntry, ExtractError, Role, Source, SourceError};
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
@@ -28,6 +30,8 @@ pub struct Target {
     pub memory: Option<u64>,
     /// The kernel with its symbols, if a bundle has it.
     pub kernel: Option<Vec<u8>>,
+    /// Trusted apps with their debug information, by their paths in the bundle.
+    pub symbols: BTreeMap<String, Vec<u8>>,
 }
 
 impl Target {
@@ -65,28 +69,41 @@ impl Target {
                 tzdram: None,
                 memory: None,
                 kernel: None,
+                symbols: BTreeMap::new(),
             });
         }
         of_bundle(path)
     }
 
     /// The trusted apps in the image with the names that are known, or the UUID's.
-    pub fn trusted_apps(&self) -> Vec<(String, Vec<u8>)> {
+    pub fn trusted_apps(&self) -> Vec<KnownApp> {
         let container = trusty_image::Container::parse(&self.image);
         let os = container.map_or(self.image.as_slice(), |container| container.os);
-        let name = |elf: &[u8]| {
+        let app = |elf: &[u8]| {
             let uuid = trusty_image::inspect(elf).ok()?.manifest.uuid;
-            let known = self.apps.iter().find(|app| app.uuid == uuid).map(|app| app.name.clone());
+            let known = self.apps.iter().find(|app| app.uuid == uuid);
             let stock = || trusty_image::stock::name(uuid).map(str::to_owned);
-            Some(known.or_else(stock).unwrap_or_else(|| uuid.to_string()))
+            let name = known.map(|app| app.name.clone()).or_else(stock).unwrap_or_else(|| uuid.to_string());
+            let debug = known.and_then(|app| self.symbols.get(&app.symbols()).cloned());
+            let ports = known.map(|app| app.ports.iter().map(|port| port.name.clone()).collect());
+            Some(KnownApp { name, uuid, elf: elf.to_vec(), debug, ports: ports.unwrap_or_default() })
         };
-        let elves = trusty_image::tasks::find(os).into_iter();
-        elves.filter_map(|elf| Some((name(elf)?, elf.to_vec()))).collect()
+        trusty_image::tasks::find(os).into_iter().filter_map(app).collect()
     }
 
-    /// Names of the trusted apps, as `UUID=NAME`.
-    pub fn names(&self) -> Vec<String> {
-        self.apps.iter().map(|app| format!("{}={}", app.uuid, app.name)).collect()
+    /// What the emulator's program is to know of the trusted apps, as its options. Their files with debug information are written to
+    /// a folder of ours.
+    pub fn options(&self, dir: &Path) -> Result<Vec<String>> {
+        let mut options = Vec::new();
+        for app in &self.apps {
+            options.push(format!("--name={}={}", app.uuid, app.name));
+            if let Some(symbols) = self.symbols.get(&app.symbols()) {
+                let path = dir.join(format!("{}.debug", app.uuid));
+                std::fs::write(&path, symbols).at(&path)?;
+                options.push(format!("--debug={}={}", app.uuid, path.display()));
+            }
+        }
+        Ok(options)
     }
 }
 
@@ -94,17 +111,18 @@ fn of_bundle(path: &Path) -> Result<Target> {
     let named = |e: &dyn std::fmt::Display| format!("{}: {e}", path.display());
     let source = Source::open(path).map_err(|e| Error::usage(e.to_string()))?;
     let wanted = |file: &bundle::FileEntry| {
-        matches!(file.role, Role::SecureOs | Role::ClientApp | Role::KernelSymbols)
+        matches!(file.role, Role::SecureOs | Role::ClientApp | Role::KernelSymbols | Role::TrustedAppSymbols)
     };
     let (manifest, files) = bundle::extract(&source, wanted).map_err(|e| match e {
         ExtractError::Source(SourceError::NotABundle(_)) => Error::usage(e.to_string()),
         other => Error::check(named(&other)).remedy("cargo xtask verify tells all that is wrong with it"),
     })?;
-    let (mut image, mut debs, mut kernel) = (None, Vec::new(), None);
+    let (mut image, mut debs, mut kernel, mut symbols) = (None, Vec::new(), None, BTreeMap::new());
     for (entry, bytes) in files {
         match entry.role {
             Role::SecureOs => image = Some(bytes),
             Role::KernelSymbols => kernel = Some(bytes),
+            Role::TrustedAppSymbols => drop(symbols.insert(entry.path.clone(), bytes)),
             _ => debs.push((entry.path.rsplit('/').next().unwrap_or_default().to_owned(), bytes)),
         }
     }
@@ -117,7 +135,7 @@ fn of_bundle(path: &Path) -> Result<Target> {
     let image = image.ok_or_else(|| Error::check(named(&"has no secure-os image")))?;
     let tzdram = Some(manifest.tzdram.size);
     let memory = u64::try_from(manifest.plan.memory.free).ok();
-    Ok(Target { image, apps: manifest.trusted_apps, debs, device: false, tzdram, memory, kernel })
+    Ok(Target { image, apps: manifest.trusted_apps, debs, device: false, tzdram, memory, kernel, symbols })
 }
 
 /// What a virt device serves: what is active.
@@ -150,10 +168,10 @@ fn device(path: &Path) -> Result<Target> {
     });
     let flashed = device.state().active.as_ref().and_then(|active| bundle_of(&active.bundle, &active.digest));
     if let Some(bundle) = flashed {
-        let Target { apps, debs, memory, .. } = bundle;
-        return Ok(Target { image, apps, debs, device: true, tzdram, memory, kernel: None });
+        return Ok(Target { image, device: true, tzdram, kernel: None, ..bundle });
     }
-    Ok(Target { image, apps: Vec::new(), debs: Vec::new(), device: true, tzdram, memory: None, kernel: None })
+    let (apps, debs, symbols) = (Vec::new(), Vec::new(), BTreeMap::new());
+    Ok(Target { image, apps, debs, device: true, tzdram, memory: None, kernel: None, symbols })
 }
 
 /// The bundle that a device was flashed with, if the workspace still has that very one: what the device does not know of its

@@ -1,5 +1,6 @@
 //! QEMU with our firmware, and in it a kernel: our own for tests, which needs nothing of NVIDIA's, and the real one where it is.
 
+pub mod ends;
 mod errors;
 mod machine;
 mod real;

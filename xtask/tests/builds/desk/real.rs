@@ -73,7 +73,16 @@ fn the_forums_crash_on_the_real_kernel() {
         let diagnosis = "unchecked-srv faults: null + 0 written: a pointer that was never set, or an allocation whose \
                          failure was not checked; the heap is 16 KiB by manifest, whatever the carve-out";
         assert!(crash.contains(diagnosis), "{tzdram}: {crash}");
+        assert!(crash.contains("  place examples/unchecked-srv/src/main.rs:"), "{crash}");
     }
+}
+
+/// Each way to end, on the real kernel.
+#[test]
+fn ends_of_trusted_apps_on_the_real_kernel() {
+    let dir = tempfile::tempdir().unwrap();
+    let Some(bundle) = bundle(dir.path(), "16MiB", "unchecked-srv") else { return };
+    super::ends::check(&bundle, "qemu");
 }
 
 #[test]

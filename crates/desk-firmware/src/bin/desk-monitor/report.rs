@@ -45,7 +45,45 @@ pub fn panicked() {
         let _ = write!(Serial, " {:016x}", page_sum(words));
     }
     line(format_args!(""));
+    frames();
 }
+
+/// Says what may be frames on the stack of the trusted app: two words, the first an address further up on it, the second one of code
+/// below it. The host follows them from the frame pointer that Trusty's console tells.
+fn frames() {
+    let mut told = 0;
+    let mut page = STACK_TOP - PAGE;
+    // The page above, for a frame that reaches into it.
+    let mut above = None;
+    while let Some(physical) = translated(page).filter(|_| told < FRAMES && page > STACK_TOP - STACK) {
+        for at in (0..PAGE).step_by(4) {
+            let behind = if at + 4 < PAGE { Some(physical + at + 4) } else { above };
+            let (next, back) = (machine::read(physical + at), behind.map_or(0, machine::read));
+            let further = (page + at + 8..=STACK_TOP - 8).contains(&next.into()) && next % 4 == 0;
+            if further && (APP_START..STACK_TOP).contains(&back.into()) && back % 4 == 0 {
+                let head = if told % LINE == 0 { "frames:" } else { "" };
+                let _ = write!(Serial, "{head} {:x}:{next:x}:{back:x}", page + at);
+                told += 1;
+                if told % LINE == 0 {
+                    line(format_args!(""));
+                }
+            }
+        }
+        (above, page) = (Some(physical), page - PAGE);
+    }
+    if told % LINE != 0 {
+        line(format_args!(""));
+    }
+}
+
+/// Where stacks of trusted apps end.
+const STACK_TOP: u64 = 16 << 20;
+/// Bytes of a stack that are looked at, at most.
+const STACK: u64 = 1 << 20;
+/// Frames that are told, about.
+const FRAMES: u32 = 2048;
+/// Frames in a line.
+const LINE: u32 = 64;
 
 /// Where trusted apps begin.
 const APP_START: u64 = 0x8000;

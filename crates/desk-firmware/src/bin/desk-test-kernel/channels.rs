@@ -1,5 +1,6 @@
 //! QL-TIPC, and the ports behind it.
 
+use crate::console::print;
 use crate::start::panic;
 use crate::timer;
 use core::sync::atomic::{AtomicBool, Ordering};
@@ -40,6 +41,7 @@ enum Port {
     NeverMind,
     Beyond,
     Panic,
+    Console,
 }
 
 impl Port {
@@ -56,6 +58,7 @@ impl Port {
             b"test.beyond" => Self::Beyond,
             b"test.never-mind" => Self::NeverMind,
             b"test.panic" => Self::Panic,
+            b"test.console" => Self::Console,
             name if name.starts_with(b"com.carveout.") => {
                 if name.ends_with(b"unchecked-srv") {
                     Self::Panic
@@ -233,6 +236,9 @@ impl Channels {
             ql::SEND => {
                 let taken =
                     if channel.port == Port::Small { &payload[..payload.len().min(16)] } else { payload };
+                if channel.port == Port::Console {
+                    print(format_args!("{}", core::str::from_utf8(payload).unwrap_or_default()));
+                }
                 if channel.port == Port::HangUp {
                     channel.ended = true;
                 } else if !self.pool.push(number, taken) {

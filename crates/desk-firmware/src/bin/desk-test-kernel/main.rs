@@ -12,6 +12,7 @@
 //! | `test.device` | reads a device that is not there; sends what came |
 //! | `test.beyond` | writes one byte behind its memory |
 //! | `test.never-mind` | accepts, and fetches no message |
+//! | `test.console` | writes each message on the console, as a trusted app does, and sends it back |
 //! | `test.panic` | panics, as LK does |
 //! | `com.carveout.…` | as `test.echo`, for bundles with trusted apps that this kernel does not run; `…unchecked-srv` panics |
 #![cfg_attr(target_os = "none", no_std, no_main)]
