@@ -2,6 +2,7 @@
 //!
 //! The run-time's words are those of [`trusty_abi::last_words`]. A TA without it may end without a word.
 
+use crate::lines::{Place, shortened};
 use crate::program::Program;
 use crate::scene::{Advice, size};
 use std::collections::BTreeMap;
@@ -114,7 +115,17 @@ impl Ending {
     /// Everything, in lines: the first says that this TA has ended, and why.
     pub fn report(&self, name: &str, app: Option<&TrustedApp>, program: &Program) -> String {
         let mut text = format!("trusted app {name} has ended: {}\n", self.reason());
-        text += &program.trace(None, program.sound(&self.chain));
+        let chain = program.sound(&self.chain);
+        let panicked = match &self.reason {
+            // Rust's own words name the place to the column.
+            Reason::Panic(place, _) => Some(shortened(place)).filter(|place| Place::is_own_file(place)),
+            _ => None,
+        };
+        let place = panicked.or_else(|| program.own_place(None, chain).map(|place| place.to_string()));
+        if let Some(place) = place {
+            let _ = writeln!(text, "  place {place}");
+        }
+        text += &program.trace(None, chain);
         if let Reason::OutOfMemory(short) = &self.reason {
             let OutOfMemory { heap, used, largest, .. } = short;
             let heap = size(u32::try_from(*heap).unwrap_or(u32::MAX));
@@ -123,7 +134,7 @@ impl Ending {
                 "  heap  {heap} by manifest (min_heap), {used} bytes in use, largest free block {largest} bytes"
             );
             let enough = short.enough.and_then(|enough| u32::try_from(enough).ok());
-            text += &Advice { name, app, enough }.to_string();
+            text += &Advice { name, app, enough, least: true }.to_string();
         }
         text
     }

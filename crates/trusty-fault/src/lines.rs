@@ -24,12 +24,17 @@ pub struct Place {
 impl Place {
     /// Whether the file is the trusted app's own or its workspace's: not Rust's, not another package's, not the run-time's.
     pub fn is_own(&self) -> bool {
+        Self::is_own_file(&self.file)
+    }
+
+    /// The same, of a file.
+    pub(crate) fn is_own_file(file: &str) -> bool {
         const LIBRARIES: [&str; 7] =
-            ["library/", "/rust/", "/rustc/", "/cargo/", "crates/trusty-", "crates/tipc-bulk/", "/.cargo/"];
+            ["library/", "/rust/", "/rustc/", "/checkout/", "/cargo/", "crates/trusty-", "crates/tipc-bulk/"];
         let contained =
             ["/crates/trusty-", "/crates/tipc-bulk/", "/.cargo/", "/cargo/registry/", "/cargo/git/"];
-        !LIBRARIES.iter().any(|folder| self.file.starts_with(folder))
-            && !contained.iter().any(|folder| self.file.contains(folder))
+        !LIBRARIES.iter().any(|folder| file.starts_with(folder))
+            && !contained.iter().any(|folder| file.contains(folder))
     }
 }
 
@@ -93,7 +98,7 @@ impl<'a> Lines<'a> {
 }
 
 /// `/rustc/COMMIT/library/core/src/…` without the commit, `./src/main.rs` without the dot.
-fn shortened(file: &str) -> String {
+pub(crate) fn shortened(file: &str) -> String {
     let inside = file.strip_prefix("/rustc/").and_then(|rest| rest.split_once('/')).map(|(_, rest)| rest);
     let file = inside.unwrap_or(file);
     file.strip_prefix("./").unwrap_or(file).to_owned()

@@ -131,22 +131,26 @@ impl<'a> Program<'a> {
 
     /// Functions and lines of an instruction, the innermost of inlined ones first; none without DWARF.
     pub fn places(&self, address: u32) -> Vec<Place> {
-        self.lines.as_ref().map(|lines| lines.at(address.into())).unwrap_or_default()
+        let mut places = self.lines.as_ref().map(|lines| lines.at(address.into())).unwrap_or_default();
+        // Line tables name functions without the modules that they are in; the outermost is no inlined one, and has a symbol.
+        if let Some((place, name)) = places.last_mut().zip(self.symbols.name(address.into())) {
+            name.clone_into(&mut place.function);
+        }
+        places
     }
 
     /// The place in the TA's own sources: the first that is not of a library. `at` is the instruction, if there is one.
     pub fn own_place(&self, at: Option<u32>, chain: &[u32]) -> Option<Place> {
         let calls = chain.iter().map(|address| address.wrapping_sub(4));
-        let mut places = at.into_iter().chain(calls).flat_map(|address| self.places(address));
-        places.find(Place::is_own)
+        let places = at.into_iter().chain(calls).flat_map(|address| self.places(address));
+        let own: Vec<Place> = places.filter(Place::is_own).collect();
+        // Where the compiler has joined code of several lines, it knows none.
+        own.iter().find(|place| place.line.is_some()).or(own.first()).cloned()
     }
 
-    /// Lines of a report: the place in the TA's own sources, the instruction, and its callers.
+    /// Lines of a report: the instruction, if there is one, and its callers.
     pub fn trace(&self, at: Option<u32>, chain: &[u32]) -> String {
         let mut text = String::new();
-        if let Some(place) = self.own_place(at, chain) {
-            let _ = writeln!(text, "  place {place}");
-        }
         let at = at.map(|address| ("at", address, address));
         let calls = chain.iter().map(|address| ("from", *address, address.wrapping_sub(4)));
         for (word, address, instruction) in at.into_iter().chain(calls) {

@@ -169,6 +169,9 @@ impl Scene<'_> {
         let [.., pc] = self.registers;
         let mut text = format!("{} faults: {}\n", self.name, self.diagnosis());
         let chain = self.program.chain(&self.registers, self.cpsr, self.memory);
+        if let Some(place) = self.program.own_place(Some(pc), &chain) {
+            let _ = writeln!(text, "  place {place}");
+        }
         text += &self.program.trace(Some(pc), &chain);
         let names = [
             "r0", "r1", "r2", "r3", "r4", "r5", "r6", "r7", "r8", "r9", "r10", "r11", "r12", "sp", "lr", "pc",
@@ -184,7 +187,8 @@ impl Scene<'_> {
         let _ = writeln!(text, "  cpsr {:08x}", self.cpsr);
         text += &self.memory();
         if let Some(enough) = self.enough() {
-            text += &Advice { name: self.name, app: Some(self.app), enough: Some(enough) }.to_string();
+            let advice = Advice { name: self.name, app: Some(self.app), enough: Some(enough), least: false };
+            text += &advice.to_string();
         }
         text
     }
@@ -226,11 +230,14 @@ pub(crate) struct Advice<'a> {
     pub app: Option<&'a TrustedApp>,
     /// The heap that is needed, in whole pages; none if no TA can have so much.
     pub enough: Option<u32>,
+    /// Whether less would not do: what an allocator asked the kernel for may be more than it needs.
+    pub least: bool,
 }
 
 impl fmt::Display for Advice<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { name, app, enough } = self;
+        let Self { name, app, enough, least } = self;
+        let would = if *least { "needs a heap of at least" } else { "would have had room in a heap of" };
         // Below the stack the kernel maps image and heap.
         let room = app.map_or(APP_STACK_TOP, |app| {
             APP_STACK_TOP.saturating_sub(app.manifest.stack()).saturating_sub(app.heap_start)
@@ -238,7 +245,7 @@ impl fmt::Display for Advice<'_> {
         match enough.filter(|enough| *enough <= room) {
             Some(enough) => write!(
                 f,
-                "  needs a heap of at least {}. In [package.metadata.trusty] of the Cargo.toml of {name}:\n    min_heap = {enough}\n  \
+                "  {would} {}. In [package.metadata.trusty] of the Cargo.toml of {name}:\n    min_heap = {enough}\n  \
                  If the product config sets min_heap of {name}, there:\n    min_heap: {}KiB\n",
                 size(enough),
                 enough / 1024

@@ -36,6 +36,12 @@ impl Symbols {
         (address - start < *size).then_some(*start)
     }
 
+    /// The name of the function of an address.
+    pub fn name(&self, address: u64) -> Option<&str> {
+        let (start, (size, name)) = self.0.range(..=address).next_back()?;
+        (address - start < *size).then_some(name)
+    }
+
     /// ` (name + 0x10)` of an address, or nothing.
     pub fn at(&self, address: u64) -> String {
         match self.0.range(..=address).next_back() {

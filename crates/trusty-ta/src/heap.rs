@@ -71,7 +71,9 @@ impl<M: Memory> Growing<M> {
         }
         let needed = layout.size().checked_add(layout.align() + OVERHEAD)?.checked_next_multiple_of(PAGE)?;
         let left = self.most - self.given;
-        if needed > left && left > 0 {
+        // Of a heap that has nothing yet the rest is all: what is larger finds no room in it.
+        let hopeless = self.given == 0 && layout.size() > left;
+        if needed > left && left > 0 && !hopeless {
             // Joined with what is free at its end, the rest may do.
             self.grow(left)?;
             if let Ok(block) = self.heap.allocate_first_fit(layout) {
@@ -121,8 +123,11 @@ impl<M: Memory> Growing<M> {
             }
         }
         let base = match self.given {
-            // Nothing was ever allocated: the heap will begin where the memory does.
-            0 => self.memory.grow(0).map_or(0, |start| start.addr()),
+            // Nothing was ever allocated: all is free, and the heap will begin where the memory does.
+            0 => {
+                largest = self.most;
+                self.memory.grow(0).map_or(0, |start| start.addr())
+            }
             _ => self.heap.bottom().addr(),
         };
         let tail = tail.unwrap_or(base + self.given);

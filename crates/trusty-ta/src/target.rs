@@ -32,12 +32,17 @@ pub fn run<S: Service>(
 /// The words are those of [`trusty_abi::last_words`].
 #[panic_handler]
 fn panic(info: &PanicInfo) -> ! {
-    match heap::shortage_behind(info) {
-        Some(shortage) => log!("{shortage}"),
-        None => log!("{info}"),
-    }
-    let (chain, count) = frames::chain();
-    exit(chain.get(..count).unwrap_or_default())
+    let chain = match heap::shortage_behind(info) {
+        Some((shortage, chain)) => {
+            log!("{shortage}");
+            chain
+        }
+        None => {
+            log!("{info}");
+            frames::chain()
+        }
+    };
+    exit(chain.addresses())
 }
 
 /// Ends the TA. The kernel does not close its channels, and clients would hang for ever: so all are closed first, also

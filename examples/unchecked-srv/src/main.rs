@@ -56,9 +56,9 @@ impl Service for Unchecked {
         let Client { ends, link, came, sent } = client;
         let mut payload = [0; MAX_DATA];
         if *ends {
-            let length = message.read(0, &mut [&mut payload])?;
+            let length = message.read(&mut payload)?;
             ends::as_asked(payload.get(..length).unwrap_or_default());
-            handle.send(&[b"still here"])?;
+            handle.send(b"still here")?;
             return Ok(MessageResult::MaintainConnection);
         }
         match link.on_message(handle, message, &mut payload)? {

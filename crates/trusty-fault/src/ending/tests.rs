@@ -59,7 +59,18 @@ fn a_panic_is_told_with_its_message() {
     ));
     let reason =
         "panicked at apps/my-srv/src/main.rs:12:5: assertion `left == right` failed   left: 1  right: 2";
-    assert_eq!(ending.unwrap().reason(), reason);
+    assert_eq!(
+        ending.unwrap().report("my-srv", None, &Program::default()),
+        format!("trusted app my-srv has ended: {reason}\n  place apps/my-srv/src/main.rs:12:5\n")
+    );
+    // A place in a library is not the app's.
+    let library = "my-srv: panicked at /rustc/0123/library/core/src/option.rs:1:2:\nno value";
+    let ending = end(&format!("{library}\nmy-srv: ended: trusted app {UUID}")).unwrap();
+    let report = ending.report("my-srv", None, &Program::default());
+    assert_eq!(
+        report,
+        "trusted app my-srv has ended: panicked at /rustc/0123/library/core/src/option.rs:1:2: no value\n"
+    );
     let stopped = end(&format!("my-srv: stops: the port is taken\nmy-srv: ended: trusted app {UUID}"));
     assert_eq!(stopped.unwrap().reason(), "its event loop stopped: the port is taken");
     let silent = end(&format!("my-srv: hello\nmy-srv: ended: trusted app {UUID}"));

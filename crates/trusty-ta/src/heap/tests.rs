@@ -118,6 +118,17 @@ fn what_no_heap_holds_is_told() {
     }
 }
 
+/// The first request of all is asked of the kernel as it is, and nothing is taken: who watches the kernel sees what would do.
+#[test]
+fn what_fails_first_takes_nothing() {
+    let (mut heap, failed) = run(4 * PAGE, &[Step::Allocate(50_000, 4)]);
+    assert_eq!(heap.given, 0);
+    let shortage = heap.shortage(failed.unwrap());
+    assert_eq!((shortage.used, shortage.largest, shortage.enough), (0, 4 * PAGE, Some(13 * PAGE)));
+    // What fits but for the allocator's own needs is tried.
+    assert!(run(PAGE, &[Step::Allocate(PAGE - 6, 1)]).1.is_none());
+}
+
 #[test]
 fn a_failure_that_was_handled_is_forgotten() {
     let mut heap = heap(4 * PAGE);

@@ -14,13 +14,31 @@ unsafe extern "C" {
     static __ta_text_end: u8;
 }
 
-/// Return addresses, the innermost first, and how many there are. What is not one, or does not lie where a frame lies, ends them.
-pub fn chain() -> ([u32; CHAIN], usize) {
+/// Return addresses, the innermost first.
+#[derive(Clone, Copy)]
+pub struct Chain {
+    addresses: [u32; CHAIN],
+    count: usize,
+}
+
+impl Chain {
+    /// No addresses.
+    pub const NONE: Self = Self { addresses: [0; CHAIN], count: 0 };
+
+    /// The addresses.
+    pub fn addresses(&self) -> &[u32] {
+        self.addresses.get(..self.count).unwrap_or_default()
+    }
+}
+
+/// The callers of whoever calls this, itself first. What is no return address, or does not lie where a frame lies, ends them.
+#[inline(never)]
+pub fn chain() -> Chain {
     let (mut frame, mut least): (usize, usize);
     // SAFETY: reads two registers.
     unsafe { asm!("mov {}, r11", "mov {}, sp", out(reg) frame, out(reg) least, options(nomem, nostack)) };
-    let (mut chain, mut count) = ([0; CHAIN], 0);
-    for place in &mut chain {
+    let (mut addresses, mut count) = ([0; CHAIN], 0);
+    for place in &mut addresses {
         if frame < least || frame > STACK_TOP - 8 || !frame.is_multiple_of(4) {
             break;
         }
@@ -32,7 +50,7 @@ pub fn chain() -> ([u32; CHAIN], usize) {
         count += 1;
         (frame, least) = (next, frame + 8);
     }
-    (chain, count)
+    Chain { addresses, count }
 }
 
 /// Whether an address of the text stands behind `bl` or `blx`.

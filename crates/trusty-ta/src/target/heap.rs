@@ -1,5 +1,6 @@
 //! The TA's one heap, out of brk.
 
+use super::frames::{self, Chain};
 use super::sys;
 use crate::heap::{Growing, Memory};
 use core::alloc::{GlobalAlloc, Layout};
@@ -17,37 +18,49 @@ impl Memory for Brk {
     }
 }
 
-struct Allocator(UnsafeCell<Growing<Brk>>);
+struct Allocator {
+    heap: UnsafeCell<Growing<Brk>>,
+    /// Who made the last request that was in vain. The compiler joins the ends of several such, and who panics then is any of them.
+    failed: UnsafeCell<Chain>,
+}
 
 // SAFETY: a TA has one thread (Trusty knows no others) and no interrupts, so nothing is ever shared.
 unsafe impl Sync for Allocator {}
 
 #[global_allocator]
-static ALLOCATOR: Allocator = Allocator(UnsafeCell::new(Growing::new(Brk)));
+static ALLOCATOR: Allocator =
+    Allocator { heap: UnsafeCell::new(Growing::new(Brk)), failed: UnsafeCell::new(Chain::NONE) };
 
 // SAFETY: forwards to the allocator crate's own heap, which keeps the contract of GlobalAlloc; the exclusive
 // reference is short-lived and there is one thread.
 unsafe impl GlobalAlloc for Allocator {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         // SAFETY: one thread, see above.
-        let heap = unsafe { &mut *self.0.get() };
-        heap.allocate(layout).map_or(null_mut(), NonNull::as_ptr)
+        let heap = unsafe { &mut *self.heap.get() };
+        let block = heap.allocate(layout);
+        if block.is_none() {
+            // SAFETY: one thread, see above.
+            unsafe { *self.failed.get() = frames::chain() };
+        }
+        block.map_or(null_mut(), NonNull::as_ptr)
     }
 
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
         // SAFETY: one thread; the caller gives back what alloc gave, which is never null.
-        unsafe { (*self.0.get()).free(NonNull::new_unchecked(pointer), layout) }
+        unsafe { (*self.heap.get()).free(NonNull::new_unchecked(pointer), layout) }
     }
 }
 
 /// Lets the heap grow up to the manifest's size.
 pub fn start(most: usize) {
     // SAFETY: one thread, and nothing has been allocated yet.
-    unsafe { (*ALLOCATOR.0.get()).limit(most) };
+    unsafe { (*ALLOCATOR.heap.get()).limit(most) };
 }
 
-/// See [`Growing::shortage_behind`].
-pub fn shortage_behind(panic: &PanicInfo) -> Option<OutOfMemory> {
+/// See [`Growing::shortage_behind`]; and who asked.
+pub fn shortage_behind(panic: &PanicInfo) -> Option<(OutOfMemory, Chain)> {
     // SAFETY: one thread. A panic within the allocator has another message, and the heap is then not touched.
-    unsafe { (*ALLOCATOR.0.get()).shortage_behind(panic) }
+    let shortage = unsafe { (*ALLOCATOR.heap.get()).shortage_behind(panic) }?;
+    // SAFETY: one thread.
+    Some((shortage, unsafe { *ALLOCATOR.failed.get() }))
 }
