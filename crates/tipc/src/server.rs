@@ -168,6 +168,10 @@ impl Server {
             _ => None,
         };
         let why = port.and_then(|port| backend.ended(port)).unwrap_or_default();
+        if code.is_none() && !why.is_empty() {
+            // The kernel keeps the ports of one that has not closed them: nobody answers there.
+            let _ = writeln!(std::io::stderr(), "emulator: a client has waited for a port in vain: {why}");
+        }
         client.state = State::Closing;
         let text = why.as_bytes().get(..PACKET - HEADER).unwrap_or(why.as_bytes());
         if let Some(code) = code
@@ -215,11 +219,6 @@ impl Server {
                 _ => {
                     client.state = State::Refused(message.to_vec());
                     let handle = backend.connect(message).map_err(Some)?;
-                    if let Some(why) = backend.ended(message) {
-                        // The kernel keeps the ports of one that has not closed them: nobody will answer.
-                        let _ =
-                            writeln!(std::io::stderr(), "emulator: a client waits for a port in vain: {why}");
-                    }
                     client.state = State::Connecting(handle, message.to_vec());
                 }
             }

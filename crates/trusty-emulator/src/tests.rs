@@ -2,7 +2,7 @@
 #![allow(clippy::indexing_slicing)]
 
 use crate::image;
-use crate::process::{Process, State};
+use crate::process::{Known, Process, State};
 use std::time::Instant;
 use trusty_abi::{Error, nr};
 use trusty_image::test_elf::TestElf;
@@ -61,7 +61,7 @@ struct Run {
 impl Run {
     fn load(code: &[u32]) -> Self {
         let mut kernel = Kernel::new();
-        let process = Process::load(0, &elf(code), &mut kernel, &|_| Some("test".into())).unwrap();
+        let process = Process::load(0, &elf(code), &mut kernel, &Test).unwrap();
         Self { kernel, process }
     }
 
@@ -287,7 +287,7 @@ fn apps_are_found_in_every_kind_of_image() {
         let mut found = image::apps(&kernel[..length]).unwrap_or_default();
         assert!(found.len() <= 2);
         for elf in &mut found {
-            assert!(Process::load(0, elf, &mut Kernel::new(), &|_| None).is_ok());
+            assert!(Process::load(0, elf, &mut Kernel::new(), &Test).is_ok());
         }
     }
 }
@@ -296,6 +296,39 @@ fn apps_are_found_in_every_kind_of_image() {
 fn broken_apps_are_refused() {
     let mut broken = elf(&[FOREVER]);
     broken.truncate(broken.len() - 4);
-    let error = Process::load(0, &broken, &mut Kernel::new(), &|_| None).err().unwrap().to_string();
+    let error = Process::load(0, &broken, &mut Kernel::new(), &Test).err().unwrap().to_string();
     assert!(error.contains("the kernel's loader would not take it") && error.contains("ta-"), "{error}");
+}
+
+/// What is known of a test's TA.
+struct Test;
+
+impl Known for Test {
+    fn name(&self, _: uuid::Uuid) -> Option<String> {
+        Some("test".into())
+    }
+
+    fn debug(&self, _: uuid::Uuid) -> Option<Vec<u8>> {
+        None
+    }
+}
+
+/// What a TA has said before it exits is why it has ended; of one that has said nothing no more is claimed.
+#[test]
+fn an_exit_has_the_reason_that_was_said() {
+    let load = || Process::load(0, &elf(&[]), &mut Kernel::new(), &Test).unwrap();
+    let mut app = load();
+    app.hear(b"test: panicked at src/main.rs:1:2:\nno, ");
+    app.hear(b"thanks\n");
+    let uuid = app.app.manifest.uuid;
+    app.hear(format!("test: ended: trusted app {uuid}, called from 0x8004.\n").as_bytes());
+    app.end();
+    assert_eq!(app.state, State::Exited);
+    let expected = "trusted app test has ended: panicked at src/main.rs:1:2: no, thanks";
+    assert_eq!(app.ended.as_deref(), Some(expected));
+    let mut silent = load();
+    // Another's last words are not its own.
+    silent.hear(b"other: ended: trusted app c5a1a9e2-5d5f-4f0e-9a52-0f1ec4e0c003\nhello\n");
+    silent.end();
+    assert!(silent.ended.unwrap().ends_with("has ended: it called exit_group, and did not say why"));
 }

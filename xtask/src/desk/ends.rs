@@ -1,19 +1,26 @@
 //! Trusted apps that end by themselves, while Trusty and the others go on: known by what they say on the console.
 
 use super::run::{KnownApp, Symbols};
-use trusty_fault::{Ending, Listener, Program};
+use trusty_fault::{Ending, Listener, Program, Reason};
+
+/// Apps that are kept: no image has so many.
+const APPS: usize = 64;
 
 /// Listens to the console.
 #[derive(Default)]
 pub struct Ends {
     listener: Listener,
     symbols: Symbols,
-    /// Name and UUID of each app that has ended, its ports if they are known, and what is said of it.
+    /// Apps that have ended.
     ended: Vec<Ended>,
 }
 
 struct Ended {
     name: String,
+    /// Its UUID, as it is written.
+    uuid: String,
+    /// Whether it has said why itself.
+    said: bool,
     ports: Vec<String>,
     /// Whether it declares its ports.
     declares: bool,
@@ -28,19 +35,45 @@ impl Ends {
 
     /// Takes a line of the console. A report, if it was a trusted app's last.
     pub fn line(&mut self, line: &str) -> Option<String> {
-        let ending = self.listener.line(line)?;
-        let known = self.symbols.apps.iter().find(|app| Some(app.uuid.to_string()) == ending.uuid);
+        let (ending, said) = match self.listener.line(line) {
+            Some(ending) => (ending, true),
+            None => (self.foreign(line)?, false),
+        };
+        let uuid = ending.uuid.clone().unwrap_or_default();
+        // An app ends once; more such lines are only text.
+        if self.ended.len() == APPS || self.ended.iter().any(|ended| ended.uuid == uuid) {
+            return None;
+        }
+        // The kernel tells but the front part of it.
+        let is = |app: &&KnownApp| !uuid.is_empty() && app.uuid.to_string().starts_with(&uuid);
+        let known = self.symbols.apps.iter().find(is);
         let (name, report) = report(&ending, known, line);
         let sentence = report.lines().next().unwrap_or_default().to_owned();
         let ports = known.map(|app| app.ports.clone()).unwrap_or_default();
         let declares = !ports.is_empty();
-        self.ended.push(Ended { name, ports, declares, sentence });
+        self.ended.push(Ended { name, uuid, said, ports, declares, sentence });
         Some(report)
     }
 
-    /// Names of the trusted apps that have ended, and why.
-    pub fn all(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.ended.iter().map(|ended| (ended.name.as_str(), ended.sentence.as_str()))
+    /// The kernel's own line of an app that has exited, if the app has not said so itself: `exit called, thread 0xffffffffea8ce7c8, name
+    /// trusty_app_3_92b92883-f96a-4177`.
+    fn foreign(&self, line: &str) -> Option<Ending> {
+        let name = line.strip_prefix("exit called, thread ")?.split_once(", name trusty_app_")?.1;
+        let uuid = name.split_once('_')?.1.trim();
+        let told = self.ended.iter().any(|ended| ended.uuid.starts_with(uuid));
+        (!told && !uuid.is_empty()).then(|| Ending {
+            uuid: Some(uuid.to_owned()),
+            reason: Reason::Unknown,
+            chain: Vec::new(),
+        })
+    }
+
+    /// Names of the trusted apps that have ended and said why, and their words. Stock ones end on the desk for want of devices.
+    pub fn told(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.ended
+            .iter()
+            .filter(|ended| ended.said)
+            .map(|ended| (ended.name.as_str(), ended.sentence.as_str()))
     }
 
     /// Why a port is gone: the app that declares it has ended. Where no app that has ended declares ports, it may have been any.
@@ -51,7 +84,7 @@ impl Ends {
             return Some(ended.sentence.clone());
         }
         let other = self.symbols.apps.iter().any(declared);
-        let ended = self.ended.iter().find(|ended| !ended.declares && !other)?;
+        let ended = self.ended.iter().find(|ended| ended.said && !ended.declares && !other)?;
         Some(format!("perhaps it was a port of this one: {}", ended.sentence))
     }
 }
@@ -60,7 +93,8 @@ impl Ends {
 fn report(ending: &Ending, known: Option<&KnownApp>, line: &str) -> (String, String) {
     let Some(known) = known else {
         // The name that it bears on the console.
-        let name = line.split(": ended: ").next().unwrap_or_default().to_owned();
+        let own = line.split_once(": ended: ").map(|(name, _)| name.to_owned());
+        let name = own.or_else(|| ending.uuid.clone()).unwrap_or_default();
         let report = ending.report(&name, None, &Program::default());
         return (name, report);
     };
@@ -104,7 +138,23 @@ mod tests {
         for other in ["a.two", "a.three", ""] {
             assert_eq!(ends.of_port(other.as_bytes()), None, "{other}");
         }
-        assert_eq!(ends.all().map(|(name, _)| name).collect::<Vec<_>>(), ["one-srv"]);
+        assert_eq!(ends.told().map(|(name, _)| name).collect::<Vec<_>>(), ["one-srv"]);
+    }
+
+    /// A C app says nothing, and the kernel no more than that it has exited. What has said so itself is not told twice.
+    #[test]
+    fn the_kernels_own_word_is_told_once() {
+        let mut ends = Ends::knowing(Symbols { apps: vec![app("one-srv", 1, &["a.one"])], kernel: None });
+        let exit = |uuid: &str| format!("exit called, thread 0xffffffffea8ce7c8, name trusty_app_3_{uuid}");
+        let report = ends.line(&exit("01010101-0101-0101")).unwrap();
+        assert_eq!(report, "trusted app one-srv has ended: it called exit_group, and did not say why\n");
+        assert_eq!(ends.told().count(), 0);
+        assert!(ends.of_port(b"a.one").is_some());
+        let unknown = ends.line(&exit("92b92883-f96a-4177")).unwrap();
+        assert!(unknown.starts_with("trusted app 92b92883-f96a-4177 has ended: it called"), "{unknown}");
+        let mut ends = Ends::knowing(Symbols { apps: vec![app("one-srv", 1, &["a.one"])], kernel: None });
+        end(&mut ends, "one", 1);
+        assert_eq!(ends.line(&exit("01010101-0101-0101")), None);
     }
 
     /// An image without a bundle: who had which port is not known, and not claimed.

@@ -158,9 +158,9 @@ impl Desk {
         self.ends = Ends::knowing(symbols);
     }
 
-    /// Names of trusted apps that have ended by themselves, and why.
+    /// Names of trusted apps that have ended and said why.
     pub fn ends(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.ends.all()
+        self.ends.told()
     }
 
     /// Waits until Trusty is up. False if it was told to stop before; what ends it first is its fate.

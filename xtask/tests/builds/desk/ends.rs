@@ -33,8 +33,13 @@ fn ends() -> [(&'static str, &'static str, String, &'static [&'static str]); 4] 
         (
             "clone",
             "out of memory: 10000 bytes asked; the largest free block of its heap of 16 KiB has ",
-            place("record.clone()"),
-            &["bytes in use, largest free block ", "needs a heap of at least 20 KiB", "min_heap = 20480"],
+            place("bytes: Vec<u8>,"),
+            &[
+                "in unchecked_srv::ends::clone",
+                "10000 bytes in use, ",
+                "needs a heap of at least 20 KiB",
+                "min_heap = 20480",
+            ],
         ),
         (
             "panic",
