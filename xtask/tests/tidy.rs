@@ -173,7 +173,12 @@ fn what_the_guides_make_is_no_change_of_the_work_tree() {
     }
     let check = |name: &String| {
         let arguments = ["-c", "safe.directory=*", "check-ignore", "--quiet", "--no-index", name];
-        Command::new("git").args(arguments).current_dir(xtask::workspace::root()).status().unwrap().success()
+        Command::new("git")
+            .args(arguments)
+            .current_dir(xtask::workspace::root().unwrap())
+            .status()
+            .unwrap()
+            .success()
     };
     made.retain(|name| !check(name));
     assert_eq!(made, Vec::<String>::new(), "add them to .gitignore");

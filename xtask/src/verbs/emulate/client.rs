@@ -231,7 +231,8 @@ mod tests {
 
     fn target(debs: &[&str], device: bool) -> Target {
         let debs = debs.iter().map(|name| ((*name).to_owned(), name.as_bytes().to_vec())).collect();
-        Target { image: Vec::new(), apps: Vec::new(), debs, device, tzdram: None, memory: None, kernel: None }
+        let (image, apps, symbols) = (Vec::new(), Vec::new(), std::collections::BTreeMap::new());
+        Target { image, apps, debs, device, tzdram: None, memory: None, kernel: None, symbols }
     }
 
     #[test]
