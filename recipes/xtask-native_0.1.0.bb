@@ -27,6 +27,7 @@ CARVEOUT_MEMBERS = "\
 "
 
 SRC_URI += "\
+    crate://crates.io/addr2line/0.27.1 \
     crate://crates.io/aes/0.9.4 \
     crate://crates.io/anstream/1.0.0 \
     crate://crates.io/anstyle-parse/1.0.0 \
@@ -34,6 +35,7 @@ SRC_URI += "\
     crate://crates.io/anstyle-wincon/3.0.11 \
     crate://crates.io/anstyle/1.0.14 \
     crate://crates.io/base64/0.22.1 \
+    crate://crates.io/base64ct/1.8.3 \
     crate://crates.io/bitflags/2.13.2 \
     crate://crates.io/blake2/0.11.0 \
     crate://crates.io/block-buffer/0.10.4 \
@@ -72,6 +74,7 @@ SRC_URI += "\
     crate://crates.io/curve25519-dalek-derive/0.1.1 \
     crate://crates.io/curve25519-dalek/5.0.0 \
     crate://crates.io/dbl/0.5.0 \
+    crate://crates.io/der/0.8.3 \
     crate://crates.io/digest/0.10.7 \
     crate://crates.io/digest/0.11.3 \
     crate://crates.io/dispatch2/0.3.1 \
@@ -89,6 +92,7 @@ SRC_URI += "\
     crate://crates.io/futures-util/0.3.34 \
     crate://crates.io/generic-array/0.14.7 \
     crate://crates.io/getrandom/0.4.3 \
+    crate://crates.io/gimli/0.34.0 \
     crate://crates.io/gpt/4.1.0 \
     crate://crates.io/hashbrown/0.17.1 \
     crate://crates.io/heck/0.5.0 \
@@ -118,7 +122,10 @@ SRC_URI += "\
     crate://crates.io/once_cell/1.21.4 \
     crate://crates.io/once_cell_polyfill/1.70.2 \
     crate://crates.io/pbkdf2/0.12.2 \
+    crate://crates.io/pem-rfc7468/1.0.0 \
     crate://crates.io/pin-project-lite/0.2.18 \
+    crate://crates.io/pkcs1/0.8.0 \
+    crate://crates.io/pkcs8/0.11.0 \
     crate://crates.io/pkg-config/0.3.34 \
     crate://crates.io/portable-atomic/1.15.0 \
     crate://crates.io/proc-macro2-diagnostics/0.10.1 \
@@ -150,6 +157,8 @@ SRC_URI += "\
     crate://crates.io/slab/0.4.12 \
     crate://crates.io/smallvec/1.16.6 \
     crate://crates.io/spdx/0.13.6 \
+    crate://crates.io/spki/0.8.1 \
+    crate://crates.io/stable_deref_trait/1.2.1 \
     crate://crates.io/strsim/0.11.1 \
     crate://crates.io/subtle/2.6.1 \
     crate://crates.io/syn/2.0.119 \
@@ -188,6 +197,7 @@ SRC_URI += "\
     crate://crates.io/zstd/0.14.4 \
 "
 
+SRC_URI[addr2line-0.27.1.sha256sum] = "e567177890eb1617b1f774005b66b26b2377afd138a2ca37aae7d8f0c81429d4"
 SRC_URI[aes-0.9.4.sha256sum] = "fc0fc36d7440d015b45468ba08a21e80e056ebbd014c611c6298bb7503e04bd1"
 SRC_URI[anstream-1.0.0.sha256sum] = "824a212faf96e9acacdbd09febd34438f8f711fb84e09a8916013cd7815ca28d"
 SRC_URI[anstyle-1.0.14.sha256sum] = "940b3a0ca603d1eade50a4846a2afffd5ef57a9feac2c0e2ec2e14f9ead76000"
@@ -195,6 +205,7 @@ SRC_URI[anstyle-parse-1.0.0.sha256sum] = "52ce7f38b242319f7cabaa6813055467063ecd
 SRC_URI[anstyle-query-1.1.5.sha256sum] = "40c48f72fd53cd289104fc64099abca73db4166ad86ea0b4341abe65af83dadc"
 SRC_URI[anstyle-wincon-3.0.11.sha256sum] = "291e6a250ff86cd4a820112fb8898808a366d8f9f58ce16d1f538353ad55747d"
 SRC_URI[base64-0.22.1.sha256sum] = "72b3254f16251a8381aa12e40e3c4d2f0199f8c6508fbecb9d91f575e0fbb8c6"
+SRC_URI[base64ct-1.8.3.sha256sum] = "2af50177e190e07a26ab74f8b1efbfe2ef87da2116221318cb1c2e82baf7de06"
 SRC_URI[bitflags-2.13.2.sha256sum] = "3ded4057c258ba199e2d26386d3af3780957ecaee6c4ef4041c6b4b8b97c0b06"
 SRC_URI[blake2-0.11.0.sha256sum] = "5b5d4d889834ee8ecfc0f8426ad30faf7cdcb10f741a8e6d7224d95325479f6f"
 SRC_URI[block-buffer-0.10.4.sha256sum] = "3078c7629b62d3f0439517fa394996acacc5cbc91c5a20d8c658e77abd503a71"
@@ -233,6 +244,7 @@ SRC_URI[ctutils-0.4.8.sha256sum] = "261af4dc7a06ea8a527a8717d8cbba3417530d6ea14e
 SRC_URI[curve25519-dalek-5.0.0.sha256sum] = "b5eed333089e2e1c1ac8c6c0398e5e2497b4c9926ca6d0365ed1e099afa5bc23"
 SRC_URI[curve25519-dalek-derive-0.1.1.sha256sum] = "f46882e17999c6cc590af592290432be3bce0428cb0d5f8b6715e4dc7b383eb3"
 SRC_URI[dbl-0.5.0.sha256sum] = "f0d7a944e61df464668c5f51f56cc667396a8821434273112948ea0b66e405d7"
+SRC_URI[der-0.8.3.sha256sum] = "6a996a108feb8b427a6e12fcf6af4aa83409b79d72c15337d7741368131ee004"
 SRC_URI[digest-0.10.7.sha256sum] = "9ed9a281f7bc9b7576e61468ba615a66a5c8cfdff42420a70aa82701a3b1e292"
 SRC_URI[digest-0.11.3.sha256sum] = "f1dd6dbb5841937940781866fa1281a1ff7bd3bf827091440879f9994983d5c2"
 SRC_URI[dispatch2-0.3.1.sha256sum] = "1e0e367e4e7da84520dedcac1901e4da967309406d1e51017ae1abfb97adbd38"
@@ -250,6 +262,7 @@ SRC_URI[futures-task-0.3.34.sha256sum] = "cd417de3d1d015fc3bfd2b1ea46dfc7bab72ef
 SRC_URI[futures-util-0.3.34.sha256sum] = "0d50a92467f8ba5dd6e3ee5d4bd04d73ab2e4e1c44474a0674821dfce14b79bc"
 SRC_URI[generic-array-0.14.7.sha256sum] = "85649ca51fd72272d7821adaf274ad91c288277713d9c18820d8499a7ff69e9a"
 SRC_URI[getrandom-0.4.3.sha256sum] = "300e883d756b2e4ec94e02791f39b04b522276138852cfc41d9fb7e904106099"
+SRC_URI[gimli-0.34.0.sha256sum] = "1033caf0b349c518623b5396bfb2cf0bddf44f0306d543a250e5743297aafd10"
 SRC_URI[gpt-4.1.0.sha256sum] = "3696fafb1ecdcc2ae3ce337de73e9202806068594b77d22fdf2f3573c5ec2219"
 SRC_URI[hashbrown-0.17.1.sha256sum] = "ed5909b6e89a2db4456e54cd5f673791d7eca6732202bbf2a9cc504fe2f9b84a"
 SRC_URI[heck-0.5.0.sha256sum] = "2304e00983f87ffb38b55b444b5e3b60a884b5d30c0fca7d82fe33449bbe55ea"
@@ -279,7 +292,10 @@ SRC_URI[object-0.37.3.sha256sum] = "ff76201f031d8863c38aa7f905eca4f53abbfa15f609
 SRC_URI[once_cell-1.21.4.sha256sum] = "9f7c3e4beb33f85d45ae3e3a1792185706c8e16d043238c593331cc7cd313b50"
 SRC_URI[once_cell_polyfill-1.70.2.sha256sum] = "384b8ab6d37215f3c5301a95a4accb5d64aa607f1fcb26a11b5303878451b4fe"
 SRC_URI[pbkdf2-0.12.2.sha256sum] = "f8ed6a7761f76e3b9f92dfb0a60a6a6477c61024b775147ff0973a02653abaf2"
+SRC_URI[pem-rfc7468-1.0.0.sha256sum] = "a6305423e0e7738146434843d1694d621cce767262b2a86910beab705e4493d9"
 SRC_URI[pin-project-lite-0.2.18.sha256sum] = "c938015719552d665fd0553b90d96cd7ff58e83e4c061ca99e6bb78865a72752"
+SRC_URI[pkcs1-0.8.0.sha256sum] = "6250dd7321adbe93d12b750aee0ced159fd13e77f625edcdf1cb6f83cd99f650"
+SRC_URI[pkcs8-0.11.0.sha256sum] = "451913da69c775a56034ea8d9003d27ee8948e12443eae7c038ba100a4f21cb7"
 SRC_URI[pkg-config-0.3.34.sha256sum] = "f6b464fbc74e149a392436b17d523f769e057cb6877f6a5c4618bc6f11800548"
 SRC_URI[portable-atomic-1.15.0.sha256sum] = "05c8b63e8d9609db387f0324918f81d68fe27748f084ef092fb35954d0539a85"
 SRC_URI[proc-macro2-1.0.107.sha256sum] = "985e7ec9bb745e6ce6535b544d84d6cd6f7ad8bd711c398938ae983b91a766d9"
@@ -311,6 +327,8 @@ SRC_URI[simple-bytes-0.2.14.sha256sum] = "c11532d9d241904f095185f35dcdaf930b1427
 SRC_URI[slab-0.4.12.sha256sum] = "0c790de23124f9ab44544d7ac05d60440adc586479ce501c1d6d7da3cd8c9cf5"
 SRC_URI[smallvec-1.16.6.sha256sum] = "3244542535d5de959d90ec55d1b5ff0fd2bb7b1310223907d5f11932847f7b59"
 SRC_URI[spdx-0.13.6.sha256sum] = "646c5a367da914e3babcb9cd8e91c37ccaac42325b8f86f036513ad103f2a716"
+SRC_URI[spki-0.8.1.sha256sum] = "7ef958a98b9d5da290cfc78946e9f3e61e1e62a18db0d92cac0b83cc161491a9"
+SRC_URI[stable_deref_trait-1.2.1.sha256sum] = "6ce2be8dc25455e1f91df71bfa12ad37d7af1092ae736f3a6cd0e37bc7810596"
 SRC_URI[strsim-0.11.1.sha256sum] = "7da8b5736845d9f2fcb837ea5d9e2628564b3b043a70948a3f0b778838c5fb4f"
 SRC_URI[subtle-2.6.1.sha256sum] = "13c2bddecc57b384dee18652358fb23172facb8a2c51ccc10d74c157bdea3292"
 SRC_URI[syn-2.0.119.sha256sum] = "872831b642d1a07999a962a351ed35b955ea2cfc8f3862091e2a240a84f17297"

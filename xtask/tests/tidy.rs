@@ -154,10 +154,10 @@ fn what_the_guides_make_is_no_change_of_the_work_tree() {
         for line in text.lines().filter(|line| line.contains("cargo xtask ")) {
             let words: Vec<&str> = line.split([' ', '`']).collect();
             made.extend(words.iter().filter_map(|word| word.strip_prefix("virt:")).map(str::to_owned));
-            for pair in words.windows(2) {
-                match *pair {
-                    ["-o" | "--output", name] => made.push(name.into()),
-                    ["new", name] => made.extend([name.into(), format!("{name}.pub")]),
+            for three in words.windows(3) {
+                match *three {
+                    [_, "-o" | "--output", name] => made.push(name.into()),
+                    ["key", "new", name] => made.extend([name.into(), format!("{name}.pub")]),
                     _ => {}
                 }
             }

@@ -119,10 +119,10 @@ mod tests {
         assert!(name(&ADSP.repeat(8)).unwrap().starts_with("ADSP"));
         assert_eq!(name(&ADSP.repeat(7)), None);
         let mut xusb: Vec<u8> =
-            [0x5b00u32, 0x1000, 0x1000, 0x500, 0].iter().flat_map(|word| word.to_le_bytes()).collect();
-        xusb.resize(0x1800, 0);
+            [0x5b00u32, 0x6000, 0x6000, 0x500, 0].iter().flat_map(|word| word.to_le_bytes()).collect();
+        xusb.resize(0x6800, 0);
         assert!(name(&xusb).unwrap().starts_with("XUSB"));
-        assert_eq!(name(&xusb[..0x17ff]), None);
+        assert_eq!(name(&xusb[..0x67ff]), None);
         assert_eq!(name(b"a text about MB2(TBoot-BPMP)"), None, "a document is no firmware");
         assert_eq!(name(b"\x33\r\r\nCompiled Python about TBoot-CPU"), None);
         assert_eq!(name(&[0xff; 64]), None);

@@ -6,8 +6,6 @@ use std::str::FromStr;
 
 /// The index that Cargo.lock names for crates.io, whichever protocol cargo asks it by.
 const CRATES_IO: &str = "registry+https://github.com/rust-lang/crates.io-index";
-/// The same index, by cargo's sparse protocol.
-const CRATES_IO_SPARSE: &str = "sparse+https://index.crates.io/";
 
 /// Where a package comes from. Format: cargo's `SourceId`, as Cargo.lock (versions 1 to 4) writes it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
@@ -53,7 +51,7 @@ impl FromStr for CrateSource {
     /// What is neither a registry nor a git repository with a commit.
     fn from_str(text: &str) -> Result<Self, String> {
         let wrong = |why: &str| format!("source `{}` of Cargo.lock: {why}", text.escape_debug());
-        if text == CRATES_IO || text == CRATES_IO_SPARSE {
+        if text == CRATES_IO {
             return Ok(Self::CratesIo);
         }
         match text.split_once('+') {
@@ -160,7 +158,6 @@ mod tests {
     fn sources_are_told_apart() {
         let parse = |text: &str| text.parse::<CrateSource>().unwrap();
         assert_eq!(parse(CRATES_IO), CrateSource::CratesIo);
-        assert_eq!(parse(CRATES_IO_SPARSE), CrateSource::CratesIo);
         for index in ["registry+https://crates.example/index.git", "sparse+https://crates.example/index/"] {
             assert_eq!(parse(index), CrateSource::Registry(index.into()));
             assert_eq!(parse(index).to_string(), index);

@@ -139,7 +139,8 @@ fn one_changed_line_rebuilds_what_it_must(workspace: &Path) {
     let text = fs::read_to_string(&path).unwrap();
     assert!(text.contains("const ROOM: usize = 64_000;"));
     fs::write(&path, text.replace("const ROOM: usize = 64_000;", "const ROOM: usize = 63_999;")).unwrap();
-    let expected = ["trusted app echo-srv", "trusted apps", "secure-os", "bundle"].map(String::from);
+    let expected =
+        ["trusted app echo-srv", "trusted apps", "symbols", "secure-os", "bundle"].map(String::from);
     assert_eq!(built(&build(workspace)), BTreeSet::from(expected));
     // A comment changes no byte of the app: nothing behind it is built anew but the bundle, which names the work tree.
     let text = fs::read_to_string(&path).unwrap();

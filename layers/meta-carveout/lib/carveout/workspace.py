@@ -11,7 +11,7 @@ import shutil
 import sys
 
 # How Cargo.lock calls crates.io, and its sparse protocol.
-CRATES_IO = ("registry+https://github.com/rust-lang/crates.io-index", "sparse+https://index.crates.io/")
+CRATES_IO = "registry+https://github.com/rust-lang/crates.io-index"
 
 
 def without_tests(manifest):
@@ -86,7 +86,7 @@ def stale(workspace, members, uris, commits=()):
     """
     with open(os.path.join(workspace, "Cargo.lock")) as file:
         known = locked(file.read())
-    crates_io = {key[:2] for key in known if key[2] in CRATES_IO}
+    crates_io = {key[:2] for key in known if key[2] == CRATES_IO}
     gits = {}
     for _, _, source in known:
         if source.startswith("git+"):

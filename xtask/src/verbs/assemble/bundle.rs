@@ -214,8 +214,8 @@ mod tests {
     use trusty_image::test_elf::TestElf;
 
     const LAYOUT: &str = "<partition_layout><device type='sdmmc_user' sector_size='512' num_sectors='9999'>\
-        <partition name='secure-os' type='tos'><size> 2621440 </size></partition>\
-        <partition name='secure-os_b' type='tos'><size> 2621440 </size></partition>\
+        <partition name='secure-os' type='tos'><size> 2621440 </size><filename> tos-trusty_t194.img </filename></partition>\
+        <partition name='secure-os_b' type='tos'><size> 2621440 </size><filename> tos-trusty_t194.img </filename></partition>\
         <partition name='APP' type='data'><size> 8388608 </size></partition></device></partition_layout>";
     const CFG: &str = "carveout.tzdram.size = 0x02000000;\ncarveout.tzdram.alignment = 0x00100000;\n";
 
