@@ -314,7 +314,7 @@ class Part(unittest.TestCase):
         with tempfile.TemporaryDirectory() as folder:
             os.makedirs(folder + "/apps/own")
             block = '[[package]]\nname = "%s"\nversion = "1"\nsource = "%s"\n'
-            lock = block % ("a", workspace.CRATES_IO[0]) + block % ("w", "git+https://g.example/w?tag=v1#" + "c" * 40)
+            lock = block % ("a", workspace.CRATES_IO) + block % ("w", "git+https://g.example/w?tag=v1#" + "c" * 40)
             for name, text in [("Cargo.lock", lock), ("apps/own/Cargo.toml", "")]:
                 with open(os.path.join(folder, name), "w") as file:
                     file.write(text)
@@ -340,7 +340,7 @@ class Part(unittest.TestCase):
         git = lambda digit: source % ("git+https://g.example/a#" + digit * 40)
         self.assertEqual(workspace.strangers(git("c"), git("c")), [])
         self.assertEqual(workspace.strangers(git("c"), git("d")), ["a 1"])
-        self.assertEqual(workspace.strangers(git("c"), source % workspace.CRATES_IO[0]), ["a 1"])
+        self.assertEqual(workspace.strangers(git("c"), source % workspace.CRATES_IO), ["a 1"])
 
     def test_licences_are_taken_along(self):
         named = ["LICENSE", "LICENSE-MIT", "licence.txt", "COPYING.LIB", "UNLICENSE"]
