@@ -2,6 +2,10 @@
 //!
 //! Sizes and file names may be placeholders in capitals (`APPSIZE`, `TOSFILE`), which the flash script replaces.
 
+mod room;
+
+pub use room::TooSmall;
+
 use roxmltree::{Document, Node};
 use std::collections::BTreeSet;
 

@@ -31,5 +31,5 @@ pub use board::{BoardError, BoardId};
 pub use chip::{ChipError, ChipId, Fuses};
 pub use eeprom::{Eeprom, EepromError};
 pub use ekb::Ekb;
-pub use layout::{Device, Layout, LayoutError, Partition, Size};
+pub use layout::{Device, Layout, LayoutError, Partition, Size, TooSmall};
 pub use scope::Scope;

@@ -1,13 +1,13 @@
 //! Boot config and partition layout: the board's files with the carve-out set and placeholders filled.
 
-use super::Build;
 use super::bsp::Bsp;
+use super::{Build, flash_package};
 use crate::error::{At, Error, Result};
 use crate::stage::{Key, Output};
 use std::fs;
 use std::path::Path;
 use tegra_bct::{MiscCfg, TZDRAM_ALIGNMENT, TZDRAM_SIZE};
-use tegra_flash::{Layout, guids};
+use tegra_flash::{Layout, TooSmall, guids};
 
 /// Bytes around the partitions of the virt board's disk: MBR, both GPTs, alignment.
 const DISK_EXTRA: u64 = 4 << 20;
@@ -24,6 +24,9 @@ pub fn run(build: &Build, bsp: Option<&Bsp>) -> Result<Output> {
     let needed = if bsp.is_some() { L4T_PARTITIONS } else { VIRT_PARTITIONS };
     let text = fs::read_to_string(&layout).at(&layout)?;
     ensure_partitions(&shown(bsp, &layout), &text, needed, |line| build.ui.note(line))?;
+    if bsp.is_some() {
+        ensure_room(build, &shown(bsp, &layout), &text)?;
+    }
     let key = Key::of(file!())
         .with_file("cold boot", &cold_boot)?
         .with_file("flash", &flash)?
@@ -80,6 +83,27 @@ fn ensure_partitions(shown: &str, text: &str, needed: &[&str], note: impl Fn(&st
     }
     Err(Error::usage(format!("{shown}: the layout has no partition {}", lacks.join(", no partition ")))
         .remedy("put the partition back, or take the layout from NVIDIA's tarball again; cargo xtask inspect lists what is in it"))
+}
+
+/// Refuses a root filesystem for which the board's storage has no room, before anything is built for it.
+fn ensure_room(build: &Build, shown: &str, text: &str) -> Result<()> {
+    let app = flash_package::app_size(build)?;
+    let layout = Layout::parse(text).map_err(|e| Error::usage(format!("{shown}: {e}")))?;
+    let Some(small) = layout.too_small(app) else { return Ok(()) };
+    let TooSmall { device, size, others, app: most } = small;
+    let key = if build.product.rootfs.is_some() { "rootfs.size" } else { "l4t.app_size" };
+    let (path, device) = (build.product.path.display(), device.escape_debug());
+    match most.filter(|most| *most > 0) {
+        Some(most) => Err(Error::usage(format!(
+            "{path}: {key}: the partition APP would have {app} bytes, there is room for {most}: by {shown} the device {device} has \
+             {size}, and the other partitions take {others}"
+        ))
+        .remedy(format!("set {key} to {}MiB or less", most >> 20))),
+        None => Err(Error::usage(format!(
+            "{shown}: the device {device} has {size} bytes, its partitions without APP take {others}"
+        ))
+        .remedy("make partitions of the layout smaller")),
+    }
 }
 
 /// What is wrong with a misc cfg, by the path that the user knows.

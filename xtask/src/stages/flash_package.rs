@@ -251,9 +251,8 @@ fn made(folder: &Path, name: &str) -> Result<std::path::PathBuf> {
     if path.is_file() {
         return Ok(path);
     }
-    Err(Error::check(format!("NVIDIA's tools ended with success, but made no {name}")).remedy(
-        "their log in target/carveout/logs tells more; is the BSP whole, and of L4T R32.6.1 to R32.7?",
-    ))
+    Err(Error::check(format!("NVIDIA's tools ended with success, but made no {name}"))
+        .remedy("their log in target/carveout/logs tells what they did"))
 }
 
 /// Reads the boot configs that NVIDIA's tools have made: they must carry the carve-out, and differ in nothing else.

@@ -276,18 +276,55 @@ fn finished(result: Result<()>, folder: &Path, file: &str, log: &Path) -> Result
             Error::environment(message).remedy("build on an x86-64 host whose kernel runs 32-bit programs")
         );
     }
-    match result {
-        Err(error) => Err(error),
-        Ok(()) => {
-            let says =
-                text.lines().rev().find(|line| line.to_lowercase().contains("error")).unwrap_or("nothing");
-            let message = format!(
-                "NVIDIA's scripts ended with success, but made no {}; their last error: {says}\n  full log: {}",
-                folder.join(file).display(),
-                log.display()
-            );
-            Err(Error::check(message)
-                .remedy("is the BSP whole, and of L4T R32.6.1 to R32.7? The log tells what failed"))
-        }
+    let how = if result.is_ok() { "ended with success" } else { "failed" };
+    let made = folder.join(file);
+    let made = made.strip_prefix(folder.parent().unwrap_or(folder)).unwrap_or(&made).display();
+    let says = first_error(&text).unwrap_or_else(|| "    no line of their log tells of an error".into());
+    let log = log.display();
+    Err(Error::check(format!(
+        "NVIDIA's scripts {how}, but made no {made}; the first error that they told:\n{says}\n  full log: {log}"
+    )))
+}
+
+/// The first line of a log that tells of a failure, with the lines that lead to it: the cause stands above it.
+fn first_error(log: &str) -> Option<String> {
+    const SIGNS: [&str; 6] = ["Error", "ERROR", "error:", "Traceback", "command not found", "No such file"];
+    // Said in runs that succeed, too.
+    const HARMLESS: [&str; 2] = ["File read failed", "No such file or directory: 'None'"];
+    const BEFORE: usize = 3;
+    const BEHIND: usize = 1;
+    // The log may be of several runs: a line for each begins with `$`.
+    let run = log.rsplit("\n$ ").next().unwrap_or(log);
+    let lines = run.lines().map(|line| match line.split_once(" ] ") {
+        Some((stamp, rest)) if stamp.starts_with("[ ") => rest,
+        _ => line.trim_end_matches(" ]"),
+    });
+    let harmless = |line: &&str| HARMLESS.iter().any(|words| line.contains(words));
+    let is_stamp = |line: &&str| line.starts_with("[ ") && line.ends_with(|c: char| c.is_ascii_digit());
+    let lines: Vec<&str> =
+        lines.map(str::trim).filter(|line| !line.is_empty() && !is_stamp(line) && !harmless(line)).collect();
+    let at = lines.iter().position(|line| SIGNS.iter().any(|sign| line.contains(sign)))?;
+    let shown = lines.get(at.saturating_sub(BEFORE)..lines.len().min(at + 1 + BEHIND))?;
+    Some(shown.iter().map(|line| format!("    {}", line.escape_debug())).collect::<Vec<_>>().join("\n"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_cause_stands_above_the_last_error() {
+        let log = "$ old\nError: of another run\n$ env nvmassflashgen.sh\n[   1.5412 ] File read failed\n[   3.1560 ] \n\
+                   [   3.1577 ] tegraparser_v2 --generategpt --pt flash.xml.bin\n\
+                   [   3.1580 ] End sector for BMP, expected at: 61079518, actual: 61142439\n[   3.1625 ]\n\
+                   Error: Return value 4\nCommand tegraparser_v2 --generategpt --pt flash.xml.bin\nmore\n";
+        assert_eq!(
+            first_error(log).unwrap(),
+            "    tegraparser_v2 --generategpt --pt flash.xml.bin\n    \
+             End sector for BMP, expected at: 61079518, actual: 61142439\n    Error: Return value 4\n    \
+             Command tegraparser_v2 --generategpt --pt flash.xml.bin"
+        );
+        assert_eq!(first_error("File read failed\nall is well\n"), None);
+        assert_eq!(first_error(""), None);
     }
 }

@@ -4,7 +4,7 @@ use super::{Outcome, build, columns};
 use crate::cli::BuildArgs;
 use crate::error::Result;
 use crate::size::human;
-use crate::stages::{plan, trusted_apps};
+use crate::stages::{boot_config, plan, trusted_apps};
 use crate::ui::Ui;
 use crate::vendor;
 use serde_json::json;
@@ -27,6 +27,8 @@ pub fn run(args: &BuildArgs, ui: &Ui) -> Result<Outcome> {
             return Ok((title, plan::of(build, &apps, None, None)?));
         }
         let bsp = build::bsp(build)?;
+        // What is wrong with boot config and layout is told here, too.
+        boot_config::run(build, bsp.as_ref())?;
         let image = build::image_of(build, bsp.as_ref(), &apps)?;
         Ok((title, plan::of(build, &apps, Some(&image), bsp.as_ref())?))
     })?;

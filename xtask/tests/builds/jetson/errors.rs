@@ -167,7 +167,11 @@ fn what_nvidias_tools_made_is_read_back() {
     for (how, words) in [
         (
             "no output",
-            vec!["NVIDIA's scripts ended with success, but made no ", "flash.idx", "Error: ", "full log: "],
+            vec![
+                "NVIDIA's scripts ended with success, but made no signed/flash.idx",
+                "    Error: ",
+                "full log: ",
+            ],
         ),
         ("no boot config", vec!["mb1_cold_boot_bct_MB1_sigheader.bct.encrypt"]),
         (
@@ -186,4 +190,25 @@ fn what_nvidias_tools_made_is_read_back() {
         machine.bsp.misbehave(how);
         machine.refuses(1, &["-c", &machine.product("echo-srv", "accept_license: true")], &words);
     }
+}
+
+/// NVIDIA's tool finds it out after everything else, and says it in sectors.
+#[test]
+fn a_root_filesystem_that_the_storage_has_no_room_for_is_refused_before_the_build() {
+    const LAYOUT: &str = "bootloader/t186ref/cfg/flash_t194_sdmmc.xml";
+    let machine = Machine::new();
+    let text = fs::read_to_string(machine.bsp.dir.join(LAYOUT)).unwrap();
+    machine.bsp.put(LAYOUT, text.replace("EMMCSIZE", "2097152"));
+    let product = machine.product("echo-srv", "accept_license: true, app_size: 1GiB");
+    let words = [
+        "l4t.app_size: the partition APP would have 1073741824 bytes",
+        "the device sdmmc_user has 1073741824",
+    ];
+    let error = machine.refuses(2, &["-c", &product], &words);
+    assert!(error.contains("help: set l4t.app_size to 843MiB or less"), "{error}");
+    assert!(!error.contains("[secure-os]"), "before anything is built: {error}");
+    let mut command = machine.command(["plan", "-c", &product]);
+    let [bsp, sources] = [&machine.bsp.dir, &machine.sources.dir].map(|path| path.display().to_string());
+    let error = crate::util::Ran::new(command.args(["--bsp", &bsp, "--sources", &sources])).fails(2);
+    assert!(error.contains("there is room for"), "{error}");
 }
