@@ -108,8 +108,11 @@ fn package(build: &Build, l4t: &L4t, module: &Module, parts: &Parts) -> Result<O
         let keys = Keys { pkc: parts.pkc.path(), sbk: l4t.sbk_key.as_deref() };
         // What is encrypted cannot be read back: then the proof is of the same files, signed without keys.
         let plain = keys.sbk.map(|_| run.sign(module, work.log)).transpose()?;
+        // Put aside: the run with keys makes that folder anew.
+        let aside = scratch.path().join("signed without keys");
         if let Some(signed) = &plain {
             prove(build, signed, &unchanged.dir)?;
+            fs::rename(signed, &aside).at(signed)?;
         }
         let folder = parts.pkc.explained(run.mass_flash(module, keys, work.log))?;
         match keys {
@@ -120,7 +123,7 @@ fn package(build: &Build, l4t: &L4t, module: &Module, parts: &Parts) -> Result<O
         let bootloader = scratch.path().join("bootloader");
         let written = collect::package(&folder, &bootloader, work.out)?;
         let traced = trace::Traced { bsp: parts.bsp, secure_os: parts.secure_os, bootloader: &bootloader };
-        traced.write(&written, plain.as_deref().unwrap_or(work.out), work.out)?;
+        traced.write(&written, plain.map_or(work.out, |_| aside.as_path()), work.out)?;
         let identify = parts.pkc.explained(run.identify(keys, work.log))?;
         collect::identify(&identify, &work.out.join(IDENTIFY))?;
         let path = work.out.join(LACKS);

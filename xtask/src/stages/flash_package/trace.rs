@@ -50,6 +50,14 @@ struct Source {
     content: Vec<u8>,
 }
 
+impl Source {
+    /// Of files with the same content the one with the highest rank is named.
+    fn rank(&self) -> (bool, String) {
+        let copied = self.name.strip_prefix("bsp:bootloader/").is_some_and(|name| !name.contains('/'));
+        (!copied, self.name.clone())
+    }
+}
+
 impl Traced<'_> {
     /// Traces what each partition gets, as it is in `plain`: the package itself, or the same files signed without an SBK. What was
     /// found is written into the package.
@@ -84,7 +92,7 @@ impl Traced<'_> {
         Ok(sources)
     }
 
-    /// What a file was made of; none of what NVIDIA's tools generate.
+    /// What a signed file was made of; none of what NVIDIA's tools generate.
     fn made_of(
         &self,
         sources: &Names,
@@ -92,6 +100,10 @@ impl Traced<'_> {
         partition: &str,
         file: &str,
     ) -> Result<Option<(MadeOf, Source)>> {
+        // What is not signed is generated, or copied as it is: its name tells.
+        if !MARKS.iter().any(|mark| file.contains(mark)) {
+            return Ok(None);
+        }
         let plain_name = plain_name(plain, file);
         let path = plain.join(&plain_name);
         let bytes = fs::read(&path).at(&path)?;
@@ -112,10 +124,9 @@ impl Traced<'_> {
             Some(signed) => is_made_of(signed.content, &source.content),
             None => bytes == source.content,
         };
-        match candidates.into_iter().find(fits) {
+        // A BSP that was used has copies in bootloader/ of what lies elsewhere in it.
+        match candidates.into_iter().filter(fits).max_by_key(|source| source.rank()) {
             Some(source) => Ok(Some((MadeOf::new(&source.name, &source.content), source))),
-            // Not signed, and no file of the BSP: generated, such as the version.
-            None if signed.is_none() && !sources.contains_key(&name) => Ok(None),
             None => {
                 let message = format!(
                     "NVIDIA's tools made {file} for partition {partition}, but not of the file that was checked: {}",
