@@ -7,7 +7,10 @@ use std::process::Command;
 use xtask::stages::{home, logs};
 use xtask::tools::pip::{self, Package};
 use xtask::tools::shell;
-use xtask::workspace::root;
+
+fn root() -> PathBuf {
+    xtask::workspace::root().unwrap()
+}
 
 const OELINT: Package = Package {
     name: "oelint-adv",

@@ -31,7 +31,7 @@ fn the_page_is_well_behaved_and_looks_as_it_should() {
             fs::copy(&shot, &golden).unwrap();
         }
         assert!(fs::metadata(&golden).unwrap().len() < MAX_GOLDEN, "{name}");
-        let kept = logs(&root()).unwrap();
+        let kept = logs(&root().unwrap()).unwrap();
         let difference = kept.join(format!("report-{name}-difference.png"));
         let share = browser.difference(&golden, &shot, &difference);
         let found = kept.join(format!("report-{name}.png"));
