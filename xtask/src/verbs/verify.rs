@@ -15,7 +15,7 @@ pub fn run(path: &Path, key: Option<&str>, ui: &Ui) -> Result<Outcome> {
     let (manifest, authenticity) = signed(path, key.as_ref())?;
     let size: u64 = manifest.files.iter().map(|f| f.size).sum();
     ui.note(&format!(
-        "{}: {} files, {}: checksums, manifest, structure, loader rules and budgets hold",
+        "{}: {} files, {}: checksums, modes, manifest, structure, signed parts, loader rules and budgets hold",
         manifest.bundle_name(),
         manifest.files.len(),
         human(size)
