@@ -18,7 +18,7 @@ pub const PROGRAMS: [&str; 13] = [
 ];
 
 /// The guides, in an order in which one can follow them: a release needs a clean work tree.
-pub const GUIDES: [&str; 11] = [
+pub const GUIDES: [&str; 12] = [
     "docs/releases.md",
     "docs/field-flashing.md",
     "README.md",
@@ -30,6 +30,7 @@ pub const GUIDES: [&str; 11] = [
     "docs/yocto-at-scale.md",
     "docs/when-a-flash-fails.md",
     "docs/big-messages.md",
+    "docs/root-filesystem.md",
 ];
 
 /// Why a command is not run. All of `cargo xtask` are parsed all the same.
@@ -40,7 +41,7 @@ const BITBAKE: &str = "needs BitBake and its layers";
 const NETWORK: &str = "needs a server of somebody else's";
 
 /// Commands that are not run: the guide, how the command begins, the reason.
-pub const EXCEPTIONS: [(&str, &str, &str); 27] = [
+pub const EXCEPTIONS: [(&str, &str, &str); 28] = [
     ("README.md", "cargo xtask test", "runs this test"),
     ("README.md", "cargo xtask image --board jetson-agx-xavier", NVIDIA),
     ("README.md", "cargo xtask emulate BUNDLE -- --self-test", NVIDIA),
@@ -55,6 +56,7 @@ pub const EXCEPTIONS: [(&str, &str, &str); 27] = [
     ("docs/jetson.md", "cargo xtask image --board jetson-agx-xavier", NVIDIA),
     ("docs/jetson.md", "cargo xtask inspect Linux_for_Tegra", NVIDIA),
     ("docs/jetson.md", "cargo xtask inspect BUNDLE", NVIDIA),
+    ("docs/jetson.md", "cargo xtask inspect bootloader/", NVIDIA),
     ("docs/jetson.md", "cargo xtask emulate BUNDLE", NVIDIA),
     ("docs/jetson.md", "cargo xtask flash BUNDLE --to usb", BOARD),
     ("docs/jetson.md", "cargo xtask backup BUNDLE", BOARD),

@@ -17,7 +17,7 @@ fn a_defect_of_the_misc_cfg_is_named_with_its_line() {
         (
             SIZE,
             "carveout.tzdram.size = 1;\ncarveout.tzdram.size = 2;\n",
-            "line 6: `carveout.tzdram.size` stands on line 5 already: NVIDIA's parser would take the last",
+            "line 6: `carveout.tzdram.size` stands on line 5 already: NVIDIA's parser takes the last",
         ),
         ("0x01000000;", "0x01000000", "line 5: `;` is missing behind the value of `carveout.tzdram.size`"),
         ("0x01000000;", "32M;", "line 5: `32M` is no value for `carveout.tzdram.size`"),
