@@ -205,7 +205,7 @@ fn a_root_filesystem_that_the_storage_has_no_room_for_is_refused_before_the_buil
         "the device sdmmc_user has 1073741824",
     ];
     let error = machine.refuses(2, &["-c", &product], &words);
-    assert!(error.contains("help: set l4t.app_size to 843MiB or less"), "{error}");
+    assert!(error.contains("help: set l4t.app_size to 852MiB or less"), "{error}");
     assert!(!error.contains("[secure-os]"), "before anything is built: {error}");
     let mut command = machine.command(["plan", "-c", &product]);
     let [bsp, sources] = [&machine.bsp.dir, &machine.sources.dir].map(|path| path.display().to_string());
