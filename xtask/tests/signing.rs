@@ -39,6 +39,16 @@ impl Desk {
         Command::new("minisign").args(arguments).current_dir(self.dir.path()).output().unwrap()
     }
 
+    /// The same with what is typed.
+    fn minisign_told(&self, arguments: &[&str], typed: &str) -> Output {
+        let mut command = Command::new("minisign");
+        command.args(arguments).current_dir(self.dir.path());
+        let pipes = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut running = pipes.spawn().unwrap();
+        write!(running.stdin.take().unwrap(), "{typed}").unwrap();
+        running.wait_with_output().unwrap()
+    }
+
     /// Our own program, in an environment of this test.
     fn xtask(&self, arguments: &[&str], environment: &[(&str, &str)]) -> Output {
         let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
@@ -108,16 +118,9 @@ fn minisign_accepts_our_signatures_and_we_accept_its() {
 #[test]
 fn passwords_and_keys_come_from_the_environment_and_are_not_shown() {
     let Some(desk) = Desk::new(&["minisign"]) else { return };
-    let mut made = Command::new("minisign")
-        .args(["-G", "-p", "sealed.pub", "-s", "sealed"])
-        .current_dir(desk.dir.path())
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    writeln!(made.stdin.take().unwrap(), "{PASSWORD}\n{PASSWORD}").unwrap();
-    succeeded(&made.wait_with_output().unwrap());
+    let made =
+        desk.minisign_told(&["-G", "-p", "sealed.pub", "-s", "sealed"], &format!("{PASSWORD}\n{PASSWORD}\n"));
+    succeeded(&made);
     let public = fs::read_to_string(desk.path("sealed.pub")).unwrap();
     let secret = fs::read_to_string(desk.path("sealed")).unwrap();
     let line = |output: &Output| text(&output.stdout).lines().nth(1).map(str::to_owned);
@@ -150,16 +153,7 @@ fn minisign_signs_with_our_keys_and_keeps_to_their_passwords() {
     let good = [(PASSWORD_VARIABLE, PASSWORD)];
     succeeded(&desk.xtask(&["key", "new", &desk.key("sealed")], &good));
     let sign = |password: &str| {
-        let mut signing = Command::new("minisign")
-            .args(["-S", "-s", "sealed", "-m", "SHA256SUMS"])
-            .current_dir(desk.dir.path())
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        writeln!(signing.stdin.take().unwrap(), "{password}").unwrap();
-        signing.wait_with_output().unwrap()
+        desk.minisign_told(&["-S", "-s", "sealed", "-m", "SHA256SUMS"], &format!("{password}\n"))
     };
     assert!(!sign("wrong").status.success());
     succeeded(&sign(PASSWORD));

@@ -23,9 +23,9 @@ pub fn run(build: &Build, bsp: Option<&Bsp>) -> Result<Output> {
     told(build, &[&cold_boot, &flash])?;
     let needed = if bsp.is_some() { L4T_PARTITIONS } else { VIRT_PARTITIONS };
     let text = fs::read_to_string(&layout).at(&layout)?;
-    ensure_partitions(&shown(bsp, &layout), &text, needed, |line| build.ui.note(line))?;
+    let parsed = ensure_partitions(&shown(bsp, &layout), &text, needed, |line| build.ui.note(line))?;
     if bsp.is_some() {
-        ensure_room(build, &shown(bsp, &layout), &text)?;
+        ensure_room(build, &shown(bsp, &layout), &parsed)?;
     }
     let key = Key::of(file!())
         .with_file("cold boot", &cold_boot)?
@@ -72,23 +72,22 @@ const VIRT_PARTITIONS: &[&str] = &["MB1_BCT", "secure-os"];
 
 /// Refuses a layout that lacks a partition that is written: NVIDIA's tools would flash what is left, and the board would not
 /// boot. Tells what is assumed of it.
-fn ensure_partitions(shown: &str, text: &str, needed: &[&str], note: impl Fn(&str)) -> Result<()> {
+fn ensure_partitions(shown: &str, text: &str, needed: &[&str], note: impl Fn(&str)) -> Result<Layout> {
     let parsed = Layout::parse(text).map_err(|e| Error::usage(format!("{shown}: {e}")))?;
     for device in parsed.devices.iter().filter(|device| device.sector_size_assumed) {
         note(&format!("note: {shown}: device {} has no sector_size: 512 bytes are assumed", device.kind));
     }
     let lacks = parsed.lacks(needed);
     if lacks.is_empty() {
-        return Ok(());
+        return Ok(parsed);
     }
     Err(Error::usage(format!("{shown}: the layout has no partition {}", lacks.join(", no partition ")))
         .remedy("put the partition back, or take the layout from NVIDIA's tarball again; cargo xtask inspect lists what is in it"))
 }
 
 /// Refuses a root filesystem for which the board's storage has no room, before anything is built for it.
-fn ensure_room(build: &Build, shown: &str, text: &str) -> Result<()> {
+fn ensure_room(build: &Build, shown: &str, layout: &Layout) -> Result<()> {
     let app = flash_package::app_size(build)?;
-    let layout = Layout::parse(text).map_err(|e| Error::usage(format!("{shown}: {e}")))?;
     let Some(small) = layout.too_small(app) else { return Ok(()) };
     let TooSmall { device, size, others, app: most } = small;
     let key = if build.product.rootfs.is_some() { "rootfs.size" } else { "l4t.app_size" };
@@ -186,6 +185,7 @@ mod tests {
             ensure_partitions("flash.xml", &layout(names), L4T_PARTITIONS, |line| {
                 notes.borrow_mut().push(line.to_owned())
             })
+            .map(drop)
         };
         assert_eq!(check(L4T_PARTITIONS), Ok(()));
         assert_eq!(

@@ -102,7 +102,7 @@ fn package(build: &Build, l4t: &L4t, module: &Module, parts: &Parts) -> Result<O
     build.cache.stage(&format!("flash package {}", module.name), key, |work| {
         let scratch = scratch("flash")?;
         let run = prepare(build, parts.bsp, scratch.path())?;
-        let lacks = stand_in(build, scratch.path())?;
+        let lacks = stand_in(scratch.path())?;
         insert(build, parts, scratch.path())?;
         parts.pkc.prepare(&run)?;
         let keys = Keys { pkc: parts.pkc.path(), sbk: l4t.sbk_key.as_deref() };
@@ -183,14 +183,9 @@ fn prepare<'a>(build: &'a Build, bsp: &Bsp, dir: &'a Path) -> Result<Run<'a>> {
     })
 }
 
-/// A kernel or initrd that the BSP lacks is an error, unless the bundle is not for a full flash.
-fn stand_in(build: &Build, dir: &Path) -> Result<Vec<&'static str>> {
+/// Stands in for a kernel or initrd that the BSP lacks, and names it: `bsp::ensure_kernel` has refused that for a full flash.
+fn stand_in(dir: &Path) -> Result<Vec<&'static str>> {
     let missing: Vec<&str> = KERNEL.into_iter().filter(|name| !dir.join(name).is_file()).collect();
-    if build.product.rootfs.is_some() && !missing.is_empty() {
-        let message = format!("the BSP has no {}: a full flash needs it", missing.join(" and no "));
-        let remedy = "use a whole BSP, or build with --without rootfs: that bundle flashes the secure-os partition alone";
-        return Err(Error::usage(message).remedy(remedy));
-    }
     stand_in_for(dir)?;
     Ok(missing)
 }
