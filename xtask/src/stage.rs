@@ -321,17 +321,19 @@ mod tests {
 
     #[test]
     fn every_stage_has_a_digest_of_its_code() {
-        let mut seen = std::collections::BTreeSet::new();
+        let mut seen = std::collections::BTreeMap::new();
         let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
         for name in tree::stamps(&src, "").unwrap().into_keys() {
             let text = fs::read_to_string(src.join(&name)).unwrap();
             if name != "stage.rs" && text.contains("Key::of(file!())") {
                 let code = code(&format!("xtask/src/{name}"));
                 assert_ne!(code, "unknown", "{name}");
-                seen.insert(code);
+                seen.insert(name, code);
             }
         }
         assert!(seen.len() >= 10, "{seen:?}");
+        assert_ne!(seen["stages/kernel.rs"], seen["stages/trusted_apps.rs"]);
+        assert_ne!(seen["stages/client_apps.rs"], seen["stages/rootfs.rs"]);
         assert_eq!(code("xtask/src/stages/rootfs/l4t.rs"), code("xtask/src/stages/rootfs.rs"));
     }
 

@@ -320,7 +320,7 @@ mod tests {
                    Error: Return value 4\nCommand tegraparser_v2 --generategpt --pt flash.xml.bin\nmore\n";
         assert_eq!(
             first_error(log).unwrap(),
-            "    tegraparser_v2 --generategpt --pt flash.xml.bin\n    \
+            "    env nvmassflashgen.sh\n    tegraparser_v2 --generategpt --pt flash.xml.bin\n    \
              End sector for BMP, expected at: 61079518, actual: 61142439\n    Error: Return value 4\n    \
              Command tegraparser_v2 --generategpt --pt flash.xml.bin"
         );
