@@ -32,10 +32,15 @@ pub(crate) fn check(
     for (path, content) in of_role(Role::TrustedAppSymbols) {
         problems.extend(symbols(manifest, contents, path, content));
     }
-    let mut monitor = false;
+    let (mut monitor, mut stock) = (false, Vec::new());
     for (path, content) in of_role(Role::SecureOs) {
         problems.extend(secure_os(manifest, contents, path, content));
-        monitor |= Container::parse(content).is_ok_and(|container| !container.monitor.is_empty());
+        if let Ok(container) = Container::parse(content) {
+            monitor |= !container.monitor.is_empty();
+            if manifest.device.is_some() {
+                stock = tasks::stock_memory(container.os, manifest.trusted_apps.len());
+            }
+        }
     }
     let layouts: Vec<(&str, &[u8])> = of_role(Role::Layout).collect();
     match layouts.as_slice() {
@@ -50,7 +55,7 @@ pub(crate) fn check(
     problems.extend(device::check(manifest, contents));
     problems.extend(signed::check(manifest, contents, traced));
     if problems.is_empty() {
-        problems.extend(budgets(manifest, monitor, memory));
+        problems.extend(budgets(manifest, monitor, stock, memory));
     }
     problems
 }
@@ -236,9 +241,17 @@ fn partitions(manifest: &Manifest, path: &str, content: &[u8]) -> Vec<Problem> {
     problems
 }
 
-fn budgets(manifest: &Manifest, monitor: bool, memory: Vec<AppMemory>) -> Vec<Problem> {
+fn budgets(
+    manifest: &Manifest,
+    monitor: bool,
+    stock: Vec<AppMemory>,
+    memory: Vec<AppMemory>,
+) -> Vec<Problem> {
     let mut problems = Vec::new();
-    let budget = Budget::new(manifest.tzdram.size, monitor, memory);
+    let budget = match manifest.format {
+        1 => Budget::of_format_1(manifest.tzdram.size, monitor, memory),
+        _ => Budget::new(manifest.tzdram.size, monitor, stock, memory),
+    };
     if budget.free < 0 {
         let what = format!(
             "the trusted apps need {} bytes more than the carve-out of {} has",

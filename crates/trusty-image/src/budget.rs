@@ -1,11 +1,12 @@
 //! What a set of TAs takes of the TZDRAM carve-out.
 //!
-//! The model is a measured one (see [`crate::limits`]): the kernel with its stock TAs, something for each MiB of
-//! carve-out, and for each TA its image, its heap and its stack in whole pages. The kernel allocates all of it
-//! while it boots; what does not fit stops the boot.
+//! The model is a measured one (see [`crate::limits`]): the kernel, something for each MiB of carve-out and for each TA, and
+//! for each TA its image, its heap and its stack in whole pages. NVIDIA's own TAs count like all others where they are in the
+//! image. The kernel allocates all of it while it boots; what does not fit stops the boot.
 
 use crate::limits::{
-    KERNEL_BASE, KERNEL_PER_MIB, MIB, MONITOR, PAGE, TZDRAM_GRANULE, TZDRAM_MAX, TZDRAM_MIN,
+    KERNEL_BASE, KERNEL_PER_APP, KERNEL_PER_HEAP, KERNEL_PER_MIB, KIB, MIB, MONITOR, PAGE, TZDRAM_GRANULE,
+    TZDRAM_MAX, TZDRAM_MIN,
 };
 use crate::rules::TrustedApp;
 
@@ -48,8 +49,11 @@ pub struct Budget {
     pub tzdram: u64,
     /// The monitor, if there is one.
     pub monitor: u64,
-    /// Kernel, stock TAs, page tables and page records.
+    /// Kernel, page tables and page records; in bundles of format 1 four stock TAs, too.
     pub kernel: u64,
+    /// Each of NVIDIA's TAs in the image.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub stock_trusted_apps: Vec<AppMemory>,
     /// Each TA.
     pub trusted_apps: Vec<AppMemory>,
     /// What is left; negative if it does not fit.
@@ -57,17 +61,35 @@ pub struct Budget {
 }
 
 impl Budget {
-    /// The budget of these TAs in a carve-out of `tzdram` bytes, which a monitor may share.
-    pub fn new(tzdram: u64, monitor: bool, trusted_apps: Vec<AppMemory>) -> Self {
-        let (kernel, monitor) = (kernel(tzdram), if monitor { MONITOR } else { 0 });
-        let taken = kernel + monitor + trusted_apps.iter().map(AppMemory::total).sum::<u64>();
-        let free = i64::try_from(i128::from(tzdram) - i128::from(taken)).unwrap_or(i64::MIN);
-        Self { tzdram, monitor, kernel, trusted_apps, free }
+    /// The budget of these TAs beside NVIDIA's `stock` ones in a carve-out of `tzdram` bytes, which a monitor may share.
+    pub fn new(tzdram: u64, monitor: bool, stock: Vec<AppMemory>, trusted_apps: Vec<AppMemory>) -> Self {
+        let kernel = kernel(tzdram, stock.iter().chain(&trusted_apps));
+        Self::with_kernel(tzdram, monitor, kernel, stock, trusted_apps)
+    }
+
+    /// As bundles of format 1 have it: the kernel's share held four stock TAs in any case, and nothing for each TA.
+    pub fn of_format_1(tzdram: u64, monitor: bool, trusted_apps: Vec<AppMemory>) -> Self {
+        let kernel = 730 * KIB + tzdram.div_ceil(MIB).saturating_mul(KERNEL_PER_MIB);
+        Self::with_kernel(tzdram, monitor, kernel, Vec::new(), trusted_apps)
+    }
+
+    fn with_kernel(
+        tzdram: u64,
+        monitor: bool,
+        kernel: u64,
+        stock_trusted_apps: Vec<AppMemory>,
+        trusted_apps: Vec<AppMemory>,
+    ) -> Self {
+        let monitor = if monitor { MONITOR } else { 0 };
+        let mut budget = Self { tzdram, monitor, kernel, stock_trusted_apps, trusted_apps, free: 0 };
+        let taken = kernel + monitor + budget.apps() + budget.stock();
+        budget.free = i64::try_from(i128::from(tzdram) - i128::from(taken)).unwrap_or(i64::MIN);
+        budget
     }
 
     /// The same in another carve-out.
     pub fn in_carve_out(&self, tzdram: u64) -> Self {
-        Self::new(tzdram, self.monitor > 0, self.trusted_apps.clone())
+        Self::new(tzdram, self.monitor > 0, self.stock_trusted_apps.clone(), self.trusted_apps.clone())
     }
 
     /// What the TAs take.
@@ -75,16 +97,24 @@ impl Budget {
         self.trusted_apps.iter().map(AppMemory::total).sum()
     }
 
+    /// What NVIDIA's TAs take.
+    pub fn stock(&self) -> u64 {
+        self.stock_trusted_apps.iter().map(AppMemory::total).sum()
+    }
+
     /// The smallest carve-out that holds these TAs, if one within the kernel's limits does.
     pub fn least(&self) -> Option<u64> {
-        let apps = self.apps() + self.monitor;
+        let taken = self.apps() + self.stock() + self.monitor;
+        let apps = || self.stock_trusted_apps.iter().chain(&self.trusted_apps);
         let sizes = (TZDRAM_MIN..=TZDRAM_MAX).step_by(TZDRAM_GRANULE as usize);
-        sizes.into_iter().find(|size| kernel(*size).saturating_add(apps) <= *size)
+        sizes.into_iter().find(|size| kernel(*size, apps()).saturating_add(taken) <= *size)
     }
 }
 
-fn kernel(tzdram: u64) -> u64 {
-    KERNEL_BASE + tzdram.div_ceil(MIB).saturating_mul(KERNEL_PER_MIB)
+fn kernel<'a>(tzdram: u64, apps: impl Iterator<Item = &'a AppMemory>) -> u64 {
+    let (step, table) = KERNEL_PER_HEAP;
+    let of_apps = apps.map(|app| KERNEL_PER_APP + app.heap / step * table).sum::<u64>();
+    KERNEL_BASE + tzdram.div_ceil(MIB).saturating_mul(KERNEL_PER_MIB) + of_apps
 }
 
 /// Why a carve-out cannot be.
@@ -145,31 +175,55 @@ pub fn check_os(os: u64, tzdram: u64) -> Result<(), OsTooLarge> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::limits::KIB;
-
+    use crate::stock;
     fn app(heap: u64) -> AppMemory {
         AppMemory { name: "a".into(), image: 16 * KIB, heap, stack: 16 * KIB }
     }
 
-    /// Measured on the real kernel: what all else takes, one 16 KiB TA with a 16 KiB stack included.
+    /// Measured on the real kernel, with the four stock TAs: what all but one TA's heap takes, its 16 KiB and its stack included.
     #[test]
     fn the_model_is_the_measured_one() {
         for (mib, measured) in [(2, 744), (4, 760), (8, 792), (16, 852)] {
-            let free = Budget::new(mib * MIB, false, vec![app(0)]).free as u64;
+            let free = Budget::new(mib * MIB, false, stock::memory(None), vec![app(0)]).free as u64;
             let model = (mib * MIB - free) / KIB;
             assert!(
-                model >= measured && model < measured + 40,
+                model >= measured && model < measured + 50,
                 "{mib} MiB: {model} KiB, measured {measured}"
             );
         }
     }
 
+    /// Measured on the real kernel, too: what it takes besides the memory of so many TAs, one of which fills what is left.
+    #[test]
+    fn the_kernel_takes_something_for_each_app() {
+        for (mib, count, measured) in [(2, 3, 360), (2, 6, 432), (8, 3, 412), (8, 6, 484), (8, 10, 600)] {
+            let small = || vec![app(16 * KIB); count];
+            let left = Budget::new(mib * MIB, false, Vec::new(), small()).free as u64;
+            let mut apps = small();
+            apps[0].heap += left & !0xfff;
+            let model = Budget::new(mib * MIB, false, Vec::new(), apps).kernel / KIB;
+            assert!(
+                model >= measured && model < measured + 50,
+                "{mib} MiB, {count}: {model} KiB, measured {measured}"
+            );
+        }
+    }
+
+    #[test]
+    fn stock_apps_count_where_they_are() {
+        let of = |stock| Budget::new(2 * MIB, true, stock, vec![app(16 * KIB)]);
+        let (all, none) = (of(stock::memory(None)), of(Vec::new()));
+        assert_eq!(all.stock(), (84 + 64 + 92 + 80) * KIB);
+        assert_eq!((none.free - all.free) as u64, all.stock() + 4 * KERNEL_PER_APP);
+        assert_eq!(all.in_carve_out(2 * MIB), all);
+    }
+
     #[test]
     fn the_least_carve_out() {
-        assert_eq!(Budget::new(16 * MIB, false, vec![app(256 * KIB)]).least(), Some(2 * MIB));
-        assert_eq!(Budget::new(16 * MIB, false, vec![app(15 * MIB)]).least(), Some(16 * MIB));
-        assert_eq!(Budget::new(16 * MIB, false, vec![app(200 * MIB)]).least(), None);
-        assert!(Budget::new(2 * MIB, false, vec![app(2 * MIB)]).free < 0);
+        assert_eq!(Budget::new(16 * MIB, false, Vec::new(), vec![app(256 * KIB)]).least(), Some(MIB));
+        assert_eq!(Budget::new(16 * MIB, false, Vec::new(), vec![app(15 * MIB)]).least(), Some(16 * MIB));
+        assert_eq!(Budget::new(16 * MIB, false, Vec::new(), vec![app(200 * MIB)]).least(), None);
+        assert!(Budget::new(2 * MIB, false, Vec::new(), vec![app(2 * MIB)]).free < 0);
     }
 
     #[test]

@@ -10,6 +10,7 @@ pub use finding::{Code, Finding, Severity};
 
 use crate::budget::{AppMemory, Budget, TzdramError, check_tzdram};
 use crate::limits::{APP_STACK_TOP, APP_START, KIB, PAGE};
+use crate::manifest::MapMem;
 use crate::rules::TrustedApp;
 
 /// A stack that is likely too small: NVIDIA's stock TAs have one page or two, for C code without a heap of its own.
@@ -41,6 +42,8 @@ pub struct Request {
     pub alignment: u64,
     /// Whether a monitor (ATF) shares the carve-out.
     pub monitor: bool,
+    /// NVIDIA's TAs in the image.
+    pub stock: Vec<AppMemory>,
     /// The TAs, in the image's order.
     pub apps: Vec<PlannedApp>,
     /// Bytes of the secure-os image, once it is built.
@@ -60,6 +63,17 @@ pub struct Range {
     pub end: u32,
 }
 
+/// Device memory that a TA may map.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct Device {
+    /// Its number in the TA's manifest.
+    pub id: u32,
+    /// First physical address.
+    pub start: u64,
+    /// Address behind the last.
+    pub end: u64,
+}
+
 /// A TA's user address space, from the image up to the stack's top.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct AddressSpace {
@@ -67,6 +81,9 @@ pub struct AddressSpace {
     pub name: String,
     /// Its parts, without gaps.
     pub ranges: Vec<Range>,
+    /// Physical device memory that it may map (`mem_map`): it takes nothing of the carve-out.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub devices: Vec<Device>,
     /// What it will allocate at most, if it declares it.
     pub heap_demand: Option<u32>,
 }
@@ -103,7 +120,7 @@ impl Plan {
     /// Plans.
     pub fn new(request: &Request) -> Self {
         let apps = request.apps.iter().map(|a| AppMemory::new(&a.name, &a.app, a.file_size)).collect();
-        let memory = Budget::new(request.tzdram, request.monitor, apps);
+        let memory = Budget::new(request.tzdram, request.monitor, request.stock.clone(), apps);
         let fill = |(image, size)| Fill { size, used: crate::container::signed_size(image) };
         let mut plan = Self {
             alignment: request.alignment,
@@ -147,10 +164,11 @@ impl Plan {
         }
         if self.memory.free < 0 {
             let what = format!(
-                "{} bytes are missing: the trusted apps take {} bytes, kernel and monitor {}, the carve-out has {}",
+                "{} bytes are missing: the trusted apps take {} bytes, kernel, monitor and NVIDIA's trusted apps {}, the \
+                 carve-out has {}",
                 self.memory.free.unsigned_abs(),
                 self.memory.apps(),
-                self.memory.kernel + self.memory.monitor,
+                self.memory.kernel + self.memory.monitor + self.memory.stock(),
                 self.memory.tzdram
             );
             let remedy = match self.least {
@@ -182,7 +200,13 @@ impl AddressSpace {
             range("free", heap_end, stack),
             range("stack", stack, APP_STACK_TOP),
         ];
-        Self { name: app.name.clone(), ranges, heap_demand: app.heap_demand }
+        let device = |region: &MapMem| Device {
+            id: region.id,
+            start: region.offset.into(),
+            end: u64::from(region.offset) + u64::from(region.size),
+        };
+        let devices = app.app.manifest.map_mem.iter().map(device).collect();
+        Self { name: app.name.clone(), ranges, devices, heap_demand: app.heap_demand }
     }
 }
 

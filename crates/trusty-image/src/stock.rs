@@ -1,5 +1,7 @@
 //! NVIDIA's own TAs of L4T R32, by their UUIDs (`app/` of `trusty_src.tbz2`, R32.7).
 
+use crate::budget::AppMemory;
+use crate::limits::KIB;
 use uuid::{Uuid, uuid};
 
 /// UUID and folder of each.
@@ -9,6 +11,25 @@ pub const STOCK: [(Uuid, &str); 4] = [
     (uuid!("92b92883-f96a-4177-97d1-6bb2e278a46f"), "nvidia-sample/hwkey-agent"),
     (uuid!("33ae2177-4a98-4a35-8938-b366ce818ef5"), "nvidia-sample/luks-srv"),
 ];
+
+/// KiB of their files, in whole pages (L4T R32.7.2's own image).
+const FILES: [u64; 4] = [60, 40, 68, 56];
+/// KiB of heap and stack, the same in all.
+const HEAP: u64 = 16;
+const STACK: u64 = 8;
+
+/// The memory of the stock TAs of these folders; None: of all four.
+pub fn memory(folders: Option<&[String]>) -> Vec<AppMemory> {
+    let wanted = |name: &str| folders.is_none_or(|folders| folders.iter().any(|folder| folder == name));
+    let rows = STOCK.iter().zip(FILES).filter(|((_, name), _)| wanted(name));
+    rows.map(|((_, name), file)| AppMemory {
+        name: (*name).into(),
+        image: file * KIB,
+        heap: HEAP * KIB,
+        stack: STACK * KIB,
+    })
+    .collect()
+}
 
 /// The folder of a stock TA.
 pub fn name(uuid: Uuid) -> Option<&'static str> {

@@ -18,6 +18,9 @@ pub fn memory(report: &Report) -> Markup {
         Segment::new("monitor", &[("monitor", memory.monitor)]),
         Segment::new("kernel", &[("kernel", memory.kernel)]),
     ];
+    if memory.stock() > 0 {
+        segments.push(Segment::new("NVIDIA’s", &[("kernel", memory.stock())]));
+    }
     let of_app = |app: &AppMemory| {
         Segment::new(&app.name, &[("image", app.image), ("heap", app.heap), ("stack", app.stack)])
     };
@@ -62,7 +65,8 @@ pub fn memory(report: &Report) -> Markup {
                 div {
                     (table("budget", "What takes how much of the carve-out", &[("What", ""), ("Size", "number"), ("Share", "number")], false, html! {
                         @if memory.monitor > 0 { (row(html! { "monitor" }, memory.monitor)) }
-                        (row(html! { "kernel, its stock trusted apps and tables" }, memory.kernel))
+                        (row(html! { "kernel and its tables" }, memory.kernel))
+                        @for app in &memory.stock_trusted_apps { (row(html! { "NVIDIA’s " (plain(&app.name)) }, app.total())) }
                         @for app in &memory.trusted_apps { (row(html! { (plain(&app.name)) ": image, heap, stack" }, app.total())) }
                         @if memory.free < 0 { (row(html! { "missing" }, memory.free.unsigned_abs())) } @else { (row(html! { "free" }, free)) }
                         tr.total { th scope="row" { "carve-out" } td.number { (size(memory.tzdram)) } td {} }

@@ -9,7 +9,7 @@ use std::fs;
 use std::path::Path;
 use tegra_flash::Layout;
 use trusty_image::plan::{PlannedApp, Request};
-use trusty_image::{Container, Plan};
+use trusty_image::{Container, Plan, stock, tasks};
 
 /// The partition that the image goes to.
 const PARTITION: &str = "secure-os";
@@ -32,7 +32,6 @@ pub fn of(build: &Build, apps: &Output, image: Option<&Output>, bsp: Option<&Bsp
         fs::read(&path).at(&path)
     });
     let image = image.transpose()?;
-    let monitor = image.as_deref().and_then(|image| Container::parse(image).ok());
     let layout = match (&product.board.l4t, bsp) {
         (Some(_), None) => None,
         (_, bsp) => {
@@ -40,12 +39,22 @@ pub fn of(build: &Build, apps: &Output, image: Option<&Output>, bsp: Option<&Bsp
         }
     };
     let partition = layout.map(|layout| partition(&layout)).transpose()?.flatten();
+    let monitor = image.as_deref().and_then(|image| Container::parse(image).ok());
+    // What the image holds, or will hold. The virt board has no kernel, and none of NVIDIA's trusted apps.
+    let stock = match (&product.board.l4t, &monitor) {
+        (None, _) => Vec::new(),
+        (Some(_), Some(container)) => tasks::stock_memory(container.os, product.trusted_apps.len()),
+        (Some(_), None) => {
+            stock::memory(product.l4t.as_ref().and_then(|l4t| l4t.stock_trusted_apps.as_deref()))
+        }
+    };
     let request = Request {
         tzdram: product.tzdram_size,
         alignment: product.tzdram_alignment,
         // Real boards have one, whether the image is built or not.
         monitor: product.board.l4t.is_some()
             || monitor.is_some_and(|container| !container.monitor.is_empty()),
+        stock,
         apps: apps.collect(),
         image: image.as_ref().map(|image| image.len() as u64),
         partition,

@@ -67,6 +67,7 @@ fn app(args: &AssembleAppArgs, ui: &Ui) -> Result<Outcome> {
         tzdram: TZDRAM_MAX,
         alignment: MIB,
         monitor: true,
+        stock: Vec::new(),
         apps: vec![planned],
         image: None,
         partition: None,

@@ -76,7 +76,10 @@ fn carve_out(plan: &Plan, bars: bool) -> String {
     if memory.monitor > 0 {
         add("monitor".into(), memory.monitor);
     }
-    add("kernel, with its stock trusted apps and tables".into(), memory.kernel);
+    add("kernel and its tables".into(), memory.kernel);
+    for app in &memory.stock_trusted_apps {
+        add(format!("NVIDIA's {}", app.name), app.total());
+    }
     for app in &memory.trusted_apps {
         add(format!("{} image", app.name), app.image);
         add(format!("{} heap", app.name), app.heap);
@@ -122,6 +125,13 @@ fn address_spaces(plan: &Plan, bars: bool) -> String {
             None => "does not say what it will allocate".into(),
         };
         let _ = write!(text, "\naddress space of {} ({demand})\n{}", space.name, columns(&rows));
+        for device in &space.devices {
+            let _ = writeln!(
+                text,
+                "  device memory {} (mem_map): 0x{:x} to 0x{:x}, mapped where the trusted app asks",
+                device.id, device.start, device.end
+            );
+        }
     }
     text
 }

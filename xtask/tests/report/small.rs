@@ -34,7 +34,7 @@ pub fn write(dir: &Path, version: &str, tzdram: u64) -> String {
         writer.add(role, path, &from, partitions).unwrap();
     }
     let (partitions, _) = writer.partition_plan("layout/layout.xml", &Layout::parse(LAYOUT).unwrap(), None);
-    let memory = Budget::new(tzdram, false, vec![AppMemory::new("a", &app, elf.len() as u64)]);
+    let memory = Budget::new(tzdram, false, Vec::new(), vec![AppMemory::new("a", &app, elf.len() as u64)]);
     let (heap, stack) = (app.manifest.heap(), app.manifest.stack());
     let manifest = Manifest {
         format: bundle::FORMAT,

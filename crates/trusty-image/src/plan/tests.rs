@@ -15,7 +15,15 @@ fn app(name: &str, heap: u32, stack: u32, heap_demand: Option<u32>) -> PlannedAp
 
 fn request(tzdram: u64, apps: Vec<PlannedApp>) -> Request {
     let (alignment, monitor) = (MIB, false);
-    Request { tzdram, alignment, monitor, apps, image: Some(100_000), partition: Some(2_621_440) }
+    Request {
+        tzdram,
+        alignment,
+        monitor,
+        stock: Vec::new(),
+        apps,
+        image: Some(100_000),
+        partition: Some(2_621_440),
+    }
 }
 
 fn codes(request: &Request) -> Vec<&'static str> {
@@ -44,13 +52,14 @@ fn the_forums_case() {
     assert_eq!(mended.errors().count(), 0);
     let advice = &mended.findings[0];
     assert_eq!(advice.code, Code::TzdramSpare);
-    assert!(advice.what.starts_with("a carve-out of 2MiB serves"), "{}", advice.what);
+    assert!(advice.what.starts_with("a carve-out of 1MiB serves"), "{}", advice.what);
     assert!(advice.what.contains("buys nothing"));
 }
 
 #[test]
 fn sums_are_compared_with_the_carve_out() {
-    let apps = || vec![app("a", 12 << 20, STACK, Some(12 << 20)), app("b", 8 << 20, STACK, Some(8 << 20))];
+    let (large, other) = (12 << 20, (8 << 20) + (384 << 10));
+    let apps = || vec![app("a", large, STACK, Some(large)), app("b", other, STACK, Some(other))];
     let plan = Plan::new(&request(16 * MIB, apps()));
     let error = plan.errors().next().unwrap();
     assert_eq!(error.code, Code::TzdramFull);
@@ -99,7 +108,7 @@ fn what_may_fail_is_warned_of() {
     assert_eq!(one(app("a", 16_384, 8192, None)), ["demand-unknown"]);
     assert_eq!(one(app("a", 131_072, 8192, Some(50_000))), ["heap-spare"]);
     assert_eq!(one(app("a", 131_072, 8192, Some(70_000))), Vec::<&str>::new());
-    assert_eq!(one(app("a", 200_000, 8192, Some(200_000))), ["no-connections"]);
+    assert_eq!(one(app("a", 655_360, 8192, Some(655_360))), ["no-connections"]);
 }
 
 #[test]

@@ -18,7 +18,7 @@ use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Component, Path, PathBuf};
 use trusty_image::plan::{PlannedApp, Request};
-use trusty_image::{Container, Plan};
+use trusty_image::{Container, Plan, tasks};
 
 /// Our own files for a flash host, beside meta-tegra's package.
 const OWN: [(&str, &str); 2] = [
@@ -71,6 +71,7 @@ fn fill(parts: &Parts, folder: &Path) -> Result<Manifest> {
         tzdram: size,
         alignment,
         monitor: !container.monitor.is_empty(),
+        stock: tasks::stock_memory(container.os, apps.len()),
         apps: planned,
         image: Some(image.len() as u64),
         partition: partitions.iter().find(|p| p.name == SECURE_OS[0]).map(|p: &Partition| p.size),

@@ -75,6 +75,14 @@ fn shown(manifest: &Manifest) -> String {
         human(manifest.tzdram.alignment)
     );
     let _ = writeln!(text, "    kernel     {:>10}", human(memory.kernel));
+    if memory.stock() > 0 {
+        let _ = writeln!(
+            text,
+            "    NVIDIA's   {:>10}, {} trusted apps",
+            human(memory.stock()),
+            memory.stock_trusted_apps.len()
+        );
+    }
     for app in &memory.trusted_apps {
         let _ = writeln!(
             text,
