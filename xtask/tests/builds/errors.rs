@@ -48,9 +48,9 @@ fn wrong_configs_end_with_2() {
 fn a_carve_out_that_is_too_small_ends_with_1_and_the_last_bundle_stays() {
     let dir = tempfile::tempdir().unwrap();
     let bundle = small(dir.path(), &[]);
-    let error =
-        xtask(["image", "--without", "rootfs", "--tzdram", "1MiB", "-o", dir.path().to_str().unwrap()])
-            .fails(1);
+    let config = config(dir.path(), "- echo-srv", "- { package: echo-srv, min_heap: 512KiB }");
+    let (config, out) = (config.to_str().unwrap(), dir.path().to_str().unwrap());
+    let error = xtask(["image", "--without", "rootfs", "--tzdram", "1MiB", "-c", config, "-o", out]).fails(1);
     assert!(error.contains("tzdram-full: ") && error.contains("the carve-out has 1048576"), "{error}");
     assert!(error.contains("help: set tzdram.size to 2MiB or more"), "{error}");
     assert_eq!(xtask(["verify".as_ref(), bundle.as_os_str()]).ok(), "ok");
