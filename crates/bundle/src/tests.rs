@@ -62,8 +62,8 @@ impl Sample {
         }
         let elf = TestElf::good().build();
         let app = trusty_image::inspect(&elf).unwrap();
-        let (partitions, _) =
-            writer.partition_plan("layout/layout.xml", &Layout::parse(LAYOUT).unwrap(), None);
+        let layout = Layout::parse(LAYOUT).unwrap();
+        let (partitions, _) = writer.partition_plan("layout/layout.xml", &layout, None);
         let apps = vec![AppMemory::new("a", &app, elf.len() as u64)];
         let memory = Budget::new(self.tzdram, false, Vec::new(), apps);
         let inputs = Inputs {

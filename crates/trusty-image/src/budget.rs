@@ -104,10 +104,8 @@ impl Budget {
 
     /// The smallest carve-out that holds these TAs, if one within the kernel's limits does.
     pub fn least(&self) -> Option<u64> {
-        let taken = self.apps() + self.stock() + self.monitor;
-        let apps = || self.stock_trusted_apps.iter().chain(&self.trusted_apps);
-        let sizes = (TZDRAM_MIN..=TZDRAM_MAX).step_by(TZDRAM_GRANULE as usize);
-        sizes.into_iter().find(|size| kernel(*size, apps()).saturating_add(taken) <= *size)
+        let mut sizes = (TZDRAM_MIN..=TZDRAM_MAX).step_by(TZDRAM_GRANULE as usize);
+        sizes.find(|size| self.in_carve_out(*size).free >= 0)
     }
 }
 
@@ -176,6 +174,7 @@ pub fn check_os(os: u64, tzdram: u64) -> Result<(), OsTooLarge> {
 mod tests {
     use super::*;
     use crate::stock;
+
     fn app(heap: u64) -> AppMemory {
         AppMemory { name: "a".into(), image: 16 * KIB, heap, stack: 16 * KIB }
     }

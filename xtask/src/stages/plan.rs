@@ -39,9 +39,9 @@ pub fn of(build: &Build, apps: &Output, image: Option<&Output>, bsp: Option<&Bsp
         }
     };
     let partition = layout.map(|layout| partition(&layout)).transpose()?.flatten();
-    let monitor = image.as_deref().and_then(|image| Container::parse(image).ok());
+    let container = image.as_deref().and_then(|image| Container::parse(image).ok());
     // What the image holds, or will hold. The virt board has no kernel, and none of NVIDIA's trusted apps.
-    let stock = match (&product.board.l4t, &monitor) {
+    let stock = match (&product.board.l4t, &container) {
         (None, _) => Vec::new(),
         (Some(_), Some(container)) => tasks::stock_memory(container.os, product.trusted_apps.len()),
         (Some(_), None) => {
@@ -53,7 +53,7 @@ pub fn of(build: &Build, apps: &Output, image: Option<&Output>, bsp: Option<&Bsp
         alignment: product.tzdram_alignment,
         // Real boards have one, whether the image is built or not.
         monitor: product.board.l4t.is_some()
-            || monitor.is_some_and(|container| !container.monitor.is_empty()),
+            || container.is_some_and(|container| !container.monitor.is_empty()),
         stock,
         apps: apps.collect(),
         image: image.as_ref().map(|image| image.len() as u64),
