@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Component, Path};
 use tegra_flash::Scope;
-use trusty_image::Budget;
 use trusty_image::limits::MIB;
+use trusty_image::{AppMemory, Budget, stock};
 use uuid::Uuid;
 
 /// Version of the format that this crate writes. It reads this one and those before: format 1 has no modes and no `made_of`.
@@ -258,6 +258,17 @@ pub enum ManifestError {
 }
 
 impl Manifest {
+    /// What each of NVIDIA's TAs in the image takes. Format 1 names them alone.
+    pub fn stock_memory(&self) -> Vec<AppMemory> {
+        match &self.device {
+            Some(device) if self.format == 1 => {
+                let names = device.stock_trusted_apps.iter().filter_map(|uuid| stock::name(*uuid));
+                stock::memory(Some(&names.map(str::to_owned).collect::<Vec<_>>()))
+            }
+            _ => self.plan.memory.stock_trusted_apps.clone(),
+        }
+    }
+
     /// Digests of what each scope writes, from the files' partitions.
     pub fn flash_digests(files: &[FileEntry]) -> BTreeMap<Scope, String> {
         let scopes = [Scope::App, Scope::SecureOs, Scope::Full];

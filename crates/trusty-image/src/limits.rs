@@ -28,7 +28,7 @@ pub const TZDRAM_MIN: u64 = MIB;
 /// 108 MiB on the kernel hangs before its first line (measured).
 pub const TZDRAM_MAX: u64 = 106 * MIB;
 /// What the kernel takes of any carve-out, whatever the TAs. This and the three figures below are a model of measured sums (how
-/// large a heap still boots, with 3 to 10 TAs in 2 to 16 MiB); it tells 5 to 40 KiB more than was measured, and never less.
+/// large a heap still boots, with 3 to 10 TAs in 2 to 16 MiB); it tells 17 to 74 KiB more than was measured, and never less.
 pub const KERNEL_BASE: u64 = 272 * KIB;
 /// What the kernel takes besides for each MiB of carve-out: page tables and page records (measured: 7.7 KiB).
 pub const KERNEL_PER_MIB: u64 = 7885;

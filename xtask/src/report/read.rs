@@ -104,7 +104,7 @@ fn plan(bundle: &Path, manifest: &Manifest, contents: &Contents, layout: &Layout
         tzdram: manifest.tzdram.size,
         alignment: manifest.tzdram.alignment,
         monitor: manifest.plan.memory.monitor > 0,
-        stock: manifest.plan.memory.stock_trusted_apps.clone(),
+        stock: manifest.stock_memory(),
         apps: apps.collect::<Result<_>>()?,
         image: files(manifest, Role::SecureOs).next().map(|file| file.size),
         partition: layout.partition(PARTITION).and_then(|partition| partition.size.number()),

@@ -3,7 +3,7 @@
 use super::{problems, written};
 use crate::*;
 use std::fs;
-use trusty_image::Budget;
+use trusty_image::{Budget, stock};
 
 #[test]
 fn a_later_format_is_refused() {
@@ -21,7 +21,7 @@ fn the_memory_is_counted_as_the_format_has_it() {
     let wrong = "manifest.json: plan: memory is not that of the trusted apps";
     let write = |manifest: &Manifest| {
         fs::write(folder.join(MANIFEST), manifest.to_text().unwrap()).unwrap();
-        fs::write(folder.join("SHA256SUMS"), manifest.sums().unwrap()).unwrap();
+        fs::write(folder.join(SUMS), manifest.sums().unwrap()).unwrap();
         problems(&folder)
     };
     let budget = &manifest.plan.memory;
@@ -33,4 +33,22 @@ fn the_memory_is_counted_as_the_format_has_it() {
     assert_eq!(write(&manifest), [""; 0]);
     manifest.format = 2;
     assert_eq!(write(&manifest), [wrong]);
+}
+
+/// Without them a report of a bundle of format 1 would promise memory that the device has not.
+#[test]
+fn stock_apps_of_format_1_count_by_their_names() {
+    let (_dir, _folder, mut manifest) = written();
+    manifest.device = Some(Device {
+        modules: Vec::new(),
+        fused: Fused::No,
+        app_size: 0,
+        lacks: Vec::new(),
+        stock_trusted_apps: vec![stock::STOCK[3].0],
+        flash_package: FlashPackage::None,
+    });
+    assert_eq!(manifest.stock_memory(), []);
+    manifest.format = 1;
+    assert_eq!(manifest.stock_memory(), stock::memory(Some(&["nvidia-sample/luks-srv".to_owned()])));
+    assert_eq!(manifest.stock_memory()[0].total(), 80 * 1024);
 }
