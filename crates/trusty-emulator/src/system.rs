@@ -16,6 +16,8 @@ use trusty_model::{Kernel, Task};
 const NAP: Duration = Duration::from_millis(200);
 /// A TA that still runs after this time at its start may never wait.
 const BOOT: Duration = Duration::from_secs(5);
+/// How long TAs may run on once standard input has ended.
+const LAST: Duration = Duration::from_secs(1);
 
 /// A kernel with its TAs and clients.
 pub struct System {
@@ -66,6 +68,7 @@ impl System {
     pub fn run(&mut self, stop: &AtomicBool, watch_stdin: bool) -> End {
         let mut ready = false;
         let mut looked = Instant::now();
+        let mut ended: Option<Instant> = None;
         while !stop.load(Ordering::Relaxed) {
             let mut passed = false;
             for app in &mut self.apps {
@@ -84,11 +87,15 @@ impl System {
             }
             let mut linux = Linux { kernel: &mut self.kernel, task: self.linux, apps: &self.apps };
             passed |= self.server.serve(&mut linux);
-            if !passed || looked.elapsed() > NAP {
-                looked = Instant::now();
-                if self.pause(watch_stdin, !passed) {
-                    break;
+            match ended {
+                // Who has gone before the end of input is told to the TAs first, and they close their channels.
+                Some(at) if !passed || at.elapsed() > LAST => break,
+                Some(_) => {}
+                None if !passed || looked.elapsed() > NAP => {
+                    looked = Instant::now();
+                    ended = self.pause(watch_stdin, !passed).then(Instant::now);
                 }
+                None => {}
             }
         }
         self.server.stop();
