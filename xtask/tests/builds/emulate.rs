@@ -224,7 +224,7 @@ fn plans_tell_what_fails_and_what_serves() {
         refused.fails(1);
     }
     assert_eq!(codes(&plan("16MiB", "echo-srv").ok()), ["tzdram-spare"]);
-    assert_eq!(codes(&plan("2MiB", "echo-srv").ok()), Vec::<String>::new());
+    assert_eq!(codes(&plan("1MiB", "echo-srv").ok()), Vec::<String>::new());
     let text = xtask(["plan"]).ok();
     for expected in
         ["TZDRAM carve-out", "echo-srv heap", "partition secure-os", "address space of small-echo-srv"]
