@@ -45,7 +45,7 @@ static DEVICE: LazyLock<Vec<u8>> = LazyLock::new(|| {
     let names = ["MB1_BCT", "MB1_BCT_b", "secure-os", "secure-os_b", "APP", "APP_b"];
     let mut partitions: Vec<(String, u64)> = names.map(|name| (name.to_owned(), 4096)).into();
     partitions.push((STATE.to_owned(), 128 << 10));
-    let size = needed(&partitions);
+    let size = needed(&partitions).expect("the sizes are small");
     let disk = Memory(Cursor::new(vec![0; size as usize]));
     let mut device = Device::create(disk, size, &partitions).expect("a new device");
     // SHA-256 of nothing.

@@ -25,7 +25,7 @@ impl Desk {
         let partitions: Vec<(String, u64)> = [("APP", APP), ("APP_b", APP), ("UDA", 1 << 20)]
             .map(|(name, size)| (name.into(), size as u64))
             .into();
-        let size = virt_device::needed(&partitions);
+        let size = virt_device::needed(&partitions).unwrap();
         let file =
             OpenOptions::new().read(true).write(true).create_new(true).open(desk.path("d.img")).unwrap();
         file.set_len(size).unwrap();

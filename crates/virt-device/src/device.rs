@@ -76,8 +76,10 @@ impl<D: Disk> Device<D> {
 
     fn put(&mut self, state: State) -> Result<(), DeviceError> {
         let space = self.spaces.get(STATE).copied().ok_or_else(|| DeviceError::Missing(STATE.into()))?;
-        state::write(&mut self.disk, space, self.number + 1, &state)?;
-        self.number += 1;
+        let number = self.number.checked_add(1).filter(|number| *number <= state::MAX_NUMBER);
+        let number = number.ok_or(DeviceError::Number(self.number))?;
+        state::write(&mut self.disk, space, number, &state)?;
+        self.number = number;
         self.state = state;
         Ok(())
     }

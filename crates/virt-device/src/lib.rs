@@ -22,8 +22,8 @@ mod tests;
 
 pub use device::Device;
 pub use disk::Disk;
-pub use state::{FORMAT, Installed, Placed, State};
-pub use table::{Space, needed};
+pub use state::{FORMAT, Installed, MAX_NUMBER, Placed, State};
+pub use table::{MAX_DEVICE, MAX_ENTRIES, Space, needed, read as read_table};
 
 use serde::{Deserialize, Serialize};
 use std::io;
@@ -111,6 +111,19 @@ pub enum DeviceError {
         /// What it should have.
         needed: u64,
     },
+    /// A layout with sizes that no device has.
+    #[error("partition {partition} is to have {size} bytes, and a device has {MAX_DEVICE} (16 TiB) at most")]
+    Layout {
+        /// The largest partition.
+        partition: String,
+        /// Its size.
+        size: u64,
+    },
+    /// A flash state whose number no device reaches.
+    #[error(
+        "its flash state has the number {0}, which no device reaches by flashing ({MAX_NUMBER} at most): it has been changed"
+    )]
+    Number(u64),
     /// What was read back is not what was written, or is there no more.
     #[error(
         "partition {partition} does not hold what was written to it: sha256 {found}, expected {expected}"

@@ -12,6 +12,8 @@ use std::io::{self, Read, SeekFrom};
 
 /// Version of the state that this crate writes and reads.
 pub const FORMAT: u32 = 1;
+/// Largest sequence number: one for each write of the state, of which a flash makes some. Whoever made a larger one did not flash.
+pub const MAX_NUMBER: u64 = 1 << 48;
 const MAGIC: &[u8; 8] = b"carveout";
 const BLOCK: u64 = 64 << 10;
 const HEADER: usize = 8 + 8 + 4 + 32;
@@ -75,6 +77,9 @@ pub fn read(disk: &mut dyn Disk, space: Space) -> Result<(u64, State), DeviceErr
         }
     }
     let Some((number, text)) = newest else { return Ok((0, State { format: FORMAT, ..State::default() })) };
+    if number > MAX_NUMBER {
+        return Err(DeviceError::Number(number));
+    }
     #[derive(Deserialize)]
     struct Head {
         format: u32,

@@ -7,13 +7,19 @@ use std::collections::BTreeMap;
 use std::io::SeekFrom;
 use uuid::Uuid;
 
+/// Bytes of all partitions of a device, at most: 16 TiB, more than any eMMC or disk that a board has. Sums of sizes cannot overflow below it.
+pub const MAX_DEVICE: u64 = 16 << 40;
+/// Entries of a partition table, at most. UEFI's usual 128, and room for those of other tools: a table is read into memory.
+pub const MAX_ENTRIES: u32 = 1024;
+
 const SECTOR: u64 = 512;
 /// Partitions begin at multiples of this, as usual.
 const ALIGNMENT: u64 = 1 << 20;
 /// Bytes of an entry: the reader that we use panics at others.
 const ENTRY: u32 = 128;
-/// Where the header says so.
-const ENTRY_SIZE: u64 = SECTOR + 84;
+/// How a header begins, and where in it are the number of entries and their size.
+const SIGNATURE: &[u8] = b"EFI PART";
+const ENTRIES_AT: usize = 80;
 
 /// Where a partition lies, in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,15 +30,22 @@ pub struct Space {
     pub size: u64,
 }
 
-/// Bytes of a disk with these partitions, names with sizes in bytes: one MiB before them and one behind for the tables.
-pub fn needed(partitions: &[(String, u64)]) -> u64 {
-    let sum = partitions.iter().map(|(_, size)| size.next_multiple_of(ALIGNMENT));
-    sum.fold(2 * ALIGNMENT, u64::saturating_add)
+/// Bytes of a disk with these partitions, names with sizes in bytes: one MiB before them and one behind for the tables. At most
+/// [`MAX_DEVICE`].
+pub fn needed(partitions: &[(String, u64)]) -> Result<u64, DeviceError> {
+    let sum = partitions.iter().try_fold(2 * ALIGNMENT, |sum: u64, (_, size)| {
+        sum.checked_add(size.checked_next_multiple_of(ALIGNMENT)?).filter(|sum| *sum <= MAX_DEVICE)
+    });
+    sum.ok_or_else(|| {
+        let largest = partitions.iter().max_by_key(|(_, size)| *size);
+        let (partition, size) = largest.map(|(name, size)| (name.clone(), *size)).unwrap_or_default();
+        DeviceError::Layout { partition, size }
+    })
 }
 
 /// Writes a table for these partitions to a disk of `size` bytes.
 pub fn create(disk: &mut dyn Disk, size: u64, partitions: &[(String, u64)]) -> Result<(), DeviceError> {
-    let needed = needed(partitions);
+    let needed = needed(partitions)?;
     if size < needed {
         return Err(DeviceError::TooSmall { size, needed });
     }
@@ -68,12 +81,31 @@ fn id(name: &str) -> Uuid {
     uuid::Builder::from_custom_bytes(bytes).into_uuid()
 }
 
+/// Checks what the reader that we use relies on: it panics at entries of another size, and reads as many as a header says.
+fn check_header(disk: &mut dyn Disk, at: u64) -> Result<bool, DeviceError> {
+    let mut header = [0; SECTOR as usize];
+    disk.seek(SeekFrom::Start(at))?;
+    if disk.read_exact(&mut header).is_err() || !header.starts_with(SIGNATURE) {
+        return Ok(false);
+    }
+    let word =
+        |at: usize| header.get(at..).and_then(|rest| rest.first_chunk()).copied().map(u32::from_le_bytes);
+    let (count, size) = (word(ENTRIES_AT).unwrap_or_default(), word(ENTRIES_AT + 4).unwrap_or_default());
+    if size != ENTRY || count > MAX_ENTRIES {
+        return Err(DeviceError::NoTable(format!(
+            "its header at {at} names {count} entries of {size} bytes, allowed are {MAX_ENTRIES} of {ENTRY}"
+        )));
+    }
+    Ok(true)
+}
+
 /// Reads the table of a disk of `size` bytes.
 pub fn read(disk: &mut dyn Disk, size: u64) -> Result<BTreeMap<String, Space>, DeviceError> {
-    let mut entry = [0; 4];
-    disk.seek(SeekFrom::Start(ENTRY_SIZE))?;
-    let whole = disk.read_exact(&mut entry);
-    if whole.is_err() || u32::from_le_bytes(entry) != ENTRY {
+    // The second one lies in the last sector, and counts where the first is damaged.
+    let first = check_header(disk, SECTOR)?;
+    let last = (size / SECTOR).checked_sub(1);
+    let second = last.map_or(Ok(false), |sector| check_header(disk, sector * SECTOR))?;
+    if !first && !second {
         return Err(DeviceError::NoTable(format!("it has no header with entries of {ENTRY} bytes")));
     }
     let failed = |e: &dyn std::fmt::Display| DeviceError::NoTable(e.to_string());

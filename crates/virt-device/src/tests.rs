@@ -6,6 +6,8 @@ use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::rc::Rc;
 use std::sync::mpsc;
 
+mod limits;
+
 /// A disk that may lose power at any write, sync or hole. What was not synced by then may be there or not, or half of it.
 #[derive(Clone, Debug, Default)]
 struct Sim(Rc<RefCell<Memory>>);
@@ -109,7 +111,7 @@ fn layout() -> Vec<(String, u64)> {
 }
 
 fn blank() -> Vec<u8> {
-    vec![0; needed(&layout()) as usize]
+    vec![0; needed(&layout()).unwrap() as usize]
 }
 
 fn sha(bytes: &[u8]) -> String {
@@ -309,7 +311,7 @@ fn a_later_state_is_refused_and_a_damaged_one_is_not_believed() {
 #[test]
 fn a_file_is_a_disk() {
     let file = tempfile::tempfile().unwrap();
-    let size = needed(&layout());
+    let size = needed(&layout()).unwrap();
     file.set_len(size).unwrap();
     let mut device = Device::create(file, size, &layout()).unwrap();
     let bytes = contents(1);

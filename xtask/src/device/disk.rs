@@ -32,6 +32,11 @@ pub fn failed(path: &Path, error: DeviceError) -> Error {
             .remedy(format!("truncate -s {needed} {}, or name a file that is not there yet", path.display())),
         DeviceError::TooLarge { .. } => Error::check(message)
             .remedy("flash with --scope full, which gives the partitions their new sizes"),
+        DeviceError::Layout { .. } => {
+            Error::check(message).remedy("give the partition its size in the board's layout, and build anew")
+        }
+        DeviceError::Number(_) => Error::check(message)
+            .remedy("restore a backup of it, or remove the file and flash a bundle: that makes a new device"),
         DeviceError::Contents { .. } => Error::check(message).remedy(
             "what is active is as it was; see whether the disk under the file is sound, and flash again",
         ),
@@ -127,11 +132,11 @@ pub fn partitions(manifest: &Manifest, layout: &str) -> Result<Vec<(String, u64)
 
 /// Whether a device has these partitions.
 pub fn has(device: &Device<File>, partitions: &[(String, u64)]) -> bool {
-    let sizes = |size: u64| size.next_multiple_of(512);
+    let sizes = |size: u64| size.checked_next_multiple_of(512);
     device.partitions().len() == partitions.len()
-        && partitions
-            .iter()
-            .all(|(name, size)| device.partitions().get(name).is_some_and(|space| space.size == sizes(*size)))
+        && partitions.iter().all(|(name, size)| {
+            device.partitions().get(name).is_some_and(|space| Some(space.size) == sizes(*size))
+        })
 }
 
 /// A device that is made anew beside its name, which it gets when it is whole. Until then what had the name is as it was.
@@ -147,7 +152,7 @@ pub struct Fresh {
 impl Fresh {
     /// Makes a device with these partitions, as large as the old one at least. What is there must be a device or blank.
     pub fn new(path: &Path, partitions: &[(String, u64)]) -> Result<Self> {
-        let needed = virt_device::needed(partitions);
+        let needed = virt_device::needed(partitions).map_err(|e| failed(path, e))?;
         let (old, size) = match OpenOptions::new().read(true).write(true).open(path) {
             Ok(old) => {
                 lock(path, &old)?;

@@ -113,8 +113,8 @@ fn flash(dir: &Path) -> Result<Compared> {
     let sum = bundle::hash_file(&from).at(&from)?.sha256;
     let mut partitions: Vec<(String, u64)> = ["APP", "APP_b"].map(|name| (name.to_owned(), FLASHED)).into();
     partitions.push((virt_device::STATE.into(), 1 << 20));
-    let size = needed(&partitions);
     let failed = |e| crate::device::disk::failed(&device, e);
+    let size = needed(&partitions).map_err(failed)?;
     let file = File::options().read(true).write(true).create_new(true).open(&device).at(&device)?;
     file.set_len(size).at(&device)?;
     let mut opened = Device::create(file, size, &partitions).map_err(failed)?;

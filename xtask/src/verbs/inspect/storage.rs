@@ -182,13 +182,12 @@ fn root_properties(bytes: &[u8], tree: usize, strings: usize) -> Vec<(&'static s
 
 /// A disk image that is no virt device.
 fn disk(path: &Path, length: u64) -> Explained {
-    let names = || -> Option<Vec<(String, u64)>> {
-        let table = gpt::GptConfig::new().writable(false).open_from_device(File::open(path).ok()?).ok()?;
-        let size = *table.logical_block_size();
-        let one = |p: &gpt::partition::Partition| Some((p.name.clone(), p.bytes_len(size).ok()?));
-        Some(table.partitions().values().filter_map(one).collect())
-    };
-    let partitions = names();
+    let table = File::open(path).ok().and_then(|mut file| virt_device::read_table(&mut file, length).ok());
+    let partitions: Option<Vec<(String, u64)>> = table.map(|spaces| {
+        let mut spaces: Vec<_> = spaces.into_iter().collect();
+        spaces.sort_by_key(|(_, space)| space.start);
+        spaces.into_iter().map(|(name, space)| (name, space.size)).collect()
+    });
     let mut text = format!("disk image with a partition table (GPT), {length} bytes; no virt device\n");
     match &partitions {
         Some(all) => {

@@ -23,7 +23,7 @@ fn a_killed_flash_leaves_a_bootable_device() {
     partitions.extend(["secure-os", "secure-os_b"].map(|name| (name.to_owned(), 2_621_440)));
     partitions.extend(["APP", "APP_b"].map(|name| (name.to_owned(), 32 << 20)));
     partitions.push(("UDA".into(), 8 << 20));
-    let size = virt_device::needed(&partitions);
+    let size = virt_device::needed(&partitions).unwrap();
     let file = fs::OpenOptions::new().read(true).write(true).create_new(true).open(&path).unwrap();
     file.set_len(size).unwrap();
     drop(Device::create(file, size, &partitions).unwrap());
@@ -99,7 +99,7 @@ fn a_root_filesystem_is_kept_saved_and_brought_back() {
     let mut partitions: Vec<(String, u64)> =
         device.partitions().iter().map(|(name, space)| (name.clone(), space.size)).collect();
     partitions.extend(["APP", "APP_b"].map(|name| (name.to_owned(), 4 << 20)));
-    let size = virt_device::needed(&partitions);
+    let size = virt_device::needed(&partitions).unwrap();
     fs::remove_file(&path).unwrap();
     let file = fs::OpenOptions::new().read(true).write(true).create_new(true).open(&path).unwrap();
     file.set_len(size).unwrap();
