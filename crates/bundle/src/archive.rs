@@ -1,6 +1,7 @@
 //! The bundle as `.tar.zst`: manifest first, then the checksums and their signature, so that it can be verified while it is read.
 
-use crate::manifest::{MANIFEST, MAX_TEXT, Manifest, SUMS};
+use crate::limits::MAX_TEXT;
+use crate::manifest::{MANIFEST, Manifest, SUMS};
 use crate::signature::SIGNATURE;
 use crate::source::{Source, SourceError};
 use crate::writer::{DATA, PROGRAM};

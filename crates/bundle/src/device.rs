@@ -143,7 +143,7 @@ fn check_modules(manifest: &Manifest, device: &Device, problems: &mut Vec<Proble
         let missing = TOOLS.iter().filter(|name| !files.contains_key(*name));
         missing
             .for_each(|name| add(crate::MANIFEST, format!("device: module {} has no {name}", module.name)));
-        for partition in WRITTEN.iter().filter(|name| manifest.partition_file(&module.name, name).is_none()) {
+        for partition in WRITTEN.iter().filter(|name| written_to(&files, name).is_none()) {
             add(crate::MANIFEST, format!("device: module {} has no file for {partition}", module.name));
         }
     }
@@ -214,8 +214,7 @@ impl Manifest {
 
     /// The file that a partition of a module gets.
     pub fn partition_file(&self, module: &str, partition: &str) -> Option<(&str, &FileEntry)> {
-        let files = self.flash_files(module);
-        files.into_iter().find(|(_, file)| file.partitions.iter().any(|name| name == partition))
+        written_to(&self.flash_files(module), partition)
     }
 
     /// Why a scope cannot be flashed from this bundle, or nothing. With `own` the root filesystem comes from
@@ -235,6 +234,15 @@ impl Manifest {
             Scope::Full | Scope::App => None,
         }
     }
+}
+
+/// Of the files of a module the one that a partition gets.
+pub(crate) fn written_to<'a>(
+    files: &BTreeMap<&'a str, &'a FileEntry>,
+    partition: &str,
+) -> Option<(&'a str, &'a FileEntry)> {
+    let written = |file: &FileEntry| file.partitions.iter().any(|name| name == partition);
+    files.iter().find(|(_, file)| written(file)).map(|(name, file)| (*name, *file))
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! What differs between two bundles, and the least that must be flashed for it.
 
 use crate::device::{FLASH, TOS_IMAGE};
+use crate::limits::MAX_TEXT;
 use crate::manifest::{FileEntry, Manifest, Role};
 use crate::source::{Source, SourceError};
 use serde::Serialize;
@@ -14,8 +15,6 @@ use tegra_flash::Scope;
 const LEFT_OUT: [&str; 4] = ["files", "flash", "digest", "format"];
 /// Manifest keys that mean another device, whatever its files are.
 const DEVICE: [&str; 2] = ["board", "device.modules"];
-/// Largest text that is read: a boot config, a list of packages.
-const MAX_TEXT: u64 = 16 << 20;
 
 /// A bundle as far as it is compared.
 #[derive(Clone, Debug)]

@@ -1,12 +1,11 @@
 //! Some files of a bundle, for those who run or flash them.
 
 use crate::hash::sha256;
+use crate::limits::{MAX_EXTRACTED, MAX_TEXT};
 use crate::manifest::{FileEntry, MANIFEST, Manifest, ManifestError};
 use crate::source::{Source, SourceError};
+use std::collections::BTreeSet;
 use std::io::{self, Read};
-
-/// Bytes of all files that are read into memory.
-const MAX_FILES: u64 = 192 << 20;
 
 /// Why files cannot be had from a bundle.
 #[derive(Debug, thiserror::Error)]
@@ -33,22 +32,21 @@ pub fn extract(
 ) -> Result<(Manifest, Extracted), ExtractError> {
     let mut manifest: Option<Result<Manifest, ManifestError>> = None;
     let mut files = Extracted::new();
-    let mut left = usize::MAX;
+    let (mut left, mut room) = (usize::MAX, MAX_EXTRACTED);
     // An archive is read from its front: an error ends that when all is there.
     let read = source.for_each(&mut |path, reader| {
         if path == MANIFEST {
             let mut text = String::new();
-            reader.take(MAX_FILES).read_to_string(&mut text)?;
+            reader.take(MAX_TEXT).read_to_string(&mut text)?;
             let parsed = Manifest::from_text(&text);
             left = parsed.as_ref().map_or(0, |m| m.files.iter().filter(|file| wanted(file)).count());
             manifest = Some(parsed);
         } else if let Some(Ok(manifest)) = &manifest
             && let Some(entry) = manifest.file(path).filter(|entry| wanted(entry))
         {
-            let held: usize = files.iter().map(|(_, bytes)| bytes.len()).sum();
-            let room = MAX_FILES.saturating_sub(held as u64);
             let mut bytes = Vec::new();
             reader.take(room.min(entry.size.saturating_add(1))).read_to_end(&mut bytes)?;
+            room = room.saturating_sub(bytes.len() as u64);
             if bytes.len() as u64 == entry.size && sha256(&bytes) == entry.sha256 {
                 files.push((entry.clone(), bytes));
             }
@@ -62,7 +60,8 @@ pub fn extract(
     }
     let manifest = manifest.ok_or_else(|| ExtractError::File(MANIFEST.into()))??;
     let missing = manifest.files.iter().filter(|file| wanted(file));
-    let mut missing = missing.filter(|file| !files.iter().any(|(entry, _)| entry.path == file.path));
+    let found: BTreeSet<&str> = files.iter().map(|(entry, _)| entry.path.as_str()).collect();
+    let mut missing = missing.filter(|file| !found.contains(file.path.as_str()));
     match missing.next() {
         Some(file) => Err(ExtractError::File(file.path.clone())),
         None => Ok((manifest, files)),

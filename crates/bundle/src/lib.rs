@@ -19,6 +19,7 @@ mod diff;
 mod extract;
 mod given;
 mod hash;
+pub mod limits;
 mod manifest;
 mod signature;
 mod signed;

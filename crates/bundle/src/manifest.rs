@@ -1,15 +1,18 @@
 //! `manifest.json`.
 
+pub use error::ManifestError;
+
 use crate::device::Device;
 use crate::given::Given;
 use crate::hash::sha256;
+use crate::limits::{MAX_BYTES, MAX_FILES, MAX_MODULES, MAX_WRITES};
 use crate::signature::SIGNATURE;
 use crate::trace::MadeOf;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Component, Path};
 use tegra_flash::Scope;
-use trusty_image::limits::MIB;
+use trusty_image::limits::{MAX_APPS, MIB};
 use trusty_image::{AppMemory, Budget, stock};
 use uuid::Uuid;
 
@@ -19,10 +22,6 @@ pub const FORMAT: u32 = 2;
 pub const MANIFEST: &str = "manifest.json";
 /// Name of the checksum file.
 pub const SUMS: &str = "SHA256SUMS";
-/// Largest manifest or checksum file that is read, in bytes.
-pub const MAX_TEXT: u64 = 16 << 20;
-/// Bytes of all files of a bundle, at most. The eMMC of a Xavier has 32 GiB.
-const MAX_BYTES: u64 = 64 << 30;
 const NO_DIGEST: &str = "0000000000000000000000000000000000000000000000000000000000000000";
 
 /// What a bundle is made of and for.
@@ -227,36 +226,6 @@ pub struct FileEntry {
     pub made_of: Option<MadeOf>,
 }
 
-/// Why a manifest cannot be believed.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum ManifestError {
-    /// Not JSON of this form.
-    #[error("{0}")]
-    Json(String),
-    /// A later format.
-    #[error("format {0}; this carveout reads formats 1 to {FORMAT}: use a newer one")]
-    Format(u32),
-    /// Bytes have been changed.
-    #[error("its own digest does not match: it has been changed")]
-    Digest,
-    /// A name that may not become part of a file's name.
-    #[error("`{0}` is no name: letters, digits and -_. are allowed, 64 characters at most")]
-    Name(String),
-    /// Files that are listed twice or in another order.
-    #[error("its files are not sorted, or one is listed twice")]
-    Order,
-    /// Names that are one on some filesystems.
-    #[error("`{0}` and another file differ in case alone")]
-    Case(String),
-    /// More than any device holds.
-    #[error("its files have more than {} GiB", MAX_BYTES >> 30)]
-    TooLarge,
-    /// A path that does not stay within the bundle.
-    #[error("`{0}` is no path within a bundle")]
-    Path(String),
-}
-
 impl Manifest {
     /// What each of NVIDIA's TAs in the image takes. Format 1 names them alone.
     pub fn stock_memory(&self) -> Vec<AppMemory> {
@@ -320,6 +289,7 @@ impl Manifest {
         if manifest.to_text()? != text {
             return Err(ManifestError::Digest);
         }
+        manifest.check_counts()?;
         let names = [(&manifest.name, NAME), (&manifest.board, NAME), (&manifest.version, VERSION)];
         if let Some((name, _)) = names.into_iter().find(|(name, more)| !is_plain(name, more)) {
             return Err(ManifestError::Name(name.escape_debug().to_string()));
@@ -342,6 +312,22 @@ impl Manifest {
         Ok(manifest)
     }
 
+    fn check_counts(&self) -> Result<(), ManifestError> {
+        let writes = self.files.iter().map(|file| file.partitions.len()).sum();
+        let device = self.device.as_ref();
+        let counts = [
+            ("files", self.files.len(), MAX_FILES),
+            ("partitions of its files", writes, MAX_WRITES),
+            ("trusted apps", self.trusted_apps.len(), MAX_APPS),
+            ("stock trusted apps", device.map_or(0, |device| device.stock_trusted_apps.len()), MAX_APPS),
+            ("modules", device.map_or(0, |device| device.modules.len()), MAX_MODULES),
+        ];
+        match counts.into_iter().find(|(_, found, most)| found > most) {
+            Some((what, found, most)) => Err(ManifestError::TooMany { what, found, most }),
+            None => Ok(()),
+        }
+    }
+
     /// The text of `SHA256SUMS`: what a signature signs.
     pub fn sums(&self) -> Result<String, ManifestError> {
         Ok(crate::sums::to_text(&self.files, &sha256(self.to_text()?.as_bytes())))
@@ -352,9 +338,10 @@ impl Manifest {
         bundle_name(&self.name, &self.version, &self.board, self.tzdram.size)
     }
 
-    /// The file of this path.
+    /// The file of this path. Files are sorted.
     pub fn file(&self, path: &str) -> Option<&FileEntry> {
-        self.files.iter().find(|f| f.path == path)
+        let at = self.files.binary_search_by(|file| file.path.as_str().cmp(path)).ok()?;
+        self.files.get(at)
     }
 }
 
@@ -388,5 +375,6 @@ pub fn package_name(file: &str) -> &str {
     file.split('_').next().unwrap_or_default()
 }
 
+mod error;
 #[cfg(test)]
 mod tests;

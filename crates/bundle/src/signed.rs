@@ -1,7 +1,7 @@
 //! What NVIDIA's tools have signed, against what was checked: the secure-os image is the bundle's, MB1 will read the carve-out of the
 //! manifest, every other part is the file that the manifest names, and what the recovery loader gets is the same once more.
 
-use crate::device::{Device, FlashPackage, Fused, ModuleEntry, TOS_IMAGE};
+use crate::device::{Device, FlashPackage, Fused, ModuleEntry, TOS_IMAGE, written_to};
 use crate::manifest::{FileEntry, MANIFEST, Manifest, Role};
 use crate::trace::Traced;
 use crate::verify::Problem;
@@ -112,9 +112,11 @@ impl Check<'_> {
     /// Both slots of secure-os get the image that the bundle has, and that was checked.
     fn secure_os(&mut self, module: &ModuleEntry) {
         let images = self.manifest.files.iter().filter(|file| file.role == Role::SecureOs);
+        let files = self.manifest.flash_files(&module.name);
+        let slots = ["secure-os", "secure-os_b"].map(|slot| (slot, written_to(&files, slot)));
         for image in images {
-            for slot in ["secure-os", "secure-os_b"] {
-                let Some((_, file)) = self.manifest.partition_file(&module.name, slot) else { continue };
+            for (slot, file) in slots {
+                let Some((_, file)) = file else { continue };
                 let same = file.made_of.as_ref().is_some_and(|of| {
                     (&of.file, of.size, &of.sha256) == (&image.path, image.size, &image.sha256)
                 });

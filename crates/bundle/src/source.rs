@@ -1,8 +1,9 @@
 //! A bundle to read: a folder or a `.tar.zst`.
 
 use crate::hash::hash_blocks;
-use crate::manifest::{MANIFEST, SUMS};
-use crate::signature::SIGNATURE;
+use crate::limits::MAX_TEXT;
+use crate::manifest::{MANIFEST, Manifest, SUMS};
+use crate::signature::{MAX_SIGNATURE, SIGNATURE};
 use crate::writer::{DATA, PROGRAM};
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, Read};
@@ -72,16 +73,37 @@ impl Source {
     }
 
     /// Reads every file, manifest, checksums and signature first. `each` gets the path within the bundle and a reader. Returns the
-    /// folder's name that an archive's files are in.
+    /// folder's name that an archive's files are in. It is an error that a file has more bytes than the manifest says, and, of an archive,
+    /// that the manifest does not list one: what is skipped of an archive is unpacked, too.
     pub fn for_each(
         &self,
         each: &mut dyn FnMut(&str, &mut dyn Read) -> io::Result<()>,
     ) -> Result<Option<String>, SourceError> {
-        self.for_each_with_mode(&mut |path, _, reader| each(path, reader))
+        let (archive, mut manifest) = (matches!(self, Self::Archive(_)), None::<Manifest>);
+        self.for_each_with_meta(&mut |path, meta, reader| {
+            let listed = manifest.as_ref().and_then(|manifest| manifest.file(path)).map(|file| file.size);
+            let most = match (most_of(path), listed) {
+                (Some(most), _) | (None, Some(most)) => most,
+                (None, None) if archive => 0,
+                (None, None) => u64::MAX,
+            };
+            if meta.size > most {
+                let what = format!("{path} has {} bytes, allowed are {most}", meta.size);
+                return Err(io::Error::new(io::ErrorKind::InvalidData, what));
+            }
+            let mut reader = reader.take(most);
+            if path != MANIFEST {
+                return each(path, &mut reader);
+            }
+            let mut text = Vec::new();
+            reader.read_to_end(&mut text)?;
+            manifest = std::str::from_utf8(&text).ok().and_then(|text| Manifest::from_text(text).ok());
+            each(path, &mut &text[..])
+        })
     }
 
-    /// The same; `each` gets the file's mode, too: 0644 or 0755 of an archive, anything of a folder.
-    pub(crate) fn for_each_with_mode(&self, each: &mut Each) -> Result<Option<String>, SourceError> {
+    /// The same without these limits; `each` gets what is known of a file before it is read.
+    pub(crate) fn for_each_with_meta(&self, each: &mut Each) -> Result<Option<String>, SourceError> {
         match self {
             Self::Folder(folder) => read_folder(folder, each).map(|()| None),
             Self::Archive(archive) => read_archive(archive, each).map(Some),
@@ -89,7 +111,25 @@ impl Source {
     }
 }
 
-type Each<'a> = dyn FnMut(&str, u32, &mut dyn Read) -> io::Result<()> + 'a;
+/// What is known of a file before it is read.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Meta {
+    /// 0644 or 0755 of an archive, anything of a folder.
+    pub(crate) mode: u32,
+    /// Bytes, as the archive or the filesystem says.
+    pub(crate) size: u64,
+}
+
+/// Bytes that a file has at most whose size no manifest says.
+pub(crate) fn most_of(path: &str) -> Option<u64> {
+    match path {
+        MANIFEST | SUMS => Some(MAX_TEXT),
+        SIGNATURE => Some(MAX_SIGNATURE),
+        _ => None,
+    }
+}
+
+type Each<'a> = dyn FnMut(&str, Meta, &mut dyn Read) -> io::Result<()> + 'a;
 
 fn read_folder(folder: &Path, each: &mut Each) -> Result<(), SourceError> {
     let mut paths = Vec::new();
@@ -99,8 +139,9 @@ fn read_folder(folder: &Path, each: &mut Each) -> Result<(), SourceError> {
         let full = folder.join(&path);
         let error = |error| SourceError::Io { path: full.clone(), error };
         let mut file = File::open(&full).map_err(error)?;
-        let mode = file.metadata().map_err(error)?.permissions().mode() & 0o777;
-        each(&path, mode, &mut file).map_err(error)?;
+        let metadata = file.metadata().map_err(error)?;
+        let meta = Meta { mode: metadata.permissions().mode() & 0o777, size: metadata.len() };
+        each(&path, meta, &mut file).map_err(error)?;
     }
     Ok(())
 }
@@ -166,7 +207,8 @@ fn read_archive(archive: &Path, each: &mut Each) -> Result<String, SourceError> 
         if top.get_or_insert(folder.to_owned()) != folder {
             return Err(SourceError::Entry { path: full, what: "lies outside the bundle's folder" });
         }
-        each(path, mode, &mut entry).map_err(error)?;
+        let meta = Meta { mode, size: entry.size() };
+        each(path, meta, &mut entry).map_err(error)?;
     }
     // The checksum of the last block is checked only when all has been read.
     let mut decoder = tar.into_inner();

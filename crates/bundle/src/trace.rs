@@ -125,7 +125,7 @@ impl Traced {
     /// What is wrong with a file that should be made of this; what is encrypted is known by its length alone.
     pub(crate) fn problem(&self, made_of: &MadeOf, encrypted: bool) -> Option<String> {
         let fill = if self.signed.is_some() { signed::fill(made_of.size) } else { &[] };
-        let length = made_of.size + fill.len() as u64;
+        let length = made_of.size.saturating_add(fill.len() as u64);
         if self.size != length {
             let what = if self.signed.is_some() { "behind its signature's header" } else { "in it" };
             let (file, size) = (made_of.file.escape_debug(), self.size);

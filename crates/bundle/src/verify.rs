@@ -1,18 +1,16 @@
 //! Checks a bundle: checksums, manifest, structure, TA rules, budgets.
 
 use crate::hash::{hash_blocks, sha256};
-use crate::manifest::{FileEntry, MANIFEST, MAX_TEXT, Manifest, Role, SUMS};
-use crate::signature::{Claim, MAX_SIGNATURE, PublicKey, SIGNATURE, SignatureError};
-use crate::source::{Source, SourceError};
+use crate::limits::MAX_CHECKED;
+use crate::manifest::{FileEntry, MANIFEST, Manifest, Role, SUMS};
+use crate::signature::{Claim, PublicKey, SIGNATURE, SignatureError};
+use crate::source::{Meta, Source, SourceError, most_of};
 use crate::trace::{Traced, Tracer};
 use crate::writer::{DATA, PROGRAM};
 use crate::{structure, sums};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::io::{self, Read};
-
-/// Bytes of all files whose structure is checked: images of some MiB, TAs that fit into such an image.
-const MAX_CHECKED: u64 = 64 << 20;
 
 /// Something wrong with a file of the bundle.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,7 +67,7 @@ impl Signed {
 /// Reads the whole bundle once.
 pub fn verify(source: &Source) -> Result<Verified, SourceError> {
     let mut check = Check { archive: matches!(source, Source::Archive(_)), ..Check::default() };
-    let top = match source.for_each_with_mode(&mut |path, mode, reader| check.file(path, mode, reader)) {
+    let top = match source.for_each_with_meta(&mut |path, meta, reader| check.file(path, meta, reader)) {
         Err(SourceError::Io { .. }) if check.stopped => None,
         other => other?,
     };
@@ -88,6 +86,8 @@ struct Check {
     manifest: Option<Manifest>,
     manifest_sum: Option<String>,
     sums: Option<String>,
+    /// The same, by path.
+    listed: BTreeMap<String, String>,
     signature: Option<Vec<u8>>,
     /// Whether what comes may be without end: an archive of some bytes can hold any number of zeros.
     archive: bool,
@@ -96,30 +96,67 @@ struct Check {
     seen: BTreeSet<String>,
     /// Files whose structure is checked, whole; of the root filesystem, the beginning.
     contents: BTreeMap<String, Vec<u8>>,
+    /// Bytes of them.
+    held: u64,
     /// What signed files are made of.
     traced: BTreeMap<String, Traced>,
     problems: Vec<Problem>,
 }
 
 impl Check {
-    fn file(&mut self, path: &str, mode: u32, reader: &mut dyn Read) -> io::Result<()> {
+    fn file(&mut self, path: &str, meta: Meta, reader: &mut dyn Read) -> io::Result<()> {
         if !self.seen.insert(path.into()) {
-            self.problems.push(Problem::new(path, "exists twice"));
+            return self.pass(Problem::new(path, "exists twice"));
+        }
+        if let Some(most) = most_of(path) {
+            if meta.size > most {
+                return self.pass(Problem::new(path, format!("has {} bytes, allowed are {most}", meta.size)));
+            }
+            let mut bytes = Vec::new();
+            reader.take(most).read_to_end(&mut bytes)?;
+            match path {
+                MANIFEST => self.manifest(&String::from_utf8_lossy(&bytes)),
+                SIGNATURE => self.signature = Some(bytes),
+                _ => self.sums(String::from_utf8_lossy(&bytes).into_owned()),
+            }
             return Ok(());
         }
-        match path {
-            MANIFEST => self.manifest(&text(reader)?),
-            SUMS => self.sums = Some(text(reader)?),
-            SIGNATURE => self.signature = Some(limited(reader, MAX_SIGNATURE)?),
-            _ if self.archive && self.manifest.as_ref().is_none_or(|m| m.file(path).is_none()) => {
-                let what = if self.manifest.is_some() {
-                    "does not belong to the bundle"
-                } else {
-                    "comes before a valid manifest"
-                };
-                return self.stop(Problem::new(path, what));
+        let entry = self.manifest.as_ref().and_then(|m| m.file(path)).cloned();
+        match entry {
+            Some(entry) => self.content(&entry, meta, reader),
+            None if self.archive && self.manifest.is_none() => {
+                self.pass(Problem::new(path, "comes before a valid manifest"))
             }
-            _ => self.content(path, mode, reader)?,
+            None => self.unknown(path, meta, reader),
+        }
+    }
+
+    /// What of an archive would have to be unpacked to get past it ends reading; of a folder it is left out.
+    fn pass(&mut self, problem: Problem) -> io::Result<()> {
+        self.problems.push(problem);
+        if !self.archive {
+            return Ok(());
+        }
+        self.stopped = true;
+        Err(io::ErrorKind::InvalidData.into())
+    }
+
+    fn sums(&mut self, text: String) {
+        self.listed = sums::parse(&text).into_iter().map(|(path, sum)| (path.into(), sum.into())).collect();
+        self.sums = Some(text);
+    }
+
+    /// A file that no manifest lists. If none can be believed, the checksums tell what else is damaged.
+    fn unknown(&mut self, path: &str, meta: Meta, reader: &mut dyn Read) -> io::Result<()> {
+        let listed = self.listed.get(path).filter(|_| self.manifest.is_none()).cloned();
+        let Some(expected) = listed else {
+            return self.pass(Problem::new(path, "does not belong to the bundle"));
+        };
+        if meta.size <= MAX_CHECKED {
+            let found = hash_blocks(reader.take(meta.size), |_| Ok(()))?.sha256;
+            if found != expected {
+                self.problems.push(Problem::new(path, format!("has sha256 {found}, expected {expected}")));
+            }
         }
         Ok(())
     }
@@ -132,62 +169,52 @@ impl Check {
         }
     }
 
-    fn content(&mut self, path: &str, mode: u32, reader: &mut dyn Read) -> io::Result<()> {
-        let entry = self.manifest.as_ref().and_then(|m| m.file(path)).cloned();
-        let keep = entry.as_ref().map_or(0, kept);
+    fn content(&mut self, entry: &FileEntry, meta: Meta, reader: &mut dyn Read) -> io::Result<()> {
+        let (path, size) = (entry.path.as_str(), entry.size);
+        if meta.size > size && self.archive {
+            let what = format!("has more than the {size} bytes that it should have");
+            return self.pass(Problem::new(path, what));
+        }
+        if meta.size != size {
+            let what = format!("has {} bytes, expected {size}", meta.size);
+            self.problems.push(Problem::new(path, what));
+            return Ok(());
+        }
+        let mut keep = kept(entry);
+        self.held = self.held.saturating_add(size.min(keep as u64));
+        if self.held > MAX_CHECKED {
+            let what =
+                format!("the files whose structure is checked have more than {MAX_CHECKED} bytes with it");
+            self.problems.push(Problem::new(path, what));
+            keep = 0;
+        }
         let mut content = Vec::new();
-        let kept: usize = self.contents.values().map(Vec::len).sum();
-        // A byte more tells that there are more.
-        let most = entry.as_ref().filter(|_| self.archive).map_or(u64::MAX, |e| e.size.saturating_add(1));
-        let mut tracer = entry.as_ref().filter(|e| e.role == Role::Flash).map(|entry| {
+        let mut tracer = (entry.role == Role::Flash).then(|| {
             let made_of = entry.made_of.as_ref();
             Tracer::new(made_of.map_or(0, |made_of| made_of.size))
         });
-        let hashed = hash_blocks(reader.take(most), |block| {
+        // A byte more tells that it has grown.
+        let hashed = hash_blocks(reader.take(size.saturating_add(1)), |block| {
             tracer.iter_mut().for_each(|tracer| tracer.take(block));
             let room = keep.saturating_sub(content.len());
             content.extend_from_slice(block.get(..room.min(block.len())).unwrap_or_default());
-            if (kept + content.len()) as u64 > MAX_CHECKED {
-                Err(io::ErrorKind::FileTooLarge.into())
-            } else {
-                Ok(())
-            }
+            Ok(())
         })?;
-        let expected = match &entry {
-            Some(entry) => Some(entry.sha256.as_str()),
-            None => self.sums.as_deref().and_then(|text| sums::parse(text).get(path).copied()),
-        };
-        match (entry.as_ref().map(|e| e.size), expected) {
-            (None, None) => self.problems.push(Problem::new(path, "does not belong to the bundle")),
-            (Some(size), _) if hashed.size == most && most > size => {
-                return self
-                    .stop(Problem::new(path, format!("has more than the {size} bytes that it should have")));
+        if hashed.size != size {
+            let what = format!("has {} bytes, expected {size}", hashed.size);
+            self.problems.push(Problem::new(path, what));
+        } else if hashed.sha256 != entry.sha256 {
+            let what = format!("has sha256 {}, expected {}", hashed.sha256, entry.sha256);
+            self.problems.push(Problem::new(path, what));
+        } else {
+            if keep > 0 {
+                self.contents.insert(path.into(), content);
             }
-            (Some(size), _) if size != hashed.size => {
-                let what = format!("has {} bytes, expected {size}", hashed.size);
-                self.problems.push(Problem::new(path, what));
-            }
-            (_, Some(sum)) if sum != hashed.sha256 => {
-                let what = format!("has sha256 {}, expected {sum}", hashed.sha256);
-                self.problems.push(Problem::new(path, what));
-            }
-            _ => {
-                if keep > 0 {
-                    self.contents.insert(path.into(), content);
-                }
-                self.traced.extend(tracer.map(|tracer| (path.into(), tracer.finish())));
-            }
+            self.traced.extend(tracer.map(|tracer| (path.into(), tracer.finish())));
         }
-        let problem = entry.and_then(|entry| mode_problem(&entry, mode, self.archive));
+        let problem = mode_problem(entry, meta.mode, self.archive);
         self.problems.extend(problem.map(|what| Problem::new(path, what)));
         Ok(())
-    }
-
-    /// Ends reading: what comes behind is not looked at.
-    fn stop(&mut self, problem: Problem) -> io::Result<()> {
-        self.problems.push(problem);
-        self.stopped = true;
-        Err(io::ErrorKind::InvalidData.into())
     }
 
     fn finish(mut self) -> Verified {
@@ -244,14 +271,4 @@ fn is_checked(file: &FileEntry) -> bool {
     use Role::{BootConfig, Layout, SecureOs, TrustedApp, TrustedAppSymbols};
     matches!(file.role, SecureOs | TrustedApp | TrustedAppSymbols | BootConfig | Layout)
         || crate::signed::is_checked(file)
-}
-
-fn text(reader: &mut dyn Read) -> io::Result<String> {
-    Ok(String::from_utf8_lossy(&limited(reader, MAX_TEXT)?).into_owned())
-}
-
-fn limited(reader: &mut dyn Read, most: u64) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    reader.take(most).read_to_end(&mut bytes)?;
-    Ok(bytes)
 }

@@ -3,7 +3,7 @@
 //! NVIDIA's `tegraparser_v2` makes up a random GUID for each partition without a `<unique_guid>`, so that two runs give two
 //! different partition tables. With all of them given its output is the same each time.
 
-use crate::layout::{LayoutError, parse_document};
+use crate::layout::{LayoutError, parse_document, partitions};
 use roxmltree::Node;
 use std::ops::Range;
 
@@ -14,7 +14,7 @@ const TAG: &str = "unique_guid";
 pub fn with_guids(xml: &str, guid: impl Fn(&str, &str) -> String) -> Result<String, LayoutError> {
     let document = parse_document(xml)?;
     let mut edits: Vec<(Range<usize>, String)> = Vec::new();
-    for partition in document.descendants().filter(|node| node.has_tag_name("partition")) {
+    for partition in partitions(&document) {
         let name = |node: Option<Node>, attribute: &str| {
             node.and_then(|node| node.attribute(attribute).map(str::to_owned)).unwrap_or_default()
         };
@@ -29,10 +29,14 @@ pub fn with_guids(xml: &str, guid: impl Fn(&str, &str) -> String) -> Result<Stri
             })),
         }
     }
-    let mut out = xml.to_owned();
-    for (range, text) in edits.into_iter().rev() {
-        out.replace_range(range, &text);
+    // One behind the other: no partition lies within another.
+    let (mut out, mut done) = (String::with_capacity(xml.len()), 0);
+    for (range, text) in edits {
+        out.push_str(xml.get(done..range.start).unwrap_or_default());
+        out.push_str(&text);
+        done = range.end;
     }
+    out.push_str(xml.get(done..).unwrap_or_default());
     Ok(out)
 }
 
@@ -78,6 +82,15 @@ mod tests {
             }
             plain
         });
+    }
+
+    /// An edit within another one made the second one's place wrong, or none.
+    #[test]
+    fn a_partition_within_another_is_none() {
+        let inner = format!("<partition><{TAG}>{}</{TAG}></partition>", "long ".repeat(99));
+        let nested = SAMPLE.replace(&format!("<{TAG}> </{TAG}>"), &format!("<{TAG}>{inner}</{TAG}>"));
+        let out = with_guids(&nested, |_, _| "é".into()).unwrap();
+        assert_eq!(out, with_guids(SAMPLE, |_, _| "é".into()).unwrap());
     }
 
     proptest! {

@@ -2,15 +2,16 @@
 //!
 //! Sizes and file names may be placeholders in capitals (`APPSIZE`, `TOSFILE`), which the flash script replaces.
 
+mod limits;
 mod room;
 
+pub use limits::{MAX_DEPTH, MAX_FILE, MAX_PARTITIONS, MAX_TAG};
 pub use room::TooSmall;
 
+use limits::Lines;
 use roxmltree::{Document, Node};
 use std::collections::BTreeSet;
 
-/// Largest file that is read.
-const MAX_FILE: usize = 1 << 20;
 /// Bytes of a sector where a layout does not say: as NVIDIA's `tegraparser_v2` takes it (L4T R32.7).
 const SECTOR: u64 = 512;
 /// Bit of `<allocation_attribute>` (hexadecimal) of a partition that takes what is left (0x808 of `UDA`).
@@ -99,7 +100,13 @@ impl Layout {
         if !root.has_tag_name("partition_layout") {
             return at(&root, format!("expected <partition_layout>, found <{}>", root.tag_name().name()));
         }
-        let devices: Vec<Device> = children(&root, "device").map(|d| device(&d)).collect::<Result<_, _>>()?;
+        let count = partitions(&document).count();
+        if count > MAX_PARTITIONS {
+            return at(&root, format!("{count} partitions, allowed are {MAX_PARTITIONS}"));
+        }
+        let lines = Lines::of(xml);
+        let devices = children(&root, "device").map(|node| device(&node, &lines));
+        let devices: Vec<Device> = devices.collect::<Result<_, _>>()?;
         if devices.is_empty() {
             return at(&root, "expected at least one <device>".into());
         }
@@ -124,11 +131,14 @@ impl Layout {
 
 /// The XML of a layout of bounded size.
 pub(crate) fn parse_document(xml: &str) -> Result<Document<'_>, LayoutError> {
-    if xml.len() > MAX_FILE {
-        let what = format!("{} bytes are too many: a layout has some 40 KiB", xml.len());
-        return Err(LayoutError::Xml(what));
-    }
+    limits::check(xml)?;
     Document::parse(xml).map_err(|e| LayoutError::Xml(e.to_string()))
+}
+
+/// The partitions of all devices. Those within another one are none.
+pub(crate) fn partitions<'a, 'd>(document: &'a Document<'d>) -> impl Iterator<Item = Node<'a, 'd>> {
+    let devices = document.root_element().children().filter(|node| node.has_tag_name("device"));
+    devices.flat_map(|device| device.children()).filter(|node| node.has_tag_name("partition"))
 }
 
 /// Replaces placeholders in a layout: whole words of letters, digits and `_`. Every other byte stays.
@@ -147,11 +157,11 @@ fn is_word(c: char) -> bool {
     c.is_ascii_alphanumeric() || c == '_'
 }
 
-fn device(node: &Node) -> Result<Device, LayoutError> {
+fn device(node: &Node, lines: &Lines) -> Result<Device, LayoutError> {
     let mut seen = BTreeSet::new();
     let mut partitions = Vec::new();
     for child in children(node, "partition") {
-        let partition = partition(&child)?;
+        let partition = partition(&child, lines)?;
         // Names are unique on a device only: NVIDIA's layouts have a secondary_gpt on each of two.
         if !seen.insert(partition.name.clone()) {
             return at(&child, format!("partition {} exists already on this device", partition.name));
@@ -169,7 +179,7 @@ fn device(node: &Node) -> Result<Device, LayoutError> {
     Ok(Device { kind, sector_size, sector_size_assumed: said.is_none(), sectors, partitions })
 }
 
-fn partition(node: &Node) -> Result<Partition, LayoutError> {
+fn partition(node: &Node, lines: &Lines) -> Result<Partition, LayoutError> {
     let name = attribute(node, "name")?.to_owned();
     let text = |tag: &str| children(node, tag).next().and_then(|n| n.text()).map(str::trim);
     let size = match text("size") {
@@ -178,7 +188,13 @@ fn partition(node: &Node) -> Result<Partition, LayoutError> {
         None => return at(node, format!("partition {name} has no <size>")),
     };
     let file = text("filename").filter(|f| !f.is_empty()).map(Into::into);
-    Ok(Partition { kind: attribute(node, "type")?.into(), name, size, file, line: line(node) })
+    Ok(Partition {
+        kind: attribute(node, "type")?.into(),
+        name,
+        size,
+        file,
+        line: lines.at(node.range().start),
+    })
 }
 
 /// Whether an allocation attribute says that a partition takes what is left.
