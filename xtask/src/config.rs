@@ -10,6 +10,7 @@ mod mirror;
 pub mod pkcs11;
 mod report;
 mod rootfs;
+mod yaml;
 mod yocto;
 
 pub use board::{Board, boards};

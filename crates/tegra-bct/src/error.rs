@@ -1,5 +1,6 @@
 //! What can be wrong with a misc boot-config file.
 
+use crate::MAX_DEFECTS;
 use crate::family::Family;
 use std::fmt;
 
@@ -13,6 +14,9 @@ pub enum Defect {
     /// The file is far too large.
     #[error("the file has {0} bytes: a misc boot-config file has a few KiB")]
     TooLarge(usize),
+    /// More defects than are told.
+    #[error("more than {MAX_DEFECTS} defects: the others are not shown")]
+    More,
     /// The file has no line with a value.
     #[error("the file has no `key = value;` line: an empty boot config would be flashed")]
     Empty,

@@ -41,6 +41,8 @@ pub const TZDRAM_ALIGNMENT: &str = "carveout.tzdram.alignment";
 const TZDRAM: &str = "carveout.tzdram.";
 /// Largest file that is read: NVIDIA's have 4 KiB.
 pub const MAX_FILE: usize = 1 << 20;
+/// Defects of a file that are told, at most: a text that is no config at all has one in each line.
+pub const MAX_DEFECTS: usize = 100;
 
 /// A misc boot-config file whose every line has been understood.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -83,6 +85,10 @@ impl MiscCfg {
                 },
                 Err(defect) => (&mut errors, defect),
             };
+            if found.len() > MAX_DEFECTS {
+                continue;
+            }
+            let defect = if found.len() == MAX_DEFECTS { Defect::More } else { defect };
             let text = String::from_utf8_lossy(raw).trim().chars().take(100).collect();
             found.push(CfgError { line: number, text, defect });
         }

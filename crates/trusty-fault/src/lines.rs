@@ -1,6 +1,6 @@
 //! Files and lines of addresses, out of DWARF.
 
-use addr2line::gimli::{Dwarf, EndianSlice, LittleEndian, SectionId};
+use addr2line::gimli::{self, Dwarf, EndianSlice, LittleEndian, Section as _, SectionId};
 use addr2line::{Context, LookupResult};
 use object::{Object, ObjectSection};
 use std::fmt;
@@ -9,6 +9,13 @@ type Reader<'a> = EndianSlice<'a, LittleEndian>;
 
 /// Longest list of functions that were inlined into each other.
 const INLINED: usize = 32;
+
+/// How deep entries of DWARF lie within each other, at most: the reader calls itself for each function that is inlined into another.
+const MAX_DEPTH: isize = 256;
+/// Entries of DWARF, at most. A TA of ours has some thousands.
+const MAX_ENTRIES: usize = 1 << 20;
+/// Address ranges that all entries together may name, at most, if each names all that there are: any number of entries may name one list.
+const MAX_RANGES: usize = 1 << 27;
 
 /// A place in sources.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,6 +69,9 @@ impl<'a> Lines<'a> {
             Ok::<_, addr2line::gimli::Error>(EndianSlice::new(bytes, LittleEndian))
         };
         let dwarf = Dwarf::load(section).ok()?;
+        if !is_bounded(&dwarf).unwrap_or(false) {
+            return None;
+        }
         Context::from_dwarf(dwarf).ok().map(Self)
     }
 
@@ -95,6 +105,31 @@ impl<'a> Lines<'a> {
         }
         places
     }
+}
+
+/// Whether DWARF can be read in a bounded time and with a bounded stack.
+fn is_bounded(dwarf: &Dwarf<Reader>) -> gimli::Result<bool> {
+    let bytes = |section: &Reader| section.len();
+    // The shortest entry of a list of ranges takes two bytes.
+    let ranges =
+        dwarf.ranges.debug_ranges().reader().len() / 8 + bytes(dwarf.ranges.debug_rnglists().reader()) / 2;
+    let (mut entries, mut ranged) = (0, 0);
+    let mut units = dwarf.units();
+    while let Some(header) = units.next()? {
+        let abbreviations = dwarf.abbreviations(&header)?;
+        let mut raw = header.entries_raw(&abbreviations, None)?;
+        while !raw.is_empty() {
+            let Some(abbreviation) = raw.read_abbreviation()? else { continue };
+            raw.skip_attributes(abbreviation.attributes())?;
+            entries += 1;
+            ranged += usize::from(abbreviation.attributes().iter().any(|a| a.name() == gimli::DW_AT_ranges));
+            let work = ranges.saturating_mul(ranged);
+            if raw.next_depth() > MAX_DEPTH || entries > MAX_ENTRIES || work > MAX_RANGES {
+                return Ok(false);
+            }
+        }
+    }
+    Ok(true)
 }
 
 /// `/rustc/COMMIT/library/core/src/…` without the commit, `./src/main.rs` without the dot.

@@ -7,6 +7,8 @@ use std::fmt::Write as _;
 use trusty_abi::last_words::is_call;
 use trusty_image::limits::APP_STACK_TOP;
 
+/// Bytes of a function, at most, whose instructions are looked at: a symbol may claim any size, and ours have some KiB.
+const MAX_FUNCTION: u32 = 1 << 20;
 /// Longest chain that is told.
 const CHAIN: usize = 32;
 /// T bit of the status register: 16-bit code, which has no frames that are known.
@@ -67,8 +69,8 @@ impl<'a> Program<'a> {
 
     /// Where the return address is when an instruction runs: what the instructions before it in its function have done.
     fn frame(&self, address: u32) -> Frame {
-        let Some(start) = self.symbols.start(address.into()).and_then(|start| u32::try_from(start).ok())
-        else {
+        let start = self.symbols.start(address.into()).and_then(|start| u32::try_from(start).ok());
+        let Some(start) = start.filter(|start| address.saturating_sub(*start) <= MAX_FUNCTION) else {
             return Frame::Unknown;
         };
         let mut frame = Frame::NotYet;
@@ -94,7 +96,7 @@ impl<'a> Program<'a> {
             Frame::Made => {}
             now if self.is_return(link) && (now == Frame::NotYet || self.jumped(registers)) => {
                 chain.push(link);
-                if self.frame(link - 4) != Frame::Made {
+                if self.frame(link.wrapping_sub(4)) != Frame::Made {
                     return chain;
                 }
             }
@@ -106,7 +108,7 @@ impl<'a> Program<'a> {
                 break;
             }
             chain.push(back);
-            if self.frame(back - 4) != Frame::Made {
+            if self.frame(back.wrapping_sub(4)) != Frame::Made {
                 break;
             }
             (frame, least) = (next, frame + 8);

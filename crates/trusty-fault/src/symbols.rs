@@ -3,6 +3,13 @@
 use object::{Object, ObjectSection, ObjectSymbol, SymbolKind};
 use std::collections::BTreeMap;
 
+/// Symbols of a file, at most: the kernel has some thousands.
+const MAX_SYMBOLS: usize = 1 << 17;
+/// Bytes of a symbol's name in the file, at most. Names may lie within each other, so that a small file has many long ones.
+const MAX_NAME: usize = 4096;
+/// Bytes of all names, at most, as they are shown: a few bytes of a mangled name may stand for a MiB.
+const MAX_NAMES: usize = 32 << 20;
+
 /// Addresses with their names.
 #[derive(Clone, Debug, Default)]
 pub struct Symbols(BTreeMap<u64, (u64, String)>);
@@ -12,12 +19,20 @@ impl Symbols {
     pub fn read(elf: &[u8]) -> Self {
         let Ok(file) = object::File::parse(elf) else { return Self::default() };
         let mut symbols = BTreeMap::new();
-        for symbol in file.symbols().filter(ObjectSymbol::is_definition) {
+        let mut held = 0;
+        for symbol in file.symbols().filter(ObjectSymbol::is_definition).take(MAX_SYMBOLS) {
             // `$a`, `$d`, `$t`, `$x`: where code and data of ARM begin.
-            let name = symbol.name().ok().filter(|name| !name.is_empty() && !name.starts_with('$'));
+            let name = symbol
+                .name()
+                .ok()
+                .filter(|name| !name.is_empty() && name.len() <= MAX_NAME && !name.starts_with('$'));
             let Some(name) = name.map(|name| format!("{:#}", rustc_demangle::demangle(name))) else {
                 continue;
             };
+            held += name.len();
+            if held > MAX_NAMES {
+                break;
+            }
             let address = symbol.address() & !1;
             symbols.insert(address, (extent(&file, &symbol, address), name));
         }

@@ -29,7 +29,7 @@ impl AppMemory {
     pub fn new(name: &str, app: &TrustedApp, file_size: u64) -> Self {
         Self {
             name: name.into(),
-            image: file_size.next_multiple_of(PAGE.into()),
+            image: file_size.checked_next_multiple_of(PAGE.into()).unwrap_or(u64::MAX),
             heap: app.manifest.heap().into(),
             stack: app.manifest.stack().into(),
         }
@@ -37,7 +37,7 @@ impl AppMemory {
 
     /// All of it.
     pub fn total(&self) -> u64 {
-        self.image + self.heap + self.stack
+        self.image.saturating_add(self.heap).saturating_add(self.stack)
     }
 }
 
@@ -69,7 +69,7 @@ impl Budget {
 
     /// As bundles of format 1 have it: the kernel's share held four stock TAs in any case, and nothing for each TA.
     pub fn of_format_1(tzdram: u64, monitor: bool, trusted_apps: Vec<AppMemory>) -> Self {
-        let kernel = 730 * KIB + tzdram.div_ceil(MIB).saturating_mul(KERNEL_PER_MIB);
+        let kernel = tzdram.div_ceil(MIB).saturating_mul(KERNEL_PER_MIB).saturating_add(730 * KIB);
         Self::with_kernel(tzdram, monitor, kernel, Vec::new(), trusted_apps)
     }
 
@@ -82,8 +82,9 @@ impl Budget {
     ) -> Self {
         let monitor = if monitor { MONITOR } else { 0 };
         let mut budget = Self { tzdram, monitor, kernel, stock_trusted_apps, trusted_apps, free: 0 };
-        let taken = kernel + monitor + budget.apps() + budget.stock();
-        budget.free = i64::try_from(i128::from(tzdram) - i128::from(taken)).unwrap_or(i64::MIN);
+        let parts = [kernel, monitor, budget.apps(), budget.stock()];
+        let free = i128::from(tzdram) - i128::from(sum(parts.into_iter()));
+        budget.free = free.clamp(i64::MIN.into(), i64::MAX.into()) as i64;
         budget
     }
 
@@ -94,12 +95,12 @@ impl Budget {
 
     /// What the TAs take.
     pub fn apps(&self) -> u64 {
-        self.trusted_apps.iter().map(AppMemory::total).sum()
+        sum(self.trusted_apps.iter().map(AppMemory::total))
     }
 
     /// What NVIDIA's TAs take.
     pub fn stock(&self) -> u64 {
-        self.stock_trusted_apps.iter().map(AppMemory::total).sum()
+        sum(self.stock_trusted_apps.iter().map(AppMemory::total))
     }
 
     /// The smallest carve-out that holds these TAs, if one within the kernel's limits does.
@@ -109,10 +110,16 @@ impl Budget {
     }
 }
 
+/// Manifests of anybody say these sizes: what does not fit into 64 bits is no sum, and fits into no carve-out.
+fn sum(sizes: impl Iterator<Item = u64>) -> u64 {
+    sizes.fold(0, u64::saturating_add)
+}
+
 fn kernel<'a>(tzdram: u64, apps: impl Iterator<Item = &'a AppMemory>) -> u64 {
     let (step, table) = KERNEL_PER_HEAP;
-    let of_apps = apps.map(|app| KERNEL_PER_APP + app.heap / step * table).sum::<u64>();
-    KERNEL_BASE + tzdram.div_ceil(MIB).saturating_mul(KERNEL_PER_MIB) + of_apps
+    let of_apps = sum(apps.map(|app| (app.heap / step).saturating_mul(table).saturating_add(KERNEL_PER_APP)));
+    let of_carve_out = tzdram.div_ceil(MIB).saturating_mul(KERNEL_PER_MIB);
+    KERNEL_BASE.saturating_add(of_carve_out).saturating_add(of_apps)
 }
 
 /// Why a carve-out cannot be.

@@ -193,7 +193,9 @@ impl<'a> Container<'a> {
 /// What an image of `size` bytes takes of its partition: signing rounds it up to 16 bytes and puts 4096 in front.
 /// NVIDIA's sign and write steps do not check that it fits.
 pub fn signed_size(size: u64) -> u64 {
-    size.next_multiple_of(SIGN_ALIGN) + SIGN_HEADER
+    size.checked_next_multiple_of(SIGN_ALIGN)
+        .and_then(|size| size.checked_add(SIGN_HEADER))
+        .unwrap_or(u64::MAX)
 }
 
 /// The size in a container's header, if `image` starts with one: for images read back from a partition, which is

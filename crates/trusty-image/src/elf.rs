@@ -10,10 +10,20 @@ pub const SHT_NOBITS: u32 = 8;
 pub const SHF_ALLOC: u32 = 2;
 /// Segment is loaded.
 pub const PT_LOAD: u32 = 1;
+/// How a file begins.
+pub const MAGIC: &[u8] = b"\x7fELF";
 /// Bytes of the file header.
 pub const EHDR_SIZE: usize = 52;
 const PHDR_SIZE: usize = 32;
 const SHDR_SIZE: usize = 40;
+
+/// Section headers of a file, at most. A linked TA has some twenty, one with DWARF some thirty. What is checked for each pair of sections
+/// stays quick.
+pub const MAX_SECTIONS: u16 = 1024;
+/// Program headers of a file, at most. A TA has two to four: each is compared with all others.
+pub const MAX_SEGMENTS: u16 = 256;
+/// Bytes of a section's name, at most. The longest that is known has 30; each is looked for in a table as long as the file.
+pub const MAX_NAME: usize = 256;
 
 /// Why a file cannot be read as ELF32 at all.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -55,8 +65,20 @@ pub enum ElfError {
         /// Size that ELF32 has.
         expected: usize,
     },
+    /// More table entries than a linked program has.
+    #[error("{count} {table} headers: at most {most} are read")]
+    TooMany {
+        /// `program` or `section`.
+        table: &'static str,
+        /// How many.
+        count: u16,
+        /// How many are read.
+        most: u16,
+    },
     /// A section's name cannot be read.
-    #[error("section {0}: its name does not lie within the section name table")]
+    #[error(
+        "section {0}: its name does not lie within the section name table, or has more than {MAX_NAME} bytes"
+    )]
     Name(usize),
 }
 
@@ -143,7 +165,7 @@ impl<'a> Elf<'a> {
     pub fn parse(data: &'a [u8]) -> Result<Self, ElfError> {
         let short = || ElfError::TooShort(data.len());
         let header = data.get(..EHDR_SIZE).ok_or_else(short)?;
-        if !header.starts_with(b"\x7fELF") {
+        if !header.starts_with(MAGIC) {
             return Err(ElfError::Magic);
         }
         let byte = |at: usize| header.get(at).copied().unwrap_or_default();
@@ -152,6 +174,13 @@ impl<'a> Elf<'a> {
         }
         let half = |at| u16_at(header, at).ok_or_else(short);
         let word = |at| u32_at(header, at).ok_or_else(short);
+        for (table, count, most) in
+            [("program", half(44)?, MAX_SEGMENTS), ("section", half(48)?, MAX_SECTIONS)]
+        {
+            if count > most {
+                return Err(ElfError::TooMany { table, count, most });
+            }
+        }
         let segments =
             table(data, "program", word(28)?, half(42)?, half(44)?, PHDR_SIZE)?.map(segment).collect();
         let section_count = half(48)?;
@@ -231,6 +260,6 @@ fn section(row: &[u8]) -> (u32, Section<'_>) {
 
 fn name_at(names: &[u8], offset: u32) -> Option<&str> {
     let rest = names.get(offset as usize..)?;
-    let end = rest.iter().position(|b| *b == 0)?;
+    let end = rest.iter().take(MAX_NAME + 1).position(|b| *b == 0)?;
     core::str::from_utf8(rest.get(..end)?).ok()
 }

@@ -168,7 +168,7 @@ impl Plan {
                  carve-out has {}",
                 self.memory.free.unsigned_abs(),
                 self.memory.apps(),
-                self.memory.kernel + self.memory.monitor + self.memory.stock(),
+                self.memory.kernel.saturating_add(self.memory.monitor).saturating_add(self.memory.stock()),
                 self.memory.tzdram
             );
             let remedy = match self.least {

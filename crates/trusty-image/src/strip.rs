@@ -58,6 +58,8 @@ impl Stripper {
     fn new(elf: &Elf) -> Option<Self> {
         let (mut headers, mut contents, mut numbers) = (Vec::new(), Vec::new(), Vec::new());
         let mut loaded = elf.program_headers_end as usize;
+        // Sections of a linked file share no bytes: all together are no more than the file.
+        let mut room = elf.data.len();
         for (index, section) in elf.sections.iter().enumerate() {
             if is_debug(section.name, section.flags) {
                 numbers.push(None);
@@ -76,7 +78,14 @@ impl Stripper {
                 loaded = loaded.max(section.file_end() as usize);
             }
             let content = slice(elf.data, section.offset, section.size);
-            contents.push(if stays { None } else { Some(content?.to_vec()) });
+            contents.push(match content {
+                _ if stays => None,
+                content => {
+                    let content = content?;
+                    room = room.checked_sub(content.len())?;
+                    Some(content.to_vec())
+                }
+            });
         }
         let names = *numbers.get(usize::from(u16_at(elf.data, 50)?))?;
         Some(Self { headers, contents, numbers, loaded, names: names? })

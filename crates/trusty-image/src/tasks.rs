@@ -40,6 +40,9 @@ pub enum TasksError {
     TooMany(usize),
 }
 
+/// ELF files at pages of a kernel that are no TAs, at most: a kernel has none. Each is read with all its sections.
+const MAX_OTHERS: usize = 64;
+
 /// Concatenates TAs. Each must have passed [`crate::check`].
 pub fn concatenate<'a>(apps: impl IntoIterator<Item = &'a [u8]>) -> Result<Vec<u8>, TasksError> {
     let apps: Vec<&[u8]> = apps.into_iter().collect();
@@ -71,10 +74,12 @@ pub fn split(image: &[u8]) -> Result<Vec<&[u8]>, TasksError> {
     Ok(apps)
 }
 
-/// The TAs in the OS part of a secure-os image: concatenated TAs, or a kernel whose page-aligned task region holds them.
+/// The TAs in the OS part of a secure-os image: concatenated TAs, or a kernel whose page-aligned task region holds them. They are not
+/// looked for behind 64 other ELF files.
 pub fn find(os: &[u8]) -> Vec<&[u8]> {
     let starts = (0..os.len()).step_by(crate::limits::PAGE as usize);
-    let chains = starts.filter_map(|start| os.get(start..)).map(chain);
+    let elves = starts.filter_map(|start| os.get(start..)).filter(|rest| rest.starts_with(crate::elf::MAGIC));
+    let chains = elves.take(MAX_OTHERS).map(chain);
     chains.into_iter().find(|apps| !apps.is_empty()).unwrap_or_default()
 }
 

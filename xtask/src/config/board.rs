@@ -2,8 +2,10 @@
 
 use super::file::{BoardFile, L4tBoard};
 use super::report::Reporter;
-use crate::error::{At, Error, Result, nearest};
+use super::yaml::{self, MAX_CONFIG};
+use crate::error::{Error, Result, nearest};
 use crate::stage::Key;
+use crate::tools::read_limited;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -49,9 +51,11 @@ impl Board {
             )));
         }
         let path = root.join("configs/boards").join(format!("{name}.yaml"));
-        let text = fs::read_to_string(&path).at(&path)?;
+        let bytes = read_limited(&path, MAX_CONFIG)?;
+        let text = String::from_utf8(bytes)
+            .map_err(|e| Error::usage(format!("{}: no UTF-8 text: {}", path.display(), e.utf8_error())))?;
         let reporter = Reporter { path: &path, text: &text };
-        let file: BoardFile = serde_yaml::from_str(&text).map_err(|e| reporter.yaml(&e))?;
+        let file: BoardFile = yaml::parse(&reporter)?;
         if file.name != name {
             let what = format!(
                 "{}: name is `{}`, expected `{name}` as the file is called",

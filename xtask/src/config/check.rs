@@ -3,6 +3,7 @@
 use super::file::{AppFile, ProductFile};
 use super::locate::Step::{self, Index, Key};
 use super::report::Reporter;
+use super::yaml::{self, MAX_CONFIG};
 use super::{App, AppSource, Board, Overrides, Product};
 use crate::error::{Error, Result};
 use crate::size::{Size, human};
@@ -15,9 +16,6 @@ use std::path::{Path, PathBuf};
 use trusty_image::budget::{TzdramError, check_tzdram};
 use trusty_image::limits::{APP_STACK_TOP, MAX_APPS};
 
-/// Largest config that is read.
-const MAX_CONFIG: u64 = 1 << 20;
-
 /// Reads `path`, applies the command line's overrides, and checks all of it.
 pub fn load(workspace: &Workspace, path: &Path, overrides: &Overrides) -> Result<Product> {
     let bytes = read_limited(path, MAX_CONFIG).map_err(|error| {
@@ -27,7 +25,7 @@ pub fn load(workspace: &Workspace, path: &Path, overrides: &Overrides) -> Result
     let text = String::from_utf8(bytes)
         .map_err(|e| Error::usage(format!("{}: no UTF-8 text: {}", path.display(), e.utf8_error())))?;
     let reporter = Reporter { path, text: &text };
-    let file: ProductFile = serde_yaml::from_str(&text).map_err(|e| reporter.yaml(&e))?;
+    let file: ProductFile = yaml::parse(&reporter)?;
     let checker = Checker { workspace, reporter };
     checker.identity(&file)?;
     let board = checker.board(&file, overrides)?;

@@ -30,7 +30,8 @@ impl Reporter<'_> {
         self.on_line(number, &format!("{what}{}", suggestion(what)))
     }
 
-    fn on_line(&self, number: usize, what: &str) -> Error {
+    /// An error about a line.
+    pub fn on_line(&self, number: usize, what: &str) -> Error {
         let text = self.text.lines().nth(number.saturating_sub(1)).unwrap_or_default();
         // A PIN or a password must not be in a config; where it is, it must not get into a log as well.
         let shown = |text: &str| without_user(&without_pin(text));

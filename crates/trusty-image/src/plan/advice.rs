@@ -53,5 +53,5 @@ fn smallest(plan: &Plan, request: &Request) -> Option<u64> {
     let least = plan.least?.checked_next_multiple_of(alignment)?;
     let wanted = CONNECTION * request.apps.len() as u64;
     let fits = |size: &u64| plan.memory.in_carve_out(*size).free >= wanted as i64;
-    (0..2).map(|step| least + step * alignment).find(fits)
+    (0..2).filter_map(|step| least.checked_add(alignment.checked_mul(step)?)).find(fits)
 }
