@@ -3,6 +3,7 @@
 
 mod kit;
 mod limits;
+mod mutated;
 #[allow(dead_code)]
 #[path = "../report/small.rs"]
 mod small;
