@@ -140,36 +140,4 @@ pub(crate) fn shortened(file: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn own_files_are_told_from_libraries() {
-        let is_own =
-            |file: &str| Place { function: String::new(), file: shortened(file), line: None }.is_own();
-        for own in [
-            "./apps/echo-srv/src/main.rs",
-            "src/main.rs",
-            "/home/me/ta/src/lib.rs",
-            "/usr/src/debug/x/workspace/x.rs",
-        ] {
-            assert!(is_own(own), "{own}");
-        }
-        for other in [
-            "/rustc/59807616e1fa2540724bfbac14d7976d7e4a3860/library/core/src/ptr/mod.rs",
-            "/rust/lib/rustlib/src/rust/library/alloc/src/alloc.rs",
-            "/cargo/linked_list_allocator-0.10.6/src/lib.rs",
-            "./crates/trusty-ta/src/event_loop.rs",
-            "/usr/src/debug/x/workspace/crates/trusty-ta/src/target.rs",
-            "/home/me/.cargo/registry/src/index/serde-1.0.0/src/lib.rs",
-        ] {
-            assert!(!is_own(other), "{other}");
-        }
-    }
-
-    #[test]
-    fn what_is_no_dwarf_has_no_lines() {
-        assert!(Lines::read(b"no ELF file").is_none());
-        assert!(Lines::read(&trusty_image::test_elf::TestElf::good().build()).is_none());
-    }
-}
+mod tests;

@@ -28,24 +28,23 @@ fn excess(text: &str) -> Option<(usize, String)> {
         return Some((1, format!("{} bytes: at most {MAX_CONFIG} are read", text.len())));
     }
     let begins = |before: Option<u8>| before.is_none_or(|b| !b.is_ascii_alphanumeric() && b != b'*');
-    let flows = |_, byte| matches!(byte, b'{' | b'[');
-    let aliases = |before, byte| byte == b'*' && begins(before);
-    let limits: [(&dyn Fn(Option<u8>, u8) -> bool, usize, &str); 2] = [
-        (&flows, MAX_FLOWS, "`{` and `[` in the file, those in quotes and comments included"),
-        (&aliases, MAX_ALIASES, "aliases (`*name`) in the file"),
-    ];
-    limits.into_iter().find_map(|(counts, most, what)| {
-        let (mut line, mut count, mut before) = (1, 0, None);
-        for byte in text.bytes() {
-            count += usize::from(counts(before, byte));
-            if count > most {
-                return Some((line, format!("more than {most} {what}: write fewer")));
-            }
-            line += usize::from(byte == b'\n');
-            before = Some(byte);
+    let (mut line, mut flows, mut aliases, mut before) = (1, 0, 0, None);
+    for byte in text.bytes() {
+        flows += usize::from(matches!(byte, b'{' | b'['));
+        aliases += usize::from(byte == b'*' && begins(before));
+        let too = |most: usize, what: &str| {
+            Some((line, format!("more than {most} {what} in the file: write fewer")))
+        };
+        if flows > MAX_FLOWS {
+            return too(MAX_FLOWS, "`{` and `[`, those in quotes and comments included,");
         }
-        None
-    })
+        if aliases > MAX_ALIASES {
+            return too(MAX_ALIASES, "aliases (`*name`)");
+        }
+        line += usize::from(byte == b'\n');
+        before = Some(byte);
+    }
+    None
 }
 
 #[cfg(test)]

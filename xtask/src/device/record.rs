@@ -2,13 +2,17 @@
 
 use crate::error::{At, Error, Result};
 use serde::Serialize;
-use std::fs::{self, OpenOptions};
-use std::io::Write;
+use serde::de::DeserializeOwned;
+use std::fs::{self, File, OpenOptions};
+use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Instant, SystemTime};
 
 /// Name of the file of all records.
 pub const RECORDS: &str = "records.jsonl";
+
+/// Longest record that is read, in bytes: a flash of a board has some KiB.
+const MAX_LINE: u64 = 1 << 20;
 
 /// One step.
 #[derive(Clone, Debug, Serialize)]
@@ -65,16 +69,31 @@ pub fn folder() -> Result<PathBuf> {
 /// The largest security version that a chip was flashed with, as far as this host's records know. Lines that are none are left
 /// out: a record that was cut off must not keep anybody from flashing.
 pub fn security_version(folder: &Path, chip: &str) -> Result<u32> {
+    let mut most = 0;
+    each(folder, |record: serde_json::Value| {
+        if record["chip"] == chip && record["action"] == "flash" && record["result"] == "ok" {
+            let version = record["security_version"].as_u64().and_then(|version| u32::try_from(version).ok());
+            most = most.max(version.unwrap_or_default());
+        }
+    })?;
+    Ok(most)
+}
+
+/// Reads the records of a folder, one after the other. A line that is none, because a power failure has cut it off, is left out.
+pub fn each<T: DeserializeOwned>(folder: &Path, mut take: impl FnMut(T)) -> Result<()> {
     let path = folder.join(RECORDS);
-    let text = match fs::read_to_string(&path) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
-        other => other.at(&path)?,
+    let file = match File::open(&path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+        opened => opened.at(&path)?,
     };
-    let records = text.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
-    let own = records
-        .filter(|record| record["chip"] == chip && record["action"] == "flash" && record["result"] == "ok");
-    let versions = own.filter_map(|record| u32::try_from(record["security_version"].as_u64()?).ok());
-    Ok(versions.max().unwrap_or_default())
+    let (mut reader, mut line) = (BufReader::new(file), Vec::new());
+    loop {
+        line.clear();
+        if reader.by_ref().take(MAX_LINE).read_until(b'\n', &mut line).at(&path)? == 0 {
+            return Ok(());
+        }
+        serde_json::from_slice(&line).into_iter().for_each(&mut take);
+    }
 }
 
 impl Record {

@@ -1,14 +1,9 @@
 //! What this host has flashed: the records of one bundle.
 
-use crate::device::record::RECORDS;
-use crate::error::{At, Result};
+use crate::device::record;
+use crate::error::Result;
 use serde::Deserialize;
-use std::fs::File;
-use std::io::{BufRead, BufReader, ErrorKind, Read};
 use std::path::Path;
-
-/// Longest record that is read.
-const MAX_LINE: u64 = 1 << 20;
 
 /// A flash of one device, as far as the page shows it. Fields that another version of carveout writes do not matter.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -48,23 +43,12 @@ pub struct Step {
 impl Flashed {
     /// The records of a bundle in a folder of records, the latest first. `digest`: the sha256 of the bundle's manifest.
     pub fn of(folder: &Path, digest: &str) -> Result<Vec<Self>> {
-        let path = folder.join(RECORDS);
-        let file = match File::open(&path) {
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
-            opened => opened.at(&path)?,
-        };
-        let mut reader = BufReader::new(file);
         let mut found = Vec::new();
-        let mut line = Vec::new();
-        loop {
-            line.clear();
-            if reader.by_ref().take(MAX_LINE).read_until(b'\n', &mut line).at(&path)? == 0 {
-                break;
+        record::each(folder, |record: Self| {
+            if record.bundle_digest == digest {
+                found.push(record);
             }
-            // A line cut off by a power failure is no record.
-            let record = serde_json::from_slice::<Self>(&line).ok();
-            found.extend(record.filter(|record| record.bundle_digest == digest));
-        }
+        })?;
         found.sort_by(|a, b| b.started.cmp(&a.started));
         Ok(found)
     }
@@ -78,7 +62,7 @@ impl Flashed {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::device::record::Record;
+    use crate::device::record::{RECORDS, Record};
 
     #[test]
     fn records_of_the_bundle_are_found() {

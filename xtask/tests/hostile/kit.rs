@@ -120,7 +120,7 @@ impl Tar {
             frame.extend(&(block.len() as u32 * 8).to_le_bytes()[..3]);
             frame.extend(block);
         }
-        let repeat = (BLOCK as u32 * 8 | 2).to_le_bytes();
+        let repeat = ((BLOCK as u32 * 8) | 2).to_le_bytes();
         frame.extend([repeat[0], repeat[1], repeat[2], 0].repeat(zeros as usize / BLOCK));
         frame.extend([1, 0, 0]);
         frame

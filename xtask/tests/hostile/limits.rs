@@ -215,13 +215,14 @@ fn elf_files_that_no_linker_makes_are_refused_at_once() {
     assert_eq!(error, ElfError::TooMany { table: "section", count: 65_535, most: 1024 });
     let many = with(2, 65_535, 16 << 20);
     assert!(within(&"segments", || trusty_image::inspect(&many)).is_err());
-    // The first word of a section's header is where its name begins: here all are long.
+    // The first word of a section's header is where its name begins: here all are long, and end with the file.
     let mut names = with(1024, 1, 16 << 20);
     for header in 0..1024 {
-        let words = [16_u32, 3, 0, 0, 65536, 15 << 20, 0, 0, 0, 0];
+        let words = [16_u32, 3, 0, 0, 65536, (16 << 20) - 65536, 0, 0, 0, 0];
         let at = 64 + 40 * header;
         names[at..at + 40].copy_from_slice(&words.map(u32::to_le_bytes).concat());
     }
+    *names.last_mut().unwrap() = 0;
     assert_eq!(within(&"names", || Elf::parse(&names).unwrap_err()), ElfError::Name(1));
     // The same bytes in each of them: taken out of debug information, they are no more than the file.
     names[(64 << 10) + 16..][..8].copy_from_slice(b".debug_x");
@@ -232,8 +233,16 @@ fn elf_files_that_no_linker_makes_are_refused_at_once() {
         names[64 + 40 * header..][..4].copy_from_slice(&24_u32.to_le_bytes());
     }
     assert!(within(&"strip", || trusty_image::strip_debug(&names)).is_err());
-    let mut kernel = with(1024, 1, 4096).repeat(4096);
-    kernel[..4].fill(0);
+    // A kernel of such files at each page, which share one table: each is read.
+    let (pages, rows) = (4096, 65_535);
+    let mut kernel = vec![0; pages * 4096 + rows * 40];
+    for page in 0..pages {
+        let at = page * 4096;
+        kernel[at..at + 52].copy_from_slice(&with(rows as u16, 0, 52));
+        kernel[at + 32..at + 36].copy_from_slice(&((pages * 4096 - at) as u32).to_le_bytes());
+    }
+    // The second row is the table of names: one, which is empty.
+    kernel[pages * 4096 + 56..][..8].copy_from_slice(&[7, 0, 0, 0, 1, 0, 0, 0]);
     assert!(within(&"find", || trusty_image::tasks::find(&kernel).is_empty()));
 }
 

@@ -1,14 +1,15 @@
 //! The packages that a `packages.lock` pins, and how what is installed, or what archives have, differs from them.
 
 use crate::config::{Rootfs, RootfsKind, SNAPSHOT};
-use crate::error::{At, Error, Result, nearest};
-use crate::tools::dpkg;
+use crate::error::{Error, Result, nearest};
+use crate::tools::{dpkg, read_limited};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
-use std::fs;
 use std::io::BufRead;
 use std::path::Path;
 
+/// Largest `packages.lock` that is read, in bytes: all packages of Debian would take some 9 MiB.
+const MAX_LOCK: u64 = 16 << 20;
 /// Differences that an error shows.
 const SHOWN: usize = 12;
 /// Digits of a checksum that an error shows.
@@ -57,7 +58,8 @@ pub struct Pins(BTreeSet<Pin>);
 impl Pins {
     /// Reads a file.
     pub fn read(path: &Path) -> Result<Self> {
-        let text = fs::read_to_string(path).at(path)?;
+        let bytes = read_limited(path, MAX_LOCK)?;
+        let text = String::from_utf8_lossy(&bytes);
         Self::parse(&text).map_err(|number| {
             let line: String = text.lines().nth(number).unwrap_or_default().chars().take(80).collect();
             let message = format!(

@@ -3,15 +3,13 @@
 use super::{Explained, named, unknown};
 use crate::error::Result;
 use crate::size::human;
+use bundle::limits::MAX_TEXT;
 use bundle::{DeskBoot, Given, Manifest, Source};
 use serde_json::json;
 use std::fmt::Write as _;
 use std::io::Read;
 use std::path::Path;
 use trusty_image::stock;
-
-/// Largest manifest that is read.
-const MAX_MANIFEST: u64 = 64 << 20;
 
 /// The manifest only: whether it is true is `verify`'s to say. `None` for what is no bundle.
 pub fn explain(path: &Path) -> Result<Option<Explained>> {
@@ -21,7 +19,7 @@ pub fn explain(path: &Path) -> Result<Option<Explained>> {
         files += 1;
         if name == bundle::MANIFEST {
             let mut text = String::new();
-            reader.take(MAX_MANIFEST).read_to_string(&mut text)?;
+            reader.take(MAX_TEXT).read_to_string(&mut text)?;
             found = Some(text);
         }
         Err(std::io::Error::other("the rest need not be read"))

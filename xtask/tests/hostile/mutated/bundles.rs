@@ -47,11 +47,11 @@ pub fn archives(tally: &Tally) {
         fs::write(&path, bytes).unwrap();
         is_ok(&path, &expected)
     };
-    tally.run("archive", &[archive.clone()], 200, check);
+    tally.run("archive", &[&archive], 200, check);
     let tar = zstd::decode_all(&archive[..]).unwrap();
     let headers: Vec<usize> =
         (0..tar.len()).step_by(512).filter(|at| tar[*at..].starts_with(b"desk-1-")).collect();
-    tally.run("tar", &[tar.clone()], 150, |bytes| check(&pack(bytes)));
+    tally.run("tar", &[&tar], 150, |bytes| check(&pack(bytes)));
     // Headers with a checksum that fits.
     for number in 0..150 {
         let mut random = Random::of("tar header", number);
@@ -73,7 +73,7 @@ pub fn folders(tally: &Tally) {
     let expected = payload(&folder).unwrap();
     for (name, bytes) in &expected {
         let path = folder.join(name);
-        tally.run(&format!("folder {name}"), &[bytes.clone()], 40, |changed| {
+        tally.run(&format!("folder {name}"), &[&bytes], 40, |changed| {
             fs::write(&path, changed).unwrap();
             let ok = is_ok(&folder, &expected);
             assert_eq!(ok, changed == bytes, "{name}");
@@ -109,14 +109,14 @@ pub fn signatures(tally: &Tally) {
     let signature =
         minisign::sign(None, &pair.sk, &sums[..], Some("name=a"), None).unwrap().into_string().into_bytes();
     assert_eq!(key.verify(&sums, &signature).unwrap(), "name=a");
-    tally.run("signature", &[signature.clone()], 150, |bytes| {
+    tally.run("signature", &[&signature], 150, |bytes| {
         let _ = Claim::parse(bytes);
         key.verify(&sums, bytes).is_ok_and(|comment| {
             assert_eq!(comment, "name=a");
             true
         })
     });
-    tally.run("signed checksums", &[sums.clone()], 100, |bytes| {
+    tally.run("signed checksums", &[&sums], 100, |bytes| {
         let ok = key.verify(bytes, &signature).is_ok();
         assert_eq!(ok, bytes == sums);
         ok

@@ -103,7 +103,7 @@ impl Seek for Sink {
 /// Parts of boards and of secure-os.
 pub fn parts(tally: &Tally) {
     let [one, two] = apps();
-    tally.run("trusted app", &[one.clone(), two.clone()], 200, |bytes| {
+    tally.run("trusted app", &[&one, &two], 200, |bytes| {
         let program = Program::read(bytes, None);
         let _ = (Symbols::read(bytes).at(0x8000), strip_debug(bytes).map(|file| file.len()));
         for registers in [[0; 16], [u32::MAX; 16], [0x8000; 16], [4; 16]] {
@@ -118,7 +118,7 @@ pub fn parts(tally: &Tally) {
             || trusty_image::inspect(&copy).is_ok_and(|app| app.manifest.heap() == 8192)
     });
     let image = Container::pack(&[7; 32], &[&one[..], &two].concat(), TosType::Trusty).unwrap();
-    tally.run("container", &[image.clone()], 150, |bytes| {
+    tally.run("container", &[&image], 150, |bytes| {
         let _ = container::announced_size(bytes);
         let Ok(found) = Container::parse(bytes) else { return false };
         let _ = tasks::find(found.os);

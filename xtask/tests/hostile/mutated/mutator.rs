@@ -149,11 +149,11 @@ pub struct Tally(Mutex<BTreeMap<String, (usize, usize, Duration)>>);
 
 impl Tally {
     /// Gives `read` inputs that are changed from `seeds`. It says whether it took one.
-    pub fn run(&self, kind: &str, seeds: &[Vec<u8>], tries: usize, read: impl Fn(&[u8]) -> bool) {
+    pub fn run(&self, kind: &str, seeds: &[impl AsRef<[u8]>], tries: usize, read: impl Fn(&[u8]) -> bool) {
         for number in 0..tries {
             let mut random = Random::of(kind, number as u64);
             let (seed, other) = (&seeds[number % seeds.len()], &seeds[random.below(seeds.len())]);
-            let bytes = mutate(seed, other, &mut random);
+            let bytes = mutate(seed.as_ref(), other.as_ref(), &mut random);
             self.one(kind, number, &bytes, &read);
         }
     }

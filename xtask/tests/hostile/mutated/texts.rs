@@ -88,7 +88,7 @@ pub fn others(tally: &Tally) {
     let dir = tempfile::tempdir().unwrap();
     let folder = kit::bundle_of(dir.path());
     let manifest = fs::read(folder.join("manifest.json")).unwrap();
-    tally.run("bundle manifest", &[manifest.clone()], 200, |bytes| {
+    tally.run("bundle manifest", &[&manifest], 200, |bytes| {
         let Ok(manifest) = Manifest::from_text(&String::from_utf8_lossy(bytes)) else { return false };
         assert_eq!(manifest.to_text().unwrap().as_bytes(), bytes);
         true

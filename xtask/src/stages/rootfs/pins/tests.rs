@@ -1,5 +1,6 @@
 use super::*;
 use crate::config::Mirror;
+use std::fs;
 use std::io::Cursor;
 
 fn rootfs(kind: RootfsKind, mirrors: &[&str]) -> Rootfs {
