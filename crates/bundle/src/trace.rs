@@ -171,6 +171,9 @@ mod tests {
         assert_eq!(problem(&other), "is not made of secure-os/tos.img: the contents differ");
         assert_eq!(traced(&other, made_of.size, 9).problem(&made_of, true), None, "encrypted");
         assert!(problem(&file(b"0123456789abc\0\0\0")).contains("the contents differ"));
+        let endless = MadeOf { size: u64::MAX, ..made_of.clone() };
+        let endless = traced(&good, endless.size, 999).problem(&endless, false).unwrap();
+        assert!(endless.contains("expected 18446744073709551615"), "{endless}");
         let long = problem(&file(&[0; 32]));
         assert!(long.starts_with("has 32 bytes behind its signature's header, expected 16"), "{long}");
     }

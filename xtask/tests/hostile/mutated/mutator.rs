@@ -40,7 +40,7 @@ impl Random {
 }
 
 /// Integers at which arithmetic goes wrong.
-const EXTREMES: [u64; 16] = [
+pub const EXTREMES: [u64; 16] = [
     0,
     1,
     2,

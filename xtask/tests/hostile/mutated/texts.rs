@@ -1,6 +1,6 @@
 //! Texts: configs, layouts, boot configs, manifests, declarations, records, consoles.
 
-use super::mutator::Tally;
+use super::mutator::{EXTREMES, Random, Tally};
 use crate::{kit, small};
 use bundle::Manifest;
 use std::fs;
@@ -57,7 +57,7 @@ pub fn configs(tally: &Tally) {
 pub fn others(tally: &Tally) {
     let virt = file("configs/boards/virt/flash_virt.xml");
     let layouts = [small_layout(), virt];
-    tally.run("layout", &layouts, 200, |bytes| {
+    let layout = |bytes: &[u8]| {
         let text = String::from_utf8_lossy(bytes);
         assert_eq!(substitute(&text, &[]), text);
         let with = guids::with_guids(&text, |_, _| "0".repeat(36));
@@ -72,7 +72,19 @@ pub fn others(tally: &Tally) {
         let again = Layout::parse(&with.unwrap()).unwrap();
         assert_eq!(again.partitions().count(), layout.partitions().count());
         true
-    });
+    };
+    tally.run("layout", &layouts, 200, layout);
+    // Well-formed ones, whose sizes and counts of sectors are extreme.
+    let text = String::from_utf8(small_layout()).unwrap();
+    for number in 0..100 {
+        let mut random = Random::of("layout sizes", number);
+        let mut extreme =
+            || EXTREMES[random.below(EXTREMES.len())].wrapping_sub(random.next() % 3).to_string();
+        let text = ["9999", "65536", "2621440", "512"]
+            .iter()
+            .fold(text.clone(), |text, old| text.replace(old, &extreme()));
+        tally.one("layout sizes", number as usize, text.as_bytes(), layout);
+    }
     tally.run("boot config", &[CFG.to_vec()], 150, |bytes| {
         let Ok(mut cfg) = MiscCfg::parse(bytes) else { return false };
         assert_eq!(cfg.as_bytes(), bytes);
