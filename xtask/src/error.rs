@@ -126,6 +126,8 @@ impl Error {
                 .remedy("free some space there and run the command again: what is built already stays"),
             io::ErrorKind::PermissionDenied => Self::environment(message)
                 .remedy("run the command as the user who owns the file, or change its owner"),
+            io::ErrorKind::ReadOnlyFilesystem => Self::environment(message)
+                .remedy("mount that filesystem writable, or name a folder on another one"),
             _ => Self::check(message),
         }
     }

@@ -1,10 +1,12 @@
 //! Releases: a directory each, and an index of them by channel.
 
+pub mod durable;
 pub mod fetch;
 pub mod index;
 pub mod notes;
 pub mod provenance;
 pub mod sources;
+pub mod store;
 
 /// The public key's and the checksums' names in a release are those of a bundle.
 pub const SUMS: &str = bundle::SUMS;

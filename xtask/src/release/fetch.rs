@@ -1,10 +1,10 @@
 //! A release from a channel: a folder, or a server over HTTPS.
 
-use super::index::{Entry, INDEX, INDEX_SIGNATURE, Index, MAX_INDEX};
+use super::index::{Entry, INDEX, INDEX_SIGNATURE, Index, MAX_INDEX, MAX_SIGNED, Signed, attached};
 use crate::error::{At, Error, Result};
-use crate::tools::{curl, read_limited};
+use crate::tools::curl;
 use crate::ui::Ui;
-use bundle::{MAX_SIGNATURE, PublicKey};
+use bundle::PublicKey;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -35,26 +35,23 @@ pub fn newest(wanted: &Wanted, key: Option<&PublicKey>, ui: &Ui) -> Result<PathB
             .remedy("serve the releases over HTTPS"));
     }
     let base = place.trim_end_matches('/');
-    let (index, entry) = if remote {
+    let index = if remote {
         let cache = cache()?;
-        let text = curl::text(&format!("{base}/{INDEX}"), MAX_INDEX, &cache, ui)?;
-        let signature = curl::text(&format!("{base}/{INDEX_SIGNATURE}"), MAX_SIGNATURE, &cache, ui)?;
-        let index = Index::parse(base, &text, Some(&signature), key)?;
-        let entry = choose(wanted, &index, base, channel)?;
-        (index, entry)
+        let signature = curl::text(&format!("{base}/{INDEX_SIGNATURE}"), MAX_SIGNED, &cache, ui)?;
+        // One file: what is renamed or uploaded meanwhile cannot come between.
+        let text = match attached(&signature) {
+            Some(text) => text.to_vec(),
+            None => curl::text(&format!("{base}/{INDEX}"), MAX_INDEX, &cache, ui)?,
+        };
+        Index::parse(base, &text, Some(&signature), key)?
     } else {
-        let folder = Path::new(place);
-        let path = folder.join(INDEX);
-        if !path.exists() {
-            return Err(Error::usage(format!("--channel {place}: there is no {INDEX}"))
-                .remedy("name a folder that `cargo xtask release` has written, or the URL of one"));
-        }
-        let signature = read_limited(&folder.join(INDEX_SIGNATURE), MAX_SIGNATURE).ok();
-        let index = Index::parse(place, &read_limited(&path, MAX_INDEX)?, signature.as_deref(), key)?;
-        let entry = choose(wanted, &index, place, channel)?;
-        (index, entry)
+        let signed = Signed::read(Path::new(place))?.ok_or_else(|| {
+            Error::usage(format!("--channel {place}: there is no {INDEX}"))
+                .remedy("name a folder that `cargo xtask release` has written, or the URL of one")
+        })?;
+        signed.index(Path::new(place), key)?
     };
-    drop(index);
+    let entry = choose(wanted, &index, if remote { base } else { place }, channel)?;
     ui.note(&format!("{base}#{channel}: {} is the newest", entry.bundle));
     if !remote {
         return Ok(Path::new(place).join(&entry.archive));

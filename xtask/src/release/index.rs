@@ -1,23 +1,25 @@
 //! `index.json`: which releases there are, by channel, newest first.
 
-use crate::error::{At, Error, Result};
+use crate::error::{Error, Result};
 use crate::signing::Signer;
 use crate::tools::read_limited;
-use bundle::{Manifest, PublicKey};
+use bundle::{MAX_SIGNATURE, Manifest, PublicKey};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::fs;
-use std::io::Write;
 use std::path::Path;
 
 /// Its name.
 pub const INDEX: &str = "index.json";
-/// The name of its signature.
+/// The name of its signature. Behind that the file has the index once more: so the two always fit, whoever copies them when.
 pub const INDEX_SIGNATURE: &str = "index.json.minisig";
 /// Version of the format that is written and read.
 const FORMAT: u32 = 1;
 /// Bytes of an index, at most.
 pub const MAX_INDEX: u64 = 4 << 20;
+/// Bytes of its signature with the index behind, at most.
+pub const MAX_SIGNED: u64 = MAX_SIGNATURE + MAX_INDEX;
+/// Lines of a signature of minisign's; minisign does not read what is behind.
+const SIGNATURE_LINES: usize = 4;
 
 /// All releases.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -101,24 +103,17 @@ impl Index {
         let plain = |text: &str| bundle::is_plain(text, bundle::VERSION);
         for entry in index.channels.values().flatten() {
             let expected = format!("{0}/{0}.tar.zst", entry.bundle);
-            let long = entry.bundle.len() <= 256
-                && !entry.bundle.contains(['/', '\\'])
-                && !entry.bundle.starts_with('.');
             let sha = entry.sha256.len() == 64 && entry.sha256.bytes().all(|b| b.is_ascii_hexdigit());
-            if !(long && sha && plain(&entry.name) && plain(&entry.board) && entry.archive == expected) {
+            if !(plain_name(&entry.bundle)
+                && sha
+                && plain(&entry.name)
+                && plain(&entry.board)
+                && entry.archive == expected)
+            {
                 return Err(wrong(format!("an entry is none: {}", entry.bundle.escape_debug())));
             }
         }
         Ok(index)
-    }
-
-    /// Reads the index of a folder of releases; an empty one if there is none yet.
-    pub fn read(folder: &Path) -> Result<Self> {
-        let path = folder.join(INDEX);
-        if !path.exists() {
-            return Ok(Self::default());
-        }
-        Self::parse(&path.display().to_string(), &read_limited(&path, MAX_INDEX)?, None, None)
     }
 
     /// The releases of a channel.
@@ -145,21 +140,56 @@ impl Index {
         let in_use = |old: &Entry| self.channels.values().flatten().any(|entry| entry.bundle == old.bundle);
         go.into_iter().filter(|old| !in_use(old)).collect()
     }
+}
 
-    /// Writes index and signature, each as a whole. The signature comes first: between both, readers see a signature that does
-    /// not fit and try again; never an index that nobody has signed.
-    pub fn write(&self, folder: &Path, signer: &Signer) -> Result<()> {
-        let text = serde_json::to_string_pretty(self).map_err(|e| Error::check(e.to_string()))? + "\n";
-        let signature = signer.sign(text.as_bytes(), "carveout releases")?;
-        for (name, content) in [(INDEX_SIGNATURE, &signature), (INDEX, &text)] {
-            let path = folder.join(name);
-            let mut file = tempfile::NamedTempFile::new_in(folder).at(folder)?;
-            file.write_all(content.as_bytes()).and_then(|()| file.as_file().sync_all()).at(&path)?;
-            let readable = std::os::unix::fs::PermissionsExt::from_mode(0o644);
-            file.as_file().set_permissions(readable).at(&path)?;
-            file.persist(&path).map_err(|e| Error::io(&path, &e.error))?;
-        }
-        fs::File::open(folder).and_then(|folder| folder.sync_all()).at(folder)
+/// Whether it is the name of a bundle, which leads nowhere else.
+pub fn plain_name(name: &str) -> bool {
+    name.len() <= 256 && !name.is_empty() && !name.contains(['/', '\\']) && !name.starts_with('.')
+}
+
+/// The index that a signature's file has behind the signature; none in the form of before, where the index is a file of its own
+/// alone.
+pub fn attached(signature: &[u8]) -> Option<&[u8]> {
+    let ends = signature.iter().enumerate().filter(|(_, byte)| **byte == b'\n');
+    let (end, _) = ends.take(SIGNATURE_LINES).nth(SIGNATURE_LINES - 1)?;
+    signature.get(end + 1..).filter(|text| text.starts_with(b"{"))
+}
+
+/// The text of an index and the file that signs it.
+pub struct Signed {
+    /// The index.
+    pub text: Vec<u8>,
+    /// The signature, and behind it the index once more. Empty if there is none.
+    pub file: Vec<u8>,
+    /// Whether the text comes from the signature's file.
+    pub attached: bool,
+}
+
+impl Signed {
+    /// Signs an index.
+    pub fn new(index: &Index, signer: &Signer) -> Result<Self> {
+        let text = serde_json::to_string_pretty(index).map_err(|e| Error::check(e.to_string()))? + "\n";
+        let file = signer.sign(text.as_bytes(), "carveout releases")? + &text;
+        Ok(Self { text: text.into(), file: file.into(), attached: true })
+    }
+
+    /// Reads what a folder of releases has; none if it has no index.
+    pub fn read(folder: &Path) -> Result<Option<Self>> {
+        let (path, signature) = (folder.join(INDEX), folder.join(INDEX_SIGNATURE));
+        let file = if signature.exists() { read_limited(&signature, MAX_SIGNED)? } else { Vec::new() };
+        let text = match attached(&file) {
+            Some(text) => text.to_vec(),
+            None if path.exists() => read_limited(&path, MAX_INDEX)?,
+            None => return Ok(None),
+        };
+        let attached = attached(&file).is_some();
+        Ok(Some(Self { text, file, attached }))
+    }
+
+    /// The index itself; with a key, it is checked who has signed it.
+    pub fn index(&self, place: &Path, key: Option<&PublicKey>) -> Result<Index> {
+        let signature = Some(&self.file[..]).filter(|file| !file.is_empty());
+        Index::parse(&place.join(INDEX).display().to_string(), &self.text, signature, key)
     }
 }
 
@@ -224,5 +254,14 @@ mod tests {
         let key = PublicKey::from_raw([7; 32]);
         let error = Index::parse("x", text.as_bytes(), None, Some(&key)).unwrap_err();
         assert!(error.message.ends_with("index.json.minisig is missing"), "{error}");
+    }
+
+    #[test]
+    fn a_signature_carries_its_index_and_may_have_none() {
+        let four = "untrusted comment: x\nA\ntrusted comment: {\nB\n";
+        assert_eq!(attached(format!("{four}{{\"format\":1}}\n").as_bytes()).unwrap(), b"{\"format\":1}\n");
+        for bare in ["", "{}", "\n\n\n", four, &format!("{four}\n\ngarbage"), four.trim_end()] {
+            assert_eq!(attached(bare.as_bytes()), None, "{bare}");
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! Whether a release can be built again: all that goes into it is in a commit, of a repository that others can fetch.
 
+use super::store::released;
 use crate::error::{At, Error, Result};
 use crate::stages::Build;
 use crate::stages::bundle::given::{self, Input};
@@ -149,6 +150,20 @@ impl Sources {
     /// Where the workspace can be had.
     pub fn uri(&self) -> Result<String> {
         Ok(self.workspace.remote()?.uri())
+    }
+
+    /// Refuses what is released already and was built of another commit.
+    pub fn same(&self, folder: &Path, manifest: &Manifest) -> Result<()> {
+        match manifest.inputs.git_revision.as_deref() {
+            Some(revision) if revision == self.revision => Ok(()),
+            other => {
+                let from = other.unwrap_or("no commit").escape_debug();
+                Err(released(
+                    folder,
+                    &format!("it was built from {from}, the work tree is at {}", self.revision),
+                ))
+            }
+        }
     }
 
     /// Refuses a bundle of another commit, and one with files that are in none.

@@ -3,12 +3,14 @@
 use super::{Outcome, build, diff, verify};
 use crate::cli::{DEFAULT_CONFIG, ReleaseArgs};
 use crate::error::{At, Error, Result};
-use crate::release::index::{Entry, Index};
+use crate::interrupt;
+use crate::release::durable;
+use crate::release::index::Entry;
 use crate::release::provenance::{self, PROVENANCE};
 use crate::release::sources::Sources;
+use crate::release::store::{Published, Store, released};
 use crate::release::{SIGNATURE, SUMS, notes};
 use crate::signing::{self, Signer};
-use crate::stage::lock;
 use crate::stages::EPOCH;
 use crate::stages::bundle::given::Input;
 use crate::stages::bundle::{SBOM, publish};
@@ -19,7 +21,6 @@ use bundle::{Manifest, Role, Source, bundle_name};
 use serde_json::json;
 use std::fs;
 use std::path::{Path, PathBuf};
-use tempfile::TempDir;
 
 /// The notes' name.
 const NOTES: &str = "RELEASE_NOTES.md";
@@ -27,8 +28,6 @@ const NOTES: &str = "RELEASE_NOTES.md";
 const REPORT: &str = "report.html";
 /// Bytes of a changelog, at most.
 const MAX_CHANGELOG: u64 = 16 << 20;
-/// How the name of an unfinished release begins.
-const TEMPORARY: &str = ".carveout-release-";
 /// Channels, from tried to new.
 pub const CHANNELS: [&str; 2] = ["stable", "beta"];
 
@@ -49,21 +48,24 @@ pub fn run(args: &ReleaseArgs, ui: &Ui) -> Result<Outcome> {
             sources.uri()?;
             let changes = changes(product.changelog.as_deref(), &product.version)?;
             let name = bundle_name(&product.name, &product.version, &product.board.name, product.tzdram_size);
-            let place = Place::open(args, &name, &sources)?;
+            let store = open(args, &sources, ui)?;
+            if let Some(there) = store.existing(&name, signer.public())? {
+                sources.same(&store.folder(&name), &there.manifest)?;
+            }
             let bundle = build::make(build, !args.no_boot, Path::new("target/bundles"))?;
             let manifest = verify::check(&bundle)?;
             sources.suit(&bundle, &manifest)?;
             sources.unmoved(&manifest)?;
             let release = Release { bundle: &bundle, manifest: &manifest, changes, sources: Some(&sources) };
-            release.publish(args, place, &signer, ui)
+            release.publish(args, store, &signer, ui)
         });
     };
     let manifest = verify::check(bundle)?;
     sources.suit(bundle, &manifest)?;
     let changes = changes_of(args, &manifest, &mut sources, ui)?;
-    let place = Place::open(args, &manifest.bundle_name(), &sources)?;
+    let store = open(args, &sources, ui)?;
     // Of a bundle that was built elsewhere nobody here can say how.
-    Release { bundle, manifest: &manifest, changes, sources: None }.publish(args, place, &signer, ui)
+    Release { bundle, manifest: &manifest, changes, sources: None }.publish(args, store, &signer, ui)
 }
 
 /// What the product's changelog says of a version.
@@ -114,43 +116,14 @@ fn changes_of(
     }
 }
 
-/// Where a release is put.
-struct Place {
-    out: PathBuf,
-    /// The release's directory, which is not there yet.
-    folder: PathBuf,
-    index: Index,
-    temporary: TempDir,
-    _lock: fs::File,
-}
-
-impl Place {
-    /// The folder of releases, locked. It can be written to, and the release is not there.
-    fn open(args: &ReleaseArgs, name: &str, sources: &Sources) -> Result<Self> {
-        let out = publish::folder(&build::from_here(&args.output_dir)?)?;
-        sources.apart(&out)?;
-        let lock = lock(&out.join(".lock"))?;
-        sweep(&out)?;
-        let folder = out.join(name);
-        if folder.exists() {
-            return Err(Error::usage(format!(
-                "{}: is released already, and a release never changes",
-                folder.display()
-            ))
-            .remedy("raise `version` in the product config"));
-        }
-        let index = Index::read(&out)?;
-        let temporary = tempfile::Builder::new().prefix(TEMPORARY).tempdir_in(&out).at(&out)?;
-        Ok(Self { out, folder, index, temporary, _lock: lock })
-    }
-}
-
-/// The newest release of the same product and board in a channel.
-fn before(index: &Index, out: &Path, channel: &str, manifest: &Manifest) -> Option<PathBuf> {
-    let entries = index.channels.get(channel)?;
-    let same = |entry: &&Entry| (&entry.name, &entry.board) == (&manifest.name, &manifest.board);
-    let path = out.join(&entries.iter().find(same)?.archive);
-    path.exists().then_some(path)
+/// The folder of releases: it can be written to, and a commit's changes are not in it.
+fn open(args: &ReleaseArgs, sources: &Sources, ui: &Ui) -> Result<Store> {
+    let wanted = build::from_here(&args.output_dir)?;
+    let made: Vec<_> = wanted.ancestors().take_while(|folder| !folder.exists()).collect();
+    let out = publish::folder(&wanted)?;
+    made.iter().filter_map(|folder| folder.parent()).try_for_each(durable::sync_folder)?;
+    sources.apart(&out)?;
+    Store::open(&out, ui)
 }
 
 /// A release that is being written.
@@ -164,39 +137,54 @@ struct Release<'a> {
 }
 
 impl Release<'_> {
-    /// Signs it and gives it its name.
-    fn publish(&self, args: &ReleaseArgs, place: Place, signer: &Signer, ui: &Ui) -> Result<Outcome> {
-        let Place { out, folder, mut index, temporary, _lock } = place;
+    /// Signs it and gives it its name, unless that has been done.
+    fn publish(&self, args: &ReleaseArgs, store: Store, signer: &Signer, ui: &Ui) -> Result<Outcome> {
         let name = self.manifest.bundle_name();
-        let previous = args.previous.clone().or_else(|| before(&index, &out, &args.channel, self.manifest));
-        let new = temporary.path().join(&name);
-        fs::create_dir(&new).at(&new)?;
+        let folder = store.folder(&name);
+        let published = match store.existing(&name, signer.public())? {
+            Some(there) if there.manifest != *self.manifest => {
+                return Err(released(&folder, "that bundle has other contents"));
+            }
+            Some(there) => {
+                let published = store.complete(there, &args.channel, args.keep, signer, ui)?;
+                let what = match published {
+                    Published::New => format!("was there, the same: {} has it now", args.channel),
+                    Published::Already => "is released already, the same: nothing was changed".into(),
+                };
+                ui.note(&format!("{}: {what}", folder.display()));
+                published
+            }
+            None => self.new_release(args, store, signer, ui)?,
+        };
+        let line = folder.display().to_string();
+        let json = json!({
+            "release": line,
+            "channel": args.channel,
+            "key_id": signer.public().id().to_string(),
+            "already": published == Published::Already,
+        });
+        Ok(Outcome { line: Some(line), json, ..Outcome::default() })
+    }
+
+    fn new_release(&self, args: &ReleaseArgs, store: Store, signer: &Signer, ui: &Ui) -> Result<Published> {
+        let name = self.manifest.bundle_name();
+        let previous = args.previous.clone().or_else(|| store.before(&args.channel, self.manifest));
         if self.changes.is_none() {
             ui.note(&format!("{NOTES} lists no changes: {}", notes::NO_CHANGELOG));
         }
         let running = ui.start("release");
         running.building(&format!("sign {name}"));
-        let entry = match self.fill(&new, previous.as_deref(), signer, &args.without) {
-            Ok(entry) => entry,
+        let filled = store.fill(&name, |new| self.fill(new, previous.as_deref(), signer, &args.without));
+        let (new, entry) = match filled {
+            Ok(filled) => filled,
             Err(error) => {
                 running.fail();
                 return Err(error);
             }
         };
         running.done();
-        fs::rename(&new, &folder).at(&folder)?;
-        let gone = index.add(&args.channel, entry, args.keep);
-        index.write(&out, signer)?;
-        // Only when no index names them any more.
-        for old in gone {
-            let path = out.join(&old.bundle);
-            ui.note(&format!("{} is kept no longer", path.display()));
-            fs::remove_dir_all(&path).at(&path)?;
-        }
-        let line = folder.display().to_string();
-        let json =
-            json!({ "release": line, "channel": args.channel, "key_id": signer.public().id().to_string() });
-        Ok(Outcome { line: Some(line), json, ..Outcome::default() })
+        store.publish(&new, entry, &args.channel, args.keep, signer, ui)?;
+        Ok(Published::New)
     }
 
     /// Writes all its files.
@@ -215,6 +203,7 @@ impl Release<'_> {
         let signature = signer.sign(sums.as_bytes(), &comment)?;
         let source = Source::open(bundle).map_err(verify::unreadable)?;
         bundle::write_signed(&source, manifest, &signature, EPOCH, &archive).map_err(verify::unreadable)?;
+        interrupt::check()?;
         // What devices will check.
         verify::signed(&archive, Some(signer.public()))?;
         let compared = previous.map(|old| diff::between(old, &archive)).transpose()?;
@@ -247,6 +236,7 @@ fn seal(
 ) -> Result<std::collections::BTreeMap<String, (u64, String)>> {
     let mut hashed = std::collections::BTreeMap::new();
     for entry in fs::read_dir(folder).at(folder)? {
+        interrupt::check()?;
         let path = entry.at(folder)?.path();
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let sum = bundle::hash_file(&path).at(&path)?;
@@ -258,11 +248,4 @@ fn seal(
         fs::write(&path, content).at(&path)?;
     }
     Ok(hashed)
-}
-
-/// Removes what interrupted runs have left.
-fn sweep(out: &Path) -> Result<()> {
-    let entries = fs::read_dir(out).at(out)?.flatten();
-    let left = entries.filter(|entry| entry.file_name().to_string_lossy().starts_with(TEMPORARY));
-    left.map(|entry| entry.path()).try_for_each(|path| fs::remove_dir_all(&path).at(&path))
 }

@@ -1,0 +1,44 @@
+//! Writing that outlasts a kill and a power cut: a file is on the disk before it gets its name, and its name before the next step.
+
+use crate::error::{At, Result};
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+/// Writes a new file and syncs it. What is there already, a link too, is an error.
+pub fn write(path: &Path, content: &[u8]) -> Result<()> {
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o644).open(path).at(path)?;
+    file.write_all(content).and_then(|()| file.sync_all()).at(path)
+}
+
+/// Gives a file or a folder, which is synced, its name. A file of that name is replaced, a folder that is not empty never.
+pub fn rename(from: &Path, to: &Path) -> Result<()> {
+    fs::rename(from, to).at(to)?;
+    sync_folder(to.parent().unwrap_or(to))
+}
+
+/// Syncs all files and folders below a folder, and then the folder.
+pub fn sync_tree(folder: &Path) -> Result<()> {
+    for entry in fs::read_dir(folder).at(folder)? {
+        let entry = entry.at(folder)?;
+        let path = entry.path();
+        if entry.file_type().at(&path)?.is_dir() {
+            sync_tree(&path)?;
+        } else {
+            File::open(&path).and_then(|file| file.sync_all()).at(&path)?;
+        }
+    }
+    sync_folder(folder)
+}
+
+/// Syncs the names in a folder.
+pub fn sync_folder(folder: &Path) -> Result<()> {
+    match File::open(folder).and_then(|file| file.sync_all()) {
+        // Some network filesystems write names at once and have no such call for folders.
+        Err(error) if matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported) => {
+            Ok(())
+        }
+        result => result.at(folder),
+    }
+}
