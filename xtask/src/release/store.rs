@@ -55,6 +55,10 @@ pub enum Published {
 impl Store {
     /// Locks the folder, and completes or removes what interrupted runs have left.
     pub fn open(out: &Path, ui: &Ui) -> Result<Self> {
+        Self::opened(out, ui).map_err(|error| as_before(out, error))
+    }
+
+    fn opened(out: &Path, ui: &Ui) -> Result<Self> {
         let lock = lock(&out.join(LOCK))?;
         sweep(out)?;
         let signed = Signed::read(out)?;
@@ -79,7 +83,7 @@ impl Store {
         let new = self.temporary.path().join(name);
         let filled = fs::create_dir(&new).at(&new).and_then(|()| fill(&new));
         let entry = filled.and_then(|entry| durable::sync_tree(&new).map(|()| entry));
-        entry.map(|entry| (new, entry)).map_err(|error| self.as_before(error))
+        entry.map(|entry| (new, entry)).map_err(|error| as_before(&self.out, error))
     }
 
     /// The newest release of the same product and board in a channel.
@@ -119,19 +123,6 @@ impl Store {
         self.index.channels.values().flatten().filter(move |entry| entry.bundle == name)
     }
 
-    /// Gives a new release, which [`Self::fill`] has written, its name, and puts it into a channel.
-    pub fn publish(
-        self,
-        filled: &Path,
-        entry: Entry,
-        channel: &str,
-        keep: Option<usize>,
-        signer: &Signer,
-        ui: &Ui,
-    ) -> Result<()> {
-        self.switch(Some(filled), entry, channel, keep, signer, ui)
-    }
-
     /// Puts a release that is there into a channel, if it is not in it.
     pub fn complete(
         self,
@@ -144,7 +135,7 @@ impl Store {
         let entry = existing.entry;
         let listed = self.index.channels.get(channel).is_some_and(|entries| entries.contains(&entry));
         if !listed {
-            self.switch(None, entry, channel, keep, signer, ui)?;
+            self.publish(None, entry, channel, keep, signer, ui)?;
             return Ok(Published::New);
         }
         let signed = Signed::read(&self.out)?;
@@ -158,7 +149,8 @@ impl Store {
         Ok(Published::Already)
     }
 
-    fn switch(
+    /// Gives a release that [`Self::fill`] has written its name, if there is one, and puts the release into a channel.
+    pub fn publish(
         mut self,
         filled: Option<&Path>,
         entry: Entry,
@@ -173,15 +165,15 @@ impl Store {
         }
         let mut index = self.index.clone();
         let gone = index.add(channel, entry, keep);
-        self.prepare(&index, &gone, signer).map_err(|error| self.as_before(error))?;
+        self.prepare(&index, &gone, signer).map_err(|error| as_before(&self.out, error))?;
         interrupt::check()?;
         if let Some(filled) = filled {
-            durable::rename(filled, &folder).map_err(|error| self.as_before(error))?;
+            durable::rename(filled, &folder).map_err(|error| as_before(&self.out, error))?;
         }
         let switched = if gone.is_empty() { Ok(()) } else { self.give(GONE) };
         switched.and_then(|()| self.give(INDEX_SIGNATURE)).map_err(|error| {
             let whole = format!("{} is whole, and in no new channel yet", folder.display());
-            add(self.as_before(error), &format!("{whole}: the same command puts it into {channel}"))
+            add(as_before(&self.out, error), &format!("{whole}: the same command puts it into {channel}"))
         })?;
         self.index = index;
         let published = self.give(INDEX).and_then(|()| self.remove_gone(ui));
@@ -240,10 +232,11 @@ impl Store {
         fs::remove_file(&list).at(&list)?;
         durable::sync_folder(&self.out)
     }
+}
 
-    fn as_before(&self, error: Error) -> Error {
-        add(error, &format!("nothing was published: the channels of {} are as before", self.out.display()))
-    }
+/// What has failed before the switch.
+fn as_before(out: &Path, error: Error) -> Error {
+    add(error, &format!("nothing was published: the channels of {} are as before", out.display()))
 }
 
 /// What else can be done where a version is used up.

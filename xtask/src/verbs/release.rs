@@ -183,7 +183,7 @@ impl Release<'_> {
             }
         };
         running.done();
-        store.publish(&new, entry, &args.channel, args.keep, signer, ui)?;
+        store.publish(Some(&new), entry, &args.channel, args.keep, signer, ui)?;
         Ok(Published::New)
     }
 

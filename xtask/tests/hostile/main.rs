@@ -7,3 +7,5 @@ mod mutated;
 #[allow(dead_code)]
 #[path = "../report/small.rs"]
 mod small;
+
+mod release;

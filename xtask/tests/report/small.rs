@@ -14,6 +14,11 @@ const LAYOUT: &str = "<partition_layout><device type='sdmmc_user' sector_size='5
 
 /// Writes a bundle as folder and archive into `dir`. Returns its name.
 pub fn write(dir: &Path, version: &str, tzdram: u64) -> String {
+    write_with(dir, version, tzdram, |_| ())
+}
+
+/// The same of a manifest that `edit` has changed.
+pub fn write_with(dir: &Path, version: &str, tzdram: u64, edit: impl FnOnce(&mut Manifest)) -> String {
     let elf = TestElf::good().build();
     let app = trusty_image::inspect(&elf).unwrap();
     let cfg = format!("carveout.tzdram.size = 0x{tzdram:08x};\ncarveout.tzdram.alignment = 0x00100000;\n");
@@ -36,7 +41,7 @@ pub fn write(dir: &Path, version: &str, tzdram: u64) -> String {
     let (partitions, _) = writer.partition_plan("layout/layout.xml", &Layout::parse(LAYOUT).unwrap(), None);
     let memory = Budget::new(tzdram, false, Vec::new(), vec![AppMemory::new("a", &app, elf.len() as u64)]);
     let (heap, stack) = (app.manifest.heap(), app.manifest.stack());
-    let manifest = Manifest {
+    let mut manifest = Manifest {
         format: bundle::FORMAT,
         name: "desk".into(),
         security_version: 0,
@@ -68,6 +73,7 @@ pub fn write(dir: &Path, version: &str, tzdram: u64) -> String {
         flash: BTreeMap::new(),
         digest: String::new(),
     };
+    edit(&mut manifest);
     let manifest = writer.finish(manifest).unwrap();
     bundle::write_archive(&folder, &name, &manifest, 1, &dir.join(format!("{name}.tar.zst"))).unwrap();
     name

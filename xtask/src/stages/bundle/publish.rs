@@ -6,6 +6,7 @@ use bundle::Manifest;
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 use rustix::io::Errno;
 use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 /// How names of unfinished bundles begin.
@@ -14,7 +15,9 @@ const TEMPORARY: &str = ".carveout-bundle-";
 /// The output folder, which is there from then on.
 pub fn folder(out: &Path) -> Result<PathBuf> {
     fs::create_dir_all(out).map_err(|e| match e.kind() {
-        std::io::ErrorKind::StorageFull | std::io::ErrorKind::PermissionDenied => Error::io(out, &e),
+        ErrorKind::StorageFull | ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {
+            Error::io(out, &e)
+        }
         _ => Error::usage(format!("{}: cannot be the output folder: {e}", out.display())),
     })?;
     fs::canonicalize(out).at(out)
