@@ -161,7 +161,8 @@ fn what_can_be_known_is_told_before_the_build() {
     let place = Place::new();
     let out = place.dir.path().join("out");
     fs::create_dir_all(out.join("p-1.0.0-virt-tzdram32M")).unwrap();
-    has(&place.refused(2, &[]), &["is released already, and a release never changes", "raise `version`"]);
+    // What is no release is not taken for one, and not removed either.
+    has(&place.refused(1, &[]), &["is no whole release by key", "no channel names it: remove it (rm -r "]);
     // Another carve-out is another release: what is refused then is something else.
     fs::write(place.path("file"), "x").unwrap();
     has(&place.refused(2, &["-o", &place.path("file")]), &["cannot be the output folder"]);
