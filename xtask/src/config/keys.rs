@@ -1,7 +1,7 @@
 //! Key files for fused boards: which ones NVIDIA's tools take. What they cannot read they take for no key, and some say nothing; so
 //! each is looked at before anything is built. Nothing of a key gets into a message.
 //!
-//! Seen by running both signing tools: `tegrasign_v2` (L4T R32.5) and `tegrasign_v3.py` (R32.6.1 and later).
+//! Seen by running the tool of the releases that are built with: `tegrasign_v3.py` (L4T R32.6.1 and later).
 
 use pkcs1::der::{Decode, SecretDocument};
 use pkcs8::{ObjectIdentifier, PrivateKeyInfoRef};
@@ -10,15 +10,15 @@ use pkcs8::{ObjectIdentifier, PrivateKeyInfoRef};
 pub const MOST: u64 = 64 << 10;
 /// rsaEncryption (RFC 8017, appendix C).
 const RSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1");
-/// Words of an SBK, and the hexadecimal digits of one.
-const WORDS: (usize, usize) = (4, 8);
 /// Bytes of an SBK.
 const SBK: usize = 16;
+/// Hexadecimal digits of one, and of each of its words.
+const DIGITS: (usize, usize) = (32, 8);
 /// The form that is wanted.
-const WANTED: &str = "expected are four words of 32 bits on one line, with a space between two: 0x######## 0x######## 0x######## \
-                      0x########, or the 16 bytes of the key";
+const WANTED: &str = "expected are four words of 32 bits, 0x######## 0x######## 0x######## 0x########, or one number of 32 \
+                      hexadecimal digits, or the 16 bytes of the key";
 
-/// Checks an SBK's file: the forms that both tools take alike.
+/// Checks an SBK's file: the forms of which NVIDIA's tool makes the key that is written there.
 pub fn sbk(file: &[u8]) -> Result<(), String> {
     let wrong = |what: &str| Err(format!("{what}; {WANTED}"));
     let text = match std::str::from_utf8(file).ok().filter(|text| text.chars().all(is_text)) {
@@ -31,41 +31,45 @@ pub fn sbk(file: &[u8]) -> Result<(), String> {
         }
         None => return Ok(()),
     };
-    let line = text.strip_suffix('\n').unwrap_or(text);
-    let words: Vec<&str> = line.split_whitespace().collect();
-    let digits = |word: &&str| word.strip_prefix("0x").map_or(*word, |digits| digits).to_owned();
-    let plain: Vec<String> = words.iter().map(digits).collect();
-    let hex = |word: &String| word.bytes().all(|b| b.is_ascii_hexdigit());
+    let words: Vec<&str> = text.split_ascii_whitespace().collect();
+    let plain: Vec<&str> = words.iter().map(|word| word.strip_prefix("0x").unwrap_or(word)).collect();
     if words.is_empty() {
         return wrong("it is empty");
     }
-    if line.contains(',') {
+    if text.contains(',') {
         return wrong("its words are separated by commas");
     }
     if words.iter().any(|word| word.starts_with("0X")) {
         return wrong("its words begin with 0X instead of 0x");
     }
-    if !plain.iter().all(hex) {
+    if !plain.iter().all(|word| word.bytes().all(|b| b.is_ascii_hexdigit())) {
         return wrong("it is text, and no hexadecimal number");
     }
-    if line.contains('\r') {
-        return wrong("its line ends as Windows ends lines (CRLF)");
+    // The tool takes spaces and line ends from between the words, all else from the two ends alone.
+    let inner = text.trim_ascii();
+    if inner.contains('\r') {
+        return wrong(
+            "its lines end as Windows ends lines (CRLF): NVIDIA's tool cannot read more than one such line",
+        );
     }
-    if line.trim_end_matches('\n').contains('\n') {
-        return wrong("its words are on several lines");
+    if inner.contains('\t') {
+        return wrong("there is a tab between its words");
     }
-    let of_8 = plain.iter().all(|word| word.len() == WORDS.1);
-    let with_0x = words.iter().all(|word| word.starts_with("0x"));
-    match (words.len(), of_8, with_0x) {
-        (1, false, _) => wrong(&format!("it is one number of {} digits", plain.concat().len())),
-        (8, true, _) => wrong(
+    if !file.contains(&b'0') && [SBK, 2 * SBK].contains(&file.len()) {
+        return wrong(&format!(
+            "NVIDIA's tool takes {} characters without a 0 for the key's bytes: write 0x in front",
+            file.len()
+        ));
+    }
+    match (plain.len(), plain.iter().all(|word| word.len() == DIGITS.1)) {
+        (1, _) if plain.concat().len() == DIGITS.0 => Ok(()),
+        (1, _) => wrong(&format!("it is one number of {} digits", plain.concat().len())),
+        (4, true) => Ok(()),
+        (8, true) => wrong(
             "it has eight words, 32 bytes: that is the size of a key of Jetson AGX Orin, an SBK of Xavier has 16 bytes",
         ),
-        (count, ..) if count != WORDS.0 => wrong(&format!("it has {count} words")),
-        (_, false, _) => wrong("a word of it has more or fewer than 8 digits"),
-        (_, _, false) => wrong("its words do not all begin with 0x"),
-        _ if words.join(" ") != line => wrong("there is more than a space between or around its words"),
-        _ => Ok(()),
+        (4, false) => wrong("a word of it has more or fewer than 8 digits"),
+        (count, _) => wrong(&format!("it has {count} words")),
     }
 }
 
@@ -168,11 +172,22 @@ mod tests {
     use std::process::Command;
 
     #[test]
-    fn an_sbk_is_four_words_or_16_bytes() {
-        for good in
-            ["0x01234567 0x89abcdef 0xFEDCBA98 0x76543210", "0x01234567 0x89abcdef 0xfedcba98 0x76543210\n"]
-        {
-            assert_eq!(sbk(good.as_bytes()), Ok(()), "{good}");
+    fn an_sbk_is_four_words_or_a_number_or_16_bytes() {
+        let words = "0x01234567 0x89abcdef 0xFEDCBA98 0x76543210";
+        for good in [
+            words,
+            &format!("{words}\n\n"),
+            &format!("{words}\r\n"),
+            &format!(" {}\t\n", words.replace(' ', "  ")),
+            &words.replace(' ', "\n"),
+            &words.replace("0x", ""),
+            &words.replacen("0x", "", 2),
+            "0x0123456789abcdeffedcba9876543210\n",
+            "0123456789abcdeffedcba9876543210",
+            "11111111 22222222 33333333 44444444",
+            "11111111222222223333333344444444\n",
+        ] {
+            assert_eq!(sbk(good.as_bytes()), Ok(()), "{good:?}");
         }
         let bytes: [u8; 16] = std::array::from_fn(|at| at as u8 * 17);
         assert_eq!(sbk(&bytes), Ok(()));
@@ -185,27 +200,28 @@ mod tests {
             (b"\n", "it is empty"),
             (b"not a key at all", "it is text, and no hexadecimal number"),
             (b"not a key at all\n", "it is text, and no hexadecimal number"),
-            (b"0x01234567\n0x89abcdef\n0xfedcba98\n0x76543210\n", "its words are on several lines"),
-            (b"0x01234567 0x89abcdef 0xfedcba98 0x76543210\n\n", "more than a space between or around"),
-            (b"0x0123456789abcdeffedcba9876543210\n", "it is one number of 32 digits"),
-            (b"0123456789abcdeffedcba9876543210", "it is one number of 32 digits"),
-            (b"01234567 89abcdef fedcba98 76543210\n", "its words do not all begin with 0x"),
+            (b"1234567812345678", "takes 16 characters without a 0 for the key's bytes"),
+            (b"11111111222222223333333344444444", "takes 32 characters without a 0 for the key's bytes"),
+            (b"0x01234567\r\n0x89abcdef\r\n0xfedcba98\r\n0x76543210\r\n", "as Windows ends lines"),
+            (b"0x0123456789abcdeffedcba987654321\n", "it is one number of 31 digits"),
+            (b"01234567 89abcdef fedcba98\n", "it has 3 words"),
             (b"0x01234567 0x89abcdef 0xfedcba98\n", "it has 3 words"),
             (
                 b"0x01234567 0x89abcdef 0xfedcba98 0x76543210 0x01234567 0x89abcdef 0xfedcba98 0x76543210\n",
                 "it has eight words, 32 bytes",
             ),
-            (b"0x1234567 0x89abcdef 0xfedcba98 0x76543210\n", "a word of it has more or fewer than 8 digits"),
+            (
+                b"0x1234567 0x89abcdef 0xfedcba98 0x765432100\n",
+                "a word of it has more or fewer than 8 digits",
+            ),
             (b"0x01234567, 0x89abcdef, 0xfedcba98, 0x76543210\n", "separated by commas"),
             (b"0X01234567 0X89abcdef 0Xfedcba98 0X76543210\n", "begin with 0X"),
-            (b"0x01234567 0x89abcdef 0xfedcba98 0x76543210\r\n", "as Windows ends lines"),
-            (b"0x01234567  0x89abcdef 0xfedcba98\t0x76543210\n", "more than a space between or around"),
-            (b" 0x01234567 0x89abcdef 0xfedcba98 0x76543210\n", "more than a space between or around"),
+            (b"0x01234567 0x89abcdef 0xfedcba98\t0x76543210\n", "there is a tab between its words"),
         ] {
             let error = sbk(file).unwrap_err();
-            assert!(error.starts_with(why) || error.contains(why), "{}: {error}", file.escape_ascii());
+            assert!(error.contains(why), "{}: {error}", file.escape_ascii());
             assert!(error.contains("expected are four words"), "{error}");
-            for part in ["01234567", "89abcdef", "not a key"] {
+            for part in ["01234567", "89abcdef", "not a key", "11111111"] {
                 assert!(!error.contains(part), "{error}");
             }
         }

@@ -270,15 +270,15 @@ fn key_files_of_another_form_are_refused() {
         read_with(&format!("{text}l4t: {{ {l4t} }}\n"), &overrides)
     };
     let lines = file("lines.key", "0x01234567\n0x89abcdef\n0xfedcba98\n0x76543210\n");
+    let short = file("short.key", "0x01234567 0x89abcdef 0xfedcba98\n");
     let words = file("words.key", "0x01234567 0x89abcdef 0xfedcba98 0x76543210\n");
     let public = file("public.pem", "-----BEGIN PUBLIC KEY-----\n");
     let token = "pkc_key: \"pkcs11:token=a;object=b\"";
-    assert!(read(&format!("{token}, sbk_key: {words}")).unwrap().l4t.unwrap().sbk_key.is_some());
+    for good in [&words, &lines] {
+        assert!(read(&format!("{token}, sbk_key: {good}")).unwrap().l4t.unwrap().sbk_key.is_some());
+    }
     for (l4t, start) in [
-        (
-            format!("{token}, sbk_key: {lines}"),
-            format!("p.yaml:10: l4t.sbk_key: {lines}: its words are on several lines; "),
-        ),
+        (format!("{token}, sbk_key: {short}"), format!("p.yaml:10: l4t.sbk_key: {short}: it has 3 words; ")),
         (
             format!("pkc_key: {public}"),
             format!("p.yaml:10: l4t.pkc_key: {public}: it is a public key: the private one signs; "),

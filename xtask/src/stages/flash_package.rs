@@ -31,8 +31,8 @@ pub const SECURE_LAYOUT: &str = "secureflash.xml";
 /// What each partition gets, as `partition file` lines.
 pub const PARTITIONS: &str = "partitions";
 /// What NVIDIA's tools take for keys.
-const KEYS: &str = "l4t.pkc_key must be an RSA private key of 2048 or 3072 bits, in PEM or in a token, l4t.sbk_key 16 bytes or \
-                    four words 0x… of 32 bits";
+const KEYS: &str = "l4t.pkc_key must be an RSA private key of 2048 or 3072 bits, in PEM or in a token, l4t.sbk_key 16 bytes, \
+                    four words 0x… of 32 bits or one number of 32 hexadecimal digits";
 /// Stands for the root filesystem while NVIDIA's tools run; the bundle has the real one.
 pub const ROOTFS: &str = "system.img";
 /// Parts of the BSP that a bundle without root filesystem can do without: it is then no full flash.
