@@ -6,6 +6,7 @@
 
 use crate::bytes::u32_at;
 use crate::limits::{DEFAULT_HEAP, DEFAULT_STACK, PAGE};
+use std::collections::BTreeSet;
 use uuid::Uuid;
 
 /// Name of the section.
@@ -27,6 +28,24 @@ pub struct MapMem {
     pub offset: u32,
     /// Size in bytes.
     pub size: u32,
+}
+
+/// What the kernel would refuse, or not do as written, when a TA maps its regions; nothing if all is well.
+pub fn wrong_region(regions: &[MapMem]) -> Option<String> {
+    let mut known = BTreeSet::new();
+    regions.iter().find_map(|MapMem { id, offset, size }| {
+        if offset % PAGE != 0 {
+            Some(format!(
+                "region {id}: addr 0x{offset:x} is no multiple of 4096: the kernel maps whole pages"
+            ))
+        } else if *size == 0 || offset.checked_add(size - 1).is_none() {
+            Some(format!("region {id}: 0x{size:x} bytes from 0x{offset:x} are not within 4 GiB"))
+        } else if !known.insert(id) {
+            Some(format!("region {id} is listed twice: the kernel would always map the first"))
+        } else {
+            None
+        }
+    })
 }
 
 /// What a manifest says.

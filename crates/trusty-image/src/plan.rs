@@ -10,7 +10,7 @@ pub use finding::{Code, Finding, Severity};
 
 use crate::budget::{AppMemory, Budget, TzdramError, check_tzdram};
 use crate::limits::{APP_STACK_TOP, APP_START, KIB, PAGE};
-use crate::manifest::MapMem;
+use crate::manifest::{self, MapMem};
 use crate::rules::TrustedApp;
 
 /// A stack that is likely too small: NVIDIA's stock TAs have one page or two, for C code without a heap of its own.
@@ -236,6 +236,10 @@ fn trusted_app(app: &PlannedApp) -> Vec<Finding> {
             format!("has an image and a heap that end {left} bytes below its stack: less than {NEAR_STACK}");
         let remedy = format!("lower min_heap or min_stack of {}, or its static data", app.name);
         add(Code::NearStack, what, remedy);
+    }
+    if let Some(what) = manifest::wrong_region(&app.app.manifest.map_mem) {
+        let remedy = format!("correct mem_map in the manifest of {}", app.name);
+        add(Code::DeviceMemory, format!("has device memory (mem_map) that it cannot map: {what}"), remedy);
     }
     findings
 }

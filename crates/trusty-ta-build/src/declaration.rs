@@ -8,8 +8,8 @@ mod values;
 
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
-use trusty_image::limits::{APP_STACK_TOP, PAGE, PORT_PATH_MAX};
-use trusty_image::manifest::{Manifest, MapMem};
+use trusty_image::limits::{APP_STACK_TOP, PORT_PATH_MAX};
+use trusty_image::manifest::{Manifest, MapMem, wrong_region};
 use uuid::Uuid;
 
 /// Most receive buffers of a connection, and bytes of each: limits of `port_create` (ipc.c of L4T R32).
@@ -150,37 +150,23 @@ impl Declaration {
                 return wrong("start_ports", format!("`{name}` is listed twice"));
             }
         }
-        self.check_regions()
+        match wrong_region(&self.regions()) {
+            Some(what) => wrong("mem_map", what),
+            None => Ok(()),
+        }
     }
 
-    /// Checks what the kernel would refuse when the TA maps it.
-    fn check_regions(&self) -> Result<(), DeclarationError> {
-        let wrong = |what| Err(DeclarationError::Value { key: "mem_map".into(), what });
-        let mut ids = BTreeSet::new();
-        for Region { id, addr, size } in &self.mem_map {
-            if addr % PAGE != 0 {
-                return wrong(format!(
-                    "region {id}: addr 0x{addr:x} is no multiple of 4096: the kernel maps whole pages"
-                ));
-            }
-            if *size == 0 || addr.checked_add(size - 1).is_none() {
-                return wrong(format!("region {id}: 0x{size:x} bytes from 0x{addr:x} are not within 4 GiB"));
-            }
-            if !ids.insert(id) {
-                return wrong(format!("region {id} is listed twice: the kernel would always map the first"));
-            }
-        }
-        Ok(())
+    fn regions(&self) -> Vec<MapMem> {
+        self.mem_map.iter().map(|r| MapMem { id: r.id, offset: r.addr, size: r.size }).collect()
     }
 
     /// The manifest that the kernel reads.
     pub fn manifest(&self) -> Manifest {
-        let region = |r: &Region| MapMem { id: r.id, offset: r.addr, size: r.size };
         Manifest {
             uuid: self.uuid,
             min_stack: Some(self.min_stack),
             min_heap: Some(self.min_heap),
-            map_mem: self.mem_map.iter().map(region).collect(),
+            map_mem: self.regions(),
         }
     }
 }

@@ -35,6 +35,8 @@ pub enum Code {
     StackSmall,
     /// Image and heap come near the stack.
     NearStack,
+    /// Device memory that the kernel will not map as its manifest has it.
+    DeviceMemory,
     /// What is free is too little for the buffers of a connection.
     NoConnections,
     /// A TA does not say what it will allocate.
@@ -57,6 +59,7 @@ impl Code {
             Self::SameUuid => "same-uuid",
             Self::StackSmall => "stack-small",
             Self::NearStack => "near-stack",
+            Self::DeviceMemory => "device-memory",
             Self::NoConnections => "no-connections",
             Self::DemandUnknown => "demand-unknown",
             Self::HeapSpare => "heap-spare",
@@ -73,7 +76,9 @@ impl Code {
             | Self::TzdramAlignment
             | Self::PartitionFull
             | Self::SameUuid => Severity::Error,
-            Self::StackSmall | Self::NearStack | Self::NoConnections => Severity::Warning,
+            Self::StackSmall | Self::NearStack | Self::DeviceMemory | Self::NoConnections => {
+                Severity::Warning
+            }
             Self::DemandUnknown | Self::HeapSpare | Self::TzdramSpare => Severity::Advice,
         }
     }

@@ -32,6 +32,38 @@ fn codes(request: &Request) -> Vec<&'static str> {
 
 const STACK: u32 = 16 * 1024;
 
+#[test]
+fn device_memory_that_cannot_be_mapped_is_told() {
+    let warned = |regions: &[(u32, u32, u32)]| {
+        let mut app = app("a", 0x40000, STACK, Some(0x3f000));
+        app.app.manifest.map_mem = regions
+            .iter()
+            .map(|(id, offset, size)| MapMem { id: *id, offset: *offset, size: *size })
+            .collect();
+        let plan = Plan::new(&request(MIB, vec![app]));
+        let found = plan.findings.into_iter().filter(|finding| finding.code == Code::DeviceMemory);
+        found.map(|finding| (finding.severity, finding.to_string())).collect::<Vec<_>>()
+    };
+    assert_eq!(warned(&[(1, 0x3ac_0000, 0x2000), (2, 0x3ac_0000, 1)]), []);
+    for (regions, what) in [
+        (&[(1, 0x3ac_0004, 0x1000)][..], "region 1: addr 0x3ac0004 is no multiple of 4096"),
+        (
+            &[(1, 0, 0x1000), (2, 0xffff_f000, 0x1001)],
+            "region 2: 0x1001 bytes from 0xfffff000 are not within 4 GiB",
+        ),
+        (&[(1, 0, 0)], "region 1: 0x0 bytes from 0x0 are not within 4 GiB"),
+        (&[(3, 0, 1), (3, 4096, 1)], "region 3 is listed twice"),
+    ] {
+        let found = warned(regions);
+        let [(Severity::Warning, text)] = &found[..] else { panic!("{found:?}") };
+        assert!(
+            text.starts_with("device-memory: a has device memory (mem_map) that it cannot map: "),
+            "{text}"
+        );
+        assert!(text.contains(what), "{text}");
+    }
+}
+
 /// The forum's case: 256000 bytes under the default heap. The heap is the finding; a larger carve-out changes nothing.
 #[test]
 fn the_forums_case() {
