@@ -12,6 +12,7 @@ use crate::error::{At, Error, Result};
 use crate::stages::{Build, home};
 use crate::tools::{curl, run, scratch, shell};
 use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use xshell::cmd;
 
@@ -156,8 +157,10 @@ pub fn unpack(tarball: &Path, into: &Path, without: &[&str], log: &Path) -> Resu
 /// The input of a stage that reads a tree or a tarball: enough to see that it has changed.
 pub fn stamp(path: &Path, keep: impl Fn(&str) -> bool) -> Result<String> {
     if !path.is_dir() {
-        let (size, time) = fs::metadata(path).and_then(|m| Ok((m.len(), m.modified()?))).at(path)?;
-        return Ok(format!("{} {size} {time:?}", path.display()));
+        let file = fs::metadata(path).at(path)?;
+        // Tools may set the time of the contents back (`cp -p`, `rsync -t`); when the file was changed, the filesystem alone says.
+        let changed = (file.dev(), file.ino(), file.ctime(), file.ctime_nsec());
+        return Ok(format!("{} {} {:?} {changed:?}", path.display(), file.len(), file.modified().at(path)?));
     }
     let stamps = crate::stage::stamps(path)?;
     let kept = stamps.iter().filter(|(name, _)| keep(name));

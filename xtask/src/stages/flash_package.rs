@@ -98,6 +98,7 @@ fn package(build: &Build, l4t: &L4t, module: &Module, parts: &Parts) -> Result<O
         // Digests of keys, not keys: but of an SBK's 16 bytes even that is not kept.
         .with("pkc", parts.pkc.digest()?)
         .with("sbk", sbk)
+        .with("board", format!("{:?}", build.product.board.l4t()?))
         .with("module", format!("{:?}", module.id));
     build.cache.stage(&format!("flash package {}", module.name), key, |work| {
         let scratch = scratch("flash")?;
@@ -136,6 +137,7 @@ fn unchanged(build: &Build, module: &Module, bsp: &Bsp) -> Result<Output> {
     let key = Key::of(file!())
         .with("bsp", &bsp.output.content)
         .with("app size", app_size(build)?)
+        .with("board", format!("{:?}", build.product.board.l4t()?))
         .with("module", format!("{:?}", module.id));
     build.cache.stage(&format!("unchanged boot config {}", module.name), key, |work| {
         let scratch = scratch("flash")?;
