@@ -7,6 +7,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::Path;
 use std::process::{Command, Stdio};
+use tar::EntryType;
 use xshell::cmd;
 
 /// Programs that unpack, by how what they have packed begins.
@@ -28,13 +29,20 @@ pub fn needs(tarball: &Path) -> Result<Option<Need>> {
     Ok(COMPRESSIONS.iter().find(|(magic, _)| head.starts_with(magic)).map(|(_, need)| *need))
 }
 
-/// Gives `each` the members, with their names as they are written and what they hold, and reads the tarball to its end: an
-/// error means that it is damaged.
-pub fn read(
-    tarball: &Path,
-    log: &Path,
-    each: &mut dyn FnMut(&str, &mut dyn Read) -> io::Result<()>,
-) -> Result<()> {
+/// A member of a tarball.
+pub struct Member<'a> {
+    /// Its name, as it is written.
+    pub name: String,
+    /// What it is.
+    pub kind: EntryType,
+    /// Of a link: where it leads, as it is written.
+    pub target: Option<String>,
+    /// What it holds.
+    pub reader: &'a mut dyn Read,
+}
+
+/// Gives `each` the members, and reads the tarball to its end: an error means that it is damaged.
+pub fn read(tarball: &Path, log: &Path, each: &mut dyn FnMut(Member) -> io::Result<()>) -> Result<()> {
     let damaged = |what: &dyn std::fmt::Display| {
         Error::usage(format!("{}: {what}", tarball.display()))
             .remedy("the file may be cut short or be no tarball: make or fetch it again")
@@ -62,15 +70,14 @@ pub fn read(
     }
 }
 
-fn members(
-    reader: &mut dyn Read,
-    each: &mut dyn FnMut(&str, &mut dyn Read) -> io::Result<()>,
-) -> io::Result<()> {
+fn members(reader: &mut dyn Read, each: &mut dyn FnMut(Member) -> io::Result<()>) -> io::Result<()> {
     let mut archive = tar::Archive::new(reader);
     for entry in archive.entries()? {
         let mut entry = entry?;
         let name = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
-        each(&name, &mut entry)?;
+        let kind = entry.header().entry_type();
+        let target = entry.link_name_bytes().map(|target| String::from_utf8_lossy(&target).into_owned());
+        each(Member { name, kind, target, reader: &mut entry })?;
     }
     // The program that unpacks checks its sums at the end.
     io::copy(&mut archive.into_inner(), &mut io::sink()).map(|_| ())
@@ -83,10 +90,10 @@ mod tests {
 
     fn names(tarball: &Path) -> Result<Vec<String>> {
         let mut names = Vec::new();
-        read(tarball, &tarball.with_extension("log"), &mut |name, reader| {
+        read(tarball, &tarball.with_extension("log"), &mut |member| {
             let mut text = String::new();
-            reader.read_to_string(&mut text)?;
-            names.push(format!("{name}={text}"));
+            member.reader.read_to_string(&mut text)?;
+            names.push(format!("{}={text}", member.name));
             Ok(())
         })?;
         Ok(names)

@@ -33,13 +33,13 @@ pub fn examine(build: &Build, path: &Path, sha256: &str, work: &Work) -> Result<
     let scratch = crate::tools::scratch("tarball")?;
     let mut found = Members::default();
     let mut lists: Vec<PathBuf> = Vec::new();
-    tarball::read(path, work.log, &mut |member, reader| {
-        match found.add(member) {
-            Kind::Status => found.installed = lock::of_status(BufReader::new(reader))?,
+    tarball::read(path, work.log, &mut |member| {
+        match found.add(&member.name) {
+            Kind::Status => found.installed = lock::of_status(BufReader::new(member.reader))?,
             // With its ending: by that apt knows what compresses it.
             Kind::List(name) => {
                 let list = scratch.path().join(name);
-                std::io::copy(reader, &mut File::create(&list)?)?;
+                std::io::copy(member.reader, &mut File::create(&list)?)?;
                 lists.push(list);
             }
             Kind::Other => {}
