@@ -9,7 +9,7 @@ mod finding;
 pub use finding::{Code, Finding, Severity};
 
 use crate::budget::{AppMemory, Budget, TzdramError, check_tzdram};
-use crate::limits::{APP_STACK_TOP, APP_START, KIB, PAGE};
+use crate::limits::{APP_STACK_TOP, APP_START, KIB, PAGE, TZDRAM_MAX};
 use crate::manifest::{self, MapMem};
 use crate::rules::TrustedApp;
 
@@ -17,8 +17,9 @@ use crate::rules::TrustedApp;
 pub const SANE_STACK: u32 = 2 * PAGE;
 /// Heap and image that end so near below the stack leave no room to grow either.
 pub const NEAR_STACK: u32 = 64 * KIB as u32;
-/// What the kernel's buffers of one connection take: 10 of 4080 bytes for each end, as trusty-ta's ports have them.
-pub const CONNECTION: u64 = 2 * 10 * 4080;
+/// What the kernel's buffers of one connection take: 10 of 4080 bytes for each end, as trusty-ta's ports have them, and the heads
+/// of two blocks, in whole pages.
+pub const CONNECTION: u64 = 2 * (10 * 4080 + 32_u64).next_multiple_of(4096);
 
 /// A TA of the plan.
 #[derive(Clone, Debug)]
@@ -171,7 +172,8 @@ impl Plan {
                 self.memory.kernel.saturating_add(self.memory.monitor).saturating_add(self.memory.stock()),
                 self.memory.tzdram
             );
-            let remedy = match self.least {
+            let least = self.least.and_then(|least| least.checked_next_multiple_of(self.alignment.max(1)));
+            let remedy = match least.filter(|least| *least <= TZDRAM_MAX) {
                 Some(least) => {
                     format!(
                         "set tzdram.size to {}MiB or more, or lower min_heap of the trusted apps",
@@ -179,7 +181,7 @@ impl Plan {
                     )
                 }
                 None => {
-                    "lower min_heap of the trusted apps: no carve-out that the kernel boots in holds them"
+                    "lower min_heap of the trusted apps: no carve-out of this alignment that the kernel boots in holds them"
                         .into()
                 }
             };

@@ -1,7 +1,7 @@
 //! Release notes: what the changelog says of a version, and what differs from the release before.
 
 use crate::verbs::diff;
-use bundle::{Diff, Manifest};
+use bundle::{Diff, FlashPackage, Manifest};
 
 /// How a release gets a list of changes.
 pub const NO_CHANGELOG: &str = "the product config names no changelog. Add `changelog: FILE` to it (relative to the config), with a \
@@ -52,9 +52,17 @@ pub fn text(manifest: &Manifest, changes: Option<&str>, previous: Option<(&Manif
         }
     }
     let name = manifest.bundle_name();
+    let package = manifest.device.as_ref().map(|device| device.flash_package);
+    let to = if package.is_some() { "usb --from OLD_BUNDLE" } else { "virt:FILE" };
+    let flash = match package {
+        Some(FlashPackage::None) => String::new(),
+        Some(FlashPackage::Tegraflash) => {
+            format!("tar -xf {name}.tar.zst\nsudo bash {name}/flash/flash.sh\n")
+        }
+        _ => format!("cargo xtask flash {name}.tar.zst --to {to} --scope auto --key PUBLIC_KEY\n"),
+    };
     text += &format!(
-        "\n## How to flash\n\n```\ncargo xtask verify {name}.tar.zst --key PUBLIC_KEY\ncargo xtask flash {name}.tar.zst --to {} --scope auto --key PUBLIC_KEY\n```\n",
-        if manifest.device.is_some() { "usb --from OLD_BUNDLE" } else { "virt:FILE" }
+        "\n## How to flash\n\n```\ncargo xtask verify {name}.tar.zst --key PUBLIC_KEY\n{flash}```\n"
     );
     text
 }

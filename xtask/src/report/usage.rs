@@ -68,8 +68,6 @@ fn virt(report: &Report, archive: &str, key: &str) -> Markup {
 
 fn board(report: &Report, package: FlashPackage, name: &str, key: &str) -> Markup {
     let flash = format!("sudo -E cargo xtask flash {name}.tar.zst --to usb");
-    let without =
-        if package == FlashPackage::Tegraflash { "sudo bash flash/flash.sh" } else { "sudo flash/flash.sh" };
     let lacks = report.manifest.scope_lacks(Scope::Full, false);
     html! {
         @if package == FlashPackage::None {
@@ -80,20 +78,28 @@ fn board(report: &Report, package: FlashPackage, name: &str, key: &str) -> Marku
                 Some(lacks) => p.note.warning { "This bundle is not for a full flash: " (plain(lacks)) "." },
                 None => {
                     p { "Everything, the carve-out included:" }
-                    (commands(&[&format!("{flash}{key}")]))
-                    p { "The same, with the board’s own root filesystem kept: add " (code("--keep-app")) "." }
+                    @if package == FlashPackage::Modules {
+                        (commands(&[&format!("{flash}{key}")]))
+                        p { "The same, with the board’s own root filesystem kept: add " (code("--keep-app")) "." }
+                    } @else {
+                        (commands(&["sudo bash flash/flash.sh"]))
+                    }
                 }
             }
             @if package == FlashPackage::Modules {
                 p { "Secure-os alone, on a board that has this carve-out already:" }
                 (commands(&[&format!("{flash} --scope secure-os{key}")]))
             }
-            @if let Some(changes) = &report.changes {
+            @if let (FlashPackage::Modules, Some(changes)) = (package, &report.changes) {
                 p { "A board that has the release before gets what differs:" }
                 (commands(&[&format!("{flash} --scope auto --from {}.tar.zst{key}", changes.from)]))
             }
-            p { "Without carveout, in the bundle’s folder:" }
-            (commands(&[&format!("{without}{}", if lacks.is_some() { " --scope secure-os" } else { "" })]))
+            @if package == FlashPackage::Modules {
+                p { "Without carveout, in the bundle’s folder:" }
+                (commands(&[&format!("sudo flash/flash.sh{}", if lacks.is_some() { " --scope secure-os" } else { "" })]))
+            } @else {
+                p { "It runs in the bundle’s folder, and needs no carveout." }
+            }
         }
     }
 }

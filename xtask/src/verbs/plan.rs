@@ -23,7 +23,7 @@ pub fn run(args: &BuildArgs, ui: &Ui) -> Result<Outcome> {
         let title = format!("{} {} on {}", product.name, product.version, product.board.name);
         // Without NVIDIA's parts the plan is that of the trusted apps.
         if product.board.l4t.is_some() && !vendor::at_hand(build)? {
-            ui.note("neither BSP nor sources are given: the secure-os partition is not in this plan");
+            ui.note("BSP and sources are not both given: the secure-os partition is not in this plan");
             return Ok((title, plan::of(build, &apps, None, None)?));
         }
         let bsp = build::bsp(build)?;

@@ -1,7 +1,7 @@
 //! What would serve as well, or better.
 
 use super::{CONNECTION, Code, Finding, Plan, Request};
-use crate::limits::{KIB, PAGE};
+use crate::limits::{KIB, PAGE, TZDRAM_MAX};
 
 /// A heap is spacious if it has so much more than what will be allocated.
 const SPARE_HEAP: u32 = 64 * KIB as u32;
@@ -15,7 +15,11 @@ pub(super) fn of(plan: &Plan, request: &Request) -> Vec<Finding> {
             "{} bytes are free, a connection's buffers in the kernel take {CONNECTION}: clients are refused",
             plan.memory.free
         );
-        findings.push(Finding::new(Code::NoConnections, None, what, "set tzdram.size to one MiB more"));
+        let remedy = match plan.memory.tzdram.checked_add(plan.alignment).filter(|size| *size <= TZDRAM_MAX) {
+            Some(size) => format!("set tzdram.size to {}MiB", size >> 20),
+            None => "lower min_heap of the trusted apps: no carve-out can be larger".into(),
+        };
+        findings.push(Finding::new(Code::NoConnections, None, what, remedy));
     }
     if let Some(serves) = serves.filter(|serves| *serves < plan.memory.tzdram) {
         let what = format!(

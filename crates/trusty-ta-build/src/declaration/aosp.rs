@@ -37,7 +37,7 @@ const LACKING: [(&str, &str, &str); 10] = [
     (
         "encrypted",
         "does not decrypt trusted apps one by one",
-        "remove it; l4t.sbk of the product config encrypts the whole image",
+        "remove it; l4t.sbk_key of the product config encrypts the whole image",
     ),
 ];
 /// Flags of `mgmt_flags`. `false` is what R32's kernel does.
