@@ -1,5 +1,6 @@
 //! Errors that people read: what failed, on which file or value, what would be right, and what mends it.
 
+use crate::text::block;
 use serde_json::{Map, Value, json};
 use std::fmt;
 use std::io;
@@ -35,7 +36,7 @@ impl Exit {
 pub struct Error {
     /// How the process ends.
     pub exit: Exit,
-    /// What failed, on which file or value, and what would be right.
+    /// What failed, on which file or value, and what would be right. Lines behind the first are indented: see [`block`].
     pub message: String,
     /// The command or edit that mends it.
     pub remedy: Option<String>,
@@ -135,9 +136,9 @@ impl Error {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        f.write_str(&self.message)?;
+        f.write_str(&block(&self.message))?;
         if let Some(remedy) = &self.remedy {
-            write!(f, "\n  help: {remedy}")?;
+            write!(f, "\n  help: {}", block(remedy))?;
         }
         self.others.iter().try_for_each(|other| write!(f, "\nerror: {other}"))
     }

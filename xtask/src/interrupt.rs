@@ -8,7 +8,7 @@ use rustix::io::Errno;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
 use rustix::termios::{OptionalActions, Termios, tcgetattr, tcsetattr};
 use std::collections::BTreeSet;
-use std::io::{self, Write};
+use std::io;
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, ExitStatus};
 use std::sync::Mutex;
@@ -201,8 +201,7 @@ fn leave(terminal: Option<&Termios>) -> ! {
     if let Some(terminal) = terminal {
         let _ = tcsetattr(io::stdin(), OptionalActions::Now, terminal);
     }
-    let _ = console::Term::stderr().show_cursor();
-    let _ = writeln!(io::stderr(), "\nerror: {}", Error::interrupted());
+    crate::ui::leave(&Error::interrupted());
     std::process::exit(Exit::Interrupted as i32)
 }
 

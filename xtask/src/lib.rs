@@ -9,14 +9,17 @@ pub mod host;
 pub mod interrupt;
 pub mod release;
 pub mod report;
+pub mod secret;
 pub mod signing;
 pub mod size;
 pub mod stage;
 pub mod stages;
+pub mod text;
 pub mod toolchain;
 pub mod tools;
 pub mod tree;
 pub mod ui;
+mod usage;
 pub mod vendor;
 pub mod verbs;
 pub mod workspace;
@@ -25,7 +28,6 @@ pub mod yocto;
 use clap::Parser;
 use cli::{Cli, Verb};
 use error::{Error, Result};
-use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 use ui::{Ui, Verbosity};
 use verbs::build::{self, Part};
@@ -39,12 +41,12 @@ use yocto_verb::Engine;
 pub fn main() -> ExitCode {
     // Modes of files are the same for every caller: they are part of what is built.
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o022));
+    if let Some(code) = usage::key_in_arguments() {
+        return code;
+    }
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
-        Err(error) if error.use_stderr() && std::env::args().any(|a| a == "--json") => {
-            return fail(&Error::usage(error.render().to_string().trim_end()), true);
-        }
-        Err(error) => error.exit(),
+        Err(error) => return usage::refused(&error),
     };
     let verbosity = match cli.output {
         cli::OutputArgs { quiet: true, .. } => Verbosity::Quiet,
@@ -55,8 +57,12 @@ pub fn main() -> ExitCode {
     interrupt::catch();
     match run(&cli, &ui) {
         Ok(outcome) => {
-            let text = if cli.output.json { Some(format!("{:#}", outcome.json)) } else { outcome.line };
-            match print(text.as_deref()) {
+            let printed = match &outcome.line {
+                _ if cli.output.json => ui::print_json(&outcome.json),
+                Some(text) => ui::print(text.as_str()),
+                None => ExitCode::SUCCESS,
+            };
+            match printed {
                 code if outcome.failed && code == ExitCode::SUCCESS => {
                     ExitCode::from(error::Exit::Check as u8)
                 }
@@ -103,26 +109,11 @@ fn run(cli: &Cli, ui: &Ui) -> Result<Outcome> {
     }
 }
 
-/// Prints on stdout. A reader who has gone away is no failure.
-fn print(text: Option<&str>) -> ExitCode {
-    let Some(text) = text else { return ExitCode::SUCCESS };
-    // Names in it may be others'. Who reads by a program gets them as they are.
-    let shown = if std::io::stdout().is_terminal() { ui::plain(text) } else { text.to_owned() };
-    match writeln!(std::io::stdout(), "{}", shown.trim_end()) {
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
-            let _ = writeln!(std::io::stderr(), "error: stdout: {error}");
-            ExitCode::from(error::Exit::Environment as u8)
-        }
-        _ => ExitCode::SUCCESS,
-    }
-}
-
 fn fail(error: &Error, json: bool) -> ExitCode {
     if json {
-        print(Some(&format!("{:#}", error.json())));
+        ui::print_json(&error.json());
     } else {
-        let label = console::style("error:").red().bold().for_stderr();
-        let _ = writeln!(std::io::stderr(), "{label} {}", ui::plain(&error.to_string()));
+        ui::fail(error);
     }
     ExitCode::from(error.exit as u8)
 }

@@ -1,11 +1,12 @@
 //! Keys that say who has made a release: minisign's, in a file, in the environment or in a PKCS#11 token.
 
-use crate::config::pkcs11::{Uri, is_uri};
+use crate::config::pkcs11::{Uri, is_uri, without_pin};
 use crate::error::{At, Error, Result};
 use crate::host;
+use crate::secret;
 use crate::tools::shell;
 use crate::tools::token::{self, Purpose, Token};
-use crate::ui::Ui;
+use crate::ui::{self, Ui};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use blake2::digest::consts::U32;
@@ -127,7 +128,7 @@ pub fn public_key(given: &str) -> Result<PublicKey> {
         if path.exists() { PublicKey::parse_file(&read_head(path)?) } else { PublicKey::parse_text(given) };
     parsed.map_err(|e| {
         let what = if path.exists() { "" } else { " (and no such file)" };
-        Error::usage(format!("--key {}: {e}{what}", given.escape_debug()))
+        Error::usage(format!("--key {}: {e}{what}", secret::shown(given)))
             .remedy("`cargo xtask key public KEY` writes the public key of a secret one")
     })
 }
@@ -144,6 +145,12 @@ impl Signer {
     pub fn open(given: Option<&str>, offline: bool, logs: &Path, ui: &Ui) -> Result<Self> {
         match (given, std::env::var(KEY_VARIABLE)) {
             (Some(uri), _) if is_uri(uri) => Self::token(uri, offline, logs, ui),
+            (Some(text), _) if secret::is_text(text) => Err(secret::given_as_text("--sign")),
+            (Some(path), _) if without_pin(path) != path => Err(Error::usage(format!(
+                "--sign {}: no file and no PKCS#11 URI, which begins with pkcs11:",
+                without_pin(path)
+            ))
+            .remedy("a PIN belongs into the environment, not into a command: give the URI without it")),
             (Some(path), _) => {
                 let path = Path::new(path);
                 Self::file(&read_head(path)?, &path.display().to_string())
@@ -158,10 +165,8 @@ impl Signer {
     }
 
     fn token(uri: &str, offline: bool, logs: &Path, ui: &Ui) -> Result<Self> {
-        let parsed = Uri::parse(uri).map_err(|e| {
-            let shown = crate::config::pkcs11::without_pin(uri);
-            Error::usage(format!("--sign {shown}: {e}"))
-        })?;
+        let parsed =
+            Uri::parse(uri).map_err(|e| Error::usage(format!("--sign {}: {e}", without_pin(uri))))?;
         if parsed.module.is_none() {
             host::ensure(&token::NEEDS, offline, &logs.join("host.log"), ui)?;
         }
@@ -169,8 +174,9 @@ impl Signer {
         let token = Token::open(&shell(logs)?, &parsed, pin.as_deref(), Purpose::Releases)?;
         let bytes: Option<[u8; 32]> = unhex(token.public());
         let public = bytes.map(PublicKey::from_raw);
-        let public =
-            public.ok_or_else(|| Error::environment(format!("--sign {uri}: its public key is none")))?;
+        let public = public.ok_or_else(|| {
+            Error::environment(format!("--sign {}: its public key is none", without_pin(uri)))
+        })?;
         Ok(Self { public, key: Key::Token(Box::new(token)) })
     }
 
@@ -252,13 +258,11 @@ fn password(prompt: &str) -> Result<String> {
     if let Some(password) = std::env::var(PASSWORD_VARIABLE).ok().filter(|password| !password.is_empty()) {
         return Ok(password);
     }
-    let terminal = console::Term::stderr();
-    if !terminal.is_term() {
-        return Err(Error::usage(format!("{prompt}nobody is here to type it"))
-            .remedy(format!("put it into the environment variable {PASSWORD_VARIABLE}")));
-    }
-    let asked = terminal.write_str(prompt).and_then(|()| terminal.read_secure_line());
-    asked.map_err(|e| Error::environment(format!("{prompt}{e}")))
+    let asked = ui::ask(prompt).map_err(|e| Error::environment(format!("{prompt}{e}")))?;
+    asked.ok_or_else(|| {
+        Error::usage(format!("{prompt}nobody is here to type it"))
+            .remedy(format!("put it into the environment variable {PASSWORD_VARIABLE}"))
+    })
 }
 
 /// Makes a key: a secret file, and a public one beside it. The public key.

@@ -22,7 +22,7 @@ use crate::config::pkcs11::PIN_VARIABLE;
 use crate::error::{At, Error, Result};
 use crate::interrupt;
 use crate::signing::{KEY_VARIABLE, PASSWORD_VARIABLE};
-use crate::ui::plain;
+use crate::text::Lines;
 pub use scratch::{Scratch, scratch};
 use std::fs::{File, OpenOptions};
 use std::io::{Read, Seek, SeekFrom, Write};
@@ -168,7 +168,7 @@ fn tail(log: &Path) -> String {
     let text = text.unwrap_or_default();
     let lines: Vec<&str> = text.lines().filter(|l| !l.trim().is_empty()).collect();
     let last = lines.get(lines.len().saturating_sub(TAIL)..).unwrap_or_default();
-    last.iter().map(|line| format!("  | {}", plain(line))).collect::<Vec<_>>().join("\n")
+    last.iter().map(|line| format!("  | {}", Lines(line))).collect::<Vec<_>>().join("\n")
 }
 
 #[cfg(test)]

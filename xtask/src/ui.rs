@@ -1,11 +1,15 @@
 //! What people see while something runs: bars on a terminal, plain lines elsewhere, nothing when quiet.
+//!
+//! Whatever carveout writes to stdout and stderr it writes here, and nothing of others gets through that a terminal would obey
+//! ([`crate::text`]). Colours are ours, and added behind that.
 
 use crate::error::Error;
 use crate::size::human;
+use crate::text::{Lines, Shown, Text, block, seen_json};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
-use std::fmt::Write as _;
-use std::io::{IsTerminal, Write as _};
+use std::io::{self, IsTerminal, Read, Write as _};
 use std::path::Path;
+use std::process::ExitCode;
 use std::sync::{Mutex, mpsc};
 use std::time::{Duration, Instant};
 
@@ -59,7 +63,7 @@ pub struct Running<'a> {
 impl Ui {
     /// Bars if stderr is a terminal.
     pub fn new(verbosity: Verbosity) -> Self {
-        let bars = (verbosity > Verbosity::Quiet && std::io::stderr().is_terminal()).then(MultiProgress::new);
+        let bars = (verbosity > Verbosity::Quiet && io::stderr().is_terminal()).then(MultiProgress::new);
         Self { verbosity, bars, rows: Mutex::default(), told: Mutex::default() }
     }
 
@@ -68,14 +72,19 @@ impl Ui {
         self.verbosity == Verbosity::Quiet
     }
 
-    /// Shows a line. A terminal obeys no character of it, wherever it comes from.
+    /// Shows a line, or a [`block`].
     pub fn note(&self, line: &str) {
-        self.show(Verbosity::Normal, &plain(line));
+        self.show(Verbosity::Normal, &block(line));
+    }
+
+    /// Shows lines.
+    pub fn text(&self, text: &Text) {
+        self.show(Verbosity::Normal, text.as_str().trim_end());
     }
 
     /// Shows what a program says, behind its name.
     pub fn quote(&self, name: &str, text: &str) {
-        self.note(&text.lines().map(|line| format!("[{name}] {line}")).collect::<Vec<_>>().join("\n"));
+        self.text(&Text::lines(text.lines().map(|line| format!("[{name}] {}", line.replace('\t', "    ")))));
     }
 
     /// Shows a failure when it happens, while others still work: it is not told at length again.
@@ -83,10 +92,9 @@ impl Ui {
         if self.is_quiet() {
             return;
         }
-        let label = console::style("error:").red().bold().for_stderr();
-        let text = plain(&error.to_string());
         let line = format!(
-            "{label} {text}\n  what is built besides goes on, and stays for the next run; Ctrl-C ends it"
+            "{} {error}\n  what is built besides goes on, and stays for the next run; Ctrl-C ends it",
+            label()
         );
         self.show(Verbosity::Normal, &line);
         if let Ok(mut told) = self.told.lock() {
@@ -110,14 +118,14 @@ impl Ui {
 
     /// Shows a line if details are wanted.
     pub fn detail(&self, line: &str) {
-        self.show(Verbosity::Verbose, &plain(line));
+        self.show(Verbosity::Verbose, &block(line));
     }
 
     fn show(&self, from: Verbosity, line: &str) {
         match &self.bars {
             _ if self.verbosity < from => {}
             Some(bars) => drop(bars.println(line)),
-            None => drop(writeln!(std::io::stderr(), "{line}")),
+            None => drop(writeln!(io::stderr(), "{line}")),
         }
     }
 
@@ -127,7 +135,7 @@ impl Ui {
             let style = ProgressStyle::with_template("{spinner} {prefix:24} {elapsed:>5} {msg}");
             let bar = bars.add(ProgressBar::new_spinner());
             bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()));
-            bar.set_prefix(name.to_owned());
+            bar.set_prefix(Shown(name).to_string());
             bar.enable_steady_tick(Duration::from_millis(120));
             bar
         });
@@ -144,7 +152,7 @@ impl Ui {
     pub fn table(&self) {
         let rows = self.rows();
         if !rows.is_empty() {
-            self.note(table(&rows).trim_end());
+            self.text(&table(&rows));
         }
     }
 }
@@ -153,7 +161,7 @@ impl Running<'_> {
     /// Tells that the stage is really built, not reused.
     pub fn building(&self, why: &str) {
         match &self.bar {
-            Some(bar) => bar.set_message(plain(why)),
+            Some(bar) => bar.set_message(Shown(why).to_string()),
             None => self.ui.note(&format!("[{}] {why}", self.name)),
         }
     }
@@ -161,7 +169,7 @@ impl Running<'_> {
     /// Tells how far it is. Where there is no bar, now and then.
     pub fn step(&self, what: &str) {
         match &self.bar {
-            Some(bar) => bar.set_message(plain(what)),
+            Some(bar) => bar.set_message(Shown(what).to_string()),
             None => {
                 let Ok(mut said) = self.said.lock() else { return };
                 if said.elapsed() > SAY {
@@ -228,13 +236,106 @@ impl Running<'_> {
     }
 }
 
-/// Text without the characters that a terminal obeys, but for ends of lines and tabs.
-pub fn plain(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() && !['\n', '\t'].contains(&c) { '\u{fffd}' } else { c }).collect()
+/// Whether the result is for a terminal.
+pub fn is_for_a_terminal() -> bool {
+    io::stdout().is_terminal()
 }
 
-fn table(rows: &[Row]) -> String {
-    let mut out = format!("{:<26} {:<7} {:>8} {:>11}\n", "stage", "", "time", "size");
+/// Prints the result on stdout. A reader who has gone away is no failure.
+pub fn print(text: &str) -> ExitCode {
+    match writeln!(io::stdout(), "{}", Lines(text.trim_end())) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            line(&format!("error: stdout: {error}"));
+            ExitCode::from(crate::error::Exit::Environment as u8)
+        }
+        _ => ExitCode::SUCCESS,
+    }
+}
+
+/// Prints the result for machines.
+pub fn print_json(value: &serde_json::Value) -> ExitCode {
+    print(&seen_json(&format!("{value:#}")))
+}
+
+/// Shows a failure.
+pub fn fail(error: &Error) {
+    let _ = writeln!(io::stderr(), "{} {}", label(), Lines(error));
+}
+
+/// Shows what clap says of a command line, in its lines.
+pub fn refuse(text: &str) {
+    let _ = writeln!(io::stderr(), "{} {}", label(), Lines(text.trim_start_matches("error: ")));
+}
+
+/// Shows a line on stderr, whoever else writes there. Whoever reads may have gone.
+pub fn line(text: &str) {
+    let _ = writeln!(io::stderr(), "{}", Lines(Shown(text)));
+}
+
+/// Asks whoever sits at the terminal for a secret, which is not shown. None where nobody does.
+pub fn ask(prompt: &str) -> io::Result<Option<String>> {
+    let terminal = console::Term::stderr();
+    if !terminal.is_term() {
+        return Ok(None);
+    }
+    terminal.write_str(&Shown(prompt).to_string())?;
+    terminal.read_secure_line().map(Some)
+}
+
+/// The terminal as it was, and the last line of a process that ends at once.
+pub fn leave(error: &Error) {
+    let _ = console::Term::stderr().show_cursor();
+    let _ = writeln!(io::stderr(), "\nerror: {}", Lines(error));
+}
+
+/// Shows what a program of others writes to its stderr, as it comes, until it ends.
+pub fn pass_on(from: impl Read) {
+    pass(from, io::stderr());
+}
+
+/// The same of its stdout.
+pub fn pass_on_result(from: impl Read) {
+    pass(from, io::stdout());
+}
+
+fn pass(mut from: impl Read, mut to: impl io::Write) {
+    let mut rest = Vec::new();
+    let mut buffer = [0; 4096];
+    loop {
+        let length = match from.read(&mut buffer) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Ok(0) | Err(_) => break,
+            Ok(length) => length,
+        };
+        rest.extend_from_slice(buffer.get(..length).unwrap_or_default());
+        // A character that is cut waits for its end.
+        let cut = rest.utf8_chunks().last().map_or(0, |last| match last.invalid() {
+            bytes if rest.ends_with(bytes) && starts_character(bytes) => bytes.len(),
+            _ => 0,
+        });
+        let later = rest.split_off(rest.len() - cut);
+        let text = String::from_utf8_lossy(&rest).replace("\r\n", "\n");
+        rest = later;
+        if write!(to, "{}", Lines(text)).and_then(|()| to.flush()).is_err() {
+            break;
+        }
+    }
+    let _ = write!(to, "{}", Lines(String::from_utf8_lossy(&rest)));
+}
+
+/// Whether bytes may become a character of UTF-8.
+fn starts_character(bytes: &[u8]) -> bool {
+    std::str::from_utf8(bytes).is_err_and(|error| error.error_len().is_none())
+}
+
+/// How a failure begins.
+fn label() -> impl std::fmt::Display {
+    console::style("error:").red().bold().for_stderr()
+}
+
+fn table(rows: &[Row]) -> Text {
+    let mut out = Text::new();
+    let _ = writeln!(out, "{:<26} {:<7} {:>8} {:>11}", "stage", "", "time", "size");
     for row in rows {
         let how = if row.reused { "reused" } else { "built" };
         let time = format!("{:.1} s", row.seconds);
@@ -264,8 +365,19 @@ mod tests {
     }
 
     #[test]
-    fn no_text_of_others_moves_the_cursor() {
-        assert_eq!(plain("warning: \x1b[2J\n\ta\r\u{9b}"), "warning: \u{fffd}[2J\n\ta\u{fffd}\u{fffd}");
+    fn what_a_program_writes_is_shown_as_it_comes() {
+        struct Pieces(Vec<&'static [u8]>);
+        impl Read for Pieces {
+            fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+                let piece = if self.0.is_empty() { &[] } else { self.0.remove(0) };
+                buffer[..piece.len()].copy_from_slice(piece);
+                Ok(piece.len())
+            }
+        }
+        let mut shown = Vec::new();
+        pass(Pieces(vec![b"50 \xe2\x82", b"\xac\r\n\x9b31m", b"\x1b[2J\xc2", b"\x9b\xe2"]), &mut shown);
+        let shown = String::from_utf8(shown).unwrap();
+        assert_eq!(shown, "50 €\n\u{fffd}31m\\u{1b}[2J\\u{9b}\u{fffd}");
     }
 
     #[test]
@@ -273,7 +385,7 @@ mod tests {
         let row = |stage: &str, reused, seconds, size| Row { stage: stage.into(), reused, seconds, size };
         let shown = table(&[row("ta echo-srv", false, 12.34, 20480), row("rootfs", true, 0.0, 1 << 30)]);
         assert_eq!(
-            shown,
+            shown.as_str(),
             "stage                                  time        size\n\
              ta echo-srv                built     12.3 s      20 KiB\n\
              rootfs                     reused     0.0 s       1 GiB\n"

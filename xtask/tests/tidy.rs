@@ -78,6 +78,59 @@ fn no_registry_and_no_machine_is_named() {
     assert_eq!(lines_with(&sources, &words), Vec::<String>::new());
 }
 
+/// What prints by other means than `xtask::ui` and the emulator's `say`, and why. Everything else goes through them.
+const OWN_LINES: [(&str, &str); 6] = [
+    ("xtask/src/ui.rs", "is it"),
+    ("crates/trusty-emulator/src/say.rs", "is it, of the emulator"),
+    ("apps/echo-srv-app/src/", "a client app of the board: what others say is escaped by the crate tipc"),
+    ("crates/trusty-ta/src/lib.rs", "one line of ours, of a trusted app that is built for the host"),
+    ("crates/desk-firmware/src/bin/", "one line of ours, of firmware that is built for the host"),
+    ("crates/trusty-ta-build/src/lib.rs", "what cargo reads of a build script"),
+];
+
+/// Text that is printed by the way commands the terminal of whoever looks at another's bundle.
+#[test]
+fn lines_are_printed_in_one_place() {
+    let ways = words(&[
+        ["print", "!("],
+        ["println", "!("],
+        ["dbg", "!("],
+        ["::std", "out"],
+        ["::std", "err"],
+        ["(std", "out()"],
+        ["(std", "err()"],
+        [" std", "out()"],
+        [" std", "err()"],
+        ["console::", "Term"],
+        ["console::", "style"],
+        ["indica", "tif::"],
+        ["/dev/", "tty"],
+        ["/dev/std", "err"],
+        ["/dev/std", "out"],
+        ["Stdio::in", "herit"],
+    ]);
+    let is_source = |name: &str| {
+        let build_script = name.ends_with("/build.rs");
+        name.ends_with(".rs") && name.contains("/src/") && !build_script && !name.starts_with("fuzz/")
+    };
+    let mut sources: Vec<(String, String)> =
+        files().into_iter().filter(|(name, _)| is_source(name)).collect();
+    assert!(sources.len() > 200);
+    for (name, text) in &mut sources {
+        // Tests say why they are skipped.
+        let tests = text.find("#[cfg(test)]\nmod tests {").unwrap_or(text.len());
+        text.truncate(if name.ends_with("tests.rs") || name.contains("/tests/") { 0 } else { tests });
+    }
+    for (place, why) in OWN_LINES {
+        assert!(!why.is_empty());
+        let own = sources.iter().filter(|(name, _)| name.starts_with(place));
+        let own: Vec<_> = own.map(|(name, text)| (name.clone(), text.clone())).collect();
+        assert_ne!(lines_with(&own, &ways), Vec::<String>::new(), "{place} needs no exception");
+        sources.retain(|(name, _)| !name.starts_with(place));
+    }
+    assert_eq!(lines_with(&sources, &ways), Vec::<String>::new(), "use xtask::ui");
+}
+
 /// cargo-bitbake reads no later version.
 #[test]
 fn the_lock_file_stays_at_version_3() {

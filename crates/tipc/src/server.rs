@@ -6,7 +6,6 @@ use rustix::io::Errno;
 use rustix::net::{
     AddressFamily, RecvFlags, SendFlags, SocketAddrUnix, SocketFlags, SocketType, accept_with, recv, send,
 };
-use std::io::Write as _;
 use std::os::fd::OwnedFd;
 use std::path::Path;
 use trusty_abi::{Error, limit};
@@ -47,6 +46,9 @@ pub trait Backend {
     fn ended(&self, _port: &[u8]) -> Option<String> {
         None
     }
+
+    /// Tells whoever looks on what a client is not told.
+    fn say(&mut self, text: &str);
 
     /// Ends a channel that the client has left.
     fn close(&mut self, channel: u32);
@@ -170,7 +172,7 @@ impl Server {
         let why = port.and_then(|port| backend.ended(port)).unwrap_or_default();
         if code.is_none() && !why.is_empty() {
             // The kernel keeps the ports of one that has not closed them: nobody answers there.
-            let _ = writeln!(std::io::stderr(), "emulator: a client has waited for a port in vain: {why}");
+            backend.say(&format!("emulator: a client has waited for a port in vain: {why}"));
         }
         client.state = State::Closing;
         let text = why.as_bytes().get(..PACKET - HEADER).unwrap_or(why.as_bytes());
@@ -214,7 +216,7 @@ impl Server {
                 State::Open(handle) => {
                     self.messages += 1;
                     let sent = backend.send(handle, message);
-                    self.judge(client, message.len(), sent);
+                    self.judge(client, backend, message.len(), sent);
                 }
                 _ => {
                     client.state = State::Refused(message.to_vec());
@@ -227,7 +229,13 @@ impl Server {
     }
 
     /// What became of a message of a client: what finds no buffer is lost, as in `handle_chan_msg` of tipc_dev.c.
-    fn judge(&mut self, client: &mut Client, length: usize, sent: Result<usize, Error>) {
+    fn judge(
+        &mut self,
+        client: &mut Client,
+        backend: &mut impl Backend,
+        length: usize,
+        sent: Result<usize, Error>,
+    ) {
         let why = match sent {
             Ok(sent) if sent == length => return,
             Ok(sent) => format!("a message of {length} bytes was cut to the port's receive buffer of {sent}"),
@@ -237,8 +245,7 @@ impl Server {
         self.lost += 1;
         if !client.lost {
             client.lost = true;
-            // Whoever reads may have gone.
-            let _ = writeln!(std::io::stderr(), "emulator: {why}; Linux would not have been told either");
+            backend.say(&format!("emulator: {why}; Linux would not have been told either"));
         }
     }
 
@@ -269,7 +276,7 @@ impl Server {
                     self.messages += 1;
                     put(client, [&[0; HEADER], message].concat())?;
                 }
-                Incoming::Lost(length, sent) => self.judge(client, length, sent),
+                Incoming::Lost(length, sent) => self.judge(client, backend, length, sent),
                 Incoming::Closed(error) => {
                     // Nothing is left to close.
                     client.state = match std::mem::replace(&mut client.state, State::New) {

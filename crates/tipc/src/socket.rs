@@ -15,6 +15,7 @@ use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
 use std::io::{IoSlice, IoSliceMut};
 use std::os::fd::OwnedFd;
 use std::path::Path;
+use trusty_abi::text::Shown;
 
 /// Bytes of the number in front.
 pub const HEADER: usize = 4;
@@ -39,10 +40,9 @@ pub(crate) fn accepted(socket: &OwnedFd, port: &str) -> Result<(), Error> {
         (0, _) => Ok(()),
         (code, 0) => Err(Error::Refused { port: port.into(), error: trusty_abi::Error::from_code(code) }),
         (_, length) => {
-            // It may be shown: control characters do not reach a terminal.
+            // It may be shown: nothing in it commands a terminal.
             let text = String::from_utf8_lossy(answer.get(..length).unwrap_or_default());
-            let why = text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect();
-            Err(Error::Ended { port: port.into(), why })
+            Err(Error::Ended { port: port.into(), why: Shown(text).to_string() })
         }
     }
 }

@@ -91,7 +91,7 @@ fn refusals_timeouts_and_ends_are_told_apart_and_a_connection_can_be_renewed() {
     let refused = Channel::connect(&path, "com.port").unwrap_err().to_string();
     assert!(refused.contains("access denied (-43)"), "{refused}");
     let ended = Channel::connect(&path, "com.port").unwrap_err().to_string();
-    let expected = "cannot connect to com.port: trusted app x has ended: \u{fffd}[2Jout of memory";
+    let expected = "cannot connect to com.port: trusted app x has ended: \\u{1b}[2Jout of memory";
     assert_eq!(ended, expected, "nothing controls the terminal");
     let mut channel = Channel::connect(&path, "com.port").unwrap();
     channel.set_timeout(Some(Duration::from_millis(20)));

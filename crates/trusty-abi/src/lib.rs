@@ -1,11 +1,12 @@
 //! The user interface of NVIDIA's Trusty for Tegra194 (L4T R32): what a trusted app (TA) and its kernel say to each other.
 //!
 //! Constants, read out of `syscall_table.h`, `ipc.h`, `ipc_msg.h`, `tipc_dev.c` and LK's `err.h` of L4T R32.7. The
-//! run-time of a TA, the model of the kernel and the emulator all take them from here. Beside them: [`last_words`].
+//! run-time of a TA, the model of the kernel and the emulator all take them from here. Beside them: [`last_words`], and [`text`].
 #![no_std]
 
 mod error;
 pub mod last_words;
+pub mod text;
 
 use core::fmt;
 

@@ -1,7 +1,6 @@
 //! System calls of a trusted app: arguments out of its registers and memory, results back.
 
 use crate::process::{Process, State, What};
-use std::io::Write as _;
 use std::time::{Duration, Instant};
 use trusty_abi::{CONSOLE, Error, Event, INFINITE, Result, connect, limit, nr};
 use trusty_image::limits::PAGE;
@@ -151,7 +150,6 @@ impl Process {
         let text = self.machine.read(address, length as usize).ok_or(Error::InvalidArguments)?;
         // fd 1 is INFO level, which release kernels do not print.
         if fd == CONSOLE {
-            let _ = std::io::stderr().write_all(&text);
             self.hear(&text);
         }
         Ok(length)

@@ -10,6 +10,7 @@ mod image;
 mod locate;
 mod machine;
 mod process;
+mod say;
 mod server;
 mod stats;
 mod system;
@@ -61,11 +62,12 @@ fn main() -> ExitCode {
     match run(&Args::parse()) {
         Ok(End::Told) => ExitCode::SUCCESS,
         Ok(End::Fault(report)) => {
-            eprintln!("{report}On a board all of Trusty stops here: every later call from Linux fails.");
+            say::lines(&report);
+            say::line("On a board all of Trusty stops here: every later call from Linux fails.");
             ExitCode::from(EXIT_FAULT)
         }
         Err(error) => {
-            eprintln!("error: {error}");
+            say::lines(&format!("error: {error}"));
             ExitCode::from(EXIT_USAGE)
         }
     }
@@ -79,7 +81,7 @@ impl Known for Args {
     fn debug(&self, uuid: uuid::Uuid) -> Option<Vec<u8>> {
         let file = self.debug.iter().find_map(|file| file.strip_prefix(&format!("{uuid}=")))?;
         // Without it reports are shorter.
-        std::fs::read(file).map_err(|error| eprintln!("emulator: {file}: {error}")).ok()
+        std::fs::read(file).map_err(|error| say::line(&format!("emulator: {file}: {error}"))).ok()
     }
 }
 

@@ -3,9 +3,10 @@
 use crate::fault;
 use crate::image::ImageError;
 use crate::machine::{Fault, Machine, Stop};
-use std::io::Write as _;
+use crate::say;
 use std::time::Instant;
 use trusty_abi::Uuid;
+use trusty_abi::text::Shown;
 use trusty_fault::{Ending, HeapUse, Listener, Program};
 use trusty_image::TrustedApp;
 use trusty_model::{Kernel, Task};
@@ -93,7 +94,10 @@ impl Process {
         let machine =
             Machine::load(elf, &app).map_err(|e| broken(format!("  the engine refuses it: {e:?}")))?;
         let uuid = app.manifest.uuid;
-        let name = known.name(uuid).unwrap_or_else(|| format!("trusted app {index} ({uuid})"));
+        let name = known
+            .name(uuid)
+            .map(|name| Shown(name).to_string())
+            .unwrap_or_else(|| format!("trusted app {index} ({uuid})"));
         let task = kernel.add_app(Uuid(uuid.to_bytes_le()));
         let (brk, elf, debug) = (app.heap_start, elf.to_vec(), known.debug(uuid));
         let (state, refused, peak_handles, ports, ended) = (State::Ready, None, 0, Vec::new(), None);
@@ -146,27 +150,40 @@ impl Process {
         fault::scene(name, app, &program, fault, machine, heap, &|address| machine.peek(address)).report()
     }
 
-    /// Listens to what it says.
+    /// Shows what it says, line by line, and listens.
     pub fn hear(&mut self, text: &[u8]) {
         for byte in text {
-            if *byte != b'\n' && self.partial.len() < LINE {
+            if *byte != b'\n' {
                 self.partial.push(*byte);
-                continue;
             }
-            let line = String::from_utf8_lossy(&std::mem::take(&mut self.partial)).into_owned();
-            let own = |end: &Ending| end.uuid == Some(self.app.manifest.uuid.to_string());
-            self.said = self.listener.line(&line).filter(own).or_else(|| self.said.take());
+            if *byte == b'\n' || self.partial.len() == LINE {
+                self.whole_line();
+            }
+        }
+    }
+
+    fn whole_line(&mut self) {
+        let line = String::from_utf8_lossy(&std::mem::take(&mut self.partial)).into_owned();
+        say::line(&line);
+        let own = |end: &Ending| end.uuid == Some(self.app.manifest.uuid.to_string());
+        self.said = self.listener.line(&line).filter(own).or_else(|| self.said.take());
+    }
+
+    /// Nothing comes any more that would end its line.
+    pub fn end_line(&mut self) {
+        if !self.partial.is_empty() {
+            self.whole_line();
         }
     }
 
     /// It ends: says so, and why, as far as it has said it.
     pub fn end(&mut self) {
         self.state = State::Exited;
+        self.end_line();
         let ending = self.said.take().unwrap_or_else(|| self.listener.silent_end());
         let program = Program::read(&self.elf, self.debug.as_deref());
         let report = ending.report(&self.name, Some(&self.app), &program);
         self.ended = Some(report.lines().next().unwrap_or_default().to_owned());
-        // Whoever reads may have gone.
-        let _ = std::io::stderr().write_all(report.as_bytes());
+        say::lines(&report);
     }
 }

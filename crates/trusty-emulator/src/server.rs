@@ -1,6 +1,7 @@
 //! Clients reach the trusted apps as Linux does.
 
 use crate::process::Process;
+use crate::say;
 use tipc::server::{Backend, Incoming};
 use trusty_abi::{Error, connect, event, limit};
 use trusty_model::{Kernel, Task};
@@ -36,6 +37,10 @@ impl Backend for Linux<'_> {
     fn ended(&self, port: &[u8]) -> Option<String> {
         let had = |app: &&Process| app.ended.is_some() && app.ports.iter().any(|path| path == port);
         self.apps.iter().find(had)?.ended.clone()
+    }
+
+    fn say(&mut self, text: &str) {
+        say::line(text);
     }
 
     fn close(&mut self, channel: u32) {

@@ -2,10 +2,10 @@
 
 use crate::image::ImageError;
 use crate::process::{Known, Process, State};
+use crate::say;
 use crate::server::Linux;
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::io::Errno;
-use std::io::Write as _;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -76,6 +76,7 @@ impl System {
                 if app.state == State::Ready {
                     passed = true;
                     if let Err(report) = app.run(&mut self.kernel, self.start) {
+                        self.apps.iter_mut().for_each(Process::end_line);
                         self.server.stop();
                         return End::Fault(report);
                     }
@@ -83,7 +84,7 @@ impl System {
             }
             if !ready && (!passed || self.start.elapsed() > BOOT) {
                 ready = true;
-                let _ = writeln!(std::io::stdout(), "ready").and_then(|()| std::io::stdout().flush());
+                say::ready();
             }
             let mut linux = Linux { kernel: &mut self.kernel, task: self.linux, apps: &self.apps };
             passed |= self.server.serve(&mut linux);
@@ -99,6 +100,7 @@ impl System {
             }
         }
         self.server.stop();
+        self.apps.iter_mut().for_each(Process::end_line);
         End::Told
     }
 

@@ -8,6 +8,7 @@ use crate::scene::{Advice, size};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use trusty_abi::last_words::{self, OutOfMemory};
+use trusty_abi::text::Shown;
 use trusty_image::TrustedApp;
 
 /// Lines of a panic's message that are kept.
@@ -51,6 +52,9 @@ pub struct Listener {
 impl Listener {
     /// Takes a line; a TA's end, if this was its last line.
     pub fn line(&mut self, line: &str) -> Option<Ending> {
+        // What it says is told in reports, within lines of ours.
+        let line = Shown(line).to_string();
+        let line = line.as_str();
         let marked = |mark: &str| line.find(mark).and_then(|at| Some((line.get(..at)?, line.get(at + 2..)?)));
         if let Some((name, rest)) = marked(": ended: trusted app ") {
             self.panics = None;
@@ -114,7 +118,7 @@ impl Ending {
 
     /// Everything, in lines: the first says that this TA has ended, and why.
     pub fn report(&self, name: &str, app: Option<&TrustedApp>, program: &Program) -> String {
-        let mut text = format!("trusted app {name} has ended: {}\n", self.reason());
+        let mut text = format!("trusted app {} has ended: {}\n", Shown(name), self.reason());
         let chain = program.sound(&self.chain);
         let panicked = match &self.reason {
             // Rust's own words name the place to the column.

@@ -4,6 +4,7 @@ use addr2line::gimli::{self, Dwarf, EndianSlice, LittleEndian, Section as _, Sec
 use addr2line::{Context, LookupResult};
 use object::{Object, ObjectSection};
 use std::fmt;
+use trusty_abi::text::Shown;
 
 type Reader<'a> = EndianSlice<'a, LittleEndian>;
 
@@ -93,7 +94,7 @@ impl<'a> Lines<'a> {
             let name = frame.function.as_ref().and_then(|function| function.raw_name().ok());
             let Some((name, location)) = name.zip(frame.location) else { continue };
             let Some(file) = location.file else { continue };
-            let function = format!("{:#}", rustc_demangle::demangle(&name));
+            let function = Shown(format!("{:#}", rustc_demangle::demangle(&name))).to_string();
             places.push(Place {
                 function,
                 file: shortened(file),
@@ -136,7 +137,7 @@ fn is_bounded(dwarf: &Dwarf<Reader>) -> gimli::Result<bool> {
 pub(crate) fn shortened(file: &str) -> String {
     let inside = file.strip_prefix("/rustc/").and_then(|rest| rest.split_once('/')).map(|(_, rest)| rest);
     let file = inside.unwrap_or(file);
-    file.strip_prefix("./").unwrap_or(file).to_owned()
+    Shown(file.strip_prefix("./").unwrap_or(file)).to_string()
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use crate::program::Program;
 use std::fmt::{self, Write as _};
 use std::ops::Range;
+use trusty_abi::text::Shown;
 use trusty_image::TrustedApp;
 use trusty_image::limits::{APP_STACK_TOP, PAGE};
 
@@ -167,7 +168,7 @@ impl Scene<'_> {
     /// Everything, in lines.
     pub fn report(&self) -> String {
         let [.., pc] = self.registers;
-        let mut text = format!("{} faults: {}\n", self.name, self.diagnosis());
+        let mut text = format!("{} faults: {}\n", Shown(self.name), self.diagnosis());
         let chain = self.program.chain(&self.registers, self.cpsr, self.memory);
         if let Some(place) = self.program.own_place(Some(pc), &chain) {
             let _ = writeln!(text, "  place {place}");
@@ -237,6 +238,7 @@ pub(crate) struct Advice<'a> {
 impl fmt::Display for Advice<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { name, app, enough, least } = self;
+        let name = Shown(name);
         let would = if *least { "needs a heap of at least" } else { "would have had room in a heap of" };
         // Below the stack the kernel maps image and heap.
         let room = app.map_or(APP_STACK_TOP, |app| {

@@ -2,6 +2,7 @@
 
 use object::{Object, ObjectSection, ObjectSymbol, SymbolKind};
 use std::collections::BTreeMap;
+use trusty_abi::text::Shown;
 
 /// Symbols of a file, at most: the kernel has some thousands.
 const MAX_SYMBOLS: usize = 1 << 17;
@@ -26,7 +27,9 @@ impl Symbols {
                 .name()
                 .ok()
                 .filter(|name| !name.is_empty() && name.len() <= MAX_NAME && !name.starts_with('$'));
-            let Some(name) = name.map(|name| format!("{:#}", rustc_demangle::demangle(name))) else {
+            let Some(name) =
+                name.map(|name| Shown(format!("{:#}", rustc_demangle::demangle(name))).to_string())
+            else {
                 continue;
             };
             held += name.len();

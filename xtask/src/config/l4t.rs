@@ -7,6 +7,7 @@ use super::report::Reporter;
 use super::rootfs::image_size;
 use super::{Board, Overrides, keys};
 use crate::error::{Result, nearest};
+use crate::secret;
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -49,6 +50,12 @@ pub fn check(
     let full = |path: &PathBuf| reporter.path.parent().unwrap_or(Path::new(".")).join(path);
     let readable = |key, path: &Option<PathBuf>| {
         let Some(path) = path else { return Ok(None) };
+        if secret::is_text(&path.to_string_lossy()) && !full(path).exists() {
+            let what = format!(
+                "l4t.{key}: expected is the name of a key's file, given is the text of a key (not shown)"
+            );
+            return Err(reporter.hidden(&[Key("l4t"), Key(key)], &what));
+        }
         let path = full(path);
         // A key is used where it lies: what is read here is looked at, and nothing of it is kept or told.
         let opened = File::open(&path).and_then(|file| Ok((file.metadata()?, file)));

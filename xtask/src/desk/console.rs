@@ -1,6 +1,8 @@
 //! The console of Trusty and its trusted apps: lines with the time since start, in a log, on standard error, and at hand.
 
 use crate::error::{At, Result};
+use crate::text::Shown;
+use crate::ui;
 use std::collections::VecDeque;
 use std::fs::File;
 use std::io::Write;
@@ -85,14 +87,12 @@ impl Console {
 
     /// A line of our own, or of the console. Control characters of a trusted app do not reach the terminal.
     pub fn line(&mut self, text: &str) {
-        let text: String =
-            text.chars().map(|c| if c.is_control() && c != '\t' { '\u{fffd}' } else { c }).collect();
+        let text = Shown(text.replace('\t', "    ")).to_string();
         let time = self.start.elapsed();
         // A full disk takes nothing from what is shown and kept.
         let _ = writeln!(self.log, "[{:5}.{:06}] {text}", time.as_secs(), time.subsec_micros());
         if self.shown {
-            // Whoever reads may have gone.
-            let _ = writeln!(std::io::stderr(), "{text}");
+            ui::line(&text);
         }
         if self.lines.len() == KEPT {
             self.lines.pop_front();
@@ -152,7 +152,7 @@ mod tests {
         console.take(b"ond\n\npartial \x1b[2J");
         assert_eq!(console.lines().collect::<Vec<_>>(), ["first", "second"]);
         console.end_line();
-        assert_eq!(console.tail(2), "  | second\n  | partial \u{fffd}[2J\n");
+        assert_eq!(console.tail(2), "  | second\n  | partial \\u{1b}[2J\n");
         let log = std::fs::read_to_string(path).unwrap();
         let first = log.lines().next().unwrap();
         assert!(first.starts_with("[    0.") && first.ends_with("] first"), "{first}");

@@ -305,6 +305,10 @@ impl Backend for Desk {
         self.ends.of_port(port)
     }
 
+    fn say(&mut self, text: &str) {
+        self.console.line(text);
+    }
+
     fn close(&mut self, channel: u32) {
         self.link.close(channel);
     }

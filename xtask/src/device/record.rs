@@ -1,6 +1,7 @@
 //! The flash record: a line of JSON for each device and each flash, and of a board NVIDIA's full log beside it.
 
 use crate::error::{At, Error, Result};
+use crate::text::seen_json;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::fs::{self, File, OpenOptions};
@@ -139,7 +140,9 @@ impl Record {
             Err(error) => error.message.clone(),
         };
         let path = folder.join(RECORDS);
-        let line = serde_json::to_string(&self).map_err(|e| Error::check(e.to_string()))? + "\n";
+        let line = serde_json::to_string(&self).map_err(|e| Error::check(e.to_string()))?;
+        // People read it, too, with whatever a device or a bundle has said.
+        let line = seen_json(&line) + "\n";
         let mut file = OpenOptions::new().create(true).append(true).open(&path).at(&path)?;
         // One write: several boards are flashed at once.
         file.write_all(line.as_bytes()).at(&path)?;

@@ -1,27 +1,13 @@
 //! Texts and figures on the page.
 
 use crate::size::human;
+use crate::text::Lines;
 use maud::{Markup, html};
 
 /// A text from outside, as it may stand in a page. What a browser hides, or what turns letters around, is written out; markup is
 /// escaped where the text is put in.
 pub fn plain(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '\n' => out.push(c),
-            '\u{200b}'..='\u{200f}'
-            | '\u{2028}'..='\u{202e}'
-            | '\u{2060}'..='\u{206f}'
-            | '\u{61c}'
-            | '\u{feff}' => {
-                out.extend(c.escape_unicode());
-            }
-            _ if c.is_control() => out.extend(c.escape_unicode()),
-            _ => out.push(c),
-        }
-    }
-    out
+    Lines(text).to_string()
 }
 
 /// A size for people and, where it differs, for those who look into a boot config.

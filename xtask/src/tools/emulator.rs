@@ -111,8 +111,9 @@ impl Emulator {
             return Ok(this);
         }
         let status = this.child.wait().map_err(failed)?;
-        let why = this.lines.as_ref().map_or("it says why above".into(), |lines| {
-            fs::read_to_string(lines).unwrap_or_default().trim_end().to_owned()
+        let why = this.lines.as_ref().map_or("it says why above".to_owned(), |lines| {
+            let said = fs::read(lines).unwrap_or_default();
+            String::from_utf8_lossy(&said).lines().map(|line| format!("\n  | {line}")).collect()
         });
         let message = format!("the emulator ended before its trusted apps were ready: {why}");
         Err(match status.code() {

@@ -2,6 +2,7 @@
 
 use crate::config::L4t;
 use crate::error::{At, Error, Result};
+use crate::text::Text;
 use crate::ui::Ui;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -32,7 +33,8 @@ pub fn accepted(l4t: &L4t, bsp: &Path, ui: &Ui) -> Result<()> {
     if !l4t.accept_license {
         let text = String::from_utf8_lossy(&text).into_owned();
         let head: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).take(SHOWN).collect();
-        ui.note(&format!("{}\n  … the whole text: {}", head.join("\n"), path.display()));
+        ui.text(&Text::lines(head));
+        ui.note(&format!("  … the whole text: {}", path.display()));
         return Err(unaccepted(&format!("read {}", path.display())));
     }
     let folder = record.parent().unwrap_or(Path::new("/"));

@@ -93,7 +93,7 @@ fn assemble_bundle(args: &AssembleBundleArgs, ui: &Ui) -> Result<Outcome> {
     let folder = bundle::write(&parts, &args.output_dir)?;
     ui.note(&format!("{} is verified", folder.display()));
     let json = json!({ "bundle": folder });
-    Ok(Outcome { line: Some(folder.display().to_string()), json, ..Outcome::default() })
+    Ok(Outcome { line: Some(folder.display().to_string().into()), json, ..Outcome::default() })
 }
 
 /// What a TA's Cargo.toml declares.

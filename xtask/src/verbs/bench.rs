@@ -11,6 +11,7 @@ use crate::desk::{BootImage, Desk, Setup, has_kernel};
 use crate::error::{At, Error, Result};
 use crate::size::human;
 use crate::stages::{secure_os, trusted_apps};
+use crate::text::Text;
 use crate::tools::emulator::{self, Emulator};
 use crate::tools::scratch;
 use crate::ui::Ui;
@@ -221,7 +222,7 @@ fn verdicts(rows: &[Row]) -> Vec<(String, bool)> {
     ]
 }
 
-fn text(rows: &[Row], peers: &str, verdicts: &[(String, bool)]) -> String {
+fn text(rows: &[Row], peers: &Text, verdicts: &[(String, bool)]) -> Text {
     let head = ["echoed", "time", "rate, both ways", "payload", "instructions", "per byte", "heap", "stack"];
     let mut table: Vec<Vec<String>> = vec![head.map(str::to_owned).to_vec()];
     let kernel = rows.iter().any(|row| row.kernel_bytes_per_second.is_some());
@@ -244,18 +245,24 @@ fn text(rows: &[Row], peers: &str, verdicts: &[(String, bool)]) -> String {
         ];
         table.push(cells.into_iter().chain(real.into_iter().flatten()).collect());
     }
-    let mut text = format!(
-        "files echoed by {TRUSTED_APP} as they flow; time is that of the emulator on this host, instructions are the TA's\n\n{}\n",
-        columns(&table)
+    let mut text = Text::new();
+    let _ = writeln!(
+        text,
+        "files echoed by {TRUSTED_APP} as they flow; time is that of the emulator on this host, instructions are the TA's"
     );
+    text.push_str("\n");
+    text.push(&columns(&table));
+    text.push_str("\n");
     if kernel {
         text.push_str(
             "real kernel: the image's own in QEMU, in the same run; ratio: its rate to the emulator's\n",
         );
     }
-    text.push_str(&format!("\n{peers}\n"));
+    text.push_str("\n");
+    text.push(peers);
+    text.push_str("\n");
     for (what, holds) in verdicts {
-        text.push_str(&format!("{}: {what}\n", if *holds { "ok" } else { "FAILED" }));
+        let _ = writeln!(text, "{}: {what}", if *holds { "ok" } else { "FAILED" });
     }
     text
 }

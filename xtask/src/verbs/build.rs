@@ -67,7 +67,7 @@ fn built(path: &Path, ui: &Ui) -> Outcome {
     ui.table();
     let archive = format!("{}.tar.zst", path.display());
     let json = json!({ "bundle": path, "archive": archive, "stages": ui.rows() });
-    Outcome { line: Some(path.display().to_string()), json, ..Outcome::default() }
+    Outcome { line: Some(path.display().to_string().into()), json, ..Outcome::default() }
 }
 
 /// Builds one stage and what it needs.
@@ -99,7 +99,7 @@ pub fn part(part: Part, args: &BuildArgs, ui: &Ui) -> Result<Outcome> {
     })?;
     ui.table();
     let json = json!({ "directory": output.dir, "stages": ui.rows() });
-    Ok(Outcome { line: Some(output.dir.display().to_string()), json, ..Outcome::default() })
+    Ok(Outcome { line: Some(output.dir.display().to_string().into()), json, ..Outcome::default() })
 }
 
 /// The default product, as it is without options.

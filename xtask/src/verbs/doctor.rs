@@ -4,6 +4,7 @@ use super::Outcome;
 use crate::error::{Error, Result};
 use crate::host::{self, Need};
 use crate::stages::{client_apps, home};
+use crate::text::Text;
 use crate::toolchain::{Target, Toolchains};
 use crate::tools::{cargo, curl, emulator, l4t, qemu, token, trusty};
 use crate::ui::Ui;
@@ -71,9 +72,9 @@ pub fn run(ui: &Ui) -> Result<Outcome> {
     add(&format!("{name} {version}"), state, "packs client apps; installed by the first build");
     if missing.is_empty() && (arm64 || host::is_root()) && ids.is_ok() {
         let json = json!({ "ok": true, "needs": rows });
-        return Ok(Outcome { line: Some(lines.join("\n")), json, ..Outcome::default() });
+        return Ok(Outcome { line: Some(Text::lines(lines)), json, ..Outcome::default() });
     }
-    let message = format!("this host lacks something\n{}", lines.join("\n"));
+    let message = format!("this host lacks something\n  {}", lines.join("\n  "));
     let remedy = match (missing.as_slice(), ids) {
         ([], Err(Error { remedy: Some(remedy), .. })) => remedy,
         ([], _) => "run: sudo systemctl restart systemd-binfmt".to_owned(),

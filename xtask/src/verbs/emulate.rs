@@ -96,7 +96,7 @@ fn fault(stats: &Value, ui: &Ui) -> Option<Error> {
 fn with_ends(mut error: Error, stats: &Value) -> Error {
     let apps = stats.get("trusted_apps").and_then(Value::as_array).into_iter().flatten();
     for ended in apps.filter_map(|app| app.get("ended")?.as_str()) {
-        error.message = format!("{}\n{ended}", error.message);
+        error.message = format!("{}\n  {ended}", error.message);
     }
     error
 }
@@ -105,7 +105,7 @@ fn finish(args: &EmulateArgs, ended: Option<client::Ended>, stats: &Value, ui: &
     let failed = || Some(with_ends(ended.as_ref()?.error()?, stats));
     if let Some(error) = fault(stats, ui).or_else(failed) {
         if args.profile {
-            ui.note(&profile::table(stats));
+            ui.text(&profile::table(stats));
         }
         return Err(error);
     }

@@ -16,6 +16,7 @@ use crate::device::record::{self, Record};
 use crate::device::usb;
 use crate::error::{Error, Result};
 use crate::release::fetch::{self, Wanted};
+use crate::text::Text;
 use crate::ui::Ui;
 use serde_json::json;
 use std::path::{Path, PathBuf};
@@ -89,8 +90,8 @@ fn devices(args: &FlashArgs, bundle: &Path, virt: &[&Path], ui: &Ui) -> Result<O
         let json = json!({ "devices": args.to, "scopes": scopes });
         let named = |(to, scope)| format!("{to}: {scope}");
         let line = match &scopes[..] {
-            [scope] => (*scope).to_owned(),
-            _ => args.to.iter().zip(&scopes).map(named).collect::<Vec<_>>().join("\n"),
+            [scope] => Text::from(scope),
+            _ => Text::lines(args.to.iter().zip(&scopes).map(named)),
         };
         return Ok(Outcome { line: Some(line), json, ..Outcome::default() });
     }
@@ -221,7 +222,8 @@ fn summary(results: &[(String, Result<Record>)], folder: &Path, ui: &Ui) -> Resu
                     _ => format!("{board}: done in {seconds:.0} s, {what}"),
                 }
             }
-            Err(error) => format!("{board}: {error}"),
+            // Each below the other, each with what mends it, none at the begin of a line.
+            Err(error) => format!("  {board}: {}", error.to_string().replace('\n', "\n  ")),
         });
     }
     let failed: Vec<&Error> = results.iter().filter_map(|(_, result)| result.as_ref().err()).collect();
@@ -229,7 +231,7 @@ fn summary(results: &[(String, Result<Record>)], folder: &Path, ui: &Ui) -> Resu
     let Some(first) = failed.first() else {
         let records: Vec<&Record> = results.iter().filter_map(|(_, result)| result.as_ref().ok()).collect();
         return Ok(Outcome {
-            line: Some(lines.join("\n")),
+            line: Some(Text::lines(lines)),
             json: json!({ "boards": records }),
             ..Outcome::default()
         });

@@ -15,6 +15,7 @@ mod text;
 use super::Outcome;
 use crate::device::disk;
 use crate::error::{At, Error, Result};
+use crate::text::Text;
 use crate::tools::read_limited;
 use serde_json::Value;
 use std::fs::File;
@@ -29,7 +30,7 @@ const MAX_FILE: u64 = 64 << 20;
 /// What is told of a file.
 pub struct Explained {
     /// For people.
-    pub text: String,
+    pub text: Text,
     /// The same for machines.
     pub json: Value,
     /// Whether it says that something is not as it must be.
@@ -37,11 +38,11 @@ pub struct Explained {
 }
 
 impl Explained {
-    fn new(text: String, json: Value) -> Self {
+    fn new(text: Text, json: Value) -> Self {
         Self { text, json, failed: false }
     }
 
-    fn failed(text: String, json: Value) -> Self {
+    fn failed(text: Text, json: Value) -> Self {
         Self { text, json, failed: true }
     }
 }
@@ -53,13 +54,13 @@ pub fn run(path: &Path) -> Result<Outcome> {
         Some(file) => device::explain(file)?,
         None => explain(path)?,
     };
-    let line = format!("{}: {}", path.display(), explained.text.trim_end());
-    Ok(Outcome { line: Some(printable(&line)), json: explained.json, failed: explained.failed })
+    let mut line = Text::from(format!("{}: ", path.display()));
+    line.push(&explained.text);
+    Ok(Outcome { line: Some(line), json: explained.json, failed: explained.failed })
 }
 
 fn explain(path: &Path) -> Result<Explained> {
-    let metadata =
-        std::fs::metadata(path).map_err(|e| Error::usage(printable(&format!("{}: {e}", path.display()))))?;
+    let metadata = std::fs::metadata(path).map_err(|e| Error::usage(format!("{}: {e}", path.display())))?;
     if metadata.is_dir() {
         return match bsp::find(path) {
             Some(bsp) => bsp::explain(&bsp),
@@ -145,39 +146,16 @@ fn kind_of(bytes: &[u8]) -> &'static str {
 }
 
 fn named(path: &Path, what: &str) -> Error {
-    Error::check(printable(&format!("{}: {what}", path.display())))
+    Error::check(format!("{}: {what}", path.display()))
 }
 
 fn unknown(path: &Path, what: &str) -> Error {
-    Error::usage(printable(&format!("{}: not recognised ({what})", path.display()))).remedy(
+    Error::usage(format!("{}: not recognised ({what})", path.display())).remedy(
         "inspect knows bundles (folder, .tar.zst, manifest.json), NVIDIA's BSP (Linux_for_Tegra), secure-os images (NVTOSP), lk.bin, \
          user_tasks.bin, trusted apps (ELF), signed files (NVDA), MB1 BCTs, boot configs (.cfg), partition layouts (.xml), key blobs \
          (eks.img), module EEPROMs, boot firmware, update payloads, boot.img, device trees, virt devices (virt:FILE), ext4 and sparse \
          images, archives, minisign keys and signatures, SHA256SUMS",
     )
-}
-
-/// Text that may come out of a file, with what a terminal would obey escaped.
-fn printable(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '\n' => out.push(c),
-            '\t' => out.push(' '),
-            // Also what turns the direction of a line around.
-            c if c.is_control()
-                || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}') =>
-            {
-                out.extend(c.escape_unicode());
-            }
-            c => out.push(c),
-        }
-    }
-    out
-}
-
-fn indent(text: &str) -> String {
-    text.lines().map(|line| format!("  {line}\n")).collect()
 }
 
 #[cfg(test)]

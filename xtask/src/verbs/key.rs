@@ -4,6 +4,7 @@ use super::Outcome;
 use crate::cli::{KeyAction, KeyArgs};
 use crate::error::{At, Result};
 use crate::signing::{self, Signer};
+use crate::text::Text;
 use crate::ui::Ui;
 use serde_json::json;
 use std::fs;
@@ -21,7 +22,7 @@ pub fn run(args: &KeyArgs, ui: &Ui) -> Result<Outcome> {
                  release what devices accept",
                 file.display()
             ));
-            (public, signing::public_path(file).display().to_string())
+            (public, Text::from(signing::public_path(file).display().to_string()))
         }
         KeyAction::Sign { file, sign, comment } => {
             signing::ensure_comment(comment)?;
@@ -31,11 +32,11 @@ pub fn run(args: &KeyArgs, ui: &Ui) -> Result<Outcome> {
             to.push(".minisig");
             let to = PathBuf::from(to);
             fs::write(&to, signature).at(&to)?;
-            (signer.public().clone(), to.display().to_string())
+            (signer.public().clone(), Text::from(to.display().to_string()))
         }
         KeyAction::Public { key } => {
             let public = Signer::open(key.as_deref(), false, &logs, ui)?.public().clone();
-            let line = public.to_text();
+            let line = Text::ours(&public.to_text());
             (public, line)
         }
     };

@@ -5,6 +5,7 @@ use crate::cli::{Cli, ManualArgs};
 use crate::error::{At, Error, Result};
 use crate::host::{self, Need};
 use crate::stages::{EPOCH, home, logs};
+use crate::text::Text;
 use crate::tools::{run as run_tool, scratch, shell};
 use crate::ui::Ui;
 use clap::CommandFactory;
@@ -74,7 +75,7 @@ fn script(shell: Shell) -> String {
 /// Prints a completion script.
 pub fn completions(shell: Shell) -> Outcome {
     let script = script(shell);
-    Outcome { json: json!({ "script": script }), line: Some(script), ..Outcome::default() }
+    Outcome { json: json!({ "script": script }), line: Some(Text::ours(&script)), ..Outcome::default() }
 }
 
 /// Writes the man pages and the completions, and a Debian package of both.
@@ -96,7 +97,11 @@ pub fn run(args: &ManualArgs, ui: &Ui) -> Result<Outcome> {
     let first = out.join("share/man/man1/cargo-xtask.1.gz");
     ui.note(&format!("{pages} man pages; to read the first: man {}", first.display()));
     let path = deb.display().to_string();
-    Ok(Outcome { json: json!({ "package": path, "pages": pages }), line: Some(path), ..Outcome::default() })
+    Ok(Outcome {
+        json: json!({ "package": path, "pages": pages }),
+        line: Some(path.into()),
+        ..Outcome::default()
+    })
 }
 
 fn put(tree: &Path, path: &str, text: &str) -> Result<()> {

@@ -5,11 +5,10 @@ use crate::cli::BuildArgs;
 use crate::error::Result;
 use crate::size::human;
 use crate::stages::{boot_config, plan, trusted_apps};
-use crate::ui::Ui;
+use crate::text::Text;
+use crate::ui::{self, Ui};
 use crate::vendor;
 use serde_json::json;
-use std::fmt::Write as _;
-use std::io::IsTerminal;
 use trusty_image::plan::{CONNECTION, Plan, Severity};
 
 /// Characters of a full bar.
@@ -32,9 +31,12 @@ pub fn run(args: &BuildArgs, ui: &Ui) -> Result<Outcome> {
         let image = build::image_of(build, bsp.as_ref(), &apps)?;
         Ok((title, plan::of(build, &apps, Some(&image), bsp.as_ref())?))
     })?;
-    let text = format!("{title}\n\n{}", text(&plan, std::io::stdout().is_terminal()));
+    let mut shown = Text::new();
+    let _ = writeln!(shown, "{title}");
+    shown.push_str("\n");
+    shown.push(&text(&plan, ui::is_for_a_terminal()));
     let failed = plan.errors().next().is_some();
-    Ok(Outcome { line: Some(text), json: json!(plan), failed })
+    Ok(Outcome { line: Some(shown), json: json!(plan), failed })
 }
 
 fn bar(part: u64, whole: u64) -> String {
@@ -42,15 +44,16 @@ fn bar(part: u64, whole: u64) -> String {
     format!("{}{}", "█".repeat(filled as usize), "·".repeat((BAR - filled) as usize))
 }
 
-fn text(plan: &Plan, bars: bool) -> String {
+fn text(plan: &Plan, bars: bool) -> Text {
     let mut text = carve_out(plan, bars);
     if let Some(fill) = plan.partition {
         let bar = if bars { format!("  {}", bar(fill.used, fill.size)) } else { String::new() };
         let (used, size) = (human(fill.used), human(fill.size));
-        let _ = writeln!(text, "\npartition secure-os: {used} when signed, of {size}{bar}");
+        text.push_str("\n");
+        let _ = writeln!(text, "partition secure-os: {used} when signed, of {size}{bar}");
     }
-    text.push_str(&address_spaces(plan, bars));
-    text.push('\n');
+    text.push(&address_spaces(plan, bars));
+    text.push_str("\n");
     if plan.findings.is_empty() {
         text.push_str("nothing to change\n");
     }
@@ -60,12 +63,13 @@ fn text(plan: &Plan, bars: bool) -> String {
             Severity::Warning => "warning",
             Severity::Advice => "advice",
         };
-        let _ = writeln!(text, "{severity}: {finding}\n  help: {}", finding.remedy);
+        let _ = writeln!(text, "{severity}: {finding}");
+        let _ = writeln!(text, "  help: {}", finding.remedy);
     }
     text
 }
 
-fn carve_out(plan: &Plan, bars: bool) -> String {
+fn carve_out(plan: &Plan, bars: bool) -> Text {
     let memory = &plan.memory;
     let total = memory.tzdram;
     let mut rows = vec![["TZDRAM carve-out".to_owned(), human(total), String::new()]];
@@ -102,8 +106,8 @@ fn carve_out(plan: &Plan, bars: bool) -> String {
     text
 }
 
-fn address_spaces(plan: &Plan, bars: bool) -> String {
-    let mut text = String::new();
+fn address_spaces(plan: &Plan, bars: bool) -> Text {
+    let mut text = Text::new();
     for space in &plan.address_spaces {
         let whole: u64 = space.ranges.iter().map(|range| u64::from(range.end - range.start)).sum();
         let rows: Vec<[String; 4]> = space
@@ -124,7 +128,9 @@ fn address_spaces(plan: &Plan, bars: bool) -> String {
             Some(demand) => format!("will allocate {}", human(demand.into())),
             None => "does not say what it will allocate".into(),
         };
-        let _ = write!(text, "\naddress space of {} ({demand})\n{}", space.name, columns(&rows));
+        text.push_str("\n");
+        let _ = writeln!(text, "address space of {} ({demand})", space.name);
+        text.push(&columns(&rows));
         for device in &space.devices {
             let _ = writeln!(
                 text,

@@ -70,8 +70,8 @@ pub fn run(args: &RecipesArgs, ui: &Ui) -> Result<Outcome> {
             });
         }
         return match failure(&failed) {
-            Some(error) => Err(Error { message: [stale, vec![error.message]].concat().join("\n"), ..error }),
-            None => Err(Error::check(stale.join("\n")).remedy("run: cargo xtask recipes")),
+            Some(error) => Err(Error { message: below(&[stale, vec![error.message]].concat()), ..error }),
+            None => Err(Error::check(below(&stale)).remedy("run: cargo xtask recipes")),
         };
     }
     fs::create_dir_all(&folder).at(&folder)?;
@@ -85,11 +85,11 @@ pub fn run(args: &RecipesArgs, ui: &Ui) -> Result<Outcome> {
     }
     if let Some(error) = failure(&failed) {
         let written = format!("{} recipes are written, {} are not:", names.len(), failed.len());
-        return Err(Error { message: format!("{written}\n{}", error.message), ..error });
+        return Err(Error { message: below(&[written, error.message]), ..error });
     }
     let line = format!("{}", folder.display());
     Ok(Outcome {
-        line: Some(line),
+        line: Some(line.into()),
         json: json!({ "recipes": names, "changed": stale.len() }),
         ..Outcome::default()
     })
@@ -103,11 +103,16 @@ struct Made {
     failed: BTreeMap<String, Error>,
 }
 
+/// Each below the other: a message's lines behind the first are indented.
+fn below(lines: &[String]) -> String {
+    lines.join("\n").replace('\n', "\n  ")
+}
+
 /// One error of all. A recipe that could not be made now is not left from before: it would lack what has changed.
 fn failure(failed: &BTreeMap<String, Error>) -> Option<Error> {
     let lines: Vec<String> =
         failed.iter().map(|(name, error)| format!("{name}: {error}").replace('\n', "\n  ")).collect();
-    (!lines.is_empty()).then(|| Error::check(lines.join("\n")))
+    (!lines.is_empty()).then(|| Error::check(below(&lines)))
 }
 
 /// All recipes. A package that can have none stops no other.

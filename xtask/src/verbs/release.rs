@@ -163,7 +163,7 @@ impl Release<'_> {
             "key_id": signer.public().id().to_string(),
             "already": published == Published::Already,
         });
-        Ok(Outcome { line: Some(line), json, ..Outcome::default() })
+        Ok(Outcome { line: Some(line.into()), json, ..Outcome::default() })
     }
 
     fn new_release(&self, args: &ReleaseArgs, store: Store, signer: &Signer, ui: &Ui) -> Result<Published> {

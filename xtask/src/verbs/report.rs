@@ -19,7 +19,7 @@ pub fn run(args: &ReportArgs, ui: &Ui) -> Result<Outcome> {
     save(&report, &args.bundle, &to)?;
     ui.note(&format!("{name}: verified; the page needs no network and no other file"));
     Ok(Outcome {
-        line: Some(to.display().to_string()),
+        line: Some(to.display().to_string().into()),
         json: json!({ "report": to, "bundle": name }),
         ..Outcome::default()
     })

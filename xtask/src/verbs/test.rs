@@ -6,6 +6,7 @@ use crate::error::{Error, Result};
 use crate::host::{self, Need};
 use crate::interrupt;
 use crate::stages::{home, logs};
+use crate::text::Text;
 use crate::tools::{cargo, emulator, pip, run as run_tool, shell};
 use crate::ui::Ui;
 use serde_json::json;
@@ -68,7 +69,8 @@ pub fn run(args: &TestArgs, ui: &Ui) -> Result<Outcome> {
             Err(error) => {
                 totals.passed += counted.passed;
                 totals.failed += counted.failed.max(1);
-                ui.note(&format!("[{name}] failed in {seconds:.0} s\n{error}"));
+                ui.note(&format!("[{name}] failed in {seconds:.0} s"));
+                ui.text(&Text::ours(&error.to_string()));
                 failures.push(name);
             }
         }
@@ -76,7 +78,7 @@ pub fn run(args: &TestArgs, ui: &Ui) -> Result<Outcome> {
     let line = format!("{} passed, {} failed", totals.passed, totals.failed);
     if failures.is_empty() {
         return Ok(Outcome {
-            line: Some(line),
+            line: Some(line.into()),
             json: json!({ "passed": totals.passed, "failed": 0 }),
             ..Outcome::default()
         });

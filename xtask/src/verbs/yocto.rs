@@ -42,14 +42,14 @@ pub fn run(args: &YoctoArgs, ui: &Ui) -> Result<Outcome> {
                 let line = setup.build.display().to_string();
                 return Ok(Outcome {
                     json: json!({ "folder": line }),
-                    line: Some(line),
+                    line: Some(line.into()),
                     ..Outcome::default()
                 });
             }
         };
         tell(&summary, ui);
         let line = format!("{} tasks, 0 errors, {} warnings", summary.attempted, summary.warnings.len());
-        Ok(Outcome { line: Some(line), json: json!(summary), ..Outcome::default() })
+        Ok(Outcome { line: Some(line.into()), json: json!(summary), ..Outcome::default() })
     })
 }
 

@@ -9,3 +9,4 @@ mod mutated;
 mod small;
 
 mod release;
+mod terminal;

@@ -1,6 +1,7 @@
 //! What the compiler says, by cargo's messages in JSON: warnings and errors as it renders them.
 
-use crate::ui::{Ui, plain};
+use crate::text::Lines;
+use crate::ui::Ui;
 use cargo_metadata::diagnostic::DiagnosticLevel;
 use cargo_metadata::{CompilerMessage, Message};
 use std::io::{self, BufRead, Write};
@@ -49,7 +50,7 @@ impl Messages {
     pub fn errors(&self) -> Option<String> {
         let lines: Vec<&str> = self.errors.iter().flat_map(|error| error.lines().chain([""])).collect();
         let lines = lines.split_last()?.1;
-        let shown = lines.iter().take(SHOWN).map(|line| format!("  | {}", plain(line)).trim_end().to_owned());
+        let shown = lines.iter().take(SHOWN).map(|line| format!("  | {}", Lines(line)).trim_end().to_owned());
         let mut shown: Vec<String> = shown.collect();
         if lines.len() > SHOWN {
             shown.push(format!("  … {} errors in all", self.errors.len()));

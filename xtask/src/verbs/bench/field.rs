@@ -2,6 +2,7 @@
 
 use super::super::columns;
 use crate::error::{At, Error, Result};
+use crate::text::Text;
 use crate::tools::{capture, scratch, shell};
 use crate::ui::Ui;
 use rustix::fs::{Advice, fadvise};
@@ -184,7 +185,7 @@ fn verify(dir: &Path) -> Result<Compared> {
 }
 
 /// The table.
-pub fn text(all: &[Compared]) -> String {
+pub fn text(all: &[Compared]) -> Text {
     let head = ["", "bytes", "time", "peer", "its time", "ratio"];
     let mut table: Vec<Vec<String>> = vec![head.map(str::to_owned).to_vec()];
     for row in all {

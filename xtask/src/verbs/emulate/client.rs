@@ -4,7 +4,7 @@ use super::target::Target;
 use crate::error::{At, Error, Exit, Result, nearest};
 use crate::host::{self, Need};
 use crate::tools::{emulator, find, read_limited, run as run_tool, shell};
-use crate::ui::Ui;
+use crate::ui::{self, Ui};
 use crate::verbs::build;
 use bundle::package_name;
 use serde_json::Value;
@@ -35,6 +35,8 @@ const EM_AARCH64: [u8; 2] = [183, 0];
 pub struct Client {
     program: PathBuf,
     through_qemu: bool,
+    /// Whether it came with what is run, from whoever made that.
+    of_bundle: bool,
 }
 
 /// How it ended.
@@ -48,7 +50,9 @@ pub struct Ended {
 impl Client {
     /// Gets a program, of whatever is meant.
     pub fn prepare(which: Option<&str>, target: &Target, dir: &Path, root: &Path, ui: &Ui) -> Result<Self> {
-        let program = match Choice::of(which, target)? {
+        let choice = Choice::of(which, target)?;
+        let of_bundle = matches!(choice, Choice::Deb(..));
+        let program = match choice {
             Choice::Deb(name, bytes) => unpack(&name, &bytes, dir, root, ui)?,
             Choice::File(path) => {
                 let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
@@ -76,7 +80,7 @@ impl Client {
         if foreign {
             ensure(root, ui)?;
         }
-        Ok(Self { program, through_qemu: foreign })
+        Ok(Self { program, through_qemu: foreign, of_bundle })
     }
 
     /// Runs it to its end. Its output is shown, or captured for JSON.
@@ -92,15 +96,26 @@ impl Client {
             Command::new(&self.program)
         };
         command.args(arguments).env(DEVICE_VARIABLE, socket);
-        if capture {
+        // What comes with a bundle may be anyone's: a terminal gets no command of it. A file or a pipe gets the very bytes.
+        let shown = self.of_bundle && !capture && ui::is_for_a_terminal();
+        if capture || shown {
             command.stdout(Stdio::piped());
+        }
+        if self.of_bundle {
+            command.stderr(Stdio::piped());
         }
         let name = self.program.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let failed = |e| {
             Error::usage(format!("cannot run {name}: {e}"))
                 .remedy("--client takes an executable program of this host, or of aarch64 Linux")
         };
-        let output = command.spawn().and_then(std::process::Child::wait_with_output).map_err(failed)?;
+        let mut child = command.spawn().map_err(failed)?;
+        let output = std::thread::scope(|scope| {
+            child.stderr.take().map(|errors| scope.spawn(|| ui::pass_on(errors)));
+            child.stdout.take_if(|_| shown).map(|out| scope.spawn(|| ui::pass_on_result(out)));
+            child.wait_with_output()
+        });
+        let output = output.map_err(failed)?;
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
         let value = serde_json::from_str(&text).unwrap_or(Value::String(text));
         Ok(Ended { name, code: output.status.code(), output: capture.then_some(value) })
@@ -186,7 +201,8 @@ impl Ended {
             _ => error.exit,
         };
         if let Some(output) = self.output.as_ref().filter(|output| *output != "") {
-            error.message = format!("{}\n{output:#}", error.message);
+            let text = output.as_str().map_or_else(|| format!("{output:#}"), str::to_owned);
+            error.message += &text.lines().map(|line| format!("\n  | {line}")).collect::<String>();
         }
         Some(error)
     }

@@ -32,9 +32,11 @@ impl Verdict {
     pub fn outcome(self, stats: Value) -> Result<Outcome> {
         let json = json!({ "ipc_unittest": self.0, "stats": stats });
         match self.0.as_str() {
-            "PASSED" => {
-                Ok(Outcome { line: Some(format!("ipc-unittest: {}", self.0)), json, ..Outcome::default() })
-            }
+            "PASSED" => Ok(Outcome {
+                line: Some(format!("ipc-unittest: {}", self.0).into()),
+                json,
+                ..Outcome::default()
+            }),
             _ => Err(Error::check(format!("ipc-unittest: {}", self.0))
                 .remedy("the kernel's IPC is not as its own test wants it: do not flash this image")),
         }

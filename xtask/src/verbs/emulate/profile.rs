@@ -1,6 +1,7 @@
 //! What trusted apps have used beside what their manifests give them, and what would do.
 
 use crate::size::human;
+use crate::text::Text;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -55,7 +56,7 @@ fn row(app: &Value) -> Row {
 }
 
 /// A table for people.
-pub fn table(stats: &Value) -> String {
+pub fn table(stats: &Value) -> Text {
     let header = [
         "trusted app",
         "min_heap",
@@ -100,7 +101,7 @@ mod tests {
         }] });
         let row = &rows(&stats)[0];
         assert_eq!((row.proposed_heap, row.proposed_stack), (258_048, 12_288));
-        let table = table(&stats);
+        let table = table(&stats).to_string();
         assert!(table.contains("252 KiB") && table.contains("12 KiB"), "{table}");
     }
 }

@@ -165,7 +165,7 @@ pub fn backup(args: &BackupArgs, ui: &Ui) -> Result<Outcome> {
     })?;
     let path = args.output.display().to_string();
     Ok(Outcome {
-        line: Some(path.clone()),
+        line: Some(path.as_str().into()),
         json: json!({ "file": path, "record": record }),
         ..Outcome::default()
     })
@@ -208,5 +208,9 @@ pub fn restore(args: &RestoreArgs, ui: &Ui) -> Result<Outcome> {
         })?;
         board.step("restart", || session.restart())
     })?;
-    Ok(Outcome { line: Some(record.result.clone()), json: json!({ "record": record }), ..Outcome::default() })
+    Ok(Outcome {
+        line: Some(record.result.as_str().into()),
+        json: json!({ "record": record }),
+        ..Outcome::default()
+    })
 }

@@ -72,19 +72,19 @@ impl Job<'_> {
             1 => format!("board {}", boards.join("")),
             several => format!("{several} boards: {}", boards.join(", ")),
         };
-        let mut text = format!("{bundle}: scope {}; {there}\n", name(self.scope));
+        let mut text = format!("{bundle}: scope {}; {there}", name(self.scope));
         for line in self.modules() {
-            text += &line;
-            text.push('\n');
+            text += &format!("\n  {line}");
         }
         if self.keep_app {
             let need = self.app_size().saturating_mul(boards.len().max(1) as u64);
             let dir = app::kept_in(self.backup_dir)?;
             app::ensure_room(&dir, need)?;
             let time = duration(self.app_size());
-            text += &format!("APP is read first: {} in {}, {time}\n", human(need), dir.display());
+            text += &format!("\n  APP is read first: {} in {}, {time}", human(need), dir.display());
         }
         let tzdram = human(self.package.manifest.tzdram.size);
+        text += "\n  ";
         text += &match self.scope {
             Scope::Full => format!("everything is written; the carve-out becomes {tzdram}"),
             Scope::SecureOs => {

@@ -42,5 +42,9 @@ pub fn rollback(args: &RollbackArgs, ui: &Ui) -> Result<Outcome> {
         Err(_) => running.fail(),
     }
     let record = record.end(&folder, result)?;
-    Ok(Outcome { line: Some(previous.bundle), json: json!({ "record": record }), ..Outcome::default() })
+    Ok(Outcome {
+        line: Some(previous.bundle.into()),
+        json: json!({ "record": record }),
+        ..Outcome::default()
+    })
 }

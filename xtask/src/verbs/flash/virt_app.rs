@@ -51,7 +51,7 @@ pub fn backup(path: &Path, args: &BackupArgs, ui: &Ui) -> Result<Outcome> {
     let record = record.end(&folder, result)?;
     let file = args.output.display().to_string();
     let json = json!({ "file": file, "record": record });
-    Ok(Outcome { line: Some(file), json, ..Outcome::default() })
+    Ok(Outcome { line: Some(file.into()), json, ..Outcome::default() })
 }
 
 /// Writes a file to the root filesystem's other slot, and switches to it.
@@ -87,5 +87,9 @@ pub fn restore(path: &Path, args: &RestoreArgs, ui: &Ui) -> Result<Outcome> {
         Err(_) => running.fail(),
     }
     let record = record.end(&folder, result)?;
-    Ok(Outcome { line: Some(record.result.clone()), json: json!({ "record": record }), ..Outcome::default() })
+    Ok(Outcome {
+        line: Some(record.result.as_str().into()),
+        json: json!({ "record": record }),
+        ..Outcome::default()
+    })
 }

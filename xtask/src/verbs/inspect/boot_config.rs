@@ -2,8 +2,8 @@
 
 use super::Explained;
 use crate::size::human;
+use crate::text::Text;
 use serde_json::json;
-use std::fmt::Write as _;
 use tegra_bct::{Family, MiscCfg, TZDRAM_ALIGNMENT, TZDRAM_SIZE, mb1};
 use tegra_flash::{Layout, Size};
 
@@ -37,7 +37,7 @@ fn is_like_cfg(text: &str) -> bool {
 
 fn misc(bytes: &[u8]) -> Result<Explained, String> {
     let cfg = MiscCfg::parse(bytes).map_err(|e| e.to_string())?;
-    let mut text = format!("misc boot config, {} values\n", cfg.entries().count());
+    let mut text = Text::block(&format!("misc boot config, {} values\n", cfg.entries().count()));
     let mut values = serde_json::Map::new();
     for key in [TZDRAM_SIZE, TZDRAM_ALIGNMENT] {
         let value = cfg.get(key).map_err(|e| e.to_string())?;
@@ -63,7 +63,8 @@ fn tx2(bytes: &[u8]) -> Explained {
         Some(size) => format!("{TX2_SIZE} 0x{size:08x} = {}", human(size)),
         None => "no carve-out of Trusty: MB1 takes its own default".into(),
     };
-    let text = format!("{}\n  {carve_out}\n  it is not for Jetson AGX Xavier\n", Family::Misc186);
+    let text =
+        Text::block(&format!("{}\n  {carve_out}\n  it is not for Jetson AGX Xavier\n", Family::Misc186));
     Explained::new(
         text,
         json!({ "kind": "boot-config", "family": Family::Misc186.word(), "tzdram_size": size }),
@@ -72,16 +73,16 @@ fn tx2(bytes: &[u8]) -> Explained {
 
 fn without_carve_out(family: Family, text: &str) -> Explained {
     let values = text.lines().filter(|l| !l.trim_start().starts_with('#') && l.contains('=')).count();
-    let text = format!(
+    let text = Text::block(&format!(
         "{family}, {values} values\n  it has no TZDRAM carve-out: that is in tegra194-mb1-bct-misc-*.cfg of the same folder\n"
-    );
+    ));
     Explained::new(text, json!({ "kind": "boot-config", "family": family.word(), "values": values }))
 }
 
 /// A partition layout.
 pub fn layout(text: &str) -> Result<Explained, String> {
     let layout = Layout::parse(text).map_err(|e| e.to_string())?;
-    let mut out = format!("partition layout, {} partitions\n", layout.partitions().count());
+    let mut out = Text::block(&format!("partition layout, {} partitions\n", layout.partitions().count()));
     let mut rows = Vec::new();
     for device in &layout.devices {
         let assumed = if device.sector_size_assumed { " (assumed: the layout does not say)" } else { "" };
@@ -104,14 +105,14 @@ pub fn layout(text: &str) -> Result<Explained, String> {
 /// The carve-out of a generated boot config.
 pub fn mb1_bct(bytes: &[u8]) -> Result<Explained, String> {
     let found = mb1::read(bytes).map_err(|e| e.to_string())?;
-    let text = format!(
+    let text = Text::block(&format!(
         "MB1 BCT, {} bytes: what MB1 reads of the carve-out\n  size         0x{:08x} = {} (at 0x918)\n  alignment    0x{:08x} = {} (at 0x920)\n",
         bytes.len(),
         found.size,
         human(found.size),
         found.alignment,
         human(found.alignment)
-    );
+    ));
     let json = json!({ "kind": "mb1-bct", "tzdram": { "size": found.size, "alignment": found.alignment } });
     Ok(Explained::new(text, json))
 }

@@ -1,14 +1,14 @@
 //! NVIDIA's BSP: its release, its carve-out, and what it lacks, for each board that carveout knows.
 
-use super::{Explained, indent, secure_os};
+use super::{Explained, secure_os};
 use crate::config::{Board, L4tBoard, boards};
 use crate::error::{At, Error, Result};
 use crate::size::human;
 use crate::stages::bsp::{INITRD, KERNEL, missing};
+use crate::text::Text;
 use crate::vendor::release::{self, Release};
 use crate::workspace;
 use serde_json::{Value, json};
-use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 use tegra_bct::{MiscCfg, TZDRAM_ALIGNMENT, TZDRAM_SIZE};
@@ -38,7 +38,7 @@ pub fn explain(bsp: &Path) -> Result<Explained> {
     let root = workspace::find();
     let release = if bsp.join(release::FILE).exists() { Some(Release::of(bsp)?) } else { None };
     let shown = release.map_or("release unknown".into(), |release| release.to_string());
-    let mut text = format!("NVIDIA's BSP, L4T {shown}\n");
+    let mut text = Text::block(&format!("NVIDIA's BSP, L4T {shown}\n"));
     if root.is_none() {
         text.push_str(
             "  boot config and secure-os: told in a workspace of carveout, which knows the boards\n",
@@ -63,7 +63,7 @@ pub fn explain(bsp: &Path) -> Result<Explained> {
     Ok(if whole { Explained::new(text, json) } else { Explained::failed(text, json) })
 }
 
-fn of_board(bsp: &Path, board: &Board, l4t: &L4tBoard, text: &mut String) -> Result<Value> {
+fn of_board(bsp: &Path, board: &Board, l4t: &L4tBoard, text: &mut Text) -> Result<Value> {
     let _ = writeln!(text, "  for board {} ({})", board.name, l4t.flash_name);
     let lacks = missing(board, l4t, bsp);
     let mut configs = Vec::new();
@@ -106,8 +106,8 @@ fn of_board(bsp: &Path, board: &Board, l4t: &L4tBoard, text: &mut String) -> Res
     if let Ok(bytes) = fs::read(bsp.join(image)) {
         match secure_os::container(&bytes) {
             Ok(explained) => {
-                let shown = indent(&indent(&explained.text));
-                let _ = write!(text, "    {}: {}", image.display(), shown.trim_start());
+                let _ = writeln!(text, "    {}:", image.display());
+                text.push(&explained.text.indented().indented().indented());
                 secure_os = explained.json;
             }
             Err(what) => drop(writeln!(text, "    {}: {what}", image.display())),

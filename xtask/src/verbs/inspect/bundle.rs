@@ -3,10 +3,10 @@
 use super::{Explained, named, unknown};
 use crate::error::Result;
 use crate::size::human;
+use crate::text::Text;
 use bundle::limits::MAX_TEXT;
 use bundle::{DeskBoot, Given, Manifest, Source};
 use serde_json::json;
-use std::fmt::Write as _;
 use std::io::Read;
 use std::path::Path;
 use trusty_image::stock;
@@ -52,8 +52,8 @@ pub fn no_bundle(path: &Path) -> crate::error::Error {
 }
 
 /// A bundle's manifest.
-fn shown(manifest: &Manifest) -> String {
-    let mut text = format!("bundle {}\n", manifest.bundle_name());
+fn shown(manifest: &Manifest) -> Text {
+    let mut text = Text::block(&format!("bundle {}\n", manifest.bundle_name()));
     let inputs = &manifest.inputs;
     let _ = writeln!(text, "  git revision {}", inputs.git_revision.as_deref().unwrap_or("none"));
     if let Some(release) = &inputs.bsp {

@@ -4,8 +4,8 @@ use super::Explained;
 use crate::device::disk;
 use crate::error::Result;
 use crate::size::human;
+use crate::text::Text;
 use serde_json::json;
-use std::fmt::Write as _;
 use std::io::Read;
 use std::path::Path;
 use tegra_bct::{MiscCfg, TZDRAM_SIZE};
@@ -18,7 +18,7 @@ const MAX_CFG: u64 = 1 << 20;
 pub fn explain(path: &Path) -> Result<Explained> {
     let mut device = disk::read(path)?;
     let state = device.state().clone();
-    let mut text = String::from("virt device\n");
+    let mut text = Text::block("virt device\n");
     let bundle = |installed: &Option<Installed>| match installed {
         Some(installed) => installed.bundle.clone(),
         None => "none".into(),

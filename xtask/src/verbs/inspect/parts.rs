@@ -1,9 +1,9 @@
 //! Small parts of a board: its key blob, its module's EEPROM, firmware, what NVIDIA's tools generate.
 
 use super::Explained;
+use crate::text::Text;
 use serde_json::json;
 use std::collections::BTreeSet;
-use std::fmt::Write as _;
 use tegra_flash::eeprom::blank;
 use tegra_flash::{Eeprom, EepromError, Ekb, firmware};
 
@@ -31,7 +31,8 @@ pub fn ekb(bytes: &[u8]) -> Result<Option<Explained>, String> {
         ),
         None => "not encrypted with NVIDIA's default test key".into(),
     };
-    let text = format!("encrypted key blob (EKB, partition eks), {} bytes\n  {verdict}\n", ekb.size);
+    let text =
+        Text::block(&format!("encrypted key blob (EKB, partition eks), {} bytes\n  {verdict}\n", ekb.size));
     Ok(Some(Explained::new(
         text,
         json!({ "kind": "ekb", "size": ekb.size, "nvidias_default": keys.is_some() }),
@@ -47,9 +48,9 @@ pub fn eeprom(bytes: &[u8]) -> Option<Explained> {
         Ok(found) => found,
         Err(error) => {
             let blank = matches!(error, EepromError::Blank(_));
-            let text = format!(
+            let text = Text::block(&format!(
                 "EEPROM of a Jetson module, 256 bytes\n  {error}\n  flash refuses such a board: which module it is would be a guess\n"
-            );
+            ));
             let json = json!({ "kind": "eeprom", "blank": blank, "error": error.to_string() });
             return Some(Explained::failed(text, json));
         }
@@ -58,10 +59,10 @@ pub fn eeprom(bytes: &[u8]) -> Option<Explained> {
         Ok(()) => "a Jetson AGX Xavier module that carveout knows".into(),
         Err(error) => error.to_string(),
     };
-    let text = format!(
+    let text = Text::block(&format!(
         "EEPROM of a Jetson module, 256 bytes, its checksum holds\n  part number  {}\n  module       {}\n  {known}\n",
         found.part_number, found.id
-    );
+    ));
     let json =
         json!({ "kind": "eeprom", "blank": false, "part_number": found.part_number, "module": found.id });
     Some(Explained::new(text, json))
@@ -71,8 +72,11 @@ pub fn eeprom(bytes: &[u8]) -> Option<Explained> {
 pub fn boot_part(bytes: &[u8]) -> Option<Explained> {
     let found = firmware::identify(bytes)?;
     let partition = found.partition.map_or("no partition".into(), |name| format!("partition {name}"));
-    let text =
-        format!("{}, {} bytes, without a header of signing tools; {partition}\n", found.name, bytes.len());
+    let text = Text::block(&format!(
+        "{}, {} bytes, without a header of signing tools; {partition}\n",
+        found.name,
+        bytes.len()
+    ));
     Some(Explained::new(
         text,
         json!({ "kind": "firmware", "name": found.name, "partition": found.partition, "size": bytes.len() }),
@@ -86,7 +90,7 @@ pub fn generated(bytes: &[u8]) -> Option<Explained> {
         Some(u32::from_le_bytes(bytes))
     };
     let one = |what: &str, kind: &str| {
-        let text = format!("{what}, {} bytes\n", bytes.len());
+        let text = Text::block(&format!("{what}, {} bytes\n", bytes.len()));
         Some(Explained::new(text, json!({ "kind": kind, "size": bytes.len() })))
     };
     // The first word of these is their length.
@@ -124,8 +128,9 @@ pub fn blob(bytes: &[u8]) -> Option<Explained> {
     let word = |at: usize| bytes.get(at..at + 4).and_then(|b| b.try_into().ok()).map(u32::from_le_bytes);
     let (size, header, entries, kind) = (word(20)?, word(24)?, word(28)?, word(32)?);
     if kind != 0 {
-        let text =
-            format!("pictures that the boot loader shows (NVIDIA blob), {entries} of them, {size} bytes\n");
+        let text = Text::block(&format!(
+            "pictures that the boot loader shows (NVIDIA blob), {entries} of them, {size} bytes\n"
+        ));
         return Some(Explained::new(text, json!({ "kind": "bmp-blob", "entries": entries, "size": size })));
     }
     let step = ENTRY.iter().find(|(digit, _)| *digit == version).map(|(_, bytes)| *bytes);
@@ -141,7 +146,7 @@ pub fn blob(bytes: &[u8]) -> Option<Explained> {
             specs.insert(spec);
         }
     }
-    let mut out = format!("bootloader update payload (BUP), {entries} entries, {size} bytes\n");
+    let mut out = Text::block(&format!("bootloader update payload (BUP), {entries} entries, {size} bytes\n"));
     for name in &partitions {
         let _ = writeln!(out, "  partition    {name}");
     }
@@ -157,6 +162,9 @@ pub fn blob(bytes: &[u8]) -> Option<Explained> {
 /// A file of nothing but one byte, as a partition is erased to.
 pub fn erased(bytes: &[u8]) -> Option<Explained> {
     let byte = blank(bytes)?;
-    let text = format!("{} bytes of 0x{byte:02x}: an erased partition or a placeholder\n", bytes.len());
+    let text = Text::block(&format!(
+        "{} bytes of 0x{byte:02x}: an erased partition or a placeholder\n",
+        bytes.len()
+    ));
     Some(Explained::new(text, json!({ "kind": "blank", "byte": byte, "size": bytes.len() })))
 }

@@ -1,10 +1,10 @@
 //! What holds trusted apps: a secure-os image, a bare kernel, TAs one behind the other, one TA.
 
-use super::{Explained, indent, named};
+use super::{Explained, named};
 use crate::error::Result;
 use crate::size::human;
+use crate::text::Text;
 use serde_json::{Value, json};
-use std::fmt::Write as _;
 use std::path::Path;
 use trusty_image::elf::Elf;
 use trusty_image::limits::APP_STACK_TOP;
@@ -31,14 +31,14 @@ pub fn container(bytes: &[u8]) -> Result<Explained, String> {
         Err(error) => return Err(error.to_string()),
     };
     let signed = container::signed_size(image.len() as u64);
-    let mut text = format!(
+    let mut text = Text::block(&format!(
         "secure-os image (NVTOSP), {} bytes, {signed} signed\n  monitor      {:>9} bytes\n  OS           {:>9} bytes, {:?}{}\n",
         image.len(),
         read.monitor.len(),
         read.os.len(),
         read.tos_type,
         if read.encrypted { ", encrypted" } else { "" }
-    );
+    ));
     if !behind.is_empty() && erased {
         let _ = writeln!(text, "  behind it    {:>9} bytes of an erased partition", behind.len());
     }
@@ -49,7 +49,7 @@ pub fn container(bytes: &[u8]) -> Result<Explained, String> {
         let found =
             if whole { tasks::split(read.os).map_err(|e| e.to_string())? } else { tasks::find(read.os) };
         let (shown, values) = list(&found);
-        text.push_str(&indent(&shown));
+        text.push(&shown.indented());
         apps = values;
     }
     let json = json!({ "kind": "secure-os", "size": image.len(), "signed_size": signed, "monitor": read.monitor.len(),
@@ -59,9 +59,9 @@ pub fn container(bytes: &[u8]) -> Result<Explained, String> {
 
 /// An image that R35's desk would take.
 fn optee(error: &ContainerError, size: usize) -> Explained {
-    let text = format!(
+    let text = Text::block(&format!(
         "secure-os image (NVTOSP), {size} bytes: {error}\n  carveout builds, checks and emulates images of L4T R32 alone\n"
-    );
+    ));
     Explained::new(text, json!({ "kind": "op-tee", "size": size }))
 }
 
@@ -72,8 +72,9 @@ pub fn kernel(bytes: &[u8]) -> Option<Explained> {
         return None;
     }
     let (shown, apps) = list(&found);
-    let text =
-        format!("Trusty's kernel (lk.bin), {} bytes, without container\n{}", bytes.len(), indent(&shown));
+    let mut text =
+        Text::block(&format!("Trusty's kernel (lk.bin), {} bytes, without container\n", bytes.len()));
+    text.push(&shown.indented());
     Some(Explained::new(text, json!({ "kind": "lk", "size": bytes.len(), "trusted_apps": apps })))
 }
 
@@ -85,12 +86,12 @@ pub fn elf(path: &Path, bytes: &[u8]) -> Result<Explained> {
     match tasks::split(bytes) {
         Ok(apps) if apps.len() > 1 => {
             let (shown, values) = list(&apps);
-            let text = format!(
-                "trusted apps one behind the other (user_tasks.bin), {} of them, {} bytes\n{}",
+            let mut text = Text::block(&format!(
+                "trusted apps one behind the other (user_tasks.bin), {} of them, {} bytes\n",
                 apps.len(),
-                bytes.len(),
-                indent(&shown)
-            );
+                bytes.len()
+            ));
+            text.push(&shown.indented());
             let json = json!({ "kind": "user-tasks", "size": bytes.len(), "trusted_apps": values });
             return Ok(Explained::new(text, json));
         }
@@ -122,16 +123,16 @@ fn foreign(bytes: &[u8]) -> Option<Explained> {
         3 => "a program or library",
         _ => "a program",
     };
-    let text = format!(
+    let text = Text::block(&format!(
         "ELF file: {kind} for {name}, {} bytes; no trusted app, which is a static 32-bit ARM program with a section {SECTION}\n",
         bytes.len()
-    );
+    ));
     Some(Explained::new(text, json!({ "kind": "elf", "machine": machine, "size": bytes.len() })))
 }
 
 /// TAs, as text and for machines.
-fn list(elves: &[&[u8]]) -> (String, Vec<Value>) {
-    let mut text = String::new();
+fn list(elves: &[&[u8]]) -> (Text, Vec<Value>) {
+    let mut text = Text::new();
     let mut values = Vec::new();
     for elf in elves {
         let shown = match trusty_image::inspect(elf) {
@@ -139,26 +140,29 @@ fn list(elves: &[&[u8]]) -> (String, Vec<Value>) {
             Err(findings) => {
                 let list: Vec<String> = findings.iter().map(ToString::to_string).collect();
                 (
-                    format!("trusted app that the loader would not take:\n  {}\n", list.join("\n  ")),
+                    Text::block(&format!(
+                        "trusted app that the loader would not take:\n  {}\n",
+                        list.join("\n  ")
+                    )),
                     json!({ "findings": list }),
                 )
             }
         };
-        text.push_str(&shown.0);
+        text.push(&shown.0);
         values.push(shown.1);
     }
     (text, values)
 }
 
 /// A TA.
-fn trusted_app(app: &TrustedApp, file_size: usize) -> (String, Value) {
+fn trusted_app(app: &TrustedApp, file_size: usize) -> (Text, Value) {
     let manifest = &app.manifest;
-    let mut text = format!(
+    let mut text = Text::block(&format!(
         "trusted app, {file_size} bytes, passes all rules of the loader\n  UUID         {}{}\n  entry        0x{:x}\n",
         manifest.uuid,
         stock::name(manifest.uuid).map(|name| format!(", NVIDIA's {name}")).unwrap_or_default(),
         app.entry
-    );
+    ));
     for segment in &app.segments {
         let flags: String = [(4, 'r'), (2, 'w'), (1, 'x')]
             .map(|(bit, c)| if segment.flags & bit != 0 { c } else { '-' })

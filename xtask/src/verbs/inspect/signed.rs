@@ -1,6 +1,7 @@
 //! What NVIDIA's tools or NVIDIA itself have signed.
 
-use super::{Explained, boot_config, indent, parts, secure_os};
+use super::{Explained, boot_config, parts, secure_os};
+use crate::text::Text;
 use bundle::sha256;
 use serde_json::json;
 use tegra_bct::signed::{Signed, kind_name, nvidias_own};
@@ -14,7 +15,9 @@ pub fn t194(bytes: &[u8]) -> Result<Explained, String> {
     if let Some((kind, length)) = nvidias_own(bytes) {
         let name = kind_name(kind).unwrap_or_default();
         let kind = kind.escape_ascii().to_string();
-        let text = format!("{name} ({kind}), signed by NVIDIA alone, {length} bytes behind the header\n");
+        let text = Text::block(&format!(
+            "{name} ({kind}), signed by NVIDIA alone, {length} bytes behind the header\n"
+        ));
         return Ok(Explained::new(
             text,
             json!({ "kind": "nvidia-signed", "content_kind": kind, "size": length }),
@@ -39,7 +42,11 @@ pub fn t194(bytes: &[u8]) -> Result<Explained, String> {
     } else {
         "its checksum is not that of the content: encrypted with an SBK, or changed"
     };
-    let mut text = format!("signed {}, {} bytes behind the header; {seal}\n", signed.name(), signed.length);
+    let mut text = Text::block(&format!(
+        "signed {}, {} bytes behind the header; {seal}\n",
+        signed.name(),
+        signed.length
+    ));
     let inner = match &signed.kind {
         b"TOSB" if whole => Some(secure_os::container(signed.content)?),
         b"MBCT" if whole => Some(boot_config::mb1_bct(signed.content)?),
@@ -50,7 +57,7 @@ pub fn t194(bytes: &[u8]) -> Result<Explained, String> {
     let mut json =
         json!({ "kind": "signed", "content_kind": kind, "size": signed.length, "checksum_holds": whole });
     if let Some(inner) = inner {
-        text.push_str(&indent(&inner.text));
+        text.push(&inner.text.indented());
         json["content"] = inner.json;
     }
     Ok(Explained::new(text, json))
@@ -58,9 +65,9 @@ pub fn t194(bytes: &[u8]) -> Result<Explained, String> {
 
 /// What the boot ROM of t186 loads has a header of another form, whose fields are not known here.
 fn t186_rom(size: usize) -> Explained {
-    let text = format!(
+    let text = Text::block(&format!(
         "part of the boot chain that NVIDIA has signed (NVDA), {size} bytes; its header names no part that t194 has: t186 (Jetson TX2)\n"
-    );
+    ));
     Explained::new(text, json!({ "kind": "nvidia-signed", "content_kind": null, "size": size }))
 }
 
@@ -69,10 +76,11 @@ pub fn t186(bytes: &[u8]) -> Explained {
     let length = bytes.get(T186_LENGTH).and_then(|b| b.try_into().ok()).map_or(0, u32::from_le_bytes);
     let behind = bytes.get(T186_HEADER..).unwrap_or_default();
     let inner = if behind.starts_with(b"NVTOSP") { secure_os::container(behind).ok() } else { None };
-    let mut text = format!("signed for t186 (Jetson TX2), {length} bytes behind the header (GSHV)\n");
+    let mut text =
+        Text::block(&format!("signed for t186 (Jetson TX2), {length} bytes behind the header (GSHV)\n"));
     let mut json = json!({ "kind": "signed-t186", "size": length });
     if let Some(inner) = inner {
-        text.push_str(&indent(&inner.text));
+        text.push(&inner.text.indented());
         json["content"] = inner.json;
     }
     Explained::new(text, json)

@@ -2,8 +2,8 @@
 
 use super::Explained;
 use crate::size::human;
+use crate::text::Text;
 use serde_json::json;
-use std::fmt::Write as _;
 use std::fs::File;
 use std::path::Path;
 use tegra_flash::filesystem::{Ext4, Kind, identify};
@@ -47,7 +47,7 @@ pub fn head(path: &Path, head: &[u8], length: u64) -> Option<Explained> {
         Kind::Sparse => return Some(sparse(head, length)),
         Kind::Ext4(found) => return Some(ext4(&found, length)),
         Kind::DamagedExt4(error) => {
-            let text = format!("a damaged ext4 filesystem, {length} bytes: {error}\n");
+            let text = Text::block(&format!("a damaged ext4 filesystem, {length} bytes: {error}\n"));
             let json = json!({ "kind": "ext4", "file_size": length, "error": error.to_string() });
             return Some(Explained::failed(text, json));
         }
@@ -77,7 +77,7 @@ pub fn other(head: &[u8], length: u64) -> Option<Explained> {
 }
 
 fn simple(what: &str, advice: &str, length: u64) -> Explained {
-    let text = format!("{what}, {length} bytes\n  {advice}\n");
+    let text = Text::block(&format!("{what}, {length} bytes\n  {advice}\n"));
     Explained::new(text, json!({ "kind": "other", "what": what, "size": length }))
 }
 
@@ -88,11 +88,11 @@ fn word(bytes: &[u8], at: usize) -> Option<u32> {
 fn sparse(head: &[u8], length: u64) -> Explained {
     let field = |at| word(head, at).unwrap_or_default();
     let raw = u64::from(field(12)) * u64::from(field(16));
-    let text = format!(
+    let text = Text::block(&format!(
         "Android sparse image, {length} bytes, of {} bytes ({}) when it is unpacked\n  simg2img FILE RAW unpacks it; flash and restore take both forms\n",
         raw,
         human(raw)
-    );
+    ));
     Explained::new(text, json!({ "kind": "sparse", "size": length, "raw_size": raw }))
 }
 
@@ -104,7 +104,7 @@ fn ext4(found: &Ext4, length: u64) -> Explained {
     } else {
         "a root filesystem: flash and restore write it to the partition APP; e2fsck -fn FILE checks it".into()
     };
-    let text = format!("filesystem ({found}), {size} bytes ({})\n  {verdict}\n", human(size));
+    let text = Text::block(&format!("filesystem ({found}), {size} bytes ({})\n  {verdict}\n", human(size)));
     let json = json!({ "kind": "ext4", "size": size, "file_size": length, "label": found.label, "state": found.state() });
     if cut { Explained::failed(text, json) } else { Explained::new(text, json) }
 }
@@ -114,10 +114,10 @@ fn boot_image(head: &[u8], length: u64) -> Option<Explained> {
     let (kernel, ramdisk, page) = (word(head, 8)?, word(head, 16)?, word(head, 36)?);
     let line = head.get(64..64 + 512)?.split(|b| *b == 0).next().unwrap_or_default();
     let line = line.escape_ascii().to_string();
-    let text = format!(
+    let text = Text::block(&format!(
         "boot image (boot.img) for the partition kernel, {length} bytes, not signed\n  kernel       {kernel} bytes\n  ramdisk      {ramdisk} bytes\n  page         {page} bytes\n  command line {}\n",
         if line.is_empty() { "none" } else { &line }
-    );
+    ));
     Some(Explained::new(
         text,
         json!({ "kind": "boot-image", "size": length, "kernel": kernel, "ramdisk": ramdisk, "command_line": line }),
@@ -132,7 +132,7 @@ pub fn device_tree(bytes: &[u8]) -> Option<Explained> {
     }
     let (size, tree, names) = (big(4)?, big(8)? as usize, big(12)? as usize);
     let root = root_properties(bytes, tree, names);
-    let mut text = format!("device tree (DTB), {size} bytes\n");
+    let mut text = Text::block(&format!("device tree (DTB), {size} bytes\n"));
     for (name, value) in &root {
         let _ = writeln!(text, "  {name:<12} {value}");
     }
@@ -188,7 +188,8 @@ fn disk(path: &Path, length: u64) -> Explained {
         spaces.sort_by_key(|(_, space)| space.start);
         spaces.into_iter().map(|(name, space)| (name, space.size)).collect()
     });
-    let mut text = format!("disk image with a partition table (GPT), {length} bytes; no virt device\n");
+    let mut text =
+        Text::block(&format!("disk image with a partition table (GPT), {length} bytes; no virt device\n"));
     match &partitions {
         Some(all) => {
             for (name, size) in all {

@@ -3,10 +3,10 @@
 use super::{Explained, boot_config, bundle, named};
 use crate::error::Result;
 use crate::size::human;
+use crate::text::Text;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
-use std::fmt::Write as _;
 use std::path::Path;
 use trusty_ta_build::Declaration;
 
@@ -71,7 +71,7 @@ pub fn explain(path: &Path, bytes: &[u8]) -> Result<Option<Explained>> {
 
 fn simple(what: &str, length: usize) -> Explained {
     Explained::new(
-        format!("{what}, {length} bytes\n"),
+        Text::block(&format!("{what}, {length} bytes\n")),
         json!({ "kind": "text", "what": what, "size": length }),
     )
 }
@@ -79,12 +79,12 @@ fn simple(what: &str, length: usize) -> Explained {
 /// What a TA declares in its Cargo.toml.
 fn declaration(text: &str) -> Result<Explained, String> {
     let declared = Declaration::from_cargo_toml(text).map_err(|e| e.to_string())?;
-    let mut out = format!(
+    let mut out = Text::block(&format!(
         "Cargo.toml of a trusted app\n  UUID         {}\n  heap         {}\n  stack        {}\n",
         declared.uuid,
         human(declared.min_heap.into()),
         human(declared.min_stack.into())
-    );
+    ));
     for port in &declared.start_ports {
         let who = match (port.flags.allow_ta_connect, port.flags.allow_ns_connect) {
             (true, true) => "trusted apps and Linux",
@@ -126,14 +126,14 @@ fn minisign(text: &str) -> Option<Explained> {
         ),
         _ => return None,
     };
-    let mut out = format!("{what}\n");
+    let mut out = Text::block(&format!("{what}\n"));
     if let Some(id) = &id {
-        out.push_str(&format!("  key          {id}\n"));
+        let _ = writeln!(out, "  key          {id}");
     }
-    out.push_str(&format!("  comment      {comment} (not signed)\n"));
+    let _ = writeln!(out, "  comment      {comment} (not signed)");
     let trusted = lines.next().and_then(|line| line.strip_prefix("trusted comment:"));
     if let Some(trusted) = trusted {
-        out.push_str(&format!("  comment      {} (signed)\n", trusted.trim()));
+        let _ = writeln!(out, "  comment      {} (signed)", trusted.trim());
     }
     Some(Explained::new(out, json!({ "kind": kind, "key": id, "trusted_comment": trusted.map(str::trim) })))
 }
@@ -148,9 +148,9 @@ fn sums(text: &str) -> Option<Explained> {
     if lines == 0 || !text.lines().filter(|line| !line.is_empty()).all(is_line) {
         return None;
     }
-    let out = format!(
+    let out = Text::block(&format!(
         "sha256 sums of {lines} files: sha256sum -c FILE compares them, cargo xtask verify BUNDLE checks a bundle's\n"
-    );
+    ));
     Some(Explained::new(out, json!({ "kind": "sha256sums", "files": lines })))
 }
 
@@ -158,14 +158,14 @@ fn pem(text: &str) -> Option<Explained> {
     let label = text.lines().find_map(|line| line.strip_prefix("-----BEGIN ")?.strip_suffix("-----"))?;
     let secret = label.contains("PRIVATE KEY");
     let advice = if secret { "; a secret: keep it where images are signed, and out of git" } else { "" };
-    let out = format!("PEM file: {}{advice}\n", label.to_lowercase());
+    let out = Text::block(&format!("PEM file: {}{advice}\n", label.to_lowercase()));
     Some(Explained::new(out, json!({ "kind": "pem", "label": label, "secret": secret })))
 }
 
 fn script(text: &str) -> Option<Explained> {
     let program = text.lines().next()?.strip_prefix("#!")?.trim();
     Some(Explained::new(
-        format!("script for {program}, {} bytes\n", text.len()),
+        Text::block(&format!("script for {program}, {} bytes\n", text.len())),
         json!({ "kind": "script", "program": program, "size": text.len() }),
     ))
 }

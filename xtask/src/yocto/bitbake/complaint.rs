@@ -1,5 +1,7 @@
 //! What BitBake complains of: which of its lines tell most, and what mends it.
 
+use crate::text::Lines;
+
 /// Lines of the first complaint that an error shows.
 const SHOWN: usize = 20;
 /// Lines before the first error of a log that it shows.
@@ -41,9 +43,7 @@ fn is_error(line: &str) -> bool {
 
 /// A line for a terminal: nothing in it commands one.
 pub fn plain(line: &str) -> String {
-    line.chars()
-        .map(|c| if c.is_control() && c != '\t' { c.escape_debug().to_string() } else { c.into() })
-        .collect()
+    Lines(line).to_string()
 }
 
 /// What BitBake says when the environment lacks something.

@@ -1,0 +1,20 @@
+//! What is said: on stderr, and `ready` on stdout. No text of a trusted app commands the terminal.
+
+use std::io::Write as _;
+use trusty_abi::text::{Lines, Shown};
+
+/// A line, of ours or of a trusted app.
+pub fn line(text: &str) {
+    // Whoever reads may have gone.
+    let _ = writeln!(std::io::stderr(), "{}", Shown(text.replace('\t', "    ").trim_end_matches('\r')));
+}
+
+/// Lines of ours, in which what trusted apps say is shown already.
+pub fn lines(text: &str) {
+    let _ = writeln!(std::io::stderr(), "{}", Lines(text.trim_end()));
+}
+
+/// All trusted apps wait.
+pub fn ready() {
+    let _ = writeln!(std::io::stdout(), "ready").and_then(|()| std::io::stdout().flush());
+}
