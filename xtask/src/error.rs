@@ -129,6 +129,9 @@ impl Error {
                 .remedy("run the command as the user who owns the file, or change its owner"),
             io::ErrorKind::ReadOnlyFilesystem => Self::environment(message)
                 .remedy("mount that filesystem writable, or name a folder on another one"),
+            _ if error.get_ref().is_some_and(|inner| inner.is::<bundle::NotAFile>()) => {
+                Self::usage(message).remedy("name a regular file; `ls -l` tells what is there")
+            }
             _ => Self::check(message),
         }
     }

@@ -5,6 +5,7 @@ pub mod config;
 pub mod desk;
 pub mod device;
 pub mod error;
+pub mod files;
 pub mod host;
 pub mod interrupt;
 pub mod release;

@@ -1,6 +1,5 @@
 //! Releases: a directory each, and an index of them by channel.
 
-pub mod durable;
 pub mod fetch;
 pub mod index;
 pub mod notes;

@@ -18,6 +18,7 @@ pub use page::render;
 pub use records::Flashed;
 
 use crate::error::{At, Error, Result};
+use crate::files;
 use crate::signing::Authenticity;
 use bundle::{Diff, Manifest, PublicKey};
 use std::path::Path;
@@ -105,17 +106,11 @@ pub fn save(report: &Report, bundle: &Path, to: &Path) -> Result<()> {
         return Err(Error::usage(format!("{}: is a folder; the report is a file", to.display()))
             .remedy("name a file behind -o, such as report.html"));
     }
-    let folder = to.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let folder = files::parent(to);
     let real = folder.canonicalize().at(folder)?;
     if bundle.is_dir() && real.starts_with(bundle.canonicalize().at(bundle)?) {
         let what = format!("{}: lies in the bundle, which would not be whole with it", to.display());
         return Err(Error::usage(what).remedy("name a file outside of the bundle's folder behind -o"));
     }
-    let mut file = tempfile::Builder::new();
-    // For everyone to read, as other output is.
-    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o644);
-    let mut file = file.prefix(".report-").permissions(mode).tempfile_in(&real).at(&real)?;
-    std::io::Write::write_all(&mut file, render(report).as_bytes()).at(to)?;
-    file.persist(to).map_err(|e| Error::io(to, &e.error))?;
-    Ok(())
+    files::write(to, render(report), files::OUTPUT)
 }

@@ -2,6 +2,7 @@
 
 use crate::config::pkcs11::{Uri, is_uri, without_pin};
 use crate::error::{At, Error, Result};
+use crate::files::{self, NewFile, OUTPUT, SECRET};
 use crate::host;
 use crate::secret;
 use crate::tools::shell;
@@ -14,9 +15,8 @@ use blake2::{Blake2b, Digest};
 use bundle::{Claim, KeyId, MAX_COMMENT, MAX_SIGNATURE, Manifest, PublicKey, RAW, Signed};
 use ed25519_dalek::{Signer as _, SigningKey};
 use minisign::SecretKeyBox;
-use std::fs::{self, OpenOptions};
+use std::fs;
 use std::io::{Read, Write};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 /// The environment variable with the text of a secret key's file.
@@ -133,10 +133,15 @@ pub fn public_key(given: &str) -> Result<PublicKey> {
     })
 }
 
-/// As much of a key's file as matters. It may be a pipe: `--key <(command)`.
+/// As much of a key's file as matters. It may be a pipe that the caller has opened: `--key <(command)`.
 fn read_head(path: &Path) -> Result<Vec<u8>> {
+    let file = if ["/dev/fd", "/proc/self/fd"].iter().any(|dir| path.starts_with(dir)) {
+        fs::File::open(path).at(path)?
+    } else {
+        files::open(path)?
+    };
     let mut bytes = Vec::new();
-    fs::File::open(path).and_then(|file| file.take(MAX_SIGNATURE).read_to_end(&mut bytes)).at(path)?;
+    file.take(MAX_SIGNATURE).read_to_end(&mut bytes).at(path)?;
     Ok(bytes)
 }
 
@@ -153,6 +158,7 @@ impl Signer {
             .remedy("a PIN belongs into the environment, not into a command: give the URI without it")),
             (Some(path), _) => {
                 let path = Path::new(path);
+                files::warn_of_readers(path, ui);
                 Self::file(&read_head(path)?, &path.display().to_string())
             }
             // A variable may have got blank lines around the file's text.
@@ -268,9 +274,13 @@ fn password(prompt: &str) -> Result<String> {
 /// Makes a key: a secret file, and a public one beside it. The public key.
 pub fn generate(path: &Path, with_password: bool) -> Result<PublicKey> {
     let public_path = public_path(path);
-    if public_path.exists() {
-        return Err(exists(&public_path));
+    // Before anybody types a password.
+    if let Some(there) = [path, &public_path].into_iter().find(|path| path.symlink_metadata().is_ok()) {
+        return Err(files::exists(there)
+            .remedy("name another file: a key that is lost or overwritten cannot be made again"));
     }
+    let (mut secret_file, mut public_file) =
+        (NewFile::create(path, SECRET)?, NewFile::create(&public_path, OUTPUT)?);
     let failed = |e: minisign::PError| Error::environment(format!("{}: {e}", path.display()));
     let pair = if with_password {
         let password = password("password for the new key: ")?;
@@ -285,18 +295,12 @@ pub fn generate(path: &Path, with_password: bool) -> Result<PublicKey> {
     .map_err(failed)?;
     let public = PublicKey::parse_text(&pair.pk.to_base64()).map_err(|e| Error::check(e.to_string()))?;
     let secret = pair.sk.to_box(Some("minisign secret key of carveout")).map_err(failed)?.into_string();
-    let mut file = match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
-        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => return Err(exists(path)),
-        other => other.at(path)?,
-    };
-    file.write_all(secret.as_bytes()).and_then(|()| file.sync_all()).at(path)?;
-    fs::write(&public_path, public.to_text()).at(&public_path)?;
+    // Both are whole before either has its name.
+    secret_file.write_all(secret.as_bytes()).at(path)?;
+    public_file.write_all(public.to_text().as_bytes()).at(&public_path)?;
+    public_file.publish_new()?;
+    secret_file.publish_new().inspect_err(|_| drop(fs::remove_file(&public_path)))?;
     Ok(public)
-}
-
-fn exists(path: &Path) -> Error {
-    Error::usage(format!("{}: exists already, and a lost key cannot be made again", path.display()))
-        .remedy("name another file")
 }
 
 /// Where the public key of a new secret one is written.

@@ -4,6 +4,8 @@
 //! each file, so that a result that someone has touched is built anew. A result appears by rename, so it is whole.
 
 use crate::error::{At, Error, Result};
+use crate::files;
+pub use crate::files::lock;
 use crate::tree::{self, Stamp};
 use crate::ui::Ui;
 use bundle::sha256;
@@ -155,7 +157,7 @@ impl<'a> Cache<'a> {
         let logs = self.root.join("logs");
         fs::create_dir_all(&logs).at(&logs)?;
         let log = logs.join(format!("{name}.log"));
-        File::create(&log).at(&log)?;
+        files::new_log(&log)?;
         let temporary = tempfile::Builder::new().prefix(TEMPORARY).tempdir_in(home).at(home)?;
         build(&Work { out: temporary.path(), log: &log })?;
         let files = stamps(temporary.path())?;
@@ -164,7 +166,7 @@ impl<'a> Cache<'a> {
         let record = Record { inputs: key.clone(), files, content: content.clone() };
         let text = serde_json::to_string_pretty(&record).map_err(|e| Error::check(e.to_string()))?;
         let path = temporary.path().join(RECORD);
-        fs::write(&path, text).at(&path)?;
+        files::put(&path, text)?;
         remove(&dir)?;
         let temporary = temporary.keep();
         fs::rename(&temporary, &dir).at(&dir)?;
@@ -188,13 +190,6 @@ impl<'a> Cache<'a> {
             format!("building: changed {}", changed.join(", "))
         }
     }
-}
-
-/// Takes a file lock, waiting for whoever has it.
-pub fn lock(path: &Path) -> Result<File> {
-    let file = File::create(path).at(path)?;
-    file.lock().at(path)?;
-    Ok(file)
 }
 
 /// Stamps of each file and link below a directory, but for the record at its top.

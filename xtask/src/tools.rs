@@ -13,18 +13,17 @@ pub mod mmdebstrap;
 pub mod npm;
 pub mod pip;
 pub mod qemu;
-mod scratch;
 pub mod tarball;
 pub mod token;
 pub mod trusty;
 
 use crate::config::pkcs11::PIN_VARIABLE;
 use crate::error::{At, Error, Result};
+pub use crate::files::{Scratch, read_limited, scratch};
 use crate::interrupt;
 use crate::signing::{KEY_VARIABLE, PASSWORD_VARIABLE};
 use crate::text::Lines;
-pub use scratch::{Scratch, scratch};
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -63,26 +62,10 @@ pub fn find(program: &str) -> Option<PathBuf> {
         .find(|p| p.is_file())
 }
 
-/// Reads a regular file of at most `most` bytes.
-pub fn read_limited(path: &Path, most: u64) -> Result<Vec<u8>> {
-    let metadata = std::fs::metadata(path).at(path)?;
-    if !metadata.is_file() {
-        return Err(Error::usage(format!("{}: not a regular file", path.display())));
-    }
-    if metadata.len() > most {
-        return Err(Error::usage(format!(
-            "{}: {} bytes; at most {most} are read here",
-            path.display(),
-            metadata.len()
-        )));
-    }
-    std::fs::read(path).at(path)
-}
-
 /// Runs a program with its output in a log file.
 pub fn run(what: &str, cmd: Cmd, log: &Path) -> Result<()> {
     let line = format!("$ {cmd}\n");
-    let mut file = OpenOptions::new().create(true).append(true).open(log).at(log)?;
+    let mut file = crate::files::log(log)?;
     file.write_all(line.as_bytes()).at(log)?;
     let errors = file.try_clone().at(log)?;
     let mut command = Command::from(cmd);

@@ -6,7 +6,7 @@ mod source;
 pub use folders::Folders;
 pub use source::{CrateSource, GitReference};
 
-use crate::error::{At, Error, Result, nearest};
+use crate::error::{Error, Result, nearest};
 use crate::stage::Key;
 use crate::tree;
 use cargo_metadata::{Metadata, MetadataCommand, Package, camino::Utf8Path};
@@ -49,7 +49,7 @@ impl CargoLock {
     /// That of a folder.
     pub(crate) fn read(folder: &Path) -> Result<Self> {
         let path = folder.join("Cargo.lock");
-        let text = fs::read_to_string(&path).at(&path)?;
+        let text = crate::files::read_to_string(&path)?;
         toml::from_str(&text).map_err(|e| Error::usage(format!("{}: {e}", path.display())))
     }
 }

@@ -112,7 +112,7 @@ pub fn setup(build: &Build, from: From, on_host: bool, log: &Path) -> Result<Set
         if fs::read_to_string(&path).is_ok_and(|old| old == text) {
             continue;
         }
-        fs::write(&path, text).at(&path)?;
+        crate::files::write(&path, text, crate::files::OUTPUT)?;
     }
     user.owns(&top, log)?;
     Ok(Setup { build: folder, layers, user, machine: machine.into() })

@@ -2,6 +2,7 @@
 
 use crate::limits::MAX_TEXT;
 use crate::manifest::{MANIFEST, Manifest, SUMS};
+use crate::open::open;
 use crate::signature::SIGNATURE;
 use crate::source::{Source, SourceError};
 use crate::writer::{DATA, PROGRAM};
@@ -63,7 +64,7 @@ pub fn write_archive(
     let mut writer = Writer::new(top, mtime, out)?;
     let files = manifest.files.iter().map(|file| (file.path.as_str(), file.executable));
     for (path, executable) in [(MANIFEST, false), (SUMS, false)].into_iter().chain(files) {
-        let file = File::open(folder.join(path))?;
+        let file = open(&folder.join(path))?;
         writer.add(path, file.metadata()?.len(), executable, file)?;
     }
     writer.finish()

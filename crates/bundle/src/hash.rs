@@ -1,5 +1,6 @@
 //! Hashing and copying of files, with bounded memory.
 
+use crate::open::open;
 use sha2::{Digest, Sha256};
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
@@ -45,13 +46,13 @@ pub(crate) fn hash_blocks(
 
 /// Hashes a file.
 pub fn hash_file(path: &Path) -> io::Result<Hashed> {
-    hash_blocks(File::open(path)?, |_| Ok(()))
+    hash_blocks(open(path)?, |_| Ok(()))
 }
 
 /// Copies a file and hashes it on the way. Blocks of zeros become holes.
 pub fn copy_hashed(from: &Path, to: &Path) -> io::Result<Hashed> {
     let mut out = File::create(to)?;
-    let hashed = hash_blocks(File::open(from)?, |bytes| {
+    let hashed = hash_blocks(open(from)?, |bytes| {
         if bytes.iter().all(|b| *b == 0) {
             out.seek(SeekFrom::Current(bytes.len() as i64)).map(|_| ())
         } else {

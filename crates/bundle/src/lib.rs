@@ -21,6 +21,7 @@ mod given;
 mod hash;
 pub mod limits;
 mod manifest;
+mod open;
 mod signature;
 mod signed;
 mod source;
@@ -40,6 +41,7 @@ pub use manifest::{
     AppEntry, DeskBoot, FORMAT, FileEntry, Inputs, MANIFEST, Manifest, ManifestError, NAME, Partition, Plan,
     Port, Role, SUMS, Tzdram, VERSION, bundle_name, is_plain, package_name,
 };
+pub use open::{NotAFile, open, open_with};
 pub use signature::{
     Claim, KeyId, MAX_COMMENT, MAX_SIGNATURE, PublicKey, RAW, SECRET_KEY, SIGNATURE, SignatureError,
     secret_key, sign,

@@ -3,9 +3,10 @@
 use crate::hash::hash_blocks;
 use crate::limits::MAX_TEXT;
 use crate::manifest::{MANIFEST, Manifest, SUMS};
+use crate::open::open;
 use crate::signature::{MAX_SIGNATURE, SIGNATURE};
 use crate::writer::{DATA, PROGRAM};
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, BufRead, BufReader, Read};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -138,7 +139,7 @@ fn read_folder(folder: &Path, each: &mut Each) -> Result<(), SourceError> {
     for path in paths {
         let full = folder.join(&path);
         let error = |error| SourceError::Io { path: full.clone(), error };
-        let mut file = File::open(&full).map_err(error)?;
+        let mut file = open(&full).map_err(error)?;
         let metadata = file.metadata().map_err(error)?;
         let meta = Meta { mode: metadata.permissions().mode() & 0o777, size: metadata.len() };
         each(&path, meta, &mut file).map_err(error)?;
@@ -181,7 +182,7 @@ fn walk(folder: &Path, prefix: &str, paths: &mut Vec<String>) -> Result<(), Sour
 /// Returns the name of the folder that the archive's files are in.
 fn read_archive(archive: &Path, each: &mut Each) -> Result<String, SourceError> {
     let error = |error| SourceError::Io { path: archive.into(), error };
-    let file = BufReader::new(File::open(archive).map_err(error)?);
+    let file = BufReader::new(open(archive).map_err(error)?);
     let mut tar = tar::Archive::new(zstd::Decoder::with_buffer(file).map_err(error)?.single_frame());
     let mut top = None;
     // Raw: an extension's declared size would be read into memory. Ours have none.

@@ -5,7 +5,7 @@ use crate::manifest::{FORMAT, FileEntry, MANIFEST, Manifest, ManifestError, Part
 use crate::trace::MadeOf;
 use crate::verify::Problem;
 use crate::{structure, sums};
-use std::fs::{self, File, Permissions};
+use std::fs::{self, Permissions};
 use std::io::{self, Read};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -44,7 +44,7 @@ fn set_mode(role: Role, path: &Path) -> io::Result<bool> {
 /// how that was unpacked.
 fn is_program(path: &Path) -> io::Result<bool> {
     let mut head = Vec::new();
-    File::open(path)?.take(4).read_to_end(&mut head)?;
+    crate::open::open(path)?.take(4).read_to_end(&mut head)?;
     Ok(head.starts_with(b"#!") || head == *b"\x7fELF")
 }
 

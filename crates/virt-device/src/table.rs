@@ -2,7 +2,8 @@
 
 use crate::{DeviceError, Disk};
 use gpt::disk::LogicalBlockSize;
-use gpt::{GptConfig, mbr, partition_types};
+use gpt::header::HeaderError;
+use gpt::{GptConfig, GptError, mbr, partition_types};
 use std::collections::BTreeMap;
 use std::io::SeekFrom;
 use uuid::Uuid;
@@ -49,12 +50,14 @@ pub fn create(disk: &mut dyn Disk, size: u64, partitions: &[(String, u64)]) -> R
     if size < needed {
         return Err(DeviceError::TooSmall { size, needed });
     }
-    let failed = |e: &dyn std::fmt::Display| DeviceError::NoTable(e.to_string());
     let sectors = u32::try_from(size / SECTOR - 1).unwrap_or(u32::MAX);
     disk.seek(SeekFrom::Start(0))?;
-    mbr::ProtectiveMBR::with_lb_size(sectors).overwrite_lba0(&mut &mut *disk).map_err(|e| failed(&e))?;
+    mbr::ProtectiveMBR::with_lb_size(sectors).overwrite_lba0(&mut &mut *disk).map_err(|e| match e {
+        mbr::MBRError::Io(error) => DeviceError::Io(error),
+        other => DeviceError::NoTable(other.to_string()),
+    })?;
     let config = GptConfig::new().writable(true).logical_block_size(LogicalBlockSize::Lb512);
-    let mut table = config.create_from_device(disk, Some(id("disk"))).map_err(|e| failed(&e))?;
+    let mut table = config.create_from_device(disk, Some(id("disk"))).map_err(unwritten)?;
     let (mut start, mut entries) = (ALIGNMENT, BTreeMap::new());
     for (index, (name, size)) in (1..).zip(partitions) {
         let entry = gpt::partition::Partition {
@@ -68,9 +71,17 @@ pub fn create(disk: &mut dyn Disk, size: u64, partitions: &[(String, u64)]) -> R
         entries.insert(index, entry);
         start += size.next_multiple_of(ALIGNMENT);
     }
-    table.update_partitions(entries).map_err(|e| failed(&e))?;
-    table.write().map_err(|e| failed(&e))?;
+    table.update_partitions(entries).map_err(unwritten)?;
+    table.write().map_err(unwritten)?;
     Ok(())
+}
+
+/// Why a table was not written: a full disk is no damaged table.
+fn unwritten(error: GptError) -> DeviceError {
+    match error {
+        GptError::Io(error) | GptError::Header(HeaderError::Io(error)) => DeviceError::Io(error),
+        other => DeviceError::NoTable(other.to_string()),
+    }
 }
 
 /// An identifier that is always the same for a name: no output of ours tells when or where it was made.

@@ -8,7 +8,6 @@ use super::rootfs::image_size;
 use super::{Board, Overrides, keys};
 use crate::error::{Result, nearest};
 use crate::secret;
-use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
@@ -58,17 +57,13 @@ pub fn check(
         }
         let path = full(path);
         // A key is used where it lies: what is read here is looked at, and nothing of it is kept or told.
-        let opened = File::open(&path).and_then(|file| Ok((file.metadata()?, file)));
-        let opened = opened.and_then(|(metadata, file)| {
+        let opened = bundle::open(&path).and_then(|file| {
             let mut bytes = Vec::new();
-            if metadata.is_file() {
-                file.take(keys::MOST).read_to_end(&mut bytes)?;
-            }
-            Ok((metadata, bytes))
+            file.take(keys::MOST).read_to_end(&mut bytes).map(|_| bytes)
         });
         match opened {
             // NVIDIA's scripts run elsewhere: the path must not depend on where we are.
-            Ok((metadata, bytes)) if metadata.is_file() => {
+            Ok(bytes) => {
                 let check: fn(&[u8]) -> Result<(), String> =
                     if key == PKC_KEY { keys::pkc } else { keys::sbk };
                 check(&bytes).map_err(|what| {
@@ -76,7 +71,6 @@ pub fn check(
                 })?;
                 Ok(Some(std::path::absolute(&path).unwrap_or(path)))
             }
-            Ok(_) => Err(reporter.at(&[Key("l4t"), Key(key)], &format!("{} is no file", path.display()))),
             Err(error) => {
                 let what = format!("{}: {error} (paths are relative to the config file)", path.display());
                 Err(reporter.at(&[Key("l4t"), Key(key)], &what))

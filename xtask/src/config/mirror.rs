@@ -3,12 +3,11 @@
 use super::locate::Step::{self, Index, Key};
 use super::report::Reporter;
 use super::yocto::is_url;
-use crate::error::{At, Result};
+use crate::error::Result;
 use serde::Deserialize;
 use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
 use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
 use std::fmt;
-use std::fs;
 use std::path::{Path, PathBuf};
 
 /// How the address of an archive as it was at a date looks.
@@ -120,7 +119,7 @@ pub fn check(
         }
         let key = mirror.key.as_ref().map(|path| {
             let full = reporter.path.parent().unwrap_or(Path::new(".")).join(path);
-            fs::metadata(&full).at(&full).map_err(|e| fails(&e.message)).map(|_| full)
+            crate::files::open(&full).map_err(|e| fails(&e.message)).map(|_| full)
         });
         Ok(Mirror { url: mirror.url.clone(), suites, key: key.transpose()? })
     };

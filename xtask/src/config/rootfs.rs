@@ -5,9 +5,8 @@ pub use super::file::RootfsKind;
 use super::locate::Step::{self, Index, Key};
 use super::mirror::{self, Mirror, MirrorsFile};
 use super::report::Reporter;
-use crate::error::{At, Result};
+use crate::error::Result;
 use crate::size::{Size, human};
-use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Smallest image that holds a minimal Debian.
@@ -77,7 +76,7 @@ pub fn check(reporter: &Reporter, file: &RootfsFile, has_l4t: bool) -> Result<Ro
     let there = |key, path: &Option<PathBuf>| {
         let found = path.as_ref().map(|path| {
             let full = reporter.path.parent().unwrap_or(Path::new(".")).join(path);
-            fs::metadata(&full).at(&full).map_err(|e| at(&[Key(key)], &e.message)).map(|_| full)
+            crate::files::open(&full).map_err(|e| at(&[Key(key)], &e.message)).map(|_| full)
         });
         found.transpose()
     };

@@ -53,7 +53,7 @@ pub fn run(build: &Build, (apps, lines): (&Output, &Output), image: &Output) -> 
         };
         boot(build, &setup, (apps, lines), image, &ports, work)?;
         let path = work.out.join("ports");
-        fs::write(&path, ports.join("\n")).at(&path)
+        crate::files::put(&path, ports.join("\n"))
     })?;
     Ok(DeskBoot::Answered)
 }

@@ -1,6 +1,6 @@
 //! The console of Trusty and its trusted apps: lines with the time since start, in a log, on standard error, and at hand.
 
-use crate::error::{At, Result};
+use crate::error::Result;
 use crate::text::Shown;
 use crate::ui;
 use std::collections::VecDeque;
@@ -33,7 +33,7 @@ impl Console {
             let name = entry.file_name().to_string_lossy().into_owned();
             let process = name.strip_prefix("console-").and_then(|rest| rest.strip_suffix(".log"));
             let left = process.is_some_and(|number| number.parse::<u32>().is_ok())
-                && File::open(entry.path()).is_ok_and(|log| log.try_lock().is_ok());
+                && bundle::open(&entry.path()).is_ok_and(|log| log.try_lock().is_ok());
             if left {
                 // Another's cannot be removed, and need not be.
                 let _ = std::fs::remove_file(entry.path());
@@ -44,7 +44,7 @@ impl Console {
 
     /// A new log; lines are shown too if asked for.
     pub fn create(path: &Path, shown: bool) -> Result<Self> {
-        let log = File::create(path).at(path)?;
+        let log = crate::files::new_log(path)?;
         // For as long as it is written, by whatever process in whatever container. Not every filesystem has locks.
         let _ = log.try_lock();
         let (partial, lines, new) = (Vec::new(), VecDeque::new(), Vec::new());

@@ -1,10 +1,9 @@
 //! What is booted: the kernel of a secure-os image, in a flash image with the firmware.
 
-use crate::error::{At, Error, Result};
+use crate::error::{Error, Result};
 use crate::size::human;
 use desk_firmware::boot::BootBlock;
 use desk_firmware::map;
-use std::fs;
 use std::path::Path;
 use trusty_image::limits::MONITOR;
 use trusty_image::{Container, budget, monitor};
@@ -113,7 +112,7 @@ impl BootImage {
         }
         // The monitor copies whole words.
         flash.resize(flash.len().next_multiple_of(map::PAGE as usize), 0);
-        fs::write(to, flash).at(to)
+        crate::files::put(to, flash)
     }
 }
 
@@ -166,7 +165,7 @@ mod tests {
         let to = dir.path().join("flash");
         let image = BootImage { kernel: vec![7; 5000], tzdram: 2 * MIB, share: 2 * MIB };
         image.write(&[1; 100], &[9; 4096], &to).unwrap();
-        let flash = fs::read(&to).unwrap();
+        let flash = std::fs::read(&to).unwrap();
         let at = map::BOOT_BLOCK as usize;
         let block = BootBlock::parse(flash[at..at + 64].try_into().unwrap()).unwrap();
         assert_eq!(flash[block.kernel as usize..][..5000], [7; 5000]);

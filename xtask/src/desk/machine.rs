@@ -124,7 +124,7 @@ impl Desk {
         let [link, console_path, monitor] = &paths;
         let sockets = Sockets { link, console: console_path, monitor };
         let said = dir.join("qemu.log");
-        let log = std::fs::File::create(&said).at(&said)?;
+        let log = crate::files::make(&said)?;
         let mut child = qemu.start(&flash, image.dram(), &sockets, log)?;
         let connected =
             listeners.iter().map(|listener| accept(listener, &mut child, start)).collect::<Result<Vec<_>>>();

@@ -1,12 +1,13 @@
 //! The file that is a virt device: found, locked, opened, made anew.
 
 use crate::error::{At, Error, Result};
-use bundle::Manifest;
+use crate::files::{NewFile, OUTPUT};
+use bundle::{Manifest, NotAFile};
 use rustix::fs::{SeekFrom, seek};
 use rustix::io::Errno;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use tegra_flash::Layout;
 use virt_device::{Device, DeviceError, STATE};
 
@@ -50,14 +51,15 @@ pub fn failed(path: &Path, error: DeviceError) -> Error {
 
 /// Opens a device for writing, which nobody else does meanwhile.
 pub fn open(path: &Path) -> Result<Device<File>> {
-    let file = OpenOptions::new().read(true).write(true).open(path).map_err(|e| missing(path, &e))?;
+    let file = bundle::open_with(path, OpenOptions::new().read(true).write(true));
+    let file = file.map_err(|e| missing(path, &e))?;
     lock(path, &file)?;
     device(path, file)
 }
 
 /// Opens a device for reading.
 pub fn read(path: &Path) -> Result<Device<File>> {
-    let file = File::open(path).map_err(|e| missing(path, &e))?;
+    let file = bundle::open(path).map_err(|e| missing(path, &e))?;
     match file.try_lock_shared() {
         Err(TryLockError::WouldBlock) => return Err(in_use(path, "it is being flashed")),
         // Not every filesystem has locks.
@@ -67,21 +69,16 @@ pub fn read(path: &Path) -> Result<Device<File>> {
 }
 
 fn device(path: &Path, file: File) -> Result<Device<File>> {
-    let metadata = file.metadata().at(path)?;
-    if !metadata.is_file() {
-        return Err(Error::usage(format!("{}: no file", path.display()))
-            .remedy("a virt device is a file; a new one is made where there is none"));
-    }
-    Device::open(file, metadata.len()).map_err(|e| failed(path, e))
+    let length = file.metadata().at(path)?.len();
+    Device::open(file, length).map_err(|e| failed(path, e))
 }
 
 fn missing(path: &Path, error: &io::Error) -> Error {
-    match error.kind() {
-        io::ErrorKind::NotFound | io::ErrorKind::IsADirectory => {
-            failed(path, DeviceError::NoTable(error.to_string()))
-        }
-        _ => Error::io(path, error),
+    let other = error.get_ref().is_some_and(|inner| inner.is::<NotAFile>());
+    if other || error.kind() == io::ErrorKind::NotFound {
+        return failed(path, DeviceError::NoTable(error.to_string()));
     }
+    Error::io(path, error)
 }
 
 fn in_use(path: &Path, what: &str) -> Error {
@@ -143,8 +140,7 @@ pub fn has(device: &Device<File>, partitions: &[(String, u64)]) -> bool {
 pub struct Fresh {
     /// The new device.
     pub device: Device<File>,
-    temporary: PathBuf,
-    path: PathBuf,
+    new: NewFile,
     // What has the name is nobody else's meanwhile.
     _old: Option<File>,
 }
@@ -153,7 +149,7 @@ impl Fresh {
     /// Makes a device with these partitions, as large as the old one at least. What is there must be a device or blank.
     pub fn new(path: &Path, partitions: &[(String, u64)]) -> Result<Self> {
         let needed = virt_device::needed(partitions).map_err(|e| failed(path, e))?;
-        let (old, size) = match OpenOptions::new().read(true).write(true).open(path) {
+        let (old, size) = match bundle::open_with(path, OpenOptions::new().read(true).write(true)) {
             Ok(old) => {
                 lock(path, &old)?;
                 let size = old.metadata().at(path)?.len();
@@ -173,30 +169,20 @@ impl Fresh {
                 (Some(old), size.max(needed))
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => (None, needed),
-            Err(error) => return Err(Error::io(path, &error)),
+            Err(error) => return Err(missing(path, &error)),
         };
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
-        let temporary = path.with_file_name(format!(".{name}.carveout-new"));
-        let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&temporary);
-        let file = file.map_err(|e| match e.kind() {
-            io::ErrorKind::NotFound => Error::usage(format!("{}: {e}", path.display()))
-                .remedy("make the folder that the device is to lie in"),
-            _ => Error::io(&temporary, &e),
-        })?;
-        lock(&temporary, &file)?;
-        // What an interrupted run has left is of no use.
-        file.set_len(0).and_then(|()| file.set_len(size)).at(&temporary)?;
+        let new = NewFile::create(path, OUTPUT)?;
+        let file = new.file().try_clone().at(path)?;
+        file.set_len(size).at(path)?;
+        // Whoever gets at it by its new name waits until we have ended.
+        lock(new.path(), &file)?;
         let device = Device::create(file, size, partitions).map_err(|e| failed(path, e))?;
-        Ok(Self { device, temporary, path: path.into(), _old: old })
+        Ok(Self { device, new, _old: old })
     }
 
     /// Gives the device its name.
     pub fn publish(self) -> Result<()> {
-        let file = self.device.into_disk();
-        file.sync_all().at(&self.temporary)?;
-        fs::rename(&self.temporary, &self.path).at(&self.path)?;
-        let folder = self.path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        File::open(folder).and_then(|folder| folder.sync_all()).at(folder)
+        self.new.publish()
     }
 }
 

@@ -1,11 +1,12 @@
 //! The flash record: a line of JSON for each device and each flash, and of a board NVIDIA's full log beside it.
 
 use crate::error::{At, Error, Result};
+use crate::files;
 use crate::text::seen_json;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use std::fs::{self, File, OpenOptions};
-use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
+use std::fs;
+use std::io::{BufRead, BufReader, ErrorKind, Read};
 use std::path::{Path, PathBuf};
 use std::time::{Instant, SystemTime};
 
@@ -14,6 +15,9 @@ pub const RECORDS: &str = "records.jsonl";
 
 /// Longest record that is read, in bytes: a flash of a board has some KiB.
 const MAX_LINE: u64 = 1 << 20;
+
+/// How the step is called, or ends to be called, after which a device has the new contents.
+pub const SWITCH: &str = "switch";
 
 /// One step.
 #[derive(Clone, Debug, Serialize)]
@@ -83,7 +87,7 @@ pub fn security_version(folder: &Path, chip: &str) -> Result<u32> {
 /// Reads the records of a folder, one after the other. A line that is none, because a power failure has cut it off, is left out.
 pub fn each<T: DeserializeOwned>(folder: &Path, mut take: impl FnMut(T)) -> Result<()> {
     let path = folder.join(RECORDS);
-    let file = match File::open(&path) {
+    let file = match bundle::open(&path) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
         opened => opened.at(&path)?,
     };
@@ -142,11 +146,25 @@ impl Record {
         let path = folder.join(RECORDS);
         let line = serde_json::to_string(&self).map_err(|e| Error::check(e.to_string()))?;
         // People read it, too, with whatever a device or a bundle has said.
-        let line = seen_json(&line) + "\n";
-        let mut file = OpenOptions::new().create(true).append(true).open(&path).at(&path)?;
-        // One write: several boards are flashed at once.
-        file.write_all(line.as_bytes()).at(&path)?;
-        result.map(|()| self)
+        let line = seen_json(&line);
+        match (files::append(&path, &line), result) {
+            (Ok(()), result) => result.map(|()| self),
+            (Err(unwritten), Ok(())) => Err(self.done_without(unwritten)),
+            (Err(unwritten), Err(error)) => Err(Error::all([error.clone(), unwritten]).unwrap_or(error)),
+        }
+    }
+
+    /// Whoever hears only that a record is missing would do it again.
+    fn done_without(&self, unwritten: Error) -> Error {
+        let switched = self.steps.iter().any(|step| step.ok && step.step.ends_with(SWITCH));
+        let what =
+            if switched { format!("the switch to {} was made", self.bundle) } else { "all of it".into() };
+        let message = format!(
+            "the {} is done ({what}), only its record could not be written: {}",
+            self.action, unwritten.message
+        );
+        Error { message, ..unwritten }
+            .remedy("do not repeat it; make the folder of the records writable for what comes next")
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::error::{At, Error, Result};
 use crate::interrupt::{self, Running};
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -72,7 +72,7 @@ impl Tools {
     /// Runs a tool whose answer may be no.
     pub fn ask(&self, tool: &str, arguments: &[&str], most: Duration) -> Result<Said> {
         let output = self.dir.join(".output");
-        let file = File::create(&output).at(&output)?;
+        let file = crate::files::make(&output)?;
         let errors = file.try_clone().at(&output)?;
         let program = self.dir.join(tool);
         let mut command = Command::new(&program);
@@ -105,7 +105,7 @@ impl Tools {
             arguments.join(" "),
             start.elapsed().as_secs_f64()
         );
-        let mut log = OpenOptions::new().create(true).append(true).open(&self.log).at(&self.log)?;
+        let mut log = crate::files::log(&self.log)?;
         log.write_all(line.as_bytes()).at(&self.log)?;
         interrupt::check()?;
         let good = status.success() && !timed_out && !BAD.iter().any(|word| text.contains(word));

@@ -5,10 +5,10 @@
 //! the release's folder; the list of what is kept no longer; `index.json.minisig`, which has the index in it and so is the
 //! switch; `index.json`, a copy. What is kept no longer goes last.
 
-use super::durable;
 use super::index::{Entry, INDEX, INDEX_SIGNATURE, Index, Signed, plain_name};
 use super::{SIGNATURE, SUMS};
 use crate::error::{At, Error, Result};
+use crate::files::{self, Scratch, beside, durable};
 use crate::interrupt;
 use crate::signing::Signer;
 use crate::stage::lock;
@@ -18,7 +18,6 @@ use crate::verbs::verify;
 use bundle::{MAX_SIGNATURE, Manifest, PublicKey};
 use std::fs;
 use std::path::{Path, PathBuf};
-use tempfile::TempDir;
 
 /// How the name of an unfinished release begins.
 const TEMPORARY: &str = ".carveout-release-";
@@ -32,7 +31,7 @@ const MAX_LIST: u64 = 1 << 20;
 pub struct Store {
     out: PathBuf,
     index: Index,
-    temporary: TempDir,
+    temporary: Scratch,
     _lock: fs::File,
 }
 
@@ -60,10 +59,10 @@ impl Store {
 
     fn opened(out: &Path, ui: &Ui) -> Result<Self> {
         let lock = lock(&out.join(LOCK))?;
-        sweep(out)?;
+        // What interrupted runs have left goes: the lock says that none is at work.
+        let temporary = beside(out, TEMPORARY).at(out)?;
         let signed = Signed::read(out)?;
         let index = signed.as_ref().map_or_else(|| Ok(Index::default()), |signed| signed.index(out, None))?;
-        let temporary = tempfile::Builder::new().prefix(TEMPORARY).tempdir_in(out).at(out)?;
         let store = Self { out: out.into(), index, temporary, _lock: lock };
         // Between the switch and the copy.
         if let Some(signed) = signed.filter(|signed| signed.attached) {
@@ -203,7 +202,7 @@ impl Store {
     /// Makes `index.json` what the signed file has in it.
     fn copy(&self, text: &[u8]) -> Result<()> {
         let path = self.out.join(INDEX);
-        if fs::read(&path).is_ok_and(|found| found == text) {
+        if files::read(&path).is_ok_and(|found| found == text) {
             return Ok(());
         }
         let new = self.temporary.path().join("copy");
@@ -280,15 +279,4 @@ fn whole(folder: &Path, name: &str, key: &PublicKey) -> Result<Existing, String>
     }
     let entry = Entry::new(&manifest, found.size, found.sha256);
     Ok(Existing { manifest, entry })
-}
-
-/// Removes what interrupted runs have left; the lock says that none is at work.
-fn sweep(out: &Path) -> Result<()> {
-    for entry in fs::read_dir(out).at(out)? {
-        let entry = entry.at(out)?;
-        if entry.file_name().to_string_lossy().starts_with(TEMPORARY) {
-            fs::remove_dir_all(entry.path()).at(&entry.path())?;
-        }
-    }
-    Ok(())
 }

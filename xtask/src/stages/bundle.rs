@@ -61,8 +61,9 @@ pub fn run(build: &Build, parts: &Parts, out: &Path) -> Result<PathBuf> {
     let name = bundle::bundle_name(&product.name, &product.version, &product.board.name, product.tzdram_size);
     let state = home(&build.workspace.root).join("bundles");
     fs::create_dir_all(&state).at(&state)?;
+    // Another clone may write to the same folder, and another call of this one to another folder.
+    let _out = crate::files::lock_folder(&out, build.ui)?;
     let _lock = lock(&state.join(".lock"))?;
-    publish::sweep(&out)?;
     let inputs = inputs(build, parts)?;
     let key = key(&inputs, parts).with_file("Cargo.lock", &build.workspace.root.join("Cargo.lock"))?;
     let folder = out.join(&name);
@@ -79,7 +80,7 @@ pub fn run(build: &Build, parts: &Parts, out: &Path) -> Result<PathBuf> {
     let _ = fs::remove_file(&record);
     let result = publish::publish(&folder, |new| fill(build, parts, inputs, new));
     match result.and_then(|()| seal(&key, &folder, &archive)) {
-        Ok(seal) => fs::write(&record, seal).at(&record)?,
+        Ok(seal) => crate::files::write(&record, seal, crate::files::OUTPUT)?,
         Err(error) => {
             running.fail();
             return Err(error);

@@ -69,7 +69,7 @@ pub struct Built<'a> {
 pub fn read<'a>(product: &'a Product, dir: &Path) -> Result<Vec<Built<'a>>> {
     let read = |app| {
         let path = dir.join(file_name(app));
-        let bytes = fs::read(&path).at(&path)?;
+        let bytes = crate::files::read(&path)?;
         Ok(Built { app, elf: inspect(&path, &bytes)?, size: bytes.len() as u64 })
     };
     product.trusted_apps.iter().map(read).collect()
@@ -121,7 +121,7 @@ fn fetch(build: &Build, app: &App, work: &Work) -> Result<PathBuf> {
 
 /// Sets what the config overrides, takes debug information out of what was built here, and checks the result.
 pub fn finish(app: &App, from: &Path, to: &Path) -> Result<()> {
-    let mut elf = fs::read(from).at(from)?;
+    let mut elf = crate::files::read(from)?;
     if let AppSource::Package(_) = app.source {
         elf =
             trusty_image::strip_debug(&elf).map_err(|e| Error::check(format!("{}: {e}", from.display())))?;

@@ -83,7 +83,7 @@ impl Tree {
             fs::remove_file(package).at(package)?;
         }
         let marker = temporary.path().join(COMPLETE);
-        fs::write(&marker, format!("{version}\n")).at(&marker)?;
+        crate::files::write(&marker, format!("{version}\n"), crate::files::OUTPUT)?;
         let dir = home.join("debian-rust");
         let temporary = temporary.keep();
         fs::rename(&temporary, &dir).at(&dir)?;

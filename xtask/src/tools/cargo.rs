@@ -9,7 +9,7 @@ use crate::toolchain::Toolchain;
 use crate::ui::Ui;
 use crate::workspace::CargoLock;
 use messages::Messages;
-use std::fs::{self, OpenOptions};
+use std::fs;
 use std::io::{BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -135,7 +135,7 @@ pub fn build_for_host(root: &Path, package: &str, target_dir: &Path, log: &Path,
 
 /// Runs a build of cargo's that prints messages in JSON: warnings are shown when they come, errors are in the error.
 fn compile(what: &str, cmd: Cmd, log: &Path, ui: &Ui) -> Result<()> {
-    let mut file = OpenOptions::new().create(true).append(true).open(log).at(log)?;
+    let mut file = crate::files::log(log)?;
     writeln!(file, "$ {cmd}").at(log)?;
     let errors = file.try_clone().at(log)?;
     let mut command = Command::from(cmd);

@@ -96,7 +96,7 @@ impl Emulator {
         command.stdin(Stdio::piped()).stdout(Stdio::piped());
         let lines = quiet.then(|| dir.join("lines"));
         if let Some(lines) = &lines {
-            command.stderr(fs::File::create(lines).at(lines)?);
+            command.stderr(crate::files::make(lines)?);
         }
         let failed = |e| Error::environment(format!("cannot start {}: {e}", program.display()));
         let mut child = command.spawn().map_err(failed)?;

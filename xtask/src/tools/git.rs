@@ -1,5 +1,7 @@
 //! git: which commit a work tree is at, what in it is in no commit, and where its repository can be had.
 
+mod status;
+
 use super::{capture, shell};
 use crate::error::{At, Error, Result};
 use attestation::{Remote, RemoteError};
@@ -11,9 +13,6 @@ use xshell::{Cmd, Shell, cmd};
 
 /// A clone may belong to another user, and nothing that it configures is run.
 const SAFE: [&str; 4] = ["-c", "safe.directory=*", "-c", "core.fsmonitor=false"];
-/// Whatever is configured: what is untracked counts, and so does what differs in a submodule.
-const STATUS: [&str; 5] =
-    ["status", "--porcelain=v1", "-z", "--untracked-files=normal", "--ignore-submodules=none"];
 /// Variables that would name another repository; hooks of git have them.
 const ELSEWHERE: [&str; 5] =
     ["GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_COMMON_DIR"];
@@ -55,16 +54,22 @@ fn git(dir: &Path) -> Result<(Shell, [&'static str; 4])> {
     Ok((sh, SAFE))
 }
 
+/// What a clone lacks is not fetched, as its configuration says how; its index is not written to.
 fn clean(cmd: Cmd) -> Cmd {
-    ELSEWHERE.into_iter().fold(cmd, Cmd::env_remove)
+    let cmd = ELSEWHERE.into_iter().fold(cmd, Cmd::env_remove);
+    cmd.env("GIT_NO_LAZY_FETCH", "1").env("GIT_ALLOW_PROTOCOL", "").env("GIT_OPTIONAL_LOCKS", "0")
 }
 
 /// What a command lists with a zero byte behind each. Names may be anything.
 fn listed(what: &str, cmd: Cmd) -> Result<Vec<String>> {
     let output = clean(cmd).quiet().ignore_stderr().output();
     let output = output.map_err(|e| Error::environment(format!("{what}: {e}")))?;
-    let names = output.stdout.split(|byte| *byte == 0).filter(|name| !name.is_empty());
-    Ok(names.map(|name| String::from_utf8_lossy(name).into_owned()).collect())
+    Ok(names(&output.stdout))
+}
+
+fn names(output: &[u8]) -> Vec<String> {
+    let names = output.split(|byte| *byte == 0).filter(|name| !name.is_empty());
+    names.map(|name| String::from_utf8_lossy(name).into_owned()).collect()
 }
 
 impl Repository {
@@ -82,10 +87,12 @@ impl Repository {
     pub fn changes(&self) -> Result<Vec<String>> {
         let (sh, safe) = git(&self.top)?;
         let mut changes = Vec::new();
-        let mut entries = listed("git status", cmd!(sh, "git {safe...} {STATUS...}"))?.into_iter();
+        let mut entries = self.status(OsStr::new("."))?.into_iter();
         while let Some(entry) = entries.next() {
             let Some((kind, path)) = entry.split_at_checked(3) else { continue };
-            changes.push(path.to_owned());
+            if !changes.iter().any(|known| known == path) {
+                changes.push(path.to_owned());
+            }
             // Behind a file that was renamed stands its old name.
             if kind.starts_with(['R', 'C']) {
                 entries.next();
@@ -186,7 +193,7 @@ pub fn state(path: &Path) -> Result<State> {
     };
     let same = if path.is_dir() {
         let dot = if relative.is_empty() { OsStr::new(".") } else { relative.as_os_str() };
-        listed("git status", cmd!(sh, "git {safe...} {STATUS...} -- {dot}"))?.is_empty()
+        repository.status(dot)?.is_empty()
     } else {
         let own = cmd!(sh, "git {safe...} hash-object --no-filters -- {relative}");
         capture("git hash-object", clean(own))? == object || lfs_has(&sh, &object, &path)?

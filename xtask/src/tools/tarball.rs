@@ -3,7 +3,6 @@
 use super::shell;
 use crate::error::{At, Error, Result};
 use crate::host::Need;
-use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -25,7 +24,7 @@ const fn need(program: &'static str, package: &'static str) -> Need {
 /// What the host needs for a tarball, tar's own calls of it included.
 pub fn needs(tarball: &Path) -> Result<Option<Need>> {
     let mut head = Vec::new();
-    File::open(tarball).and_then(|file| file.take(8).read_to_end(&mut head)).at(tarball)?;
+    bundle::open(tarball).and_then(|file| file.take(8).read_to_end(&mut head)).at(tarball)?;
     Ok(COMPRESSIONS.iter().find(|(magic, _)| head.starts_with(magic)).map(|(_, need)| *need))
 }
 
@@ -47,13 +46,13 @@ pub fn read(tarball: &Path, log: &Path, each: &mut dyn FnMut(Member) -> io::Resu
         Error::usage(format!("{}: {what}", tarball.display()))
             .remedy("the file may be cut short or be no tarball: make or fetch it again")
     };
-    let mut file = File::open(tarball).at(tarball)?;
+    let mut file = crate::files::open(tarball)?;
     let Some(need) = needs(tarball)? else {
         return members(&mut file, each).map_err(|e| damaged(&e));
     };
     file.seek(SeekFrom::Start(0)).at(tarball)?;
     let (sh, program) = (shell(Path::new("/"))?, need.program);
-    let errors = OpenOptions::new().create(true).append(true).open(log).at(log)?;
+    let errors = crate::files::log(log)?;
     let mut command = Command::from(cmd!(sh, "{program} -dc"));
     let mut child =
         command.stdin(file).stdout(Stdio::piped()).stderr(errors).spawn().at(Path::new(program))?;

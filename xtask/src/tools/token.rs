@@ -115,7 +115,7 @@ impl Token {
         // Who can reach the socket in it can sign.
         fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o700)).at(dir.path())?;
         let script = dir.path().join("agent.py");
-        fs::write(&script, AGENT).at(&script)?;
+        crate::files::put(&script, AGENT)?;
         let mut command = Command::from(cmd!(sh, "python3 -I {script}"));
         // Neither on the command line nor in the environment: both are seen by others, and by what a module starts.
         command.current_dir(dir.path()).env_remove(PIN_VARIABLE);
@@ -133,7 +133,7 @@ impl Token {
         }
         (token.public, token.pads) = (reply.public, reply.pads);
         let text = format!("{MARK}\n{}\n", token.public);
-        fs::write(&token.key_file, text).at(&token.key_file)?;
+        crate::files::put(&token.key_file, text)?;
         Ok(token)
     }
 

@@ -2,6 +2,7 @@
 
 use crate::config::L4t;
 use crate::error::{At, Error, Result};
+use crate::files;
 use crate::text::Text;
 use crate::ui::Ui;
 use std::fs;
@@ -24,7 +25,7 @@ pub fn before_download(l4t: &L4t, url: &str, ui: &Ui) -> Result<()> {
 /// Before a BSP is used: its licence must have been accepted, by whoever runs us.
 pub fn accepted(l4t: &L4t, bsp: &Path, ui: &Ui) -> Result<()> {
     let path = bsp.join(FILE);
-    let text = fs::read(&path).at(&path)?;
+    let text = crate::files::read(&path)?;
     let (record, sum) = (record(), bundle::sha256(&text));
     let known = fs::read_to_string(&record).unwrap_or_default();
     if known.lines().any(|line| line == sum) {
@@ -38,10 +39,11 @@ pub fn accepted(l4t: &L4t, bsp: &Path, ui: &Ui) -> Result<()> {
         return Err(unaccepted(&format!("read {}", path.display())));
     }
     let folder = record.parent().unwrap_or(Path::new("/"));
-    let written = fs::create_dir_all(folder).and_then(|()| fs::write(&record, format!("{known}{sum}\n")));
+    let written = fs::create_dir_all(folder).at(folder);
+    let written = written.and_then(|()| files::write(&record, format!("{known}{sum}\n"), files::OUTPUT));
     // Without a home the acceptance holds for this run alone.
     if let Err(error) = written {
-        ui.detail(&format!("{}: {error}: the acceptance of the licence is not kept", record.display()));
+        ui.detail(&format!("{}: the acceptance of the licence is not kept", error.message));
     }
     Ok(())
 }

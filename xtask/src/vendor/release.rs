@@ -19,8 +19,8 @@ impl Release {
     /// Reads the release of a BSP and refuses one that carveout does not know.
     pub fn of(bsp: &Path) -> Result<Self> {
         let path = bsp.join(FILE);
-        let text = std::fs::read_to_string(&path).map_err(|e| {
-            Error::usage(format!("{}: {e}: this is no L4T BSP, or a half-unpacked one", path.display()))
+        let text = crate::files::read_to_string(&path).map_err(|e| {
+            Error::usage(format!("{}: this is no L4T BSP, or a half-unpacked one", e.message))
                 .remedy("name the folder Linux_for_Tegra of the whole BSP, or NVIDIA's tarball")
         })?;
         let release = Self::parse(&text).map_err(|what| {

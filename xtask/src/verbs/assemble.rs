@@ -6,13 +6,13 @@ mod parts;
 use super::Outcome;
 use crate::cli::{AssembleAppArgs, AssembleArgs, AssembleBundleArgs, AssembleStep};
 use crate::config::{App, AppSource};
-use crate::error::{At, Error, Result};
+use crate::error::{Error, Result};
+use crate::files;
 use crate::stages::plan::findings;
 use crate::stages::trusted_apps;
 use crate::tools::{read_limited, scratch};
 use crate::ui::Ui;
 use serde_json::json;
-use std::fs;
 use std::path::Path;
 use trusty_image::limits::{MIB, TZDRAM_MAX};
 use trusty_image::plan::{PlannedApp, Request};
@@ -57,7 +57,7 @@ fn app(args: &AssembleAppArgs, ui: &Ui) -> Result<Outcome> {
     let scratch = scratch("app")?;
     let finished = scratch.path().join(trusted_apps::file_name(&app));
     trusted_apps::finish(&app, &args.elf, &finished)?;
-    let bytes = fs::read(&finished).at(&finished)?;
+    let bytes = files::read(&finished)?;
     let elf = trusted_apps::inspect(&args.elf, &bytes)?;
     same_app(&args.elf, &elf, &args.declared, &declaration)?;
     let planned =
@@ -74,7 +74,7 @@ fn app(args: &AssembleAppArgs, ui: &Ui) -> Result<Outcome> {
     };
     findings(&args.elf, &Plan::new(&request))?;
     if let Some(out) = &args.output {
-        fs::copy(&finished, out).at(out)?;
+        files::copy(&finished, out, files::OUTPUT)?;
     }
     ui.note(&format!(
         "{}: the kernel's loader takes it, and its heap is what it declares",
@@ -90,7 +90,7 @@ fn assemble_bundle(args: &AssembleBundleArgs, ui: &Ui) -> Result<Outcome> {
             .remedy("docs/yocto.md tells what a parts file holds; the class carveout_bundle writes one")
     })?;
     parts.check(&args.parts)?;
-    let folder = bundle::write(&parts, &args.output_dir)?;
+    let folder = bundle::write(&parts, &args.output_dir, ui)?;
     ui.note(&format!("{} is verified", folder.display()));
     let json = json!({ "bundle": folder });
     Ok(Outcome { line: Some(folder.display().to_string().into()), json, ..Outcome::default() })

@@ -108,7 +108,7 @@ impl Bench {
     /// Echoes a file of so many bytes on an emulator of its own: what the client says, and what the trusted app used.
     fn echo(&self, bytes: u64) -> Result<(Value, Value)> {
         let from = self.dir.path().join("in");
-        fs::write(&from, pattern(bytes)).at(&from)?;
+        crate::files::put(&from, pattern(bytes))?;
         let socket = self.dir.path().join("trusty");
         let emulator = Emulator::start(
             &self.emulator,

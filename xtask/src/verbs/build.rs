@@ -6,6 +6,7 @@ use crate::cli::{BuildArgs, Cli, ImageArgs, Verb};
 use crate::config::{self, Overrides, PkcKey, Product};
 use crate::desk::boot_check;
 use crate::error::{Error, Result};
+use crate::files::warn_of_readers;
 use crate::host::{self, Need};
 use crate::interrupt;
 use crate::stage::Output;
@@ -152,6 +153,13 @@ pub fn with_build<T>(
         accept_license: args.accept_license,
     };
     let product = load(&workspace, &args.config, &overrides)?;
+    if let Some(l4t) = &product.l4t {
+        let pkc = l4t.pkc_key.as_ref().and_then(|key| match key {
+            PkcKey::File(path) => Some(path),
+            PkcKey::Token(_) => None,
+        });
+        pkc.into_iter().chain(&l4t.sbk_key).for_each(|key| warn_of_readers(key, ui));
+    }
     run(&Build::new(&workspace, &product, args.offline, ui))
 }
 

@@ -18,7 +18,6 @@ use crate::error::{At, Error, Result};
 use crate::text::Text;
 use crate::tools::read_limited;
 use serde_json::Value;
-use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 use tegra_flash::Ekb;
@@ -69,7 +68,7 @@ fn explain(path: &Path) -> Result<Explained> {
     }
     let mut head = Vec::new();
     if metadata.is_file() {
-        let file = File::open(path).at(path)?;
+        let file = crate::files::open(path)?;
         file.take(HEAD as u64).read_to_end(&mut head).at(path)?;
     }
     if head.starts_with(&::bundle::ARCHIVE_MAGIC)

@@ -3,6 +3,7 @@
 use super::Outcome;
 use crate::cli::{KeyAction, KeyArgs};
 use crate::error::{At, Result};
+use crate::files;
 use crate::signing::{self, Signer};
 use crate::text::Text;
 use crate::ui::Ui;
@@ -27,11 +28,11 @@ pub fn run(args: &KeyArgs, ui: &Ui) -> Result<Outcome> {
         KeyAction::Sign { file, sign, comment } => {
             signing::ensure_comment(comment)?;
             let signer = Signer::open(sign.as_deref(), false, &logs, ui)?;
-            let signature = signer.sign(&fs::read(file).at(file)?, comment)?;
+            let signature = signer.sign(&files::read(file)?, comment)?;
             let mut to = file.as_os_str().to_owned();
             to.push(".minisig");
             let to = PathBuf::from(to);
-            fs::write(&to, signature).at(&to)?;
+            files::write(&to, signature, files::OUTPUT)?;
             (signer.public().clone(), Text::from(to.display().to_string()))
         }
         KeyAction::Public { key } => {

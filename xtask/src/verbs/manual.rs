@@ -93,7 +93,8 @@ pub fn run(args: &ManualArgs, ui: &Ui) -> Result<Outcome> {
     let pages = write(&tree, &log)?;
     let deb = pack(&tree, &out, &log)?;
     let sh = shell(&tree)?;
-    run_tool("copying the man pages", cmd!(sh, "cp --recursive usr/share {out}"), &log)?;
+    // What lies there under these names is replaced, never written through.
+    run_tool("copying the man pages", cmd!(sh, "cp --recursive --remove-destination usr/share {out}"), &log)?;
     let first = out.join("share/man/man1/cargo-xtask.1.gz");
     ui.note(&format!("{pages} man pages; to read the first: man {}", first.display()));
     let path = deb.display().to_string();
@@ -109,7 +110,7 @@ fn put(tree: &Path, path: &str, text: &str) -> Result<()> {
     if let Some(parent) = path.parent() {
         fs::create_dir_all(parent).at(parent)?;
     }
-    fs::write(&path, text).at(&path)
+    crate::files::put(&path, text)
 }
 
 /// All files of the package; the number of pages.
@@ -156,8 +157,10 @@ fn pack(tree: &Path, out: &Path, log: &Path) -> Result<PathBuf> {
     put(tree, "DEBIAN/conffiles", "/etc/bash_completion.d/cargo-xtask\n")?;
     let deb = out.join(format!("{PACKAGE}_{VERSION}_all.deb"));
     let sh = shell(tree)?;
-    let cmd = cmd!(sh, "dpkg-deb --root-owner-group -Zxz --build . {deb}")
+    let made = tree.with_extension("deb");
+    let cmd = cmd!(sh, "dpkg-deb --root-owner-group -Zxz --build . {made}")
         .env("SOURCE_DATE_EPOCH", EPOCH.to_string());
     run_tool("packing the man pages", cmd, log)?;
+    crate::files::copy(&made, &deb, crate::files::OUTPUT)?;
     Ok(deb)
 }

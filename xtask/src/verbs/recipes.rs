@@ -77,7 +77,7 @@ pub fn run(args: &RecipesArgs, ui: &Ui) -> Result<Outcome> {
     fs::create_dir_all(&folder).at(&folder)?;
     for (name, text) in &wanted {
         let path = folder.join(name);
-        fs::write(&path, text).at(&path)?;
+        crate::files::write(&path, text, crate::files::OUTPUT)?;
     }
     for name in left {
         let path = folder.join(name);
@@ -159,7 +159,7 @@ fn generate(program: &Path, needed: &Needed, dir: &Path, log: &Path) -> Result<S
     let write = |path: PathBuf, text: &str| {
         let parent = path.parent().map(Path::to_owned).unwrap_or_default();
         fs::create_dir_all(&parent).at(&parent)?;
-        fs::write(&path, text).at(&path)
+        crate::files::write(&path, text, crate::files::OUTPUT)
     };
     let (registry, package, home) = (dir.join("registry"), dir.join("package"), dir.join("cargo"));
     for krate in &needed.crates {

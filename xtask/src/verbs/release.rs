@@ -3,8 +3,8 @@
 use super::{Outcome, build, diff, verify};
 use crate::cli::{DEFAULT_CONFIG, ReleaseArgs};
 use crate::error::{At, Error, Result};
+use crate::files::sync_folder;
 use crate::interrupt;
-use crate::release::durable;
 use crate::release::index::Entry;
 use crate::release::provenance::{self, PROVENANCE};
 use crate::release::sources::Sources;
@@ -121,7 +121,7 @@ fn open(args: &ReleaseArgs, sources: &Sources, ui: &Ui) -> Result<Store> {
     let wanted = build::from_here(&args.output_dir)?;
     let made: Vec<_> = wanted.ancestors().take_while(|folder| !folder.exists()).collect();
     let out = publish::folder(&wanted)?;
-    made.iter().filter_map(|folder| folder.parent()).try_for_each(durable::sync_folder)?;
+    made.iter().filter_map(|folder| folder.parent()).try_for_each(sync_folder)?;
     sources.apart(&out)?;
     Store::open(&out, ui)
 }

@@ -2,7 +2,7 @@
 
 use super::Outcome;
 use crate::cli::{BuildArgs, ImageArgs, YoctoArgs};
-use crate::error::{At, Error, Result};
+use crate::error::{Error, Result};
 use crate::stages::bundle::publish;
 use crate::stages::{Build, home, logs};
 use crate::tools::read_limited;
@@ -10,7 +10,6 @@ use crate::ui::Ui;
 use crate::yocto::bitbake::Summary;
 use crate::yocto::{self, BUNDLE, From, Setup, serve};
 use serde_json::json;
-use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Largest manifest that is read.
@@ -70,7 +69,7 @@ pub fn image(args: &ImageArgs, ui: &Ui) -> Result<PathBuf> {
                 .remedy("site.conf of the build folder may set CARVEOUT_ variables: take them out"));
         }
         let out = publish::folder(&super::build::from_here(&args.output_dir)?)?;
-        publish::sweep(&out)?;
+        let _out = crate::files::lock_folder(&out, ui)?;
         let running = ui.start("bundle");
         let folder = out.join(&name);
         publish::publish(&folder, |new| copy(&made, new))?;
@@ -89,7 +88,7 @@ fn copy(made: &Path, new: &Path) -> Result<bundle::Manifest> {
 
 fn log(build: &Build) -> Result<PathBuf> {
     let log = logs(&build.workspace.root)?.join("bitbake.log");
-    fs::write(&log, "").at(&log)?;
+    crate::files::new_log(&log)?;
     Ok(log)
 }
 

@@ -11,7 +11,6 @@ use crate::tools::shell;
 use crate::ui::{Running, Ui};
 use complaint::{ENVIRONMENT, LOG_DATA, USAGE, behind_progress, excerpt, plain};
 use rustix::process::{Pid, Signal, kill_process_group};
-use std::fs::OpenOptions;
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
@@ -69,7 +68,7 @@ impl BitBake<'_> {
     pub fn run(&self, name: &str, args: &[&str], log: &Path, ui: &Ui) -> Result<Summary> {
         let sh = shell(&self.setup.build)?;
         let mut command = Command::from(self.setup.user.command(&sh, "bash").args(self.words(args)));
-        let mut file = OpenOptions::new().create(true).append(true).open(log).at(log)?;
+        let mut file = crate::files::log(log)?;
         writeln!(file, "$ bitbake {}", args.join(" ")).at(log)?;
         let errors = file.try_clone().at(log)?;
         let running = ui.start(name);

@@ -6,7 +6,7 @@ use crate::error::{At, Error, Result};
 use crate::interrupt;
 use crate::tools::{capture, shell};
 use crate::ui::Ui;
-use std::fs::{self, OpenOptions};
+use std::fs;
 use std::net::TcpListener;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
@@ -95,7 +95,7 @@ impl Servers<'_> {
 
     fn spawn(&mut self, name: &'static str, arguments: &[String]) -> Result<()> {
         let log = self.folder.with_extension("log");
-        let out = OpenOptions::new().create(true).append(true).open(&log).at(&log)?;
+        let out = crate::files::log(&log)?;
         let errors = out.try_clone().at(&log)?;
         let sh = shell(&self.folder)?;
         sh.set_var("LC_ALL", LOCALE);

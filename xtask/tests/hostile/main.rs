@@ -8,5 +8,6 @@ mod mutated;
 #[path = "../report/small.rs"]
 mod small;
 
+mod files;
 mod release;
 mod terminal;

@@ -10,7 +10,10 @@ use trusty_image::{AppMemory, Budget, Container, TosType};
 
 const LAYOUT: &str = "<partition_layout><device type='sdmmc_user' sector_size='512' num_sectors='9999'>\
     <partition name='MB1_BCT' type='x'><size> 65536 </size></partition>\
-    <partition name='secure-os' type='tos'><size> 2621440 </size></partition></device></partition_layout>";
+    <partition name='MB1_BCT_b' type='x'><size> 65536 </size></partition>\
+    <partition name='secure-os' type='tos'><size> 2621440 </size></partition>\
+    <partition name='secure-os_b' type='tos'><size> 2621440 </size></partition>\
+    <partition name='UDA' type='x'><size> 1048576 </size></partition></device></partition_layout>";
 
 /// Writes a bundle as folder and archive into `dir`. Returns its name.
 pub fn write(dir: &Path, version: &str, tzdram: u64) -> String {

@@ -2,6 +2,7 @@
 
 use super::super::EPOCH;
 use crate::error::{At, Error, Result};
+use crate::files;
 use bundle::Manifest;
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 use rustix::io::Errno;
@@ -33,7 +34,7 @@ pub fn archive(folder: &Path) -> PathBuf {
 /// Lets `fill` write a bundle, verifies it as folder and as archive, and gives both their names.
 pub fn publish(folder: &Path, fill: impl FnOnce(&Path) -> Result<Manifest>) -> Result<()> {
     let out = folder.parent().unwrap_or(Path::new("."));
-    let temporary = tempfile::Builder::new().prefix(TEMPORARY).tempdir_in(out).at(out)?;
+    let temporary = files::beside(out, TEMPORARY).at(out)?;
     let new_folder = temporary.path().join("folder");
     let new_archive = temporary.path().join("archive.tar.zst");
     fs::create_dir(&new_folder).at(&new_folder)?;
@@ -59,11 +60,4 @@ fn put(new: &Path, name: &Path) -> Result<()> {
         }
         result => result.map_err(|errno| Error::io(name, &errno.into())),
     }
-}
-
-/// Removes what an interrupted run has left in the output folder; the caller's lock says that none is at work.
-pub fn sweep(out: &Path) -> Result<()> {
-    let entries = fs::read_dir(out).at(out)?.flatten();
-    let left = entries.filter(|entry| entry.file_name().to_string_lossy().starts_with(TEMPORARY));
-    left.map(|entry| entry.path()).try_for_each(|path| fs::remove_dir_all(&path).at(&path))
 }

@@ -51,7 +51,7 @@ impl Sums {
 
     /// Reads what [`Sums::write`] has written.
     pub fn read(path: &Path) -> Result<Self> {
-        let text = fs::read_to_string(path).at(path)?;
+        let text = crate::files::read_to_string(path)?;
         let pairs = text.lines().filter_map(|line| line.rsplit_once('\t'));
         let sums = pairs.map(|(package, sum)| (package.to_owned(), sum.to_owned())).collect();
         Ok(Self(sums, Packages::new()))

@@ -46,7 +46,7 @@ impl Archives {
         fs::create_dir(&folder).at(&folder)?;
         super::open(&folder, 0o755)?;
         for (index, key) in self.keys.iter().enumerate() {
-            let bytes = fs::read(key).at(key)?;
+            let bytes = crate::files::read(key)?;
             let ending = ending(&bytes).ok_or_else(|| no_key(key))?;
             let to = folder.join(format!("mirror-{index}.{ending}"));
             fs::write(&to, bytes).at(&to)?;

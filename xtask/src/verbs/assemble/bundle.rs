@@ -3,12 +3,13 @@
 use super::parts::{ImagePart, Parts};
 use super::{declaration, same_app};
 use crate::error::{At, Error, Result};
-use crate::stage::lock;
+use crate::files::lock_folder;
 use crate::stages::bundle::{entry, failed, partitions, publish};
 use crate::stages::plan::findings;
 use crate::stages::rootfs::sparse;
 use crate::stages::{kernel, trusted_apps};
 use crate::tools::{scratch, tarball};
+use crate::ui::Ui;
 use bundle::{
     AppEntry, DeskBoot, Device, FLASH, FORMAT, FlashPackage, Fused, Inputs, Manifest, Partition, Role,
     TEGRAFLASH, TOS_IMAGE, Tzdram, Writer,
@@ -29,12 +30,11 @@ const OWN: [(&str, &str); 2] = [
 const SECURE_OS: [&str; 2] = ["secure-os", "secure-os_b"];
 
 /// Writes folder and archive below `out`; the folder's path.
-pub fn write(parts: &Parts, out: &Path) -> Result<PathBuf> {
+pub fn write(parts: &Parts, out: &Path, ui: &Ui) -> Result<PathBuf> {
     let out = publish::folder(out)?;
     let (size, _) = parts.carve_out().map_err(Error::usage)?;
     let name = bundle::bundle_name(&parts.name, &parts.version, &parts.board, size);
-    let _lock = lock(&out.join(".carveout.lock"))?;
-    publish::sweep(&out)?;
+    let _lock = lock_folder(&out, ui)?;
     let folder = out.join(name);
     publish::publish(&folder, |new| fill(parts, new))?;
     Ok(folder)
@@ -64,7 +64,7 @@ fn fill(parts: &Parts, folder: &Path) -> Result<Manifest> {
     let layout_path = format!("layout/{}", name(&layout));
     writer.add(Role::Layout, &layout_path, &layout, &[]).map_err(failed)?;
     let partitions = partitions(&writer, &parts.board, &layout_path, &layout, Some(parts.app_size))?;
-    let image = fs::read(&parts.secure_os).at(&parts.secure_os)?;
+    let image = crate::files::read(&parts.secure_os)?;
     let container =
         Container::parse(&image).map_err(|e| Error::check(format!("{}: {e}", parts.secure_os.display())))?;
     let request = Request {
@@ -122,7 +122,7 @@ fn fill(parts: &Parts, folder: &Path) -> Result<Manifest> {
 fn apps(parts: &Parts, writer: &mut Writer) -> Result<(Vec<AppEntry>, Vec<PlannedApp>)> {
     let (mut entries, mut planned) = (Vec::new(), Vec::new());
     for part in &parts.trusted_apps {
-        let bytes = fs::read(&part.elf).at(&part.elf)?;
+        let bytes = crate::files::read(&part.elf)?;
         let elf = trusted_apps::inspect(&part.elf, &bytes)?;
         let declared = part.declared.as_deref().map(declaration).transpose()?;
         if let (Some(path), Some(declared)) = (&part.declared, &declared) {
@@ -226,7 +226,7 @@ fn flash_package(image: &ImagePart, scratch: &Path, writer: &mut Writer) -> Resu
     }
     for (member, text) in OWN {
         let from = scratch.join(member);
-        fs::write(&from, text).at(&from)?;
+        crate::files::put(&from, text)?;
         writer.add(Role::Flash, &format!("{FLASH}/{member}"), &from, &[]).map_err(failed)?;
     }
     let layout = folder.join("flash.xml.in");
@@ -239,7 +239,7 @@ fn flash_package(image: &ImagePart, scratch: &Path, writer: &mut Writer) -> Resu
 }
 
 fn copy(reader: &mut dyn Read, to: &Path) -> io::Result<()> {
-    io::copy(reader, &mut File::create(to)?).map(|_| ())
+    io::copy(reader, &mut File::create_new(to)?).map(|_| ())
 }
 
 /// A file's own name.

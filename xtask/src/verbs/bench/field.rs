@@ -61,7 +61,7 @@ pub fn run(ui: &Ui) -> Result<Vec<Compared>> {
 
 /// A file without zeros or repetitions that a disk could spare itself.
 fn random(path: &Path, bytes: u64) -> Result<()> {
-    let mut out = BufWriter::with_capacity(1 << 20, File::create(path).at(path)?);
+    let mut out = BufWriter::with_capacity(1 << 20, crate::files::make(path)?);
     let mut state = 0x9e37_79b9_7f4a_7c15_u64;
     let mut block = Vec::with_capacity(1 << 16);
     for _ in 0..bytes >> 16 {
@@ -116,7 +116,7 @@ fn flash(dir: &Path) -> Result<Compared> {
     partitions.push((virt_device::STATE.into(), 1 << 20));
     let failed = |e| crate::device::disk::failed(&device, e);
     let size = needed(&partitions).map_err(failed)?;
-    let file = File::options().read(true).write(true).create_new(true).open(&device).at(&device)?;
+    let file = crate::files::make(&device)?;
     file.set_len(size).at(&device)?;
     let mut opened = Device::create(file, size, &partitions).map_err(failed)?;
     let mut ours = || {
@@ -158,13 +158,13 @@ fn verify(dir: &Path) -> Result<Compared> {
     let folder = dir.join("bundle");
     fs::create_dir(&folder).at(&folder)?;
     let (file, manifest) = (folder.join("system.img"), folder.join(bundle::MANIFEST));
-    fs::write(&manifest, "{}").at(&manifest)?;
+    crate::files::put(&manifest, "{}")?;
     random(&file, VERIFIED)?;
     let sh = shell(dir)?;
     let sums = capture("sha256sum", cmd!(sh, "sha256sum {file}"))?;
     let sum = sums.split(' ').next().unwrap_or_default();
     let path = folder.join(bundle::SUMS);
-    fs::write(&path, format!("{sum}  system.img\n")).at(&path)?;
+    crate::files::put(&path, format!("{sum}  system.img\n"))?;
     let ours = || {
         forget(&file)?;
         timed(|| {

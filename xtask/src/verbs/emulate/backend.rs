@@ -5,7 +5,7 @@ use crate::cli::EmulateArgs;
 use crate::desk::console::Console;
 use crate::desk::run::{Running, STOP, Symbols};
 use crate::desk::{BootImage, Desk, Setup, has_kernel};
-use crate::error::{At, Error, Result};
+use crate::error::{Error, Result};
 use crate::host::Need;
 use crate::interrupt;
 use crate::stages::logs;
@@ -84,7 +84,7 @@ impl Prepared {
         match self {
             Self::Unicorn(program) => {
                 let image = dir.join("tos.img");
-                std::fs::write(&image, &target.image).at(&image)?;
+                crate::files::put(&image, &target.image)?;
                 let known = target.options(dir)?;
                 Emulator::start(program, &image, &known, target.memory, socket, dir, ui.is_quiet())
                     .map(Backend::Unicorn)

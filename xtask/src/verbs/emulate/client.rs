@@ -63,7 +63,7 @@ impl Client {
                 let path = build::client_app(name.as_deref(), ui)?;
                 let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
                 ui.note(&format!("client app {name}, of this workspace"));
-                unpack(&name, &fs::read(&path).at(&path)?, dir, root, ui)?
+                unpack(&name, &crate::files::read(&path)?, dir, root, ui)?
             }
             Choice::Program(path) => path,
         };
@@ -74,7 +74,7 @@ impl Client {
         }
         let mut head = vec![0; 20];
         let read =
-            fs::File::open(&program).and_then(|mut file| std::io::Read::read_exact(&mut file, &mut head));
+            bundle::open(&program).and_then(|mut file| std::io::Read::read_exact(&mut file, &mut head));
         read.map_err(|e| Error::usage(format!("{}: no program: {e}", program.display())))?;
         let foreign = head.ends_with(&EM_AARCH64) && std::env::consts::ARCH != "aarch64";
         if foreign {
@@ -225,7 +225,7 @@ fn unpack(name: &str, deb: &[u8], dir: &Path, root: &Path, ui: &Ui) -> Result<Pa
     ensure(root, ui)?;
     let logs = crate::stages::logs(root)?;
     let (file, folder) = (dir.join("client.deb"), dir.join("client"));
-    fs::write(&file, deb).at(&file)?;
+    crate::files::put(&file, deb)?;
     let sh = shell(dir)?;
     run_tool(
         &format!("unpacking {name}"),

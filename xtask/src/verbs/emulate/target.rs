@@ -6,7 +6,6 @@ use crate::error::{At, Error, Result};
 use crate::tools::read_limited;
 use bundle::{ARCHIVE_MAGIC, AppEntry, ExtractError, Role, Source, SourceError};
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 use virt_device::Part;
@@ -48,7 +47,7 @@ impl Target {
             return device(path);
         }
         let mut magic = [0; ARCHIVE_MAGIC.len()];
-        let read = File::open(path).and_then(|mut file| file.read_exact(&mut magic));
+        let read = bundle::open(path).and_then(|mut file| file.read_exact(&mut magic));
         if metadata.is_file() && (read.is_err() || magic != ARCHIVE_MAGIC) {
             let image = read_limited(path, MAX_IMAGE)?;
             let container = trusty_image::Container::parse(&image);
@@ -99,7 +98,7 @@ impl Target {
             options.push(format!("--name={}={}", app.uuid, app.name));
             if let Some(symbols) = self.symbols.get(&app.symbols()) {
                 let path = dir.join(format!("{}.debug", app.uuid));
-                std::fs::write(&path, symbols).at(&path)?;
+                crate::files::put(&path, symbols)?;
                 options.push(format!("--debug={}={}", app.uuid, path.display()));
             }
         }
@@ -178,6 +177,6 @@ fn device(path: &Path) -> Result<Target> {
 /// parts is read there.
 fn bundle_of(name: &str, digest: &str) -> Option<Target> {
     let folder = crate::workspace::find()?.join("target/bundles").join(name);
-    let manifest = std::fs::read_to_string(folder.join(bundle::MANIFEST)).ok()?;
+    let manifest = crate::files::read_to_string(&folder.join(bundle::MANIFEST)).ok()?;
     (bundle::sha256(manifest.as_bytes()) == digest).then(|| of_bundle(&folder).ok()).flatten()
 }

@@ -10,15 +10,17 @@ use crate::device::record::{self, Record};
 use crate::device::session::Session;
 use crate::device::usb;
 use crate::error::{At, Error, Result};
+use crate::files::{self, NewFile, SECRET, parent};
 use crate::size::human;
 use crate::stages::rootfs::sparse::same;
 use crate::ui::Ui;
 use crate::verbs::Outcome;
 use serde_json::json;
-use std::fs::{self, File};
+use std::fs;
 use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};
-use tegra_flash::{Scope, sparse};
+use tegra_flash::Scope;
+use tegra_flash::sparse::{self, SparseError};
 
 const APP: &str = "APP";
 /// What a board has of a file that was changed while it was written.
@@ -72,7 +74,7 @@ pub fn read(session: &Session, to: &Path, size: u64, anyway: bool) -> Result<()>
         )));
     }
     let mut head = Vec::new();
-    File::open(to).and_then(|file| file.take(HEAD).read_to_end(&mut head)).at(to)?;
+    files::open(to)?.take(HEAD).read_to_end(&mut head).at(to)?;
     if head.iter().all(|byte| *byte == 0) {
         return Err(Error::check("what was read of APP is all zeros: that is no root filesystem")
             .remedy(format!("{nothing_written}; flash without --keep-app if there is none to keep")));
@@ -141,27 +143,25 @@ pub fn backup(args: &BackupArgs, ui: &Ui) -> Result<Outcome> {
     }
     let (package, _) = Package::open(Path::new(&args.target), false, None)?;
     let size = package.manifest.device.as_ref().map_or(0, |device| device.app_size);
-    let dir = args.output.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let dir = fs::canonicalize(dir).at(dir)?;
     // The sparse image is made beside the raw one, and may be as large.
-    ensure_room(&dir, if args.raw { size } else { size.saturating_mul(2) })?;
+    ensure_room(parent(&args.output), if args.raw { size } else { size.saturating_mul(2) })?;
     let usb = one(args.instance.as_ref())?;
-    let raw = tempfile::Builder::new().prefix(".carveout-app-").tempfile_in(&dir).at(&dir)?.into_temp_path();
+    let raw = NewFile::create(&args.output, SECRET)?;
+    let at = fs::canonicalize(raw.path()).at(raw.path())?;
     let (_, record) = with_board("backup", &package, &usb, ui, |board, job| {
         let identity = board.identify(job)?;
         let tools = board.tools("backup");
         job.package.module(&identity.module, None, &tools.dir)?;
         let session = board
             .step("boot the recovery loader", || Session::boot(&tools, job.package, &identity.module))?;
-        board.step("read APP", || read(&session, &raw, size, args.raw_anyway))?;
+        board.step("read APP", || read(&session, &at, size, args.raw_anyway))?;
         board.step("restart", || session.restart())?;
         let made = if args.raw {
-            Ok(raw.to_path_buf())
+            Ok(raw)
         } else {
-            board.step("make the sparse image", || to_sparse(&raw, size))
+            board.step("make the sparse image", || to_sparse(&raw, &args.output, size))
         };
-        let made = made?;
-        fs::rename(&made, &args.output).at(&args.output)
+        made?.publish_new()
     })?;
     let path = args.output.display().to_string();
     Ok(Outcome {
@@ -171,18 +171,17 @@ pub fn backup(args: &BackupArgs, ui: &Ui) -> Result<Outcome> {
     })
 }
 
-/// A sparse image of a raw one, beside it.
-pub fn to_sparse(raw: &Path, size: u64) -> Result<PathBuf> {
-    let to = raw.with_extension("sparse");
-    let mut reader = BufReader::new(File::open(raw).at(raw)?);
-    let mut out = File::create(&to).at(&to)?;
-    let made = sparse::encode(&mut reader, size, &mut out, sparse::BLOCK_SIZE);
-    made.map_err(|e| Error::check(format!("{}: {e}", to.display())))
-        .inspect_err(|_| drop(fs::remove_file(&to)))?;
-    out.sync_all().at(&to)?;
+/// A sparse image of a raw one, which is to be `to`.
+pub fn to_sparse(raw: &NewFile, to: &Path, size: u64) -> Result<NewFile> {
+    let sparse = NewFile::create(to, SECRET)?;
+    let mut reader = BufReader::new(files::open(raw.path())?);
+    sparse::encode(&mut reader, size, &mut sparse.file(), sparse::BLOCK_SIZE).map_err(|e| match e {
+        SparseError::Write { error, .. } => Error::io(to, &error),
+        other => Error::check(format!("{}: {other}", to.display())),
+    })?;
     // It is all that there will be of the root filesystem: it must stand for the same bytes.
-    same(raw, size, &to).inspect_err(|_| drop(fs::remove_file(&to)))?;
-    Ok(to)
+    same(raw.path(), size, sparse.path())?;
+    Ok(sparse)
 }
 
 /// Writes a file back as a board's root filesystem.

@@ -5,6 +5,7 @@ use crate::device::record::{self, Record};
 use crate::device::session::{Identity, Session, identify};
 use crate::device::tool::Tools;
 use crate::error::{Error, Result};
+use crate::files::{NewFile, SECRET};
 use crate::tools::scratch;
 use crate::ui::{Running, Ui};
 use std::path::{Path, PathBuf};
@@ -117,9 +118,10 @@ fn keep(job: &Job, board: &mut Board, identity: &Identity) -> Result<PathBuf> {
         Session::boot(&tools, job.package, &identity.module)
     })?;
     let file = app::file_for(job.backup_dir, &board.record)?;
-    let read = board.step("read APP", || app::read(&session, &file, job.app_size(), job.raw_anyway));
-    // It is of no use, and the board has it still.
-    read.inspect_err(|_| drop(std::fs::remove_file(&file)))?;
+    // What is read only in part is of no use, and the board has it still.
+    let new = NewFile::create(&file, SECRET)?;
+    board.step("read APP", || app::read(&session, new.path(), job.app_size(), job.raw_anyway))?;
+    new.publish_new()?;
     board.step("back to recovery mode", || session.recovery())?;
     Ok(file)
 }

@@ -2,8 +2,9 @@
 
 use super::app::ensure_room;
 use crate::error::{At, Error, Result};
+use crate::files;
 use crate::ui::Ui;
-use std::fs::{self, File, Metadata};
+use std::fs::{self, Metadata};
 use std::io::BufReader;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -34,7 +35,7 @@ impl From<&Metadata> for Seen {
 
 /// What is in a file that is an image of a root filesystem, raw or sparse.
 pub fn look(path: &Path) -> Result<Result<RootFilesystem, RootError>> {
-    let file = File::open(path).at(path)?;
+    let file = files::open(path)?;
     let length = file.metadata().at(path)?.len();
     match root_filesystem(&mut BufReader::new(file), length) {
         Err(RootError::Read(error)) => Err(Error::io(path, &error)),
@@ -105,8 +106,8 @@ impl Given {
     fn unpacked(mut self, scratch: &Path) -> Result<Self> {
         ensure_room(scratch, self.seen.0)?;
         self.raw = scratch.join("app.raw");
-        let mut out = File::create(&self.raw).at(&self.raw)?;
-        let mut reader = BufReader::new(File::open(&self.image).at(&self.image)?);
+        let mut out = files::make(&self.raw)?;
+        let mut reader = BufReader::new(files::open(&self.image)?);
         sparse::decode(&mut reader, &mut out).map_err(|e| {
             Error::usage(format!("{}: a damaged Android sparse image: {e}", self.image.display()))
                 .remedy("copy it again from where it was made, or take another backup")
@@ -134,7 +135,7 @@ impl Given {
 
 /// The header of a sparse image; nothing of a raw one.
 fn header(image: &Path) -> Result<Option<sparse::Header>> {
-    let read = sparse::Header::read(&mut BufReader::new(File::open(image).at(image)?));
+    let read = sparse::Header::read(&mut BufReader::new(files::open(image)?));
     match read {
         Ok(header) => Ok(Some(header)),
         Err(sparse::SparseError::Magic | sparse::SparseError::Truncated { offset: 0..4, .. }) => Ok(None),

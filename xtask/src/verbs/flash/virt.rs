@@ -3,7 +3,7 @@
 use super::name;
 use crate::cli::FlashArgs;
 use crate::device::disk::{self, Fresh};
-use crate::device::record::Record;
+use crate::device::record::{Record, SWITCH};
 use crate::error::{At, Error, Result};
 use crate::size::human;
 use crate::ui::{Running, Ui};
@@ -284,7 +284,7 @@ impl Job {
                 let mut all = device.state().active.as_ref().map(|old| old.parts.clone()).unwrap_or_default();
                 all.extend(self.write(path, device, &parts, record, running)?);
                 let installed = self.installed(all);
-                record.step("switch", || device.switch(installed).map_err(|e| disk::failed(path, e)))
+                record.step(SWITCH, || device.switch(installed).map_err(|e| disk::failed(path, e)))
             }
             _ => {
                 let state = device.as_ref().map(|device| device.state().clone()).unwrap_or_default();
@@ -318,7 +318,7 @@ impl Job {
             running.building(what);
             let copied = record.step(what, || {
                 // Its lock is the new device's by now.
-                let file = File::open(path).at(path)?;
+                let file = crate::files::open(path)?;
                 let size = file.metadata().at(path)?.len();
                 let mut device = Device::open(file, size).map_err(failed)?;
                 let mut reader = device.read(Part::App, Some(app.size)).map_err(failed)?;
@@ -326,7 +326,7 @@ impl Job {
             })?;
             all.insert(Part::App, copied);
         }
-        record.step("switch", || {
+        record.step(SWITCH, || {
             fresh.device.switch(self.installed(all)).map_err(failed)?;
             fresh.publish()
         })
@@ -335,7 +335,7 @@ impl Job {
 
 /// A device, unless it is to be made.
 fn opened(path: &Path) -> Result<Option<Device<File>>> {
-    match File::open(path) {
+    match bundle::open(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Ok(file) if disk::is_blank(path, &file)? => Ok(None),
         _ => disk::open(path).map(Some),

@@ -4,12 +4,12 @@ use super::app;
 use super::image::{self, Given};
 use crate::cli::{BackupArgs, RestoreArgs};
 use crate::device::disk::{self, failed};
-use crate::device::record::{self, Record};
+use crate::device::record::{self, Record, SWITCH};
 use crate::error::{At, Error, Result};
+use crate::files::{self, NewFile, SECRET, parent};
 use crate::ui::Ui;
 use crate::verbs::Outcome;
 use serde_json::json;
-use std::fs::{self, File};
 use std::path::Path;
 use virt_device::{DeviceError, Part, Slot};
 
@@ -25,24 +25,24 @@ pub fn backup(path: &Path, args: &BackupArgs, ui: &Ui) -> Result<Outcome> {
         return Err(Error::check(format!("{}: has no root filesystem", path.display()))
             .remedy("flash a bundle that has one"));
     };
-    let dir = args.output.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let dir = fs::canonicalize(dir).at(dir)?;
-    app::ensure_room(&dir, if args.raw { placed.size } else { placed.size.saturating_mul(2) })?;
+    app::ensure_room(
+        parent(&args.output),
+        if args.raw { placed.size } else { placed.size.saturating_mul(2) },
+    )?;
     let folder = record::folder()?;
     let running = ui.start(&args.target);
     let mut record = Record::begin(&folder, "backup", &args.target, &active.bundle, &active.digest);
-    let raw = tempfile::Builder::new().prefix(".carveout-app-").tempfile_in(&dir).at(&dir)?.into_temp_path();
+    let mut raw = NewFile::create(&args.output, SECRET)?;
     running.building("read APP");
     let result = record.step("read APP", || {
         // What is mounted read-write changes: then it is no longer what was flashed, but still what is to be kept.
         let mut reader = device.read(Part::App, Some(placed.size)).map_err(|e| failed(path, e))?;
-        let mut out = File::create(&raw).at(&raw)?;
-        std::io::copy(&mut reader, &mut out).and_then(|_| out.sync_all()).at(&raw)?;
-        image::ensure_read(&raw, args.raw_anyway, "nothing has been written")
+        std::io::copy(&mut reader, &mut raw).at(&args.output)?;
+        image::ensure_read(raw.path(), args.raw_anyway, "nothing has been written")
     });
     let result = result.and_then(|()| {
-        let made = if args.raw { raw.to_path_buf() } else { app::to_sparse(&raw, placed.size)? };
-        fs::rename(&made, &args.output).at(&args.output)
+        let made = if args.raw { raw } else { app::to_sparse(&raw, &args.output, placed.size)? };
+        made.publish_new()
     });
     match &result {
         Ok(()) => running.done(),
@@ -73,7 +73,7 @@ pub fn restore(path: &Path, args: &RestoreArgs, ui: &Ui) -> Result<Outcome> {
     let mut record = Record::begin(&folder, "restore", &args.target, &installed.bundle, &installed.digest);
     running.building("write APP and read it back");
     let result = record.step("write APP and read it back", || {
-        let mut from = File::open(&image.raw).at(&image.raw)?;
+        let mut from = files::open(&image.raw)?;
         let placed = device
             .write(Part::App, &mut from, hashed.size, &hashed.sha256, RESTORED)
             .map_err(|e| failed(path, e))?;
@@ -81,7 +81,7 @@ pub fn restore(path: &Path, args: &RestoreArgs, ui: &Ui) -> Result<Outcome> {
         Ok(())
     });
     let result =
-        result.and_then(|()| record.step("switch", || device.switch(installed).map_err(|e| failed(path, e))));
+        result.and_then(|()| record.step(SWITCH, || device.switch(installed).map_err(|e| failed(path, e))));
     match &result {
         Ok(()) => running.done(),
         Err(_) => running.fail(),

@@ -2,14 +2,13 @@
 
 use super::{Explained, secure_os};
 use crate::config::{Board, L4tBoard, boards};
-use crate::error::{At, Error, Result};
+use crate::error::{Error, Result};
 use crate::size::human;
 use crate::stages::bsp::{INITRD, KERNEL, missing};
 use crate::text::Text;
 use crate::vendor::release::{self, Release};
 use crate::workspace;
 use serde_json::{Value, json};
-use std::fs;
 use std::path::{Path, PathBuf};
 use tegra_bct::{MiscCfg, TZDRAM_ALIGNMENT, TZDRAM_SIZE};
 
@@ -76,7 +75,7 @@ fn of_board(bsp: &Path, board: &Board, l4t: &L4tBoard, text: &mut Text) -> Resul
             if !full.is_file() {
                 continue;
             }
-            let bytes = fs::read(&full).at(&full)?;
+            let bytes = crate::files::read(&full)?;
             let said = MiscCfg::parse(&bytes)
                 .and_then(|cfg| Ok((cfg.get(TZDRAM_SIZE)?, cfg.get(TZDRAM_ALIGNMENT)?)));
             let what = match &said {
@@ -103,7 +102,7 @@ fn of_board(bsp: &Path, board: &Board, l4t: &L4tBoard, text: &mut Text) -> Resul
     }
     let image = l4t.secure_os.as_path();
     let mut secure_os = Value::Null;
-    if let Ok(bytes) = fs::read(bsp.join(image)) {
+    if let Ok(bytes) = crate::files::read(&bsp.join(image)) {
         match secure_os::container(&bytes) {
             Ok(explained) => {
                 let _ = writeln!(text, "    {}:", image.display());

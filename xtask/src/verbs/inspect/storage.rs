@@ -4,7 +4,6 @@ use super::Explained;
 use crate::size::human;
 use crate::text::Text;
 use serde_json::json;
-use std::fs::File;
 use std::path::Path;
 use tegra_flash::filesystem::{Ext4, Kind, identify};
 
@@ -182,7 +181,7 @@ fn root_properties(bytes: &[u8], tree: usize, strings: usize) -> Vec<(&'static s
 
 /// A disk image that is no virt device.
 fn disk(path: &Path, length: u64) -> Explained {
-    let table = File::open(path).ok().and_then(|mut file| virt_device::read_table(&mut file, length).ok());
+    let table = bundle::open(path).ok().and_then(|mut file| virt_device::read_table(&mut file, length).ok());
     let partitions: Option<Vec<(String, u64)>> = table.map(|spaces| {
         let mut spaces: Vec<_> = spaces.into_iter().collect();
         spaces.sort_by_key(|(_, space)| space.start);

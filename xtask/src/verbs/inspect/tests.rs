@@ -233,7 +233,7 @@ fn a_virt_device_is_explained_by_name_and_by_file() {
     let partitions = ["MB1_BCT", "MB1_BCT_b", "secure-os", "secure-os_b", "APP", "APP_b", "UDA"];
     let partitions: Vec<(String, u64)> = partitions.iter().map(|name| ((*name).into(), 1 << 18)).collect();
     let size = virt_device::needed(&partitions).unwrap();
-    let file = File::options().read(true).write(true).create_new(true).open(&path).unwrap();
+    let file = std::fs::File::options().read(true).write(true).create_new(true).open(&path).unwrap();
     file.set_len(size).unwrap();
     drop(virt_device::Device::create(file, size, &partitions).unwrap());
     for given in [format!("virt:{}", path.display()), path.display().to_string()] {

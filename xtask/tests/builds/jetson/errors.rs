@@ -127,7 +127,7 @@ fn wrong_names_and_keys_in_a_product_end_with_2() {
         ("modules: [32gb, 32gb]", ["product.yaml:6:", "32gb is listed twice"]),
         ("modules: []", ["product.yaml:6:", "expected at least one module"]),
         ("pkc_key: none.pem", ["none.pem: No such file", "paths are relative to the config file"]),
-        ("pkc_key: folder", ["product.yaml:6:", "folder is no file"]),
+        ("pkc_key: folder", ["product.yaml:6:", "folder: is a folder, not a regular file"]),
         ("pkc_key: product.yaml", ["product.yaml:6: l4t.pkc_key: ", "it is no PEM file"]),
         ("sbk_key: product.yaml", ["boards with an SBK are signed, too", "pkc_key is missing"]),
         ("pkc: product.yaml", ["product.yaml:6:", "unknown field `pkc`"]),

@@ -37,7 +37,7 @@ fn parts(dir: &Path) -> serde_json::Value {
 fn assemble(parts: &serde_json::Value, out: &Path) -> Result<PathBuf> {
     let parts: Parts = serde_json::from_value(parts.clone()).unwrap();
     parts.check(Path::new("parts.json"))?;
-    write(&parts, out)
+    write(&parts, out, &Ui::new(crate::ui::Verbosity::Quiet))
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Writing that outlasts a kill and a power cut: a file is on the disk before it gets its name, and its name before the next step.
+//! Steps that outlast a kill and a power cut, for folders that get their names together: a file is on the disk before it gets its name, and its name before the next step.
 
 use crate::error::{At, Result};
 use std::fs::{self, File, OpenOptions};
