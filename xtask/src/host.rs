@@ -1,7 +1,8 @@
 //! What the host must have: Debian packages, and the kernel's ability to run arm64 programs.
 
 use crate::error::{Error, Result};
-use crate::tools::{apt, find, shell};
+use crate::process;
+use crate::tools::{apt, capture, find, shell};
 use crate::ui::Ui;
 use std::fs;
 use std::path::Path;
@@ -132,8 +133,7 @@ const BINFMT_COMMAND: &str =
 
 /// Whether arm64 programs run here.
 pub fn runs_arm64() -> bool {
-    shell(Path::new("/"))
-        .is_ok_and(|sh| cmd!(sh, "arch-test arm64").quiet().ignore_stdout().ignore_stderr().run().is_ok())
+    shell(Path::new("/")).is_ok_and(|sh| process::succeeds(cmd!(sh, "arch-test arm64")))
 }
 
 /// Makes arm64 programs run here, if we are root, or says how.
@@ -152,8 +152,8 @@ pub fn ensure_arm64(ui: &Ui) -> Result<()> {
     let dir = Path::new(BINFMT);
     if !dir.join("register").exists() {
         let sh = shell(Path::new("/"))?;
-        let mount = cmd!(sh, "mount -t binfmt_misc binfmt_misc {BINFMT}").quiet().ignore_stderr().run();
-        mount.map_err(|_| failed("binfmt_misc cannot be mounted"))?;
+        capture("mount", cmd!(sh, "mount -t binfmt_misc binfmt_misc {BINFMT}"))
+            .map_err(|e| failed(&format!("binfmt_misc cannot be mounted: {}", e.message)))?;
     }
     let conf = fs::read_to_string(BINFMT_CONF).map_err(|e| failed(&format!("{BINFMT_CONF}: {e}")))?;
     let line = conf.lines().find(|line| line.starts_with(":qemu-aarch64:"));

@@ -1,16 +1,13 @@
 //! Ctrl-C and its like: what runs is ended and waited for, the terminal is as it was, and the process ends with 130.
 //!
-//! Programs that a build starts have process groups of their own: a signal to us reaches all that they have started, and a
-//! signal of the terminal reaches them once, through us.
+//! Programs that we start have process groups of their own (process.rs): a signal to us reaches all that they have started, and
+//! a signal of the terminal reaches them once, through us.
 
 use crate::error::{Error, Exit, Result};
-use rustix::io::Errno;
-use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
+use crate::process::{any, signal_all};
+use rustix::process::Signal;
 use rustix::termios::{OptionalActions, Termios, tcgetattr, tcsetattr};
-use std::collections::BTreeSet;
 use std::io;
-use std::os::unix::process::CommandExt;
-use std::process::{Child, Command, ExitStatus};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::sleep;
@@ -23,8 +20,6 @@ const IDLE: Duration = Duration::from_secs(1);
 const LOOK: Duration = Duration::from_millis(20);
 
 static INTERRUPTED: AtomicBool = AtomicBool::new(false);
-/// Process groups of the programs that run.
-static GROUPS: Mutex<BTreeSet<i32>> = Mutex::new(BTreeSet::new());
 /// What a verb does instead; false: it has nothing to do yet.
 type Hook = Box<dyn Fn() -> bool + Send>;
 static HOOK: Mutex<Option<Hook>> = Mutex::new(None);
@@ -60,105 +55,6 @@ pub fn check() -> Result<()> {
     if is_set() { Err(Error::interrupted()) } else { Ok(()) }
 }
 
-/// A program that runs, in a process group of its own.
-pub struct Running {
-    child: Child,
-    group: i32,
-}
-
-/// Starts a program that a signal ends, with all that it starts.
-pub fn spawn(command: &mut Command) -> io::Result<Running> {
-    // Held meanwhile: a signal finds either no program or one that it can end.
-    let mut groups = GROUPS.lock().map_err(|_| io::ErrorKind::Other)?;
-    if is_set() {
-        return Err(io::ErrorKind::Interrupted.into());
-    }
-    let child = command.process_group(0).spawn()?;
-    let group = i32::try_from(child.id()).unwrap_or_default();
-    groups.insert(group);
-    Ok(Running { child, group })
-}
-
-impl Running {
-    /// The program.
-    pub fn child(&mut self) -> &mut Child {
-        &mut self.child
-    }
-
-    /// How it has ended, if it has.
-    pub fn try_wait(&mut self) -> io::Result<Option<ExitStatus>> {
-        let Some(pid) = Pid::from_raw(self.group) else { return self.child.try_wait() };
-        let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT | WaitIdOptions::NOHANG;
-        match waitid(WaitId::Pid(pid), options) {
-            Ok(None) => Ok(None),
-            _ => self.wait().map(Some),
-        }
-    }
-
-    /// Ends it, and what it has started, at once.
-    pub fn kill(&self) {
-        let known = GROUPS.lock().is_ok_and(|groups| groups.contains(&self.group));
-        if let Some(pid) = Pid::from_raw(self.group).filter(|_| known) {
-            let _ = kill_process_group(pid, Signal::KILL);
-        }
-    }
-
-    /// Waits for its end.
-    pub fn wait(&mut self) -> io::Result<ExitStatus> {
-        let known = GROUPS.lock().is_ok_and(|groups| groups.contains(&self.group));
-        if let Some(pid) = Pid::from_raw(self.group).filter(|_| known) {
-            // Not reaped yet: until its group is forgotten, nobody else can have its number.
-            let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
-            while waitid(WaitId::Pid(pid), options).is_err_and(|errno| errno == Errno::INTR) {}
-            if is_set() {
-                end_group(pid);
-            }
-        }
-        self.forget();
-        self.child.wait()
-    }
-
-    fn forget(&self) {
-        if let Ok(mut groups) = GROUPS.lock() {
-            groups.remove(&self.group);
-        }
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        // What has been waited for is reaped, and wait() says so again at once.
-        let _ = self.wait();
-    }
-}
-
-/// Ends what a program that has ended itself has left running, and sees to it that nothing of it does any more.
-fn end_group(leader: Pid) {
-    let start = Instant::now();
-    while kill_process_group(leader, Signal::KILL).is_ok() && start.elapsed() < IDLE {
-        let leaders_own = leader.as_raw_nonzero().get();
-        let others = std::fs::read_dir("/proc").into_iter().flatten().flatten().any(|entry| {
-            let stat = std::fs::read_to_string(entry.path().join("stat")).unwrap_or_default();
-            // PID (NAME) STATE PPID GROUP …; a zombie runs no more.
-            let mut fields = stat.rsplit(") ").next().unwrap_or_default().split(' ');
-            let (state, group) = (fields.next().unwrap_or("Z"), fields.nth(1));
-            state != "Z" && group.is_some_and(|group| group.parse() == Ok(leaders_own))
-        });
-        if !others {
-            return;
-        }
-        sleep(LOOK);
-    }
-}
-
-fn signal_all(signal: Signal) -> bool {
-    let Ok(groups) = GROUPS.lock() else { return false };
-    for pid in groups.iter().filter_map(|group| Pid::from_raw(*group)) {
-        let _ = kill_process_group(pid, signal);
-    }
-    !groups.is_empty()
-}
-
 fn signalled(terminal: Option<&Termios>) {
     let handled = HOOK.lock().is_ok_and(|hook| hook.as_ref().is_some_and(|hook| hook()));
     if handled {
@@ -187,7 +83,7 @@ fn signalled(terminal: Option<&Termios>) {
 fn wait_for_programs() {
     let start = Instant::now();
     let mut killed = false;
-    while GROUPS.lock().is_ok_and(|groups| !groups.is_empty()) && start.elapsed() < 2 * GRACE {
+    while any() && start.elapsed() < 2 * GRACE {
         if start.elapsed() > GRACE && !killed {
             killed = true;
             signal_all(Signal::KILL);
@@ -203,24 +99,4 @@ fn leave(terminal: Option<&Termios>) -> ! {
     }
     crate::ui::leave(&Error::interrupted());
     std::process::exit(Exit::Interrupted as i32)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn programs_are_known_while_they_run() {
-        let mut command = Command::new("sh");
-        let mut running = spawn(command.args(["-c", "exit 7"])).unwrap();
-        let group = running.group;
-        assert!(GROUPS.lock().unwrap().contains(&group));
-        assert_eq!(running.wait().unwrap().code(), Some(7));
-        assert!(!GROUPS.lock().unwrap().contains(&group));
-        assert_eq!(running.wait().unwrap().code(), Some(7), "waiting twice harms nobody");
-        let running = spawn(Command::new("true").args(["x"])).unwrap();
-        let group = running.group;
-        drop(running);
-        assert!(!GROUPS.lock().unwrap().contains(&group));
-    }
 }

@@ -8,6 +8,7 @@ pub mod error;
 pub mod files;
 pub mod host;
 pub mod interrupt;
+pub mod process;
 pub mod release;
 pub mod report;
 pub mod secret;

@@ -17,33 +17,29 @@ pub mod tarball;
 pub mod token;
 pub mod trusty;
 
-use crate::config::pkcs11::PIN_VARIABLE;
 use crate::error::{At, Error, Result};
 pub use crate::files::{Scratch, read_limited, scratch};
 use crate::interrupt;
-use crate::signing::{KEY_VARIABLE, PASSWORD_VARIABLE};
+use crate::process::{self, Streams};
 use crate::text::Lines;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::time::Duration;
 use xshell::{Cmd, Shell};
 
 /// Where Debian keeps some programs that need no root.
 const ROOTS_PATH: [&str; 2] = ["/usr/sbin", "/sbin"];
 /// Lines of a log that an error shows.
 const TAIL: usize = 15;
+/// Nothing that is asked takes so long to answer.
+const ANSWER: Duration = Duration::from_secs(1800);
 
 /// A shell of xshell in a folder. Cheap: one for each use, as it cannot be shared between threads.
 pub fn shell(dir: &Path) -> Result<Shell> {
-    let shell = Shell::new().map_err(|e| Error::environment(format!("the current folder: {e}")))?;
-    shell.change_dir(dir);
+    let shell = process::shell(dir)?;
     // What programs say is read by us, and some of it shapes the output.
     shell.set_var("LC_ALL", "C");
-    // Nobody's business: the token alone is told it (tools/token.rs), and we alone sign.
-    for secret in [PIN_VARIABLE, KEY_VARIABLE, PASSWORD_VARIABLE] {
-        shell.set_var(secret, "");
-    }
     // Debian keeps some programs where only root's PATH looks.
     let path = std::env::var_os("PATH").unwrap_or_default();
     let path = std::env::join_paths(std::env::split_paths(&path).chain(ROOTS_PATH.map(PathBuf::from)));
@@ -68,11 +64,10 @@ pub fn run(what: &str, cmd: Cmd, log: &Path) -> Result<()> {
     let mut file = crate::files::log(log)?;
     file.write_all(line.as_bytes()).at(log)?;
     let errors = file.try_clone().at(log)?;
-    let mut command = Command::from(cmd);
-    command.stdin(Stdio::null()).stdout(file).stderr(errors);
-    let status = interrupt::spawn(&mut command)
-        .and_then(|mut running| running.wait())
-        .map_err(|e| cannot_start(what, &command, &e))?;
+    let mut running =
+        process::start(cmd, Streams { stdout: file.into(), stderr: errors.into(), ..Streams::default() })
+            .map_err(|unstarted| unstarted.of(what))?;
+    let status = running.wait().map_err(|e| Error::environment(format!("{what}: {e}")))?;
     interrupt::check()?;
     if status.success() {
         return Ok(());
@@ -81,18 +76,25 @@ pub fn run(what: &str, cmd: Cmd, log: &Path) -> Result<()> {
     Err(diagnose(format!("{what} failed ({status})\n{tail}\n  full log: {}", log.display()), &tail))
 }
 
-fn cannot_start(what: &str, command: &Command, error: &std::io::Error) -> Error {
-    if interrupt::is_set() {
-        return Error::interrupted();
-    }
-    let program = command.get_program().to_string_lossy().into_owned();
-    Error::environment(format!("{what}: cannot start {program}: {error}"))
-        .remedy("cargo xtask doctor lists what is missing")
-}
-
 /// Runs a program and returns what it prints on stdout, without the final newline.
 pub fn capture(what: &str, cmd: Cmd) -> Result<String> {
-    cmd.quiet().ignore_stderr().read().map_err(|e| Error::environment(format!("{what}: {e}")))
+    let line = cmd.to_string();
+    let output = process::output(cmd, Some(ANSWER)).map_err(|unstarted| unstarted.of(what))?;
+    if !output.status.success() {
+        let text = String::from_utf8_lossy(&output.stderr).into_owned();
+        let first = text.lines().find(|line| !line.trim().is_empty()).unwrap_or("it printed no error");
+        return Err(Error::environment(format!(
+            "{what}: `{line}` failed ({}): {}",
+            output.status,
+            Lines(first)
+        )));
+    }
+    let mut text = String::from_utf8(output.stdout)
+        .map_err(|_| Error::environment(format!("{what}: `{line}` printed text that is not UTF-8")))?;
+    if text.ends_with('\n') {
+        text.pop();
+    }
+    Ok(text)
 }
 
 /// Sets the exit code and a remedy for what the environment lacks, by what programs say of it.

@@ -8,8 +8,9 @@ pub use source::{CrateSource, GitReference};
 
 use crate::error::{Error, Result, nearest};
 use crate::stage::Key;
+use crate::tools::cargo;
 use crate::tree;
-use cargo_metadata::{Metadata, MetadataCommand, Package, camino::Utf8Path};
+use cargo_metadata::{Metadata, Package, camino::Utf8Path};
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -113,11 +114,7 @@ impl Workspace {
     /// Reads the workspace's manifests and its lock file.
     pub fn load() -> Result<Self> {
         let root = root()?;
-        let metadata = MetadataCommand::new()
-            .manifest_path(root.join("Cargo.toml"))
-            .no_deps()
-            .exec()
-            .map_err(|e| Error::usage(format!("cargo metadata: {e}")))?;
+        let metadata = cargo::metadata(&root.join("Cargo.toml"), &["--no-deps"])?;
         let lock = CargoLock::read(&root)?;
         Ok(Self { root, metadata, lock })
     }
@@ -276,8 +273,7 @@ mod tests {
         fs::write(root.join("src/lib.rs"), "").unwrap();
         let manifest = "[package]\nname = \"own\"\nversion = \"1.0.0\"\nedition = \"2021\"\n";
         fs::write(root.join("Cargo.toml"), manifest).unwrap();
-        let metadata =
-            MetadataCommand::new().manifest_path(root.join("Cargo.toml")).no_deps().exec().unwrap();
+        let metadata = cargo::metadata(&root.join("Cargo.toml"), &["--no-deps"]).unwrap();
         let lock = format!("[[package]]\nname = \"own\"\nversion = \"1.0.0\"\n{more}");
         Workspace { root: root.into(), metadata, lock: toml::from_str(&lock).unwrap() }
     }

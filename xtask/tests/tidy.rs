@@ -61,6 +61,56 @@ fn nothing_is_left_to_do() {
     assert_eq!(lines_with(&sources, &words), Vec::<String>::new());
 }
 
+/// Unit tests are behind the code, or in files of their own.
+fn without_tests(files: Vec<(String, String)>) -> Vec<(String, String)> {
+    let files =
+        files.into_iter().filter(|(name, _)| !name.ends_with("tests.rs") && !name.contains("/tests/"));
+    files
+        .map(|(name, text)| {
+            let code = text.split("#[cfg(test)]\nmod ").next().unwrap_or_default().to_owned();
+            (name, code)
+        })
+        .collect()
+}
+
+/// xtask/src/process.rs strips our secrets from a program's environment, and ends the program with us. xshell's commands are how programs
+/// are written; only their own ways to run go around it.
+#[test]
+fn one_place_starts_programs() {
+    let around = [
+        ["process::Com", "mand"],
+        ["Command::", "new"],
+        ["Command::", "from"],
+        ["Command", "Ext"],
+        ["MetadataCom", "mand"],
+        [".quiet", "()"],
+        [".ignore_st", "atus()"],
+        [".ru", "n()"],
+        [".rea", "d()"],
+        [".read_std", "err()"],
+        [".outp", "ut()"],
+        [".spa", "wn()"],
+    ];
+    let mut sources = files();
+    sources.retain(|(name, _)| {
+        name.starts_with("xtask/src/")
+            && name.ends_with(".rs")
+            && name != "xtask/src/process.rs"
+            && !name.starts_with("xtask/src/process/")
+    });
+    let mut sources = without_tests(sources);
+    let found = lines_with(&sources, &words(&around));
+    assert_eq!(found, Vec::<String>::new(), "start programs by xtask/src/process.rs");
+    // `use std::process::{self, Command}` and the like.
+    sources.retain(|(_, text)| {
+        text.split("use std::process::").skip(1).any(|rest| {
+            rest.split(';').next().is_some_and(|names| names.contains("Command") || names.contains("Child"))
+        })
+    });
+    let names: Vec<_> = sources.into_iter().map(|(name, _)| name).collect();
+    assert_eq!(names, Vec::<String>::new(), "start programs by xtask/src/process.rs");
+}
+
 #[test]
 fn no_registry_and_no_machine_is_named() {
     let hosts = [
@@ -79,8 +129,11 @@ fn no_registry_and_no_machine_is_named() {
 }
 
 /// What prints by other means than `xtask::ui` and the emulator's `say`, and why. Everything else goes through them.
-const OWN_LINES: [(&str, &str); 6] = [
+const OWN_LINES: [(&str, &str); 9] = [
     ("xtask/src/ui.rs", "is it"),
+    ("xtask/src/process.rs", "gives a program our terminal if its caller says so"),
+    ("xtask/src/tools/emulator.rs", "the emulator, which escapes itself"),
+    ("xtask/src/verbs/emulate/client.rs", "a client app that its user names; that of a bundle is piped"),
     ("crates/trusty-emulator/src/say.rs", "is it, of the emulator"),
     ("apps/echo-srv-app/src/", "a client app of the board: what others say is escaped by the crate tipc"),
     ("crates/trusty-ta/src/lib.rs", "one line of ours, of a trusted app that is built for the host"),

@@ -7,9 +7,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use tempfile::TempDir;
-use xtask::config::pkcs11::{PIN_VARIABLE, Uri};
+use xtask::config::pkcs11::Uri;
 use xtask::error::Error;
-use xtask::signing::{KEY_VARIABLE, PASSWORD_VARIABLE};
 use xtask::tools::token::{Purpose, Token, pin};
 use xtask::tools::{find, shell};
 
@@ -337,14 +336,6 @@ fn the_pin_is_nowhere_to_be_seen() {
     }
     assert_eq!(fs::metadata(key).unwrap().permissions().mode() & 0o777, 0o700);
     drop(token);
-}
-
-#[test]
-fn programs_of_a_build_get_no_secrets() {
-    let sh = shell(Path::new("/")).unwrap();
-    for secret in [PIN_VARIABLE, KEY_VARIABLE, PASSWORD_VARIABLE] {
-        assert_eq!(sh.var(secret).unwrap(), "", "{secret}");
-    }
 }
 
 #[test]

@@ -7,6 +7,7 @@ use super::image::BootImage;
 use super::link::{Link, State};
 use super::run::Symbols;
 use crate::error::{At, Error, Result};
+use crate::process::Running;
 use crate::stages::logs;
 use crate::tools::qemu::{Qemu, Sockets};
 use crate::ui::Ui;
@@ -14,7 +15,6 @@ use rustix::event::{PollFd, PollFlags, Timespec};
 use std::io::{ErrorKind, Read};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
-use std::process::Child;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use tipc::server::{Backend, Incoming};
@@ -70,7 +70,7 @@ struct Serial(Option<UnixStream>);
 
 impl Serial {
     /// What has come, if anything.
-    fn read(&mut self) -> Option<Vec<u8>> {
+    fn received(&mut self) -> Option<Vec<u8>> {
         let mut buffer = [0; 16 << 10];
         let stream = self.0.as_mut()?;
         match stream.read(&mut buffer) {
@@ -86,7 +86,7 @@ impl Serial {
 
 /// A machine that runs. It ends when this is dropped.
 pub struct Desk {
-    child: Child,
+    child: Running,
     link: Link,
     serial: [Serial; 2],
     /// Where Trusty's lines are.
@@ -131,7 +131,7 @@ impl Desk {
         let mut streams = match connected {
             Ok(streams) => streams.into_iter(),
             Err(error) => {
-                end(&mut child);
+                drop(child);
                 let words = std::fs::read_to_string(&said).unwrap_or_default();
                 return Err(Error { message: format!("{}\n{}", error.message, words.trim_end()), ..error });
             }
@@ -194,12 +194,12 @@ impl Desk {
     /// Takes in what has come, and sends what can be sent. Whether anything has passed.
     pub fn pump(&mut self) -> bool {
         let mut passed = self.link.receive() | self.link.flush();
-        if let Some(bytes) = self.serial[0].read() {
+        if let Some(bytes) = self.serial[0].received() {
             self.console.take(&bytes);
             self.listen();
             passed = true;
         }
-        if let Some(bytes) = self.serial[1].read() {
+        if let Some(bytes) = self.serial[1].received() {
             self.monitor.push_str(&String::from_utf8_lossy(&bytes));
             passed = true;
         }
@@ -322,19 +322,7 @@ impl Backend for Desk {
     }
 }
 
-impl Drop for Desk {
-    fn drop(&mut self) {
-        end(&mut self.child);
-    }
-}
-
-fn end(child: &mut Child) {
-    // It may have ended itself.
-    let _ = child.kill();
-    let _ = child.wait();
-}
-
-fn accept(listener: &UnixListener, child: &mut Child, start: Instant) -> Result<UnixStream> {
+fn accept(listener: &UnixListener, child: &mut Running, start: Instant) -> Result<UnixStream> {
     loop {
         match listener.accept() {
             Ok((stream, _)) => {

@@ -1,11 +1,12 @@
 //! One call of one of NVIDIA's tools: its output in a log, its exit code and its words judged, a limit to its time.
 
 use crate::error::{At, Error, Result};
-use crate::interrupt::{self, Running};
+use crate::interrupt;
+use crate::process::{self, Streams};
+use rustix::process::Signal;
 use std::fs::{self, File};
-use std::io::{self, Read, Write};
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -15,8 +16,6 @@ pub const SHORT: Duration = Duration::from_secs(120);
 const SLOWEST: u64 = 1 << 20;
 /// Words that a tool says when it failed, whatever its exit code.
 const BAD: [&str; 6] = ["Error", "ERROR", " E> ", "FAILED", "failed", "is not running"];
-/// Times that a program is tried which is still open for writing.
-const BUSY: u32 = 200;
 /// Bytes of a tool's output that are judged.
 const MOST: u64 = 4 << 20;
 
@@ -75,14 +74,15 @@ impl Tools {
         let file = crate::files::make(&output)?;
         let errors = file.try_clone().at(&output)?;
         let program = self.dir.join(tool);
-        let mut command = Command::new(&program);
+        let sh = process::shell(&self.dir)?;
+        let mut command = sh.cmd(&program);
         // Only what talks to a board wants to know which.
         if !tool.starts_with("tegraparser") && !tool.starts_with("chkbdinfo") {
-            command.args(["--instance", &self.instance]);
+            command = command.args(["--instance", &self.instance]);
         }
-        command.args(arguments).current_dir(&self.dir).stdin(Stdio::null()).stdout(file).stderr(errors);
-        let mut running = spawn(&mut command).map_err(|error| {
-            let message = format!("{}: cannot start: {error}", program.display());
+        let streams = Streams { stdout: file.into(), stderr: errors.into(), ..Streams::default() };
+        let mut running = process::start(command.args(arguments), streams).map_err(|unstarted| {
+            let message = format!("{}: cannot start: {}", program.display(), unstarted.error);
             Error::environment(message)
                 .remedy("NVIDIA's flash tools need an x86-64 host whose kernel runs 32-bit programs")
         })?;
@@ -93,7 +93,7 @@ impl Tools {
             }
             if start.elapsed() > most {
                 timed_out = true;
-                running.kill();
+                running.signal(Signal::KILL);
             }
             sleep(Duration::from_millis(10));
         };
@@ -123,43 +123,5 @@ impl Tools {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(Error::io(path, &error)),
             _ => Ok(()),
         }
-    }
-}
-
-/// Starts a program that was copied a moment ago. If another board's thread has started one meanwhile, that child holds the file open for
-/// writing, until it has become its own program; so long Linux refuses (ETXTBSY).
-fn spawn(command: &mut Command) -> io::Result<Running> {
-    for _ in 0..BUSY {
-        match interrupt::spawn(command) {
-            Err(error) if error.kind() == io::ErrorKind::ExecutableFileBusy => {
-                sleep(Duration::from_millis(10));
-            }
-            result => return result,
-        }
-    }
-    interrupt::spawn(command)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use std::os::unix::fs::PermissionsExt;
-
-    #[test]
-    fn a_program_that_is_still_open_for_writing_is_waited_for() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("program");
-        let mut file = File::create(&path).unwrap();
-        file.write_all(b"#!/bin/sh\nexit 7\n").unwrap();
-        file.set_permissions(std::fs::Permissions::from_mode(0o755)).unwrap();
-        let busy = Command::new(&path).spawn().unwrap_err();
-        assert_eq!(busy.kind(), io::ErrorKind::ExecutableFileBusy);
-        let writer = std::thread::spawn(move || {
-            sleep(Duration::from_millis(100));
-            drop(file);
-        });
-        let status = spawn(&mut Command::new(&path)).unwrap().wait().unwrap();
-        assert_eq!(status.code(), Some(7));
-        writer.join().unwrap();
     }
 }

@@ -1,6 +1,6 @@
 //! NVIDIA's board files (`*.conf` of the BSP), which are shell scripts: read as flash.sh reads them.
 
-use super::shell;
+use super::{capture, shell};
 use crate::error::{At, Error, Result};
 use std::path::{Component, Path};
 use xshell::cmd;
@@ -45,7 +45,7 @@ pub fn read(bsp: &Path, board: &str, root_device: &str) -> Result<BoardConf> {
     let bsp = std::fs::canonicalize(bsp).at(bsp)?;
     let path = "PATH=/usr/sbin:/usr/bin:/sbin:/bin";
     let cmd = cmd!(sh, "env -i LC_ALL=C {path} bash -c {SCRIPT} bash {bsp} {board} {root_device}");
-    let text = cmd.quiet().ignore_stderr().read();
+    let text = capture("bash", cmd);
     let wrong = |what: &str| {
         Error::usage(format!("{}/{board}.conf, a board file of NVIDIA's BSP: {what}", bsp.display()))
             .remedy("unpack NVIDIA's tarball again, or correct your change of the file")

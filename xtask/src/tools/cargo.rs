@@ -2,17 +2,19 @@
 
 mod messages;
 
-use super::{cannot_start, capture, run, shell};
+use super::{capture, run, shell};
 use crate::error::{At, Error, Result};
 use crate::interrupt;
+use crate::process::{self, Streams};
 use crate::toolchain::Toolchain;
 use crate::ui::Ui;
 use crate::workspace::CargoLock;
+use cargo_metadata::Metadata;
 use messages::Messages;
 use std::fs;
 use std::io::{BufReader, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use xshell::{Cmd, cmd};
 
 /// The cargo that runs us.
@@ -63,6 +65,18 @@ fn clean(cmd: Cmd) -> Cmd {
     let names = std::env::vars_os().map(|(name, _)| name);
     let needed = |name: &str| NEEDED.iter().any(|needed| name.starts_with(needed));
     names.filter(|name| !needed(&name.to_string_lossy())).fold(cmd, Cmd::env_remove)
+}
+
+/// What cargo knows of the workspace of a manifest.
+pub fn metadata(manifest: &Path, options: &[&str]) -> Result<Metadata> {
+    let (sh, cargo) = (process::shell(Path::new("."))?, program());
+    let cmd = cmd!(sh, "{cargo} metadata --format-version 1 --manifest-path {manifest} {options...}");
+    let output = process::output(cmd, None).map_err(|unstarted| unstarted.of("cargo metadata"))?;
+    let wrong = |text: &str| Error::usage(format!("cargo metadata: {}", text.trim()));
+    if !output.status.success() {
+        return Err(wrong(&String::from_utf8_lossy(&output.stderr)));
+    }
+    serde_json::from_slice(&output.stdout).map_err(|e| wrong(&e.to_string()))
 }
 
 /// What is linked into a package, itself first: a line each, name, `v` and version, behind a `|` the licence.
@@ -138,14 +152,13 @@ fn compile(what: &str, cmd: Cmd, log: &Path, ui: &Ui) -> Result<()> {
     let mut file = crate::files::log(log)?;
     writeln!(file, "$ {cmd}").at(log)?;
     let errors = file.try_clone().at(log)?;
-    let mut command = Command::from(cmd);
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(errors);
-    let mut running = interrupt::spawn(&mut command).map_err(|e| cannot_start(what, &command, &e))?;
+    let streams = Streams { stdout: Stdio::piped(), stderr: errors.into(), ..Streams::default() };
+    let mut running = process::start(cmd, streams).map_err(|unstarted| unstarted.of(what))?;
     let mut messages = Messages::default();
-    if let Some(stdout) = running.child().stdout.take() {
+    if let Some(stdout) = running.stdout() {
         messages.read(BufReader::new(stdout), &mut file, ui).at(log)?;
     }
-    let status = running.wait().map_err(|e| cannot_start(what, &command, &e))?;
+    let status = running.wait().map_err(|e| Error::environment(format!("{what}: {e}")))?;
     interrupt::check()?;
     if status.success() {
         return Ok(());

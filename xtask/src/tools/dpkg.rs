@@ -1,6 +1,6 @@
 //! dpkg: what packages say of themselves, in files and in lists.
 
-use super::shell;
+use super::{capture, shell};
 use crate::error::{Error, Result};
 use std::collections::BTreeMap;
 use std::io::BufRead;
@@ -24,7 +24,7 @@ impl Control {
         let sh = shell(Path::new("/"))?;
         let format = "${Package}\t${Version}\t${Architecture}\t${Pre-Depends}, ${Depends}";
         let text = cmd!(sh, "dpkg-deb --showformat={format} -W {deb}");
-        let text = text.quiet().ignore_stderr().read().map_err(|_| {
+        let text = capture("dpkg-deb", text).map_err(|_| {
             Error::usage(format!("{}: is no Debian package, or a damaged one", deb.display()))
                 .remedy("fetch or unpack it again")
         })?;

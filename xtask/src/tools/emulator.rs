@@ -3,16 +3,14 @@
 use super::cargo;
 use crate::error::{At, Error, Result};
 use crate::host::{self, Need};
-use crate::interrupt;
+use crate::process::{self, Running, Streams};
 use crate::stages::{home, logs};
 use crate::ui::Ui;
-use rustix::process::{Pid, Signal};
 use serde_json::Value;
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, Command, Stdio};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::process::Stdio;
 
 /// What builds its engine.
 pub const NEEDS: [Need; 3] = [
@@ -44,22 +42,10 @@ pub fn host_program(root: &Path, package: &str, needs: &[Need], ui: &Ui) -> Resu
     Ok(program)
 }
 
-/// The process that a signal to us is passed on to, or 0.
-static EMULATOR: AtomicU32 = AtomicU32::new(0);
-
-/// Lets SIGINT, SIGTERM and SIGHUP end the emulator, and so its client app: what they have used is then still told.
-pub fn pass_signals_on() {
-    interrupt::instead(|| {
-        let process = i32::try_from(EMULATOR.load(Ordering::Relaxed)).ok().and_then(Pid::from_raw);
-        process.is_some_and(|process| rustix::process::kill_process(process, Signal::TERM).is_ok())
-    });
-}
-
 /// An emulator that runs. It ends when this is dropped.
 pub struct Emulator {
-    child: Child,
-    /// Its end is the emulator's.
-    stdin: Option<ChildStdin>,
+    /// The end of its stdin is the emulator's.
+    running: Running,
     stats: PathBuf,
     /// Where its lines are, if they are not shown.
     lines: Option<PathBuf>,
@@ -80,8 +66,8 @@ impl Emulator {
         quiet: bool,
     ) -> Result<Self> {
         let stats = dir.join("stats.json");
-        let mut command = Command::new(program);
-        command
+        let sh = process::shell(Path::new("."))?;
+        let mut command = process::foreign(sh.cmd(program))
             .arg("--image")
             .arg(image)
             .arg("--listen")
@@ -90,27 +76,24 @@ impl Emulator {
             .arg(&stats)
             .arg("--until-eof");
         if let Some(memory) = memory {
-            command.arg("--kernel-memory").arg(memory.to_string());
+            command = command.arg("--kernel-memory").arg(memory.to_string());
         }
-        command.args(known);
-        command.stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut streams = Streams { stdin: Stdio::piped(), stdout: Stdio::piped(), stderr: Stdio::inherit() };
         let lines = quiet.then(|| dir.join("lines"));
         if let Some(lines) = &lines {
-            command.stderr(crate::files::make(lines)?);
+            streams.stderr = crate::files::make(lines)?.into();
         }
-        let failed = |e| Error::environment(format!("cannot start {}: {e}", program.display()));
-        let mut child = command.spawn().map_err(failed)?;
-        let stdin = child.stdin.take();
+        let mut running =
+            process::start(command.args(known), streams).map_err(|unstarted| unstarted.of("the emulator"))?;
         let mut line = String::new();
-        if let Some(stdout) = child.stdout.take() {
+        if let Some(stdout) = running.stdout() {
             let _ = BufReader::new(stdout).read_line(&mut line);
         }
-        EMULATOR.store(child.id(), Ordering::Relaxed);
-        let mut this = Self { child, stdin, stats, lines, socket: socket.into() };
+        let mut this = Self { running, stats, lines, socket: socket.into() };
         if line.trim() == "ready" {
             return Ok(this);
         }
-        let status = this.child.wait().map_err(failed)?;
+        let status = this.running.wait().map_err(|e| Error::environment(format!("the emulator: {e}")))?;
         let why = this.lines.as_ref().map_or("it says why above".to_owned(), |lines| {
             let said = fs::read(lines).unwrap_or_default();
             String::from_utf8_lossy(&said).lines().map(|line| format!("\n  | {line}")).collect()
@@ -129,13 +112,12 @@ impl Emulator {
 
     /// Ends it and returns what the trusted apps have used.
     pub fn stop(mut self) -> Result<Value> {
-        drop(self.stdin.take());
+        drop(self.running.stdin().take());
         self.finish()
     }
 
     fn finish(&mut self) -> Result<Value> {
-        let status = self.child.wait().map_err(|e| Error::environment(format!("the emulator: {e}")))?;
-        EMULATOR.store(0, Ordering::Relaxed);
+        let status = self.running.wait().map_err(|e| Error::environment(format!("the emulator: {e}")))?;
         if status.code().is_none() {
             return Err(Error::environment(format!("the emulator did not end by itself: {status}")));
         }
@@ -146,7 +128,7 @@ impl Emulator {
 
 impl Drop for Emulator {
     fn drop(&mut self) {
-        drop(self.stdin.take());
-        let _ = self.child.wait();
+        drop(self.running.stdin().take());
+        let _ = self.running.wait();
     }
 }

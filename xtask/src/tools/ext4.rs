@@ -6,6 +6,7 @@
 use super::{capture, run, shell};
 use crate::error::{At, Error, Result};
 use crate::host::is_root;
+use crate::process;
 use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
@@ -24,8 +25,8 @@ const ROOT_INODE: u32 = 2;
 /// What mke2fs says of itself. It goes into the key: versions may differ in their output.
 pub fn version() -> Result<String> {
     let sh = shell(Path::new("/"))?;
-    let text = cmd!(sh, "mke2fs -V").quiet().read_stderr();
-    let text = text.map_err(|e| Error::environment(format!("mke2fs: {e}")))?;
+    let output = process::output(cmd!(sh, "mke2fs -V"), None).map_err(|unstarted| unstarted.of("mke2fs"))?;
+    let text = String::from_utf8_lossy(&output.stderr);
     Ok(text.lines().next().unwrap_or_default().to_owned())
 }
 

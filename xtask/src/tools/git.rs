@@ -4,6 +4,7 @@ mod status;
 
 use super::{capture, shell};
 use crate::error::{At, Error, Result};
+use crate::process;
 use attestation::{Remote, RemoteError};
 use bundle::Origin;
 use std::ffi::{OsStr, OsString};
@@ -62,9 +63,17 @@ fn clean(cmd: Cmd) -> Cmd {
 
 /// What a command lists with a zero byte behind each. Names may be anything.
 fn listed(what: &str, cmd: Cmd) -> Result<Vec<String>> {
-    let output = clean(cmd).quiet().ignore_stderr().output();
-    let output = output.map_err(|e| Error::environment(format!("{what}: {e}")))?;
-    Ok(names(&output.stdout))
+    Ok(names(&printed(what, clean(cmd))?))
+}
+
+/// What a command prints that ends with success.
+fn printed(what: &str, cmd: Cmd) -> Result<Vec<u8>> {
+    let line = cmd.to_string();
+    let output = process::output(cmd, None).map_err(|unstarted| unstarted.of(what))?;
+    if !output.status.success() {
+        return Err(Error::environment(format!("{what}: `{line}` failed ({})", output.status)));
+    }
+    Ok(output.stdout)
 }
 
 fn names(output: &[u8]) -> Vec<String> {

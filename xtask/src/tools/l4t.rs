@@ -8,6 +8,7 @@ use super::{run, shell};
 use crate::config::Module;
 use crate::error::{At, Error, Result};
 use crate::host::{Need, is_root};
+use crate::process;
 use crate::vendor::copy;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -254,9 +255,7 @@ fn isolation() -> Vec<&'static str> {
     let works = |way: &&[&str]| {
         let Ok(sh) = shell(Path::new("/")) else { return false };
         match way {
-            [program, options @ ..] => {
-                cmd!(sh, "{program} {options...} true").quiet().ignore_stderr().run().is_ok()
-            }
+            [program, options @ ..] => process::succeeds(cmd!(sh, "{program} {options...} true")),
             [] => true,
         }
     };

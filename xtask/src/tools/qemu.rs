@@ -3,10 +3,10 @@
 use super::{capture, find, shell};
 use crate::error::{Error, Exit, Result};
 use crate::host::{self, Need};
+use crate::process::{self, Running, Streams};
 use crate::ui::Ui;
 use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
 use xshell::cmd;
 
 /// The program.
@@ -15,11 +15,6 @@ pub const NEED: Need = Need {
     package: "qemu-system-arm",
     why: "boots the secure-os image of a bundle on this host",
 };
-/// Ends QEMU when this process ends, however it does.
-const GUARD: Need =
-    Need { program: "setpriv", package: "util-linux", why: "ends QEMU with the command that started it" };
-/// Both.
-pub const NEEDS: [Need; 2] = [NEED, GUARD];
 /// Environment variable that names another program.
 pub const VARIABLE: &str = "CARVEOUT_QEMU";
 /// Oldest version that this is tried with: secure stage 2 and the secure timer work.
@@ -47,7 +42,7 @@ impl Qemu {
     /// The one to use, installed if need be and allowed.
     pub fn get(offline: bool, log: &Path, ui: &Ui) -> Result<Self> {
         if std::env::var_os(VARIABLE).is_none() {
-            host::ensure(&NEEDS, offline, log, ui)?;
+            host::ensure(&[NEED], offline, log, ui)?;
         }
         Self::installed()?.ok_or_else(|| {
             let message = "no qemu-system-aarch64: it boots the secure-os image on this host";
@@ -87,28 +82,25 @@ impl Qemu {
     }
 
     /// Starts the machine with so many bytes of DRAM. What QEMU itself says goes to a file.
-    pub fn start(&self, flash: &Path, dram: u64, sockets: &Sockets, said: File) -> Result<Child> {
+    pub fn start(&self, flash: &Path, dram: u64, sockets: &Sockets, said: File) -> Result<Running> {
         let socket = |id: &str, path: &Path| format!("socket,id={id},path={}", escape(path));
-        let Some(guard) = find(GUARD.program) else {
-            let message = format!("no {}: it {}", GUARD.program, GUARD.why);
-            return Err(Error::environment(message)
-                .remedy(format!("run: {}", host::install_command(&[GUARD.package]))));
-        };
-        let mut command = Command::new(guard);
-        command.args(["--pdeathsig", "KILL", "--"]).arg(&self.program);
-        command.args(["-M", "virt,secure=on,virtualization=on,gic-version=2", "-cpu", "max", "-smp", "1"]);
-        command.args(["-m", &format!("{}M", dram >> 20), "-accel", "tcg"]);
-        command.args(["-nodefaults", "-nic", "none", "-display", "none", "-monitor", "none"]);
-        command.arg("-bios").arg(flash);
-        command.args(["-chardev", &socket("console", sockets.console), "-serial", "chardev:console"]);
-        command.args(["-chardev", &socket("monitor", sockets.monitor), "-serial", "chardev:monitor"]);
-        command.args(["-chardev", &socket("link", sockets.link)]);
-        // The layout of virtio 1.x, which the agent knows.
-        command.args(["-global", "virtio-mmio.force-legacy=false", "-device", "virtio-serial-device"]);
-        command.args(["-device", "virtconsole,chardev=link"]);
-        let failed = |e| Error::environment(format!("cannot start {}: {e}", self.program.display()));
-        let errors = said.try_clone().map_err(failed)?;
-        command.stdin(Stdio::null()).stdout(said).stderr(errors).spawn().map_err(failed)
+        let sh = process::shell(Path::new("."))?;
+        let memory = format!("{}M", dram >> 20);
+        let command = process::foreign(sh.cmd(&self.program))
+            .args(["-M", "virt,secure=on,virtualization=on,gic-version=2", "-cpu", "max", "-smp", "1"])
+            .args(["-m", &memory, "-accel", "tcg"])
+            .args(["-nodefaults", "-nic", "none", "-display", "none", "-monitor", "none"])
+            .arg("-bios")
+            .arg(flash)
+            .args(["-chardev", &socket("console", sockets.console), "-serial", "chardev:console"])
+            .args(["-chardev", &socket("monitor", sockets.monitor), "-serial", "chardev:monitor"])
+            .args(["-chardev", &socket("link", sockets.link)])
+            // The layout of virtio 1.x, which the agent knows.
+            .args(["-global", "virtio-mmio.force-legacy=false", "-device", "virtio-serial-device"])
+            .args(["-device", "virtconsole,chardev=link"]);
+        let errors = said.try_clone().map_err(|e| Error::environment(format!("QEMU's log: {e}")))?;
+        let streams = Streams { stdout: said.into(), stderr: errors.into(), ..Streams::default() };
+        process::start(command, streams).map_err(|unstarted| unstarted.of("QEMU"))
     }
 }
 

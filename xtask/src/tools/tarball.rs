@@ -3,9 +3,10 @@
 use super::shell;
 use crate::error::{At, Error, Result};
 use crate::host::Need;
+use crate::process::{self, Streams};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use tar::EntryType;
 use xshell::cmd;
 
@@ -53,14 +54,14 @@ pub fn read(tarball: &Path, log: &Path, each: &mut dyn FnMut(Member) -> io::Resu
     file.seek(SeekFrom::Start(0)).at(tarball)?;
     let (sh, program) = (shell(Path::new("/"))?, need.program);
     let errors = crate::files::log(log)?;
-    let mut command = Command::from(cmd!(sh, "{program} -dc"));
-    let mut child =
-        command.stdin(file).stdout(Stdio::piped()).stderr(errors).spawn().at(Path::new(program))?;
-    let read = match child.stdout.take() {
+    let streams = Streams { stdin: file.into(), stdout: Stdio::piped(), stderr: errors.into() };
+    let mut running = process::start(cmd!(sh, "{program} -dc"), streams)
+        .map_err(|unstarted| unstarted.of("unpacking the root filesystem's tarball"))?;
+    let read = match running.stdout() {
         Some(mut stdout) => members(&mut stdout, each),
         None => Err(io::ErrorKind::BrokenPipe.into()),
     };
-    let status = child.wait().at(Path::new(program))?;
+    let status = running.wait().at(Path::new(program))?;
     // What the program says comes first: its output ends early, too.
     match (read, status.success()) {
         (Ok(()), true) => Ok(()),

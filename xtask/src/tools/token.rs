@@ -8,6 +8,8 @@ use super::{Scratch, l4t, read_limited, scratch};
 use crate::config::pkcs11::{PIN_VARIABLE, Uri};
 use crate::error::{At, Error, Result};
 use crate::host::Need;
+use crate::process::{self, Running, Streams};
+use rustix::process::Signal;
 use serde::Deserialize;
 use serde_json::json;
 use std::fs;
@@ -16,7 +18,7 @@ use std::net::Shutdown;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::Stdio;
 use std::time::Duration;
 use xshell::{Shell, cmd};
 
@@ -67,7 +69,7 @@ impl Purpose {
 pub struct Token {
     uri: Uri,
     purpose: Purpose,
-    agent: Child,
+    agent: Running,
     dir: Scratch,
     key_file: PathBuf,
     public: String,
@@ -116,14 +118,11 @@ impl Token {
         fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o700)).at(dir.path())?;
         let script = dir.path().join("agent.py");
         crate::files::put(&script, AGENT)?;
-        let mut command = Command::from(cmd!(sh, "python3 -I {script}"));
-        // Neither on the command line nor in the environment: both are seen by others, and by what a module starts.
-        command.current_dir(dir.path()).env_remove(PIN_VARIABLE);
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
-        let agent = command.spawn().map_err(|error| {
-            Error::environment(format!("cannot start python3: {error}"))
-                .remedy("cargo xtask doctor lists what is missing")
-        })?;
+        sh.change_dir(dir.path());
+        // The PIN is neither on the command line nor in the environment: both are seen by others, and by what a module starts.
+        let streams = Streams { stdin: Stdio::piped(), stdout: Stdio::piped(), ..Streams::default() };
+        let agent = process::start(cmd!(sh, "python3 -I {script}"), streams)
+            .map_err(|unstarted| unstarted.of("the token"))?;
         let key_file = dir.path().join("pkc-in-token.key");
         let public = String::new();
         let mut token = Self { uri: uri.clone(), purpose, agent, dir, key_file, public, pads: false };
@@ -145,10 +144,10 @@ impl Token {
         let kind = self.purpose.kind();
         let order = json!({ "module": module, "wanted": wanted, "kind": kind, "pin": pin });
         let mut line = String::new();
-        let mut talk = |agent: &mut Child| {
+        let mut talk = |agent: &mut Running| {
             // Not taken out: the agent ends when its stdin does.
-            agent.stdin.as_mut().map_or(Ok(()), |stdin| writeln!(stdin, "{order}"))?;
-            agent.stdout.take().map_or(Ok(0), |stdout| BufReader::new(stdout).read_line(&mut line))
+            agent.stdin().as_mut().map_or(Ok(()), |stdin| writeln!(stdin, "{order}"))?;
+            agent.stdout().map_or(Ok(0), |stdout| BufReader::new(stdout).read_line(&mut line))
         };
         let talked = talk(&mut self.agent);
         match (talked, serde_json::from_str(&line)) {
@@ -216,15 +215,14 @@ impl Token {
 impl Drop for Token {
     fn drop(&mut self) {
         // The end of its stdin lets it close the session; but a module may hang.
-        drop(self.agent.stdin.take());
+        drop(self.agent.stdin().take());
         for _ in 0..PATIENCE {
             if !matches!(self.agent.try_wait(), Ok(None)) {
                 return;
             }
             std::thread::sleep(Duration::from_millis(10));
         }
-        let _ = self.agent.kill();
-        let _ = self.agent.wait();
+        self.agent.signal(Signal::KILL);
     }
 }
 

@@ -9,6 +9,7 @@ use crate::desk::console::Console;
 use crate::desk::run::{Running, Symbols};
 use crate::desk::{BootImage, Desk, Setup, has_kernel};
 use crate::error::{At, Error, Result};
+use crate::process;
 use crate::size::human;
 use crate::stages::{secure_os, trusted_apps};
 use crate::text::Text;
@@ -19,7 +20,6 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 /// The client app, and the trusted app that it talks to.
 const CLIENT: &str = "echo-srv-app";
@@ -130,11 +130,12 @@ impl Bench {
 
     /// Runs the client app to its end: what it says.
     fn client(&self, socket: &Path, bytes: u64) -> Result<Value> {
-        let mut command = Command::new(&self.client);
-        command.arg("--device").arg(socket).args(["--ta", TRUSTED_APP, "--json", "--file"]);
+        let sh = process::shell(Path::new("."))?;
+        let command = sh.cmd(&self.client).arg("--device").arg(socket);
+        let command = command.args(["--ta", TRUSTED_APP, "--json", "--file"]);
         let [from, to] = ["in", "out"].map(|name| self.dir.path().join(name));
-        let output = command.arg(from).arg("--output").arg(to).output();
-        let output = output.map_err(|e| Error::environment(format!("{CLIENT}: {e}")))?;
+        let output = process::output(command.arg(from).arg("--output").arg(to), None)
+            .map_err(|unstarted| unstarted.of("a client app"))?;
         let client: Value = serde_json::from_slice(&output.stdout)
             .map_err(|e| Error::check(format!("{CLIENT} printed no JSON: {e}")))?;
         if !output.status.success() {

@@ -231,7 +231,7 @@ fn needs(build: &Build, wanted: &Wanted) -> Result<Vec<Need>> {
         }
         // An ordinary user's machine may be without it: then the image is not booted.
         if wanted.boot && !build.offline && host::is_root() && std::env::var_os(qemu::VARIABLE).is_none() {
-            needs.extend(qemu::NEEDS);
+            needs.push(qemu::NEED);
         }
     }
     let mut seen = std::collections::BTreeSet::new();

@@ -50,7 +50,10 @@ pub fn run(args: &EmulateArgs, json: bool, ui: &Ui) -> Result<Outcome> {
     } else {
         Some(Client::prepare(args.client.as_deref(), &target, dir.path(), &root, ui)?)
     };
-    prepared.pass_signals_on();
+    // What runs a client app or a test of its own is interrupted as any other command is.
+    if client.is_none() && !args.ipc_unittest {
+        prepared.pass_signals_on();
+    }
     let backend = prepared.start(&target, &socket, dir.path(), &root, ui)?;
     if args.ipc_unittest {
         let verdict = ipc_unittest::run(backend.socket());

@@ -117,7 +117,11 @@ fn checks(quick: bool) -> Vec<(&'static str, Check)> {
                 "unpack",
             ];
             let tools = tools.map(|name| format!("xtask/src/tools/{name}.sh"));
-            let scripts = tools.iter().map(String::as_str).chain([".ci/run", "ci/pipeline"]);
+            let scripts = tools.iter().map(String::as_str).chain([
+                ".ci/run",
+                "ci/pipeline",
+                "xtask/src/process/guard.sh",
+            ]);
             run_tool("shellcheck", cmd!(sh, "shellcheck --shell=bash {scripts...}"), log)
         }),
         ("docs", |sh, _, log| {

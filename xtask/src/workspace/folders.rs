@@ -1,9 +1,8 @@
 //! The folders that packages are built from: those of the workspace, and those of path dependencies that lie elsewhere.
 
 use super::{CrateSource, Workspace};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::tools::cargo;
-use cargo_metadata::MetadataCommand;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
@@ -38,12 +37,7 @@ impl Workspace {
             return Ok(folders);
         }
         // The lock file does not say where they lie; cargo does, and it needs all manifests for that.
-        let metadata = MetadataCommand::new()
-            .cargo_path(cargo::program())
-            .manifest_path(self.root.join("Cargo.toml"))
-            .other_options(["--locked".to_owned()])
-            .exec()
-            .map_err(|e| Error::usage(format!("cargo metadata: {e}")))?;
+        let metadata = cargo::metadata(&self.root.join("Cargo.toml"), &["--locked"])?;
         for package in metadata.packages.iter().filter(|package| package.source.is_none()) {
             let version = package.version.to_string();
             if strange.contains(&(package.name.as_str(), version.as_str())) {
@@ -96,8 +90,7 @@ mod tests {
         let sh = crate::tools::shell(&root).unwrap();
         let cargo = cargo::program();
         xshell::cmd!(sh, "{cargo} generate-lockfile --offline").quiet().ignore_stderr().run().unwrap();
-        let metadata =
-            MetadataCommand::new().manifest_path(root.join("Cargo.toml")).no_deps().exec().unwrap();
+        let metadata = cargo::metadata(&root.join("Cargo.toml"), &["--no-deps"]).unwrap();
         let lock = CargoLock::read(&root).unwrap();
         let workspace = Workspace { root: root.clone(), metadata, lock };
         let folders = workspace.folders(["app"]).unwrap();

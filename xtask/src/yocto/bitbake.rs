@@ -7,14 +7,14 @@ use super::user::LOCALE;
 use crate::error::{At, Error, Result};
 use crate::host::Need;
 use crate::interrupt;
+use crate::process::{self, Streams};
 use crate::tools::shell;
 use crate::ui::{Running, Ui};
 use complaint::{ENVIRONMENT, LOG_DATA, USAGE, behind_progress, excerpt, plain};
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::process::Signal;
 use std::io::{BufRead, BufReader, Write};
-use std::os::unix::process::CommandExt;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -67,29 +67,25 @@ impl BitBake<'_> {
     /// Runs BitBake with these arguments. `name`: what people see of it.
     pub fn run(&self, name: &str, args: &[&str], log: &Path, ui: &Ui) -> Result<Summary> {
         let sh = shell(&self.setup.build)?;
-        let mut command = Command::from(self.setup.user.command(&sh, "bash").args(self.words(args)));
+        let command = self.setup.user.command(&sh, "bash").args(self.words(args));
         let mut file = crate::files::log(log)?;
         writeln!(file, "$ bitbake {}", args.join(" ")).at(log)?;
         let errors = file.try_clone().at(log)?;
         let running = ui.start(name);
         running.building("bitbake is starting");
-        let mut child = command
-            .process_group(0)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(errors)
-            .spawn()
-            .map_err(|e| Error::environment(format!("cannot start BitBake: {e}")))?;
+        let streams = Streams { stdout: Stdio::piped(), stderr: errors.into(), ..Streams::default() };
+        let mut child =
+            process::start(command, streams).map_err(|unstarted| unstarted.of("starting BitBake"))?;
         // BitBake ends its tasks in order when it gets a Ctrl-C, and at once when it gets another: it is waited for.
         let interrupted = Arc::new(AtomicBool::new(false));
         let flag = Arc::clone(&interrupted);
-        let group = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
+        let signal = child.signaller();
         interrupt::instead(move || {
             flag.store(true, Ordering::Relaxed);
-            group.is_some_and(|group| kill_process_group(group, Signal::INT).is_ok())
+            signal(Signal::INT)
         });
         let mut summary = Summary::default();
-        let lines = child.stdout.take().map(BufReader::new);
+        let lines = child.stdout().map(BufReader::new);
         for line in lines.into_iter().flat_map(|reader| reader.split(b'\n')).map_while(Result::ok) {
             let line = String::from_utf8_lossy(&line).into_owned();
             writeln!(file, "{line}").at(log)?;
@@ -115,12 +111,11 @@ impl BitBake<'_> {
     pub fn shell(&self) -> Result<()> {
         let sh = shell(&self.setup.build)?;
         let script = format!("{}; exec bash --norc -i", self.environment());
-        let mut command = Command::from(self.setup.user.command(&sh, "bash").args(["-c", &script]));
-        let status =
-            command.status().map_err(|e| Error::environment(format!("cannot start a shell: {e}")))?;
+        let command = self.setup.user.command(&sh, "bash").args(["-c", &script]);
+        let mut shell = process::start_in_front(command, Streams::ours())
+            .map_err(|unstarted| unstarted.of("a shell for BitBake"))?;
         // How the user leaves it is the user's affair.
-        let _ = status;
-        Ok(())
+        shell.wait().map(|_| ()).map_err(|e| Error::environment(format!("the shell: {e}")))
     }
 
     /// Arguments of bash that run BitBake: its own script sets up the environment.

@@ -4,13 +4,14 @@ use super::Setup;
 use super::user::LOCALE;
 use crate::error::{At, Error, Result};
 use crate::interrupt;
+use crate::process::{self, Running, Streams};
 use crate::tools::{capture, shell};
 use crate::ui::Ui;
+use rustix::process::Signal;
 use std::fs;
 use std::net::TcpListener;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::sleep;
@@ -30,7 +31,7 @@ struct Servers<'a> {
     setup: &'a Setup,
     host: &'a str,
     folder: PathBuf,
-    children: Vec<(&'static str, Child)>,
+    children: Vec<(&'static str, Running)>,
 }
 
 /// Serves what lies in `top` until a signal comes. `host` is the address that others know.
@@ -99,10 +100,10 @@ impl Servers<'_> {
         let errors = out.try_clone().at(&log)?;
         let sh = shell(&self.folder)?;
         sh.set_var("LC_ALL", LOCALE);
-        let mut command = Command::from(self.setup.user.command(&sh, "python3").arg("-u").args(arguments));
-        let child = command.stdin(Stdio::null()).stdout(out).stderr(errors).spawn();
-        let child = child.map_err(|e| Error::environment(format!("{name}: cannot start python3: {e}")))?;
-        self.children.push((name, child));
+        let command = self.setup.user.command(&sh, "python3").arg("-u").args(arguments);
+        let streams = Streams { stdout: out.into(), stderr: errors.into(), ..Streams::default() };
+        let running = process::start(command, streams).map_err(|unstarted| unstarted.of(name))?;
+        self.children.push((name, running));
         Ok(())
     }
 
@@ -135,10 +136,7 @@ impl Servers<'_> {
 impl Drop for Servers<'_> {
     fn drop(&mut self) {
         for (_, child) in &mut self.children {
-            let pid = i32::try_from(child.id()).ok().and_then(rustix::process::Pid::from_raw);
-            if let Some(pid) = pid {
-                let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
-            }
+            child.signal(Signal::TERM);
             let _ = child.wait();
         }
         let _ = self.pr("--stop");

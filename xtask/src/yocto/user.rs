@@ -2,6 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::host::is_root;
+use crate::process;
 use crate::tools::{apt, capture, run, shell};
 use crate::ui::Ui;
 use std::path::Path;
@@ -66,7 +67,7 @@ impl User {
                 .arg("-a")
                 .arg("-x")
                 .arg(folder);
-            if test.quiet().run().is_err() {
+            if !process::succeeds(test) {
                 let message = format!("{}: user {name}, who runs BitBake, cannot read it", folder.display());
                 return Err(Error::environment(message)
                     .remedy("put it elsewhere, or: chmod -R a+rX it, and the folders above it"));

@@ -4,6 +4,7 @@
 mod kit;
 mod limits;
 mod mutated;
+mod process;
 #[allow(dead_code)]
 #[path = "../report/small.rs"]
 mod small;

@@ -1,6 +1,6 @@
 //! `git status` of a clone that may be anybody's: nothing that the clone configures is run.
 
-use super::{Repository, clean, git, listed, names};
+use super::{Repository, clean, git, listed, names, printed};
 use crate::error::{At, Error, Result};
 use crate::files;
 use crate::tools::{capture, scratch};
@@ -66,12 +66,7 @@ impl Repository {
             .env("GIT_WORK_TREE", &self.top)
             .env("GIT_INDEX_FILE", index)
             .env("GIT_OBJECT_DIRECTORY", objects);
-        let output = status
-            .quiet()
-            .ignore_stderr()
-            .output()
-            .map_err(|e| Error::environment(format!("git status: {e}")))?;
-        let mut entries = names(&output.stdout);
+        let mut entries = names(&printed("git status", status)?);
         entries.extend(self.changed_submodules(path)?.iter().map(|path| format!(" M {path}")));
         Ok(entries)
     }

@@ -4,6 +4,7 @@ use super::super::{capture, shell};
 use crate::config::Mirror;
 use crate::error::Result;
 use crate::host::is_root;
+use crate::process;
 use std::fs;
 use std::path::{Path, PathBuf};
 use xshell::cmd;
@@ -13,10 +14,8 @@ const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
 /// Sources for a suite from the host's own apt, if it is a Debian that knows the suite. Otherwise empty: then
 /// mmdebstrap takes its defaults.
 pub fn sources(suite: &str) -> Result<String> {
-    let sh = shell(Path::new("/"))?;
     let format = "$(RELEASE)|$(COMPONENT)|$(ORIGIN)|$(SITE)";
-    let targets = cmd!(sh, "apt-get indextargets --format {format} 'Created-By: Packages'").ignore_status();
-    let targets = capture("apt-get indextargets", targets)?;
+    let targets = targets(format)?;
     let mut lines = Vec::new();
     for target in targets.lines() {
         let [release, component, origin, site] = target.split('|').collect::<Vec<_>>()[..] else { continue };
@@ -49,10 +48,15 @@ pub fn mirrors(mirrors: &[Mirror]) -> String {
 
 /// Names of the suites that the build host's apt knows.
 pub fn suites() -> Vec<String> {
-    let Ok(sh) = shell(Path::new("/")) else { return Vec::new() };
-    let format = "$(RELEASE)";
-    let targets = cmd!(sh, "apt-get indextargets --format {format} 'Created-By: Packages'").ignore_status();
-    capture("apt-get indextargets", targets).unwrap_or_default().lines().map(str::to_owned).collect()
+    targets("$(RELEASE)").unwrap_or_default().lines().map(str::to_owned).collect()
+}
+
+/// The lists that the host's apt knows, even if it complains of some.
+fn targets(format: &str) -> Result<String> {
+    let sh = shell(Path::new("/"))?;
+    let cmd = cmd!(sh, "apt-get indextargets --format {format} 'Created-By: Packages'");
+    let output = process::output(cmd, None).map_err(|unstarted| unstarted.of("apt-get indextargets"))?;
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
 /// The host's proxy and transport settings; mmdebstrap does not read them. They are removed before packing.

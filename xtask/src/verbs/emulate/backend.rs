@@ -8,10 +8,12 @@ use crate::desk::{BootImage, Desk, Setup, has_kernel};
 use crate::error::{Error, Result};
 use crate::host::Need;
 use crate::interrupt;
+use crate::process;
 use crate::stages::logs;
 use crate::tools::emulator::{self, Emulator};
 use crate::tools::qemu;
 use crate::ui::Ui;
+use rustix::process::Signal;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
@@ -46,7 +48,7 @@ fn is_qemu(args: &EmulateArgs, target: &Target) -> bool {
 pub fn needs(args: &EmulateArgs, target: &Target) -> Vec<Need> {
     match is_qemu(args, target) {
         true if std::env::var_os(qemu::VARIABLE).is_some() => Vec::new(),
-        true => qemu::NEEDS.to_vec(),
+        true => vec![qemu::NEED],
         false => emulator::NEEDS.to_vec(),
     }
 }
@@ -68,10 +70,10 @@ pub fn prepare(args: &EmulateArgs, target: &Target, root: &Path, ui: &Ui) -> Res
 }
 
 impl Prepared {
-    /// Lets signals end what runs, and before that the command.
+    /// Lets signals end what runs, and by that the command: what has been used is then still told.
     pub fn pass_signals_on(&self) {
         match self {
-            Self::Unicorn(_) => emulator::pass_signals_on(),
+            Self::Unicorn(_) => interrupt::instead(|| process::signal_all(Signal::TERM)),
             Self::Qemu(_) => interrupt::instead(|| {
                 STOP.store(true, Ordering::Relaxed);
                 true

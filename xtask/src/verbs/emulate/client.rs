@@ -3,6 +3,8 @@
 use super::target::Target;
 use crate::error::{At, Error, Exit, Result, nearest};
 use crate::host::{self, Need};
+use crate::interrupt;
+use crate::process::{self, Streams};
 use crate::tools::{emulator, find, read_limited, run as run_tool, shell};
 use crate::ui::{self, Ui};
 use crate::verbs::build;
@@ -11,7 +13,7 @@ use serde_json::Value;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use xshell::cmd;
 
 /// Environment variable that names the emulator's socket to client apps: see the crate tipc.
@@ -85,37 +87,34 @@ impl Client {
 
     /// Runs it to its end. Its output is shown, or captured for JSON.
     pub fn run(&self, socket: &Path, arguments: &[String], capture: bool) -> Result<Ended> {
-        let mut command = if self.through_qemu {
-            let mut command = Command::new(find(QEMU).unwrap_or_else(|| QEMU.into()));
-            if Path::new(LIBC).is_dir() {
-                command.args(["-L", LIBC]);
-            }
-            command.arg(&self.program);
-            command
+        let sh = process::shell(Path::new("."))?;
+        let command = if self.through_qemu {
+            let libc = Path::new(LIBC).is_dir().then_some(["-L", LIBC]);
+            let qemu = find(QEMU).unwrap_or_else(|| QEMU.into());
+            sh.cmd(qemu).args(libc.into_iter().flatten()).arg(&self.program)
         } else {
-            Command::new(&self.program)
+            sh.cmd(&self.program)
         };
-        command.args(arguments).env(DEVICE_VARIABLE, socket);
+        let command = command.args(arguments).env(DEVICE_VARIABLE, socket);
         // What comes with a bundle may be anyone's: a terminal gets no command of it. A file or a pipe gets the very bytes.
         let shown = self.of_bundle && !capture && ui::is_for_a_terminal();
-        if capture || shown {
-            command.stdout(Stdio::piped());
-        }
-        if self.of_bundle {
-            command.stderr(Stdio::piped());
-        }
+        let piped = |wanted| if wanted { Stdio::piped() } else { Stdio::inherit() };
+        let streams =
+            Streams { stdout: piped(capture || shown), stderr: piped(self.of_bundle), ..Streams::ours() };
         let name = self.program.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let failed = |e| {
+        let failed = |e: std::io::Error| {
             Error::usage(format!("cannot run {name}: {e}"))
                 .remedy("--client takes an executable program of this host, or of aarch64 Linux")
         };
-        let mut child = command.spawn().map_err(failed)?;
+        let mut running =
+            process::start_in_front(command, streams).map_err(|unstarted| failed(unstarted.error))?;
         let output = std::thread::scope(|scope| {
-            child.stderr.take().map(|errors| scope.spawn(|| ui::pass_on(errors)));
-            child.stdout.take_if(|_| shown).map(|out| scope.spawn(|| ui::pass_on_result(out)));
-            child.wait_with_output()
+            running.stderr().map(|errors| scope.spawn(|| ui::pass_on(errors)));
+            shown.then(|| running.stdout()).flatten().map(|out| scope.spawn(|| ui::pass_on_result(out)));
+            running.finish()
         });
         let output = output.map_err(failed)?;
+        interrupt::check()?;
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
         let value = serde_json::from_str(&text).unwrap_or(Value::String(text));
         Ok(Ended { name, code: output.status.code(), output: capture.then_some(value) })

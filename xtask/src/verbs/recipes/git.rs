@@ -69,7 +69,7 @@ impl Repositories {
         let sh = shell(folder)?;
         let wrong = |what: String| Error::check(format!("{}: {what}", path.display()));
         let get = |key: &str| -> Option<String> {
-            let text = cmd!(sh, "git config --file .gitmodules --get {key}").quiet().ignore_stderr().read();
+            let text = capture("git", cmd!(sh, "git config --file .gitmodules --get {key}"));
             text.ok().filter(|text| !text.is_empty())
         };
         let keys = cmd!(sh, "git config --file .gitmodules --name-only --get-regexp {SUBMODULE_PATH}");

@@ -3,9 +3,9 @@
 use super::git::{self, Repositories, Repository};
 use super::licence::{Declared, Licence, licence};
 use crate::error::{At, Error, Result};
-use crate::tools::{run, scratch, shell};
+use crate::tools::{cargo, run, scratch, shell};
 use crate::workspace::{CargoLock, CrateSource, Locked};
-use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package, PackageId};
+use cargo_metadata::{DependencyKind, Metadata, Package, PackageId};
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fs;
@@ -108,11 +108,7 @@ pub struct Graph {
 impl Graph {
     /// Reads the workspace at `root`.
     pub fn load(root: &Path) -> Result<Self> {
-        let metadata = MetadataCommand::new()
-            .manifest_path(root.join("Cargo.toml"))
-            .other_options(vec!["--locked".into()])
-            .exec()
-            .map_err(|e| Error::usage(format!("cargo metadata: {e}")))?;
+        let metadata = cargo::metadata(&root.join("Cargo.toml"), &["--locked"])?;
         let path = root.join("Cargo.toml");
         let text = fs::read_to_string(&path).at(&path)?;
         let manifest: toml::Table =
@@ -184,11 +180,8 @@ impl Graph {
             cmd!(sh, "python3 layers/meta-carveout/lib/carveout/workspace.py {root} {part} {members...}");
         run("taking a part of the workspace", extract, log)?;
         // cargo takes out of the lock file what nobody needs there.
-        let metadata = MetadataCommand::new()
-            .manifest_path(part.join("Cargo.toml"))
-            .other_options(vec!["--offline".into()])
-            .exec();
-        metadata.map_err(|e| Error::check(format!("cargo metadata of a part of the workspace: {e}")))?;
+        cargo::metadata(&part.join("Cargo.toml"), &["--offline"])
+            .map_err(|e| Error::check(format!("a part of the workspace: {}", e.message)))?;
         let lock = CargoLock::read(&part)?;
         let key = |p: &Locked| (p.name.clone(), p.version.clone(), p.source.clone(), p.checksum.clone());
         let known: BTreeSet<_> = self.lock.all().map(key).collect();

@@ -115,7 +115,8 @@ impl Drop for Emulate {
 
 /// Processes of QEMU that a process has started.
 pub fn machines(parent: u32) -> Vec<i32> {
-    let output = Command::new("pgrep").args(["-P", &parent.to_string()]).output().unwrap();
+    let output =
+        Command::new("pgrep").args(["-P", &parent.to_string(), "-f", "virt,secure=on"]).output().unwrap();
     String::from_utf8(output.stdout).unwrap().lines().map(|line| line.parse().unwrap()).collect()
 }
 
