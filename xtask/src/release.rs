@@ -4,6 +4,7 @@ pub mod fetch;
 pub mod index;
 pub mod notes;
 pub mod provenance;
+mod seen;
 pub mod sources;
 pub mod store;
 

@@ -10,11 +10,15 @@ pub mod release;
 use crate::config::{Download, L4t};
 use crate::error::{At, Error, Result};
 use crate::stages::{Build, home};
-use crate::tools::{curl, run, scratch, shell};
+use crate::tools::curl::{self, Size, Url};
+use crate::tools::{run, scratch, shell};
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use xshell::cmd;
+
+/// Bytes of a download, at most: what R32 has is far smaller.
+const MAX_DOWNLOAD: u64 = 2 << 30;
 
 /// What is looked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,8 +91,9 @@ pub fn locate(build: &Build, vendor: Vendor) -> Result<PathBuf> {
         };
     }
     let download = vendor.download(build)?;
-    let folder = home(&build.workspace.root).join("downloads");
-    let file = folder.join(download.url.rsplit('/').next().unwrap_or_default());
+    let url = Url::parse(&download.url)?;
+    let folder = downloads(build);
+    let file = folder.join(url.file_name()?);
     if !file.exists() && build.offline {
         let message =
             format!("{} is neither given nor downloaded, and --offline forbids to fetch it", vendor.name());
@@ -96,9 +101,9 @@ pub fn locate(build: &Build, vendor: Vendor) -> Result<PathBuf> {
             format!("name it with {} PATH, or run the command once without --offline", vendor.option());
         return Err(Error::environment(message).remedy(remedy));
     }
-    license::before_download(l4t, &download.url, build.ui)?;
+    license::before_download(l4t, &url, build.ui)?;
     fs::create_dir_all(&folder).at(&folder)?;
-    curl::fetch(&download.url, &download.sha256, &file, build.ui)?;
+    curl::fetch(&url, &download.sha256, Size::AtMost(MAX_DOWNLOAD), &file, build.ui)?;
     Ok(file)
 }
 
@@ -106,7 +111,7 @@ pub fn locate(build: &Build, vendor: Vendor) -> Result<PathBuf> {
 pub fn must_download(build: &Build) -> Result<bool> {
     let l4t = build.product.l4t()?;
     for vendor in [Vendor::Bsp, Vendor::Sources] {
-        if vendor.given(l4t).is_none() && !downloaded(build, vendor.download(build)?).exists() {
+        if vendor.given(l4t).is_none() && !downloaded(build, vendor.download(build)?)?.exists() {
             return Ok(true);
         }
     }
@@ -114,9 +119,12 @@ pub fn must_download(build: &Build) -> Result<bool> {
 }
 
 /// Where a download lies.
-fn downloaded(build: &Build, download: &Download) -> PathBuf {
-    let name = download.url.rsplit('/').next().unwrap_or_default();
-    home(&build.workspace.root).join("downloads").join(name)
+fn downloaded(build: &Build, download: &Download) -> Result<PathBuf> {
+    Ok(downloads(build).join(Url::parse(&download.url)?.file_name()?))
+}
+
+fn downloads(build: &Build) -> PathBuf {
+    home(&build.workspace.root).join("downloads")
 }
 
 /// Whether both BSP and sources are given, so that nothing need be downloaded.

@@ -233,6 +233,38 @@ fn files_are_written_in_one_place() {
     assert_eq!(lines_with(&sources, &ways), Vec::<String>::new(), "use xtask::files");
 }
 
+/// Limits, time-outs and secrets of downloads are looked after in one place: tools/curl.rs.
+#[test]
+fn nothing_else_downloads() {
+    let programs = words(&[
+        ["\"cu", "rl"],
+        ["\"wg", "et"],
+        ["\"ari", "a2c"],
+        ["url", "lib.request"],
+        ["http", ".client"],
+    ]);
+    let own = |name: &str| name.starts_with("xtask/src/") || name.starts_with("crates/");
+    let sources: Vec<_> = files()
+        .into_iter()
+        .filter(|(name, _)| own(name) && !name.starts_with("xtask/src/tools/curl"))
+        // What BitBake needs, which fetches for itself.
+        .map(|(name, text)| {
+            let (needed, none) = (["need(\"wg", "et\", \"wg", "et\", "].concat(), String::new());
+            if name == "xtask/src/yocto/bitbake.rs" {
+                (name, text.replace(&needed, &none))
+            } else {
+                (name, text)
+            }
+        })
+        .collect();
+    assert!(sources.len() > 100);
+    assert_eq!(lines_with(&sources, &programs), Vec::<String>::new());
+    let lock = fs::read_to_string(xtask::workspace::root().unwrap().join("Cargo.lock")).unwrap();
+    for client in ["attohttpc", "curl", "hyper", "isahc", "minreq", "reqwest", "ureq"] {
+        assert!(!lock.contains(&format!("name = \"{client}\"\n")), "{client}");
+    }
+}
+
 /// cargo-bitbake reads no later version.
 #[test]
 fn the_lock_file_stays_at_version_3() {

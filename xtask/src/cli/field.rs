@@ -131,7 +131,8 @@ pub struct FlashArgs {
     /// The public key of who must have signed the bundle: minisign's .pub file, or the text in its second line.
     #[arg(long, value_name = "PUB")]
     pub key: Option<String>,
-    /// Accept a bundle with a smaller security version than the device has had.
+    /// Accept a bundle with a smaller security version than the device has had, and of a channel an older release than was seen
+    /// there before.
     #[arg(long)]
     pub allow_downgrade: bool,
     /// Keep the device's own root filesystem in a full flash. A board's is read first, and put back.

@@ -52,7 +52,7 @@ pub fn check(reporter: &Reporter, file: Option<&YoctoFile>) -> Result<Yocto> {
         value => Ok(value.clone()),
     };
     let recipe = "the name of a recipe: a-z, 0-9, - + and .";
-    let url = "file:///DIR, http://HOST/DIR or https://HOST/DIR";
+    let url = "file:///DIR, http://HOST/DIR or https://HOST/DIR, without user and password: those go into ~/.netrc of who runs BitBake";
     let address = "HOST:PORT, such as build-cache.example:8686";
     Ok(Yocto {
         image: checked("image", &file.image, is_recipe, recipe)?.unwrap_or_else(|| IMAGE.into()),
@@ -74,7 +74,9 @@ fn is_recipe(text: &str) -> bool {
 pub(super) fn is_url(text: &str) -> bool {
     let rest = ["file:///", "http://", "https://"].iter().find_map(|scheme| text.strip_prefix(scheme));
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:@%+~".contains(c);
-    rest.is_some_and(|rest| !rest.is_empty() && rest.chars().all(plain))
+    // Configuration files and logs show it to everyone.
+    let user = |rest: &str| rest.split('/').next().is_some_and(|host| host.contains('@'));
+    rest.is_some_and(|rest| !rest.is_empty() && !user(rest) && rest.chars().all(plain))
 }
 
 fn is_address(text: &str) -> bool {
@@ -113,9 +115,11 @@ mod tests {
             "yocto: { hash_server: 'farm' }",
             "yocto: { pr_server: 'farm:0' }",
             "yocto: { downloads_mirror: 'ftp://x/y' }",
+            "yocto: { downloads_mirror: 'https://me:pass@x/y' }",
         ] {
             let error = check(bad).unwrap_err();
             assert!(error.contains("p.yaml:1: yocto.") && error.contains("expected"), "{error}");
+            assert!(!error.contains("pass@"), "{error}");
         }
     }
 }

@@ -88,10 +88,7 @@ impl Index {
         signature: Option<&[u8]>,
         key: Option<&PublicKey>,
     ) -> Result<Self> {
-        let wrong = |what: String| {
-            Error::check(format!("{place}: {what}"))
-                .remedy("do not flash from it; ask who runs the channel, and see whether --key is theirs")
-        };
+        let wrong = |what: String| wrong(place, &what);
         if let Some(key) = key {
             let signature = signature.ok_or_else(|| wrong(format!("{INDEX_SIGNATURE} is missing")))?;
             key.verify(text, signature).map_err(|e| wrong(e.to_string()))?;
@@ -103,10 +100,14 @@ impl Index {
         let plain = |text: &str| bundle::is_plain(text, bundle::VERSION);
         for entry in index.channels.values().flatten() {
             let expected = format!("{0}/{0}.tar.zst", entry.bundle);
+            // What becomes part of addresses and files' names.
+            let start = format!("{}-{}-{}-tzdram", entry.name, entry.version, entry.board);
+            let own = plain_name(&entry.bundle) && entry.bundle.strip_prefix(&start).is_some_and(plain);
             let sha = entry.sha256.len() == 64 && entry.sha256.bytes().all(|b| b.is_ascii_hexdigit());
-            if !(plain_name(&entry.bundle)
+            if !(own
                 && sha
                 && plain(&entry.name)
+                && plain(&entry.version)
                 && plain(&entry.board)
                 && entry.archive == expected)
             {
@@ -191,6 +192,12 @@ impl Signed {
         let signature = Some(&self.file[..]).filter(|file| !file.is_empty());
         Index::parse(&place.join(INDEX).display().to_string(), &self.text, signature, key)
     }
+}
+
+/// What is wrong with a channel, whatever it is.
+pub(super) fn wrong(place: &str, what: &str) -> Error {
+    Error::check(format!("{place}: {what}"))
+        .remedy("do not flash from it; ask who runs the channel, and see whether --key is theirs")
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use crate::config::L4t;
 use crate::error::{At, Error, Result};
 use crate::files;
 use crate::text::Text;
+use crate::tools::curl::Url;
 use crate::ui::Ui;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -14,7 +15,7 @@ pub const FILE: &str = "bootloader/LICENSE";
 const SHOWN: usize = 12;
 
 /// Before anything of NVIDIA's is downloaded: the text is not there yet, so its place is named.
-pub fn before_download(l4t: &L4t, url: &str, ui: &Ui) -> Result<()> {
+pub fn before_download(l4t: &L4t, url: &Url, ui: &Ui) -> Result<()> {
     if l4t.accept_license || record().exists() {
         return Ok(());
     }

@@ -65,7 +65,9 @@ pub fn run(args: &FlashArgs, ui: &Ui) -> Result<Outcome> {
 fn bundle(args: &FlashArgs, virt: bool, ui: &Ui) -> Result<PathBuf> {
     let Some(place) = &args.channel else { return Ok(args.bundle.clone().unwrap_or_default()) };
     let key = args.key.as_deref().map(crate::signing::public_key).transpose()?;
-    fetch::newest(&Wanted { place, product: args.product.as_deref(), virt }, key.as_ref(), ui)
+    let (state, downgrade) = (crate::vendor::license::state(), args.allow_downgrade);
+    let wanted = Wanted { place, product: args.product.as_deref(), virt, downgrade, state: &state };
+    fetch::newest(&wanted, key.as_ref(), ui)
 }
 
 /// Flashes virt devices.

@@ -9,6 +9,7 @@ mod process;
 #[path = "../report/small.rs"]
 mod small;
 
+mod download;
 mod files;
 mod release;
 mod terminal;

@@ -137,7 +137,8 @@ impl Bench {
     /// The release that a client gets from the channel, by the key; verified.
     pub fn client(&self, out: &Path) -> Result<String, String> {
         let place = out.to_str().unwrap();
-        let wanted = Wanted { place, product: None, virt: true };
+        let state = self.path("state");
+        let wanted = Wanted { place, product: None, virt: true, downgrade: false, state: &state };
         let archive = newest(&wanted, Some(&self.key), &Ui::new(Verbosity::Quiet)).map_err(|e| e.message)?;
         let verified = xtask::verbs::verify::signed(&archive, Some(&self.key)).map_err(|e| e.message)?;
         Ok(verified.0.version)
