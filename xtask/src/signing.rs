@@ -206,7 +206,12 @@ impl Signer {
                 let text = format!("untrusted comment: \n{}\n", STANDARD.encode(bytes));
                 let sealed = SecretKeyBox::from_string(&text).map_err(|e| wrong(&e.to_string()))?;
                 let password = password(&format!("password of {place}: "))?;
-                sealed.into_secret_key(Some(password)).map_err(|e| wrong(&e.to_string()))?.to_bytes()
+                // minisign's library knows no other cause.
+                let wrong_password = |e: minisign::PError| {
+                    Error::usage(format!("{place}: {e}"))
+                        .remedy(format!("type the key's password, or set {PASSWORD_VARIABLE} to it"))
+                };
+                sealed.into_secret_key(Some(password)).map_err(wrong_password)?.to_bytes()
             }
             _ => return Err(wrong("it is of algorithms that minisign does not have")),
         };

@@ -16,8 +16,9 @@ impl std::str::FromStr for Size {
             return digits.and_then(|d| u64::from_str_radix(d, 16).ok()).map(Self).ok_or_else(wrong);
         }
         if !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()) {
+            let bytes = text.parse().map_or("0x…".to_owned(), |bytes: u64| format!("{bytes:#x}"));
             return Err(format!(
-                "`{text}` has no unit: write {text}MiB, {text}KiB, or bytes in hexadecimal as 0x…"
+                "`{text}` has no unit: write KiB, MiB or GiB behind a number, or bytes in hexadecimal, {bytes}"
             ));
         }
         let found = UNITS.iter().find_map(|(unit, bytes)| Some((text.strip_suffix(unit)?, bytes)));

@@ -284,7 +284,10 @@ pub fn ask(prompt: &str) -> io::Result<Option<String>> {
 
 /// The terminal as it was, and the last line of a process that ends at once.
 pub fn leave(error: &Error) {
-    let _ = console::Term::stderr().show_cursor();
+    let terminal = console::Term::stderr();
+    if terminal.is_term() {
+        let _ = terminal.show_cursor();
+    }
     let _ = writeln!(io::stderr(), "\nerror: {}", Lines(error));
 }
 

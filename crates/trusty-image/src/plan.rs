@@ -165,10 +165,15 @@ impl Plan {
         }
         if self.memory.free < 0 {
             let what = format!(
-                "{} bytes are missing: the trusted apps take {} bytes, kernel, monitor and NVIDIA's trusted apps {}, the \
-                 carve-out has {}",
+                "{} bytes are missing: the trusted apps take {} bytes, {} {}, the carve-out has {}",
                 self.memory.free.unsigned_abs(),
                 self.memory.apps(),
+                match (self.memory.monitor, self.memory.stock()) {
+                    (0, 0) => "the kernel",
+                    (_, 0) => "kernel and monitor",
+                    (0, _) => "kernel and NVIDIA's trusted apps",
+                    _ => "kernel, monitor and NVIDIA's trusted apps",
+                },
                 self.memory.kernel.saturating_add(self.memory.monitor).saturating_add(self.memory.stock()),
                 self.memory.tzdram
             );
@@ -222,7 +227,17 @@ fn trusted_app(app: &PlannedApp) -> Vec<Finding> {
         );
         // The allocator needs some bytes of its own.
         let enough = (u64::from(demand) + 64).next_multiple_of(PAGE.into());
-        add(Code::HeapDemand, what, format!("set min_heap of {} to {}KiB or more", app.name, enough / KIB));
+        let most = u64::from(APP_STACK_TOP - stack - app.app.heap_start);
+        let remedy = if enough <= most {
+            format!("set min_heap of {} to {}KiB or more", app.name, enough / KIB)
+        } else {
+            format!(
+                "let {} allocate less: with its image and its stack, a heap has at most {}KiB",
+                app.name,
+                most / KIB
+            )
+        };
+        add(Code::HeapDemand, what, remedy);
     }
     if stack < SANE_STACK {
         let what = format!(

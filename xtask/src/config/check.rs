@@ -175,8 +175,14 @@ impl Checker<'_> {
         let (name, source) = match (&file.package, &file.elf) {
             (Some(package), None) => {
                 let declaration = self.workspace.declaration(package);
-                let declaration = declaration
-                    .map_err(|what| self.reporter.at(&[Key("trusted_apps"), Index(index)], &what))?;
+                let declaration = declaration.map_err(|what| {
+                    let error = self.reporter.at(&[Key("trusted_apps"), Index(index)], &what);
+                    // The line of the config names the right package: the mistake is in that one's own file.
+                    match self.workspace.package(package, "trusty") {
+                        Ok(package) => error.remedy(format!("correct {}", package.manifest_path)),
+                        Err(_) => error,
+                    }
+                })?;
                 (package.clone(), AppSource::Package(Box::new(declaration)))
             }
             (None, Some(elf)) => {

@@ -42,7 +42,7 @@ impl Reporter<'_> {
         let text = self.text.lines().nth(number.saturating_sub(1)).unwrap_or_default();
         // A PIN or a password must not be in a config; where it is, it must not get into a log as well.
         let (what, text) = (without_secrets(what), without_secrets(text));
-        let text: String = text.chars().take(SHOWN).flat_map(char::escape_debug).collect();
+        let text: String = text.chars().take(SHOWN).collect();
         let message = format!("{}:{number}: {what}\n  {number:>4} | {text}", self.path.display());
         Error::usage(message).remedy(format!("edit line {number} of {}", self.path.display()))
     }

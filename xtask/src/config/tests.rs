@@ -78,7 +78,7 @@ fn errors_name_line_text_and_what_is_allowed() {
         (
             "32MiB",
             "32",
-            "p.yaml:4: tzdram.size: `32` has no unit: write 32MiB, 32KiB, or bytes in hexadecimal as 0x…",
+            "p.yaml:4: tzdram.size: `32` has no unit: write KiB, MiB or GiB behind a number, or bytes in hexadecimal, 0x20",
         ),
         (
             "32MiB",

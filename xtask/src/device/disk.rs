@@ -26,9 +26,9 @@ pub fn failed(path: &Path, error: DeviceError) -> Error {
     let message = format!("{}: {error}", path.display());
     match error {
         DeviceError::Io(error) => Error::io(path, &error),
-        DeviceError::NoTable(_) | DeviceError::Missing(_) => {
-            Error::usage(message).remedy("a virt device is made by: cargo xtask flash BUNDLE --to virt:FILE")
-        }
+        DeviceError::NoTable(_) | DeviceError::Missing(_) => Error::usage(message).remedy(
+            "name a virt device, or a file that is not there yet: cargo xtask flash BUNDLE --to virt:FILE makes one",
+        ),
         DeviceError::TooSmall { needed, .. } => Error::usage(message)
             .remedy(format!("truncate -s {needed} {}, or name a file that is not there yet", path.display())),
         DeviceError::TooLarge { .. } => Error::check(message)

@@ -5,8 +5,9 @@ use crate::error::{Error, Result};
 use crate::signing::{Authenticity, public_key};
 use crate::size::human;
 use crate::ui::Ui;
-use bundle::{Manifest, PublicKey, Source, SourceError};
+use bundle::{FlashPackage, Fused, Manifest, PublicKey, Source, SourceError};
 use serde_json::json;
+use std::io::Read;
 use std::path::Path;
 
 /// Checks a bundle and prints `ok`.
@@ -15,10 +16,11 @@ pub fn run(path: &Path, key: Option<&str>, ui: &Ui) -> Result<Outcome> {
     let (manifest, authenticity) = signed(path, key.as_ref())?;
     let size: u64 = manifest.files.iter().map(|f| f.size).sum();
     ui.note(&format!(
-        "{}: {} files, {}: checksums, modes, manifest, structure, signed parts, loader rules and budgets hold",
+        "{}: {} files, {}: checksums, modes, manifest, structure, loader rules and budgets hold; {}",
         manifest.bundle_name(),
         manifest.files.len(),
-        human(size)
+        human(size),
+        signed_parts(&manifest)
     ));
     ui.note(&authenticity.text());
     let signed_by = match &authenticity {
@@ -30,6 +32,17 @@ pub fn run(path: &Path, key: Option<&str>, ui: &Ui) -> Result<Outcome> {
         json: json!({ "ok": true, "bundle": manifest.bundle_name(), "signed_by": signed_by }),
         ..Outcome::default()
     })
+}
+
+/// What was found out about the parts that NVIDIA's tools have signed: not all bundles have them, or say what they were made of.
+fn signed_parts(manifest: &Manifest) -> &'static str {
+    match manifest.device.as_ref().map(|device| (device.flash_package, device.fused)) {
+        None | Some((FlashPackage::None, _)) => "it has no signed parts",
+        Some((FlashPackage::Tegraflash, _)) => "it has no signed parts: the flash host signs",
+        Some(_) if manifest.format == 1 => "what its signed parts are made of is not known: its format is 1",
+        Some((_, Fused::PkcSbk)) => "its encrypted parts have their lengths, what is in them cannot be read",
+        Some(_) => "its signed parts are made of what was checked",
+    }
 }
 
 /// Checks a bundle and returns its manifest.
@@ -45,7 +58,13 @@ pub fn signed(path: &Path, key: Option<&PublicKey>) -> Result<(Manifest, Authent
         SourceError::Io { ref path, ref error }
             if matches!(source, Source::Archive(_)) && error.raw_os_error().is_none() =>
         {
-            Error::check(format!("{}: the archive is damaged or truncated: {error}", path.display()))
+            if is_zstd(path) {
+                Error::check(format!("{}: the archive is damaged or truncated: {error}", path.display()))
+                    .remedy("copy it again from where it was built, or build it anew")
+            } else {
+                Error::check(format!("{}: no bundle: it does not begin as a .tar.zst does", path.display()))
+                    .remedy("cargo xtask inspect tells what it is; a bundle is a folder or a .tar.zst that `cargo xtask image` has made")
+            }
         }
         other => unreadable(other),
     })?;
@@ -64,6 +83,12 @@ pub fn signed(path: &Path, key: Option<&PublicKey>) -> Result<(Manifest, Authent
                 .remedy("do not flash it: copy it again from where it was built, or build it anew"))
         }
     }
+}
+
+fn is_zstd(path: &Path) -> bool {
+    let mut magic = [0; 4];
+    bundle::open(path).and_then(|mut file| file.read_exact(&mut magic)).is_ok()
+        && magic == *b"\x28\xb5\x2f\xfd"
 }
 
 /// What a source's error means for the caller.

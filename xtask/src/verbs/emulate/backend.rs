@@ -62,6 +62,12 @@ pub fn prepare(args: &EmulateArgs, target: &Target, root: &Path, ui: &Ui) -> Res
         .remedy("leave --backend out, or say --backend unicorn"));
     }
     if !is_qemu(args, target) {
+        if args.tzdram.is_some() {
+            return Err(Error::usage(
+                "--tzdram: the unicorn backend has no carve-out, only what plan leaves free",
+            )
+            .remedy("leave it out, or say --backend qemu"));
+        }
         return emulator::program(root, ui).map(Prepared::Unicorn);
     }
     let tzdram = args.tzdram.map(|size| size.0).or(target.tzdram).unwrap_or(STOCK_TZDRAM);
