@@ -96,7 +96,17 @@ impl Device {
 }
 
 /// Files that every flash of a module uses.
-const TOOLS: [&str; 5] = ["nvaflash.sh", "tegrarcm_v2", "tegradevflash_v2", "tegraparser_v2", "chkbdinfo"];
+const TOOLS: [&str; 7] = [
+    "nvaflash.sh",
+    "tegrarcm_v2",
+    "tegradevflash_v2",
+    "tegraparser_v2",
+    "chkbdinfo",
+    "blob.bin",
+    "identify/rcm_list_signed.xml",
+];
+/// How the file begins that reads the EEPROM of a module.
+const APPLET: &str = "identify/nvtboot_applet";
 /// The secure-os image in meta-tegra's package.
 pub const TOS_IMAGE: &str = "tos-trusty_t194.img";
 /// Partitions that every flash of a module writes or reads back.
@@ -143,6 +153,9 @@ fn check_modules(manifest: &Manifest, device: &Device, problems: &mut Vec<Proble
         let missing = TOOLS.iter().filter(|name| !files.contains_key(*name));
         missing
             .for_each(|name| add(crate::MANIFEST, format!("device: module {} has no {name}", module.name)));
+        if !files.keys().any(|name| name.starts_with(APPLET)) {
+            add(crate::MANIFEST, format!("device: module {} has no {APPLET}*", module.name));
+        }
         for partition in WRITTEN.iter().filter(|name| written_to(&files, name).is_none()) {
             add(crate::MANIFEST, format!("device: module {} has no file for {partition}", module.name));
         }
@@ -255,6 +268,41 @@ mod tests {
     fn entry(path: &str, role: Role, sha256: &str) -> FileEntry {
         let (path, sha256) = (path.into(), sha256.into());
         FileEntry { path, role, size: 1, sha256, partitions: Vec::new(), executable: false, made_of: None }
+    }
+
+    #[test]
+    fn a_module_has_all_that_is_sent_to_its_board() {
+        let mut manifest = Manifest::from_text(&crate::tests::manifest_text()).unwrap();
+        let id =
+            BoardId { board: "2888".into(), fab: "400".into(), sku: "0004".into(), revision: "K.0".into() };
+        let device = Device {
+            modules: vec![ModuleEntry { name: "32gb".into(), id }],
+            fused: Fused::No,
+            app_size: 8192,
+            lacks: Vec::new(),
+            stock_trusted_apps: Vec::new(),
+            flash_package: FlashPackage::Modules,
+        };
+        let applet = "identify/nvtboot_applet_t194_sigheader.bin.encrypt";
+        let names = TOOLS.into_iter().chain([applet, "parts"]);
+        manifest.files = names.map(|n| entry(&format!("flash/common/{n}"), Role::Flash, "1")).collect();
+        let parts = manifest.files.last_mut().unwrap();
+        parts.partitions = WRITTEN.map(String::from).into();
+        let check = |manifest: &Manifest| {
+            let mut problems = Vec::new();
+            check_modules(manifest, &device, &mut problems);
+            problems.iter().map(ToString::to_string).collect::<Vec<_>>()
+        };
+        assert_eq!(check(&manifest), Vec::<String>::new());
+        for (name, told) in [
+            ("blob.bin", "blob.bin"),
+            ("identify/rcm_list_signed.xml", "identify/rcm_list_signed.xml"),
+            (applet, "identify/nvtboot_applet*"),
+        ] {
+            let mut without = manifest.clone();
+            without.files.retain(|file| !file.path.ends_with(name));
+            assert_eq!(check(&without), [format!("manifest.json: device: module 32gb has no {told}")]);
+        }
     }
 
     #[test]
