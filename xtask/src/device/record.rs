@@ -13,6 +13,13 @@ use std::time::{Instant, SystemTime};
 /// Name of the file of all records.
 pub const RECORDS: &str = "records.jsonl";
 
+/// The step of a full flash that writes.
+pub const WRITE_EVERYTHING: &str = "write everything";
+/// The first step of secure-os alone that writes.
+pub const WRITE_SECURE_OS: &str = "write secure-os";
+/// Steps after which a board may run what was flashed. flash.sh of a bundle names them alike.
+const WRITES: [&str; 2] = [WRITE_EVERYTHING, WRITE_SECURE_OS];
+
 /// Longest record that is read, in bytes: a flash of a board has some KiB.
 const MAX_LINE: u64 = 1 << 20;
 
@@ -71,12 +78,20 @@ pub fn folder() -> Result<PathBuf> {
     Ok(folder)
 }
 
-/// The largest security version that a chip was flashed with, as far as this host's records know. Lines that are none are left
+/// Whether a board may run what was flashed: all went well, or what failed came after the write of a secure-os image.
+fn may_run(record: &serde_json::Value) -> bool {
+    let written =
+        |step: &serde_json::Value| step["ok"] == true && WRITES.iter().any(|name| step["step"] == **name);
+    let steps = record["steps"].as_array().map_or(&[][..], Vec::as_slice);
+    record["action"] == "flash" && (record["result"] == "ok" || steps.iter().any(written))
+}
+
+/// The largest security version that a chip may have, as far as this host's records know. Lines that are none are left
 /// out: a record that was cut off must not keep anybody from flashing.
 pub fn security_version(folder: &Path, chip: &str) -> Result<u32> {
     let mut most = 0;
     each(folder, |record: serde_json::Value| {
-        if record["chip"] == chip && record["action"] == "flash" && record["result"] == "ok" {
+        if record["chip"] == chip && may_run(&record) {
             let version = record["security_version"].as_u64().and_then(|version| u32::try_from(version).ok());
             most = most.max(version.unwrap_or_default());
         }
@@ -192,5 +207,28 @@ mod tests {
         .unwrap();
         assert_eq!(security_version(dir.path(), "c1").unwrap(), 3);
         assert_eq!(security_version(dir.path(), "c2").unwrap(), 9);
+        // A line that was cut off does not take the next one with it.
+        flashed("c1", 4, Ok(()));
+        assert_eq!(security_version(dir.path(), "c1").unwrap(), 4);
+    }
+
+    /// All was written, and only the read-back or the restart failed: the board may run it.
+    #[test]
+    fn what_was_written_counts_whatever_failed_then() {
+        let dir = tempfile::tempdir().unwrap();
+        let flashed = |action, chip: &str, version, steps: &[&str]| {
+            let mut record = Record::begin(dir.path(), action, "1-2", "b", "d");
+            (record.chip, record.security_version) = (Some(chip.into()), version);
+            steps.iter().for_each(|step| record.step(step, || Ok(())).unwrap());
+            let failed = record.step("restart", || Err::<(), _>(Error::check("pulled out")));
+            let _ = record.end(dir.path(), failed);
+        };
+        flashed("flash", "c1", 2, &["identify", WRITE_SECURE_OS]);
+        flashed("flash", "c2", 3, &["identify", WRITE_EVERYTHING, "read MB1_BCT back"]);
+        flashed("flash", "c3", 4, &["identify", "compare the carve-out"]);
+        flashed("flash", "c3", 4, &["write APP"]);
+        flashed("restore", "c3", 4, &[WRITE_EVERYTHING]);
+        let version = |chip| security_version(dir.path(), chip).unwrap();
+        assert_eq!((version("c1"), version("c2"), version("c3")), (2, 3, 0));
     }
 }

@@ -2,7 +2,7 @@
 # Flashes this bundle onto the Jetson AGX Xavier in recovery mode at this host. Needs no BSP and no carveout.
 set -euo pipefail
 export LC_ALL=C
-usage='usage: flash.sh [--scope full|secure-os] [--instance BUS-PORT] [--allow-downgrade]
+usage='usage: flash.sh [--scope full|secure-os] [--instance BUS-PORT] [--allow-downgrade] [--carve-out-unseen]
 
 Verifies every file of the bundle, reads the fuses and the identity of the board, refuses a board that the bundle is not for, writes,
 and reads back both slots of the boot config and of secure-os. The last line is "done: full" or "done: secure-os".
@@ -11,22 +11,40 @@ and reads back both slots of the boot config and of secure-os. The last line is 
   --scope secure-os    write both slots of secure-os, if the board has the carve-out of this bundle
   --instance BUS-PORT  the board, if there are several
   --allow-downgrade    flash a smaller security version than the records of this host know of the board
+  --carve-out-unseen   with --scope secure-os, for a board with an SBK: write without the comparison of the carve-outs, because
+                       the boot config of the board is encrypted
 
 Exit codes: 0 done, 1 a check failed, 2 wrong usage, 3 the host lacks something.'
 here=$(cd "$(dirname "$0")" && pwd)
 bundle=$(dirname "$here")
-scope=full instance='' downgrade='' cid='' board=''
+scope=full instance='' downgrade='' unseen='' cid='' board='' work='' log='' result='' steps='' step='' since=0
 state=${XDG_STATE_HOME:-${HOME:-/root}/.local/state}/carveout/flash-records
 die() {
   echo "error: $1" >&2
   echo "  help: $2" >&2
-  [ -z "$cid" ] || manifest record "$state" "$cid" "$board" "$instance" "$scope" "$log" "$1" || true
+  result=$1
   exit "${3:-1}"
 }
+# Ends the step that runs, as `ok` or not, and begins the next one. Steps are named as carveout names them: both read the records.
+step() {
+  [ -z "$step" ] || steps+="$step"$'\t'"$((SECONDS - since))"$'\t'"$1"$'\n'
+  step=${2:-} since=$SECONDS
+}
+# However it ends, interrupted too: what was written to a board must be in the records.
+finish() {
+  if [ "$result" = ok ]; then step ok; else step failed; fi
+  if [ -n "$cid" ]; then
+    manifest record "$state" "$cid" "$board" "$instance" "$scope" "$log" "${result:-flash.sh was ended}" "$steps" ||
+      echo "warning: no record could be written to $state: the security version of this board is not kept" >&2
+  fi
+  [ -z "$work" ] || rm -rf "$work"
+}
+trap finish EXIT
 while [ $# -gt 0 ]; do
   case $1 in
     -h | --help) echo "$usage"; exit 0 ;;
     --allow-downgrade) downgrade=yes; shift; continue ;;
+    --carve-out-unseen) unseen=yes; shift; continue ;;
     --scope | --instance) [ $# -gt 1 ] || die "$1 needs a value" 'flash.sh --help shows what is allowed' 2 ;;
     *) die "unknown option $1" 'flash.sh --help shows what is allowed' 2 ;;
   esac
@@ -38,16 +56,22 @@ case $scope in full | secure-os) ;; *) die "unknown scope \`$scope\`" 'allowed a
 command -v python3 > /dev/null || die 'python3 is missing' 'run: apt-get install python3' 3
 
 manifest() { python3 - "$bundle" "$@" <<'PY'
-import datetime, json, os, struct, sys
+import datetime, json, os, re, struct, sys
 bundle, what, rest = sys.argv[1], sys.argv[2], sys.argv[3:]
 text = open(bundle + "/manifest.json").read()
 manifest = json.loads(text)
 device = manifest["device"]
 RECORDS = "/records.jsonl"
+# Steps after which a board may run what was flashed, whatever failed then.
+WRITES = ("write everything", "write secure-os")
 
 def choice(i):
-    # What NVIDIA's flash.sh chooses by a module's identity (process_board_version of p2972-0000.conf.common).
-    fab, late = i["fab"], i["sku"] >= "0004" or (i["fab"] > "300" and i["revision"] > "D.0")
+    # What NVIDIA's flash.sh chooses by a module's identity (process_board_version of p2972-0000.conf.common). As crates/tegra-flash does.
+    if not re.fullmatch("[A-Z0-9]{3}", i["fab"]) or not re.fullmatch("([A-Z][.][0-9])?", i["revision"]):
+        return None
+    # A fab of another form is taken as A01, the default.
+    fab = i["fab"] if re.fullmatch(".[0-9][0-9]", i["fab"]) else "A01"
+    late = i["sku"] >= "0004" or (fab > "300" and i["revision"] > "D.0")
     part = "early" if fab < "200" else "200" if fab < "300" else ("late" if late else "400") if fab < "500" else "early"
     return (i["board"], i["sku"], part)
 
@@ -62,9 +86,18 @@ def records(folder):
         lines = []
     for line in lines:
         try:
-            yield json.loads(line)
+            record = json.loads(line)
         except ValueError:
-            pass
+            continue
+        if isinstance(record, dict):
+            yield record
+
+def may_run(record):
+    # Whether the board may run what was flashed.
+    steps = record.get("steps")
+    steps = [s for s in steps if isinstance(s, dict)] if isinstance(steps, list) else []
+    written = any(s.get("ok") is True and s.get("step") in WRITES for s in steps)
+    return record.get("action") == "flash" and (record.get("result") == "ok" or written)
 
 if what == "parts" and device["fused"] != "pkc-sbk":
     image = read("secure-os/tos.img")
@@ -93,39 +126,61 @@ elif what == "chip":
     elif fuses != device["fused"]:
         print("the chip's fuses want a bundle signed with %s, this one is signed with %s" % (names[fuses], names[device["fused"]]))
 elif what == "security":
-    own = [r for r in records(rest[0]) if (r.get("chip"), r.get("action"), r.get("result")) == (rest[1], "flash", "ok")]
-    had, has = max([r.get("security_version", 0) for r in own] + [0]), manifest.get("security_version", 0)
+    own = [r for r in records(rest[0]) if r.get("chip") == rest[1] and may_run(r)]
+    versions = [r.get("security_version") for r in own]
+    had, has = max([v for v in versions if isinstance(v, int)] + [0]), manifest.get("security_version", 0)
     if has < had:
         print("the board has had security version %d, this bundle has %d" % (had, has))
 elif what == "file":
     for f in manifest["files"]:
         if f["role"] == "flash" and rest[0] in f["partitions"] and f["path"].split("/")[1] in ("common", rest[1]):
             print(f["path"].split("/")[2])
-elif what == "carve-out" and device["fused"] != "pkc-sbk":
+elif what == "encrypted":
+    print("yes" if device["fused"] == "pkc-sbk" else "")
+elif what == "carve-out":
     bct = open(rest[0], "rb").read()
     found = struct.unpack_from("<QQ", bct, 0x1918) if bct[:4] == b"NVDA" and len(bct) > 0x1928 else None
     if found != (manifest["tzdram"]["size"], manifest["tzdram"]["alignment"]):
         print("%s, this bundle was made for %d" % (found[0] if found else "not known", manifest["tzdram"]["size"]))
 elif what == "record":
-    import hashlib
-    folder, chip, board, instance, scope, log, result = rest
+    import fcntl, hashlib
+    folder, chip, board, instance, scope, log, result, steps = rest
+    steps = [line.split("\t") for line in steps.splitlines()]
+    steps = [{"step": step, "seconds": int(seconds), "ok": how == "ok"} for step, seconds, how in steps]
     os.makedirs(folder, exist_ok=True)
     name = "%s-%s-%s-tzdram%dM" % (manifest["name"], manifest["version"], manifest["board"], manifest["tzdram"]["size"] >> 20)
     now = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
     line = {"started": now, "action": "flash", "device": instance, "board": board or None, "chip": chip, "bundle": name,
             "bundle_digest": hashlib.sha256(text.encode()).hexdigest(), "security_version": manifest.get("security_version", 0),
-            "scope": scope, "steps": [], "result": result, "log": log}
-    with open(folder + RECORDS, "a") as file:
-        file.write(json.dumps(line) + "\n")
+            "scope": scope, "steps": steps, "result": result, "log": log}
+    with open(folder + RECORDS, "ab+") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        # A line that was cut off must not take this one with it.
+        size = file.seek(0, os.SEEK_END)
+        file.seek(max(size - 1, 0))
+        cut = file.read(1) not in (b"", b"\n")
+        file.write(b"\n" * cut + json.dumps(line).encode() + b"\n")
+        file.flush()
+        os.fsync(file.fileno())
 PY
 }
 
+# The root filesystem is used where it lies: its size and time must stay what they are now.
+rootfs() { stat -L -c '%s %y' "$bundle/rootfs/system.img" 2> /dev/null || true; }
+seen=$(rootfs)
+unchanged() {
+  [ "$(rootfs)" = "$seen" ] || die 'rootfs/system.img has changed since it was verified' "$1; run this again when nothing writes to the bundle"
+}
 echo 'verifying the bundle'
 (cd "$bundle" && sha256sum --quiet --strict -c SHA256SUMS) ||
   die 'this bundle is damaged or not whole' 'copy it again from where it was built; nothing has been flashed'
 other=$(manifest parts)
 [ -z "$other" ] || die "not made of secure-os/tos.img: $other" 'do not flash this bundle: its signed image is not the one that was checked'
 echo 'every file is as it was built; who built it was not checked'
+encrypted=$(manifest encrypted)
+[ "$scope" = full ] || [ -z "$encrypted" ] || [ -n "$unseen" ] ||
+  die "--scope secure-os: the boot config of a board with an SBK is encrypted, so its carve-out cannot be compared with the bundle's" \
+    'use --scope full; or, if the last full flash of the board had the same carve-out, add --carve-out-unseen' 2
 lacks=$(manifest scope "$scope")
 [ -z "$lacks" ] || die "this bundle is not for a full flash: $lacks" 'use --scope secure-os, or another bundle'
 
@@ -145,7 +200,6 @@ fi
 
 work=$(mktemp -d)
 log=$(mktemp --suffix=-carveout-flash.log)
-trap 'rm -rf "$work"' EXIT
 cwd=$work wait=${CARVEOUT_FLASH_WAIT:-1}
 # Outside tools: their exit codes and their words must both say that it went well. What a tool said is in $said.
 ask() {
@@ -179,6 +233,7 @@ fill() {
 }
 
 echo "board at USB $instance: reading its identity"
+step ok identify
 fill none
 cp "$work"/{tegrarcm_v2,chkbdinfo} "$work/identify/"
 cwd=$work/identify
@@ -196,14 +251,14 @@ poll tegrarcm_v2 --ismb2
 tool tegrarcm_v2 --oem platformdetails eeprom cvm cvm.bin
 tool tegrarcm_v2 --reboot recovery
 word() {
-  local out
-  out=$(cd "$work/identify" && ./chkbdinfo "$1" cvm.bin 2>&1) || die "the module's EEPROM cannot be read: $out" "full log: $log"
-  tr -d ' \n\0' <<< "$out"
+  said=$(cd "$work/identify" && ./chkbdinfo "$2" cvm.bin 2>&1) || die "the module's EEPROM cannot be read: $said" "full log: $log"
+  printf -v "$1" %s "$(tr -d ' \n\0' <<< "$said")"
 }
-id=$(word -i)
-sku=$(word -k)
-fab=$(word -f)
-revision=$(word -r)
+id='' sku='' fab='' revision=''
+word id -i
+word sku -k
+word fab -f
+word revision -r
 board="P$id-$sku fab $fab $revision"
 module=$(manifest module "$id" "$sku" "$fab" "$revision")
 [ -n "$module" ] || die "the board is $board, which this bundle is not for" "nothing has been written; it is for $(manifest modules)"
@@ -212,7 +267,9 @@ older=$(manifest security "$state" "$cid")
 [ -z "$older" ] || [ -n "$downgrade" ] || die "$older" 'nothing has been written; flash a newer release, or add --allow-downgrade at the desk'
 sleep "$(awk -v wait="$wait" 'BEGIN { print wait * 5 }')"
 
+step ok 'boot the recovery loader'
 fill "$module"
+[ "$scope" != full ] || ln -s "$bundle/rootfs/system.img" "$work/system.img"
 cwd=$work
 # As nvaflash.sh boots the board's recovery loader.
 value() { sed -n "s/^$1=\"\(.*\)\";\$/\1/p" "$work/nvaflash.sh"; }
@@ -224,16 +281,25 @@ with tegrarcm_v2 "$(value dlbrbctarg) $(value dlmb1bctarg) $(value dlmembctarg)"
 tool tegrarcm_v2 --download blob blob.bin
 tool tegrarcm_v2 --boot recovery
 poll tegradevflash_v2 --iscpubl
+# A read that does nothing has been called a success: what was read before must not be taken for it.
+fetch() {
+  rm -f "$work/read-back.bin"
+  tool tegradevflash_v2 --read "$1" read-back.bin
+  [ -s "$work/read-back.bin" ] ||
+    die "reading $1 ended with success, but nothing was read" "bring the board into recovery mode again; full log: $log"
+}
 compare() {
   local file
+  step ok "read $1 back"
   file=$(manifest file "$1" "$module")
-  tool tegradevflash_v2 --read "$1" read-back.bin
+  fetch "$1"
   cmp -s -n "$(stat -c %s "$work/$file")" "$work/$file" "$work/read-back.bin" ||
     die "$1 reads back other than it was written" "flash again; if it happens again, the board's eMMC or the cable is bad; full log: $log"
 }
 if [ "$scope" = full ]; then
-  ln -s "$bundle/rootfs/system.img" "$work/system.img"
   echo "writing everything; this takes minutes; NVIDIA's log: $log"
+  unchanged 'nothing has been written'
+  step ok 'write everything'
   table=$(value pttarg)
   tool tegradevflash_v2 --oem platformdetails storage storage_info.bin
   with tegraparser_v2 "--storageinfo storage_info.bin --generategpt $table"
@@ -245,19 +311,29 @@ if [ "$scope" = full ]; then
     echo "reading $partition back"
     compare "$partition"
   done
+  unchanged "the board's root filesystem is not sound now"
 else
   # A carve-out changes by a full flash alone: then secure-os alone would leave the old one in force.
-  tool tegradevflash_v2 --read MB1_BCT read-back.bin
-  other=$(manifest carve-out "$work/read-back.bin")
-  [ -z "$other" ] || die "the board's carve-out is $other: nothing has been written" 'flash with --scope full'
+  if [ -n "$encrypted" ]; then
+    step ok 'carve-out not compared: encrypted'
+    echo "the carve-out of the board is not compared with the bundle's: the boot config is encrypted"
+  else
+    step ok 'compare the carve-out'
+    fetch MB1_BCT
+    other=$(manifest carve-out "$work/read-back.bin")
+    [ -z "$other" ] || die "the board's carve-out is $other: nothing has been written" 'flash with --scope full'
+  fi
   image=$(manifest file secure-os "$module")
   for slot in secure-os secure-os_b; do
     echo "writing $slot"
+    step ok "write $slot"
     tool tegradevflash_v2 --write "$slot" "$image"
     compare "$slot"
   done
 fi
+step ok restart
 tool tegradevflash_v2 --reboot coldboot
-manifest record "$state" "$cid" "$board" "$instance" "$scope" "$log" ok ||
-  echo "warning: no record could be written to $state: the security version of this board is not kept" >&2
+result=ok
+finish
+trap - EXIT
 echo "done: $scope"

@@ -137,7 +137,8 @@ impl Board {
 
     /// What goes wrong from now on, lines of `MATCH ACTION`: in each call that contains MATCH, one of `fail` (exit code 8),
     /// `lie` (says that it failed, and ends with 0), `silent` (ends with 0 and does nothing), `vanish` (the board leaves the
-    /// bus), `corrupt` (flips a bit of what is written or read), `hang`. The first line that fits counts.
+    /// bus), `corrupt` (flips a bit of what is written or read), `hang`, `grow` (the root filesystem of the bundle grows by a byte).
+    /// The first line that fits counts.
     pub fn script(&self, lines: &[&str]) {
         self.note("script", &lines.join("\n"));
     }
@@ -216,6 +217,9 @@ fn a_script_of_failures_is_followed() {
         ("--write secure-os_b lie", "failed (exit code 0): Error: FAILED"),
         ("--write secure-os_b silent", "secure-os_b reads back other than it was written"),
         ("--read secure-os corrupt", "secure-os reads back other than it was written"),
+        // What was read of the slot before is not taken for it.
+        ("--read secure-os_b silent", "reading secure-os_b ended with success, but nothing was read"),
+        ("--read MB1_BCT silent", "reading MB1_BCT ended with success, but nothing was read"),
         ("--boot recovery vanish", "tegrarcm_v2 --boot recovery failed (exit code 8)"),
     ] {
         let bus = Bus::new();
