@@ -6,6 +6,7 @@
 pub mod disk;
 pub mod package;
 pub mod record;
+pub mod seen;
 pub mod session;
 pub mod tool;
 pub mod usb;

@@ -135,7 +135,10 @@ pub struct FlashArgs {
     /// there before.
     #[arg(long)]
     pub allow_downgrade: bool,
-    /// Keep the device's own root filesystem in a full flash. A board's is read first, and put back.
+    /// Boards with an SBK: write secure-os alone, although the carve-out of the board cannot be compared: its boot config is encrypted.
+    #[arg(long)]
+    pub carve_out_unseen: bool,
+    /// Keep the device's own root filesystem in a full flash. A board's is read first, and put back; the copy stays.
     #[arg(long)]
     pub keep_app: bool,
     /// Boards: write this root filesystem instead of the bundle's own: what --keep-app or backup has read.
@@ -144,7 +147,7 @@ pub struct FlashArgs {
     /// With --app or --keep-app: write the root filesystem as it is, even if it is no ext4 filesystem.
     #[arg(long)]
     pub raw_anyway: bool,
-    /// Boards: where to keep what --keep-app reads, also afterwards.
+    /// Boards: where to keep what --keep-app reads. [default: the folder of the flash records]
     #[arg(long, value_name = "DIR", requires = "keep_app")]
     pub backup_dir: Option<PathBuf>,
     /// Only these boards, by USB bus and port, such as 1-2.

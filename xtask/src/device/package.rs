@@ -1,5 +1,6 @@
 //! The flash package of a bundle, unpacked for use: a folder for each board, as NVIDIA's tools write into theirs.
 
+use super::seen::Seen;
 use crate::error::{At, Error, Result};
 use crate::signing::Authenticity;
 use crate::tools::scratch;
@@ -22,6 +23,8 @@ pub struct Package {
     pub digest: String,
     scratch: crate::tools::Scratch,
     rootfs: Option<PathBuf>,
+    /// What the root filesystem of a folder was: it is written from where it lies.
+    seen: Option<Seen>,
 }
 
 impl Package {
@@ -46,13 +49,25 @@ impl Package {
             };
             return Err(Error::usage(format!("{}: {what}", path.display())).remedy(remedy));
         }
+        let changed = |name: &str| {
+            Error::check(format!("{}: {name} has changed since it was verified", path.display()))
+        };
         let scratch = scratch("flash")?;
         let source = Source::open(path).map_err(|e| Error::usage(e.to_string()))?;
         let text = manifest.to_text().map_err(|e| Error::check(e.to_string()))?;
-        let mut package = Self { digest: bundle::sha256(text.as_bytes()), manifest, scratch, rootfs: None };
+        let mut package =
+            Self { digest: bundle::sha256(text.as_bytes()), manifest, scratch, rootfs: None, seen: None };
         let rootfs = package.manifest.files.iter().find(|file| file.role == Role::Rootfs).cloned();
         if let (Source::Folder(folder), Some(rootfs)) = (&source, &rootfs) {
-            package.rootfs = Some(fs::canonicalize(folder.join(&rootfs.path)).at(folder)?);
+            let path = fs::canonicalize(folder.join(&rootfs.path)).at(folder)?;
+            if with_rootfs {
+                package.seen = Some(Seen::new(&path, &fs::metadata(&path).at(&path)?));
+                // Read a second time, as all below.
+                if bundle::hash_file(&path).at(&path)?.sha256 != rootfs.sha256 {
+                    return Err(changed(&rootfs.path));
+                }
+            }
+            package.rootfs = Some(path);
         }
         let unpacked = matches!(source, Source::Archive(_)) && with_rootfs;
         let wanted = |file: &FileEntry| file.role == Role::Flash || (file.role == Role::Rootfs && unpacked);
@@ -71,10 +86,7 @@ impl Package {
         });
         read.map_err(|e| Error::check(e.to_string()))?;
         if let Some(name) = failed {
-            return Err(Error::check(format!(
-                "{}: {name} has changed since it was verified",
-                path.display()
-            )));
+            return Err(changed(&name));
         }
         if let Some(rootfs) = rootfs.filter(|_| unpacked) {
             package.rootfs = Some(package.scratch.path().join(&rootfs.path));
@@ -85,6 +97,11 @@ impl Package {
     /// The bundle's root filesystem.
     pub fn rootfs(&self) -> Option<&Path> {
         self.rootfs.as_deref()
+    }
+
+    /// An error if the root filesystem that is written was changed since it was verified. `state` says what a device has of it.
+    pub fn ensure_same(&self, state: &str) -> Result<()> {
+        self.seen.as_ref().map_or(Ok(()), |seen| seen.ensure_same(state))
     }
 
     /// A folder with what all modules get, to find out which module a board is.

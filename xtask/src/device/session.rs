@@ -230,11 +230,8 @@ impl<'a> Session<'a> {
             .remedy("flash again; if it happens again, the board's eMMC or the cable is bad"))
     }
 
-    /// The carve-out that the board's boot config has now, if it is not encrypted.
+    /// The carve-out that the board's boot config has now. Of an encrypted one it cannot be read.
     pub fn carve_out(&self) -> Result<Option<mb1::Mb1Tzdram>> {
-        if self.manifest.device.as_ref().is_some_and(|device| device.fused == Fused::PkcSbk) {
-            return Ok(None);
-        }
         let back = self.tools.path("read-back.bin");
         self.read("MB1_BCT", &back, 1 << 16)?;
         let bct = fs::read(&back).at(&back)?;

@@ -2,7 +2,7 @@
 
 use super::figures::{code, heading, plain};
 use super::{Report, Signature};
-use bundle::FlashPackage;
+use bundle::{FlashPackage, Fused};
 use maud::{Markup, html};
 use tegra_flash::Scope;
 
@@ -69,6 +69,9 @@ fn virt(report: &Report, archive: &str, key: &str) -> Markup {
 fn board(report: &Report, package: FlashPackage, name: &str, key: &str) -> Markup {
     let flash = format!("sudo -E cargo xtask flash {name}.tar.zst --to usb");
     let lacks = report.manifest.scope_lacks(Scope::Full, false);
+    // The boot config of a board with an SBK is encrypted.
+    let encrypted = report.manifest.device.as_ref().is_some_and(|device| device.fused == Fused::PkcSbk);
+    let alone = if encrypted { " --scope secure-os --carve-out-unseen" } else { " --scope secure-os" };
     html! {
         @if package == FlashPackage::None {
             p { "It cannot be flashed: it was made of parts, without an image." }
@@ -88,7 +91,7 @@ fn board(report: &Report, package: FlashPackage, name: &str, key: &str) -> Marku
             }
             @if package == FlashPackage::Modules {
                 p { "Secure-os alone, on a board that has this carve-out already:" }
-                (commands(&[&format!("{flash} --scope secure-os{key}")]))
+                (commands(&[&format!("{flash}{alone}{key}")]))
             }
             @if let (FlashPackage::Modules, Some(changes)) = (package, &report.changes) {
                 p { "A board that has the release before gets what differs:" }
@@ -96,7 +99,7 @@ fn board(report: &Report, package: FlashPackage, name: &str, key: &str) -> Marku
             }
             @if package == FlashPackage::Modules {
                 p { "Without carveout, in the bundle’s folder:" }
-                (commands(&[&format!("sudo flash/flash.sh{}", if lacks.is_some() { " --scope secure-os" } else { "" })]))
+                (commands(&[&format!("sudo flash/flash.sh{}", if lacks.is_some() { alone } else { "" })]))
             } @else {
                 p { "It runs in the bundle’s folder, and needs no carveout." }
             }

@@ -42,6 +42,8 @@ pub struct Job<'a> {
     pub backup_dir: Option<&'a Path>,
     /// Whether a smaller security version than the board has had is accepted.
     pub downgrade: bool,
+    /// Whether secure-os alone may be written where the carve-out of the board cannot be read.
+    pub carve_out_unseen: bool,
     /// Whether a root filesystem that is kept may be something else than ext4.
     pub raw_anyway: bool,
 }
@@ -77,6 +79,7 @@ fn devices(args: &FlashArgs, bundle: &Path, virt: &[&Path], ui: &Ui) -> Result<O
         ("--app", args.app.is_some()),
         ("--backup-dir", args.backup_dir.is_some()),
         ("--instance", !args.instance.is_empty()),
+        ("--carve-out-unseen", args.carve_out_unseen),
         ("--raw-anyway", args.raw_anyway),
     ];
     if let Some((option, _)) = of_boards.iter().find(|(_, given)| *given) {
@@ -143,8 +146,12 @@ fn boards(args: &FlashArgs, bundle: &Path, ui: &Ui) -> Result<Outcome> {
     let app = args.app.as_ref().map(open).transpose()?;
     let backup_dir = args.backup_dir.as_deref();
     let downgrade = args.allow_downgrade;
-    let (keep_app, raw_anyway) = (args.keep_app, args.raw_anyway);
-    let job = Job { package: &package, scope, keep_app, app, backup_dir, downgrade, raw_anyway };
+    // Scope auto has chosen less than what writes APP: then there is nothing to put back.
+    let (keep_app, raw_anyway) = (args.keep_app && scope == Scope::Full, args.raw_anyway);
+    let carve_out_unseen = args.carve_out_unseen;
+    let job =
+        Job { package: &package, scope, keep_app, app, backup_dir, downgrade, raw_anyway, carve_out_unseen };
+    job.ensure_carve_out_known()?;
     let plan = job.plan(&boards)?;
     ui.note(&plan);
     if args.dry_run {
@@ -175,8 +182,27 @@ fn board_scope(args: &FlashArgs, bundle: &Path, ui: &Ui) -> Result<Option<Scope>
         (None, Some(old)) => {
             let (_, diff) = crate::verbs::diff::between(old, bundle)?;
             ui.note(crate::verbs::diff::reason(&diff));
-            Ok(diff.scope)
+            let scope = chosen(diff.scope, args)?;
+            if scope != diff.scope {
+                ui.note("the root filesystem is kept: nothing is to be written");
+            }
+            Ok(scope)
         }
+    }
+}
+
+/// What `auto` has chosen, with what else was asked for: a root filesystem that is kept is not written, one that is given must be.
+fn chosen(scope: Option<Scope>, args: &FlashArgs) -> Result<Option<Scope>> {
+    match scope {
+        Some(Scope::App) if args.keep_app => Ok(None),
+        None | Some(Scope::SecureOs) if args.app.is_some() => {
+            let name = crate::verbs::diff::name(scope);
+            Err(Error::usage(format!(
+                "--app with --scope auto: what differs needs scope {name}, which writes no root filesystem"
+            ))
+            .remedy("leave --app out, or take --scope full or app"))
+        }
+        scope => Ok(scope),
     }
 }
 

@@ -114,6 +114,7 @@ fn with_board<T>(
         backup_dir: None,
         downgrade: true,
         raw_anyway: false,
+        carve_out_unseen: false,
     };
     let mut board = Board::begin(record, &running)?;
     let result = run(&mut board, &job);

@@ -63,7 +63,7 @@ pub fn flash(job: &Job, usb: &str, folder: &Path, ui: &Ui) -> Result<Record> {
     record.scope = Some(name(job.scope).into());
     record.security_version = manifest.security_version;
     let mut board = Board::begin(record, &running)?;
-    let result = steps(job, &mut board, folder);
+    let result = steps(job, &mut board, folder, ui);
     let failed = result.is_err();
     let ended = board.record.end(folder, result);
     if failed {
@@ -74,15 +74,22 @@ pub fn flash(job: &Job, usb: &str, folder: &Path, ui: &Ui) -> Result<Record> {
     ended
 }
 
-fn steps(job: &Job, board: &mut Board, folder: &Path) -> Result<()> {
+fn steps(job: &Job, board: &mut Board, folder: &Path, ui: &Ui) -> Result<()> {
     let identity = board.identify(job)?;
     is_allowed(job, &identity, folder)?;
     let kept = if job.keep_app { Some(keep(job, board, &identity)?) } else { None };
     let result = write(job, board, &identity, kept.as_deref());
     let Some(kept) = kept else { return result };
     match result {
-        Ok(()) if job.backup_dir.is_none() => std::fs::remove_file(&kept).map_err(|e| Error::io(&kept, &e)),
-        Ok(()) => Ok(()),
+        Ok(()) => {
+            // What was written back is not read back: this may be the only sound copy.
+            ui.note(&format!(
+                "board {}: the copy of its root filesystem stays in {1}; when the board works, remove it: rm {1}",
+                board.record.device,
+                kept.display()
+            ));
+            Ok(())
+        }
         Err(error) => {
             let remedy = format!(
                 "the board's root filesystem is safe in {0}: bring the board into recovery mode and run the command again with \
@@ -130,14 +137,23 @@ fn write(job: &Job, board: &mut Board, identity: &Identity, kept: Option<&Path>)
     let tools = board.tools("flash");
     let given = job.app.as_ref();
     let image = kept.or(given.map(|given| given.raw.as_path())).or_else(|| job.package.rootfs());
-    let unchanged = |state| given.map_or(Ok(()), |given| given.ensure_same(state));
+    let unchanged = |state| match (kept, given) {
+        _ if job.scope == Scope::SecureOs => Ok(()),
+        (Some(_), _) => Ok(()),
+        (None, Some(given)) => given.ensure_same(state),
+        (None, None) => job.package.ensure_same(state),
+    };
     job.package.module(&identity.module, image, &tools.dir)?;
     let session =
         board.step("boot the recovery loader", || Session::boot(&tools, job.package, &identity.module))?;
     unchanged("nothing has been written")?;
     match job.scope {
         Scope::SecureOs => {
-            board.step("compare the carve-out", || same_carve_out(job, &session))?;
+            if job.encrypted() {
+                board.step("carve-out not compared: encrypted", || Ok(()))?;
+            } else {
+                board.step("compare the carve-out", || same_carve_out(job, &session))?;
+            }
             for slot in SLOTS {
                 board.step(&format!("write {slot}"), || {
                     session.write(slot, &session.file_of(slot)?, job.bytes())
@@ -149,7 +165,7 @@ fn write(job: &Job, board: &mut Board, identity: &Identity, kept: Option<&Path>)
             board.step("write APP", || session.write("APP", crate::device::package::ROOTFS, job.bytes()))?;
         }
         Scope::Full => {
-            board.step("write everything", || session.create(job.bytes()))?;
+            board.step(record::WRITE_EVERYTHING, || session.create(job.bytes()))?;
             for partition in PROOF {
                 board.step(&format!("read {partition} back"), || session.compare(partition))?;
             }
@@ -175,10 +191,6 @@ fn same_carve_out(job: &Job, session: &Session) -> Result<()> {
                 "nothing has been written; a carve-out changes by a full flash alone: --scope full, with --keep-app to keep the \
                  root filesystem",
             ))
-        }
-        // An encrypted boot config cannot be read; then the person must know.
-        None if job.package.manifest.device.as_ref().is_some_and(|d| d.fused == bundle::Fused::PkcSbk) => {
-            Ok(())
         }
         None => {
             Err(Error::check("the board has no boot config that can be read: its carve-out is not known")

@@ -1,12 +1,12 @@
 //! A file that is to become a device's root filesystem, or was one: what it is, before anything is written or called a backup.
 
 use super::app::ensure_room;
+use crate::device::seen::Seen;
 use crate::error::{At, Error, Result};
 use crate::files;
 use crate::ui::Ui;
-use std::fs::{self, Metadata};
+use std::fs;
 use std::io::BufReader;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use tegra_flash::filesystem::{RootError, RootFilesystem, root_filesystem};
 use tegra_flash::sparse;
@@ -21,16 +21,6 @@ pub struct Given {
     /// The file that was named, and what it was when it was looked at.
     image: PathBuf,
     seen: Seen,
-}
-
-/// What tells that a file was changed: its bytes, and when they were written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Seen(u64, i64, i64, u64);
-
-impl From<&Metadata> for Seen {
-    fn from(metadata: &Metadata) -> Self {
-        Self(metadata.len(), metadata.mtime(), metadata.mtime_nsec(), metadata.ino())
-    }
 }
 
 /// What is in a file that is an image of a root filesystem, raw or sparse.
@@ -72,7 +62,7 @@ impl Given {
                 "give the file of an image: dd if=DEVICE of=FILE makes one of a device",
             ));
         }
-        let seen = Seen::from(&metadata);
+        let seen = Seen::new(image, &metadata);
         let too_large = |has: u64, filesystem: Option<u64>| {
             let remedy = match filesystem.filter(|bytes| *bytes <= size) {
                 Some(bytes) => format!("its filesystem fits: truncate -s {bytes} {shown}"),
@@ -97,14 +87,14 @@ impl Given {
         match header(image)? {
             Some(header) if header.raw_size() > size => Err(too_large(header.raw_size(), None)),
             Some(_) => given.unpacked(scratch),
-            None if seen.0 > size || seen.0 == 0 => Err(too_large(seen.0, None)),
+            None if !(1..=size).contains(&given.seen.size()) => Err(too_large(given.seen.size(), None)),
             None => Ok(given),
         }
     }
 
     /// Unpacks a sparse image.
     fn unpacked(mut self, scratch: &Path) -> Result<Self> {
-        ensure_room(scratch, self.seen.0)?;
+        ensure_room(scratch, self.seen.size())?;
         self.raw = scratch.join("app.raw");
         let mut out = files::make(&self.raw)?;
         let mut reader = BufReader::new(files::open(&self.image)?);
@@ -118,18 +108,7 @@ impl Given {
 
     /// An error if the file was changed since it was looked at.
     pub fn ensure_same(&self, state: &str) -> Result<()> {
-        let now = Seen::from(&fs::metadata(&self.image).at(&self.image)?);
-        if now == self.seen {
-            return Ok(());
-        }
-        let what = format!(
-            "{}: has changed while it was used: {} bytes, before {}",
-            self.image.display(),
-            now.0,
-            self.seen.0
-        );
-        Err(Error::check(what)
-            .remedy(format!("{state}; run the command again when nothing writes to the file")))
+        self.seen.ensure_same(state)
     }
 }
 

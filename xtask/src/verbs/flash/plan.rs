@@ -1,9 +1,9 @@
 //! What will be done with boards, told before it is done.
 
 use super::{Job, app, name};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::size::human;
-use bundle::ModuleEntry;
+use bundle::{Fused, ModuleEntry};
 use tegra_flash::Scope;
 
 /// Bytes a second that are assumed before anything has been measured: eMMC and USB 2 do 20 to 40 MB.
@@ -13,6 +13,26 @@ impl Job<'_> {
     /// The bundle's modules.
     fn entries(&self) -> &[ModuleEntry] {
         self.package.manifest.device.as_ref().map_or(&[], |device| &device.modules)
+    }
+
+    /// Whether the boot config of the board cannot be read: it is encrypted with the SBK.
+    pub fn encrypted(&self) -> bool {
+        self.package.manifest.device.as_ref().is_some_and(|device| device.fused == Fused::PkcSbk)
+    }
+
+    /// Refuses secure-os alone where nobody can see what carve-out the board has, unless somebody has said that it is known.
+    pub fn ensure_carve_out_known(&self) -> Result<()> {
+        if self.scope != Scope::SecureOs || !self.encrypted() || self.carve_out_unseen {
+            return Ok(());
+        }
+        let message = format!(
+            "--scope secure-os: the boot config of a board with an SBK is encrypted, so its carve-out cannot be compared with the \
+             {} of this bundle",
+            human(self.package.manifest.tzdram.size)
+        );
+        Err(Error::usage(message).remedy(
+            "use --scope full; or, if the last full flash of the board had the same carve-out, add --carve-out-unseen",
+        ))
     }
 
     /// Bytes of the bundle's files that are written to a module, without the root filesystem.
@@ -87,6 +107,9 @@ impl Job<'_> {
         text += "\n  ";
         text += &match self.scope {
             Scope::Full => format!("everything is written; the carve-out becomes {tzdram}"),
+            Scope::SecureOs if self.encrypted() => {
+                "both slots of secure-os are written; the carve-out of the board is not compared: its boot config is encrypted".into()
+            }
             Scope::SecureOs => {
                 format!("both slots of secure-os are written, if the board's carve-out is {tzdram} already")
             }

@@ -99,6 +99,9 @@ impl Job {
                 return Err(Error::check(message)
                     .remedy("leave --from out: what a virt device has is compared with the bundle itself"));
             }
+            if diff.scope == Some(Scope::App) && self.keep_app {
+                return Ok((None, "only the root filesystem differs, which is kept".into()));
+            }
             return Ok((diff.scope, crate::verbs::diff::reason(diff).into()));
         }
         // Without a root filesystem in the bundle, the device keeps its own.

@@ -8,10 +8,10 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 /// Bytes of the partition APP of this product.
-const APP: usize = 256 << 20;
+pub const APP: usize = 256 << 20;
 
 /// A bundle with a kernel and a small partition APP, without a root filesystem of its own.
-fn bundle() -> &'static Path {
+pub fn bundle() -> &'static Path {
     static BUNDLE: OnceLock<PathBuf> = OnceLock::new();
     BUNDLE.get_or_init(|| {
         let machine = Machine::new();
@@ -22,7 +22,7 @@ fn bundle() -> &'static Path {
 }
 
 /// A root filesystem that somebody has set up: a sound superblock, and the rest not all zeros, and not all alike.
-fn rootfs(seed: u8) -> Vec<u8> {
+pub fn rootfs(seed: u8) -> Vec<u8> {
     let mut bytes = tegra_flash::filesystem::test_image::image(APP, 0);
     for (index, byte) in bytes.iter_mut().step_by(4097).enumerate() {
         *byte = (index as u8).wrapping_mul(31).wrapping_add(seed) | 1;
@@ -31,7 +31,7 @@ fn rootfs(seed: u8) -> Vec<u8> {
 }
 
 /// A board that has been flashed with the bundle's boot config before, and set up.
-fn in_use(bus: &Bus, instance: &str, seed: u8) -> Board {
+pub fn in_use(bus: &Bus, instance: &str, seed: u8) -> Board {
     let board = bus.plug(instance, XAVIER_32GB);
     let bct = fs::read(bundle().join("flash/common/mb1_cold_boot_bct_MB1_sigheader.bct.encrypt")).unwrap();
     board.fill("MB1_BCT", &bct);
@@ -39,15 +39,15 @@ fn in_use(bus: &Bus, instance: &str, seed: u8) -> Board {
     board
 }
 
-fn flash<'a>(more: &[&'a str]) -> Vec<&'a str> {
+pub fn flash<'a>(more: &[&'a str]) -> Vec<&'a str> {
     [&["flash", bundle().to_str().unwrap(), "--to", "usb"], more].concat()
 }
 
-fn wrote(board: &Board) -> bool {
+pub fn wrote(board: &Board) -> bool {
     board.calls().iter().any(|call| call.contains("--create") || call.contains("--write"))
 }
 
-fn records(bus: &Bus) -> Vec<Value> {
+pub fn records(bus: &Bus) -> Vec<Value> {
     let text = fs::read_to_string(bus.home().join("carveout/flash-records/records.jsonl")).unwrap();
     text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }

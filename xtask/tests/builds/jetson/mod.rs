@@ -5,6 +5,7 @@ mod build;
 mod device;
 mod errors;
 mod flash;
+mod kept;
 mod products;
 mod real;
 mod sources;

@@ -1,6 +1,7 @@
 //! Products that say more of NVIDIA's parts than the default one.
 
 use super::Machine;
+use super::device::{Bus, XAVIER_32GB};
 use super::standin::put;
 use crate::util::{Ran, files, manifest, root, run, xtask};
 use std::fs;
@@ -55,6 +56,36 @@ fn the_least_carve_out_is_possible() {
     assert!(built.ends_with("product-1.0.0-jetson-agx-xavier-tzdram1M"));
 }
 
+/// The boot config of such a board is encrypted: nobody can compare its carve-out, and nobody says that it was compared.
+fn secure_os_alone_needs_somebody_who_knows_the_carve_out(bundle: &Path) {
+    let flash = ["flash", bundle.to_str().unwrap(), "--to", "usb", "--scope", "secure-os"];
+    let script = ["--scope", "secure-os"];
+    const UNSEEN: &str = "--carve-out-unseen";
+    let bus = Bus::new();
+    let board = bus.plug("1-2", XAVIER_32GB);
+    board.chip("0xd8021911000000000000000000000001");
+    for error in [bus.xtask(flash).fails(2), bus.flash_sh(bundle, &script).fails(2)] {
+        assert!(
+            error.contains("--scope secure-os: the boot config of a board with an SBK is encrypted"),
+            "{error}"
+        );
+        assert!(error.contains("add --carve-out-unseen"), "{error}");
+    }
+    assert_eq!(board.calls(), Vec::<String>::new());
+    let told = |plan: &str| assert!(plan.contains("is not compared"), "{plan}");
+    let ran = bus.xtask([&flash[..], &[UNSEEN]].concat());
+    told(&ran.stderr());
+    ran.ok();
+    board.reset();
+    told(&bus.flash_sh(bundle, &[&script[..], &[UNSEEN]].concat()).ok());
+    for record in super::flash::records(&bus) {
+        let steps = record["steps"].as_array().unwrap();
+        let named = |name: &str| steps.iter().any(|step| step["step"] == name && step["ok"] == true);
+        assert!(named("carve-out not compared: encrypted") && !named("compare the carve-out"), "{record}");
+        assert!(named("write secure-os") && named("read secure-os_b back") && named("restart"), "{record}");
+    }
+}
+
 /// Fused boards get files of other names. Keys are used where they lie; nothing of them is in the bundle.
 #[test]
 fn fused_boards_get_signed_and_encrypted_files() {
@@ -92,6 +123,9 @@ fn fused_boards_get_signed_and_encrypted_files() {
         );
         assert!(files(&built).contains(&"flash/common/secureflash.xml.bin".into()));
         assert_eq!(xtask(["verify".as_ref(), built.as_os_str()]).ok(), "ok");
+        if fused == "pkc-sbk" {
+            secure_os_alone_needs_somebody_who_knows_the_carve_out(&built);
+        }
         for key in [pkc.lines().nth(5).unwrap(), sbk] {
             let [stages, logs] = ["stages", "logs"].map(|name| root().join("target/carveout").join(name));
             let places = [&built, &stages, &logs].map(|path| path.to_str().unwrap());

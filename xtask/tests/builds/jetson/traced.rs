@@ -48,16 +48,20 @@ fn what_nvidias_tools_signed_is_the_file_that_was_checked() {
 }
 
 /// A copy of the bundle, in which someone exchanges files and makes all checksums fit again.
-struct Copy {
+pub struct Copy {
     _dir: TempDir,
-    folder: PathBuf,
+    pub folder: PathBuf,
 }
 
 impl Copy {
     fn new() -> Self {
+        Self::of(bundle())
+    }
+
+    pub fn of(bundle: &Path) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let folder = dir.path().join(bundle().file_name().unwrap());
-        run("cp", ["-a".as_ref(), bundle().as_os_str(), folder.as_os_str()]).ok();
+        let folder = dir.path().join(bundle.file_name().unwrap());
+        run("cp", ["-a".as_ref(), bundle.as_os_str(), folder.as_os_str()]).ok();
         Self { _dir: dir, folder }
     }
 
@@ -72,7 +76,7 @@ impl Copy {
         });
     }
 
-    fn manifest(&self, edit: impl FnOnce(&mut Manifest)) {
+    pub fn manifest(&self, edit: impl FnOnce(&mut Manifest)) {
         let path = self.folder.join(MANIFEST);
         let mut manifest = Manifest::from_text(&fs::read_to_string(&path).unwrap()).unwrap();
         edit(&mut manifest);

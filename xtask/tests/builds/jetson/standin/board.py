@@ -61,6 +61,10 @@ class Board:
                 raise Failure(8, "Error: the board is gone")
             if action == "hang":
                 time.sleep(3600)
+            if action == "grow":
+                with open("system.img", "ab") as file:
+                    file.write(b"x")
+                return False
             if action == "lie":
                 print("Error: FAILED")
             self.corrupts = action == "corrupt"
