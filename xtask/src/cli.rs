@@ -198,6 +198,12 @@ pub struct EmulateArgs {
     /// built for this host; or the path of a program or a .deb. Without it, the first of the product config.
     #[arg(long, value_name = "NAME|host|PATH")]
     pub client: Option<String>,
+    /// The public key of who must have signed the bundle: minisign's .pub file, or the text in its second line.
+    #[arg(long, value_name = "PUB")]
+    pub key: Option<String>,
+    /// A file that the client app writes; repeat it for more. Files that CLIENT ARGS name it reads, others it does not see.
+    #[arg(long, value_name = "FILE", requires = "client_args")]
+    pub writes: Vec<PathBuf>,
     /// Arguments of the client app. Without any, the trusted apps wait for clients until Ctrl-C.
     #[arg(last = true, value_name = "CLIENT ARGS")]
     pub client_args: Vec<String>,

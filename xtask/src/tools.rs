@@ -2,6 +2,7 @@
 
 pub mod apt;
 pub mod board_conf;
+pub mod bwrap;
 pub mod cargo;
 pub mod curl;
 pub mod dpkg;

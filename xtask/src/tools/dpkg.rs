@@ -1,11 +1,20 @@
-//! dpkg: what packages say of themselves, in files and in lists.
+//! dpkg: what packages say of themselves, in files and in lists, and what they hold.
 
 use super::{capture, shell};
-use crate::error::{Error, Result};
+use crate::error::{At, Error, Result};
+use crate::interrupt;
+use crate::process::{self, Streams};
 use std::collections::BTreeMap;
-use std::io::BufRead;
+use std::fs;
+use std::io::{self, BufRead, Read};
 use std::path::Path;
+use std::process::Stdio;
+use tar::EntryType;
 use xshell::cmd;
+
+/// Bytes and files that an unpacked package may have.
+const MAX_UNPACKED: u64 = 512 << 20;
+const MAX_FILES: usize = 100_000;
 
 /// What a package says of itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,6 +51,64 @@ impl Control {
         };
         let depends = relations.split(',').map(names).filter(|names| !names.is_empty()).collect();
         Self { name: name.into(), identity: [name, version, architecture].join("\t"), depends }
+    }
+}
+
+/// Unpacks the folders, files and links of a package into a new folder; a package with anything else, or with a path that leads out
+/// of the folder, is refused. Nothing is setuid or another's.
+pub fn unpack(name: &str, deb: &Path, to: &Path, log: &Path) -> Result<()> {
+    fs::create_dir(to).at(to)?;
+    let errors = crate::files::log(log)?;
+    let sh = shell(Path::new("/"))?;
+    let streams = Streams { stdout: Stdio::piped(), stderr: errors.into(), ..Streams::default() };
+    let mut running = process::start(cmd!(sh, "dpkg-deb --fsys-tarfile {deb}"), streams)
+        .map_err(|unstarted| unstarted.of("unpacking the client app"))?;
+    let unpacked = match running.stdout() {
+        Some(stdout) => unpack_tar(stdout, to),
+        None => Err(io::ErrorKind::BrokenPipe.into()),
+    };
+    let ended = running.wait().at(deb)?;
+    interrupt::check()?;
+    let wrong = |what: String| {
+        Error::check(format!("{name}: {what}"))
+            .remedy("do not run it: get it anew from who made it, or build it")
+    };
+    match (unpacked, ended.success()) {
+        (Ok(()), true) => Ok(()),
+        (Ok(()), false) => Err(wrong(format!("dpkg-deb cannot unpack it ({ended}){}", super::tail_of(log)))),
+        (Err(error), _) => Err(wrong(format!("is no package of a client app: {error}"))),
+    }
+}
+
+fn unpack_tar(reader: impl Read, to: &Path) -> io::Result<()> {
+    let mut archive = tar::Archive::new(reader.take(MAX_UNPACKED));
+    archive.set_preserve_mtime(false);
+    let mut files = 0;
+    for entry in archive.entries()? {
+        let mut entry = entry?;
+        files += 1;
+        let name = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
+        let refused = |what: &str| Err(io::Error::other(format!("{name} {what}")));
+        let kind = entry.header().entry_type();
+        if !matches!(kind, EntryType::Regular | EntryType::Directory | EntryType::Symlink | EntryType::Link) {
+            return refused("is neither a file, a folder nor a link");
+        }
+        if entry.header().mode()? & 0o7000 != 0 {
+            return refused("is setuid, setgid or sticky");
+        }
+        if files > MAX_FILES {
+            return refused(&format!("is one of more than {MAX_FILES} files"));
+        }
+        if !entry.unpack_in(to)? {
+            return refused("leads out of the package");
+        }
+    }
+    let mut rest = archive.into_inner();
+    // dpkg-deb checks its sums at the end.
+    io::copy(&mut rest, &mut io::sink())?;
+    match rest.limit() {
+        0 => Err(io::Error::other(format!("unpacked it has more than {MAX_UNPACKED} bytes"))),
+        _ => Ok(()),
     }
 }
 

@@ -2,7 +2,9 @@
 
 mod backend;
 mod client;
+mod contained;
 mod ipc_unittest;
+mod package;
 mod profile;
 mod target;
 
@@ -10,6 +12,7 @@ use super::Outcome;
 use crate::cli::EmulateArgs;
 use crate::error::{Error, Result};
 use crate::host;
+use crate::signing::public_key;
 use crate::stages::logs;
 use crate::tools::scratch;
 use crate::ui::Ui;
@@ -23,7 +26,8 @@ const MAX_SOCKET: usize = 107;
 
 /// Runs the trusted apps; with arguments behind `--` a client app against them, else until Ctrl-C.
 pub fn run(args: &EmulateArgs, json: bool, ui: &Ui) -> Result<Outcome> {
-    let target = Target::open(&args.target)?;
+    let key = args.key.as_deref().map(public_key).transpose()?;
+    let target = Target::open(&args.target, key.as_ref(), ui)?;
     let root = crate::workspace::root()?;
     let dir = scratch("emulate")?;
     let socket = args.listen.clone().unwrap_or_else(|| dir.path().join("trusty"));
@@ -44,12 +48,13 @@ pub fn run(args: &EmulateArgs, json: bool, ui: &Ui) -> Result<Outcome> {
         needs.extend(client::needs(args.client.as_deref()));
     }
     host::ensure(&needs, false, &logs(&root)?.join("host.log"), ui)?;
-    let prepared = backend::prepare(args, &target, &root, ui)?;
+    // What is refused is refused before the backend is built.
     let client = if args.client_args.is_empty() {
         None
     } else {
-        Some(Client::prepare(args.client.as_deref(), &target, dir.path(), &root, ui)?)
+        Some(Client::prepare(args, &target, dir.path(), &root, ui)?)
     };
+    let prepared = backend::prepare(args, &target, &root, ui)?;
     // What runs a client app or a test of its own is interrupted as any other command is.
     if client.is_none() && !args.ipc_unittest {
         prepared.pass_signals_on();
@@ -63,9 +68,9 @@ pub fn run(args: &EmulateArgs, json: bool, ui: &Ui) -> Result<Outcome> {
             None => verdict?.outcome(stats),
         };
     }
-    let (ended, stats) = match &client {
+    let (ended, stats) = match client {
         Some(client) => {
-            let ended = client.run(backend.socket(), &args.client_args, json);
+            let ended = client.run(backend.socket(), &args.client_args, json, ui);
             (Some(ended?), backend.stop()?)
         }
         None => {

@@ -1,44 +1,53 @@
-//! The client app that runs against the emulator: the very one of the .deb through qemu-user, or one for this host.
+//! The client app that runs against the emulator: that of a package through qemu-user, contained, or one for this host.
 
+use super::contained::Contained;
 use super::target::Target;
-use crate::error::{At, Error, Exit, Result, nearest};
+use crate::cli::EmulateArgs;
+use crate::error::{Error, Exit, Result, nearest};
 use crate::host::{self, Need};
 use crate::interrupt;
 use crate::process::{self, Streams};
-use crate::tools::{emulator, find, read_limited, run as run_tool, shell};
+use crate::tools::{bwrap, emulator, find, read_limited};
 use crate::ui::{self, Ui};
 use crate::verbs::build;
 use bundle::package_name;
+use rustix::process::Signal;
 use serde_json::Value;
-use std::fs;
-use std::os::unix::fs::PermissionsExt;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
-use xshell::cmd;
+use xshell::Cmd;
 
 /// Environment variable that names the emulator's socket to client apps: see the crate tipc.
 pub const DEVICE_VARIABLE: &str = "TIPC_DEVICE";
 /// Runs aarch64 programs.
-const QEMU: &str = "qemu-aarch64-static";
+pub const QEMU: &str = "qemu-aarch64-static";
 /// Debian's C library of arm64, for client apps that are not static: those of BitBake.
-const LIBC: &str = "/usr/aarch64-linux-gnu";
-/// How qemu ends if a program's C library is not there.
-const NO_LIBC: i32 = 255;
+pub const LIBC: &str = "/usr/aarch64-linux-gnu";
 const NEEDS: [Need; 2] = [
     Need { program: QEMU, package: "qemu-user-static", why: "runs client apps of the board on this host" },
     Need { program: "dpkg-deb", package: "dpkg", why: "unpacks client apps' packages" },
 ];
 /// Largest package of a client app, in bytes.
 const MAX_DEB: u64 = 256 << 20;
+/// Bytes that a client app may print where they are captured.
+const MAX_OUTPUT: u64 = 64 << 20;
 /// Machine number of AArch64 in an ELF header.
 const EM_AARCH64: [u8; 2] = [183, 0];
+/// Shells, and what contains client apps, add the signal's number to this.
+const BY_SIGNAL: i32 = 128;
 
 /// A program that is ready to run.
-pub struct Client {
-    program: PathBuf,
-    through_qemu: bool,
-    /// Whether it came with what is run, from whoever made that.
-    of_bundle: bool,
+pub enum Client {
+    /// One that the user names, or has this workspace build for this host: as if he ran it himself.
+    Own {
+        /// The program.
+        program: PathBuf,
+        /// Whether it is of aarch64, and this host is not.
+        through_qemu: bool,
+    },
+    /// One of a package.
+    Contained(Box<Contained>),
 }
 
 /// How it ended.
@@ -51,74 +60,110 @@ pub struct Ended {
 
 impl Client {
     /// Gets a program, of whatever is meant.
-    pub fn prepare(which: Option<&str>, target: &Target, dir: &Path, root: &Path, ui: &Ui) -> Result<Self> {
-        let choice = Choice::of(which, target)?;
-        let of_bundle = matches!(choice, Choice::Deb(..));
-        let program = match choice {
-            Choice::Deb(name, bytes) => unpack(&name, &bytes, dir, root, ui)?,
-            Choice::File(path) => {
-                let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-                unpack(&name, &read_limited(&path, MAX_DEB)?, dir, root, ui)?
-            }
-            Choice::Host(name) => emulator::host_program(root, &name, &[], ui)?,
+    pub fn prepare(args: &EmulateArgs, target: &Target, dir: &Path, root: &Path, ui: &Ui) -> Result<Self> {
+        let name_of = |path: &Path| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let (name, deb) = match Choice::of(args.client.as_deref(), target)? {
+            Choice::Deb(name, bytes) => (name, bytes),
+            Choice::File(path) => (name_of(&path), read_limited(&path, MAX_DEB)?),
             Choice::Workspace(name) => {
                 let path = build::client_app(name.as_deref(), ui)?;
-                let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+                let name = name_of(&path);
                 ui.note(&format!("client app {name}, of this workspace"));
-                unpack(&name, &crate::files::read(&path)?, dir, root, ui)?
+                (name, crate::files::read(&path)?)
             }
-            Choice::Program(path) => path,
+            Choice::Host(name) => return Self::own(emulator::host_program(root, &name, &[], ui)?, root, ui),
+            Choice::Program(path) => return Self::own(path, root, ui),
         };
+        ensure(&all_needs(), root, ui)?;
+        Contained::new(&name, &deb, args, dir, root, ui).map(|contained| Self::Contained(Box::new(contained)))
+    }
+
+    fn own(program: PathBuf, root: &Path, ui: &Ui) -> Result<Self> {
         if !program.is_file() {
             return Err(Error::usage(format!("{}: no program", program.display())).remedy(
                 "--client takes the name of a client app, host, or the path of a program or a .deb",
             ));
         }
         let mut head = vec![0; 20];
-        let read =
-            bundle::open(&program).and_then(|mut file| std::io::Read::read_exact(&mut file, &mut head));
+        let read = bundle::open(&program).and_then(|mut file| file.read_exact(&mut head));
         read.map_err(|e| Error::usage(format!("{}: no program: {e}", program.display())))?;
-        let foreign = head.ends_with(&EM_AARCH64) && std::env::consts::ARCH != "aarch64";
-        if foreign {
-            ensure(root, ui)?;
+        let through_qemu = head.ends_with(&EM_AARCH64) && std::env::consts::ARCH != "aarch64";
+        if through_qemu {
+            ensure(&NEEDS, root, ui)?;
         }
-        Ok(Self { program, through_qemu: foreign, of_bundle })
+        Ok(Self::Own { program, through_qemu })
     }
 
     /// Runs it to its end. Its output is shown, or captured for JSON.
-    pub fn run(&self, socket: &Path, arguments: &[String], capture: bool) -> Result<Ended> {
+    pub fn run(self, socket: &Path, arguments: &[String], capture: bool, ui: &Ui) -> Result<Ended> {
         let sh = process::shell(Path::new("."))?;
-        let command = if self.through_qemu {
-            let libc = Path::new(LIBC).is_dir().then_some(["-L", LIBC]);
-            let qemu = find(QEMU).unwrap_or_else(|| QEMU.into());
-            sh.cmd(qemu).args(libc.into_iter().flatten()).arg(&self.program)
-        } else {
-            sh.cmd(&self.program)
-        };
-        let command = command.args(arguments).env(DEVICE_VARIABLE, socket);
-        // What comes with a bundle may be anyone's: a terminal gets no command of it. A file or a pipe gets the very bytes.
-        let shown = self.of_bundle && !capture && ui::is_for_a_terminal();
-        let piped = |wanted| if wanted { Stdio::piped() } else { Stdio::inherit() };
-        let streams =
-            Streams { stdout: piped(capture || shown), stderr: piped(self.of_bundle), ..Streams::ours() };
-        let name = self.program.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let failed = |e: std::io::Error| {
-            Error::usage(format!("cannot run {name}: {e}"))
-                .remedy("--client takes an executable program of this host, or of aarch64 Linux")
-        };
-        let mut running =
-            process::start_in_front(command, streams).map_err(|unstarted| failed(unstarted.error))?;
-        let output = std::thread::scope(|scope| {
-            running.stderr().map(|errors| scope.spawn(|| ui::pass_on(errors)));
-            shown.then(|| running.stdout()).flatten().map(|out| scope.spawn(|| ui::pass_on_result(out)));
-            running.finish()
-        });
-        let output = output.map_err(failed)?;
-        interrupt::check()?;
-        let text = String::from_utf8_lossy(&output.stdout).into_owned();
-        let value = serde_json::from_str(&text).unwrap_or(Value::String(text));
-        Ok(Ended { name, code: output.status.code(), output: capture.then_some(value) })
+        match self {
+            Self::Own { program, through_qemu } => {
+                let command = if through_qemu {
+                    let libc = Path::new(LIBC).is_dir().then_some(["-L", LIBC]);
+                    let qemu = find(QEMU).unwrap_or_else(|| QEMU.into());
+                    sh.cmd(qemu).args(libc.into_iter().flatten()).arg(&program)
+                } else {
+                    sh.cmd(&program)
+                };
+                let command = command.args(arguments).env(DEVICE_VARIABLE, socket);
+                let name = program.file_name().unwrap_or_default().to_string_lossy().into_owned();
+                end_of(command, name, capture, false)
+            }
+            Self::Contained(contained) => {
+                let (mut sandbox, program, name) = (contained.sandbox, contained.program, contained.name);
+                let device = Path::new(super::contained::DEVICE);
+                sandbox.give(socket, device)?;
+                sandbox.set(DEVICE_VARIABLE, device);
+                // The very command, but for what it runs: qemu says its version.
+                let qemu = program.first().cloned().unwrap_or_default();
+                if let Some(lacks) = sandbox.ensure_works(&[qemu, "--version".into()])? {
+                    ui.note(lacks);
+                }
+                let words = [program, arguments.iter().map(Into::into).collect()].concat();
+                let ended = end_of(sandbox.command(&sh, &words)?, name, capture, true)?;
+                contained.written.into_iter().try_for_each(super::contained::Written::keep)?;
+                Ok(ended)
+            }
+        }
     }
+}
+
+fn end_of(cmd: Cmd, name: String, capture: bool, of_package: bool) -> Result<Ended> {
+    // What comes with a bundle may be anyone's: a terminal gets no command of it. A file or a pipe gets the very bytes.
+    let shown = of_package && !capture && ui::is_for_a_terminal();
+    let piped = |wanted| if wanted { Stdio::piped() } else { Stdio::inherit() };
+    let streams = Streams { stdout: piped(capture || shown), stderr: piped(of_package), ..Streams::ours() };
+    let failed = |e: std::io::Error| {
+        Error::usage(format!("cannot run {name}: {e}"))
+            .remedy("--client takes an executable program of this host, or of aarch64 Linux")
+    };
+    let mut running = process::start_in_front(cmd, streams).map_err(|unstarted| failed(unstarted.error))?;
+    let (stdout, stderr) = (running.stdout(), running.stderr());
+    let mut bytes = Vec::new();
+    let status = std::thread::scope(|scope| {
+        stderr.map(|errors| scope.spawn(|| ui::pass_on(errors)));
+        match stdout {
+            Some(output) if capture => {
+                output.take(MAX_OUTPUT + 1).read_to_end(&mut bytes)?;
+                if bytes.len() as u64 > MAX_OUTPUT {
+                    running.signal(Signal::KILL);
+                }
+            }
+            Some(output) => ui::pass_on_result(output),
+            None => {}
+        }
+        running.wait()
+    });
+    let status = status.map_err(failed)?;
+    interrupt::check()?;
+    if bytes.len() as u64 > MAX_OUTPUT {
+        let message = format!("{name} prints more than {MAX_OUTPUT} bytes, which --json keeps in memory");
+        return Err(Error::check(message).remedy("run it without --json"));
+    }
+    let text = String::from_utf8_lossy(&bytes).into_owned();
+    let value = serde_json::from_str(&text).unwrap_or(Value::String(text));
+    Ok(Ended { name, code: status.code(), output: capture.then_some(value) })
 }
 
 /// What `--client` means.
@@ -186,11 +231,11 @@ impl Ended {
     pub fn error(&self) -> Option<Error> {
         let mut error = match self.code {
             Some(0) => return None,
-            Some(NO_LIBC) if !Path::new(LIBC).is_dir() => {
-                Error::environment(format!("{} ended with exit code {NO_LIBC}", self.name)).remedy(
-                    "if it is linked with the board's C library, run: apt-get install libc6-arm64-cross libgcc-s1-arm64-cross",
-                )
-            }
+            Some(code) if code > BY_SIGNAL => Error::check(format!(
+                "{} ended with exit code {code} (signal {})",
+                self.name,
+                code - BY_SIGNAL
+            )),
             Some(code) => Error::check(format!("{} ended with exit code {code}", self.name)),
             None => Error::check(format!("{} was ended by a signal", self.name)),
         };
@@ -200,44 +245,27 @@ impl Ended {
             _ => error.exit,
         };
         if let Some(output) = self.output.as_ref().filter(|output| *output != "") {
-            let text = output.as_str().map_or_else(|| format!("{output:#}"), str::to_owned);
-            error.message += &text.lines().map(|line| format!("\n  | {line}")).collect::<String>();
+            error.message = format!("{}\n{output:#}", error.message);
         }
         Some(error)
     }
 }
 
 /// What client apps need of the host, as far as that is known beforehand.
-pub fn needs(which: Option<&str>) -> &'static [Need] {
+pub fn needs(which: Option<&str>) -> Vec<Need> {
     let of_host =
         which.is_some_and(|which| which == "host" || which.starts_with("host:") || which.contains('/'));
-    if of_host { &[] } else { &NEEDS }
+    if of_host { Vec::new() } else { all_needs() }
+}
+
+fn all_needs() -> Vec<Need> {
+    NEEDS.into_iter().chain(bwrap::NEEDS).collect()
 }
 
 /// Installs or names what runs client apps of the board.
-fn ensure(root: &Path, ui: &Ui) -> Result<()> {
+pub fn ensure(needs: &[Need], root: &Path, ui: &Ui) -> Result<()> {
     let log = crate::stages::home(root).join("logs/host.log");
-    host::ensure(&NEEDS, false, &log, ui)
-}
-
-fn unpack(name: &str, deb: &[u8], dir: &Path, root: &Path, ui: &Ui) -> Result<PathBuf> {
-    ensure(root, ui)?;
-    let logs = crate::stages::logs(root)?;
-    let (file, folder) = (dir.join("client.deb"), dir.join("client"));
-    crate::files::put(&file, deb)?;
-    let sh = shell(dir)?;
-    run_tool(
-        &format!("unpacking {name}"),
-        cmd!(sh, "dpkg-deb --extract {file} {folder}"),
-        &logs.join("client.log"),
-    )?;
-    let bin = folder.join("usr/bin");
-    let programs = fs::read_dir(&bin).at(&bin)?.flatten().map(|entry| entry.path());
-    let executable =
-        |path: &PathBuf| path.metadata().is_ok_and(|m| m.is_file() && m.permissions().mode() & 0o111 != 0);
-    let mut programs: Vec<PathBuf> = programs.filter(executable).collect();
-    programs.sort();
-    programs.into_iter().next().ok_or_else(|| Error::check(format!("{name}: has no program in usr/bin")))
+    host::ensure(needs, false, &log, ui)
 }
 
 #[cfg(test)]

@@ -4,7 +4,9 @@ use crate::desk::run::KnownApp;
 use crate::device::disk;
 use crate::error::{At, Error, Result};
 use crate::tools::read_limited;
-use bundle::{ARCHIVE_MAGIC, AppEntry, ExtractError, Role, Source, SourceError};
+use crate::ui::Ui;
+use crate::verbs::verify;
+use bundle::{ARCHIVE_MAGIC, AppEntry, ExtractError, PublicKey, Role, Source, SourceError};
 use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::Path;
@@ -34,8 +36,8 @@ pub struct Target {
 }
 
 impl Target {
-    /// Reads `BUNDLE`, an image or `virt:FILE`.
-    pub fn open(target: &str) -> Result<Self> {
+    /// Reads `BUNDLE`, an image or `virt:FILE`. A bundle is verified, and by a key who made it.
+    pub fn open(target: &str, key: Option<&PublicKey>, ui: &Ui) -> Result<Self> {
         let virt = disk::file(target);
         let path = virt.unwrap_or(Path::new(target));
         let metadata =
@@ -44,11 +46,12 @@ impl Target {
             return Err(Error::usage(format!("{}: neither a file nor a folder", path.display())));
         }
         if virt.is_some() {
-            return device(path);
+            return device(path, key, ui);
         }
         let mut magic = [0; ARCHIVE_MAGIC.len()];
         let read = bundle::open(path).and_then(|mut file| file.read_exact(&mut magic));
         if metadata.is_file() && (read.is_err() || magic != ARCHIVE_MAGIC) {
+            ensure_no_key(target, key)?;
             let image = read_limited(path, MAX_IMAGE)?;
             let container = trusty_image::Container::parse(&image);
             if let Err(error @ trusty_image::ContainerError::Optee) = container {
@@ -71,7 +74,7 @@ impl Target {
                 symbols: BTreeMap::new(),
             });
         }
-        of_bundle(path)
+        of_bundle(path, key, ui)
     }
 
     /// The trusted apps in the image with the names that are known, or the UUID's.
@@ -106,7 +109,19 @@ impl Target {
     }
 }
 
-fn of_bundle(path: &Path) -> Result<Target> {
+/// Only a bundle is signed.
+fn ensure_no_key(target: &str, key: Option<&PublicKey>) -> Result<()> {
+    if key.is_none() {
+        return Ok(());
+    }
+    Err(Error::usage(format!("--key: only a bundle is signed, and there is none of {target}"))
+        .remedy("leave --key out, or name the bundle"))
+}
+
+fn of_bundle(path: &Path, key: Option<&PublicKey>, ui: &Ui) -> Result<Target> {
+    // Whole, before anything of it runs: its programs run on this host.
+    let (verified, authenticity) = verify::signed(path, key)?;
+    ui.note(&authenticity.text());
     let named = |e: &dyn std::fmt::Display| format!("{}: {e}", path.display());
     let source = Source::open(path).map_err(|e| Error::usage(e.to_string()))?;
     let wanted = |file: &bundle::FileEntry| {
@@ -116,6 +131,10 @@ fn of_bundle(path: &Path) -> Result<Target> {
         ExtractError::Source(SourceError::NotABundle(_)) => Error::usage(e.to_string()),
         other => Error::check(named(&other)).remedy("cargo xtask verify tells all that is wrong with it"),
     })?;
+    if manifest.digest != verified.digest {
+        return Err(Error::check(named(&"has changed since it was verified"))
+            .remedy("run the command again when nobody writes to it"));
+    }
     let (mut image, mut debs, mut kernel, mut symbols) = (None, Vec::new(), None, BTreeMap::new());
     for (entry, bytes) in files {
         match entry.role {
@@ -138,7 +157,7 @@ fn of_bundle(path: &Path) -> Result<Target> {
 }
 
 /// What a virt device serves: what is active.
-fn device(path: &Path) -> Result<Target> {
+fn device(path: &Path, key: Option<&PublicKey>, ui: &Ui) -> Result<Target> {
     let mut device = disk::read(path)?;
     let failed = |e| disk::failed(path, e);
     let mut read = |part: Part| -> Result<Vec<u8>> {
@@ -165,7 +184,13 @@ fn device(path: &Path) -> Result<Target> {
         let text = bytes.split(|byte| *byte == 0).next()?;
         tegra_bct::MiscCfg::parse(text).ok()?.get(tegra_bct::TZDRAM_SIZE).ok()
     });
-    let flashed = device.state().active.as_ref().and_then(|active| bundle_of(&active.bundle, &active.digest));
+    let flashed = match device.state().active.as_ref() {
+        Some(active) => bundle_of(&active.bundle, &active.digest, key, ui)?,
+        None => None,
+    };
+    if flashed.is_none() {
+        ensure_no_key(&format!("{}", path.display()), key)?;
+    }
     if let Some(bundle) = flashed {
         return Ok(Target { image, device: true, tzdram, kernel: None, ..bundle });
     }
@@ -175,8 +200,12 @@ fn device(path: &Path) -> Result<Target> {
 
 /// The bundle that a device was flashed with, if the workspace still has that very one: what the device does not know of its
 /// parts is read there.
-fn bundle_of(name: &str, digest: &str) -> Option<Target> {
-    let folder = crate::workspace::find()?.join("target/bundles").join(name);
-    let manifest = crate::files::read_to_string(&folder.join(bundle::MANIFEST)).ok()?;
-    (bundle::sha256(manifest.as_bytes()) == digest).then(|| of_bundle(&folder).ok()).flatten()
+fn bundle_of(name: &str, digest: &str, key: Option<&PublicKey>, ui: &Ui) -> Result<Option<Target>> {
+    let Some(workspace) = crate::workspace::find() else { return Ok(None) };
+    let folder = workspace.join("target/bundles").join(name);
+    let manifest = crate::files::read_to_string(&folder.join(bundle::MANIFEST)).unwrap_or_default();
+    if bundle::sha256(manifest.as_bytes()) != digest {
+        return Ok(None);
+    }
+    of_bundle(&folder, key, ui).map(Some)
 }
