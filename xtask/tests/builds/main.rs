@@ -3,6 +3,7 @@
 
 mod bundle;
 mod conformance;
+mod contained;
 mod desk;
 mod emulate;
 mod errors;

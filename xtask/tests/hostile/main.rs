@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 mod flash;
+mod emulate;
 mod kit;
 mod limits;
 mod mutated;

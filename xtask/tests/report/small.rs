@@ -22,6 +22,17 @@ pub fn write(dir: &Path, version: &str, tzdram: u64) -> String {
 
 /// The same of a manifest that `edit` has changed.
 pub fn write_with(dir: &Path, version: &str, tzdram: u64, edit: impl FnOnce(&mut Manifest)) -> String {
+    with_client_apps(dir, version, tzdram, &[], edit)
+}
+
+/// The same with packages of client apps, by their files' names.
+pub fn with_client_apps(
+    dir: &Path,
+    version: &str,
+    tzdram: u64,
+    debs: &[(&str, &[u8])],
+    edit: impl FnOnce(&mut Manifest),
+) -> String {
     let elf = TestElf::good().build();
     let app = trusty_image::inspect(&elf).unwrap();
     let cfg = format!("carveout.tzdram.size = 0x{tzdram:08x};\ncarveout.tzdram.alignment = 0x00100000;\n");
@@ -40,6 +51,10 @@ pub fn write_with(dir: &Path, version: &str, tzdram: u64, edit: impl FnOnce(&mut
     for (role, path, bytes, partitions) in parts {
         fs::write(&from, bytes).unwrap();
         writer.add(role, path, &from, partitions).unwrap();
+    }
+    for (file, bytes) in debs {
+        fs::write(&from, bytes).unwrap();
+        writer.add(Role::ClientApp, &format!("client-apps/{file}"), &from, &[]).unwrap();
     }
     let (partitions, _) = writer.partition_plan("layout/layout.xml", &Layout::parse(LAYOUT).unwrap(), None);
     let memory = Budget::new(tzdram, false, Vec::new(), vec![AppMemory::new("a", &app, elf.len() as u64)]);
@@ -68,7 +83,7 @@ pub fn write_with(dir: &Path, version: &str, tzdram: u64, edit: impl FnOnce(&mut
             heap_demand: None,
             ports: Vec::new(),
         }],
-        client_apps: Vec::new(),
+        client_apps: debs.iter().map(|(file, _)| bundle::package_name(file).to_owned()).collect(),
         plan: Plan { memory, partitions },
         device: None,
         desk_boot: None,
