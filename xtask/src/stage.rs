@@ -6,6 +6,7 @@
 use crate::error::{At, Error, Result};
 use crate::files;
 pub use crate::files::lock;
+use crate::tools::namespace::remove;
 use crate::tree::{self, Stamp};
 use crate::ui::Ui;
 use bundle::sha256;
@@ -15,6 +16,7 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
+use tempfile::TempDir;
 
 const RECORD: &str = ".stage.json";
 const LOCK: &str = ".lock";
@@ -100,6 +102,14 @@ pub struct Work<'a> {
     pub out: &'a Path,
     /// The log of the programs that it runs.
     pub log: &'a Path,
+    home: &'a Path,
+}
+
+impl Work<'_> {
+    /// A folder for what is needed meanwhile. If this run is killed, the next one removes it.
+    pub fn scratch(&self) -> Result<TempDir> {
+        temporary(self.home)
+    }
 }
 
 impl<'a> Cache<'a> {
@@ -158,8 +168,8 @@ impl<'a> Cache<'a> {
         fs::create_dir_all(&logs).at(&logs)?;
         let log = logs.join(format!("{name}.log"));
         files::new_log(&log)?;
-        let temporary = tempfile::Builder::new().prefix(TEMPORARY).tempdir_in(home).at(home)?;
-        build(&Work { out: temporary.path(), log: &log })?;
+        let temporary = temporary(home)?;
+        build(&Work { out: temporary.path(), log: &log, home })?;
         let files = stamps(temporary.path())?;
         let size = files.values().map(Stamp::size).sum();
         let content = tree::digest(temporary.path(), &|_| false)?;
@@ -190,6 +200,10 @@ impl<'a> Cache<'a> {
             format!("building: changed {}", changed.join(", "))
         }
     }
+}
+
+fn temporary(home: &Path) -> Result<TempDir> {
+    tempfile::Builder::new().prefix(TEMPORARY).tempdir_in(home).at(home)
 }
 
 /// Stamps of each file and link below a directory, but for the record at its top.
@@ -243,13 +257,6 @@ fn sweep(home: &Path) -> Result<()> {
     let entries = fs::read_dir(home).at(home)?.flatten();
     let left = entries.filter(|e| e.file_name().to_string_lossy().starts_with(TEMPORARY)).map(|e| e.path());
     left.collect::<Vec<_>>().iter().try_for_each(|path| remove(path))
-}
-
-fn remove(dir: &Path) -> Result<()> {
-    match fs::remove_dir_all(dir) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(Error::io(dir, &error)),
-        _ => Ok(()),
-    }
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ pub mod ext4;
 pub mod git;
 pub mod l4t;
 pub mod mmdebstrap;
+pub mod namespace;
 pub mod npm;
 pub mod pip;
 pub mod qemu;

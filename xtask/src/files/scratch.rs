@@ -73,7 +73,7 @@ fn sweep(folder: &Path, prefix: &str) {
         }
         let Ok(lock) = File::open(entry.path()) else { continue };
         if lock.try_lock().is_ok() {
-            let _ = fs::remove_dir_all(entry.path());
+            let _ = crate::tools::namespace::remove(&entry.path());
         }
     }
 }

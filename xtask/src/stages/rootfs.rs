@@ -19,6 +19,7 @@ use crate::stage::{Key, Output, Work};
 use crate::tools::dpkg::Control;
 use crate::tools::ext4;
 use crate::tools::mmdebstrap::{self, Archives};
+use crate::tools::namespace::Folder;
 use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::fs::{self, File};
@@ -99,7 +100,7 @@ fn debian(build: &Build, rootfs: &Rootfs, bsp: Option<&Bsp>) -> Result<Output> {
         }
         let parts = selection.as_ref().map(|selection| &selection.parts);
         let out = work.out.join(BASE);
-        let made = mmdebstrap::base(&rootfs.suite, &packages, &archives, parts, EPOCH, &out, work.log);
+        let made = mmdebstrap::base(&rootfs.suite, &packages, &archives, parts, EPOCH, &out, work);
         made.map_err(explained).map_err(l4t::explained)?;
         let Some(selection) = &selection else { return Ok(()) };
         let mut sums = Sums::default();
@@ -111,7 +112,7 @@ fn debian(build: &Build, rootfs: &Rootfs, bsp: Option<&Bsp>) -> Result<Output> {
 /// What archives have, asked before minutes are spent: mmdebstrap looks for a product's packages last. `None` where nobody knows
 /// which archives mmdebstrap takes.
 fn known(archives: &Archives, work: &Work) -> Result<Option<Known>> {
-    let scratch = crate::tools::scratch("archives")?;
+    let scratch = Folder::new(work)?;
     let Some(lists) = archives.index(scratch.path(), work.log)? else { return Ok(None) };
     let reader = BufReader::new(File::open(&lists).at(&lists)?);
     Ok(Some(Known::read(reader).at(&lists)?))
@@ -136,7 +137,7 @@ fn sample(build: &Build, rootfs: &Rootfs, bsp: &Bsp) -> Result<Output> {
     let key = selection.parts.digest_into(key)?;
     build.cache.stage("rootfs base", key, |work| {
         host::ensure_arm64(build.ui)?;
-        let installed = mmdebstrap::sample(path, &selection.parts, EPOCH, &work.out.join(BASE), work.log)?;
+        let installed = mmdebstrap::sample(path, &selection.parts, EPOCH, &work.out.join(BASE), work)?;
         let file = work.out.join(INSTALLED);
         fs::write(&file, installed).at(&file)?;
         let mut sums = Sums::read(&examined.dir.join(SUMS))?;
@@ -230,11 +231,11 @@ fn finish(
         let image = work.out.join(IMAGE);
         if for_board {
             let raw = work.out.join("raw.img");
-            ext4::image(&tar, rootfs.size, EPOCH, &raw, work.log)?;
+            ext4::image(&tar, rootfs.size, EPOCH, &raw, work)?;
             sparse::from_ext4(&raw, &image)?;
             fs::remove_file(&raw).at(&raw)?;
         } else {
-            ext4::image(&tar, rootfs.size, EPOCH, &image, work.log)?;
+            ext4::image(&tar, rootfs.size, EPOCH, &image, work)?;
         }
         if tar == temporary { fs::remove_file(&temporary).at(&temporary) } else { Ok(()) }
     })
@@ -243,7 +244,7 @@ fn finish(
 /// Returns the list of packages.
 fn finish_debian(build: &Build, base: &Output, debs: &[PathBuf], tar: &Path, work: &Work) -> Result<String> {
     host::ensure_arm64(build.ui)?;
-    let finished = mmdebstrap::finish(&base.dir.join(BASE), debs, EPOCH, tar, work.log)?;
+    let finished = mmdebstrap::finish(&base.dir.join(BASE), debs, EPOCH, tar, work)?;
     let packages = lock::wholly_installed(&finished.installed)?;
     if let Some(note) = boots(&packages) {
         build.ui.note(note);
@@ -285,7 +286,7 @@ fn finish_given(
         return Ok((lock::text_of_given(&lock::installed(&installed), &sums), given.into()));
     }
     host::ensure_arm64(build.ui)?;
-    let installed = mmdebstrap::finish_given(given, debs, EPOCH, tar, work.log)?;
+    let installed = mmdebstrap::finish_given(given, debs, EPOCH, tar, work)?;
     Ok((lock::text_of_given(&lock::installed(&installed), &sums), tar.into()))
 }
 

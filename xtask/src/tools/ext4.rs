@@ -3,10 +3,11 @@
 //! mke2fs 1.47.0 sorts what it copies, but takes access and change times from the build host: they are set afterwards,
 //! with debugfs, in every used inode. mke2fs.conf of the host does not count.
 
+use super::namespace::{self, Folder};
 use super::{capture, run, shell};
 use crate::error::{At, Error, Result};
-use crate::host::is_root;
 use crate::process;
+use crate::stage::Work;
 use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
@@ -36,8 +37,8 @@ pub fn recipe() -> String {
 }
 
 /// Makes an image of `size` bytes. Holes stay holes.
-pub fn image(tar: &Path, size: u64, epoch: u64, out: &Path, log: &Path) -> Result<()> {
-    let scratch = super::scratch("ext4")?;
+pub fn image(tar: &Path, size: u64, epoch: u64, out: &Path, work: &Work) -> Result<()> {
+    let (scratch, log) = (Folder::new(work)?, work.log);
     let (scratch_path, conf) = (scratch.path(), scratch.path().join("mke2fs.conf"));
     let mut text = "[defaults]\n\tbase_features = none\n[fs_types]\n".to_owned();
     for kind in ["ext4", "small", "floppy", "big", "huge"] {
@@ -53,13 +54,12 @@ pub fn image(tar: &Path, size: u64, epoch: u64, out: &Path, log: &Path) -> Resul
     }
     sh.set_var("MKE2FS_CONFIG", &conf);
     // A user gets the owners of files right only in a namespace where he seems to be root.
-    let (program, namespace): (&str, &[&str]) =
-        if is_root() { ("bash", &[]) } else { ("unshare", &["--map-root-user", "--map-auto", "--", "bash"]) };
+    let namespace = namespace::entered(log)?;
     let extended =
         format!("hash_seed={HASH_SEED},root_owner=0:0,lazy_itable_init=0,lazy_journal_init=0,nodiscard");
     let populate = cmd!(
         sh,
-        "{program} {namespace...} {script} {tar} {out} {scratch_path} -q -F -t ext4 -b 4096 -I 256 -i 16384 -m 1 -L rootfs
+        "env {namespace...} bash {script} {tar} {out} {scratch_path} -q -F -t ext4 -b 4096 -I 256 -i 16384 -m 1 -L rootfs
          -U {UUID} -e remount-ro -O {FEATURES} -E {extended} -J size=16"
     );
     run("mke2fs", populate, log)?;

@@ -14,9 +14,11 @@ pub use archive::Archives;
 pub use explain::explained;
 pub use parts::Parts;
 
+use super::namespace::{self, Folder};
 use super::{capture, run, shell};
 use crate::error::{At, Error, Result};
 use crate::host::is_root;
+use crate::stage::Work;
 use std::fs;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
@@ -64,19 +66,19 @@ pub fn recipe() -> String {
     bundle::sha256(all.as_bytes())
 }
 
-/// A folder of scripts and settings for one run. It lies in the system's folder for temporary files: in a user
-/// namespace others must be able to reach it.
-struct Setup {
-    dir: super::Scratch,
+/// A folder of scripts and settings for one run, and of the root filesystem meanwhile. Nobody else may write in it or look
+/// around; apt's own user may pass through, if the folders above let him.
+struct Setup<'a> {
+    dir: Folder,
     epoch: u64,
+    log: &'a Path,
 }
 
-impl Setup {
-    fn new(epoch: u64) -> Result<Self> {
-        let dir = super::scratch("rootfs")?;
-        // Root of a user namespace is another user to us and writes here; nobody replaces what is ours.
-        open(dir.path(), if is_root() { 0o755 } else { 0o1777 })?;
-        let setup = Self { dir, epoch };
+impl<'a> Setup<'a> {
+    fn new(work: &Work<'a>, epoch: u64) -> Result<Self> {
+        let dir = Folder::new(work)?;
+        open(dir.path(), 0o711)?;
+        let setup = Self { dir, epoch, log: work.log };
         setup.write("apt.conf", &settings::apt()?)?;
         setup.write("dpkg.cfg", "force-unsafe-io\n")?;
         let credentials = settings::credentials();
@@ -99,15 +101,10 @@ impl Setup {
         open(&path, 0o644)
     }
 
-    /// Makes a file reachable in a user namespace, which may not be able to reach the original: then it is copied.
+    /// Gives a file a name in this folder.
     fn reach(&self, from: &Path, name: &str) -> Result<()> {
-        let to = self.path(name);
-        if is_root() {
-            let from = fs::canonicalize(from).at(from)?;
-            return symlink(from, &to).at(&to);
-        }
-        fs::copy(from, &to).at(from)?;
-        open(&to, 0o644)
+        let (from, to) = (fs::canonicalize(from).at(from)?, self.path(name));
+        symlink(from, &to).at(&to)
     }
 
     /// A hook that runs one of our scripts with the root's and this folder's path.
@@ -117,31 +114,33 @@ impl Setup {
     }
 
     /// mmdebstrap with what all levels share. What hooks install with apt has the host's settings.
-    fn run(&self, what: &str, settings: bool, arguments: &[String], log: &Path) -> Result<()> {
-        let sh = shell(Path::new("/"))?;
+    fn run(&self, what: &str, settings: bool, arguments: &[String]) -> Result<()> {
+        let (sh, log) = (shell(Path::new("/"))?, self.log);
+        let namespace = namespace::entered(log)?;
         let mode = if is_root() { "root" } else { "unshare" };
         let hook = |kind, script| settings.then(|| self.hook(kind, script));
         let (configure, unconfigure) = (hook("setup", "configure.sh"), hook("customize", "unconfigure.sh"));
         let cmd: Cmd = cmd!(
             sh,
-            "mmdebstrap --mode={mode} --architectures={ARCHITECTURE} --skip=check/signed-by --skip=output/dev
+            "env {namespace...} mmdebstrap --mode={mode} --architectures={ARCHITECTURE} --skip=check/signed-by --skip=output/dev
              {configure...} {arguments...} {unconfigure...}"
         );
-        let cmd = cmd.env("SOURCE_DATE_EPOCH", self.epoch.to_string()).env("TZ", "UTC");
+        let cmd = cmd
+            .env("SOURCE_DATE_EPOCH", self.epoch.to_string())
+            .env("TZ", "UTC")
+            .env("TMPDIR", self.dir.path());
         run(what, cmd.env_remove("LANGUAGE").env_remove("LANG").env_remove("TAR_OPTIONS"), log)
             .map_err(|error| explain::with_first_error(error, log))
     }
 
     /// A root filesystem that is given, through one of our scripts.
-    fn run_given(&self, what: &str, tarball: &Path, script: &str, out: &Path, log: &Path) -> Result<String> {
+    fn run_given(&self, what: &str, tarball: &Path, script: &str, out: &Path) -> Result<String> {
         self.reach(tarball, "tarball")?;
-        let tar = self.path("out.tar");
         let (unpack, script) = (self.hook("setup", "unpack.sh"), self.hook("customize", script));
         let options = ["--variant=custom", NOTHING_OF_ITS_OWN, &unpack, &script].map(str::to_owned);
         // Without suite and sources.
-        let positional = [String::new(), tar.display().to_string(), String::new()];
-        self.run(what, false, &[&options[..], &positional].concat(), log)?;
-        fs::copy(&tar, out).at(out)?;
+        let positional = [String::new(), out.display().to_string(), String::new()];
+        self.run(what, false, &[&options[..], &positional].concat())?;
         let installed = self.path("installed");
         fs::read_to_string(&installed).at(&installed)
     }
@@ -156,10 +155,9 @@ pub fn base(
     l4t: Option<&Parts>,
     epoch: u64,
     out: &Path,
-    log: &Path,
+    work: &Work,
 ) -> Result<()> {
-    let setup = Setup::new(epoch)?;
-    let tar = setup.path("base.tar");
+    let setup = Setup::new(work, epoch)?;
     let mut arguments = vec!["--variant=minbase".to_owned(), "--skip=cleanup/apt/lists".into()];
     if !packages.is_empty() {
         arguments.push(format!("--include={}", packages.join(",")));
@@ -172,47 +170,49 @@ pub fn base(
     if let Some(keys) = archives.put_keys(setup.dir.path())? {
         arguments.push(format!("--keyring={}", keys.display()));
     }
-    arguments.extend([suite.to_owned(), tar.display().to_string()]);
+    arguments.extend([suite.to_owned(), out.display().to_string()]);
     if !archives.sources().is_empty() {
         setup.write("sources.list", archives.sources())?;
         arguments.push(setup.path("sources.list").display().to_string());
     }
-    setup.run("mmdebstrap", true, &arguments, log)?;
-    fs::copy(&tar, out).at(out)?;
-    Ok(())
+    setup.run("mmdebstrap", true, &arguments)
 }
 
 /// NVIDIA's sample root filesystem with what its apply_binaries.sh puts into it. Returns what is installed, as
 /// [`Finished::installed`].
-pub fn sample(tarball: &Path, l4t: &Parts, epoch: u64, out: &Path, log: &Path) -> Result<String> {
-    let setup = Setup::new(epoch)?;
+pub fn sample(tarball: &Path, l4t: &Parts, epoch: u64, out: &Path, work: &Work) -> Result<String> {
+    let setup = Setup::new(work, epoch)?;
     l4t.put(setup.dir.path())?;
-    setup.run_given("NVIDIA's apply_binaries.sh", tarball, "l4t-sample.sh", out, log)
+    setup.run_given("NVIDIA's apply_binaries.sh", tarball, "l4t-sample.sh", out)
 }
 
 /// What a finished root filesystem consists of.
-pub struct Finished {
+pub struct Finished<'a> {
     /// `dpkg-query`'s status, name, version and architecture of every package, by tabs.
     pub installed: String,
     /// The package lists of the archive, in a file.
     pub lists: PathBuf,
-    _setup: Setup,
+    _setup: Setup<'a>,
 }
 
 /// Installs client apps into Debian's base and cleans up: no trace of the build host, safe to boot for the first time.
-pub fn finish(base: &Path, debs: &[PathBuf], epoch: u64, out: &Path, log: &Path) -> Result<Finished> {
-    let setup = Setup::new(epoch)?;
+pub fn finish<'a>(
+    base: &Path,
+    debs: &[PathBuf],
+    epoch: u64,
+    out: &Path,
+    work: &Work<'a>,
+) -> Result<Finished<'a>> {
+    let setup = Setup::new(work, epoch)?;
     Parts::default().with_debs(debs).put(setup.dir.path())?;
-    let tar = setup.path("final.tar");
     setup.reach(base, "base.tar")?;
     let mut arguments = vec!["--variant=custom".to_owned(), "--skip=update,cleanup/reproducible".into()];
     arguments.push(format!("--setup-hook=tar-in '{}' /", setup.path("base.tar").display()));
     arguments.push("--setup-hook=mkdir -p \"$1/dev\"".into());
     arguments.push(setup.hook("customize", "customize.sh"));
     // Without suite and sources: nothing is fetched but what the client apps depend on.
-    arguments.extend([String::new(), tar.display().to_string(), String::new()]);
-    setup.run("mmdebstrap", true, &arguments, log)?;
-    fs::copy(&tar, out).at(out)?;
+    arguments.extend([String::new(), out.display().to_string(), String::new()]);
+    setup.run("mmdebstrap", true, &arguments)?;
     let installed = setup.path("installed");
     let installed = fs::read_to_string(&installed).at(&installed)?;
     Ok(Finished { installed, lists: setup.path("lists"), _setup: setup })
@@ -220,10 +220,10 @@ pub fn finish(base: &Path, debs: &[PathBuf], epoch: u64, out: &Path, log: &Path)
 
 /// Installs client apps into a root filesystem that is given, and changes nothing else in it. Returns what is installed, as
 /// [`Finished::installed`].
-pub fn finish_given(tarball: &Path, debs: &[PathBuf], epoch: u64, out: &Path, log: &Path) -> Result<String> {
-    let setup = Setup::new(epoch)?;
+pub fn finish_given(tarball: &Path, debs: &[PathBuf], epoch: u64, out: &Path, work: &Work) -> Result<String> {
+    let setup = Setup::new(work, epoch)?;
     Parts::default().with_debs(debs).put(setup.dir.path())?;
-    let made = setup.run_given("installing the client apps", tarball, "given.sh", out, log);
+    let made = setup.run_given("installing the client apps", tarball, "given.sh", out);
     made.map_err(|error| not_for_it(error, tarball))
 }
 

@@ -6,6 +6,7 @@ export LC_ALL=C TZ=UTC
 tar=$1 image=$2 scratch=$3
 shift 3
 mkdir "$scratch/root"
+trap 'rm -rf "$scratch/root"' EXIT
 # Without the delay, members that are not contiguous by directory get directory times of now. Device nodes are left out: a
 # board's kernel makes its own, and in a user namespace nobody can.
 tar -C "$scratch/root" --numeric-owner --same-owner -p --delay-directory-restore --xattrs --xattrs-include='*' \
@@ -20,4 +21,3 @@ chmod 755 "$scratch/root/dev"
 find "$scratch/root" -newermt "@$SOURCE_DATE_EPOCH" -print0 | xargs -0r touch -h -d "@$SOURCE_DATE_EPOCH"
 touch -d "@$SOURCE_DATE_EPOCH" "$scratch/root/dev" "$scratch/root"
 mke2fs "$@" -d "$scratch/root" "$image"
-rm -rf "$scratch/root"

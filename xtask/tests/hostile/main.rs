@@ -1,12 +1,13 @@
 //! The attacks that carveout was given, each with its right answer: one module for each kind.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
-mod flash;
 mod emulate;
+mod flash;
 mod kit;
 mod limits;
 mod mutated;
 mod process;
+mod rootfs;
 #[allow(dead_code)]
 #[path = "../report/small.rs"]
 mod small;

@@ -30,7 +30,7 @@ pub fn examine(build: &Build, path: &Path, sha256: &str, work: &Work) -> Result<
     let log = home(&build.workspace.root).join("logs/host.log");
     let needs: Vec<host::Need> = tarball::needs(path)?.into_iter().collect();
     host::ensure(&needs, build.offline, &log, build.ui)?;
-    let scratch = crate::tools::scratch("tarball")?;
+    let scratch = work.scratch()?;
     let mut found = Members::default();
     let mut lists: Vec<PathBuf> = Vec::new();
     tarball::read(path, work.log, &mut |member| {

@@ -3,7 +3,7 @@
 use super::{DEBS, open};
 use crate::error::{At, Result};
 use crate::stage::Key;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -52,14 +52,20 @@ impl Parts {
         Ok(tops.into_iter().fold(key, |key, (top, parts)| key.with(top, parts.digest())))
     }
 
-    /// Writes them, readable for root of a user namespace, who is another user to us.
+    /// Writes them, readable for all who reach them. The folders at their top must not be there.
     pub fn put(&self, dir: &Path) -> Result<()> {
+        let mut made = BTreeSet::new();
         for (name, part) in &self.0 {
             let to = dir.join(name);
-            let between: Vec<&Path> = to.ancestors().skip(1).take_while(|path| *path != dir).collect();
-            for folder in between.into_iter().rev().filter(|folder| !folder.exists()) {
-                fs::create_dir(folder).at(folder)?;
-                open(folder, 0o755)?;
+            let between: Vec<PathBuf> =
+                to.ancestors().skip(1).take_while(|path| *path != dir).map(PathBuf::from).collect();
+            for folder in between.into_iter().rev() {
+                // One that is there already is not ours, and what else is in it would be installed.
+                if !made.contains(&folder) {
+                    fs::create_dir(&folder).at(&folder)?;
+                    open(&folder, 0o755)?;
+                    made.insert(folder);
+                }
             }
             let executable = match part {
                 Part::File(from) => {
@@ -103,5 +109,18 @@ mod tests {
         assert_eq!(before, digest());
         fs::write(&deb, "2").unwrap();
         assert_ne!(before, digest(), "contents count");
+    }
+
+    #[test]
+    fn a_folder_that_is_there_already_is_not_filled() {
+        let dir = tempfile::tempdir().unwrap();
+        let deb = dir.path().join("a_1.deb");
+        fs::write(&deb, "1").unwrap();
+        let to = dir.path().join("to");
+        fs::create_dir_all(to.join(DEBS)).unwrap();
+        fs::write(to.join(DEBS).join("evil_1.deb"), "somebody's").unwrap();
+        let error = Parts::default().with_debs(std::slice::from_ref(&deb)).put(&to).unwrap_err();
+        assert!(error.message.contains("to/debs: "), "{error}");
+        assert!(!to.join(DEBS).join("a_1.deb").exists());
     }
 }

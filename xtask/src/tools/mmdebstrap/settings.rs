@@ -69,8 +69,7 @@ pub fn apt() -> Result<String> {
     Ok(wanted.chain(["Acquire::Retries \"3\";"]).map(|line| format!("{line}\n")).collect())
 }
 
-/// The host's passwords for archives. Only root has them: in a user namespace they would have to be readable by all. They
-/// are removed before packing.
+/// The host's passwords for archives, which are root's. They are removed before packing.
 pub fn credentials() -> String {
     if !is_root() {
         return String::new();
