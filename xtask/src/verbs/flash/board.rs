@@ -110,7 +110,7 @@ fn is_allowed(job: &Job, identity: &Identity, folder: &Path) -> Result<()> {
     }
     let bundle = job.package.manifest.bundle_name();
     let message = format!(
-        "the board has had security version {had}, {bundle} has {has}: it may have what attackers know"
+        "the board has had security version {had}, {bundle} has {has}: it may have holes that newer ones have closed"
     );
     Err(Error::check(message).remedy(
         "nothing has been written; flash a newer release; --allow-downgrade goes back all the same, which is for the desk",

@@ -22,7 +22,7 @@ pub fn rollback(args: &RollbackArgs, ui: &Ui) -> Result<Outcome> {
     let had = device.state().security_version;
     if previous.security_version < had && !args.allow_downgrade {
         let message = format!(
-            "{}: has had security version {had}, {} has {}: it may have what attackers know",
+            "{}: has had security version {had}, {} has {}: it may have holes that newer ones have closed",
             path.display(),
             previous.bundle,
             previous.security_version

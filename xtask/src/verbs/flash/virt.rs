@@ -134,7 +134,7 @@ impl Job {
         let had = device.map_or(0, |device| device.state().security_version);
         if manifest.security_version < had && !self.downgrade {
             let message = format!(
-                "{}: has had security version {had}, {} has {}: it may have what attackers know",
+                "{}: has had security version {had}, {} has {}: it may have holes that newer ones have closed",
                 path.display(),
                 manifest.bundle_name(),
                 manifest.security_version
