@@ -58,12 +58,14 @@ pub enum Verb {
     ClientApps(BuildArgs),
     /// Build the root filesystem; print its directory.
     Rootfs(BuildArgs),
-    /// Explain a bundle, a secure-os image, a trusted app's ELF file, a misc boot config or a partition layout.
+    /// Explain a file: bundles, BSP folders, secure-os images, trusted apps, signed files, boot configs, layouts, virt devices, keys and
+    /// more; exit 1 if what it explains is incomplete.
     Inspect {
-        /// The file, or a bundle's folder.
+        /// The file, a bundle's or BSP's folder, or virt:FILE.
         path: PathBuf,
     },
-    /// Check a bundle: checksums, manifest, structure, loader rules, budgets; with a key, who made it.
+    /// Check a bundle: checksums, modes, manifest, structure, loader rules, budgets, what its signed parts are made of; with a key, who
+    /// made it.
     Verify {
         /// A bundle's folder or its .tar.zst.
         bundle: PathBuf,

@@ -293,6 +293,11 @@ pub fn generate(path: &Path, with_password: bool) -> Result<PublicKey> {
             return Err(Error::usage(format!("{}: the password is empty", path.display()))
                 .remedy("give one, or --no-password for a key that only its place protects"));
         }
+        // With a slip of the finger in it nobody could use the key. From the environment it comes the same.
+        if self::password("the same again: ")? != password {
+            return Err(Error::usage(format!("{}: the two passwords differ", path.display()))
+                .remedy("run the command again: no key was made"));
+        }
         minisign::KeyPair::generate_encrypted_keypair(Some(password))
     } else {
         minisign::KeyPair::generate_unencrypted_keypair()

@@ -116,7 +116,10 @@ pub fn sbom(manifest: &Manifest, members: &[Member], lock: Option<&str>, vendors
             format!("pkg:deb/debian/{}@{}?arch={}", escaped(name), escaped(version), escaped(architecture));
         let mut component = component("library", &purl, name, version);
         component["purl"] = purl.clone().into();
-        component["hashes"] = hashes(sum);
+        // Of a root filesystem that was given nobody may know the package's file: its line has a dash.
+        if sum != "-" {
+            component["hashes"] = hashes(sum);
+        }
         uses.entry(product.clone()).or_default().insert(purl.clone());
         components.insert(purl, component);
     }

@@ -201,7 +201,10 @@ fn device(path: &Path, key: Option<&PublicKey>, ui: &Ui) -> Result<Target> {
 /// The bundle that a device was flashed with, if the workspace still has that very one: what the device does not know of its
 /// parts is read there.
 fn bundle_of(name: &str, digest: &str, key: Option<&PublicKey>, ui: &Ui) -> Result<Option<Target>> {
-    let Some(workspace) = crate::workspace::find() else { return Ok(None) };
+    // A device of anybody's says this name.
+    let Some(workspace) = crate::workspace::find().filter(|_| bundle::is_plain(name, bundle::VERSION)) else {
+        return Ok(None);
+    };
     let folder = workspace.join("target/bundles").join(name);
     let manifest = crate::files::read_to_string(&folder.join(bundle::MANIFEST)).unwrap_or_default();
     if bundle::sha256(manifest.as_bytes()) != digest {
