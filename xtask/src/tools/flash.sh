@@ -174,6 +174,11 @@ unchanged() {
 echo 'verifying the bundle'
 (cd "$bundle" && sha256sum --quiet --strict -c SHA256SUMS) ||
   die 'this bundle is damaged or not whole' 'copy it again from where it was built; nothing has been flashed'
+# What no checksum covers would lie beside the tools, which run as root.
+unlisted=$(cd "$bundle" && find flash ! -type d | while IFS= read -r file; do
+  cut -c67- SHA256SUMS | grep -Fxq -e "$file" || printf '%s ' "$file"
+done)
+[ -z "$unlisted" ] || die "SHA256SUMS does not list $unlisted" 'remove it, or copy the bundle again from where it was built; nothing has been flashed'
 other=$(manifest parts)
 [ -z "$other" ] || die "not made of secure-os/tos.img: $other" 'do not flash this bundle: its signed image is not the one that was checked'
 echo 'every file is as it was built; who built it was not checked'

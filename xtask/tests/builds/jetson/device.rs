@@ -231,6 +231,20 @@ fn a_script_of_failures_is_followed() {
     }
 }
 
+/// What no checksum covers would lie beside the tools, which run as root.
+#[test]
+fn the_script_takes_no_file_that_nobody_has_checked() {
+    let bus = Bus::new();
+    let board = bus.plug_flashed("1-2", XAVIER_32GB);
+    let dir = tempfile::tempdir().unwrap();
+    crate::util::run("cp", ["-r", bundle().to_str().unwrap(), dir.path().to_str().unwrap()]).ok();
+    let copy = dir.path().join(bundle().file_name().unwrap());
+    put(&copy.join("flash/32gb/of nobody.py"), "import os");
+    let error = bus.flash_sh(&copy, &["--scope", "secure-os"]).fails(1);
+    assert!(error.contains("SHA256SUMS does not list flash/32gb/of nobody.py"), "{error}");
+    assert_eq!(board.calls(), Vec::<String>::new());
+}
+
 #[test]
 fn the_packages_own_script_writes_all_partitions() {
     let bus = Bus::new();
