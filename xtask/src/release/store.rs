@@ -137,15 +137,24 @@ impl Store {
             self.publish(None, entry, channel, keep, signer, ui)?;
             return Ok(Published::New);
         }
-        let signed = Signed::read(&self.out)?;
-        let good =
-            |signed: &Signed| signed.attached && signed.index(&self.out, Some(signer.public())).is_ok();
-        if !signed.as_ref().is_some_and(good) {
+        if !self.ensure_own(signer)? {
             self.prepare(&self.index, &[], signer)?;
             self.give(INDEX_SIGNATURE)?;
             self.give(INDEX)?;
         }
         Ok(Published::Already)
+    }
+
+    /// What is signed anew is believed by all who have the key: another's index, or a changed one, is not. Whether it is signed as it
+    /// should be, which those of before are not.
+    fn ensure_own(&self, signer: &Signer) -> Result<bool> {
+        let Some(signed) = Signed::read(&self.out)?.filter(|signed| signed.attached) else {
+            return Ok(false);
+        };
+        signed.index(&self.out, Some(signer.public())).map(|_| true).map_err(|error| {
+            let remedy = "if it was changed, bring it back from the server; with a new key, release into a new folder (-o)";
+            Error { remedy: None, ..error }.remedy(remedy)
+        })
     }
 
     /// Gives a release that [`Self::fill`] has written its name, if there is one, and puts the release into a channel.
@@ -162,6 +171,7 @@ impl Store {
         if self.entries(&entry.bundle).any(|old| old.sha256 != entry.sha256) {
             return Err(released(&folder, "a channel names another archive of this name"));
         }
+        self.ensure_own(signer)?;
         let mut index = self.index.clone();
         let gone = index.add(channel, entry, keep);
         self.prepare(&index, &gone, signer).map_err(|error| as_before(&self.out, error))?;

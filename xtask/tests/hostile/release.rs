@@ -227,6 +227,28 @@ fn channels_of_before_are_read_and_mended() {
     assert_eq!(bench.client(&out).unwrap(), OLD);
 }
 
+/// Who can write into the folder, and has no key, gets nothing signed.
+#[test]
+fn an_index_that_was_changed_is_not_signed_anew() {
+    let bench = Bench::new();
+    let out = bench.out("out");
+    let signature = out.join("index.json.minisig");
+    let signed = fs::read_to_string(&signature).unwrap();
+    let changed = signed.replace("\"security_version\": 0", "\"security_version\": 9");
+    assert_ne!(changed, signed);
+    fs::write(&signature, &changed).unwrap();
+    for version in [OLD, NEW] {
+        let ran = bench.command(&out, version, &[]).output().unwrap();
+        let said = String::from_utf8_lossy(&ran.stderr).into_owned();
+        assert_eq!(ran.status.code(), Some(1), "{said}");
+        assert!(said.contains("if it was changed, bring it back from the server"), "{said}");
+        assert_eq!(fs::read_to_string(&signature).unwrap(), changed);
+    }
+    fs::write(&signature, &signed).unwrap();
+    bench.must(&out, NEW, &[]);
+    assert_eq!(bench.client(&out).unwrap(), NEW);
+}
+
 #[test]
 fn releases_at_once_lose_none() {
     let bench = Bench::new();
