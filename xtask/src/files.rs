@@ -124,7 +124,12 @@ impl NewFile {
         self.ready()?;
         let renamed = match renameat_with(CWD, &self.path, CWD, &self.target, RenameFlags::NOREPLACE) {
             // Not every filesystem knows the flag; a second name never replaces another.
-            Err(Errno::INVAL | Errno::NOSYS) => fs::hard_link(&self.path, &self.target),
+            Err(Errno::INVAL | Errno::NOSYS) => fs::hard_link(&self.path, &self.target).or_else(|error| {
+                let free =
+                    fs::symlink_metadata(&self.target).is_err_and(|e| e.kind() == io::ErrorKind::NotFound);
+                // Nor has every one second names. What has taken so long to read is not thrown away.
+                if free { fs::rename(&self.path, &self.target) } else { Err(error) }
+            }),
             other => other.map_err(Into::into),
         };
         match renamed {
@@ -212,7 +217,11 @@ pub fn new_log(path: &Path) -> Result<File> {
 /// Appends a line to a file that several write to: all of it, or nothing.
 pub fn append(path: &Path, line: &str) -> Result<()> {
     let mut file = log(path)?;
-    hold(&file, path, || ())?;
+    // A line is written at once: where there are no locks it comes through as well.
+    match hold(&file, path, || ()) {
+        Err(error) if error.exit == crate::error::Exit::Interrupted => return Err(error),
+        _ => {}
+    }
     let length = file.seek(SeekFrom::End(0)).at(path)?;
     let mut last = [b'\n'];
     if length > 0 {
@@ -229,20 +238,28 @@ pub fn lock(path: &Path) -> Result<File> {
     lock_with(path, || ())
 }
 
+/// The same; says so if it has to wait.
+pub fn lock_told(path: &Path, ui: &Ui) -> Result<File> {
+    let wait = || ui.note(&format!("waiting for another carveout that writes to {}", parent(path).display()));
+    lock_with(path, wait)
+}
+
 /// Locks a folder that several may write to, also from other clones and hosts' containers; says so if it has to wait.
 pub fn lock_folder(folder: &Path, ui: &Ui) -> Result<File> {
-    let wait = || ui.note(&format!("waiting for another carveout that writes to {}", folder.display()));
-    lock_with(&folder.join(LOCK), wait)
+    lock_told(&folder.join(LOCK), ui)
 }
 
 fn lock_with(path: &Path, wait: impl Fn()) -> Result<File> {
     let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY;
     let mut options = OpenOptions::new();
     options.custom_flags(flags.bits() as i32).mode(OUTPUT);
-    // Another user's lock cannot be written to, and need not.
-    let opened = match options.clone().read(true).open(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            options.read(true).write(true).create(true).truncate(false).open(path)
+    // NFS locks only what is open for writing. Another user's lock cannot be written to, and need not elsewhere.
+    let opened = match options.clone().read(true).write(true).create(true).truncate(false).open(path) {
+        Err(error)
+            if [io::ErrorKind::PermissionDenied, io::ErrorKind::ReadOnlyFilesystem]
+                .contains(&error.kind()) =>
+        {
+            options.read(true).open(path)
         }
         other => other,
     };

@@ -135,7 +135,7 @@ pub fn public_key(given: &str) -> Result<PublicKey> {
 
 /// As much of a key's file as matters. It may be a pipe that the caller has opened: `--key <(command)`.
 fn read_head(path: &Path) -> Result<Vec<u8>> {
-    let file = if ["/dev/fd", "/proc/self/fd"].iter().any(|dir| path.starts_with(dir)) {
+    let file = if ["/dev/fd", "/dev/stdin", "/proc/self/fd"].iter().any(|dir| path.starts_with(dir)) {
         fs::File::open(path).at(path)?
     } else {
         files::open(path)?

@@ -167,7 +167,7 @@ pub fn stamp(path: &Path, keep: impl Fn(&str) -> bool) -> Result<String> {
     if !path.is_dir() {
         let file = fs::metadata(path).at(path)?;
         // Tools may set the time of the contents back (`cp -p`, `rsync -t`); when the file was changed, the filesystem alone says.
-        let changed = (file.dev(), file.ino(), file.ctime(), file.ctime_nsec());
+        let changed = (file.ctime(), file.ctime_nsec());
         return Ok(format!("{} {} {:?} {changed:?}", path.display(), file.len(), file.modified().at(path)?));
     }
     let stamps = crate::stage::stamps(path)?;

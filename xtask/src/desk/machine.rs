@@ -133,7 +133,8 @@ impl Desk {
             Err(error) => {
                 drop(child);
                 let words = std::fs::read_to_string(&said).unwrap_or_default();
-                return Err(Error { message: format!("{}\n{}", error.message, words.trim_end()), ..error });
+                let words: String = words.lines().map(|line| format!("\n  | {line}")).collect();
+                return Err(Error { message: format!("{}{words}", error.message), ..error });
             }
         };
         let mut next = || streams.next().ok_or_else(|| Error::check("QEMU has not connected"));

@@ -82,6 +82,9 @@ impl Tools {
         }
         let streams = Streams { stdout: file.into(), stderr: errors.into(), ..Streams::default() };
         let mut running = process::start(command.args(arguments), streams).map_err(|unstarted| {
+            if interrupt::is_set() {
+                return Error::interrupted();
+            }
             let message = format!("{}: cannot start: {}", program.display(), unstarted.error);
             Error::environment(message)
                 .remedy("NVIDIA's flash tools need an x86-64 host whose kernel runs 32-bit programs")

@@ -8,10 +8,9 @@
 use super::index::{Entry, INDEX, INDEX_SIGNATURE, Index, Signed, plain_name};
 use super::{SIGNATURE, SUMS};
 use crate::error::{At, Error, Result};
-use crate::files::{self, Scratch, beside, durable};
+use crate::files::{self, Scratch, beside, durable, lock_told};
 use crate::interrupt;
 use crate::signing::Signer;
-use crate::stage::lock;
 use crate::tools::read_limited;
 use crate::ui::Ui;
 use crate::verbs::verify;
@@ -31,6 +30,8 @@ const MAX_LIST: u64 = 1 << 20;
 pub struct Store {
     out: PathBuf,
     index: Index,
+    // As it was read.
+    signed: Option<Signed>,
     temporary: Scratch,
     _lock: fs::File,
 }
@@ -58,14 +59,14 @@ impl Store {
     }
 
     fn opened(out: &Path, ui: &Ui) -> Result<Self> {
-        let lock = lock(&out.join(LOCK))?;
+        let lock = lock_told(&out.join(LOCK), ui)?;
         // What interrupted runs have left goes: the lock says that none is at work.
         let temporary = beside(out, TEMPORARY).at(out)?;
         let signed = Signed::read(out)?;
         let index = signed.as_ref().map_or_else(|| Ok(Index::default()), |signed| signed.index(out, None))?;
-        let store = Self { out: out.into(), index, temporary, _lock: lock };
+        let store = Self { out: out.into(), index, signed, temporary, _lock: lock };
         // Between the switch and the copy.
-        if let Some(signed) = signed.filter(|signed| signed.attached) {
+        if let Some(signed) = store.signed.as_ref().filter(|signed| signed.attached) {
             store.copy(&signed.text)?;
         }
         store.remove_gone(ui)?;
@@ -148,13 +149,18 @@ impl Store {
     /// What is signed anew is believed by all who have the key: another's index, or a changed one, is not. Whether it is signed as it
     /// should be, which those of before are not.
     fn ensure_own(&self, signer: &Signer) -> Result<bool> {
-        let Some(signed) = Signed::read(&self.out)?.filter(|signed| signed.attached) else {
-            return Ok(false);
+        let Some(signed) = &self.signed else { return Ok(false) };
+        let Err(error) = signed.index(&self.out, Some(signer.public())) else { return Ok(signed.attached) };
+        // An interrupted release of before has left it so: then all that it names is there, and signed.
+        let is_whole = |entry: &Entry| {
+            let found = whole(&self.folder(&entry.bundle), &entry.bundle, signer.public());
+            found.is_ok_and(|found| found.entry == *entry)
         };
-        signed.index(&self.out, Some(signer.public())).map(|_| true).map_err(|error| {
-            let remedy = "if it was changed, bring it back from the server; with a new key, release into a new folder (-o)";
-            Error { remedy: None, ..error }.remedy(remedy)
-        })
+        if !signed.attached && self.index.channels.values().flatten().all(is_whole) {
+            return Ok(false);
+        }
+        let remedy = "if it was changed, bring it back from the server; with a new key, release into a new folder (-o)";
+        Err(Error { remedy: None, ..error }.remedy(remedy))
     }
 
     /// Gives a release that [`Self::fill`] has written its name, if there is one, and puts the release into a channel.

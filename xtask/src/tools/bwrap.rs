@@ -30,13 +30,14 @@ const BASH: &str = "bash";
 pub const NOBODY: u32 = 65534;
 /// Bytes of the sandbox's /tmp, and of the root folder's own files.
 const TMP: &str = "67108864";
-/// Closes what we have inherited, a folder may be among it, and sets limits: 4 GiB for a file, 8 GiB of addresses.
+/// Closes what we have inherited, a folder may be among it, and sets limits: 4 GiB for a file, 8 GiB of addresses. One that is refused is
+/// lower already.
 const LIMITED: &str = r#"set -eu
-ulimit -c 0
-ulimit -f 4194304
-ulimit -n 1024
-ulimit -v 8388608
-ulimit -u "$1"
+ulimit -c 0 2> /dev/null || :
+ulimit -f 4194304 2> /dev/null || :
+ulimit -n 1024 2> /dev/null || :
+ulimit -v 8388608 2> /dev/null || :
+ulimit -u "$1" 2> /dev/null || :
 shift
 for fd in /proc/self/fd/*; do
   fd=${fd##*/}
@@ -249,7 +250,8 @@ impl Sandbox {
         };
         put(&["--tmpfs"], Path::new("/"));
         put(&["--dev"], Path::new("/dev"));
-        put(&[size, &["--perms", "1777", "--tmpfs"]].concat(), Path::new("/tmp"));
+        let open: &[&str] = if help.contains("--perms") { &["--perms", "1777"] } else { &[] };
+        put(&[size, open, &["--tmpfs"]].concat(), Path::new("/tmp"));
         // What bubblewrap makes on its own, others cannot enter.
         let mut folders = BTreeSet::from([self.folder.as_path()]);
         for path in self.seen.iter().map(|seen| seen.at.as_path()).chain([self.folder.as_path()]) {

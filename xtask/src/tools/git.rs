@@ -71,7 +71,10 @@ fn printed(what: &str, cmd: Cmd) -> Result<Vec<u8>> {
     let line = cmd.to_string();
     let output = process::output(cmd, None).map_err(|unstarted| unstarted.of(what))?;
     if !output.status.success() {
-        return Err(Error::environment(format!("{what}: `{line}` failed ({})", output.status)));
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        let first = said.lines().find(|line| !line.trim().is_empty()).unwrap_or("it printed no error");
+        return Err(Error::environment(format!("{what}: `{line}` failed ({}): {first}", output.status))
+            .remedy("see what git says of the clone itself: git status; a clone without its files' contents needs git fetch --refetch"));
     }
     Ok(output.stdout)
 }

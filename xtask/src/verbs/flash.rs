@@ -267,6 +267,7 @@ fn summary(results: &[(String, Result<Record>)], folder: &Path, ui: &Ui) -> Resu
     if let [(board, Err(error))] = results {
         return Err(Error { message: format!("{board}: {}", error.message), ..error.clone() });
     }
-    let message = format!("{} of {} devices failed\n{}", failed.len(), results.len(), lines.join("\n"));
+    let lines: String = lines.iter().map(|line| format!("\n  {}", line.trim_start())).collect();
+    let message = format!("{} of {} devices failed{lines}", failed.len(), results.len());
     Err(Error { message, remedy: None, ..(*first).clone() })
 }

@@ -72,8 +72,8 @@ pub fn run(setup: &Setup, top: &Path, host: &str, ui: &Ui) -> Result<()> {
 /// What a runner writes into its product config.
 pub fn join(host: &str) -> String {
     format!(
-        "serving until Ctrl-C. A runner joins by two lines of its product config:\nyocto:\n  sstate_mirror: http://{host}:{HTTP}/sstate\n  \
-         hash_server: {host}:{HASH}\nand, if it shall have them:\n  downloads_mirror: http://{host}:{HTTP}/downloads\n  pr_server: {host}:{PR}"
+        "serving until Ctrl-C. A runner joins by two lines of its product config:\n  yocto:\n    sstate_mirror: http://{host}:{HTTP}/sstate\n    \
+         hash_server: {host}:{HASH}\n  and, if it shall have them:\n    downloads_mirror: http://{host}:{HTTP}/downloads\n    pr_server: {host}:{PR}"
     )
 }
 

@@ -236,13 +236,19 @@ fn an_index_that_was_changed_is_not_signed_anew() {
     let signed = fs::read_to_string(&signature).unwrap();
     let changed = signed.replace("\"security_version\": 0", "\"security_version\": 9");
     assert_ne!(changed, signed);
-    fs::write(&signature, &changed).unwrap();
-    for version in [OLD, NEW] {
-        let ran = bench.command(&out, version, &[]).output().unwrap();
-        let said = String::from_utf8_lossy(&ran.stderr).into_owned();
-        assert_eq!(ran.status.code(), Some(1), "{said}");
-        assert!(said.contains("if it was changed, bring it back from the server"), "{said}");
-        assert_eq!(fs::read_to_string(&signature).unwrap(), changed);
+    // In the form of before, the index is beside its signature.
+    let bare: String = signed.lines().take(4).map(|line| format!("{line}\n")).collect();
+    let index = &changed[bare.len()..];
+    for (file, beside) in [(changed.as_str(), index), (bare.as_str(), index), ("no signature\n", index)] {
+        fs::write(&signature, file).unwrap();
+        fs::write(out.join("index.json"), beside).unwrap();
+        for version in [OLD, NEW] {
+            let ran = bench.command(&out, version, &[]).output().unwrap();
+            let said = String::from_utf8_lossy(&ran.stderr).into_owned();
+            assert_eq!(ran.status.code(), Some(1), "{said}");
+            assert!(said.contains("if it was changed, bring it back from the server"), "{said}");
+            assert_eq!(fs::read_to_string(&signature).unwrap(), file);
+        }
     }
     fs::write(&signature, &signed).unwrap();
     bench.must(&out, NEW, &[]);

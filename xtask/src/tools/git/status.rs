@@ -44,10 +44,10 @@ impl Repository {
         let own = dir.path();
         fs::create_dir(own.join("refs")).at(own)?;
         let commit = self.commit.as_deref().unwrap_or("ref: refs/heads/none");
-        let format = if commit.len() == SHA256 { "sha256" } else { "sha1" };
-        let config = format!(
-            "[core]\n\trepositoryformatversion = 1\n\tbare = false\n[extensions]\n\tobjectformat = {format}\n"
-        );
+        // Older versions know no such extension.
+        let (version, format) =
+            if commit.len() == SHA256 { (1, "[extensions]\n\tobjectformat = sha256\n") } else { (0, "") };
+        let config = format!("[core]\n\trepositoryformatversion = {version}\n\tbare = false\n{format}");
         files::put(&own.join("config"), config)?;
         files::put(&own.join("HEAD"), format!("{commit}\n"))?;
         symlink(info, own.join("info")).at(own)?;

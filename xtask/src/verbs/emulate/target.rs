@@ -210,5 +210,12 @@ fn bundle_of(name: &str, digest: &str, key: Option<&PublicKey>, ui: &Ui) -> Resu
     if bundle::sha256(manifest.as_bytes()) != digest {
         return Ok(None);
     }
-    of_bundle(&folder, key, ui).map(Some)
+    match of_bundle(&folder, key, ui) {
+        Err(error) if key.is_none() => {
+            let why = error.message.replace('\n', "\n  ");
+            ui.note(&format!("{} is not used: {why}", folder.display()));
+            Ok(None)
+        }
+        other => other.map(Some),
+    }
 }
