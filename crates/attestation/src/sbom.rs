@@ -77,7 +77,8 @@ pub fn sbom(manifest: &Manifest, members: &[Member], lock: Option<&str>, vendors
     let (mut components, mut uses) = (BTreeMap::new(), BTreeMap::<String, BTreeSet<String>>::new());
     for member in members {
         let reference = format!("app:{}", member.name);
-        let file = manifest.file(&member.file);
+        // Of a bundle that is being written, whose files are not sorted yet.
+        let file = manifest.files.iter().find(|file| file.path == member.file);
         let mut component = component("application", &reference, &member.name, &member.version);
         if let Some(file) = file {
             component["hashes"] = hashes(&file.sha256);

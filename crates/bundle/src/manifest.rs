@@ -338,7 +338,7 @@ impl Manifest {
         bundle_name(&self.name, &self.version, &self.board, self.tzdram.size)
     }
 
-    /// The file of this path. Files are sorted.
+    /// The file of this path, in a manifest that was read: its files are sorted.
     pub fn file(&self, path: &str) -> Option<&FileEntry> {
         let at = self.files.binary_search_by(|file| file.path.as_str().cmp(path)).ok()?;
         self.files.get(at)
