@@ -34,6 +34,8 @@ pub fn sync_tree(folder: &Path) -> Result<()> {
 
 /// Syncs the names in a folder.
 pub fn sync_folder(folder: &Path) -> Result<()> {
+    // The parent of a name alone is the folder where we are.
+    let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
     match File::open(folder).and_then(|file| file.sync_all()) {
         // Some network filesystems write names at once and have no such call for folders.
         Err(error) if matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported) => {
