@@ -16,6 +16,8 @@ use std::time::{Duration, Instant};
 /// How often a growing file is looked at, and how often that is told where there is no bar.
 const WATCH: Duration = Duration::from_millis(500);
 const SAY: Duration = Duration::from_secs(20);
+/// Bytes of a line that is waited for.
+const MAX_LINE: usize = 64 << 10;
 
 /// How much is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -125,7 +127,7 @@ impl Ui {
         match &self.bars {
             _ if self.verbosity < from => {}
             Some(bars) => drop(bars.println(line)),
-            None => drop(writeln!(io::stderr(), "{line}")),
+            None => say(format_args!("{line}\n")),
         }
     }
 
@@ -259,17 +261,17 @@ pub fn print_json(value: &serde_json::Value) -> ExitCode {
 
 /// Shows a failure.
 pub fn fail(error: &Error) {
-    let _ = writeln!(io::stderr(), "{} {}", label(), Lines(error));
+    say(format_args!("{} {}\n", label(), Lines(error)));
 }
 
 /// Shows what clap says of a command line, in its lines.
 pub fn refuse(text: &str) {
-    let _ = writeln!(io::stderr(), "{} {}", label(), Lines(text.trim_start_matches("error: ")));
+    say(format_args!("{} {}\n", label(), Lines(text.trim_start_matches("error: "))));
 }
 
 /// Shows a line on stderr, whoever else writes there. Whoever reads may have gone.
 pub fn line(text: &str) {
-    let _ = writeln!(io::stderr(), "{}", Lines(Shown(text)));
+    say(format_args!("{}\n", Lines(Shown(text))));
 }
 
 /// Asks whoever sits at the terminal for a secret, which is not shown. None where nobody does.
@@ -288,20 +290,26 @@ pub fn leave(error: &Error) {
     if terminal.is_term() {
         let _ = terminal.show_cursor();
     }
-    let _ = writeln!(io::stderr(), "\nerror: {}", Lines(error));
+    say(format_args!("\nerror: {}\n", Lines(error)));
+}
+
+/// Writes to stderr at once: others may write there, too.
+fn say(text: std::fmt::Arguments) {
+    let _ = io::stderr().write_all(text.to_string().as_bytes());
 }
 
 /// Shows what a program of others writes to its stderr, as it comes, until it ends.
 pub fn pass_on(from: impl Read) {
-    pass(from, io::stderr());
+    pass(from, io::stderr(), io::stderr().is_terminal());
 }
 
 /// The same of its stdout.
 pub fn pass_on_result(from: impl Read) {
-    pass(from, io::stdout());
+    pass(from, io::stdout(), io::stdout().is_terminal());
 }
 
-fn pass(mut from: impl Read, mut to: impl io::Write) {
+/// At a terminal, what is not a whole line yet is shown as well: it may be a question. Elsewhere others write to the same place.
+fn pass(mut from: impl Read, mut to: impl io::Write, at_once: bool) {
     let mut rest = Vec::new();
     let mut buffer = [0; 4096];
     loop {
@@ -312,18 +320,21 @@ fn pass(mut from: impl Read, mut to: impl io::Write) {
         };
         rest.extend_from_slice(buffer.get(..length).unwrap_or_default());
         // A character that is cut waits for its end.
-        let cut = rest.utf8_chunks().last().map_or(0, |last| match last.invalid() {
+        let character = rest.utf8_chunks().last().map_or(0, |last| match last.invalid() {
             bytes if rest.ends_with(bytes) && starts_character(bytes) => bytes.len(),
             _ => 0,
         });
+        let line = rest.iter().rev().take_while(|byte| **byte != b'\n').count();
+        let cut = if at_once || line > MAX_LINE { character } else { line };
         let later = rest.split_off(rest.len() - cut);
         let text = String::from_utf8_lossy(&rest).replace("\r\n", "\n");
         rest = later;
-        if write!(to, "{}", Lines(text)).and_then(|()| to.flush()).is_err() {
+        let text = Lines(text).to_string();
+        if to.write_all(text.as_bytes()).and_then(|()| to.flush()).is_err() {
             break;
         }
     }
-    let _ = write!(to, "{}", Lines(String::from_utf8_lossy(&rest)));
+    let _ = to.write_all(Lines(String::from_utf8_lossy(&rest)).to_string().as_bytes());
 }
 
 /// Whether bytes may become a character of UTF-8.
@@ -348,50 +359,4 @@ fn table(rows: &[Row]) -> Text {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_was_told_is_not_told_at_length_again() {
-        let ui = Ui::new(Verbosity::Normal);
-        let long = Error::check("building x failed\n  | error: y").remedy("mend y");
-        let error = Error::all([long.clone(), Error::environment("no network")]).unwrap();
-        assert_eq!(ui.untold(&error), error);
-        ui.tell(&long);
-        assert_eq!(
-            ui.untold(&error).to_string(),
-            "building x failed (shown above)\n  help: mend y\nerror: no network"
-        );
-        let quiet = Ui::new(Verbosity::Quiet);
-        quiet.tell(&long);
-        assert_eq!(quiet.untold(&error), error, "what was not shown is told");
-    }
-
-    #[test]
-    fn what_a_program_writes_is_shown_as_it_comes() {
-        struct Pieces(Vec<&'static [u8]>);
-        impl Read for Pieces {
-            fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-                let piece = if self.0.is_empty() { &[] } else { self.0.remove(0) };
-                buffer[..piece.len()].copy_from_slice(piece);
-                Ok(piece.len())
-            }
-        }
-        let mut shown = Vec::new();
-        pass(Pieces(vec![b"50 \xe2\x82", b"\xac\r\n\x9b31m", b"\x1b[2J\xc2", b"\x9b\xe2"]), &mut shown);
-        let shown = String::from_utf8(shown).unwrap();
-        assert_eq!(shown, "50 €\n\u{fffd}31m\\u{1b}[2J\\u{9b}\u{fffd}");
-    }
-
-    #[test]
-    fn the_table_is_aligned() {
-        let row = |stage: &str, reused, seconds, size| Row { stage: stage.into(), reused, seconds, size };
-        let shown = table(&[row("ta echo-srv", false, 12.34, 20480), row("rootfs", true, 0.0, 1 << 30)]);
-        assert_eq!(
-            shown.as_str(),
-            "stage                                  time        size\n\
-             ta echo-srv                built     12.3 s      20 KiB\n\
-             rootfs                     reused     0.0 s       1 GiB\n"
-        );
-    }
-}
+mod tests;

@@ -5,13 +5,18 @@ use trusty_abi::text::{Lines, Shown};
 
 /// A line, of ours or of a trusted app.
 pub fn line(text: &str) {
-    // Whoever reads may have gone.
-    let _ = writeln!(std::io::stderr(), "{}", Shown(text.replace('\t', "    ").trim_end_matches('\r')));
+    write(&Shown(text.replace('\t', "    ").trim_end_matches('\r')));
 }
 
 /// Lines of ours, in which what trusted apps say is shown already.
 pub fn lines(text: &str) {
-    let _ = writeln!(std::io::stderr(), "{}", Lines(text.trim_end()));
+    write(&Lines(text.trim_end()));
+}
+
+/// At once: others write to the same place.
+fn write(text: &dyn std::fmt::Display) {
+    // Whoever reads may have gone.
+    let _ = std::io::stderr().write_all(format!("{text}\n").as_bytes());
 }
 
 /// All trusted apps wait.

@@ -97,7 +97,8 @@ fn what_cannot_boot_is_refused() {
         assert!(error.contains(expected), "{expected} in {error}");
     }
     fs::write(&image, &sound).unwrap();
-    let error = emulate(&image, &["--backend", "qemu", "--profile"], &["x"]).fails(2);
+    let error = emulate(&image, &["--backend", "qemu", "--profile", "--client", "/bin/true"], &["x"]);
+    let error = error.fails(2);
     assert!(error.contains("--backend unicorn"), "{error}");
 }
 
