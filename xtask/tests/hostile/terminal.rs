@@ -315,8 +315,9 @@ fn no_name_and_no_argument_reaches_the_terminal() {
                 &["key", "public"],
             ] {
                 if variable != "PATH" || arguments[0] != "emulate" {
-                    let output =
-                        place.command(arguments).env(variable, format!("/nowhere/{text}")).output().unwrap();
+                    // Some of them are made.
+                    let folder = place.path(&format!("there/{text}"));
+                    let output = place.command(arguments).env(variable, folder).output().unwrap();
                     clean(&output, &[variable, arguments[0]]);
                 }
             }
