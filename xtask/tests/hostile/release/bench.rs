@@ -137,8 +137,9 @@ impl Bench {
     /// The release that a client gets from the channel, by the key; verified.
     pub fn client(&self, out: &Path) -> Result<String, String> {
         let place = out.to_str().unwrap();
-        let state = self.path("state");
-        let wanted = Wanted { place, product: None, virt: true, downgrade: false, state: &state };
+        // A client that has seen nothing: folders of one name are many channels here, one after the other.
+        let state = tempfile::tempdir().unwrap();
+        let wanted = Wanted { place, product: None, virt: true, downgrade: false, state: state.path() };
         let archive = newest(&wanted, Some(&self.key), &Ui::new(Verbosity::Quiet)).map_err(|e| e.message)?;
         let verified = xtask::verbs::verify::signed(&archive, Some(&self.key)).map_err(|e| e.message)?;
         Ok(verified.0.version)
