@@ -272,7 +272,7 @@ fn lock_with(path: &Path, wait: impl Fn()) -> Result<File> {
 }
 
 /// Locks an open file.
-fn hold(file: &File, path: &Path, wait: impl Fn()) -> Result<()> {
+pub fn hold(file: &File, path: &Path, wait: impl Fn()) -> Result<()> {
     let mut waits = false;
     loop {
         match file.try_lock() {

@@ -5,7 +5,6 @@
 
 use crate::error::{At, Error, Result};
 use crate::files;
-pub use crate::files::lock;
 use crate::tools::namespace::remove;
 use crate::tree::{self, Stamp};
 use crate::ui::Ui;
@@ -155,7 +154,7 @@ impl<'a> Cache<'a> {
         building: impl FnOnce(&str),
     ) -> Result<(Output, u64)> {
         // Another xtask may want the same stage: it waits here and then finds the result.
-        let _lock = lock(&home.join(LOCK))?;
+        let _lock = files::lock(&home.join(LOCK))?;
         sweep(home)?;
         let digest = key.digest();
         let dir = home.join(digest.get(..16).unwrap_or(&digest));

@@ -78,8 +78,8 @@ pub fn run(what: &str, cmd: Cmd, log: &Path) -> Result<()> {
     Err(diagnose(format!("{what} failed ({status})\n{tail}\n  full log: {}", log.display()), &tail))
 }
 
-/// Runs a program and returns what it prints on stdout, without the final newline.
-pub fn capture(what: &str, cmd: Cmd) -> Result<String> {
+/// Runs a program and returns the bytes that it prints on stdout. If it fails, its first line on stderr says why.
+pub fn printed(what: &str, cmd: Cmd) -> Result<Vec<u8>> {
     let line = cmd.to_string();
     let output = process::output(cmd, Some(ANSWER)).map_err(|unstarted| unstarted.of(what))?;
     if !output.status.success() {
@@ -91,7 +91,13 @@ pub fn capture(what: &str, cmd: Cmd) -> Result<String> {
             Lines(first)
         )));
     }
-    let mut text = String::from_utf8(output.stdout)
+    Ok(output.stdout)
+}
+
+/// Runs a program and returns the text that it prints on stdout, without the final newline.
+pub fn capture(what: &str, cmd: Cmd) -> Result<String> {
+    let line = cmd.to_string();
+    let mut text = String::from_utf8(printed(what, cmd)?)
         .map_err(|_| Error::environment(format!("{what}: `{line}` printed text that is not UTF-8")))?;
     if text.ends_with('\n') {
         text.pop();

@@ -93,7 +93,7 @@ pub fn setup(build: &Build, from: From, on_host: bool, log: &Path) -> Result<Set
     let conf = folder.join("conf");
     fs::create_dir_all(&conf).at(&conf)?;
     // Two at a time would gather the same files.
-    let _lock = crate::stage::lock(&top.join(".lock"))?;
+    let _lock = crate::files::lock(&top.join(".lock"))?;
     let network = match (build.offline, on_host) {
         (true, _) => Network::None,
         (false, true) => Network::Mirrors,

@@ -46,7 +46,7 @@ pub use signature::{
     Claim, KeyId, MAX_COMMENT, MAX_SIGNATURE, PublicKey, RAW, SECRET_KEY, SIGNATURE, SignatureError,
     secret_key, sign,
 };
-pub use source::{ARCHIVE_MAGIC, Source, SourceError};
+pub use source::{ARCHIVE_MAGIC, Source, SourceError, is_archive};
 pub use trace::MadeOf;
 pub use verify::{Problem, Signed, Verified, verify};
 pub use writer::{Writer, WriterError};

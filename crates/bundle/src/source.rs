@@ -53,6 +53,15 @@ pub enum Source {
     Archive(PathBuf),
 }
 
+/// Whether a file begins as a bundle's archive does.
+pub fn is_archive(path: &Path) -> io::Result<bool> {
+    let mut magic = [0; ARCHIVE_MAGIC.len()];
+    match crate::open(path)?.read_exact(&mut magic) {
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(false),
+        read => read.map(|()| magic == ARCHIVE_MAGIC),
+    }
+}
+
 impl Source {
     /// Finds out which of both a path is.
     pub fn open(path: &Path) -> Result<Self, SourceError> {

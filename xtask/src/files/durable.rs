@@ -15,7 +15,7 @@ pub fn write(path: &Path, content: &[u8]) -> Result<()> {
 /// Gives a file or a folder, which is synced, its name. A file of that name is replaced, a folder that is not empty never.
 pub fn rename(from: &Path, to: &Path) -> Result<()> {
     fs::rename(from, to).at(to)?;
-    sync_folder(to.parent().unwrap_or(to))
+    sync_folder(super::parent(to))
 }
 
 /// Syncs all files and folders below a folder, and then the folder.
@@ -34,8 +34,6 @@ pub fn sync_tree(folder: &Path) -> Result<()> {
 
 /// Syncs the names in a folder.
 pub fn sync_folder(folder: &Path) -> Result<()> {
-    // The parent of a name alone is the folder where we are.
-    let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
     match File::open(folder).and_then(|file| file.sync_all()) {
         // Some network filesystems write names at once and have no such call for folders.
         Err(error) if matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported) => {

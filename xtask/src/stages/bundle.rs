@@ -10,7 +10,7 @@ use super::trusted_apps::Built;
 use super::{Build, boot_config, client_apps, home, kernel, plan, rootfs, secure_os, trusted_apps};
 use crate::config::AppSource;
 use crate::error::{At, Error, Result};
-use crate::stage::{Key, Output, lock, stamps};
+use crate::stage::{Key, Output, stamps};
 use crate::toolchain::Target;
 use crate::tools::git;
 use bundle::{AppEntry, DeskBoot, FORMAT, Inputs, Manifest, Partition, Plan, Port, Role, Tzdram, Writer};
@@ -63,7 +63,7 @@ pub fn run(build: &Build, parts: &Parts, out: &Path) -> Result<PathBuf> {
     fs::create_dir_all(&state).at(&state)?;
     // Another clone may write to the same folder, and another call of this one to another folder.
     let _out = crate::files::lock_folder(&out, build.ui)?;
-    let _lock = lock(&state.join(".lock"))?;
+    let _lock = crate::files::lock(&state.join(".lock"))?;
     let inputs = inputs(build, parts)?;
     let key = key(&inputs, parts).with_file("Cargo.lock", &build.workspace.root.join("Cargo.lock"))?;
     let folder = out.join(&name);

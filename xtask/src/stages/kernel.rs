@@ -5,7 +5,7 @@ use super::{Build, EPOCH, home, logs, secure_os, sources, trusted_apps};
 use crate::config::{L4t, Monitor};
 use crate::error::{At, Error, Result};
 use crate::host;
-use crate::stage::{Key, Output, lock};
+use crate::stage::{Key, Output};
 use crate::tools::trusty::{self, Kernel};
 use std::collections::BTreeSet;
 use std::fs;
@@ -44,7 +44,7 @@ pub fn run(build: &Build, bsp: &Bsp, apps: &Output) -> Result<Output> {
         known(l4t, &sources.dir)?;
         fs::create_dir_all(&work_folder).at(&work_folder)?;
         // Two builds of different products may share the folder.
-        let _lock = lock(&work_folder.join(".lock"))?;
+        let _lock = crate::files::lock(&work_folder.join(".lock"))?;
         let paths: Vec<PathBuf> = order.iter().map(|name| apps.dir.join(name)).collect();
         let kernel = Kernel {
             sources: &sources.dir.join(sources::TRUSTY),

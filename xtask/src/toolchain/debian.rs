@@ -43,7 +43,7 @@ impl Tree {
                 .remedy("run: rustup target add armv7a-none-eabi aarch64-unknown-linux-gnu"));
         }
         fs::create_dir_all(home).at(home)?;
-        let _lock = crate::stage::lock(&home.join(".lock"))?;
+        let _lock = crate::files::lock(&home.join(".lock"))?;
         if let Some(tree) = Self::find(home) {
             return Ok(tree);
         }

@@ -202,7 +202,7 @@ pub fn helper(root: &Path, name: &str, version: &str, offline: bool, log: &Path)
         .remedy("run the command once without --offline"));
     }
     fs::create_dir_all(root).at(root)?;
-    let _lock = crate::stage::lock(&root.join(".lock"))?;
+    let _lock = crate::files::lock(&root.join(".lock"))?;
     let sh = shell(root)?;
     let (cargo, build, folder) = (program(), root.join("build"), root.join(format!("{name}-{version}")));
     let cmd = cmd!(sh, "{cargo} install {name} --locked --debug --version {version} --root {folder}");

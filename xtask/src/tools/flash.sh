@@ -175,9 +175,8 @@ echo 'verifying the bundle'
 (cd "$bundle" && sha256sum --quiet --strict -c SHA256SUMS) ||
   die 'this bundle is damaged or not whole' 'copy it again from where it was built; nothing has been flashed'
 # What no checksum covers would lie beside the tools, which run as root.
-unlisted=$(cd "$bundle" && find flash ! -type d | while IFS= read -r file; do
-  cut -c67- SHA256SUMS | grep -Fxq -e "$file" || printf '%s ' "$file"
-done)
+# The list comes twice: what is in it stands there more than once.
+unlisted=$(cd "$bundle" && { find flash ! -type d && cut -c67- SHA256SUMS && cut -c67- SHA256SUMS; } | sort | uniq -u | tr '\n' ' ')
 [ -z "$unlisted" ] || die "SHA256SUMS does not list $unlisted" 'remove it, or copy the bundle again from where it was built; nothing has been flashed'
 other=$(manifest parts)
 [ -z "$other" ] || die "not made of secure-os/tos.img: $other" 'do not flash this bundle: its signed image is not the one that was checked'

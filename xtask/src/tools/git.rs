@@ -4,7 +4,6 @@ mod status;
 
 use super::{capture, shell};
 use crate::error::{At, Error, Result};
-use crate::process;
 use attestation::{Remote, RemoteError};
 use bundle::Origin;
 use std::ffi::{OsStr, OsString};
@@ -68,15 +67,9 @@ fn listed(what: &str, cmd: Cmd) -> Result<Vec<String>> {
 
 /// What a command prints that ends with success.
 fn printed(what: &str, cmd: Cmd) -> Result<Vec<u8>> {
-    let line = cmd.to_string();
-    let output = process::output(cmd, None).map_err(|unstarted| unstarted.of(what))?;
-    if !output.status.success() {
-        let said = String::from_utf8_lossy(&output.stderr).into_owned();
-        let first = said.lines().find(|line| !line.trim().is_empty()).unwrap_or("it printed no error");
-        return Err(Error::environment(format!("{what}: `{line}` failed ({}): {first}", output.status))
-            .remedy("see what git says of the clone itself: git status; a clone without its files' contents needs git fetch --refetch"));
-    }
-    Ok(output.stdout)
+    super::printed(what, cmd).map_err(|error| {
+        error.remedy("see what git says of the clone itself: git status; a clone without its files' contents needs git fetch --refetch")
+    })
 }
 
 fn names(output: &[u8]) -> Vec<String> {

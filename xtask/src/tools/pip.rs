@@ -39,7 +39,7 @@ fn install(sh: &Shell, root: &Path, package: &Package, log: &Path) -> Result<Pat
         format!("{}\n{}\n", capture("python3", cmd!(sh, "python3 -c {PYTHON}"))?, pinned.join("\n"));
     let folder = root.join(format!("{name}-{version}"));
     fs::create_dir_all(root).at(root)?;
-    let _lock = crate::stage::lock(&root.join(".lock"))?;
+    let _lock = crate::files::lock(&root.join(".lock"))?;
     if fs::read_to_string(folder.join(RECORD)).is_ok_and(|found| found == made_for) {
         return Ok(folder);
     }

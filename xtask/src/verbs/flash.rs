@@ -250,8 +250,8 @@ fn summary(results: &[(String, Result<Record>)], folder: &Path, ui: &Ui) -> Resu
                     _ => format!("{board}: done in {seconds:.0} s, {what}"),
                 }
             }
-            // Each below the other, each with what mends it, none at the begin of a line.
-            Err(error) => format!("  {board}: {}", error.to_string().replace('\n', "\n  ")),
+            // Each with what mends it, none at the begin of a line.
+            Err(error) => format!("{board}: {}", error.to_string().replace('\n', "\n  ")),
         });
     }
     let failed: Vec<&Error> = results.iter().filter_map(|(_, result)| result.as_ref().err()).collect();
@@ -267,7 +267,7 @@ fn summary(results: &[(String, Result<Record>)], folder: &Path, ui: &Ui) -> Resu
     if let [(board, Err(error))] = results {
         return Err(Error { message: format!("{board}: {}", error.message), ..error.clone() });
     }
-    let lines: String = lines.iter().map(|line| format!("\n  {}", line.trim_start())).collect();
+    let lines: String = lines.iter().map(|line| format!("\n  {line}")).collect();
     let message = format!("{} of {} devices failed{lines}", failed.len(), results.len());
     Err(Error { message, remedy: None, ..(*first).clone() })
 }

@@ -3,7 +3,7 @@
 use super::{Outcome, build, diff, verify};
 use crate::cli::{DEFAULT_CONFIG, ReleaseArgs};
 use crate::error::{At, Error, Result};
-use crate::files::sync_folder;
+use crate::files::{self, sync_folder};
 use crate::interrupt;
 use crate::release::index::Entry;
 use crate::release::provenance::{self, PROVENANCE};
@@ -121,7 +121,7 @@ fn open(args: &ReleaseArgs, sources: &Sources, ui: &Ui) -> Result<Store> {
     let wanted = build::from_here(&args.output_dir)?;
     let made: Vec<_> = wanted.ancestors().take_while(|folder| !folder.exists()).collect();
     let out = publish::folder(&wanted)?;
-    made.iter().filter_map(|folder| folder.parent()).try_for_each(sync_folder)?;
+    made.iter().map(|folder| files::parent(folder)).try_for_each(sync_folder)?;
     sources.apart(&out)?;
     Store::open(&out, ui)
 }

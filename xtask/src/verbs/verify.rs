@@ -7,7 +7,6 @@ use crate::size::human;
 use crate::ui::Ui;
 use bundle::{FlashPackage, Fused, Manifest, PublicKey, Source, SourceError};
 use serde_json::json;
-use std::io::Read;
 use std::path::Path;
 
 /// Checks a bundle and prints `ok`.
@@ -58,7 +57,7 @@ pub fn signed(path: &Path, key: Option<&PublicKey>) -> Result<(Manifest, Authent
         SourceError::Io { ref path, ref error }
             if matches!(source, Source::Archive(_)) && error.raw_os_error().is_none() =>
         {
-            if is_zstd(path) {
+            if bundle::is_archive(path).unwrap_or(false) {
                 Error::check(format!("{}: the archive is damaged or truncated: {error}", path.display()))
                     .remedy("copy it again from where it was built, or build it anew")
             } else {
@@ -83,12 +82,6 @@ pub fn signed(path: &Path, key: Option<&PublicKey>) -> Result<(Manifest, Authent
                 .remedy("do not flash it: copy it again from where it was built, or build it anew"))
         }
     }
-}
-
-fn is_zstd(path: &Path) -> bool {
-    let mut magic = [0; 4];
-    bundle::open(path).and_then(|mut file| file.read_exact(&mut magic)).is_ok()
-        && magic == *b"\x28\xb5\x2f\xfd"
 }
 
 /// What a source's error means for the caller.

@@ -1,6 +1,7 @@
 //! What has come of a download so far: FILE.part, which the next run continues.
 
 use crate::error::{At, Error, Result};
+use crate::files;
 use crate::ui::Ui;
 use rustix::fs::OFlags;
 use std::fs::{self, File, OpenOptions};
@@ -34,7 +35,7 @@ impl Part {
             };
             if let Err(fs::TryLockError::WouldBlock) = file.try_lock() {
                 ui.note(&format!("{}: another carveout downloads it; waiting for that", path.display()));
-                file.lock().at(&path)?;
+                files::hold(&file, &path, || ())?;
             }
             if whole.exists() {
                 return Ok(None);

@@ -6,7 +6,7 @@ use crate::error::{At, Error, Result};
 use crate::tools::read_limited;
 use crate::ui::Ui;
 use crate::verbs::verify;
-use bundle::{ARCHIVE_MAGIC, AppEntry, ExtractError, PublicKey, Role, Source, SourceError};
+use bundle::{AppEntry, ExtractError, PublicKey, Role, Source, SourceError};
 use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::Path;
@@ -48,9 +48,7 @@ impl Target {
         if virt.is_some() {
             return device(path, key, ui);
         }
-        let mut magic = [0; ARCHIVE_MAGIC.len()];
-        let read = bundle::open(path).and_then(|mut file| file.read_exact(&mut magic));
-        if metadata.is_file() && (read.is_err() || magic != ARCHIVE_MAGIC) {
+        if metadata.is_file() && !bundle::is_archive(path).unwrap_or(false) {
             ensure_no_key(target, key)?;
             let image = read_limited(path, MAX_IMAGE)?;
             let container = trusty_image::Container::parse(&image);
