@@ -18,7 +18,7 @@ pub const PROGRAMS: [&str; 13] = [
 ];
 
 /// The guides, in an order in which one can follow them: a release needs a clean work tree.
-pub const GUIDES: [&str; 12] = [
+pub const GUIDES: [&str; 13] = [
     "docs/releases.md",
     "docs/field-flashing.md",
     "README.md",
@@ -31,6 +31,7 @@ pub const GUIDES: [&str; 12] = [
     "docs/when-a-flash-fails.md",
     "docs/big-messages.md",
     "docs/root-filesystem.md",
+    "docs/reliability.md",
 ];
 
 /// Why a command is not run. All of `cargo xtask` are parsed all the same.
