@@ -1,18 +1,15 @@
 //! The command line: one definition for parsing, help and completions.
 
 mod field;
+pub mod requests;
 
 pub use field::{
     BackupArgs, FlashArgs, KeyAction, KeyArgs, ManualArgs, ReleaseArgs, ReportArgs, RestoreArgs, RollbackArgs,
 };
 
 use crate::size::Size;
-use crate::verbs::yocto::Engine;
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
-
-/// The product config that is meant where none is named.
-pub const DEFAULT_CONFIG: &str = "configs/desk.yaml";
 
 /// Build, verify and explain flashable bundles of trusted apps for Trusty on Jetson AGX Xavier.
 #[derive(Debug, Parser)]
@@ -121,7 +118,7 @@ pub enum Verb {
 #[derive(Clone, Debug, Args)]
 pub struct BuildArgs {
     /// Product config.
-    #[arg(short, long, value_name = "FILE", default_value = DEFAULT_CONFIG)]
+    #[arg(short, long, value_name = "FILE", default_value = crate::verbs::build::DEFAULT_CONFIG)]
     pub config: PathBuf,
     /// Size of the TZDRAM carve-out instead of the config's, e.g. 64MiB.
     #[arg(long, value_name = "SIZE")]
@@ -143,6 +140,24 @@ pub struct BuildArgs {
     pub offline: bool,
 }
 
+/// Which engine builds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum EngineArg {
+    /// xtask runs the stages itself.
+    Local,
+    /// BitBake runs them, through layers/meta-carveout.
+    Bitbake,
+}
+
+impl From<EngineArg> for crate::verbs::yocto::Engine {
+    fn from(engine: EngineArg) -> Self {
+        match engine {
+            EngineArg::Local => Self::Local,
+            EngineArg::Bitbake => Self::Bitbake,
+        }
+    }
+}
+
 /// Options of `image`.
 #[derive(Clone, Debug, Args)]
 pub struct ImageArgs {
@@ -151,7 +166,7 @@ pub struct ImageArgs {
     pub build: BuildArgs,
     /// What builds: xtask itself, or BitBake (boards that have a MACHINE).
     #[arg(long, value_enum, default_value = "local")]
-    pub engine: Engine,
+    pub engine: EngineArg,
     /// For BitBake: a folder with clones of OE-Core, BitBake, meta-tegra and meta-rust-bin.
     #[arg(long, value_name = "DIR")]
     pub layers: Option<PathBuf>,

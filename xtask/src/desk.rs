@@ -3,15 +3,17 @@
 //! [`crate::tools::qemu`] starts the machine with the firmware of crates/desk-firmware; `link` speaks with the agent in it;
 //! [`run`] serves clients on the socket that the unicorn emulator has, too.
 
-pub mod boot_check;
 pub mod console;
 mod ends;
-mod fault;
-pub mod firmware;
+pub mod fault;
+mod firmware;
 mod image;
 mod link;
 pub mod machine;
 pub mod run;
+mod workshop;
 
+pub use firmware::{AGENT, MONITOR, PACKAGE, TEST_KERNEL};
 pub use image::{BootImage, has_kernel};
 pub use machine::{Desk, Fate, Setup};
+pub use workshop::Workshop;

@@ -1,19 +1,24 @@
 //! The command line of carveout, as a library so that tests reach everything.
 
+pub mod boot_check;
 pub mod cli;
 pub mod config;
 pub mod desk;
 pub mod device;
+pub mod dirs;
 pub mod error;
 pub mod files;
 pub mod host;
 pub mod interrupt;
+pub mod loader;
+pub mod outcome;
 pub mod process;
 pub mod release;
 pub mod report;
 pub mod secret;
 pub mod signing;
 pub mod size;
+pub mod sparse;
 pub mod stage;
 pub mod stages;
 pub mod text;
@@ -24,19 +29,23 @@ pub mod ui;
 mod usage;
 pub mod vendor;
 pub mod verbs;
+pub mod workshop;
 pub mod workspace;
 pub mod yocto;
 
 use clap::Parser;
-use cli::{Cli, Verb};
+use cli::{AssembleStep, Cli, Verb, requests};
+use dirs::Dirs;
 use error::{Error, Result};
+use outcome::Outcome;
 use std::process::ExitCode;
 use ui::{Ui, Verbosity};
-use verbs::build::{self, Part};
+use verbs::build::Part;
 use verbs::{
-    Outcome, assemble, bench, diff, doctor, emulate, flash, inspect, key, manual, plan, recipes,
+    assemble, bench, diff, doctor, emulate, flash, image, inspect, key, manual, plan, recipes,
     release as release_verb, report as report_verb, test, verify, yocto as yocto_verb,
 };
+use workshop::Sources;
 use yocto_verb::Engine;
 
 /// Runs the command line.
@@ -79,33 +88,41 @@ pub fn main() -> ExitCode {
 }
 
 fn run(cli: &Cli, ui: &Ui) -> Result<Outcome> {
+    let dirs = Dirs::find();
     match &cli.verb {
-        Verb::Image(args) => build::image(args, ui),
-        Verb::TrustedApps(args) => build::part(Part::TrustedApps, args, ui),
-        Verb::SecureOs(args) => build::part(Part::SecureOs, args, ui),
-        Verb::ClientApps(args) => build::part(Part::ClientApps, args, ui),
-        Verb::Rootfs(args) => build::part(Part::Rootfs, args, ui),
-        Verb::Plan(args) => plan::run(args, ui),
+        Verb::Image(args) => image::run(args, ui),
+        Verb::TrustedApps(args) => image::part(Part::TrustedApps, &args.request(), ui),
+        Verb::SecureOs(args) => image::part(Part::SecureOs, &args.request(), ui),
+        Verb::ClientApps(args) => image::part(Part::ClientApps, &args.request(), ui),
+        Verb::Rootfs(args) => image::part(Part::Rootfs, &args.request(), ui),
+        Verb::Plan(args) => plan::run(&args.request(), ui),
         Verb::Inspect { path } => inspect::run(path),
-        Verb::Verify { bundle, key } => verify::run(bundle, key.as_deref(), ui),
-        Verb::Release(args) => release_verb::run(args, ui),
+        Verb::Verify { bundle, key } => verify::run(bundle, requests::key(key.as_deref())?.as_ref(), ui),
+        Verb::Release(args) => release_verb::run(&args.request(), ui),
         Verb::Key(args) => key::run(args, ui),
         Verb::Diff { old, new } => diff::run(old, new, ui),
         Verb::Report(args) => report_verb::run(args, ui),
-        Verb::Flash(args) => flash::run(args, ui),
-        Verb::Rollback(args) => flash::rollback(args, ui),
-        Verb::Backup(args) => flash::backup(args, ui),
-        Verb::Restore(args) => flash::restore(args, ui),
-        Verb::Emulate(args) => emulate::run(args, cli.output.json, ui),
-        Verb::Recipes(args) => recipes::run(args, ui),
-        Verb::Yocto(args) => {
-            yocto_verb::suits(Engine::Bitbake, &args.build, false, args.host_toolchain)?;
-            yocto_verb::run(args, ui)
+        Verb::Flash(args) => flash::run(&args.request()?, &dirs, ui),
+        Verb::Rollback(args) => flash::rollback(&args.device, args.allow_downgrade, &dirs, ui),
+        Verb::Backup(args) => flash::backup(&args.request(), &dirs, ui),
+        Verb::Restore(args) => flash::restore(&args.request(), &dirs, ui),
+        Verb::Emulate(args) => {
+            let workshop = Sources { dirs: &dirs, offline: false, ui };
+            emulate::run(&args.request(cli.output.json)?, &workshop, &dirs, ui)
         }
-        Verb::Assemble(args) => assemble::run(args, ui),
+        Verb::Recipes(args) => recipes::run(args.check, ui),
+        Verb::Yocto(args) => {
+            let request = args.request();
+            yocto_verb::suits(Engine::Bitbake, &request.build, &request.layers)?;
+            yocto_verb::run(&request, ui)
+        }
+        Verb::Assemble(args) => match &args.step {
+            AssembleStep::App(args) => assemble::app(&args.request(), ui),
+            AssembleStep::Bundle(args) => assemble::assemble(&args.parts, &args.output_dir, ui),
+        },
         Verb::Doctor => doctor::run(ui),
         Verb::Test(args) => test::run(args, ui),
-        Verb::Bench(args) => bench::run(args, ui),
+        Verb::Bench(args) => bench::run(&args.request(), ui),
         Verb::Manual(args) => manual::run(args, ui),
         Verb::Completions { shell } => Ok(manual::completions(*shell)),
     }

@@ -17,6 +17,8 @@ use std::sync::Arc;
 use std::time::SystemTime;
 use tempfile::TempDir;
 
+/// Time that outputs bear, in seconds since 1970 (2025-01-01): no output tells when it was built.
+pub const EPOCH: u64 = 1_735_689_600;
 const RECORD: &str = ".stage.json";
 const LOCK: &str = ".lock";
 /// How names of unfinished results begin.
@@ -87,6 +89,17 @@ pub struct Output {
     pub reused: bool,
     /// A shared lock on its record: while it is held, no other xtask removes the result.
     _in_use: Arc<File>,
+}
+
+impl Output {
+    /// Its files with this extension, sorted.
+    pub fn files(&self, extension: &str) -> Result<Vec<PathBuf>> {
+        let entries = fs::read_dir(&self.dir).at(&self.dir)?.flatten().map(|entry| entry.path());
+        let mut files: Vec<PathBuf> =
+            entries.filter(|path| path.extension().is_some_and(|e| e == extension)).collect();
+        files.sort();
+        Ok(files)
+    }
 }
 
 /// Where results are kept.

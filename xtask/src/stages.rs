@@ -13,17 +13,15 @@ pub mod sources;
 pub mod trusted_apps;
 
 use crate::config::Product;
-use crate::error::{At, Result};
+use crate::dirs::Dirs;
 use crate::stage::Cache;
 use crate::toolchain::Toolchains;
 use crate::ui::Ui;
 use crate::workspace::Workspace;
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::OnceLock;
 
-/// Time that outputs bear, in seconds since 1970 (2025-01-01): no output tells when it was built.
-pub const EPOCH: u64 = 1_735_689_600;
+pub use crate::stage::EPOCH;
 
 /// Everything a stage may use.
 pub struct Build<'a> {
@@ -46,25 +44,18 @@ pub struct Build<'a> {
 impl<'a> Build<'a> {
     /// A build in the workspace's target folder.
     pub fn new(workspace: &'a Workspace, product: &'a Product, offline: bool, ui: &'a Ui) -> Self {
-        let cache = Cache::new(&home(&workspace.root), ui);
+        let cache = Cache::new(&Dirs::of(&workspace.root).home(), ui);
         let toolchains = Toolchains::new(&workspace.root, offline, ui);
         Self { workspace, product, cache, toolchains, ui, offline, sources: OnceLock::new() }
     }
 
+    /// Where things lie.
+    pub fn dirs(&self) -> Dirs {
+        Dirs::of(&self.workspace.root)
+    }
+
     /// cargo's folder for intermediate files of cross builds.
     fn cargo_dir(&self, name: &str) -> PathBuf {
-        home(&self.workspace.root).join("cargo").join(name)
+        self.dirs().home().join("cargo").join(name)
     }
-}
-
-/// Where all that a build makes lies.
-pub fn home(root: &Path) -> PathBuf {
-    root.join("target/carveout")
-}
-
-/// The folder of logs, which is there from then on.
-pub fn logs(root: &Path) -> Result<PathBuf> {
-    let logs = home(root).join("logs");
-    fs::create_dir_all(&logs).at(&logs)?;
-    Ok(logs)
 }

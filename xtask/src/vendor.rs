@@ -9,7 +9,7 @@ pub mod release;
 
 use crate::config::{Download, L4t};
 use crate::error::{At, Error, Result};
-use crate::stages::{Build, home};
+use crate::stages::Build;
 use crate::tools::curl::{self, Size, Url};
 use crate::tools::{run, scratch, shell};
 use std::fs;
@@ -124,7 +124,7 @@ fn downloaded(build: &Build, download: &Download) -> Result<PathBuf> {
 }
 
 fn downloads(build: &Build) -> PathBuf {
-    home(&build.workspace.root).join("downloads")
+    build.dirs().home().join("downloads")
 }
 
 /// Whether both BSP and sources are given, so that nothing need be downloaded.

@@ -1,17 +1,15 @@
 //! The cargo workspace: where it is, its packages, and digests of what each is built from.
 
 mod folders;
-mod source;
 
 pub use folders::Folders;
-pub use source::{CrateSource, GitReference};
 
-use crate::error::{Error, Result, nearest};
+use crate::error::{Result, nearest};
 use crate::stage::Key;
 use crate::tools::cargo;
+use crate::tools::cargo::lock::{CargoLock, CrateSource, Locked};
 use crate::tree;
 use cargo_metadata::{Metadata, Package, camino::Utf8Path};
-use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -25,95 +23,10 @@ pub struct Workspace {
     lock: CargoLock,
 }
 
-/// A Cargo.lock.
-#[derive(Deserialize)]
-pub(crate) struct CargoLock {
-    pub(crate) package: Vec<Locked>,
-    #[serde(default)]
-    patch: Patches,
-}
-
-/// What Cargo.lock says of `[patch]`.
-#[derive(Default, Deserialize)]
-struct Patches {
-    /// Those that no package takes the place of: cargo reads them all the same.
-    #[serde(default)]
-    unused: Vec<Locked>,
-}
-
-impl CargoLock {
-    /// All packages that cargo reads.
-    pub(crate) fn all(&self) -> impl Iterator<Item = &Locked> {
-        self.package.iter().chain(&self.patch.unused)
-    }
-
-    /// That of a folder.
-    pub(crate) fn read(folder: &Path) -> Result<Self> {
-        let path = folder.join("Cargo.lock");
-        let text = crate::files::read_to_string(&path)?;
-        toml::from_str(&text).map_err(|e| Error::usage(format!("{}: {e}", path.display())))
-    }
-}
-
-/// A package in it.
-#[derive(Deserialize)]
-pub(crate) struct Locked {
-    pub(crate) name: String,
-    pub(crate) version: String,
-    /// Where cargo takes it from; none: it is a package of this workspace, or of another folder.
-    #[serde(default)]
-    pub(crate) source: CrateSource,
-    pub(crate) checksum: Option<String>,
-    #[serde(default)]
-    dependencies: Vec<String>,
-}
-
-/// A crate that each xtask of carveout is linked with, here or in a team's own repository.
-const MARK: &str = "\nname = \"trusty-image\"\n";
-
-/// The workspace of whoever calls, never the one that this program was compiled in: what `cargo xtask` was called for, or the
-/// one that the current folder is in.
-///
-/// # Errors
-/// There is none.
-pub fn root() -> Result<PathBuf> {
-    find().ok_or_else(|| {
-        let here = std::env::current_dir().unwrap_or_default();
-        let message = format!(
-            "{}: neither this folder nor one above it is a workspace of carveout (Cargo.toml and Cargo.lock, with its xtask)",
-            here.display()
-        );
-        Error::usage(message).remedy("change into a clone of carveout and run the command there")
-    })
-}
-
-/// The same, if there is one.
-pub fn find() -> Option<PathBuf> {
-    let called = std::env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from);
-    let called = called.as_deref().and_then(Path::parent).map(Path::to_owned);
-    called.filter(|root| is_ours(root)).or_else(|| above(&std::env::current_dir().ok()?))
-}
-
-fn above(folder: &Path) -> Option<PathBuf> {
-    folder.ancestors().find(|folder| is_ours(folder)).map(Path::to_owned)
-}
-
-fn is_ours(folder: &Path) -> bool {
-    folder.join("Cargo.toml").is_file()
-        && folder.join("xtask/Cargo.toml").is_file()
-        && fs::read_to_string(folder.join("Cargo.lock")).is_ok_and(|lock| lock.contains(MARK))
-}
-
-/// Where what a verb leaves behind lies: in the workspace's target folder, or where there is no workspace, in the user's
-/// folder for such.
-pub fn home() -> PathBuf {
-    find().map_or_else(crate::vendor::license::state, |root| crate::stages::home(&root))
-}
-
 impl Workspace {
     /// Reads the workspace's manifests and its lock file.
     pub fn load() -> Result<Self> {
-        let root = root()?;
+        let root = crate::dirs::Dirs::find().root()?.to_owned();
         let metadata = cargo::metadata(&root.join("Cargo.toml"), &["--no-deps"])?;
         let lock = CargoLock::read(&root)?;
         Ok(Self { root, metadata, lock })
@@ -235,24 +148,6 @@ pub(crate) fn tree_digest(dir: &Path) -> Result<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_workspace_is_that_of_the_folder() {
-        let dir = tempfile::tempdir().unwrap();
-        let write = |path: &str, text: &str| {
-            let path = dir.path().join(path);
-            fs::create_dir_all(path.parent().unwrap()).unwrap();
-            fs::write(path, text).unwrap();
-        };
-        write("team/Cargo.toml", "[workspace]");
-        write("team/xtask/Cargo.toml", "");
-        write("team/apps/a/src/x", "");
-        assert_eq!(above(&dir.path().join("team/apps/a")), None, "any project may have an xtask");
-        write("team/Cargo.lock", "[[package]]\nname = \"trusty-image\"\nversion = \"0.1.0\"\n");
-        assert_eq!(above(&dir.path().join("team/apps/a")), Some(dir.path().join("team")));
-        assert_eq!(above(dir.path()), None);
-        assert!(is_ours(&root().unwrap()));
-    }
 
     #[test]
     fn a_package_is_built_from_its_path_dependencies_and_the_lock() {

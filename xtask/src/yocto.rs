@@ -10,9 +10,10 @@ pub mod serve;
 pub mod user;
 
 use crate::config::Product;
+use crate::dirs::Dirs;
 use crate::error::{At, Error, Result};
 use crate::host;
-use crate::stages::{Build, home};
+use crate::stages::Build;
 use bitbake::BitBake;
 use conf::Network;
 use layers::{Layers, Own};
@@ -87,7 +88,7 @@ pub fn setup(build: &Build, from: From, on_host: bool, log: &Path) -> Result<Set
     let read: Vec<&Path> =
         [root, &layers.oe_core].into_iter().chain(&layers.own).map(PathBuf::as_path).collect();
     user.reads(&read)?;
-    let top = home(root).join("yocto");
+    let top = Dirs::of(root).home().join("yocto");
     let suffix = if on_host { "-host-toolchain" } else { "" };
     let folder = top.join(format!("{}-{}{suffix}", product.name, product.board.name));
     let conf = folder.join("conf");

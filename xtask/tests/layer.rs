@@ -4,12 +4,12 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use xtask::stages::{home, logs};
+use xtask::dirs::Dirs;
 use xtask::tools::pip::{self, Package};
 use xtask::tools::shell;
 
 fn root() -> PathBuf {
-    xtask::workspace::root().unwrap()
+    xtask::dirs::Dirs::find().root().unwrap().to_owned()
 }
 
 const OELINT: Package = Package {
@@ -33,8 +33,9 @@ const BITBAKE: Package = Package { name: "bitbake-setup", version: "2.19.0", oth
 /// Runs Python in a folder with a package of PyPI. Returns whether it succeeded, and what it said.
 fn run(package: &Package, dir: &Path, arguments: &[&str]) -> (bool, String) {
     let root = root();
-    let log = logs(&root).unwrap().join(format!("{}.log", package.name));
-    let folder = pip::helper(&home(&root).join("tools"), package, &log).unwrap_or_else(|e| panic!("{e}"));
+    let log = Dirs::of(&root).logs().unwrap().join(format!("{}.log", package.name));
+    let folder =
+        pip::helper(&Dirs::of(&root).home().join("tools"), package, &log).unwrap_or_else(|e| panic!("{e}"));
     let sh = shell(dir).unwrap();
     let mut command = Command::from(pip::python(&sh, &folder).args(arguments));
     // Where there is one, the folder's settings are taken, not the user's.

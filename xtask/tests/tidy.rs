@@ -10,7 +10,7 @@ const MAX_LINES: usize = 400;
 
 /// Text files that git tracks, or would.
 fn files() -> Vec<(String, String)> {
-    let root = xtask::workspace::root().unwrap();
+    let root = xtask::dirs::Dirs::find().root().unwrap().to_owned();
     let arguments = ["-c", "safe.directory=*", "ls-files", "-z", "-co", "--exclude-standard"];
     let listed = Command::new("git").args(arguments).current_dir(&root).output().unwrap();
     assert!(listed.status.success(), "this test needs git and a clone");
@@ -259,7 +259,8 @@ fn nothing_else_downloads() {
         .collect();
     assert!(sources.len() > 100);
     assert_eq!(lines_with(&sources, &programs), Vec::<String>::new());
-    let lock = fs::read_to_string(xtask::workspace::root().unwrap().join("Cargo.lock")).unwrap();
+    let lock =
+        fs::read_to_string(xtask::dirs::Dirs::find().root().unwrap().to_owned().join("Cargo.lock")).unwrap();
     for client in ["attohttpc", "curl", "hyper", "isahc", "minreq", "reqwest", "ureq"] {
         assert!(!lock.contains(&format!("name = \"{client}\"\n")), "{client}");
     }
@@ -297,7 +298,8 @@ fn packages_say_what_they_are() {
 
 #[test]
 fn the_readme_names_every_verb_and_every_package() {
-    let readme = fs::read_to_string(xtask::workspace::root().unwrap().join("README.md")).unwrap();
+    let readme =
+        fs::read_to_string(xtask::dirs::Dirs::find().root().unwrap().to_owned().join("README.md")).unwrap();
     let verbs = <xtask::cli::Cli as clap::CommandFactory>::command();
     for verb in verbs.get_subcommands() {
         assert!(readme.contains(&format!("`{}", verb.get_name())), "{}", verb.get_name());
@@ -362,7 +364,7 @@ fn what_the_guides_make_is_no_change_of_the_work_tree() {
         let arguments = ["-c", "safe.directory=*", "check-ignore", "--quiet", "--no-index", name];
         Command::new("git")
             .args(arguments)
-            .current_dir(xtask::workspace::root().unwrap())
+            .current_dir(xtask::dirs::Dirs::find().root().unwrap().to_owned())
             .status()
             .unwrap()
             .success()

@@ -9,7 +9,7 @@ use xtask::workspace::Workspace;
 use xtask::yocto::conf::{self, Network};
 
 fn root() -> PathBuf {
-    xtask::workspace::root().unwrap()
+    xtask::dirs::Dirs::find().root().unwrap().to_owned()
 }
 
 #[test]

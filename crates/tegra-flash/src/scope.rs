@@ -1,6 +1,8 @@
 //! What must be flashed for a change.
 
 use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::str::FromStr;
 
 /// How much of a device is written, from least to most.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -16,6 +18,18 @@ pub enum Scope {
 }
 
 impl Scope {
+    /// All, from least to most.
+    pub const ALL: [Self; 3] = [Self::App, Self::SecureOs, Self::Full];
+
+    /// A scope as people write it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::App => "app",
+            Self::SecureOs => "secure-os",
+            Self::Full => "full",
+        }
+    }
+
     /// The least scope that writes a partition.
     pub fn of_partition(name: &str) -> Self {
         match name {
@@ -23,6 +37,25 @@ impl Scope {
             "secure-os" | "secure-os_b" => Self::SecureOs,
             _ => Self::Full,
         }
+    }
+}
+
+impl fmt::Display for Scope {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// A word that names no scope.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("no scope: allowed are app, secure-os and full")]
+pub struct NoScope;
+
+impl FromStr for Scope {
+    type Err = NoScope;
+
+    fn from_str(text: &str) -> Result<Self, NoScope> {
+        Self::ALL.into_iter().find(|scope| scope.name() == text).ok_or(NoScope)
     }
 }
 

@@ -6,9 +6,10 @@ use super::firmware;
 use super::image::BootImage;
 use super::link::{Link, State};
 use super::run::Symbols;
+use super::workshop::Workshop;
+use crate::dirs::Dirs;
 use crate::error::{At, Error, Result};
 use crate::process::Running;
-use crate::stages::logs;
 use crate::tools::qemu::{Qemu, Sockets};
 use crate::ui::Ui;
 use rustix::event::{PollFd, PollFlags, Timespec};
@@ -48,9 +49,15 @@ pub struct Setup {
 
 impl Setup {
     /// For an image: QEMU, installed if need be, and the firmware, up to date.
-    pub fn get(image: BootImage, root: &Path, offline: bool, ui: &Ui) -> Result<Self> {
-        let qemu = Qemu::get(offline, &logs(root)?.join("host.log"), ui)?;
-        Ok(Self { qemu, firmware: firmware::build(root, offline, ui)?, image })
+    pub fn get(
+        image: BootImage,
+        workshop: &dyn Workshop,
+        dirs: &Dirs,
+        offline: bool,
+        ui: &Ui,
+    ) -> Result<Self> {
+        let qemu = Qemu::get(offline, &dirs.logs()?.join("host.log"), ui)?;
+        Ok(Self { qemu, firmware: workshop.firmware()?, image })
     }
 }
 

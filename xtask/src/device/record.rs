@@ -1,5 +1,6 @@
 //! The flash record: a line of JSON for each device and each flash, and of a board NVIDIA's full log beside it.
 
+use crate::dirs::Dirs;
 use crate::error::{At, Error, Result};
 use crate::files;
 use crate::text::seen_json;
@@ -67,13 +68,13 @@ pub struct Record {
 }
 
 /// Where records are kept: a person's, as boards outlive build folders.
-pub fn place() -> PathBuf {
-    crate::vendor::license::state().join("flash-records")
+pub fn place(dirs: &Dirs) -> PathBuf {
+    dirs.state().join("flash-records")
 }
 
 /// The same, once it is there.
-pub fn folder() -> Result<PathBuf> {
-    let folder = place();
+pub fn folder(dirs: &Dirs) -> Result<PathBuf> {
+    let folder = place(dirs);
     fs::create_dir_all(&folder).at(&folder)?;
     Ok(folder)
 }

@@ -43,7 +43,7 @@ pub fn text(manifest: &Manifest, changes: Option<&str>, previous: Option<(&Manif
     };
     if let Some((old, diff)) = previous {
         text += &format!("\n## Since {}\n\n", old.version);
-        text += &format!("To flash: `{}`. {}.\n", diff::name(diff.scope), upper(diff::reason(diff)));
+        text += &format!("To flash: `{}`. {}.\n", diff::scope_name(diff.scope), upper(diff::reason(diff)));
         if !diff.differences.is_empty() {
             text += "\n";
         }

@@ -3,7 +3,6 @@
 use super::figures::{code, count, heading, plain, size, table};
 use super::{Report, Signature};
 use crate::size::human;
-use crate::verbs::diff::name;
 use bundle::{DeskBoot, Device, FlashPackage, Fused, Given};
 use maud::{Markup, html};
 use trusty_image::plan::Severity;
@@ -46,7 +45,7 @@ pub fn head(report: &Report) -> Markup {
                 div {
                     dt { "To flash" }
                     @match &report.changes {
-                        Some(changes) => dd { strong { (name(changes.diff.scope)) } span { "coming from " (plain(&changes.from)) } },
+                        Some(changes) => dd { strong { (crate::verbs::diff::scope_name(changes.diff.scope)) } span { "coming from " (plain(&changes.from)) } },
                         None => dd { strong { "full" } span { "on a new device" } },
                     }
                 }
@@ -96,7 +95,7 @@ pub fn section(report: &Report) -> Markup {
                 }))
             }
             (table("scopes", "What each scope writes, as a digest: equal digests, nothing to flash", &[("Scope", ""), ("SHA-256", "")], false, html! {
-                @for (scope, digest) in &manifest.flash { tr { th scope="row" { (name(Some(*scope))) } td { (code(digest)) } } }
+                @for (scope, digest) in &manifest.flash { tr { th scope="row" { (scope) } td { (code(digest)) } } }
             }))
         }
     }

@@ -4,7 +4,7 @@ use super::figures::{code, count, heading, plain, share, size, table, table_of_g
 use super::map::{Map, Segment, fill};
 use super::{Changes, Flashed, Report};
 use crate::size::human;
-use crate::verbs::diff::{name, reason, short};
+use crate::verbs::diff::{reason, scope_name, short};
 use bundle::{AppEntry, FileEntry, MANIFEST, Role};
 use maud::{Markup, html};
 use trusty_image::AppMemory;
@@ -183,7 +183,7 @@ fn compared(changes: &Changes) -> Markup {
     html! {
         p.verdict {
             "A device that has " (code(from)) " needs "
-            @match diff.scope { None => strong { "no flash" }, scope => { "the scope " strong { (name(scope)) } } }
+            @match diff.scope { None => strong { "no flash" }, scope => { "the scope " strong { (scope_name(scope)) } } }
             ": " (reason(diff)) "."
         }
         @if !diff.differences.is_empty() {
@@ -192,7 +192,7 @@ fn compared(changes: &Changes) -> Markup {
                     tr {
                         th scope="row" {
                             (code(&difference.what)) br;
-                            @match difference.scope { None => span.hex { "no flash" }, scope => span.tag { (name(scope)) } }
+                            @match difference.scope { None => span.hex { "no flash" }, scope => span.tag { (scope_name(scope)) } }
                         }
                         td { (value(&difference.old)) }
                         td { (value(&difference.new)) }

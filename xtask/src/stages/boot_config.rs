@@ -161,9 +161,10 @@ mod tests {
 
     #[test]
     fn the_layout_is_filled() {
-        let text =
-            fs::read_to_string(crate::workspace::root().unwrap().join("configs/boards/virt/flash_virt.xml"))
-                .unwrap();
+        let text = fs::read_to_string(
+            crate::dirs::Dirs::find().root().unwrap().join("configs/boards/virt/flash_virt.xml"),
+        )
+        .unwrap();
         let filled = fill(&text, 1 << 30).unwrap();
         let layout = Layout::parse(&filled).unwrap();
         assert_eq!(layout.partition("APP").unwrap().size.number(), Some(1 << 30));

@@ -7,7 +7,7 @@ mod sbom;
 
 use super::bsp::Bsp;
 use super::trusted_apps::Built;
-use super::{Build, boot_config, client_apps, home, kernel, plan, rootfs, secure_os, trusted_apps};
+use super::{Build, boot_config, client_apps, kernel, plan, rootfs, secure_os, trusted_apps};
 use crate::config::AppSource;
 use crate::error::{At, Error, Result};
 use crate::stage::{Key, Output, stamps};
@@ -59,7 +59,7 @@ pub fn run(build: &Build, parts: &Parts, out: &Path) -> Result<PathBuf> {
     let out = publish::folder(out)?;
     let product = build.product;
     let name = bundle::bundle_name(&product.name, &product.version, &product.board.name, product.tzdram_size);
-    let state = home(&build.workspace.root).join("bundles");
+    let state = build.dirs().home().join("bundles");
     fs::create_dir_all(&state).at(&state)?;
     // Another clone may write to the same folder, and another call of this one to another folder.
     let _out = crate::files::lock_folder(&out, build.ui)?;
@@ -148,7 +148,7 @@ fn fill(build: &Build, parts: &Parts, inputs: Inputs, folder: &Path) -> Result<M
         None => parts.boot_config.dir.join(&layout_name),
     };
     writer.add(Role::Layout, &layout_path, &layout_from, &[]).map_err(failed)?;
-    for deb in client_apps::debs(&parts.client_apps)? {
+    for deb in parts.client_apps.files("deb")? {
         let name = boot_config::name(&deb);
         writer.add(Role::ClientApp, &format!("client-apps/{name}"), &deb, &[]).map_err(failed)?;
     }

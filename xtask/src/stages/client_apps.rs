@@ -1,6 +1,6 @@
 //! Client apps: static aarch64 programs in Debian packages.
 
-use super::{Build, EPOCH, home};
+use super::{Build, EPOCH};
 use crate::error::{At, Result};
 use crate::stage::{Key, Output};
 use crate::toolchain::Target;
@@ -20,7 +20,7 @@ pub fn run(build: &Build) -> Result<Output> {
     let key = names.zip(&parts).fold(Key::of(file!()), |key, (name, part)| key.with(name, &part.content));
     build.cache.stage("client apps", key, |work| {
         for part in &parts {
-            for deb in debs(part)? {
+            for deb in part.files("deb")? {
                 let to = work.out.join(deb.file_name().unwrap_or_default());
                 fs::copy(&deb, &to).at(&to)?;
             }
@@ -51,16 +51,7 @@ pub fn package(build: &Build, name: &str) -> Result<Output> {
     })
 }
 
-/// The packages in a stage's directory, sorted.
-pub fn debs(output: &Output) -> Result<Vec<PathBuf>> {
-    let entries = fs::read_dir(&output.dir).at(&output.dir)?.flatten().map(|e| e.path());
-    let mut debs: Vec<PathBuf> =
-        entries.filter(|path| path.extension().is_some_and(|e| e == "deb")).collect();
-    debs.sort();
-    Ok(debs)
-}
-
 fn cargo_deb(build: &Build, log: &std::path::Path) -> Result<PathBuf> {
     let (name, version) = CARGO_DEB;
-    cargo::helper(&home(&build.workspace.root).join("tools"), name, version, build.offline, log)
+    cargo::helper(&build.dirs().tools(), name, version, build.offline, log)
 }

@@ -153,12 +153,7 @@ fn unchanged(build: &Build, module: &Module, bsp: &Bsp) -> Result<Output> {
 }
 
 fn ensure_host(build: &Build) -> Result<()> {
-    host::ensure(
-        &l4t::NEEDS,
-        build.offline,
-        &super::home(&build.workspace.root).join("logs/host.log"),
-        build.ui,
-    )
+    host::ensure(&l4t::NEEDS, build.offline, &build.dirs().home().join("logs/host.log"), build.ui)
 }
 
 /// Bytes of the partition APP.

@@ -1,7 +1,7 @@
 //! The secure-os image of an L4T board: NVIDIA's Trusty kernel with the product's trusted apps, and the monitor.
 
 use super::bsp::Bsp;
-use super::{Build, EPOCH, home, logs, secure_os, sources, trusted_apps};
+use super::{Build, EPOCH, secure_os, sources, trusted_apps};
 use crate::config::{L4t, Monitor};
 use crate::error::{At, Error, Result};
 use crate::host;
@@ -24,7 +24,7 @@ pub const SYMBOLS: &str = "lk.elf";
 /// The image's directory.
 pub fn run(build: &Build, bsp: &Bsp, apps: &Output) -> Result<Output> {
     let l4t = build.product.l4t()?;
-    let logs = logs(&build.workspace.root)?;
+    let logs = build.dirs().logs()?;
     host::ensure(&trusty::NEEDS, build.offline, &logs.join("host.log"), build.ui)?;
     let sources = sources::run(build)?;
     let order: Vec<String> = build.product.trusted_apps.iter().map(trusted_apps::file_name).collect();
@@ -32,8 +32,7 @@ pub fn run(build: &Build, bsp: &Bsp, apps: &Output) -> Result<Output> {
     let kernel = compilers(Key::of(file!()))?
         .with("sources", &sources.content)
         .with("stock", format!("{:?}", l4t.stock_trusted_apps));
-    let work_folder =
-        home(&build.workspace.root).join("lk").join(kernel.digest().get(..16).unwrap_or_default());
+    let work_folder = build.dirs().home().join("lk").join(kernel.digest().get(..16).unwrap_or_default());
     let key = kernel
         .with("trusted apps", &apps.content)
         .with("order", order.join(" "))

@@ -11,7 +11,7 @@ use self::lock::Sums;
 use self::pins::{Known, Pins};
 use self::tarball::{INSTALLED, SUMS};
 use super::bsp::Bsp;
-use super::{Build, EPOCH, client_apps};
+use super::{Build, EPOCH};
 use crate::config::{Rootfs, RootfsKind};
 use crate::error::{At, Error, Result};
 use crate::host;
@@ -112,7 +112,7 @@ fn debian(build: &Build, rootfs: &Rootfs, bsp: Option<&Bsp>) -> Result<Output> {
 /// What archives have, asked before minutes are spent: mmdebstrap looks for a product's packages last. `None` where nobody knows
 /// which archives mmdebstrap takes.
 fn known(archives: &Archives, work: &Work) -> Result<Option<Known>> {
-    let scratch = Folder::new(work)?;
+    let scratch = Folder::new(work.scratch()?)?;
     let Some(lists) = archives.index(scratch.path(), work.log)? else { return Ok(None) };
     let reader = BufReader::new(File::open(&lists).at(&lists)?);
     Ok(Some(Known::read(reader).at(&lists)?))
@@ -207,7 +207,7 @@ fn finish(
         key = key.with_file("packages.lock", lock)?;
     }
     build.cache.stage("rootfs", key, |work| {
-        let debs = client_apps::debs(apps)?;
+        let debs = apps.files("deb")?;
         let temporary = work.out.join("final.tar");
         let (text, tar) = match rootfs.kind {
             RootfsKind::Debian => (finish_debian(build, base, &debs, &temporary, work)?, temporary.clone()),

@@ -3,6 +3,7 @@
 use super::Build;
 use crate::config::{App, AppSource, Product};
 use crate::error::{At, Error, Result};
+use crate::loader::inspect;
 use crate::stage::{Key, Output, Work};
 use crate::toolchain::Target;
 use crate::tools::cargo::CrossBuild;
@@ -73,21 +74,6 @@ pub fn read<'a>(product: &'a Product, dir: &Path) -> Result<Vec<Built<'a>>> {
         Ok(Built { app, elf: inspect(&path, &bytes)?, size: bytes.len() as u64 })
     };
     product.trusted_apps.iter().map(read).collect()
-}
-
-/// A TA that passes all rules, or all findings.
-pub fn inspect(path: &Path, elf: &[u8]) -> Result<TrustedApp> {
-    trusty_image::inspect(elf).map_err(|findings| {
-        let list: Vec<String> = findings.iter().map(|f| format!("  {f}")).collect();
-        let message =
-            format!("{}: the kernel's loader would not take it:\n{}", path.display(), list.join("\n"));
-        let remedies: Vec<&str> = findings.iter().map(|f| f.rule.remedy()).collect();
-        let facts: Vec<_> = findings
-            .iter()
-            .map(|f| serde_json::json!({ "rule": f.rule.code(), "finding": f.to_string() }))
-            .collect();
-        Error::check(message).remedy(remedies.first().copied().unwrap_or_default()).fact("findings", facts)
-    })
 }
 
 fn key(build: &Build, app: &App) -> Result<Key> {

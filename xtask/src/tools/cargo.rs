@@ -1,5 +1,6 @@
 //! cargo: cross builds of TAs and client apps, helper programs, Debian packages.
 
+pub mod lock;
 mod messages;
 
 use super::{capture, run, shell};
@@ -8,8 +9,8 @@ use crate::interrupt;
 use crate::process::{self, Streams};
 use crate::toolchain::Toolchain;
 use crate::ui::Ui;
-use crate::workspace::CargoLock;
 use cargo_metadata::Metadata;
+use lock::CargoLock;
 use messages::Messages;
 use std::fs;
 use std::io::{BufReader, Write};

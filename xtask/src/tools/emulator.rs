@@ -1,46 +1,12 @@
-//! The emulator: built when it is first used, started as a program of its own.
+//! The emulator, as a program of its own.
 
-use super::cargo;
 use crate::error::{At, Error, Result};
-use crate::host::{self, Need};
 use crate::process::{self, Running, Streams};
-use crate::stages::{home, logs};
-use crate::ui::Ui;
 use serde_json::Value;
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
-
-/// What builds its engine.
-pub const NEEDS: [Need; 3] = [
-    Need { program: "cmake", package: "cmake", why: "builds the engine of the emulator" },
-    Need { program: "make", package: "make", why: "builds the engine of the emulator" },
-    Need { program: "cc", package: "gcc", why: "builds the engine of the emulator" },
-];
-
-const PACKAGE: &str = "trusty-emulator";
-
-/// The emulator's program, up to date.
-pub fn program(root: &Path, ui: &Ui) -> Result<PathBuf> {
-    host_program(root, PACKAGE, &NEEDS, ui)
-}
-
-/// A package of the workspace, built for this host.
-pub fn host_program(root: &Path, package: &str, needs: &[Need], ui: &Ui) -> Result<PathBuf> {
-    let logs = logs(root)?;
-    host::ensure(needs, false, &logs.join("host.log"), ui)?;
-    let target_dir = home(root).join("cargo/host");
-    let program = target_dir.join("release").join(package);
-    if !program.exists() {
-        ui.note(&format!("building {package}, as it is used for the first time"));
-    }
-    let log = logs.join(format!("{package}.log"));
-    let _ = fs::remove_file(&log);
-    cargo::build_for_host(root, package, &target_dir, &log, ui)?;
-    program.metadata().at(&program)?;
-    Ok(program)
-}
 
 /// An emulator that runs. It ends when this is dropped.
 pub struct Emulator {

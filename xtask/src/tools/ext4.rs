@@ -38,7 +38,7 @@ pub fn recipe() -> String {
 
 /// Makes an image of `size` bytes. Holes stay holes.
 pub fn image(tar: &Path, size: u64, epoch: u64, out: &Path, work: &Work) -> Result<()> {
-    let (scratch, log) = (Folder::new(work)?, work.log);
+    let (scratch, log) = (Folder::new(work.scratch()?)?, work.log);
     let (scratch_path, conf) = (scratch.path(), scratch.path().join("mke2fs.conf"));
     let mut text = "[defaults]\n\tbase_features = none\n[fs_types]\n".to_owned();
     for kind in ["ext4", "small", "floppy", "big", "huge"] {

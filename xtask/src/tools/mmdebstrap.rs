@@ -76,7 +76,7 @@ struct Setup<'a> {
 
 impl<'a> Setup<'a> {
     fn new(work: &Work<'a>, epoch: u64) -> Result<Self> {
-        let dir = Folder::new(work)?;
+        let dir = Folder::new(work.scratch()?)?;
         open(dir.path(), 0o711)?;
         let setup = Self { dir, epoch, log: work.log };
         setup.write("apt.conf", &settings::apt()?)?;

@@ -5,7 +5,6 @@
 use super::{Scratch, capture, run, scratch, shell};
 use crate::error::{At, Error, Result};
 use crate::host::is_root;
-use crate::stage::Work;
 use rustix::fs::{XattrFlags, setxattr};
 use rustix::mount::{UnmountFlags, unmount};
 use std::ffi::OsString;
@@ -66,9 +65,8 @@ pub enum Folder {
 }
 
 impl Folder {
-    /// A new one.
-    pub fn new(work: &Work) -> Result<Self> {
-        let own = work.scratch()?;
+    /// A new one: `own` is the stage's.
+    pub fn new(own: TempDir) -> Result<Self> {
         if holds_roots(own.path()) {
             return Ok(Self::Stages(own));
         }

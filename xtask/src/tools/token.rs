@@ -4,7 +4,7 @@
 //! through a socket; a release's checksums go the same way. So NVIDIA's scripts know neither the PIN nor the token; a token that needs the network works although they
 //! have none; and a wrong PIN is tried once, not with each of some eighty signatures, after which a token would be locked.
 
-use super::{Scratch, l4t, read_limited, scratch};
+use super::{Scratch, read_limited, scratch};
 use crate::config::pkcs11::{PIN_VARIABLE, Uri};
 use crate::error::{At, Error, Result};
 use crate::host::Need;
@@ -28,7 +28,8 @@ const P11_KIT: &str = "/usr/lib/x86_64-linux-gnu/p11-kit-proxy.so";
 pub const NEEDS: [Need; 1] =
     [Need { program: P11_KIT, package: "p11-kit", why: "finds tokens (l4t.pkc_key or --sign in a token)" }];
 const AGENT: &str = include_str!("token/agent.py");
-const STAND_IN: &str = include_str!("token/tegraopenssl.py");
+/// What signs with it in the place of `tegraopenssl`, a program of NVIDIA's.
+pub const STAND_IN: &str = include_str!("token/tegraopenssl.py");
 /// The first line of a file that stands for a key; `tegraopenssl.py` looks for it.
 const MARK: &str = "carveout: a key in a PKCS#11 token";
 /// Written by `tegraopenssl.py` when it has got no signature.
@@ -194,11 +195,6 @@ impl Token {
     /// Whether signatures come out different each time, as the token pads them with a random salt.
     pub fn is_random(&self) -> bool {
         self.pads
-    }
-
-    /// Puts the program that has tokens sign in the place of NVIDIA's.
-    pub fn stand_in(&self, bootloader: &Path) -> Result<()> {
-        l4t::replace(&bootloader.join("tegraopenssl"), STAND_IN).map(|_| ())
     }
 
     fn explain(&self, reply: &Reply) -> Error {

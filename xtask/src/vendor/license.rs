@@ -1,6 +1,7 @@
 //! NVIDIA's licence: shown, and accepted once.
 
 use crate::config::L4t;
+use crate::dirs::Dirs;
 use crate::error::{At, Error, Result};
 use crate::files;
 use crate::text::Text;
@@ -57,12 +58,5 @@ fn unaccepted(read: &str) -> Error {
 
 /// Sums of the texts that this user has accepted.
 fn record() -> PathBuf {
-    state().join("accepted-licenses")
-}
-
-/// Where carveout keeps what belongs to a person, not to a workspace.
-pub fn state() -> PathBuf {
-    let state = std::env::var_os("XDG_STATE_HOME").filter(|v| !v.is_empty()).map(PathBuf::from);
-    let home = || std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".local/state"));
-    state.or_else(home).unwrap_or_else(|| "/nonexistent".into()).join("carveout")
+    Dirs::find().state().join("accepted-licenses")
 }

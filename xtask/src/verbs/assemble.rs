@@ -3,17 +3,17 @@
 mod bundle;
 mod parts;
 
-use super::Outcome;
-use crate::cli::{AssembleAppArgs, AssembleArgs, AssembleBundleArgs, AssembleStep};
 use crate::config::{App, AppSource};
 use crate::error::{Error, Result};
 use crate::files;
+use crate::loader;
+use crate::outcome::Outcome;
 use crate::stages::plan::findings;
 use crate::stages::trusted_apps;
 use crate::tools::{read_limited, scratch};
 use crate::ui::Ui;
 use serde_json::json;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use trusty_image::limits::{MIB, TZDRAM_MAX};
 use trusty_image::plan::{PlannedApp, Request};
 use trusty_image::{Plan, TrustedApp};
@@ -22,12 +22,19 @@ use trusty_ta_build::Declaration;
 /// Largest text that is read.
 const MAX_TEXT: u64 = 16 << 20;
 
-/// Does a step.
-pub fn run(args: &AssembleArgs, ui: &Ui) -> Result<Outcome> {
-    match &args.step {
-        AssembleStep::App(args) => app(args, ui),
-        AssembleStep::Bundle(args) => assemble_bundle(args, ui),
-    }
+/// A trusted app that a recipe has built.
+#[derive(Clone, Debug)]
+pub struct BuiltApp {
+    /// Its ELF file.
+    pub elf: PathBuf,
+    /// Its Cargo.toml.
+    pub declared: PathBuf,
+    /// Heap in bytes instead of the declared one.
+    pub min_heap: Option<u64>,
+    /// Stack in bytes instead of the declared one.
+    pub min_stack: Option<u64>,
+    /// Where to write it, with heap and stack set.
+    pub output: Option<PathBuf>,
 }
 
 /// An ELF file must be the one that its package declares.
@@ -41,11 +48,11 @@ fn same_app(elf: &Path, app: &TrustedApp, declared: &Path, declaration: &Declara
 }
 
 /// Checks a TA by the loader's rules and against what it declares; sets its heap and stack.
-fn app(args: &AssembleAppArgs, ui: &Ui) -> Result<Outcome> {
+pub fn app(args: &BuiltApp, ui: &Ui) -> Result<Outcome> {
     let declaration = declaration(&args.declared)?;
     let name = args.elf.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-    let words = |size: Option<crate::size::Size>, what: &str| {
-        let word = size.map(|size| u32::try_from(size.0));
+    let words = |size: Option<u64>, what: &str| {
+        let word = size.map(u32::try_from);
         word.transpose().map_err(|_| Error::usage(format!("{what}: larger than 32 bits hold")))
     };
     let app = App {
@@ -58,7 +65,7 @@ fn app(args: &AssembleAppArgs, ui: &Ui) -> Result<Outcome> {
     let finished = scratch.path().join(trusted_apps::file_name(&app));
     trusted_apps::finish(&app, &args.elf, &finished)?;
     let bytes = files::read(&finished)?;
-    let elf = trusted_apps::inspect(&args.elf, &bytes)?;
+    let elf = loader::inspect(&args.elf, &bytes)?;
     same_app(&args.elf, &elf, &args.declared, &declaration)?;
     let planned =
         PlannedApp { name, heap_demand: declaration.heap_demand, app: elf, file_size: bytes.len() as u64 };
@@ -83,14 +90,15 @@ fn app(args: &AssembleAppArgs, ui: &Ui) -> Result<Outcome> {
     Ok(Outcome { line: Some("ok".into()), json: json!({ "ok": true }), ..Outcome::default() })
 }
 
-fn assemble_bundle(args: &AssembleBundleArgs, ui: &Ui) -> Result<Outcome> {
-    let text = text(&args.parts)?;
+/// Writes a bundle of the parts that a JSON file names: docs/yocto.md.
+pub fn assemble(parts_file: &Path, out: &Path, ui: &Ui) -> Result<Outcome> {
+    let text = text(parts_file)?;
     let parts: parts::Parts = serde_json::from_str(&text).map_err(|e| {
-        Error::usage(format!("{}: {e}", args.parts.display()))
+        Error::usage(format!("{}: {e}", parts_file.display()))
             .remedy("docs/yocto.md tells what a parts file holds; the class carveout_bundle writes one")
     })?;
-    parts.check(&args.parts)?;
-    let folder = bundle::write(&parts, &args.output_dir, ui)?;
+    parts.check(parts_file)?;
+    let folder = bundle::write(&parts, out, ui)?;
     ui.note(&format!("{} is verified", folder.display()));
     let json = json!({ "bundle": folder });
     Ok(Outcome { line: Some(folder.display().to_string().into()), json, ..Outcome::default() })

@@ -3,19 +3,22 @@
 
 mod field;
 
-use super::{Outcome, build, columns};
-use crate::cli::BuildArgs;
+use crate::desk::Workshop;
 use crate::desk::console::Console;
 use crate::desk::run::{Running, Symbols};
 use crate::desk::{BootImage, Desk, Setup, has_kernel};
+use crate::dirs::Dirs;
 use crate::error::{At, Error, Result};
+use crate::outcome::{Outcome, columns};
 use crate::process;
 use crate::size::human;
 use crate::stages::{secure_os, trusted_apps};
 use crate::text::Text;
-use crate::tools::emulator::{self, Emulator};
+use crate::tools::emulator::Emulator;
 use crate::tools::scratch;
 use crate::ui::Ui;
+use crate::verbs::build::{self, Request};
+use crate::workshop::Sources;
 use serde::Serialize;
 use serde_json::{Value, json};
 use std::fs;
@@ -62,9 +65,10 @@ struct Bench {
 }
 
 /// Measures, prints a table, and fails if what carveout promises does not hold.
-pub fn run(args: &BuildArgs, ui: &Ui) -> Result<Outcome> {
-    let root = crate::workspace::root()?;
-    let (image, name, tzdram) = build::with_build(args, true, ui, |build| {
+pub fn run(request: &Request, ui: &Ui) -> Result<Outcome> {
+    let dirs = Dirs::find();
+    let workshop = Sources { dirs: &dirs, offline: request.offline, ui };
+    let (image, name, tzdram) = build::with_build(&request.without_rootfs(), ui, |build| {
         let product = build.product;
         if !product.trusted_apps.iter().any(|app| app.name == TRUSTED_APP) {
             let what =
@@ -79,12 +83,13 @@ pub fn run(args: &BuildArgs, ui: &Ui) -> Result<Outcome> {
         Ok((image, format!("--name={uuid}={TRUSTED_APP}"), product.tzdram_size))
     })?;
     let bytes = fs::read(&image).at(&image)?;
-    let kernel = has_kernel(&bytes)
-        .then(|| Setup::get(BootImage::new(secure_os::IMAGE, &bytes, tzdram)?, &root, args.offline, ui));
+    let kernel = has_kernel(&bytes).then(|| {
+        Setup::get(BootImage::new(secure_os::IMAGE, &bytes, tzdram)?, &workshop, &dirs, request.offline, ui)
+    });
     let bench = Bench {
         kernel: kernel.transpose()?,
-        emulator: emulator::program(&root, ui)?,
-        client: emulator::host_program(&root, CLIENT, &[], ui)?,
+        emulator: workshop.emulator()?,
+        client: workshop.client_for_host(CLIENT)?,
         image,
         name,
         dir: scratch("bench")?,

@@ -1,10 +1,8 @@
 //! `image`, and the verbs of single stages.
 
-use super::Outcome;
-use super::yocto::{self, Engine};
-use crate::cli::{BuildArgs, Cli, ImageArgs, Verb};
+use crate::boot_check;
 use crate::config::{self, Overrides, PkcKey, Product};
-use crate::desk::boot_check;
+use crate::dirs::Dirs;
 use crate::error::{Error, Result};
 use crate::files::warn_of_readers;
 use crate::host::{self, Need};
@@ -14,16 +12,13 @@ use crate::stages::bsp::{self, Bsp};
 use crate::stages::bundle::{L4tParts, Parts};
 use crate::stages::flash_package::Pkc;
 use crate::stages::{
-    Build, boot_config, bundle, client_apps, flash_package, kernel, logs, plan, rootfs, secure_os,
-    trusted_apps,
+    Build, boot_config, bundle, client_apps, flash_package, kernel, plan, rootfs, secure_os, trusted_apps,
 };
 use crate::tools::{curl, l4t, qemu, tarball, token, trusty};
 use crate::ui::Ui;
 use crate::vendor;
 use crate::workspace::Workspace;
 use ::bundle::DeskBoot;
-use clap::Parser;
-use serde_json::json;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::{self, ScopedJoinHandle};
@@ -41,20 +36,37 @@ pub enum Part {
     Rootfs,
 }
 
-/// Builds a bundle.
-pub fn image(args: &ImageArgs, ui: &Ui) -> Result<Outcome> {
-    yocto::suits(args.engine, &args.build, args.layers.is_some() || args.kas.is_some(), args.host_toolchain)?;
-    if args.engine == Engine::Bitbake {
-        return Ok(built(&yocto::image(args, ui)?, ui));
+/// The product config that is meant where none is named.
+pub const DEFAULT_CONFIG: &str = "configs/desk.yaml";
+
+/// What is to be built.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// The product config.
+    pub config: PathBuf,
+    /// What the command line says instead of it.
+    pub overrides: Overrides,
+    /// Use no network.
+    pub offline: bool,
+}
+
+impl Default for Request {
+    fn default() -> Self {
+        Self { config: DEFAULT_CONFIG.into(), overrides: Overrides::default(), offline: false }
     }
-    let path = local(&args.build, &args.without, !args.no_boot, &args.output_dir, ui)?;
-    Ok(built(&path, ui))
+}
+
+impl Request {
+    /// The same without a root filesystem.
+    pub fn without_rootfs(&self) -> Self {
+        let overrides = Overrides { without_rootfs: true, ..self.overrides.clone() };
+        Self { overrides, ..self.clone() }
+    }
 }
 
 /// Builds a bundle by itself; its folder.
-pub fn local(args: &BuildArgs, without: &[String], boot: bool, out: &Path, ui: &Ui) -> Result<PathBuf> {
-    let without_rootfs = without.iter().any(|part| part == "rootfs");
-    with_build(args, without_rootfs, ui, |build| make(build, boot, out))
+pub fn local(request: &Request, boot: bool, out: &Path, ui: &Ui) -> Result<PathBuf> {
+    with_build(request, ui, |build| make(build, boot, out))
 }
 
 /// A product's bundle; its folder.
@@ -64,16 +76,9 @@ pub fn make(build: &Build, boot: bool, out: &Path) -> Result<PathBuf> {
     bundle::run(build, &parts, &from_here(out)?)
 }
 
-fn built(path: &Path, ui: &Ui) -> Outcome {
-    ui.table();
-    let archive = format!("{}.tar.zst", path.display());
-    let json = json!({ "bundle": path, "archive": archive, "stages": ui.rows() });
-    Outcome { line: Some(path.display().to_string().into()), json, ..Outcome::default() }
-}
-
 /// Builds one stage and what it needs.
-pub fn part(part: Part, args: &BuildArgs, ui: &Ui) -> Result<Outcome> {
-    let output = with_build(args, false, ui, |build| match part {
+pub fn part(part: Part, request: &Request, ui: &Ui) -> Result<Output> {
+    with_build(request, ui, |build| match part {
         Part::TrustedApps => {
             let apps = trusted_apps::run(build)?;
             plan::check(build, &plan::of(build, &apps, None, None)?)?;
@@ -97,62 +102,37 @@ pub fn part(part: Part, args: &BuildArgs, ui: &Ui) -> Result<Outcome> {
             let base = rootfs::base(build, wanted, bsp.as_ref())?;
             rootfs::run(build, wanted, bsp.as_ref(), base, &client_apps::run(build)?)
         }
-    })?;
-    ui.table();
-    let json = json!({ "directory": output.dir, "stages": ui.rows() });
-    Ok(Outcome { line: Some(output.dir.display().to_string().into()), json, ..Outcome::default() })
-}
-
-/// The default product, as it is without options.
-fn defaults() -> Result<BuildArgs> {
-    match Cli::try_parse_from(["cargo xtask", "plan"]).map(|cli| cli.verb) {
-        Ok(Verb::Plan(args)) => Ok(args),
-        _ => Err(Error::usage("the command line has no verb plan")),
-    }
+    })
 }
 
 /// The first client app of the default product.
 pub fn first_client_app() -> Result<String> {
     let workspace = Workspace::load()?;
-    let product = load(&workspace, &defaults()?.config, &Overrides::default())?;
+    let product = load(&workspace, Path::new(DEFAULT_CONFIG), &Overrides::default())?;
     product.client_apps.first().cloned().ok_or_else(|| {
         Error::usage(format!("{}: this product has no client app", product.path.display()))
             .remedy("name one with --client")
     })
 }
 
-/// The package of a client app of the workspace, built for the board; without a name of the default product's first.
-pub fn client_app(name: Option<&str>, ui: &Ui) -> Result<PathBuf> {
-    let name = name.map_or_else(first_client_app, |name| Ok(name.to_owned()))?;
-    with_build(&defaults()?, true, ui, |build| {
-        build.workspace.package(&name, "deb").map_err(|what| {
+/// The package of a client app of the workspace, built for the board.
+pub fn client_app(name: &str, ui: &Ui) -> Result<PathBuf> {
+    with_build(&Request::default().without_rootfs(), ui, |build| {
+        build.workspace.package(name, "deb").map_err(|what| {
             Error::usage(format!("no client app: {what}"))
                 .remedy("--client takes a client app of the workspace, or the path of a program or a .deb")
         })?;
         ensure_host(build, &Wanted { client_apps: true, ..Wanted::default() })?;
-        let output = client_apps::package(build, &name)?;
-        let debs = client_apps::debs(&output)?;
+        let output = client_apps::package(build, name)?;
+        let debs = output.files("deb")?;
         debs.into_iter().next().ok_or_else(|| Error::check(format!("{name}: no package was built")))
     })
 }
 
 /// Loads a product and hands over its build.
-pub fn with_build<T>(
-    args: &BuildArgs,
-    without_rootfs: bool,
-    ui: &Ui,
-    run: impl FnOnce(&Build) -> Result<T>,
-) -> Result<T> {
+pub fn with_build<T>(request: &Request, ui: &Ui, run: impl FnOnce(&Build) -> Result<T>) -> Result<T> {
     let workspace = Workspace::load()?;
-    let overrides = Overrides {
-        tzdram: args.tzdram.map(|s| s.0),
-        board: args.board.clone(),
-        without_rootfs,
-        bsp: args.bsp.clone(),
-        sources: args.sources.clone(),
-        accept_license: args.accept_license,
-    };
-    let product = load(&workspace, &args.config, &overrides)?;
+    let product = load(&workspace, &request.config, &request.overrides)?;
     if let Some(l4t) = &product.l4t {
         let pkc = l4t.pkc_key.as_ref().and_then(|key| match key {
             PkcKey::File(path) => Some(path),
@@ -160,7 +140,7 @@ pub fn with_build<T>(
         });
         pkc.into_iter().chain(&l4t.sbk_key).for_each(|key| warn_of_readers(key, ui));
     }
-    run(&Build::new(&workspace, &product, args.offline, ui))
+    run(&Build::new(&workspace, &product, request.offline, ui))
 }
 
 /// A config relative to where we are, or else to the workspace: `cargo xtask` works in any of its folders.
@@ -172,7 +152,7 @@ fn load(workspace: &Workspace, path: &Path, overrides: &Overrides) -> Result<Pro
 
 /// An output folder: relative to the workspace if it is the default one, else to where we are.
 pub fn from_here(dir: &Path) -> Result<PathBuf> {
-    Ok(if dir.starts_with("target") { crate::workspace::root()?.join(dir) } else { dir.into() })
+    Ok(if dir.starts_with("target") { Dirs::find().root()?.join(dir) } else { dir.into() })
 }
 
 /// What a command builds.
@@ -196,7 +176,7 @@ fn ensure_host(build: &Build, wanted: &Wanted) -> Result<()> {
         true => host::ensure_subordinate_ids(),
         false => Ok(()),
     };
-    let logs = logs(&build.workspace.root)?;
+    let logs = build.dirs().logs()?;
     let packages = host::ensure(&needs(build, wanted)?, build.offline, &logs.join("host.log"), build.ui);
     Error::all([packages.err(), ids.err()].into_iter().flatten()).map_or(Ok(()), Err)
 }

@@ -1,8 +1,8 @@
 //! `diff`: what differs between two bundles, and what must be flashed for it.
 
-use super::Outcome;
 use super::verify::{check, unreadable};
 use crate::error::Result;
+use crate::outcome::Outcome;
 use crate::ui::Ui;
 use bundle::{Diff, Difference, Manifest, Side, Source};
 use serde_json::json;
@@ -15,8 +15,8 @@ pub fn run(old: &Path, new: &Path, ui: &Ui) -> Result<Outcome> {
     diff.differences.iter().for_each(|difference| ui.note(&line(difference)));
     ui.note(reason(&diff));
     Ok(Outcome {
-        line: Some(name(diff.scope).into()),
-        json: json!({ "scope": name(diff.scope), "in_two_steps": diff.in_two_steps, "differences": diff.differences }),
+        line: Some(scope_name(diff.scope).into()),
+        json: json!({ "scope": scope_name(diff.scope), "in_two_steps": diff.in_two_steps, "differences": diff.differences }),
         ..Outcome::default()
     })
 }
@@ -42,7 +42,7 @@ pub fn line(difference: &Difference) -> String {
         (None, Some(new)) => format!("new, {new}"),
         (None, None) => String::new(),
     };
-    let scope = scope.map_or(String::new(), |scope| format!(" [{}]", name(Some(scope))));
+    let scope = scope.map_or(String::new(), |scope| format!(" [{scope}]"));
     format!("{what}: {change}{scope}")
 }
 
@@ -57,13 +57,8 @@ pub fn short(value: &str) -> String {
 }
 
 /// A scope in a word.
-pub fn name(scope: Option<Scope>) -> &'static str {
-    match scope {
-        None => "none",
-        Some(Scope::App) => "app",
-        Some(Scope::SecureOs) => "secure-os",
-        Some(Scope::Full) => "full",
-    }
+pub fn scope_name(scope: Option<Scope>) -> &'static str {
+    scope.map_or("none", Scope::name)
 }
 
 /// The scope in words.

@@ -1,21 +1,24 @@
 //! `doctor`: what this host has and lacks.
 
-use super::Outcome;
+use crate::dirs::Dirs;
 use crate::error::{Error, Result};
 use crate::host::{self, Need};
-use crate::stages::{client_apps, home};
+use crate::outcome::Outcome;
+use crate::stages::client_apps;
 use crate::text::Text;
 use crate::toolchain::{Target, Toolchains};
-use crate::tools::{cargo, curl, emulator, l4t, qemu, token, trusty};
+use crate::tools::{cargo, curl, l4t, qemu, token, trusty};
 use crate::ui::Ui;
+use crate::workshop::EMULATOR_NEEDS;
 use crate::yocto::bitbake;
 use serde_json::json;
 
 /// Lists all needs; fails with exit 3 if one is missing that only a person can install.
 pub fn run(ui: &Ui) -> Result<Outcome> {
-    let root = crate::workspace::root()?;
+    let dirs = Dirs::find();
+    let root = dirs.root()?;
     let mut needs: Vec<Need> =
-        host::CLIENT_APPS.into_iter().chain(host::ROOTFS).chain(emulator::NEEDS).collect();
+        host::CLIENT_APPS.into_iter().chain(host::ROOTFS).chain(EMULATOR_NEEDS).collect();
     if !host::is_root() {
         needs.extend(host::UNPRIVILEGED);
     }
@@ -67,7 +70,7 @@ pub fn run(ui: &Ui) -> Result<Outcome> {
         add(&format!("Rust for {}", target.triple()), state, &why);
     }
     let (name, version) = client_apps::CARGO_DEB;
-    let there = cargo::helper_path(&home(&root).join("tools"), name, version).exists();
+    let there = cargo::helper_path(&dirs.home().join("tools"), name, version).exists();
     let state = if there { "ok" } else { "later" };
     add(&format!("{name} {version}"), state, "packs client apps; installed by the first build");
     if missing.is_empty() && (arm64 || host::is_root()) && ids.is_ok() {

@@ -8,27 +8,62 @@ mod package;
 mod profile;
 mod target;
 
-use super::Outcome;
-use crate::cli::EmulateArgs;
+use crate::desk::Workshop;
+use crate::dirs::Dirs;
 use crate::error::{Error, Result};
 use crate::host;
-use crate::signing::public_key;
-use crate::stages::logs;
+use crate::outcome::Outcome;
 use crate::tools::scratch;
 use crate::ui::Ui;
+use bundle::PublicKey;
 use client::Client;
 use serde_json::{Value, json};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use target::Target;
 
 /// Bytes of a Unix socket's path (`sun_path` less its NUL).
 const MAX_SOCKET: usize = 107;
 
+/// What runs trusted apps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Engine {
+    /// The emulator without a kernel.
+    Unicorn,
+    /// The image's own kernel.
+    Qemu,
+}
+
+/// What is asked for.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// A bundle, an image, or virt:FILE.
+    pub target: String,
+    /// What runs the trusted apps; without it, QEMU if there is a kernel and nothing is profiled.
+    pub engine: Option<Engine>,
+    /// The carve-out in bytes, for an image that comes without its boot config.
+    pub tzdram: Option<u64>,
+    /// Where to listen, instead of a scratch folder.
+    pub listen: Option<PathBuf>,
+    /// Tell what each trusted app used of its heap and stack.
+    pub profile: bool,
+    /// Run NVIDIA's own test of the kernel's IPC.
+    pub ipc_unittest: bool,
+    /// Which client app.
+    pub client: Option<String>,
+    /// Who must have signed the bundle.
+    pub key: Option<PublicKey>,
+    /// Files that the client app writes.
+    pub writes: Vec<PathBuf>,
+    /// Its arguments. Without any, the trusted apps wait for clients until Ctrl-C.
+    pub client_args: Vec<String>,
+    /// Keep what the client app prints, for machines.
+    pub keep_output: bool,
+}
+
 /// Runs the trusted apps; with arguments behind `--` a client app against them, else until Ctrl-C.
-pub fn run(args: &EmulateArgs, json: bool, ui: &Ui) -> Result<Outcome> {
-    let key = args.key.as_deref().map(public_key).transpose()?;
-    let target = Target::open(&args.target, key.as_ref(), ui)?;
-    let root = crate::workspace::root()?;
+pub fn run(args: &Request, workshop: &dyn Workshop, dirs: &Dirs, ui: &Ui) -> Result<Outcome> {
+    let bundles = dirs.workspace().map(|root| root.join("target/bundles"));
+    let target = Target::open(&args.target, args.key.as_ref(), bundles.as_deref(), ui)?;
     let dir = scratch("emulate")?;
     let socket = args.listen.clone().unwrap_or_else(|| dir.path().join("trusty"));
     if socket.as_os_str().len() > MAX_SOCKET {
@@ -43,23 +78,23 @@ pub fn run(args: &EmulateArgs, json: bool, ui: &Ui) -> Result<Outcome> {
             .remedy("remove it if no emulator uses it, or give --listen another path"));
     }
     // All at once: neither the backend nor the client app comes later with a package of its own.
-    let mut needs = backend::needs(args, &target);
+    let mut needs = backend::needs(args, &target, workshop);
     if !args.client_args.is_empty() {
         needs.extend(client::needs(args.client.as_deref()));
     }
-    host::ensure(&needs, false, &logs(&root)?.join("host.log"), ui)?;
+    host::ensure(&needs, false, &dirs.logs()?.join("host.log"), ui)?;
     // What is refused is refused before the backend is built.
     let client = if args.client_args.is_empty() {
         None
     } else {
-        Some(Client::prepare(args, &target, dir.path(), &root, ui)?)
+        Some(Client::prepare(args, &target, workshop, dir.path(), dirs, ui)?)
     };
-    let prepared = backend::prepare(args, &target, &root, ui)?;
+    let prepared = backend::prepare(args, &target, workshop, dirs, ui)?;
     // What runs a client app or a test of its own is interrupted as any other command is.
     if client.is_none() && !args.ipc_unittest {
         prepared.pass_signals_on();
     }
-    let backend = prepared.start(&target, &socket, dir.path(), &root, ui)?;
+    let backend = prepared.start(&target, &socket, dir.path(), dirs, ui)?;
     if args.ipc_unittest {
         let verdict = ipc_unittest::run(backend.socket());
         let stats = backend.stop()?;
@@ -70,7 +105,7 @@ pub fn run(args: &EmulateArgs, json: bool, ui: &Ui) -> Result<Outcome> {
     }
     let (ended, stats) = match client {
         Some(client) => {
-            let ended = client.run(backend.socket(), &args.client_args, json, ui);
+            let ended = client.run(backend.socket(), &args.client_args, args.keep_output, ui);
             (Some(ended?), backend.stop()?)
         }
         None => {
@@ -109,7 +144,7 @@ fn with_ends(mut error: Error, stats: &Value) -> Error {
     error
 }
 
-fn finish(args: &EmulateArgs, ended: Option<client::Ended>, stats: &Value, ui: &Ui) -> Result<Outcome> {
+fn finish(args: &Request, ended: Option<client::Ended>, stats: &Value, ui: &Ui) -> Result<Outcome> {
     let failed = || Some(with_ends(ended.as_ref()?.error()?, stats));
     if let Some(error) = fault(stats, ui).or_else(failed) {
         if args.profile {

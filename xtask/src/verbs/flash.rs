@@ -8,22 +8,68 @@ mod rollback;
 pub mod virt;
 mod virt_app;
 
-use super::Outcome;
-use crate::cli::FlashArgs;
 use crate::device::disk;
 use crate::device::package::Package;
 use crate::device::record::{self, Record};
 use crate::device::usb;
+use crate::dirs::Dirs;
 use crate::error::{Error, Result};
+use crate::outcome::Outcome;
 use crate::release::fetch::{self, Wanted};
 use crate::text::Text;
 use crate::ui::Ui;
+use crate::verbs::diff;
+use ::bundle::PublicKey;
 use serde_json::json;
 use std::path::{Path, PathBuf};
 use tegra_flash::Scope;
 
-pub use app::{backup, restore};
+pub use app::{Backup, Restore, backup, restore};
 pub use rollback::rollback;
+
+/// How much is to be written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Extent {
+    /// What differs.
+    Auto,
+    /// This.
+    Exactly(Scope),
+}
+
+/// What is asked for.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// A bundle's folder or its .tar.zst; none with a channel.
+    pub bundle: Option<PathBuf>,
+    /// The channel whose newest release is meant.
+    pub channel: Option<String>,
+    /// Which product of the channel.
+    pub product: Option<String>,
+    /// `usb` or virt:FILE.
+    pub to: Vec<String>,
+    /// How much; without it everything, or with `from` what differs.
+    pub extent: Option<Extent>,
+    /// The bundle that the devices have.
+    pub from: Option<PathBuf>,
+    /// Who must have signed the bundle.
+    pub key: Option<PublicKey>,
+    /// Accept what is older than what the device or this user has had.
+    pub allow_downgrade: bool,
+    /// Boards with an SBK: write secure-os although their carve-out cannot be compared.
+    pub carve_out_unseen: bool,
+    /// Keep the device's own root filesystem in a full flash.
+    pub keep_app: bool,
+    /// Boards: write this root filesystem.
+    pub app: Option<PathBuf>,
+    /// Write a root filesystem even if it is no ext4.
+    pub raw_anyway: bool,
+    /// Boards: where to keep what is read of them, instead of beside the records.
+    pub backup_dir: Option<PathBuf>,
+    /// Only these boards.
+    pub instance: Vec<String>,
+    /// Tell what would be done, and touch no device.
+    pub dry_run: bool,
+}
 
 /// Boards in recovery mode.
 const USB: &str = "usb";
@@ -39,7 +85,7 @@ pub struct Job<'a> {
     /// A raw image to write as root filesystem instead of the bundle's own.
     pub app: Option<image::Given>,
     /// Where it is kept meanwhile, and afterwards.
-    pub backup_dir: Option<&'a Path>,
+    pub backup_dir: &'a Path,
     /// Whether a smaller security version than the board has had is accepted.
     pub downgrade: bool,
     /// Whether secure-os alone may be written where the carve-out of the board cannot be read.
@@ -49,31 +95,35 @@ pub struct Job<'a> {
 }
 
 /// Flashes all devices, or tells what it would do.
-pub fn run(args: &FlashArgs, ui: &Ui) -> Result<Outcome> {
+pub fn run(args: &Request, dirs: &Dirs, ui: &Ui) -> Result<Outcome> {
     let virt: Vec<&Path> = args.to.iter().filter_map(|to| disk::file(to)).collect();
     match args.to.iter().find(|to| *to != USB && disk::file(to).is_none()) {
         Some(other) => Err(Error::usage(format!("--to {other}: unknown device"))
             .remedy("boards in recovery mode are --to usb, virt devices --to virt:FILE")),
-        None if virt.is_empty() => boards(args, &bundle(args, false, ui)?, ui),
+        None if virt.is_empty() => boards(args, &bundle(args, false, dirs, ui)?, dirs, ui),
         None if virt.len() < args.to.len() => {
             Err(Error::usage("--to usb and --to virt: in one call: no bundle is for both")
                 .remedy("call it twice"))
         }
-        None => devices(args, &bundle(args, true, ui)?, &virt, ui),
+        None => devices(args, &bundle(args, true, dirs, ui)?, &virt, dirs, ui),
     }
 }
 
 /// The bundle that is meant, from a channel if one is named.
-fn bundle(args: &FlashArgs, virt: bool, ui: &Ui) -> Result<PathBuf> {
+fn bundle(args: &Request, virt: bool, dirs: &Dirs, ui: &Ui) -> Result<PathBuf> {
     let Some(place) = &args.channel else { return Ok(args.bundle.clone().unwrap_or_default()) };
-    let key = args.key.as_deref().map(crate::signing::public_key).transpose()?;
-    let (state, downgrade) = (crate::vendor::license::state(), args.allow_downgrade);
-    let wanted = Wanted { place, product: args.product.as_deref(), virt, downgrade, state: &state };
-    fetch::newest(&wanted, key.as_ref(), ui)
+    let wanted = Wanted {
+        place,
+        product: args.product.as_deref(),
+        virt,
+        downgrade: args.allow_downgrade,
+        state: dirs.state(),
+    };
+    fetch::newest(&wanted, args.key.as_ref(), ui)
 }
 
 /// Flashes virt devices.
-fn devices(args: &FlashArgs, bundle: &Path, virt: &[&Path], ui: &Ui) -> Result<Outcome> {
+fn devices(args: &Request, bundle: &Path, virt: &[&Path], dirs: &Dirs, ui: &Ui) -> Result<Outcome> {
     let paths = virt::paths(virt)?;
     let of_boards = [
         ("--app", args.app.is_some()),
@@ -91,7 +141,7 @@ fn devices(args: &FlashArgs, bundle: &Path, virt: &[&Path], ui: &Ui) -> Result<O
     if args.dry_run {
         let plans = paths.iter().map(|path| job.plan(path)).collect::<Result<Vec<_>>>()?;
         plans.iter().zip(&args.to).for_each(|((_, why), to)| ui.note(&format!("{to}: {why}")));
-        let scopes: Vec<&str> = plans.iter().map(|(scope, _)| crate::verbs::diff::name(*scope)).collect();
+        let scopes: Vec<&str> = plans.iter().map(|(scope, _)| diff::scope_name(*scope)).collect();
         let json = json!({ "devices": args.to, "scopes": scopes });
         let named = |(to, scope)| format!("{to}: {scope}");
         let line = match &scopes[..] {
@@ -100,7 +150,7 @@ fn devices(args: &FlashArgs, bundle: &Path, virt: &[&Path], ui: &Ui) -> Result<O
         };
         return Ok(Outcome { line: Some(line), json, ..Outcome::default() });
     }
-    let folder = record::folder()?;
+    let folder = record::folder(dirs)?;
     let results = side_by_side(&paths, |path| job.flash(path, &folder, ui));
     let results: Vec<(String, Result<Record>)> = args.to.iter().cloned().zip(results).collect();
     summary(&results, &folder, ui)
@@ -117,7 +167,7 @@ fn side_by_side<D: Sync, T: Send>(devices: &[D], run: impl Fn(&D) -> Result<T> +
 }
 
 /// Flashes all boards, or tells what it would do.
-fn boards(args: &FlashArgs, bundle: &Path, ui: &Ui) -> Result<Outcome> {
+fn boards(args: &Request, bundle: &Path, dirs: &Dirs, ui: &Ui) -> Result<Outcome> {
     let scope = board_scope(args, bundle, ui)?;
     let Some(scope) = scope else {
         return Ok(Outcome {
@@ -127,12 +177,11 @@ fn boards(args: &FlashArgs, bundle: &Path, ui: &Ui) -> Result<Outcome> {
         });
     };
     let own = args.keep_app || args.app.is_some();
-    let key = args.key.as_deref().map(crate::signing::public_key).transpose()?;
     let (package, authenticity) =
-        Package::open(bundle, scope != Scope::SecureOs && !own && !args.dry_run, key.as_ref())?;
+        Package::open(bundle, scope != Scope::SecureOs && !own && !args.dry_run, args.key.as_ref())?;
     ui.note(&authenticity.text());
     if let Some(lacks) = package.manifest.scope_lacks(scope, own) {
-        let message = format!("{} cannot be flashed in scope {}: {lacks}", bundle.display(), name(scope));
+        let message = format!("{} cannot be flashed in scope {}: {lacks}", bundle.display(), scope);
         return Err(Error::usage(message).remedy(
             "build a bundle with a whole BSP and a root filesystem, add --keep-app or --app FILE, or take --scope secure-os, which leaves the \
              carve-out as it is",
@@ -144,7 +193,8 @@ fn boards(args: &FlashArgs, bundle: &Path, ui: &Ui) -> Result<Outcome> {
     let size = package.manifest.device.as_ref().map_or(0, |device| device.app_size);
     let open = |image: &PathBuf| image::Given::open(image, size, scratch.path(), args.raw_anyway, ui);
     let app = args.app.as_ref().map(open).transpose()?;
-    let backup_dir = args.backup_dir.as_deref();
+    let folder = record::folder(dirs)?;
+    let backup_dir = args.backup_dir.as_deref().unwrap_or(&folder);
     let downgrade = args.allow_downgrade;
     // Scope auto has chosen less than what writes APP: then there is nothing to put back.
     let (keep_app, raw_anyway) = (args.keep_app && scope == Scope::Full, args.raw_anyway);
@@ -156,19 +206,18 @@ fn boards(args: &FlashArgs, bundle: &Path, ui: &Ui) -> Result<Outcome> {
     ui.note(&plan);
     if args.dry_run {
         return Ok(Outcome {
-            line: Some(name(scope).into()),
+            line: Some(scope.name().into()),
             json: json!({ "boards": boards, "modules": job.modules(), "plan": plan }),
             ..Outcome::default()
         });
     }
-    let folder = record::folder()?;
     let results = side_by_side(&boards, |board| board::flash(&job, board, &folder, ui));
     let results: Vec<(String, Result<Record>)> = boards.iter().cloned().zip(results).collect();
     summary(&results, &folder, ui)
 }
 
 /// What boards are flashed in. They do not tell what they have: `auto` needs the bundle that they have got last.
-fn board_scope(args: &FlashArgs, bundle: &Path, ui: &Ui) -> Result<Option<Scope>> {
+fn board_scope(args: &Request, bundle: &Path, ui: &Ui) -> Result<Option<Scope>> {
     match (scope(args)?, &args.from) {
         (Some(scope), None) => Ok(Some(scope)),
         (Some(_), Some(_)) => {
@@ -180,8 +229,8 @@ fn board_scope(args: &FlashArgs, bundle: &Path, ui: &Ui) -> Result<Option<Scope>
                 .remedy("name the bundle that the boards have got last, or take --scope full"))
         }
         (None, Some(old)) => {
-            let (_, diff) = crate::verbs::diff::between(old, bundle)?;
-            ui.note(crate::verbs::diff::reason(&diff));
+            let (_, diff) = diff::between(old, bundle)?;
+            ui.note(diff::reason(&diff));
             let scope = chosen(diff.scope, args)?;
             if scope != diff.scope {
                 ui.note("the root filesystem is kept: nothing is to be written");
@@ -192,11 +241,11 @@ fn board_scope(args: &FlashArgs, bundle: &Path, ui: &Ui) -> Result<Option<Scope>
 }
 
 /// What `auto` has chosen, with what else was asked for: a root filesystem that is kept is not written, one that is given must be.
-fn chosen(scope: Option<Scope>, args: &FlashArgs) -> Result<Option<Scope>> {
+fn chosen(scope: Option<Scope>, args: &Request) -> Result<Option<Scope>> {
     match scope {
         Some(Scope::App) if args.keep_app => Ok(None),
         None | Some(Scope::SecureOs) if args.app.is_some() => {
-            let name = crate::verbs::diff::name(scope);
+            let name = diff::scope_name(scope);
             Err(Error::usage(format!(
                 "--app with --scope auto: what differs needs scope {name}, which writes no root filesystem"
             ))
@@ -207,16 +256,13 @@ fn chosen(scope: Option<Scope>, args: &FlashArgs) -> Result<Option<Scope>> {
 }
 
 /// The wanted scope; none is `auto`.
-fn scope(args: &FlashArgs) -> Result<Option<Scope>> {
-    let scope = match args.scope.as_deref() {
-        Some("secure-os") => Some(Scope::SecureOs),
-        Some("app") => Some(Scope::App),
-        Some("full") => Some(Scope::Full),
+fn scope(args: &Request) -> Result<Option<Scope>> {
+    let scope = match args.extent {
+        Some(Extent::Exactly(scope)) => Some(scope),
         None if args.from.is_none() => Some(Scope::Full),
         _ => None,
     };
-    if args.keep_app && matches!(scope, Some(Scope::SecureOs | Scope::App)) {
-        let scope = args.scope.as_deref().unwrap_or_default();
+    if let Some(scope @ (Scope::SecureOs | Scope::App)) = scope.filter(|_| args.keep_app) {
         return Err(Error::usage(format!(
             "--keep-app with --scope {scope}: only a full flash writes APP besides"
         ))
@@ -227,15 +273,6 @@ fn scope(args: &FlashArgs) -> Result<Option<Scope>> {
             .remedy("leave --app out, or take --scope full or app"));
     }
     Ok(scope)
-}
-
-/// A scope as people write it.
-pub fn name(scope: Scope) -> &'static str {
-    match scope {
-        Scope::App => "app",
-        Scope::SecureOs => "secure-os",
-        Scope::Full => "full",
-    }
 }
 
 fn summary(results: &[(String, Result<Record>)], folder: &Path, ui: &Ui) -> Result<Outcome> {

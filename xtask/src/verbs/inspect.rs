@@ -12,9 +12,9 @@ mod signed;
 mod storage;
 mod text;
 
-use super::Outcome;
 use crate::device::disk;
 use crate::error::{At, Error, Result};
+use crate::outcome::Outcome;
 use crate::text::Text;
 use crate::tools::read_limited;
 use serde_json::Value;

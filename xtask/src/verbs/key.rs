@@ -1,9 +1,10 @@
 //! `key`: keys that sign releases.
 
-use super::Outcome;
 use crate::cli::{KeyAction, KeyArgs};
+use crate::dirs::Dirs;
 use crate::error::{At, Result};
 use crate::files;
+use crate::outcome::Outcome;
 use crate::signing::{self, Signer};
 use crate::text::Text;
 use crate::ui::Ui;
@@ -13,7 +14,7 @@ use std::path::PathBuf;
 
 /// Makes a key, signs with one, or prints its public key.
 pub fn run(args: &KeyArgs, ui: &Ui) -> Result<Outcome> {
-    let logs = crate::workspace::home().join("logs");
+    let logs = Dirs::find().home().join("logs");
     fs::create_dir_all(&logs).at(&logs)?;
     let (public, line) = match &args.action {
         KeyAction::New { file, no_password } => {

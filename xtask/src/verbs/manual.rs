@@ -1,10 +1,11 @@
 //! `completions` and `manual`: what shells and `man` know of the command line, out of its one definition.
 
-use super::Outcome;
 use crate::cli::{Cli, ManualArgs};
+use crate::dirs::Dirs;
 use crate::error::{At, Error, Result};
 use crate::host::{self, Need};
-use crate::stages::{EPOCH, home, logs};
+use crate::outcome::Outcome;
+use crate::stages::EPOCH;
 use crate::text::Text;
 use crate::tools::{run as run_tool, scratch, shell};
 use crate::ui::Ui;
@@ -80,10 +81,11 @@ pub fn completions(shell: Shell) -> Outcome {
 
 /// Writes the man pages and the completions, and a Debian package of both.
 pub fn run(args: &ManualArgs, ui: &Ui) -> Result<Outcome> {
-    let root = crate::workspace::root()?;
-    let log = logs(&root)?.join("manual.log");
+    let dirs = Dirs::find();
+    dirs.root()?;
+    let log = dirs.logs()?.join("manual.log");
     host::ensure(&NEEDS, false, &log, ui)?;
-    let out = args.output_dir.clone().unwrap_or_else(|| home(&root).join("manual"));
+    let out = args.output_dir.clone().unwrap_or_else(|| dirs.home().join("manual"));
     // Programs run in another folder.
     let out = std::path::absolute(&out).at(&out)?;
     fs::create_dir_all(&out).at(&out)?;

@@ -1,8 +1,8 @@
 //! `plan`: what a product takes of its memory, and what must or may be changed.
 
-use super::{Outcome, build, columns};
-use crate::cli::BuildArgs;
+use super::build::{self, Request};
 use crate::error::Result;
+use crate::outcome::{Outcome, columns};
 use crate::size::human;
 use crate::stages::{boot_config, plan, trusted_apps};
 use crate::text::Text;
@@ -15,8 +15,8 @@ use trusty_image::plan::{CONNECTION, Plan, Severity};
 const BAR: u64 = 32;
 
 /// Builds the trusted apps and the image, and plans.
-pub fn run(args: &BuildArgs, ui: &Ui) -> Result<Outcome> {
-    let (title, plan) = build::with_build(args, true, ui, |build| {
+pub fn run(request: &Request, ui: &Ui) -> Result<Outcome> {
+    let (title, plan) = build::with_build(&request.without_rootfs(), ui, |build| {
         let apps = trusted_apps::run(build)?;
         let product = build.product;
         let title = format!("{} {} on {}", product.name, product.version, product.board.name);

@@ -9,10 +9,9 @@ mod graph;
 mod licence;
 mod text;
 
-use super::Outcome;
-use crate::cli::RecipesArgs;
+use crate::dirs::Dirs;
 use crate::error::{At, Error, Result};
-use crate::stages::{home, logs};
+use crate::outcome::Outcome;
 use crate::tools::{cargo, run as run_tool, scratch, shell};
 use crate::ui::Ui;
 use crate::workspace::Workspace;
@@ -45,7 +44,7 @@ pub enum Kind {
 const HOST_TOOL: &str = "xtask";
 
 /// Writes the recipes, or tells which are stale.
-pub fn run(args: &RecipesArgs, ui: &Ui) -> Result<Outcome> {
+pub fn run(check: bool, ui: &Ui) -> Result<Outcome> {
     let workspace = Workspace::load()?;
     let folder = workspace.root.join(FOLDER);
     let Made { recipes: wanted, failed } = all(&workspace, ui)?;
@@ -61,7 +60,7 @@ pub fn run(args: &RecipesArgs, ui: &Ui) -> Result<Outcome> {
     let left: Vec<&String> = there.keys().filter(|name| !wanted.contains_key(*name)).collect();
     stale.extend(left.iter().map(|name| format!("{FOLDER}/{name} is of no package")));
     let names: Vec<&String> = wanted.keys().collect();
-    if args.check {
+    if check {
         if stale.is_empty() && failed.is_empty() {
             return Ok(Outcome {
                 line: Some("ok".into()),
@@ -117,7 +116,7 @@ fn failure(failed: &BTreeMap<String, Error>) -> Option<Error> {
 
 /// All recipes. A package that can have none stops no other.
 fn all(workspace: &Workspace, ui: &Ui) -> Result<Made> {
-    let log = logs(&workspace.root)?.join("recipes.log");
+    let log = Dirs::of(&workspace.root).logs()?.join("recipes.log");
     let graph = graph::Graph::load(&workspace.root)?;
     let of = |table| workspace.declaring(table).into_iter();
     let apps = of("trusty").map(|name| (name, Kind::TrustedApp));
@@ -135,7 +134,7 @@ fn all(workspace: &Workspace, ui: &Ui) -> Result<Made> {
         }
     }
     let (name, version) = CARGO_BITBAKE;
-    let tools = home(&workspace.root).join("tools");
+    let tools = Dirs::of(&workspace.root).home().join("tools");
     if !cargo::helper_path(&tools, name, version).exists() {
         ui.note(&format!("installing {name} {version}, as it is used for the first time"));
     }

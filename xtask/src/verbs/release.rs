@@ -1,10 +1,11 @@
 //! `release`: a bundle, signed, with all that is told of it, in a directory of its own.
 
-use super::{Outcome, build, diff, verify};
-use crate::cli::{DEFAULT_CONFIG, ReleaseArgs};
+use super::{build, diff, verify};
+use crate::dirs::Dirs;
 use crate::error::{At, Error, Result};
 use crate::files::{self, sync_folder};
 use crate::interrupt;
+use crate::outcome::Outcome;
 use crate::release::index::Entry;
 use crate::release::provenance::{self, PROVENANCE};
 use crate::release::sources::Sources;
@@ -16,7 +17,6 @@ use crate::stages::bundle::given::Input;
 use crate::stages::bundle::{SBOM, publish};
 use crate::tools::read_limited;
 use crate::ui::Ui;
-use crate::workspace;
 use bundle::{Manifest, Role, Source, bundle_name};
 use serde_json::json;
 use std::fs;
@@ -31,18 +31,39 @@ const MAX_CHANGELOG: u64 = 16 << 20;
 /// Channels, from tried to new.
 pub const CHANNELS: [&str; 2] = ["stable", "beta"];
 
+/// What is asked for.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// What to build.
+    pub build: build::Request,
+    /// Release this bundle instead of building one.
+    pub bundle: Option<PathBuf>,
+    /// The key that signs, instead of the environment's.
+    pub sign: Option<String>,
+    /// Which of [`CHANNELS`].
+    pub channel: String,
+    /// What it is compared with, instead of the channel's newest.
+    pub previous: Option<PathBuf>,
+    /// Keep this many releases of the product in the channel.
+    pub keep: Option<usize>,
+    /// Do not boot the secure-os image.
+    pub no_boot: bool,
+    /// Where releases lie.
+    pub output_dir: PathBuf,
+}
+
 /// Builds, signs and publishes a release. What can be refused is refused before anything is built.
-pub fn run(args: &ReleaseArgs, ui: &Ui) -> Result<Outcome> {
-    let root = workspace::root()?;
-    let logs = crate::stages::logs(&root)?;
+pub fn run(args: &Request, ui: &Ui) -> Result<Outcome> {
+    let dirs = Dirs::find();
+    let root = dirs.root()?;
+    let logs = dirs.logs()?;
     let signer = Signer::open(args.sign.as_deref(), args.build.offline, &logs, ui)?;
     let mut sources = Sources::of(&root)?;
     if let Some(path) = &args.previous {
         Source::open(path).map_err(verify::unreadable)?;
     }
     let Some(bundle) = &args.bundle else {
-        let without_rootfs = args.without.iter().any(|part| part == "rootfs");
-        return build::with_build(&args.build, without_rootfs, ui, |build| {
+        return build::with_build(&args.build, ui, |build| {
             let product = build.product;
             sources.check(build)?;
             sources.uri()?;
@@ -83,13 +104,8 @@ fn changes(changelog: Option<&Path>, version: &str) -> Result<Option<String>> {
 }
 
 /// The same for a bundle that is there: its config says where the changelog is, if `-c` names that config.
-fn changes_of(
-    args: &ReleaseArgs,
-    manifest: &Manifest,
-    sources: &mut Sources,
-    ui: &Ui,
-) -> Result<Option<String>> {
-    let read = build::with_build(&args.build, false, ui, |build| {
+fn changes_of(args: &Request, manifest: &Manifest, sources: &mut Sources, ui: &Ui) -> Result<Option<String>> {
+    let read = build::with_build(&args.build, ui, |build| {
         let product = build.product;
         let same = (&product.name, &product.version) == (&manifest.name, &manifest.version);
         Ok(same.then(|| product.changelog.clone()))
@@ -102,7 +118,7 @@ fn changes_of(
             changes(changelog.as_deref(), &manifest.version)
         }
         // The default config may be of another product, or not there.
-        _ if args.build.config == Path::new(DEFAULT_CONFIG) => Ok(None),
+        _ if args.build.config == Path::new(build::DEFAULT_CONFIG) => Ok(None),
         Ok(None) => {
             let message = format!(
                 "{}: is the config of another product or version than {} {}",
@@ -117,7 +133,7 @@ fn changes_of(
 }
 
 /// The folder of releases: it can be written to, and a commit's changes are not in it.
-fn open(args: &ReleaseArgs, sources: &Sources, ui: &Ui) -> Result<Store> {
+fn open(args: &Request, sources: &Sources, ui: &Ui) -> Result<Store> {
     let wanted = build::from_here(&args.output_dir)?;
     let made: Vec<_> = wanted.ancestors().take_while(|folder| !folder.exists()).collect();
     let out = publish::folder(&wanted)?;
@@ -138,7 +154,7 @@ struct Release<'a> {
 
 impl Release<'_> {
     /// Signs it and gives it its name, unless that has been done.
-    fn publish(&self, args: &ReleaseArgs, store: Store, signer: &Signer, ui: &Ui) -> Result<Outcome> {
+    fn publish(&self, args: &Request, store: Store, signer: &Signer, ui: &Ui) -> Result<Outcome> {
         let name = self.manifest.bundle_name();
         let folder = store.folder(&name);
         let published = match store.existing(&name, signer.public())? {
@@ -166,7 +182,7 @@ impl Release<'_> {
         Ok(Outcome { line: Some(line.into()), json, ..Outcome::default() })
     }
 
-    fn new_release(&self, args: &ReleaseArgs, store: Store, signer: &Signer, ui: &Ui) -> Result<Published> {
+    fn new_release(&self, args: &Request, store: Store, signer: &Signer, ui: &Ui) -> Result<Published> {
         let name = self.manifest.bundle_name();
         let previous = args.previous.clone().or_else(|| store.before(&args.channel, self.manifest));
         if self.changes.is_none() {
@@ -174,7 +190,9 @@ impl Release<'_> {
         }
         let running = ui.start("release");
         running.building(&format!("sign {name}"));
-        let filled = store.fill(&name, |new| self.fill(new, previous.as_deref(), signer, &args.without));
+        let filled = store.fill(&name, |new| {
+            self.fill(new, previous.as_deref(), signer, args.build.overrides.without_rootfs)
+        });
         let (new, entry) = match filled {
             Ok(filled) => filled,
             Err(error) => {
@@ -193,7 +211,7 @@ impl Release<'_> {
         new: &Path,
         previous: Option<&Path>,
         signer: &Signer,
-        without: &[String],
+        without_rootfs: bool,
     ) -> Result<Entry> {
         let Self { bundle, manifest, changes, sources } = self;
         let name = manifest.bundle_name();
@@ -219,7 +237,7 @@ impl Release<'_> {
         }
         if let Some(sources) = sources {
             let path = new.join(PROVENANCE);
-            fs::write(&path, provenance::text(manifest, &archive, sources, without)?).at(&path)?;
+            fs::write(&path, provenance::text(manifest, &archive, sources, without_rootfs)?).at(&path)?;
         }
         crate::report::write(&archive, previous, Some(signer.public()), &new.join(REPORT))?;
         let hashed = seal(new, signer, &comment)?;

@@ -1,8 +1,9 @@
 //! `report`: the page that explains a bundle.
 
-use super::Outcome;
-use crate::cli::ReportArgs;
+use crate::cli::{ReportArgs, requests};
+use crate::dirs::Dirs;
 use crate::error::{Error, Result};
+use crate::outcome::Outcome;
 use crate::report::{Flashed, Report, save};
 use crate::ui::Ui;
 use serde_json::json;
@@ -10,10 +11,11 @@ use std::path::PathBuf;
 
 /// Verifies a bundle and writes its page.
 pub fn run(args: &ReportArgs, ui: &Ui) -> Result<Outcome> {
-    let key = args.key.as_deref().map(crate::signing::public_key).transpose()?;
+    let key = requests::key(args.key.as_deref())?;
     let mut report = Report::read(&args.bundle, args.previous.as_deref(), key.as_ref())?;
     let text = report.manifest.to_text().map_err(|e| Error::check(e.to_string()))?;
-    report.records = Flashed::of(&crate::device::record::place(), &bundle::sha256(text.as_bytes()))?;
+    report.records =
+        Flashed::of(&crate::device::record::place(&Dirs::find()), &bundle::sha256(text.as_bytes()))?;
     let name = report.manifest.bundle_name();
     let to = args.output.clone().unwrap_or_else(|| PathBuf::from(format!("{name}.report.html")));
     save(&report, &args.bundle, &to)?;

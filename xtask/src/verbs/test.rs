@@ -1,14 +1,15 @@
 //! `test`: all checks, the same at home and in CI.
 
-use super::Outcome;
 use crate::cli::TestArgs;
+use crate::dirs::Dirs;
 use crate::error::{Error, Result};
 use crate::host::{self, Need};
 use crate::interrupt;
-use crate::stages::{home, logs};
+use crate::outcome::Outcome;
 use crate::text::Text;
-use crate::tools::{cargo, emulator, pip, run as run_tool, shell};
+use crate::tools::{cargo, pip, run as run_tool, shell};
 use crate::ui::Ui;
+use crate::workshop::EMULATOR_NEEDS;
 use serde_json::json;
 use std::fs;
 use std::path::Path;
@@ -42,9 +43,10 @@ struct Totals {
 
 /// Runs them all, also behind a failure, and prints the totals.
 pub fn run(args: &TestArgs, ui: &Ui) -> Result<Outcome> {
-    let root = crate::workspace::root()?;
-    let logs = logs(&root)?;
-    let needs = [&NEEDS[..], &emulator::NEEDS].concat();
+    let dirs = Dirs::find();
+    let root = dirs.root()?;
+    let logs = dirs.logs()?;
+    let needs = [&NEEDS[..], &EMULATOR_NEEDS].concat();
     host::ensure(&needs, false, &logs.join("host.log"), ui)?;
     let sh = shell(&root)?;
     sh.set_var("CARGO_TERM_COLOR", "never");
@@ -143,7 +145,7 @@ fn checks(quick: bool) -> Vec<(&'static str, Check)> {
     if !quick {
         checks.push(("licences", |sh, root, log| {
             let (name, version) = CARGO_DENY;
-            let deny = cargo::helper(&home(root).join("tools"), name, version, false, log)?;
+            let deny = cargo::helper(&Dirs::of(root).tools(), name, version, false, log)?;
             run_tool("cargo deny", cmd!(sh, "{deny} check licenses bans sources"), log)
         }));
         checks.push(("builds", |sh, _, log| {

@@ -1,8 +1,8 @@
 //! `verify`: checks a bundle.
 
-use super::Outcome;
 use crate::error::{Error, Result};
-use crate::signing::{Authenticity, public_key};
+use crate::outcome::Outcome;
+use crate::signing::Authenticity;
 use crate::size::human;
 use crate::ui::Ui;
 use bundle::{FlashPackage, Fused, Manifest, PublicKey, Source, SourceError};
@@ -10,9 +10,8 @@ use serde_json::json;
 use std::path::Path;
 
 /// Checks a bundle and prints `ok`.
-pub fn run(path: &Path, key: Option<&str>, ui: &Ui) -> Result<Outcome> {
-    let key = key.map(public_key).transpose()?;
-    let (manifest, authenticity) = signed(path, key.as_ref())?;
+pub fn run(path: &Path, key: Option<&PublicKey>, ui: &Ui) -> Result<Outcome> {
+    let (manifest, authenticity) = signed(path, key)?;
     let size: u64 = manifest.files.iter().map(|f| f.size).sum();
     ui.note(&format!(
         "{}: {} files, {}: checksums, modes, manifest, structure, loader rules and budgets hold; {}",

@@ -1,10 +1,10 @@
 //! `yocto`, and `image --engine bitbake`: BitBake in the build folder of a product.
 
-use super::Outcome;
-use crate::cli::{BuildArgs, ImageArgs, YoctoArgs};
+use super::build;
 use crate::error::{Error, Result};
+use crate::outcome::Outcome;
+use crate::stages::Build;
 use crate::stages::bundle::publish;
-use crate::stages::{Build, home, logs};
 use crate::tools::read_limited;
 use crate::ui::Ui;
 use crate::yocto::bitbake::Summary;
@@ -17,18 +17,48 @@ const MAX_MANIFEST: u64 = 16 << 20;
 /// So many tasks are told by name.
 const FEW: usize = 40;
 
+/// Where BitBake's layers come from.
+#[derive(Clone, Debug, Default)]
+pub struct Layers {
+    /// A folder with clones of OE-Core, BitBake, meta-tegra and meta-rust-bin.
+    pub folder: Option<PathBuf>,
+    /// Without a folder: what kas clones, instead of the board's file.
+    pub kas: Option<PathBuf>,
+    /// For checks alone: this host's compilers, and the BSP and sources that are given.
+    pub host_toolchain: bool,
+}
+
+/// What is asked for.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// What to build.
+    pub build: build::Request,
+    /// With which layers.
+    pub layers: Layers,
+    /// Run no task.
+    pub dry_run: bool,
+    /// A shell in the build folder.
+    pub shell: bool,
+    /// Serve what builds share at this address.
+    pub serve: Option<String>,
+    /// A recipe and its task.
+    pub task: Vec<String>,
+    /// Which recipe, instead of the bundle's.
+    pub target: Option<String>,
+}
+
 /// Writes the build folder, and does in it what is asked for.
-pub fn run(args: &YoctoArgs, ui: &Ui) -> Result<Outcome> {
-    super::build::with_build(&args.build, args.without.iter().any(|part| part == "rootfs"), ui, |build| {
+pub fn run(args: &Request, ui: &Ui) -> Result<Outcome> {
+    build::with_build(&args.build, ui, |build| {
         let log = log(build)?;
-        let setup = setup(build, args.layers.as_deref(), args.kas.as_deref(), args.host_toolchain, &log)?;
+        let setup = setup(build, &args.layers, &log)?;
         let bitbake = setup.bitbake();
         if args.shell {
             bitbake.shell()?;
             return Ok(Outcome::default());
         }
         if let Some(host) = &args.serve {
-            serve::run(&setup, &home(&build.workspace.root).join("yocto"), host, ui)?;
+            serve::run(&setup, &build.dirs().home().join("yocto"), host, ui)?;
             return Ok(Outcome::default());
         }
         let target = args.target.as_deref().unwrap_or(BUNDLE);
@@ -53,12 +83,11 @@ pub fn run(args: &YoctoArgs, ui: &Ui) -> Result<Outcome> {
 }
 
 /// Builds a bundle by BitBake, verifies it and puts it where the local engine would.
-pub fn image(args: &ImageArgs, ui: &Ui) -> Result<PathBuf> {
-    let without_rootfs = args.without.iter().any(|part| part == "rootfs");
-    super::build::with_build(&args.build, without_rootfs, ui, |build| {
+pub fn image(request: &build::Request, layers: &Layers, out: &Path, ui: &Ui) -> Result<PathBuf> {
+    build::with_build(request, ui, |build| {
         let product = build.product;
         let log = log(build)?;
-        let setup = setup(build, args.layers.as_deref(), args.kas.as_deref(), args.host_toolchain, &log)?;
+        let setup = setup(build, layers, &log)?;
         let summary = setup.bitbake().run("bitbake", &[BUNDLE], &log, ui)?;
         tell(&summary, ui);
         let name =
@@ -68,7 +97,7 @@ pub fn image(args: &ImageArgs, ui: &Ui) -> Result<PathBuf> {
             return Err(Error::check(format!("BitBake ended with success, but made no {}", made.display()))
                 .remedy("site.conf of the build folder may set CARVEOUT_ variables: take them out"));
         }
-        let out = publish::folder(&super::build::from_here(&args.output_dir)?)?;
+        let out = publish::folder(&build::from_here(out)?)?;
         let _out = crate::files::lock_folder(&out, ui)?;
         let running = ui.start("bundle");
         let folder = out.join(&name);
@@ -87,22 +116,17 @@ fn copy(made: &Path, new: &Path) -> Result<bundle::Manifest> {
 }
 
 fn log(build: &Build) -> Result<PathBuf> {
-    let log = logs(&build.workspace.root)?.join("bitbake.log");
+    let log = build.dirs().logs()?.join("bitbake.log");
     crate::files::new_log(&log)?;
     Ok(log)
 }
 
 /// The build folder, with layers that are there or that kas clones.
-fn setup(
-    build: &Build,
-    layers: Option<&Path>,
-    kas_file: Option<&Path>,
-    host: bool,
-    log: &Path,
-) -> Result<Setup> {
+fn setup(build: &Build, layers: &Layers, log: &Path) -> Result<Setup> {
     let default = build.workspace.root.join(format!("configs/kas/{}.yml", build.product.board.name));
-    let from = layers.map_or(From::Kas(kas_file.unwrap_or(&default)), From::Folder);
-    yocto::setup(build, from, host, log)
+    let from =
+        layers.folder.as_deref().map_or(From::Kas(layers.kas.as_deref().unwrap_or(&default)), From::Folder);
+    yocto::setup(build, from, layers.host_toolchain, log)
 }
 
 fn tell(summary: &Summary, ui: &Ui) {
@@ -119,7 +143,7 @@ fn tell(summary: &Summary, ui: &Ui) {
 }
 
 /// Which engine builds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Engine {
     /// xtask runs the stages itself.
     Local,
@@ -128,16 +152,21 @@ pub enum Engine {
 }
 
 /// Refuses options that belong to the other engine. `host`: the layer takes BSP and sources from here.
-pub fn suits(engine: Engine, args: &BuildArgs, layers: bool, host: bool) -> Result<()> {
+pub fn suits(engine: Engine, request: &build::Request, layers: &Layers) -> Result<()> {
     match engine {
-        Engine::Local if layers || host => {
+        Engine::Local if layers.folder.is_some() || layers.kas.is_some() || layers.host_toolchain => {
             Err(Error::usage("--layers, --kas and --host-toolchain are for the BitBake engine")
                 .remedy("add --engine bitbake, or leave them out"))
         }
-        Engine::Bitbake if !host && (args.bsp.is_some() || args.sources.is_some()) => Err(Error::usage(
-            "--bsp and --sources are for the local engine: meta-tegra fetches NVIDIA's parts itself",
-        )
-        .remedy("leave them out; tarballs that are there go into target/carveout/yocto/downloads")),
+        Engine::Bitbake
+            if !layers.host_toolchain
+                && (request.overrides.bsp.is_some() || request.overrides.sources.is_some()) =>
+        {
+            Err(Error::usage(
+                "--bsp and --sources are for the local engine: meta-tegra fetches NVIDIA's parts itself",
+            )
+            .remedy("leave them out; tarballs that are there go into target/carveout/yocto/downloads"))
+        }
         _ => Ok(()),
     }
 }

@@ -53,7 +53,7 @@ impl Workspace {
 mod tests {
     use super::*;
     use crate::stage::Key;
-    use crate::workspace::CargoLock;
+    use crate::tools::cargo::lock::CargoLock;
     use std::fs;
 
     #[test]

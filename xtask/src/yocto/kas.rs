@@ -1,8 +1,8 @@
 //! Clones of the layers at pinned commits, by kas.
 
+use crate::dirs::Dirs;
 use crate::error::{At, Error, Result};
 use crate::host::{self, Need};
-use crate::stages::home;
 use crate::tools::pip::{self, Package};
 use crate::tools::{run, shell};
 use crate::ui::Ui;
@@ -49,8 +49,8 @@ pub fn checkout(root: &Path, file: &Path, user: &User, offline: bool, log: &Path
     }
     let file = std::path::absolute(file).unwrap_or_else(|_| file.into());
     host::ensure(&NEEDS, offline, log, ui)?;
-    let tool = pip::helper(&home(root).join("tools"), &KAS, log)?;
-    let work = home(root).join("yocto/layers");
+    let tool = pip::helper(&Dirs::of(root).home().join("tools"), &KAS, log)?;
+    let work = Dirs::of(root).home().join("yocto/layers");
     fs::create_dir_all(&work).map_err(|e| Error::io(&work, &e))?;
     user.owns(&work, log)?;
     // kas writes this one itself, with the layers that its file names.

@@ -4,13 +4,13 @@ use serde_json::Value;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use xtask::dirs::Dirs;
 use xtask::host::{self, Need};
-use xtask::stages::{home, logs};
 use xtask::tools::npm;
 use xtask::ui::{Ui, Verbosity};
 
 fn root() -> PathBuf {
-    xtask::workspace::root().unwrap()
+    xtask::dirs::Dirs::find().root().unwrap().to_owned()
 }
 
 const CHROMIUM: Need = Need { program: "chromium", package: "chromium", why: "shows the report page" };
@@ -43,11 +43,11 @@ pub struct Browser {
 
 impl Browser {
     pub fn new() -> Self {
-        let logs = logs(&root()).unwrap();
+        let logs = Dirs::of(&root()).logs().unwrap();
         let needs = [&npm::NEEDS[..], &[CHROMIUM, FONTS]].concat();
         let ui = Ui::new(Verbosity::Normal);
         host::ensure(&needs, false, &logs.join("host.log"), &ui).unwrap_or_else(|e| panic!("{e}"));
-        let tools = home(&root()).join("tools");
+        let tools = Dirs::of(&root()).home().join("tools");
         let folder = npm::helper(&tools, "report-browser", &sources(), &logs.join("report-browser.log"));
         let folder = folder.unwrap_or_else(|e| panic!("{e}"));
         let scratch = tempfile::tempdir().unwrap();

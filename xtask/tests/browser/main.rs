@@ -10,8 +10,8 @@ mod fixture;
 
 use browser::{Browser, VIEWS, complaints, sources};
 use std::fs;
+use xtask::dirs::Dirs;
 use xtask::report::render;
-use xtask::stages::logs;
 use xtask::workspace::root;
 
 /// Pixels of a picture that may differ: another version of Chromium rounds a line elsewhere.

@@ -8,7 +8,7 @@ use std::sync::OnceLock;
 
 /// The workspace.
 pub fn root() -> PathBuf {
-    xtask::workspace::root().unwrap()
+    xtask::dirs::Dirs::find().root().unwrap().to_owned()
 }
 
 /// What a command printed and how it ended.

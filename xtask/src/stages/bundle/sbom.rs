@@ -6,7 +6,7 @@ use crate::config::AppSource;
 use crate::error::{At, Error, Result};
 use crate::toolchain::Target;
 use crate::tools::cargo;
-use crate::workspace::CrateSource;
+use crate::tools::cargo::lock::CrateSource;
 use attestation::{Crate, Member, Vendor};
 use bundle::{Manifest, Role};
 use std::collections::BTreeSet;

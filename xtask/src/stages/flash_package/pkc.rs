@@ -4,7 +4,7 @@ use super::KEYS;
 use crate::config::PkcKey;
 use crate::error::{At, Result};
 use crate::host;
-use crate::stages::{Build, home};
+use crate::stages::Build;
 use crate::tools::l4t::{self, Run};
 use crate::tools::shell;
 use crate::tools::token::{self, Purpose, Token};
@@ -32,7 +32,7 @@ impl Pkc {
         if uri.module.is_none() {
             needs.extend(token::NEEDS);
         }
-        let home = home(&build.workspace.root);
+        let home = build.dirs().home();
         host::ensure(&needs, build.offline, &home.join("logs/host.log"), build.ui)?;
         let pin = token::pin(uri)?;
         let token = Token::open(&shell(&home)?, uri, pin.as_deref(), Purpose::Boards)?;
@@ -65,7 +65,9 @@ impl Pkc {
     /// Makes a private copy of the BSP sign with it.
     pub fn prepare(&self, run: &Run) -> Result<()> {
         match self {
-            Self::Token(token) => token.stand_in(&run.dir.join("bootloader")),
+            Self::Token(_) => {
+                l4t::replace(&run.dir.join("bootloader/tegraopenssl"), token::STAND_IN).map(drop)
+            }
             _ => Ok(()),
         }
     }

@@ -4,7 +4,7 @@ use super::lock::{self, Sums};
 use crate::error::{At, Error, Result};
 use crate::host;
 use crate::stage::Work;
-use crate::stages::{Build, home};
+use crate::stages::Build;
 use crate::tools::{apt, tarball};
 use std::fs::{self, File};
 use std::io::BufReader;
@@ -27,7 +27,7 @@ pub const SUMS: &str = "sums";
 
 /// Looks into a tarball and keeps what is found out.
 pub fn examine(build: &Build, path: &Path, sha256: &str, work: &Work) -> Result<()> {
-    let log = home(&build.workspace.root).join("logs/host.log");
+    let log = build.dirs().home().join("logs/host.log");
     let needs: Vec<host::Need> = tarball::needs(path)?.into_iter().collect();
     host::ensure(&needs, build.offline, &log, build.ui)?;
     let scratch = work.scratch()?;

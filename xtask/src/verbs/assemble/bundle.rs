@@ -4,10 +4,11 @@ use super::parts::{ImagePart, Parts};
 use super::{declaration, same_app};
 use crate::error::{At, Error, Result};
 use crate::files::lock_folder;
+use crate::loader;
 use crate::stages::bundle::{entry, failed, partitions, publish};
+use crate::stages::kernel;
 use crate::stages::plan::findings;
 use crate::stages::rootfs::sparse;
-use crate::stages::{kernel, trusted_apps};
 use crate::tools::{scratch, tarball};
 use crate::ui::Ui;
 use bundle::{
@@ -123,7 +124,7 @@ fn apps(parts: &Parts, writer: &mut Writer) -> Result<(Vec<AppEntry>, Vec<Planne
     let (mut entries, mut planned) = (Vec::new(), Vec::new());
     for part in &parts.trusted_apps {
         let bytes = crate::files::read(&part.elf)?;
-        let elf = trusted_apps::inspect(&part.elf, &bytes)?;
+        let elf = loader::inspect(&part.elf, &bytes)?;
         let declared = part.declared.as_deref().map(declaration).transpose()?;
         if let (Some(path), Some(declared)) = (&part.declared, &declared) {
             same_app(&part.elf, &elf, path, declared)?;

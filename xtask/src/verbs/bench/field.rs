@@ -1,7 +1,7 @@
 //! What flashing and verifying cost beside `dd` and `sha256sum`, on the same bytes, in one run.
 
-use super::super::columns;
 use crate::error::{At, Error, Result};
+use crate::outcome::columns;
 use crate::text::Text;
 use crate::tools::{capture, scratch, shell};
 use crate::ui::Ui;

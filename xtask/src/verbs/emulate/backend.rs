@@ -1,16 +1,16 @@
 //! The two ways to run trusted apps, behind one socket.
 
 use super::target::Target;
-use crate::cli::EmulateArgs;
+use super::{Engine, Request};
 use crate::desk::console::Console;
 use crate::desk::run::{Running, STOP, Symbols};
-use crate::desk::{BootImage, Desk, Setup, has_kernel};
+use crate::desk::{BootImage, Desk, Setup, Workshop, has_kernel};
+use crate::dirs::Dirs;
 use crate::error::{Error, Result};
 use crate::host::Need;
 use crate::interrupt;
 use crate::process;
-use crate::stages::logs;
-use crate::tools::emulator::{self, Emulator};
+use crate::tools::emulator::Emulator;
 use crate::tools::qemu;
 use crate::ui::Ui;
 use rustix::process::Signal;
@@ -37,25 +37,31 @@ pub enum Backend {
     Qemu(Running),
 }
 
-fn is_qemu(args: &EmulateArgs, target: &Target) -> bool {
-    match args.backend.as_deref() {
-        Some(backend) => backend == "qemu",
+fn is_qemu(args: &Request, target: &Target) -> bool {
+    match args.engine {
+        Some(engine) => engine == Engine::Qemu,
         None => has_kernel(&target.image) && !args.profile,
     }
 }
 
 /// What the backend needs of the host.
-pub fn needs(args: &EmulateArgs, target: &Target) -> Vec<Need> {
+pub fn needs(args: &Request, target: &Target, workshop: &dyn Workshop) -> Vec<Need> {
     match is_qemu(args, target) {
         true if std::env::var_os(qemu::VARIABLE).is_some() => Vec::new(),
         true => vec![qemu::NEED],
-        false => emulator::NEEDS.to_vec(),
+        false => workshop.emulator_needs(),
     }
 }
 
 /// Chooses a backend and gets what it needs.
-pub fn prepare(args: &EmulateArgs, target: &Target, root: &Path, ui: &Ui) -> Result<Prepared> {
-    if args.backend.as_deref() == Some("qemu") && args.profile {
+pub fn prepare(
+    args: &Request,
+    target: &Target,
+    workshop: &dyn Workshop,
+    dirs: &Dirs,
+    ui: &Ui,
+) -> Result<Prepared> {
+    if args.engine == Some(Engine::Qemu) && args.profile {
         return Err(Error::usage(
             "--profile: only the unicorn backend sees what trusted apps use of their memory",
         )
@@ -68,11 +74,11 @@ pub fn prepare(args: &EmulateArgs, target: &Target, root: &Path, ui: &Ui) -> Res
             )
             .remedy("leave it out, or say --backend qemu"));
         }
-        return emulator::program(root, ui).map(Prepared::Unicorn);
+        return workshop.emulator().map(Prepared::Unicorn);
     }
-    let tzdram = args.tzdram.map(|size| size.0).or(target.tzdram).unwrap_or(STOCK_TZDRAM);
+    let tzdram = args.tzdram.or(target.tzdram).unwrap_or(STOCK_TZDRAM);
     let image = BootImage::new(&args.target, &target.image, tzdram)?;
-    Setup::get(image, root, false, ui).map(|setup| Prepared::Qemu(Box::new(setup)))
+    Setup::get(image, workshop, dirs, false, ui).map(|setup| Prepared::Qemu(Box::new(setup)))
 }
 
 impl Prepared {
@@ -88,7 +94,7 @@ impl Prepared {
     }
 
     /// Starts it; it serves clients from then on.
-    pub fn start(&self, target: &Target, socket: &Path, dir: &Path, root: &Path, ui: &Ui) -> Result<Backend> {
+    pub fn start(&self, target: &Target, socket: &Path, dir: &Path, dirs: &Dirs, ui: &Ui) -> Result<Backend> {
         match self {
             Self::Unicorn(program) => {
                 let image = dir.join("tos.img");
@@ -98,7 +104,7 @@ impl Prepared {
                     .map(Backend::Unicorn)
             }
             Self::Qemu(setup) => {
-                let log = Console::path_in(&logs(root)?);
+                let log = Console::path_in(&dirs.logs()?);
                 let mut desk = Desk::start(setup, dir, Console::create(&log, !ui.is_quiet())?)?;
                 let symbols = Symbols { apps: target.trusted_apps(), kernel: target.kernel.clone() };
                 desk.know(symbols.clone());

@@ -1,15 +1,16 @@
 //! The client app that runs against the emulator: that of a package through qemu-user, contained, or one for this host.
 
+use super::Request;
 use super::contained::Contained;
 use super::target::Target;
-use crate::cli::EmulateArgs;
+use crate::desk::Workshop;
+use crate::dirs::Dirs;
 use crate::error::{Error, Exit, Result, nearest};
 use crate::host::{self, Need};
 use crate::interrupt;
 use crate::process::{self, Streams};
-use crate::tools::{bwrap, emulator, find, read_limited};
+use crate::tools::{bwrap, find, read_limited};
 use crate::ui::{self, Ui};
-use crate::verbs::build;
 use bundle::package_name;
 use rustix::process::Signal;
 use serde_json::Value;
@@ -60,25 +61,32 @@ pub struct Ended {
 
 impl Client {
     /// Gets a program, of whatever is meant.
-    pub fn prepare(args: &EmulateArgs, target: &Target, dir: &Path, root: &Path, ui: &Ui) -> Result<Self> {
+    pub fn prepare(
+        args: &Request,
+        target: &Target,
+        workshop: &dyn Workshop,
+        dir: &Path,
+        dirs: &Dirs,
+        ui: &Ui,
+    ) -> Result<Self> {
         let name_of = |path: &Path| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let (name, deb) = match Choice::of(args.client.as_deref(), target)? {
+        let (name, deb) = match Choice::of(args.client.as_deref(), target, workshop)? {
             Choice::Deb(name, bytes) => (name, bytes),
             Choice::File(path) => (name_of(&path), read_limited(&path, MAX_DEB)?),
             Choice::Workspace(name) => {
-                let path = build::client_app(name.as_deref(), ui)?;
+                let path = workshop.client_app(name.as_deref())?;
                 let name = name_of(&path);
                 ui.note(&format!("client app {name}, of this workspace"));
                 (name, crate::files::read(&path)?)
             }
-            Choice::Host(name) => return Self::own(emulator::host_program(root, &name, &[], ui)?, root, ui),
-            Choice::Program(path) => return Self::own(path, root, ui),
+            Choice::Host(name) => return Self::own(workshop.client_for_host(&name)?, dirs, ui),
+            Choice::Program(path) => return Self::own(path, dirs, ui),
         };
-        ensure(&all_needs(), root, ui)?;
-        Contained::new(&name, &deb, args, dir, root, ui).map(|contained| Self::Contained(Box::new(contained)))
+        ensure(&all_needs(), dirs, ui)?;
+        Contained::new(&name, &deb, args, dir, dirs, ui).map(|contained| Self::Contained(Box::new(contained)))
     }
 
-    fn own(program: PathBuf, root: &Path, ui: &Ui) -> Result<Self> {
+    fn own(program: PathBuf, dirs: &Dirs, ui: &Ui) -> Result<Self> {
         if !program.is_file() {
             return Err(Error::usage(format!("{}: no program", program.display())).remedy(
                 "--client takes the name of a client app, host, or the path of a program or a .deb",
@@ -89,7 +97,7 @@ impl Client {
         read.map_err(|e| Error::usage(format!("{}: no program: {e}", program.display())))?;
         let through_qemu = head.ends_with(&EM_AARCH64) && std::env::consts::ARCH != "aarch64";
         if through_qemu {
-            ensure(&NEEDS, root, ui)?;
+            ensure(&NEEDS, dirs, ui)?;
         }
         Ok(Self::Own { program, through_qemu })
     }
@@ -182,7 +190,7 @@ enum Choice {
 }
 
 impl Choice {
-    fn of(which: Option<&str>, target: &Target) -> Result<Self> {
+    fn of(which: Option<&str>, target: &Target, workshop: &dyn Workshop) -> Result<Self> {
         let first = target.debs.first();
         let names: Vec<&str> = target.debs.iter().map(|(file, _)| package_name(file)).collect();
         let none = || {
@@ -197,7 +205,7 @@ impl Choice {
             (None, None) if target.device => return Ok(Self::Workspace(None)),
             (Some("host"), Some((file, _))) => return Ok(Self::Host(package_name(file).to_owned())),
             (Some("host"), None) if target.device => {
-                return build::first_client_app().map(Self::Host);
+                return workshop.first_client_app().map(Self::Host);
             }
             (None | Some("deb" | "host"), None) => return Err(none()),
             _ => {}
@@ -263,14 +271,43 @@ fn all_needs() -> Vec<Need> {
 }
 
 /// Installs or names what runs client apps of the board.
-pub fn ensure(needs: &[Need], root: &Path, ui: &Ui) -> Result<()> {
-    let log = crate::stages::home(root).join("logs/host.log");
+pub fn ensure(needs: &[Need], dirs: &Dirs, ui: &Ui) -> Result<()> {
+    let log = dirs.home().join("logs/host.log");
     host::ensure(needs, false, &log, ui)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// A workshop whose first client app has a name.
+    struct Desk;
+
+    impl Workshop for Desk {
+        fn firmware(&self) -> Result<PathBuf> {
+            Err(Error::usage("no firmware"))
+        }
+
+        fn emulator_needs(&self) -> Vec<Need> {
+            Vec::new()
+        }
+
+        fn emulator(&self) -> Result<PathBuf> {
+            Err(Error::usage("no emulator"))
+        }
+
+        fn client_for_host(&self, _: &str) -> Result<PathBuf> {
+            Err(Error::usage("no client app"))
+        }
+
+        fn client_app(&self, _: Option<&str>) -> Result<PathBuf> {
+            Err(Error::usage("no client app"))
+        }
+
+        fn first_client_app(&self) -> Result<String> {
+            Ok("echo-srv-app".into())
+        }
+    }
 
     fn target(debs: &[&str], device: bool) -> Target {
         let debs = debs.iter().map(|name| ((*name).to_owned(), name.as_bytes().to_vec())).collect();
@@ -283,25 +320,37 @@ mod tests {
         let bundle = target(&["second-app_1.0_arm64.deb", "a-app_1.0_arm64.deb"], false);
         let deb = |name: &str| Choice::Deb(name.into(), name.as_bytes().to_vec());
         for which in [None, Some("deb"), Some("second-app")] {
-            assert_eq!(Choice::of(which, &bundle).unwrap(), deb("second-app_1.0_arm64.deb"), "{which:?}");
+            assert_eq!(
+                Choice::of(which, &bundle, &Desk).unwrap(),
+                deb("second-app_1.0_arm64.deb"),
+                "{which:?}"
+            );
         }
-        assert_eq!(Choice::of(Some("a-app"), &bundle).unwrap(), deb("a-app_1.0_arm64.deb"));
-        assert_eq!(Choice::of(Some("host"), &bundle).unwrap(), Choice::Host("second-app".into()));
-        assert_eq!(Choice::of(Some("host:a-app"), &bundle).unwrap(), Choice::Host("a-app".into()));
-        assert_eq!(Choice::of(Some("/x/y.deb"), &bundle).unwrap(), Choice::File("/x/y.deb".into()));
-        assert_eq!(Choice::of(Some("/x/y"), &bundle).unwrap(), Choice::Program("/x/y".into()));
-        let error = Choice::of(Some("a-ap"), &bundle).unwrap_err().message;
+        assert_eq!(Choice::of(Some("a-app"), &bundle, &Desk).unwrap(), deb("a-app_1.0_arm64.deb"));
+        assert_eq!(Choice::of(Some("host"), &bundle, &Desk).unwrap(), Choice::Host("second-app".into()));
+        assert_eq!(Choice::of(Some("host:a-app"), &bundle, &Desk).unwrap(), Choice::Host("a-app".into()));
+        assert_eq!(Choice::of(Some("/x/y.deb"), &bundle, &Desk).unwrap(), Choice::File("/x/y.deb".into()));
+        assert_eq!(Choice::of(Some("/x/y"), &bundle, &Desk).unwrap(), Choice::Program("/x/y".into()));
+        let error = Choice::of(Some("a-ap"), &bundle, &Desk).unwrap_err().message;
         assert_eq!(error, "no client app `a-ap`: the bundle has second-app, a-app. Did you mean `a-app`?");
     }
 
     #[test]
     fn a_device_without_its_bundle_gets_the_workspaces_client_app() {
         let device = target(&[], true);
-        assert_eq!(Choice::of(None, &device).unwrap(), Choice::Workspace(None));
-        assert_eq!(Choice::of(Some("my-app"), &device).unwrap(), Choice::Workspace(Some("my-app".into())));
-        assert_eq!(Choice::of(Some("host"), &device).unwrap(), Choice::Host("echo-srv-app".into()));
+        assert_eq!(Choice::of(None, &device, &Desk).unwrap(), Choice::Workspace(None));
+        assert_eq!(
+            Choice::of(Some("my-app"), &device, &Desk).unwrap(),
+            Choice::Workspace(Some("my-app".into()))
+        );
+        assert_eq!(Choice::of(Some("host"), &device, &Desk).unwrap(), Choice::Host("echo-srv-app".into()));
         let image = target(&[], false);
-        assert!(Choice::of(None, &image).unwrap_err().message.contains("there is no client app in it"));
-        assert_eq!(Choice::of(Some("my-app"), &image).unwrap(), Choice::Workspace(Some("my-app".into())));
+        assert!(
+            Choice::of(None, &image, &Desk).unwrap_err().message.contains("there is no client app in it")
+        );
+        assert_eq!(
+            Choice::of(Some("my-app"), &image, &Desk).unwrap(),
+            Choice::Workspace(Some("my-app".into()))
+        );
     }
 }

@@ -1,8 +1,9 @@
 //! A client app out of a package, in a sandbox: what it is made of, and what it is given.
 
+use super::Request;
 use super::client::{LIBC, QEMU, ensure};
 use super::package::{Libraries, program};
-use crate::cli::EmulateArgs;
+use crate::dirs::Dirs;
 use crate::error::{At, Error, Result};
 use crate::host::Need;
 use crate::tools::bwrap::Sandbox;
@@ -82,13 +83,13 @@ impl Written {
 
 impl Contained {
     /// Unpacks a package and looks at its program.
-    pub fn new(name: &str, deb: &[u8], args: &EmulateArgs, dir: &Path, root: &Path, ui: &Ui) -> Result<Self> {
+    pub fn new(name: &str, deb: &[u8], args: &Request, dir: &Path, dirs: &Dirs, ui: &Ui) -> Result<Self> {
         let (file, package) = (dir.join("client.deb"), dir.join("client"));
         crate::files::put(&file, deb)?;
-        dpkg::unpack(name, &file, &package, &crate::stages::logs(root)?.join("client.log"))?;
+        dpkg::unpack(name, &file, &package, &dirs.logs()?.join("client.log"))?;
         let (path, libraries) = program(name, &package)?;
         if libraries == Libraries::Debian {
-            ensure(&LIBRARY_NEEDS, root, ui)?;
+            ensure(&LIBRARY_NEEDS, dirs, ui)?;
         }
         let folder =
             std::env::current_dir().map_err(|e| Error::environment(format!("the current folder: {e}")))?;

@@ -1,7 +1,7 @@
 //! NVIDIA's own test of the kernel's IPC, which stock images hold: it runs when somebody connects to its port.
 
 use crate::error::{Error, Result};
-use crate::verbs::Outcome;
+use crate::outcome::Outcome;
 use serde_json::{Value, json};
 use std::path::Path;
 use std::time::Duration;

@@ -83,7 +83,7 @@ pub fn table(stats: &Value) -> Text {
             row.instructions.to_string(),
         ]);
     }
-    let mut text = super::super::columns(&lines);
+    let mut text = crate::outcome::columns(&lines);
     text.push_str("used: whole pages touched in this run; enough: what would have done for it. Run your largest requests first.");
     text
 }

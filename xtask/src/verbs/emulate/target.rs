@@ -37,7 +37,7 @@ pub struct Target {
 
 impl Target {
     /// Reads `BUNDLE`, an image or `virt:FILE`. A bundle is verified, and by a key who made it.
-    pub fn open(target: &str, key: Option<&PublicKey>, ui: &Ui) -> Result<Self> {
+    pub fn open(target: &str, key: Option<&PublicKey>, bundles: Option<&Path>, ui: &Ui) -> Result<Self> {
         let virt = disk::file(target);
         let path = virt.unwrap_or(Path::new(target));
         let metadata =
@@ -46,7 +46,7 @@ impl Target {
             return Err(Error::usage(format!("{}: neither a file nor a folder", path.display())));
         }
         if virt.is_some() {
-            return device(path, key, ui);
+            return device(path, key, bundles, ui);
         }
         if metadata.is_file() && !bundle::is_archive(path).unwrap_or(false) {
             ensure_no_key(target, key)?;
@@ -155,7 +155,7 @@ fn of_bundle(path: &Path, key: Option<&PublicKey>, ui: &Ui) -> Result<Target> {
 }
 
 /// What a virt device serves: what is active.
-fn device(path: &Path, key: Option<&PublicKey>, ui: &Ui) -> Result<Target> {
+fn device(path: &Path, key: Option<&PublicKey>, bundles: Option<&Path>, ui: &Ui) -> Result<Target> {
     let mut device = disk::read(path)?;
     let failed = |e| disk::failed(path, e);
     let mut read = |part: Part| -> Result<Vec<u8>> {
@@ -183,7 +183,7 @@ fn device(path: &Path, key: Option<&PublicKey>, ui: &Ui) -> Result<Target> {
         tegra_bct::MiscCfg::parse(text).ok()?.get(tegra_bct::TZDRAM_SIZE).ok()
     });
     let flashed = match device.state().active.as_ref() {
-        Some(active) => bundle_of(&active.bundle, &active.digest, key, ui)?,
+        Some(active) => bundle_of(&active.bundle, &active.digest, key, bundles, ui)?,
         None => None,
     };
     if flashed.is_none() {
@@ -198,12 +198,18 @@ fn device(path: &Path, key: Option<&PublicKey>, ui: &Ui) -> Result<Target> {
 
 /// The bundle that a device was flashed with, if the workspace still has that very one: what the device does not know of its
 /// parts is read there.
-fn bundle_of(name: &str, digest: &str, key: Option<&PublicKey>, ui: &Ui) -> Result<Option<Target>> {
+fn bundle_of(
+    name: &str,
+    digest: &str,
+    key: Option<&PublicKey>,
+    bundles: Option<&Path>,
+    ui: &Ui,
+) -> Result<Option<Target>> {
     // A device of anybody's says this name.
-    let Some(workspace) = crate::workspace::find().filter(|_| bundle::is_plain(name, bundle::VERSION)) else {
+    let Some(bundles) = bundles.filter(|_| bundle::is_plain(name, bundle::VERSION)) else {
         return Ok(None);
     };
-    let folder = workspace.join("target/bundles").join(name);
+    let folder = bundles.join(name);
     let manifest = crate::files::read_to_string(&folder.join(bundle::MANIFEST)).unwrap_or_default();
     if bundle::sha256(manifest.as_bytes()) != digest {
         return Ok(None);

@@ -3,24 +3,52 @@
 use super::board::Board;
 use super::image::{self, Given};
 use super::{Job, virt_app};
-use crate::cli::{BackupArgs, RestoreArgs};
 use crate::device::disk;
 use crate::device::package::Package;
 use crate::device::record::{self, Record};
 use crate::device::session::Session;
 use crate::device::usb;
+use crate::dirs::Dirs;
 use crate::error::{At, Error, Result};
 use crate::files::{self, NewFile, SECRET, parent};
+use crate::outcome::Outcome;
 use crate::size::human;
-use crate::stages::rootfs::sparse::same;
+use crate::sparse::same;
 use crate::ui::Ui;
-use crate::verbs::Outcome;
 use serde_json::json;
 use std::fs;
 use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};
 use tegra_flash::Scope;
 use tegra_flash::sparse::{self, SparseError};
+
+/// What `backup` is asked for.
+#[derive(Clone, Debug)]
+pub struct Backup {
+    /// virt:FILE, or a bundle for the board, whose tools are used.
+    pub target: String,
+    /// The new file.
+    pub output: PathBuf,
+    /// A raw image instead of an Android sparse one.
+    pub raw: bool,
+    /// Keep what was read even if it is no ext4 filesystem.
+    pub raw_anyway: bool,
+    /// Which board.
+    pub instance: Option<String>,
+}
+
+/// What `restore` is asked for.
+#[derive(Clone, Debug)]
+pub struct Restore {
+    /// virt:FILE, or a bundle for the board, whose tools are used.
+    pub target: String,
+    /// What to write.
+    pub image: PathBuf,
+    /// Write it even if it is no ext4 filesystem.
+    pub raw_anyway: bool,
+    /// Which board.
+    pub instance: Option<String>,
+}
 
 const APP: &str = "APP";
 /// What a board has of a file that was changed while it was written.
@@ -29,17 +57,13 @@ pub const HALF_WRITTEN: &str = "the board's root filesystem is not sound now";
 const HEAD: u64 = 4 << 20;
 
 /// Where root filesystems of boards are kept.
-pub fn kept_in(dir: Option<&Path>) -> Result<PathBuf> {
-    let dir = match dir {
-        Some(dir) => dir.to_owned(),
-        None => record::folder()?,
-    };
-    fs::create_dir_all(&dir).at(&dir)?;
+pub fn kept_in(dir: &Path) -> Result<&Path> {
+    fs::create_dir_all(dir).at(dir)?;
     Ok(dir)
 }
 
 /// The file for a board's root filesystem.
-pub fn file_for(dir: Option<&Path>, record: &Record) -> Result<PathBuf> {
+pub fn file_for(dir: &Path, record: &Record) -> Result<PathBuf> {
     let name = format!("app-{}-{}.raw", record.device, record.started.replace(':', ""));
     Ok(fs::canonicalize(kept_in(dir)?).at(Path::new("."))?.join(name))
 }
@@ -100,10 +124,11 @@ fn with_board<T>(
     action: &'static str,
     package: &Package,
     usb: &str,
+    dirs: &Dirs,
     ui: &Ui,
     run: impl FnOnce(&mut Board, &Job) -> Result<T>,
 ) -> Result<(T, Record)> {
-    let folder = record::folder()?;
+    let folder = record::folder(dirs)?;
     let running = ui.start(&format!("board {usb}"));
     let record = Record::begin(&folder, action, usb, &package.manifest.bundle_name(), &package.digest);
     let job = Job {
@@ -111,7 +136,7 @@ fn with_board<T>(
         scope: Scope::App,
         keep_app: false,
         app: None,
-        backup_dir: None,
+        backup_dir: &folder,
         downgrade: true,
         raw_anyway: false,
         carve_out_unseen: false,
@@ -134,13 +159,13 @@ fn with_board<T>(
 }
 
 /// Reads a board's root filesystem into a file.
-pub fn backup(args: &BackupArgs, ui: &Ui) -> Result<Outcome> {
+pub fn backup(args: &Backup, dirs: &Dirs, ui: &Ui) -> Result<Outcome> {
     if args.output.exists() {
         return Err(Error::usage(format!("{}: exists already", args.output.display()))
             .remedy("name another file with --output"));
     }
     if let Some(path) = disk::file(&args.target) {
-        return virt_app::backup(path, args, ui);
+        return virt_app::backup(path, args, dirs, ui);
     }
     let (package, _) = Package::open(Path::new(&args.target), false, None)?;
     let size = package.manifest.device.as_ref().map_or(0, |device| device.app_size);
@@ -149,7 +174,7 @@ pub fn backup(args: &BackupArgs, ui: &Ui) -> Result<Outcome> {
     let usb = one(args.instance.as_ref())?;
     let raw = NewFile::create(&args.output, SECRET)?;
     let at = fs::canonicalize(raw.path()).at(raw.path())?;
-    let (_, record) = with_board("backup", &package, &usb, ui, |board, job| {
+    let (_, record) = with_board("backup", &package, &usb, dirs, ui, |board, job| {
         let identity = board.identify(job)?;
         let tools = board.tools("backup");
         job.package.module(&identity.module, None, &tools.dir)?;
@@ -186,16 +211,16 @@ pub fn to_sparse(raw: &NewFile, to: &Path, size: u64) -> Result<NewFile> {
 }
 
 /// Writes a file back as a board's root filesystem.
-pub fn restore(args: &RestoreArgs, ui: &Ui) -> Result<Outcome> {
+pub fn restore(args: &Restore, dirs: &Dirs, ui: &Ui) -> Result<Outcome> {
     if let Some(path) = disk::file(&args.target) {
-        return virt_app::restore(path, args, ui);
+        return virt_app::restore(path, args, dirs, ui);
     }
     let (package, _) = Package::open(Path::new(&args.target), false, None)?;
     let size = package.manifest.device.as_ref().map_or(0, |device| device.app_size);
     let scratch = crate::tools::scratch("restore")?;
     let image = Given::open(&args.image, size, scratch.path(), args.raw_anyway, ui)?;
     let usb = one(args.instance.as_ref())?;
-    let (_, record) = with_board("restore", &package, &usb, ui, |board, job| {
+    let (_, record) = with_board("restore", &package, &usb, dirs, ui, |board, job| {
         let identity = board.identify(job)?;
         let tools = board.tools("restore");
         job.package.module(&identity.module, Some(&image.raw), &tools.dir)?;

@@ -1,6 +1,6 @@
 //! One board: who it is, what it keeps, what is written, and the proof.
 
-use super::{Job, app, name};
+use super::{Job, app};
 use crate::device::record::{self, Record};
 use crate::device::session::{Identity, Session, identify};
 use crate::device::tool::Tools;
@@ -60,7 +60,7 @@ pub fn flash(job: &Job, usb: &str, folder: &Path, ui: &Ui) -> Result<Record> {
     let running = ui.start(&format!("board {usb}"));
     let manifest = &job.package.manifest;
     let mut record = Record::begin(folder, "flash", usb, &manifest.bundle_name(), &job.package.digest);
-    record.scope = Some(name(job.scope).into());
+    record.scope = Some(job.scope.to_string());
     record.security_version = manifest.security_version;
     let mut board = Board::begin(record, &running)?;
     let result = steps(job, &mut board, folder, ui);

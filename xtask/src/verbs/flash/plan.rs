@@ -1,6 +1,6 @@
 //! What will be done with boards, told before it is done.
 
-use super::{Job, app, name};
+use super::{Job, app};
 use crate::error::{Error, Result};
 use crate::size::human;
 use bundle::{Fused, ModuleEntry};
@@ -92,14 +92,14 @@ impl Job<'_> {
             1 => format!("board {}", boards.join("")),
             several => format!("{several} boards: {}", boards.join(", ")),
         };
-        let mut text = format!("{bundle}: scope {}; {there}", name(self.scope));
+        let mut text = format!("{bundle}: scope {}; {there}", self.scope);
         for line in self.modules() {
             text += &format!("\n  {line}");
         }
         if self.keep_app {
             let need = self.app_size().saturating_mul(boards.len().max(1) as u64);
             let dir = app::kept_in(self.backup_dir)?;
-            app::ensure_room(&dir, need)?;
+            app::ensure_room(dir, need)?;
             let time = duration(self.app_size());
             text += &format!("\n  APP is read first: {} in {}, {time}", human(need), dir.display());
         }

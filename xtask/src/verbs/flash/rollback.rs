@@ -1,17 +1,17 @@
 //! `rollback`: a virt device goes back to the bundle that it had before.
 
-use crate::cli::RollbackArgs;
 use crate::device::disk;
 use crate::device::record::{self, Record};
+use crate::dirs::Dirs;
 use crate::error::{Error, Result};
+use crate::outcome::Outcome;
 use crate::ui::Ui;
-use crate::verbs::Outcome;
 use serde_json::json;
 
 /// Goes back, after a proof that what was there before still is.
-pub fn rollback(args: &RollbackArgs, ui: &Ui) -> Result<Outcome> {
-    let Some(path) = disk::file(&args.device) else {
-        return Err(Error::usage(format!("{}: unknown device", args.device)).remedy(
+pub fn rollback(to: &str, allow_downgrade: bool, dirs: &Dirs, ui: &Ui) -> Result<Outcome> {
+    let Some(path) = disk::file(to) else {
+        return Err(Error::usage(format!("{}: unknown device", to)).remedy(
             "virt devices are virt:FILE; a Jetson has no second slot of its boot config: flash the older bundle with --scope full",
         ));
     };
@@ -20,7 +20,7 @@ pub fn rollback(args: &RollbackArgs, ui: &Ui) -> Result<Outcome> {
     let previous = device.state().previous.clone();
     let previous = previous.ok_or_else(|| disk::failed(path, virt_device::DeviceError::NoPrevious))?;
     let had = device.state().security_version;
-    if previous.security_version < had && !args.allow_downgrade {
+    if previous.security_version < had && !allow_downgrade {
         let message = format!(
             "{}: has had security version {had}, {} has {}: it may have holes that newer ones have closed",
             path.display(),
@@ -31,9 +31,9 @@ pub fn rollback(args: &RollbackArgs, ui: &Ui) -> Result<Outcome> {
             "flash a newer release; --allow-downgrade goes back all the same, which is for the desk",
         ));
     }
-    let folder = record::folder()?;
-    let running = ui.start(&args.device);
-    let mut record = Record::begin(&folder, "rollback", &args.device, &previous.bundle, &previous.digest);
+    let folder = record::folder(dirs)?;
+    let running = ui.start(to);
+    let mut record = Record::begin(&folder, "rollback", to, &previous.bundle, &previous.digest);
     record.security_version = previous.security_version;
     running.building("read the other slots, and switch");
     let result = record.step("read the other slots, and switch", || device.rollback().map_err(failed));

@@ -1,7 +1,6 @@
 //! Virt devices: what is active is never written to; the other slots are written, read back, and then switched to.
 
-use super::name;
-use crate::cli::FlashArgs;
+use super::Request;
 use crate::device::disk::{self, Fresh};
 use crate::device::record::{Record, SWITCH};
 use crate::error::{At, Error, Result};
@@ -39,9 +38,8 @@ pub fn digest_of(manifest: &Manifest) -> Result<String> {
 
 impl Job {
     /// Verifies the bundle, and the one that the devices are said to have.
-    pub fn new(args: &FlashArgs, path: &Path, scope: Option<Scope>, ui: &Ui) -> Result<Self> {
-        let key = args.key.as_deref().map(crate::signing::public_key).transpose()?;
-        let (manifest, authenticity) = signed(path, key.as_ref())?;
+    pub fn new(args: &Request, path: &Path, scope: Option<Scope>, ui: &Ui) -> Result<Self> {
+        let (manifest, authenticity) = signed(path, args.key.as_ref())?;
         ui.note(&authenticity.text());
         if manifest.device.is_some() {
             let message = format!("{}: is for board {}, no virt device", path.display(), manifest.board);
@@ -89,7 +87,7 @@ impl Job {
             Some(Scope::Full) => return Ok((Some(Scope::Full), "everything is written".into())),
             Some(scope) => {
                 self.is_enough(path, scope, active.is_some(), relaid, boot_differs)?;
-                return Ok((Some(scope), format!("{} is written, nothing else", name(scope))));
+                return Ok((Some(scope), format!("{} is written, nothing else", scope)));
             }
             None => {}
         }
@@ -155,7 +153,7 @@ impl Job {
         relaid: bool,
         boot_differs: bool,
     ) -> Result<()> {
-        let (place, scope_name) = (path.display(), name(scope));
+        let (place, scope_name) = (path.display(), scope);
         let part = if scope == Scope::App { Part::App } else { Part::SecureOs };
         let message = if !flashed {
             format!("{place}: has no bundle yet, {scope_name} alone makes none")
@@ -277,7 +275,7 @@ impl Job {
     fn steps(&self, path: &Path, record: &mut Record, running: &Running, ui: &Ui) -> Result<()> {
         let mut device = opened(path)?;
         let (scope, why) = self.decide(path, device.as_ref())?;
-        let scope_name = crate::verbs::diff::name(scope);
+        let scope_name = crate::verbs::diff::scope_name(scope);
         record.scope = Some(scope_name.into());
         ui.note(&format!("{}{}: scope {scope_name}: {why}", disk::VIRT, path.display()));
         let Some(scope) = scope else { return Ok(()) };

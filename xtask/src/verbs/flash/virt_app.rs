@@ -1,14 +1,14 @@
 //! `backup` and `restore` of virt devices.
 
-use super::app;
+use super::app::{self, Backup, Restore};
 use super::image::{self, Given};
-use crate::cli::{BackupArgs, RestoreArgs};
 use crate::device::disk::{self, failed};
 use crate::device::record::{self, Record, SWITCH};
+use crate::dirs::Dirs;
 use crate::error::{At, Error, Result};
 use crate::files::{self, NewFile, SECRET, parent};
+use crate::outcome::Outcome;
 use crate::ui::Ui;
-use crate::verbs::Outcome;
 use serde_json::json;
 use std::path::Path;
 use virt_device::{DeviceError, Part, Slot};
@@ -17,7 +17,7 @@ use virt_device::{DeviceError, Part, Slot};
 const RESTORED: &str = "restored";
 
 /// Reads the active root filesystem into a file.
-pub fn backup(path: &Path, args: &BackupArgs, ui: &Ui) -> Result<Outcome> {
+pub fn backup(path: &Path, args: &Backup, dirs: &Dirs, ui: &Ui) -> Result<Outcome> {
     let mut device = disk::read(path)?;
     let active = device.state().active.clone();
     let placed = active.as_ref().and_then(|active| active.parts.get(&Part::App)).cloned();
@@ -29,7 +29,7 @@ pub fn backup(path: &Path, args: &BackupArgs, ui: &Ui) -> Result<Outcome> {
         parent(&args.output),
         if args.raw { placed.size } else { placed.size.saturating_mul(2) },
     )?;
-    let folder = record::folder()?;
+    let folder = record::folder(dirs)?;
     let running = ui.start(&args.target);
     let mut record = Record::begin(&folder, "backup", &args.target, &active.bundle, &active.digest);
     let mut raw = NewFile::create(&args.output, SECRET)?;
@@ -55,7 +55,7 @@ pub fn backup(path: &Path, args: &BackupArgs, ui: &Ui) -> Result<Outcome> {
 }
 
 /// Writes a file to the root filesystem's other slot, and switches to it.
-pub fn restore(path: &Path, args: &RestoreArgs, ui: &Ui) -> Result<Outcome> {
+pub fn restore(path: &Path, args: &Restore, dirs: &Dirs, ui: &Ui) -> Result<Outcome> {
     let mut device = disk::open(path)?;
     let Some(mut installed) = device.state().active.clone() else {
         return Err(Error::check(format!("{}: has no bundle yet", path.display())).remedy("flash one first"));
@@ -68,7 +68,7 @@ pub fn restore(path: &Path, args: &RestoreArgs, ui: &Ui) -> Result<Outcome> {
     let hashed = bundle::hash_file(&image.raw).at(&image.raw)?;
     // What is written is what has this hash.
     image.ensure_same("nothing has been written")?;
-    let folder = record::folder()?;
+    let folder = record::folder(dirs)?;
     let running = ui.start(&args.target);
     let mut record = Record::begin(&folder, "restore", &args.target, &installed.bundle, &installed.digest);
     running.building("write APP and read it back");

@@ -7,7 +7,6 @@ use crate::size::human;
 use crate::stages::bsp::{INITRD, KERNEL, missing};
 use crate::text::Text;
 use crate::vendor::release::{self, Release};
-use crate::workspace;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use tegra_bct::{MiscCfg, TZDRAM_ALIGNMENT, TZDRAM_SIZE};
@@ -34,7 +33,8 @@ pub fn find(path: &Path) -> Option<PathBuf> {
 /// Explains a BSP's tree. One that lacks what a build needs is a check that failed.
 pub fn explain(bsp: &Path) -> Result<Explained> {
     // Boards are the workspace's own.
-    let root = workspace::find();
+    let dirs = crate::dirs::Dirs::find();
+    let root = dirs.workspace();
     let release = if bsp.join(release::FILE).exists() { Some(Release::of(bsp)?) } else { None };
     let shown = release.map_or("release unknown".into(), |release| release.to_string());
     let mut text = Text::block(&format!("NVIDIA's BSP, L4T {shown}\n"));

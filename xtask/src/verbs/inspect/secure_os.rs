@@ -2,6 +2,7 @@
 
 use super::{Explained, named};
 use crate::error::Result;
+use crate::loader;
 use crate::size::human;
 use crate::text::Text;
 use serde_json::{Value, json};
@@ -102,7 +103,7 @@ pub fn elf(path: &Path, bytes: &[u8]) -> Result<Explained> {
         }
         _ => {}
     }
-    let app = crate::stages::trusted_apps::inspect(path, bytes)?;
+    let app = loader::inspect(path, bytes)?;
     let (text, json) = trusted_app(&app, bytes.len());
     Ok(Explained::new(text, json))
 }

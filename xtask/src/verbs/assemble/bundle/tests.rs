@@ -1,4 +1,5 @@
 use super::*;
+use crate::dirs::Dirs;
 use std::process::Command;
 use trusty_image::TosType;
 use trusty_image::test_elf::TestElf;
@@ -183,7 +184,7 @@ fn what_cannot_become_a_bundle_is_refused() {
 fn a_trusted_app_that_another_package_declares_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     let mut parts = parts(dir.path());
-    let declared = crate::workspace::root().unwrap().join("apps/echo-srv/Cargo.toml");
+    let declared = Dirs::find().root().unwrap().join("apps/echo-srv/Cargo.toml");
     parts["trusted_apps"][0]["declared"] = declared.display().to_string().into();
     let error = assemble(&parts, &dir.path().join("out")).unwrap_err();
     let expected = format!(", {} declares ", declared.display());

@@ -1,14 +1,16 @@
 //! Boots what was built, before it gets its name: every port that Linux may use must answer.
 
-use super::console::Console;
-use super::run::{KnownApp, Symbols};
-use super::{BootImage, Desk, Setup, fault, firmware};
 use crate::config::AppSource;
+use crate::desk::console::Console;
+use crate::desk::run::{KnownApp, Symbols};
+use crate::desk::{BootImage, Desk, PACKAGE, Setup, Workshop, fault};
 use crate::error::{At, Error, Result};
 use crate::host;
+use crate::loader;
 use crate::stage::{Key, Output, Work};
-use crate::stages::{Build, kernel, logs, secure_os, trusted_apps};
+use crate::stages::{Build, kernel, secure_os, trusted_apps};
 use crate::tools::qemu::{self, Qemu};
+use crate::workshop::Sources;
 use bundle::DeskBoot;
 use std::fs;
 use std::sync::atomic::AtomicBool;
@@ -23,7 +25,7 @@ const SETTLE: Duration = Duration::from_millis(100);
 
 /// Boots the image of an L4T board, unless QEMU is not there and may not be installed.
 pub fn run(build: &Build, (apps, lines): (&Output, &Output), image: &Output) -> Result<DeskBoot> {
-    let logs = logs(&build.workspace.root)?;
+    let logs = build.dirs().logs()?;
     // An ordinary user's machine may be without it; a build as root installs it, as it does all else.
     let may_install = host::is_root() && !build.offline;
     let qemu = match Qemu::installed() {
@@ -42,13 +44,13 @@ pub fn run(build: &Build, (apps, lines): (&Output, &Output), image: &Output) -> 
         .with("secure-os", &image.content)
         .with("tzdram", build.product.tzdram_size)
         .with("ports", ports.join(" "));
-    let key = build.workspace.source_key(firmware::PACKAGE, key)?;
+    let key = build.workspace.source_key(PACKAGE, key)?;
     build.cache.stage("desk boot", key, |work| {
         let path = image.dir.join(secure_os::IMAGE);
         let bytes = fs::read(&path).at(&path)?;
         let setup = Setup {
             qemu,
-            firmware: firmware::build(&build.workspace.root, build.offline, build.ui)?,
+            firmware: Sources { dirs: &build.dirs(), offline: build.offline, ui: build.ui }.firmware()?,
             image: BootImage::new(secure_os::IMAGE, &bytes, build.product.tzdram_size)?,
         };
         boot(build, &setup, (apps, lines), image, &ports, work)?;
@@ -80,7 +82,7 @@ fn boot(
     for app in &build.product.trusted_apps {
         let path = apps.dir.join(trusted_apps::file_name(app));
         let elf = fs::read(&path).at(&path)?;
-        let uuid = trusted_apps::inspect(&path, &elf)?.manifest.uuid;
+        let uuid = loader::inspect(&path, &elf)?.manifest.uuid;
         let debug = fs::read(lines.dir.join(trusted_apps::symbols_name(app))).ok();
         let ports = match &app.source {
             AppSource::Package(declared) => {

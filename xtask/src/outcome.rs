@@ -1,0 +1,30 @@
+//! What a command leaves behind.
+
+use crate::text::{Shown, Text};
+
+/// Rows as lines with aligned columns, two spaces between them.
+pub fn columns<R: AsRef<[String]>>(rows: &[R]) -> Text {
+    let shown = |cell: &String| Shown(cell).to_string();
+    let rows: Vec<Vec<String>> = rows.iter().map(|row| row.as_ref().iter().map(shown).collect()).collect();
+    let width = |column: usize| rows.iter().map(|row| row.get(column).map_or(0, |c| c.chars().count())).max();
+    let mut text = Text::new();
+    for row in &rows {
+        let cells = row.iter().enumerate().map(|(column, cell)| match column {
+            0 => format!("{cell:<0$}", width(column).unwrap_or(0)),
+            _ => format!("{cell:>0$}", width(column).unwrap_or(0)),
+        });
+        let _ = writeln!(text, "{}", cells.collect::<Vec<_>>().join("  ").trim_end());
+    }
+    text
+}
+
+/// What a verb leaves behind.
+#[derive(Default)]
+pub struct Outcome {
+    /// What is printed on stdout: mostly a line.
+    pub line: Option<Text>,
+    /// The same for machines.
+    pub json: serde_json::Value,
+    /// Whether what it says is that a check failed.
+    pub failed: bool,
+}
