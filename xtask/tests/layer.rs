@@ -1,15 +1,16 @@
 //! The BitBake layer under what PyPI has for it: Yocto's linter, and BitBake's own parser. No OE-Core is needed.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+use carveout_host::dirs::Dirs;
+use carveout_host::tools::pip;
+use carveout_host::tools::pip::Package;
+use carveout_host::tools::shell;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use xtask::dirs::Dirs;
-use xtask::tools::pip::{self, Package};
-use xtask::tools::shell;
 
 fn root() -> PathBuf {
-    xtask::dirs::Dirs::find().root().unwrap().to_owned()
+    carveout_host::dirs::Dirs::find().root().unwrap().to_owned()
 }
 
 const OELINT: Package = Package {

@@ -163,7 +163,7 @@ class Values(ParseTest):
         os.mkdir(tools)
         # The last argument is what is read, and what stands behind --output what is written.
         stub = '#!/bin/sh\nfor from; do :; done\nwhile [ "$1" != --output ]; do echo "$1"; shift; done >&2\ncp "$from" "$2"\n'
-        for name, text in [("carveout-xtask", stub), ("rustc", "#!/bin/sh\necho rustc 1.2.3\n")]:
+        for name, text in [("carveout", stub), ("rustc", "#!/bin/sh\necho rustc 1.2.3\n")]:
             with open(os.path.join(tools, name), "w") as file:
                 file.write(text)
             os.chmod(os.path.join(tools, name), 0o755)
@@ -180,7 +180,7 @@ class Values(ParseTest):
                 self.assertEqual(ran.returncode, 0, ran.stderr)
             asked = ["assemble", "app", "--declared", declared, "--min-heap=64KiB"] if sizes else []
             self.assertEqual(ran.stderr.split(), asked)
-            self.assertEqual("xtask-native:" in (d.getVarFlag("do_install", "depends") or ""), bool(sizes))
+            self.assertEqual("carveout-native:" in (d.getVarFlag("do_install", "depends") or ""), bool(sizes))
             folder = d.getVar("D") + "/usr/share/trusted-os/ta/echo-srv."
             for end, text in [("elf", "echo-srv"), ("toml", "Cargo.toml"), ("rustc", "rustc 1.2.3\n")]:
                 with open(folder + end) as file:
@@ -188,7 +188,7 @@ class Values(ParseTest):
 
     def test_a_bundle_is_made_of_the_products_parts(self):
         d = self.parsed(CARVEOUT_TRUSTED_APPS="small-echo-srv").recipes["carveout-bundle"]
-        for name in ["xtask-native", "tegra-bootfiles", "trusty-l4t", "small-echo-srv", "e2fsprogs-native"]:
+        for name in ["carveout-native", "tegra-bootfiles", "trusty-l4t", "small-echo-srv", "e2fsprogs-native"]:
             self.assertIn(name, d.getVar("DEPENDS").split())
         waits = d.getVarFlag("do_compile", "depends").split()
         expected = ["virtual/secure-os:do_deploy", "echo-srv-app:do_package_write_ipk"]
@@ -221,7 +221,7 @@ class Values(ParseTest):
                 _, base = bb.data.generate_dependency_hash(*made_of, left_out, d.getVar("FILE"))
                 found.update((key.rsplit("/", 1)[1], value) for key, value in base.items())
             return found
-        NAMES = ["echo-srv", "echo-srv-app", "trusty-l4t", "tegra-bootfiles", "xtask-native", "carveout-bundle"]
+        NAMES = ["echo-srv", "echo-srv-app", "trusty-l4t", "tegra-bootfiles", "carveout-native", "carveout-bundle"]
         here = hashes(WORKSPACE)
         elsewhere = hashes(self.copy("layers/meta-carveout/README.md", "# meta-carveout\n", "# elsewhere\n"))
         self.assertGreater(len(here), 40)

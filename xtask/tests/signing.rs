@@ -1,14 +1,14 @@
 //! Signatures, with minisign itself on the other side, and SoftHSM as a token.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+use carveout_host::tools::find;
+use carveout_keys::pkcs11::PIN_VARIABLE;
+use carveout_keys::{KEY_VARIABLE, PASSWORD_VARIABLE, public_key};
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use tempfile::TempDir;
-use xtask::config::pkcs11::PIN_VARIABLE;
-use xtask::signing::{KEY_VARIABLE, PASSWORD_VARIABLE, public_key};
-use xtask::tools::find;
 
 const MODULES: [&str; 2] =
     ["/usr/lib/softhsm/libsofthsm2.so", "/usr/lib/x86_64-linux-gnu/softhsm/libsofthsm2.so"];
@@ -72,8 +72,8 @@ fn succeeded(output: &Output) -> String {
 
 /// Signs a file as `release` does.
 fn sign(key: &str, file: &Path, comment: &str) -> String {
-    let ui = xtask::ui::Ui::new(xtask::ui::Verbosity::Quiet);
-    let signer = xtask::signing::Signer::open(Some(key), true, file.parent().unwrap(), &ui).unwrap();
+    let ui = carveout_host::ui::Ui::new(carveout_host::ui::Verbosity::Quiet);
+    let signer = carveout_keys::Signer::open(Some(key), true, file.parent().unwrap(), &ui).unwrap();
     signer.sign(&fs::read(file).unwrap(), comment).unwrap()
 }
 

@@ -8,9 +8,20 @@ use std::process::Command;
 /// Lines of a source file, at most.
 const MAX_LINES: usize = 400;
 
+/// The crates that this is about begin so: what builds, explains and touches devices, not the formats below it, nor firmware.
+const ROOMS: [&str; 3] = ["crates/carveout", "crates/stage-cache/", "xtask/src/"];
+
+fn root() -> PathBuf {
+    carveout_host::dirs::Dirs::find().root().unwrap().to_owned()
+}
+
+fn is_of_rooms(name: &str) -> bool {
+    ROOMS.iter().any(|room| name.starts_with(room)) && name.contains("/src/")
+}
+
 /// Text files that git tracks, or would.
 fn files() -> Vec<(String, String)> {
-    let root = xtask::dirs::Dirs::find().root().unwrap().to_owned();
+    let root = root();
     let arguments = ["-c", "safe.directory=*", "ls-files", "-z", "-co", "--exclude-standard"];
     let listed = Command::new("git").args(arguments).current_dir(&root).output().unwrap();
     assert!(listed.status.success(), "this test needs git and a clone");
@@ -73,7 +84,7 @@ fn without_tests(files: Vec<(String, String)>) -> Vec<(String, String)> {
         .collect()
 }
 
-/// xtask/src/process.rs strips our secrets from a program's environment, and ends the program with us. xshell's commands are how programs
+/// crates/carveout-host/src/process.rs strips our secrets from a program's environment, and ends the program with us. xshell's commands are how programs
 /// are written; only their own ways to run go around it.
 #[test]
 fn one_place_starts_programs() {
@@ -93,14 +104,14 @@ fn one_place_starts_programs() {
     ];
     let mut sources = files();
     sources.retain(|(name, _)| {
-        name.starts_with("xtask/src/")
+        is_of_rooms(name)
             && name.ends_with(".rs")
-            && name != "xtask/src/process.rs"
-            && !name.starts_with("xtask/src/process/")
+            && name != "crates/carveout-host/src/process.rs"
+            && !name.starts_with("crates/carveout-host/src/process/")
     });
     let mut sources = without_tests(sources);
     let found = lines_with(&sources, &words(&around));
-    assert_eq!(found, Vec::<String>::new(), "start programs by xtask/src/process.rs");
+    assert_eq!(found, Vec::<String>::new(), "start programs by carveout_host::process");
     // `use std::process::{self, Command}` and the like.
     sources.retain(|(_, text)| {
         text.split("use std::process::").skip(1).any(|rest| {
@@ -108,7 +119,7 @@ fn one_place_starts_programs() {
         })
     });
     let names: Vec<_> = sources.into_iter().map(|(name, _)| name).collect();
-    assert_eq!(names, Vec::<String>::new(), "start programs by xtask/src/process.rs");
+    assert_eq!(names, Vec::<String>::new(), "start programs by carveout_host::process");
 }
 
 #[test]
@@ -128,16 +139,20 @@ fn no_registry_and_no_machine_is_named() {
     assert_eq!(lines_with(&sources, &words), Vec::<String>::new());
 }
 
-/// What prints by other means than `xtask::ui` and the emulator's `say`, and why. Everything else goes through them.
-const OWN_LINES: [(&str, &str); 9] = [
-    ("xtask/src/ui.rs", "is it"),
-    ("xtask/src/process.rs", "gives a program our terminal if its caller says so"),
-    ("xtask/src/tools/emulator.rs", "the emulator, which escapes itself"),
-    ("xtask/src/verbs/emulate/client.rs", "a client app that its user names; that of a bundle is piped"),
+/// What prints by other means than `carveout_host::ui` and the emulator's `say`, and why. Everything else goes through them.
+const OWN_LINES: [(&str, &str); 10] = [
+    ("crates/carveout-host/src/ui.rs", "is it"),
+    ("crates/carveout-host/src/process.rs", "gives a program our terminal if its caller says so"),
+    ("crates/carveout-desk/src/emulator.rs", "the emulator, which escapes itself"),
+    (
+        "crates/carveout-desk/src/emulate/client.rs",
+        "a client app that its user names; that of a bundle is piped",
+    ),
     ("crates/trusty-emulator/src/say.rs", "is it, of the emulator"),
     ("apps/echo-srv-app/src/", "a client app of the board: what others say is escaped by the crate tipc"),
     ("crates/trusty-ta/src/lib.rs", "one line of ours, of a trusted app that is built for the host"),
     ("crates/desk-firmware/src/bin/", "one line of ours, of firmware that is built for the host"),
+    ("crates/stage-code/src/lib.rs", "what cargo reads of a build script"),
     ("crates/trusty-ta-build/src/lib.rs", "what cargo reads of a build script"),
 ];
 
@@ -181,26 +196,30 @@ fn lines_are_printed_in_one_place() {
         assert_ne!(lines_with(&own, &ways), Vec::<String>::new(), "{place} needs no exception");
         sources.retain(|(name, _)| !name.starts_with(place));
     }
-    assert_eq!(lines_with(&sources, &ways), Vec::<String>::new(), "use xtask::ui");
+    assert_eq!(lines_with(&sources, &ways), Vec::<String>::new(), "use carveout_host::ui");
 }
 
-/// Where files are written by other means than `xtask::files`, and why. Everything else goes through it.
-const OWN_FOLDERS: [(&str, &str); 9] = [
-    ("xtask/src/files", "is it"),
+/// Where files are written by other means than `carveout_host::files`, and why. Everything else goes through it.
+const OWN_FOLDERS: [(&str, &str); 10] = [
+    ("crates/carveout-host/src/files", "is it"),
     (
-        "xtask/src/stages/",
+        "crates/carveout-build/src/stages/",
         "results: new folders of the cache that are locked and renamed when they are whole",
     ),
     (
-        "xtask/src/tools/",
+        "crates/carveout-host/src/tools/",
         "what programs get: in a stage's work folder, a scratch folder or the tools' own cache",
     ),
-    ("xtask/src/yocto/host_toolchain.rs", "BitBake's trees: in a new folder that is renamed"),
-    ("xtask/src/vendor/copy.rs", "copies trees into a stage's new folder"),
-    ("xtask/src/device/package.rs", "unpacks into a scratch folder"),
-    ("xtask/src/verbs/assemble/bundle.rs", "unpacks into a scratch folder, where nothing is replaced"),
-    ("xtask/src/verbs/release.rs", "fills a new folder beside the releases, which is renamed"),
-    ("xtask/src/host.rs", "files of the kernel, below /proc"),
+    ("crates/carveout-rootfs/src/", "what the stage of the root filesystem fills"),
+    ("crates/carveout-yocto/src/host_toolchain.rs", "BitBake's trees: in a new folder that is renamed"),
+    ("crates/carveout-vendor/src/", "what stages fill, and copies that NVIDIA's tools work in"),
+    ("crates/carveout-field/src/device/package.rs", "unpacks into a scratch folder"),
+    (
+        "crates/carveout-build/src/assemble/bundle.rs",
+        "unpacks into a scratch folder, where nothing is replaced",
+    ),
+    ("crates/carveout-build/src/release.rs", "fills a new folder beside the releases, which is renamed"),
+    ("crates/carveout-host/src/packages.rs", "files of the kernel, below /proc"),
 ];
 
 /// A file that is made or emptied by its name follows a link, with the rights of whoever runs us.
@@ -216,7 +235,7 @@ fn files_are_written_in_one_place() {
         [".append", "(true)"],
     ]);
     let mut sources: Vec<(String, String)> =
-        files().into_iter().filter(|(name, _)| name.starts_with("xtask/src/")).collect();
+        files().into_iter().filter(|(name, _)| is_of_rooms(name)).collect();
     for (place, why) in OWN_FOLDERS {
         assert!(!why.is_empty());
         let own = sources.iter().filter(|(name, _)| name.starts_with(place));
@@ -230,7 +249,7 @@ fn files_are_written_in_one_place() {
         text.truncate(if name.ends_with("tests.rs") { 0 } else { tests });
         *text = text.replace("NewFile::create", "");
     }
-    assert_eq!(lines_with(&sources, &ways), Vec::<String>::new(), "use xtask::files");
+    assert_eq!(lines_with(&sources, &ways), Vec::<String>::new(), "use carveout_host::files");
 }
 
 /// Limits, time-outs and secrets of downloads are looked after in one place: tools/curl.rs.
@@ -246,11 +265,11 @@ fn nothing_else_downloads() {
     let own = |name: &str| name.starts_with("xtask/src/") || name.starts_with("crates/");
     let sources: Vec<_> = files()
         .into_iter()
-        .filter(|(name, _)| own(name) && !name.starts_with("xtask/src/tools/curl"))
+        .filter(|(name, _)| own(name) && !name.starts_with("crates/carveout-host/src/tools/curl"))
         // What BitBake needs, which fetches for itself.
         .map(|(name, text)| {
             let (needed, none) = (["need(\"wg", "et\", \"wg", "et\", "].concat(), String::new());
-            if name == "xtask/src/yocto/bitbake.rs" {
+            if name == "crates/carveout-yocto/src/bitbake.rs" {
                 (name, text.replace(&needed, &none))
             } else {
                 (name, text)
@@ -259,8 +278,7 @@ fn nothing_else_downloads() {
         .collect();
     assert!(sources.len() > 100);
     assert_eq!(lines_with(&sources, &programs), Vec::<String>::new());
-    let lock =
-        fs::read_to_string(xtask::dirs::Dirs::find().root().unwrap().to_owned().join("Cargo.lock")).unwrap();
+    let lock = fs::read_to_string(root().join("Cargo.lock")).unwrap();
     for client in ["attohttpc", "curl", "hyper", "isahc", "minreq", "reqwest", "ureq"] {
         assert!(!lock.contains(&format!("name = \"{client}\"\n")), "{client}");
     }
@@ -298,9 +316,8 @@ fn packages_say_what_they_are() {
 
 #[test]
 fn the_readme_names_every_verb_and_every_package() {
-    let readme =
-        fs::read_to_string(xtask::dirs::Dirs::find().root().unwrap().to_owned().join("README.md")).unwrap();
-    let verbs = <xtask::cli::Cli as clap::CommandFactory>::command();
+    let readme = fs::read_to_string(root().join("README.md")).unwrap();
+    let verbs = carveout::command::<xtask::Xtask>("cargo xtask");
     for verb in verbs.get_subcommands() {
         assert!(readme.contains(&format!("`{}", verb.get_name())), "{}", verb.get_name());
     }
@@ -362,12 +379,7 @@ fn what_the_guides_make_is_no_change_of_the_work_tree() {
     }
     let check = |name: &String| {
         let arguments = ["-c", "safe.directory=*", "check-ignore", "--quiet", "--no-index", name];
-        Command::new("git")
-            .args(arguments)
-            .current_dir(xtask::dirs::Dirs::find().root().unwrap().to_owned())
-            .status()
-            .unwrap()
-            .success()
+        Command::new("git").args(arguments).current_dir(root()).status().unwrap().success()
     };
     made.retain(|name| !check(name));
     assert_eq!(made, Vec::<String>::new(), "add them to .gitignore");

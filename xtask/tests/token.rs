@@ -2,15 +2,15 @@
 //! NVIDIA's tegraopenssl leaves is compared with what that leaves.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+use carveout_host::error::Error;
+use carveout_host::tools::{find, shell};
+use carveout_keys::pkcs11::Uri;
+use carveout_keys::token::{Purpose, Token, pin};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use tempfile::TempDir;
-use xtask::config::pkcs11::Uri;
-use xtask::error::Error;
-use xtask::tools::token::{Purpose, Token, pin};
-use xtask::tools::{find, shell};
 
 const PIN: &str = "7391-of-a-test";
 /// Is signed.
@@ -87,14 +87,14 @@ impl Hsm {
     }
 
     /// A folder with the stand-in, and a script in the place of NVIDIA's program.
-    fn bootloader(&self, token: &Token) -> PathBuf {
+    fn bootloader(&self) -> PathBuf {
         let folder = self.path("bootloader");
         let _ = fs::remove_dir_all(&folder);
         fs::create_dir(&folder).unwrap();
         let real = folder.join("tegraopenssl");
         fs::write(&real, "#!/bin/sh\necho \"the real one: $*\"\n").unwrap();
         fs::set_permissions(&real, fs::Permissions::from_mode(0o755)).unwrap();
-        xtask::tools::l4t::replace(&folder.join("tegraopenssl"), xtask::tools::token::STAND_IN).unwrap();
+        carveout_vendor::l4t::replace(&folder.join("tegraopenssl"), carveout_keys::token::STAND_IN).unwrap();
         folder
     }
 }
@@ -166,7 +166,7 @@ fn the_stand_in_leaves_what_nvidias_program_does() {
         let size = bits as usize / 8;
         let key = hsm.rsa("pkc", id, bits);
         let token = hsm.open(&format!("pkcs11:token=Boot%20keys;object=pkc;id=%{id}"), Some(PIN)).unwrap();
-        let program = hsm.bootloader(&token).join("tegraopenssl");
+        let program = hsm.bootloader().join("tegraopenssl");
         let (left, signatures) = calls(&program, token.key_file(), size);
         assert_eq!(left[0], format!("Key size is {size} bytes\n").into_bytes());
         assert_eq!((left[2].len(), left[3].len()), (size, if bits == 3072 { 2 * size } else { 0 }));
@@ -193,7 +193,7 @@ fn tokens_that_pad_by_themselves_sign_too() {
     let Some(hsm) = Hsm::with("slots.mechanisms = CKM_RSA_PKCS_PSS") else { return };
     let key = hsm.rsa("pkc", "01", 3072);
     let token = hsm.open("pkcs11:token=Boot%20keys;object=pkc", Some(PIN)).unwrap();
-    let (_, signatures) = calls(&hsm.bootloader(&token).join("tegraopenssl"), token.key_file(), 384);
+    let (_, signatures) = calls(&hsm.bootloader().join("tegraopenssl"), token.key_file(), 384);
     assert!(token.is_random() && signatures[0] != signatures[1]);
     for signature in signatures {
         assert_eq!(verify(&hsm, &key, &signature), "Verified OK\n");
@@ -237,7 +237,7 @@ fn all_other_calls_are_nvidias() {
     let Some(hsm) = Hsm::new() else { return };
     let key = hsm.rsa("pkc", "01", 2048);
     let token = hsm.open("pkcs11:token=Boot%20keys;id=%01", Some(PIN)).unwrap();
-    let folder = hsm.bootloader(&token);
+    let folder = hsm.bootloader();
     let run = |arguments: &[&str]| {
         let output =
             Command::new(folder.join("tegraopenssl")).args(arguments).current_dir(&folder).output().unwrap();

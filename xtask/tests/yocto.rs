@@ -1,15 +1,16 @@
 //! The BitBake layer, as far as it can be tested without BitBake.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+use carveout_product as config;
+use carveout_product::workspace::Workspace;
+use carveout_yocto::conf;
+use carveout_yocto::conf::Network;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use xtask::config;
-use xtask::workspace::Workspace;
-use xtask::yocto::conf::{self, Network};
 
 fn root() -> PathBuf {
-    xtask::dirs::Dirs::find().root().unwrap().to_owned()
+    carveout_host::dirs::Dirs::find().root().unwrap().to_owned()
 }
 
 #[test]
@@ -70,11 +71,15 @@ const PRODUCT: &str = "name: xavier\nversion: 1.2.3\nboard: jetson-agx-xavier\nt
     yocto: { image: my-image, sstate_mirror: 'file:///srv/sstate', hash_server: 'farm:8686', downloads_mirror: 'http://farm/dl' }\n";
 
 /// What BitBake is told of a product.
-fn local_conf(text: &str, without_rootfs: bool) -> Result<String, xtask::error::Error> {
+fn local_conf(text: &str, without_rootfs: bool) -> Result<String, carveout_host::error::Error> {
     local_conf_of(text, without_rootfs, if without_rootfs { Network::None } else { Network::All })
 }
 
-fn local_conf_of(text: &str, without_rootfs: bool, network: Network) -> Result<String, xtask::error::Error> {
+fn local_conf_of(
+    text: &str,
+    without_rootfs: bool,
+    network: Network,
+) -> Result<String, carveout_host::error::Error> {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("p.yaml");
     fs::write(&path, text).unwrap();

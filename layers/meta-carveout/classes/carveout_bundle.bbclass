@@ -10,7 +10,7 @@ inherit deploy nopackages carveout_config l4t_bsp
 
 # e2fsprogs tells which blocks of the root filesystem are free, which are not sent to a board.
 DEPENDS += "\
-    xtask-native tegra-bootfiles trusty-l4t ${CARVEOUT_TRUSTED_APPS} \
+    carveout-native tegra-bootfiles trusty-l4t ${CARVEOUT_TRUSTED_APPS} \
     ${@'e2fsprogs-native' if d.getVar('CARVEOUT_IMAGE') else ''} \
 "
 
@@ -31,7 +31,7 @@ python do_compile() {
     with open(parts, 'w') as file:
         json.dump(module.parts(d.getVar), file, indent=2, sort_keys=True)
     out = os.path.join(d.getVar('B'), 'out')
-    command = ['carveout-xtask', 'assemble', 'bundle', parts, '--output-dir', out]
+    command = ['carveout', 'assemble', 'bundle', parts, '--output-dir', out]
     env = dict(os.environ, PATH=d.getVar('PATH'))
     made = subprocess.run(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, universal_newlines=True)
     if made.returncode:

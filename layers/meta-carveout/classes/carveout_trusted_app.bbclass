@@ -44,7 +44,7 @@ do_compile[postfuncs] += "carveout_ta_compiler"
 do_install() {
     install -d ${D}${CARVEOUT_TA_DIR}
     if [ -n "${CARVEOUT_TA_SIZES}" ]; then
-        carveout-xtask assemble app --declared ${CARVEOUT_TA_DECLARED} ${CARVEOUT_TA_SIZES} \
+        carveout assemble app --declared ${CARVEOUT_TA_DECLARED} ${CARVEOUT_TA_SIZES} \
             --output ${B}/${BPN}.elf ${CARGO_BINDIR}/${BPN}
         install -m 0644 ${B}/${BPN}.elf ${D}${CARVEOUT_TA_DIR}/${BPN}.elf
     else
@@ -53,18 +53,18 @@ do_install() {
     install -m 0644 ${CARVEOUT_TA_DECLARED} ${D}${CARVEOUT_TA_DIR}/${BPN}.toml
     install -m 0644 ${B}/${BPN}.rustc ${D}${CARVEOUT_TA_DIR}/${BPN}.rustc
 }
-do_install[depends] += "${@'xtask-native:do_populate_sysroot' if d.getVar('CARVEOUT_TA_SIZES') else ''}"
+do_install[depends] += "${@'carveout-native:do_populate_sysroot' if d.getVar('CARVEOUT_TA_SIZES') else ''}"
 
 # The folder among CARVEOUT_MEMBERS that is the package's own.
 CARVEOUT_TA_DECLARED = "${@' '.join('%s/%s/Cargo.toml' % (d.getVar('S'), member) for member in d.getVar('CARVEOUT_MEMBERS').split() if member.endswith('/' + d.getVar('BPN')))}"
 
-# A task of its own, which nothing waits for: a change of xtask alone must not rebuild the kernel, and who takes the TA from shared
+# A task of its own, which nothing waits for: a change of carveout alone must not rebuild the kernel, and who takes the TA from shared
 # state has no need of it. The bundle makes the same checks.
 do_carveout_check() {
-    carveout-xtask assemble app --declared ${CARVEOUT_TA_DECLARED} ${D}${CARVEOUT_TA_DIR}/${BPN}.elf
+    carveout assemble app --declared ${CARVEOUT_TA_DECLARED} ${D}${CARVEOUT_TA_DIR}/${BPN}.elf
 }
 do_carveout_check[doc] = "Checks the trusted app by the rules of the kernel's loader and against what it declares"
-do_carveout_check[depends] += "xtask-native:do_populate_sysroot"
+do_carveout_check[depends] += "carveout-native:do_populate_sysroot"
 addtask carveout_check after do_install before do_build
 
 SYSROOT_DIRS += "${datadir}/trusted-os"

@@ -1,16 +1,17 @@
 //! Headless Chromium, by puppeteer; also for whole builds.
 
+use carveout_host::dirs::Dirs;
+use carveout_host::packages;
+use carveout_host::packages::Need;
+use carveout_host::tools::npm;
+use carveout_host::ui::{Ui, Verbosity};
 use serde_json::Value;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use xtask::dirs::Dirs;
-use xtask::host::{self, Need};
-use xtask::tools::npm;
-use xtask::ui::{Ui, Verbosity};
 
 fn root() -> PathBuf {
-    xtask::dirs::Dirs::find().root().unwrap().to_owned()
+    carveout_host::dirs::Dirs::find().root().unwrap().to_owned()
 }
 
 const CHROMIUM: Need = Need { program: "chromium", package: "chromium", why: "shows the report page" };
@@ -46,7 +47,7 @@ impl Browser {
         let logs = Dirs::of(&root()).logs().unwrap();
         let needs = [&npm::NEEDS[..], &[CHROMIUM, FONTS]].concat();
         let ui = Ui::new(Verbosity::Normal);
-        host::ensure(&needs, false, &logs.join("host.log"), &ui).unwrap_or_else(|e| panic!("{e}"));
+        packages::ensure(&needs, false, &logs.join("host.log"), &ui).unwrap_or_else(|e| panic!("{e}"));
         let tools = Dirs::of(&root()).home().join("tools");
         let folder = npm::helper(&tools, "report-browser", &sources(), &logs.join("report-browser.log"));
         let folder = folder.unwrap_or_else(|e| panic!("{e}"));
@@ -86,7 +87,7 @@ impl Browser {
 }
 
 fn host_path(program: &str) -> PathBuf {
-    xtask::tools::find(program).unwrap()
+    carveout_host::tools::find(program).unwrap()
 }
 
 /// What is wrong with a page, without its looks.

@@ -9,10 +9,9 @@ mod browser;
 mod fixture;
 
 use browser::{Browser, VIEWS, complaints, sources};
+use carveout_host::dirs::Dirs;
+use carveout_report::render;
 use std::fs;
-use xtask::dirs::Dirs;
-use xtask::report::render;
-use xtask::workspace::root;
 
 /// Pixels of a picture that may differ: another version of Chromium rounds a line elsewhere.
 const TOLERANCE: f64 = 0.0004;
@@ -31,7 +30,7 @@ fn the_page_is_well_behaved_and_looks_as_it_should() {
             fs::copy(&shot, &golden).unwrap();
         }
         assert!(fs::metadata(&golden).unwrap().len() < MAX_GOLDEN, "{name}");
-        let kept = logs(&root().unwrap()).unwrap();
+        let kept = Dirs::find().logs().unwrap();
         let difference = kept.join(format!("report-{name}-difference.png"));
         let share = browser.difference(&golden, &shot, &difference);
         let found = kept.join(format!("report-{name}.png"));

@@ -1,6 +1,7 @@
 //! A client app that looks around: what it sees of this host, which has run it as root.
 
 use crate::util::{Ran, desk, root, run};
+use carveout_host::tools::bwrap::Sandbox;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -9,7 +10,6 @@ use std::net::TcpListener;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use xtask::tools::bwrap::Sandbox;
 
 const SPY: &str = include_str!("spy.c");
 
@@ -163,7 +163,7 @@ fn a_user_contains_it_too() {
         assert_eq!(sandbox.ensure_works(&words(&["--version"])).unwrap(), None);
         let port = std::env::var("CARVEOUT_TEST_PORT").unwrap();
         let words = words(&["/carveout/package/usr/bin/spy", &port, &std::process::id().to_string()]);
-        let sh = xtask::process::shell(Path::new("/")).unwrap();
+        let sh = carveout_host::process::shell(Path::new("/")).unwrap();
         let mut command = Command::from(sandbox.command(&sh, &words).unwrap());
         // bubblewrap says where it has put it.
         sees_nothing(&lines(&Ran::new(&mut command).ok()), "no", "PWD=/ ");

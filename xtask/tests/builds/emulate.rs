@@ -251,7 +251,8 @@ fn a_virt_devices_trusted_apps_run() {
     gpt.write().unwrap();
     std::os::unix::fs::FileExt::write_all_at(&file, &image, start).unwrap();
     let target = PathBuf::from(format!("virt:{}", disk.display()));
-    let client = xtask::dirs::Dirs::of(&crate::util::root()).home().join("cargo/host/release/echo-srv-app");
+    let client =
+        carveout_host::dirs::Dirs::of(&crate::util::root()).home().join("cargo/host/release/echo-srv-app");
     emulate(desk(), &["--client", "host"], &["--count", "1"]).ok();
     let client = client.to_str().unwrap();
     assert!(emulate(&target, &["--client", client], &["--count", "20480"]).ok().contains("came back intact"));
@@ -318,7 +319,7 @@ fn clients_share_and_vanish() {
     let socket = dir.path().join("trusty");
     let stats = dir.path().join("stats.json");
     emulate(desk(), &["--client", "host"], &["--count", "1"]).ok();
-    let host = xtask::dirs::Dirs::of(&crate::util::root()).home().join("cargo/host/release");
+    let host = carveout_host::dirs::Dirs::of(&crate::util::root()).home().join("cargo/host/release");
     let mut emulator = Command::new(host.join("trusty-emulator"))
         .args(["--until-eof", "--image"])
         .arg(desk().join("secure-os/tos.img"))

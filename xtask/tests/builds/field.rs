@@ -19,8 +19,11 @@ use virt_device::Device;
 pub fn clone_to(workspace: &Path) {
     run("git", ["clone", "--quiet", root().to_str().unwrap(), workspace.to_str().unwrap()]).ok();
     fs::create_dir(workspace.join("target")).unwrap();
-    std::os::unix::fs::symlink(xtask::dirs::Dirs::of(&root()).home(), workspace.join("target/carveout"))
-        .unwrap();
+    std::os::unix::fs::symlink(
+        carveout_host::dirs::Dirs::of(&root()).home(),
+        workspace.join("target/carveout"),
+    )
+    .unwrap();
     // As CI has it, with a token.
     git(workspace, &["remote", "set-url", "origin", "https://ci:s3cret@git.example.com/team/product.git"]);
 }

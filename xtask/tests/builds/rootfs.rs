@@ -236,7 +236,7 @@ fn aosp_unpacks_the_sparse_image() {
     let dir = tempfile::tempdir().unwrap();
     let (raw, sparse, again) =
         (desk().join("rootfs/system.img"), dir.path().join("sparse"), dir.path().join("again"));
-    xtask::stages::rootfs::sparse::from_ext4(&raw, &sparse).unwrap();
+    carveout_rootfs::sparse::from_ext4(&raw, &sparse).unwrap();
     let size = |path: &Path| fs::metadata(path).unwrap().len();
     assert!(size(&sparse) < size(&raw) / 2, "{} of {}", size(&sparse), size(&raw));
     run("simg2img", [&sparse, &again]).ok();

@@ -8,7 +8,7 @@ use std::sync::OnceLock;
 
 /// The workspace.
 pub fn root() -> PathBuf {
-    xtask::dirs::Dirs::find().root().unwrap().to_owned()
+    carveout_host::dirs::Dirs::find().root().unwrap().to_owned()
 }
 
 /// What a command printed and how it ended.
@@ -78,12 +78,14 @@ pub fn small(dir: &Path, more: &[&str]) -> PathBuf {
 
 /// Our kernel for tests, of the firmware that `emulate` boots.
 pub fn test_kernel() -> Vec<u8> {
-    use xtask::desk::firmware;
+    use carveout_build::workshop::Sources;
+    use carveout_desk::Workshop;
     static KERNEL: OnceLock<Vec<u8>> = OnceLock::new();
     let build = || {
-        let ui = xtask::ui::Ui::new(xtask::ui::Verbosity::Quiet);
-        let folder = firmware::build(&root(), false, &ui).unwrap();
-        firmware::program(&folder, firmware::TEST_KERNEL).unwrap()
+        let ui = carveout_host::ui::Ui::new(carveout_host::ui::Verbosity::Quiet);
+        let dirs = carveout_host::dirs::Dirs::find();
+        let folder = Sources { dirs: &dirs, offline: false, ui: &ui }.firmware().unwrap();
+        std::fs::read(folder.join(carveout_desk::TEST_KERNEL)).unwrap()
     };
     KERNEL.get_or_init(build).clone()
 }

@@ -66,7 +66,7 @@ fn elf(machine: u16, interpreter: Option<&str>) -> Vec<u8> {
 fn emulate(target: &Path, options: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
     command.arg("emulate").arg(target).args(options).args(["--", "x"]);
-    command.current_dir(xtask::dirs::Dirs::find().root().unwrap().to_owned()).output().unwrap()
+    command.current_dir(carveout_host::dirs::Dirs::find().root().unwrap()).output().unwrap()
 }
 
 /// It must be refused with exit code 1 for this reason, as a bundle's and as a user's own package; nothing has run.

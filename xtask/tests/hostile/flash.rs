@@ -11,7 +11,7 @@ use tegra_flash::BoardId;
 use tegra_flash::filesystem::test_image::image;
 use virt_device::{Device, Part};
 
-const SCRIPT: &str = include_str!("../../src/tools/flash.sh");
+const SCRIPT: &str = include_str!("../../../crates/carveout-build/src/scripts/flash.sh");
 const LAYOUT: &str = "<partition_layout><device type='sdmmc_user' sector_size='512' num_sectors='99999'>\
     <partition name='MB1_BCT' type='x'><size> 65536 </size></partition>\
     <partition name='MB1_BCT_b' type='x'><size> 65536 </size></partition>\

@@ -103,7 +103,7 @@ fn an_archive_that_unpacks_to_a_tebibyte_is_refused_at_once() {
         }
         refused(&["verify", path], 1, why);
         refused(&["flash", path, "--to", "virt:/nowhere/x"], 1, why);
-        within(&last, || xtask::verbs::inspect::run(&archive).is_ok());
+        within(&last, || carveout_report::inspect::run(&archive).is_ok());
     }
     // What is not regular is refused before it is read, whatever it says to have.
     for kind in [tar::EntryType::GNUSparse, tar::EntryType::XHeader, tar::EntryType::GNULongName] {
@@ -276,9 +276,10 @@ fn json_that_is_nested_deep_is_refused() {
     fs::write(&path, &deep).unwrap();
     refused(&["inspect", path.to_str().unwrap()], 1, "manifest.json: expected value");
     refused(&["verify", dir.path().to_str().unwrap()], 1, "manifest.json: expected value");
-    let index = |deep: &str| xtask::release::index::Index::parse("place", deep.as_bytes(), None, None);
+    let index =
+        |deep: &str| carveout_field::release::index::Index::parse("place", deep.as_bytes(), None, None);
     assert!(within(&"index", || index(&deep)).is_err());
     assert!(within(&"index", || index(&"{\"channels\":{\"a\":[".repeat(1 << 15))).is_err());
     fs::write(dir.path().join("records.jsonl"), "{\"chip\":".repeat(1 << 17)).unwrap();
-    assert_eq!(xtask::device::record::security_version(Path::new(dir.path()), "chip"), Ok(0));
+    assert_eq!(carveout_field::device::record::security_version(Path::new(dir.path()), "chip"), Ok(0));
 }

@@ -3,16 +3,17 @@
 //! The test runs itself once more as the build, with a program in mmdebstrap's place that makes and mounts what mmdebstrap does,
 //! and then waits.
 
+use carveout_host::ui::{Ui, Verbosity};
+use carveout_rootfs::mmdebstrap;
+use carveout_rootfs::mmdebstrap::{Archives, Parts};
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
+use stage_cache::{Cache, Key};
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
-use xtask::stage::{Cache, Key};
-use xtask::tools::mmdebstrap::{self, Archives, Parts};
-use xtask::ui::{Ui, Verbosity};
 
 const FOLDER: &str = "CARVEOUT_TEST_ROOTFS";
 const USER: u32 = 1234;
@@ -61,7 +62,7 @@ fn is_the_build() -> bool {
 /// Those that this host lets build. A user needs a program that is not everywhere.
 fn builders() -> Vec<Who> {
     let mut all = vec![Who::Root, Who::BoundRoot];
-    if xtask::tools::find("newuidmap").is_some() {
+    if carveout_host::tools::find("newuidmap").is_some() {
         all.push(Who::User);
     } else {
         eprintln!("not tried as a user: newuidmap is not installed (package uidmap)");

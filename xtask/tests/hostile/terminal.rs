@@ -248,7 +248,7 @@ fn no_device_and_no_channel_reaches_the_terminal() {
 /// What a technician looks at later.
 #[test]
 fn no_record_commands_the_terminal() {
-    use xtask::device::record::{RECORDS, Record, security_version};
+    use carveout_field::device::record::{RECORDS, Record, security_version};
     let place = Place::new();
     let mut record = Record::begin(place.0.path(), "flash", "1-2", HOSTILE, INDENTED);
     (record.chip, record.security_version) = (Some(HOSTILE.into()), 3);
@@ -332,22 +332,23 @@ fn no_tool_reaches_the_terminal() {
         let script = format!("#!/bin/sh\ncat <<'EOF'\nerror: {text}\n\nEOF\nexit 7\n");
         place.file("tool", script);
         fs::set_permissions(place.path("tool"), fs::Permissions::from_mode(0o755)).unwrap();
-        let tools = xtask::device::tool::Tools {
+        let tools = carveout_field::device::tool::Tools {
             dir: place.0.path().into(),
             instance: "1-1".into(),
             log: place.path("log"),
         };
         let error = tools.run("tool", &["x"], Duration::from_secs(20)).unwrap_err();
         shown_clean(&error);
-        let sh = xtask::tools::shell(place.0.path()).unwrap();
+        let sh = carveout_host::tools::shell(place.0.path()).unwrap();
         let tool = place.path("tool");
-        let error = xtask::tools::run("tool", xshell::cmd!(sh, "{tool}"), &place.path("log")).unwrap_err();
+        let error =
+            carveout_host::tools::run("tool", xshell::cmd!(sh, "{tool}"), &place.path("log")).unwrap_err();
         shown_clean(&error);
         assert!(error.to_string().contains("\\u{1b}]"), "{error}");
     }
 }
 
-fn shown_clean(error: &xtask::error::Error) {
+fn shown_clean(error: &carveout_host::error::Error) {
     let text = error.to_string();
     assert!(!text.chars().any(|c| is_unseen(c) && !"\n\t".contains(c)), "{text}");
     assert!(

@@ -1,12 +1,12 @@
 //! Reports of fixed values: no build, no clock.
 
 use bundle::{Diff, Difference, Manifest};
+use carveout_report::{Changes, Flashed, Package, Report, Signature};
 use serde_json::json;
 use std::collections::BTreeMap;
 use tegra_flash::{Layout, Scope};
 use trusty_image::Plan;
 use trusty_image::plan::{CONNECTION, Code, Finding};
-use xtask::report::{Changes, Flashed, Package, Report, Signature};
 
 /// Two devices, partitions from 512 bytes to gigabytes, sizes that only the flash or the arithmetic knows.
 const LAYOUT: &str = "<partition_layout>\

@@ -5,9 +5,9 @@ mod fixture;
 mod small;
 
 use bundle::{Given, Origin};
+use carveout_report::{Report, Signature, render};
 use std::fs;
 use std::process::Command;
-use xtask::report::{Report, Signature, render};
 
 /// What a hostile author would write.
 const HOSTILE: &str =
@@ -263,7 +263,7 @@ fn what_is_damaged_or_misplaced_is_refused() {
 /// Only this bundle's, and only in the page of the verb: `write` makes one to be given away.
 #[test]
 fn flash_records_are_of_this_host() {
-    use xtask::device::record::Record;
+    use carveout_field::device::record::Record;
     let dir = tempfile::tempdir().unwrap();
     let name = small::write(dir.path(), "1", 32 << 20);
     let digest = bundle::hash_file(&dir.path().join(&name).join("manifest.json")).unwrap().sha256;
@@ -280,6 +280,6 @@ fn flash_records_are_of_this_host() {
         "{said}"
     );
     let given = dir.path().join("given.html");
-    xtask::report::write(&dir.path().join(&name), None, None, &given).unwrap();
+    carveout_report::write(&dir.path().join(&name), None, None, &given).unwrap();
     assert!(text(&fs::read_to_string(given).unwrap()).contains("No flash of this bundle is known here."));
 }

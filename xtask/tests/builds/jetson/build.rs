@@ -46,7 +46,7 @@ fn the_image_holds_monitor_kernel_and_all_trusted_apps() {
     let image = fs::read(bundle().join("secure-os/tos.img")).unwrap();
     let container = Container::parse(&image).unwrap();
     assert!(container.monitor.starts_with(MONITOR), "that of the BSP's own image");
-    let kernel = [test_kernel(), format!("kernel of {}", xtask::stages::EPOCH).into_bytes()].concat();
+    let kernel = [test_kernel(), format!("kernel of {}", stage_cache::EPOCH).into_bytes()].concat();
     assert!(container.os.starts_with(&kernel), "it bears a time, which is always the same");
     assert_eq!(manifest(bundle())["desk_boot"], "answered");
     let apps = tasks::find(container.os);

@@ -133,7 +133,7 @@ fn what_changes_rebuild_and_what_is_shared() {
         "echo-srv-app",
         "trusty-l4t",
         "tos-trusty",
-        "xtask-native",
+        "carveout-native",
     ];
     assert!(!recipes(&ran).iter().any(|recipe| of_the_layer.contains(recipe)), "{ran:?}");
     // A change of the carve-out, of a trusted app, and of nothing that matters.

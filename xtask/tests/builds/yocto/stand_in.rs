@@ -2,12 +2,12 @@
 
 use super::{BOARD, on, product, yocto};
 use crate::util::{Ran, root, xtask};
+use carveout_host::packages::is_root;
+use carveout_yocto::user::User;
 use serde_json::Value;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use xtask::host::is_root;
-use xtask::yocto::user::User;
 
 /// meta-tegra's file of the board.
 const MACHINE: &str = "meta-tegra/conf/machine/jetson-agx-xavier-devkit.conf";

@@ -1,11 +1,11 @@
 //! Somebody else's clone: git would run the filters, monitors and hooks that it configures.
 
+use carveout_host::tools::git::{Repository, State, revision, state};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use tempfile::TempDir;
-use xtask::tools::git::{Repository, State, revision, state};
 
 /// A user that is nobody here; files are given to it where we may.
 const OTHER: u32 = 65534;

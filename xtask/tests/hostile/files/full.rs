@@ -145,7 +145,7 @@ fn two_that_share_an_output_folder_do_not_remove_each_others_work() {
     let dir = tempfile::tempdir().unwrap();
     let out = dir.path().join("out");
     fs::create_dir(&out).unwrap();
-    let held = xtask::files::beside(&out, ".carveout-bundle-").unwrap();
+    let held = carveout_host::files::beside(&out, ".carveout-bundle-").unwrap();
     fs::write(held.path().join("file"), "work").unwrap();
     std::thread::scope(|scope| {
         for at in 0..6 {
@@ -167,15 +167,15 @@ fn two_that_share_an_output_folder_do_not_remove_each_others_work() {
 
 /// Publishes a bundle a few times, as `image`, `assemble` and `yocto` do.
 fn publish(dir: &Path, out: &Path, at: usize) {
-    use xtask::stages::bundle::publish;
+    use carveout_build::stages::bundle::publish;
     let own = dir.join(format!("clone-{at}"));
     fs::create_dir(&own).unwrap();
     let name = small::write(&own, "1.0.0", 32 << 20);
-    let ui = xtask::ui::Ui::new(xtask::ui::Verbosity::Quiet);
+    let ui = carveout_host::ui::Ui::new(carveout_host::ui::Verbosity::Quiet);
     for _ in 0..5 {
-        let _lock = xtask::files::lock_folder(out, &ui).unwrap();
+        let _lock = carveout_host::files::lock_folder(out, &ui).unwrap();
         let fill = |new: &Path| {
-            xtask::vendor::copy::tree(&own.join(&name), new, &|_| true)?;
+            carveout_vendor::copy::tree(&own.join(&name), new, &|_| true)?;
             let text = fs::read_to_string(new.join(bundle::MANIFEST)).unwrap();
             Ok(bundle::Manifest::from_text(&text).unwrap())
         };

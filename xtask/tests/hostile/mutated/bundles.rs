@@ -24,7 +24,7 @@ fn payload(path: &Path) -> Option<Payload> {
 /// Whether `verify` says ok. Then nothing of it may have changed, and all else must read the same.
 fn is_ok(path: &Path, expected: &Payload) -> bool {
     let Ok(source) = Source::open(path) else { return false };
-    let _ = xtask::verbs::inspect::run(path);
+    let _ = carveout_report::inspect::run(path);
     let _ = bundle::extract(&source, |_| true);
     let Ok(verified) = bundle::verify(&source) else { return false };
     let ok = verified.problems.is_empty() && verified.manifest.is_some();

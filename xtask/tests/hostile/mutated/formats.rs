@@ -320,7 +320,7 @@ pub fn inspected(tally: &Tally) {
     for (name, seed) in seeds {
         tally.run(&format!("inspect {name}"), &[seed], 20, |bytes| {
             fs::write(&path, bytes).unwrap();
-            xtask::verbs::inspect::run(&path).is_ok()
+            carveout_report::inspect::run(&path).is_ok()
         });
     }
     let whole = device();
@@ -328,6 +328,6 @@ pub fn inspected(tally: &Tally) {
         let mut bytes = whole.clone();
         bytes.splice(512..2048, head.iter().copied());
         fs::write(&path, bytes).unwrap();
-        xtask::verbs::inspect::run(&path).is_ok()
+        carveout_report::inspect::run(&path).is_ok()
     });
 }

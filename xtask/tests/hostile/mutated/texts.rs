@@ -3,6 +3,11 @@
 use super::mutator::{EXTREMES, Random, Tally};
 use crate::{kit, small};
 use bundle::Manifest;
+use carveout_field::device::record;
+use carveout_field::release::index::Index;
+use carveout_product as config;
+use carveout_product::Overrides;
+use carveout_product::workspace::Workspace;
 use std::fs;
 use std::path::Path;
 use tegra_bct::MiscCfg;
@@ -11,10 +16,6 @@ use tegra_flash::{ChipId, Layout, guids};
 use trusty_fault::{Listener, Program};
 use trusty_image::plan::{PlannedApp, Request};
 use trusty_ta_build::Declaration;
-use xtask::config::{self, Overrides};
-use xtask::device::record;
-use xtask::release::index::Index;
-use xtask::workspace::Workspace;
 
 const CFG: &[u8] = b"bctsize = 0;\r\ncarveout.tzdram.size = 0x02000000; #32MB\ncarveout.tzdram.alignment = 0x00100000;\n# x\nwp.waypoint0 = 7;\n";
 
@@ -116,7 +117,7 @@ pub fn others(tally: &Tally) {
         let bundle = kit_dir(&folder, &manifest);
         let verified = bundle::verify(&bundle::Source::open(bundle.path()).unwrap()).unwrap();
         let path = bundle.path().join("manifest.json");
-        let _ = xtask::verbs::inspect::run(&path);
+        let _ = carveout_report::inspect::run(&path);
         plan(&manifest);
         verified.problems.is_empty()
     });

@@ -2,14 +2,14 @@
 
 use crate::small;
 use bundle::{Manifest, PublicKey};
+use carveout_field::release::fetch::{Wanted, newest};
+use carveout_host::ui::{Ui, Verbosity};
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 use tempfile::TempDir;
-use xtask::release::fetch::{Wanted, newest};
-use xtask::ui::{Ui, Verbosity};
 
 const TZDRAM: u64 = 32 << 20;
 pub const OLD: &str = "1.0.0";
@@ -141,7 +141,7 @@ impl Bench {
         let state = tempfile::tempdir().unwrap();
         let wanted = Wanted { place, product: None, virt: true, downgrade: false, state: state.path() };
         let archive = newest(&wanted, Some(&self.key), &Ui::new(Verbosity::Quiet)).map_err(|e| e.message)?;
-        let verified = xtask::verbs::verify::signed(&archive, Some(&self.key)).map_err(|e| e.message)?;
+        let verified = carveout_field::verify::signed(&archive, Some(&self.key)).map_err(|e| e.message)?;
         Ok(verified.0.version)
     }
 

@@ -1,0 +1,115 @@
+//! `assemble`: what the BitBake recipes let the local engine's own code do, with parts that BitBake has built.
+
+mod bundle;
+mod parts;
+
+use crate::stages::plan::findings;
+use crate::stages::trusted_apps;
+use carveout_host::error::{Error, Result};
+use carveout_host::files;
+use carveout_host::loader;
+use carveout_host::outcome::Outcome;
+use carveout_host::tools::{read_limited, scratch};
+use carveout_host::ui::Ui;
+use carveout_product::{App, AppSource};
+use serde_json::json;
+use std::path::{Path, PathBuf};
+use trusty_image::limits::{MIB, TZDRAM_MAX};
+use trusty_image::plan::{PlannedApp, Request};
+use trusty_image::{Plan, TrustedApp};
+use trusty_ta_build::Declaration;
+
+/// Largest text that is read.
+const MAX_TEXT: u64 = 16 << 20;
+
+/// A trusted app that a recipe has built.
+#[derive(Clone, Debug)]
+pub struct BuiltApp {
+    /// Its ELF file.
+    pub elf: PathBuf,
+    /// Its Cargo.toml.
+    pub declared: PathBuf,
+    /// Heap in bytes instead of the declared one.
+    pub min_heap: Option<u64>,
+    /// Stack in bytes instead of the declared one.
+    pub min_stack: Option<u64>,
+    /// Where to write it, with heap and stack set.
+    pub output: Option<PathBuf>,
+}
+
+/// An ELF file must be the one that its package declares.
+fn same_app(elf: &Path, app: &TrustedApp, declared: &Path, declaration: &Declaration) -> Result<()> {
+    if app.manifest.uuid == declaration.uuid {
+        return Ok(());
+    }
+    let (is, declares) = (app.manifest.uuid, declaration.uuid);
+    Err(Error::check(format!("{}: has UUID {is}, {} declares {declares}", elf.display(), declared.display()))
+        .remedy("build it anew: is it the package's own?"))
+}
+
+/// Checks a TA by the loader's rules and against what it declares; sets its heap and stack.
+pub fn app(args: &BuiltApp, ui: &Ui) -> Result<Outcome> {
+    let declaration = declaration(&args.declared)?;
+    let name = args.elf.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    let words = |size: Option<u64>, what: &str| {
+        let word = size.map(u32::try_from);
+        word.transpose().map_err(|_| Error::usage(format!("{what}: larger than 32 bits hold")))
+    };
+    let app = App {
+        name: name.clone(),
+        source: AppSource::Package(Box::new(declaration.clone())),
+        min_heap: words(args.min_heap, "--min-heap")?,
+        min_stack: words(args.min_stack, "--min-stack")?,
+    };
+    let scratch = scratch("app")?;
+    let finished = scratch.path().join(trusted_apps::file_name(&app));
+    trusted_apps::finish(&app, &args.elf, &finished)?;
+    let bytes = files::read(&finished)?;
+    let elf = loader::inspect(&args.elf, &bytes)?;
+    same_app(&args.elf, &elf, &args.declared, &declaration)?;
+    let planned =
+        PlannedApp { name, heap_demand: declaration.heap_demand, app: elf, file_size: bytes.len() as u64 };
+    // Alone, in the largest carve-out: what is found then is the TA's own fault.
+    let request = Request {
+        tzdram: TZDRAM_MAX,
+        alignment: MIB,
+        monitor: true,
+        stock: Vec::new(),
+        apps: vec![planned],
+        image: None,
+        partition: None,
+    };
+    findings(&args.elf, &Plan::new(&request))?;
+    if let Some(out) = &args.output {
+        files::copy(&finished, out, files::OUTPUT)?;
+    }
+    ui.note(&format!(
+        "{}: the kernel's loader takes it, and its heap is what it declares",
+        args.elf.display()
+    ));
+    Ok(Outcome { line: Some("ok".into()), json: json!({ "ok": true }), ..Outcome::default() })
+}
+
+/// Writes a bundle of the parts that a JSON file names: docs/yocto.md.
+pub fn assemble(parts_file: &Path, out: &Path, ui: &Ui) -> Result<Outcome> {
+    let text = text(parts_file)?;
+    let parts: parts::Parts = serde_json::from_str(&text).map_err(|e| {
+        Error::usage(format!("{}: {e}", parts_file.display()))
+            .remedy("docs/yocto.md tells what a parts file holds; the class carveout_bundle writes one")
+    })?;
+    parts.check(parts_file)?;
+    let folder = bundle::write(&parts, out, ui)?;
+    ui.note(&format!("{} is verified", folder.display()));
+    let json = json!({ "bundle": folder });
+    Ok(Outcome { line: Some(folder.display().to_string().into()), json, ..Outcome::default() })
+}
+
+/// What a TA's Cargo.toml declares.
+fn declaration(path: &Path) -> Result<Declaration> {
+    Declaration::from_cargo_toml(&text(path)?).map_err(|e| Error::usage(format!("{}: {e}", path.display())))
+}
+
+fn text(path: &Path) -> Result<String> {
+    let bytes = read_limited(path, MAX_TEXT)?;
+    String::from_utf8(bytes).map_err(|_| Error::usage(format!("{}: is no UTF-8 text", path.display())))
+}

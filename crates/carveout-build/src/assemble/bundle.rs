@@ -1,0 +1,252 @@
+//! Writes a bundle of parts.
+
+use super::parts::{ImagePart, Parts};
+use super::{declaration, same_app};
+use crate::stages::bundle::{entry, failed, partitions, publish};
+use crate::stages::kernel;
+use crate::stages::plan::findings;
+use bundle::{
+    AppEntry, DeskBoot, Device, FLASH, FORMAT, FlashPackage, Fused, Inputs, Manifest, Partition, Role,
+    TEGRAFLASH, TOS_IMAGE, Tzdram, Writer,
+};
+use carveout_host::error::{At, Error, Result};
+use carveout_host::files::lock_folder;
+use carveout_host::loader;
+use carveout_host::tools::{scratch, tarball};
+use carveout_host::ui::Ui;
+use carveout_rootfs::sparse;
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::path::{Component, Path, PathBuf};
+use trusty_image::plan::{PlannedApp, Request};
+use trusty_image::{Container, Plan, tasks};
+
+/// Our own files for a flash host, beside meta-tegra's package.
+const OWN: [(&str, &str); 2] = [
+    ("flash.sh", include_str!("../scripts/tegraflash.sh")),
+    ("README.txt", include_str!("../scripts/tegraflash-readme.txt")),
+];
+/// Both slots.
+const SECURE_OS: [&str; 2] = ["secure-os", "secure-os_b"];
+
+/// Writes folder and archive below `out`; the folder's path.
+pub fn write(parts: &Parts, out: &Path, ui: &Ui) -> Result<PathBuf> {
+    let out = publish::folder(out)?;
+    let (size, _) = parts.carve_out().map_err(Error::usage)?;
+    let name = bundle::bundle_name(&parts.name, &parts.version, &parts.board, size);
+    let _lock = lock_folder(&out, ui)?;
+    let folder = out.join(name);
+    publish::publish(&folder, |new| fill(parts, new))?;
+    Ok(folder)
+}
+
+fn fill(parts: &Parts, folder: &Path) -> Result<Manifest> {
+    let mut writer = Writer::new(folder);
+    let (size, alignment) = parts.carve_out().map_err(Error::usage)?;
+    let (apps, planned) = apps(parts, &mut writer)?;
+    writer.add(Role::SecureOs, "secure-os/tos.img", &parts.secure_os, &SECURE_OS).map_err(failed)?;
+    if let Some(symbols) = &parts.kernel_symbols {
+        writer.add(Role::KernelSymbols, "secure-os/lk.elf", symbols, &[]).map_err(failed)?;
+    }
+    for path in &parts.boot_config {
+        writer.add(Role::BootConfig, &format!("boot-config/{}", name(path)), path, &[]).map_err(failed)?;
+    }
+    for path in &parts.client_apps {
+        writer.add(Role::ClientApp, &format!("client-apps/{}", name(path)), path, &[]).map_err(failed)?;
+    }
+    let scratch = scratch("assemble")?;
+    let mut layout = parts.layout.clone();
+    let mut package_lock = None;
+    if let Some(image) = &parts.image {
+        package_lock = Some(rootfs(image, scratch.path(), &mut writer)?);
+        layout = flash_package(image, scratch.path(), &mut writer)?;
+    }
+    let layout_path = format!("layout/{}", name(&layout));
+    writer.add(Role::Layout, &layout_path, &layout, &[]).map_err(failed)?;
+    let partitions = partitions(&writer, &parts.board, &layout_path, &layout, Some(parts.app_size))?;
+    let image = carveout_host::files::read(&parts.secure_os)?;
+    let container =
+        Container::parse(&image).map_err(|e| Error::check(format!("{}: {e}", parts.secure_os.display())))?;
+    let request = Request {
+        tzdram: size,
+        alignment,
+        monitor: !container.monitor.is_empty(),
+        stock: tasks::stock_memory(container.os, apps.len()),
+        apps: planned,
+        image: Some(image.len() as u64),
+        partition: partitions.iter().find(|p| p.name == SECURE_OS[0]).map(|p: &Partition| p.size),
+    };
+    let plan = Plan::new(&request);
+    findings(&parts.secure_os, &plan)?;
+    let device = Device {
+        modules: Vec::new(),
+        fused: Fused::No,
+        app_size: parts.app_size,
+        lacks: Vec::new(),
+        stock_trusted_apps: kernel::stock_behind(container.os, apps.len())?,
+        flash_package: if parts.image.is_some() { FlashPackage::Tegraflash } else { FlashPackage::None },
+    };
+    let manifest = Manifest {
+        format: FORMAT,
+        name: parts.name.clone(),
+        version: parts.version.clone(),
+        security_version: parts.security_version,
+        board: parts.board.clone(),
+        tzdram: Tzdram { size, alignment },
+        inputs: Inputs {
+            config: parts.inputs.config.clone(),
+            git_revision: parts.inputs.git_revision.clone(),
+            toolchains: parts.inputs.toolchains.clone(),
+            bsp: parts.inputs.bsp.clone(),
+            package_lock,
+            // BitBake's own records tell where parts come from.
+            given: Vec::new(),
+        },
+        trusted_apps: apps,
+        client_apps: parts
+            .client_apps
+            .iter()
+            .map(|path| bundle::package_name(&name(path)).to_owned())
+            .collect(),
+        plan: bundle::Plan { memory: plan.memory, partitions },
+        device: Some(device),
+        desk_boot: Some(DeskBoot::Skipped),
+        files: Vec::new(),
+        flash: BTreeMap::new(),
+        digest: String::new(),
+    };
+    writer.finish(manifest).map_err(failed)
+}
+
+/// The TAs: as the manifest has them, and for the plan.
+fn apps(parts: &Parts, writer: &mut Writer) -> Result<(Vec<AppEntry>, Vec<PlannedApp>)> {
+    let (mut entries, mut planned) = (Vec::new(), Vec::new());
+    for part in &parts.trusted_apps {
+        let bytes = carveout_host::files::read(&part.elf)?;
+        let elf = loader::inspect(&part.elf, &bytes)?;
+        let declared = part.declared.as_deref().map(declaration).transpose()?;
+        if let (Some(path), Some(declared)) = (&part.declared, &declared) {
+            same_app(&part.elf, &elf, path, declared)?;
+        }
+        entries.push(entry(&part.name, &elf, declared.as_ref()));
+        let path = format!("trusted-apps/{}.elf", part.name);
+        writer.add(Role::TrustedApp, &path, &part.elf, &[]).map_err(failed)?;
+        planned.push(PlannedApp {
+            name: part.name.clone(),
+            heap_demand: declared.and_then(|d| d.heap_demand),
+            app: elf,
+            file_size: bytes.len() as u64,
+        });
+    }
+    Ok((entries, planned))
+}
+
+/// The root filesystem in the sparse form that NVIDIA's tools send, and its packages, whose digest is returned.
+fn rootfs(image: &ImagePart, scratch: &Path, writer: &mut Writer) -> Result<String> {
+    let made = scratch.join("system.img");
+    sparse::from_ext4(&image.rootfs, &made)?;
+    writer.add(Role::Rootfs, "rootfs/system.img", &made, &["APP"]).map_err(failed)?;
+    fs::remove_file(&made).at(&made)?;
+    writer.add(Role::PackageLock, "rootfs/packages.lock", &image.packages, &[]).map_err(failed)?;
+    Ok(bundle::hash_file(&image.packages).at(&image.packages)?.sha256)
+}
+
+/// meta-tegra's flash package without its root filesystem, and our own files; the layout in it.
+fn flash_package(image: &ImagePart, scratch: &Path, writer: &mut Writer) -> Result<PathBuf> {
+    let folder = scratch.join(TEGRAFLASH);
+    let log = scratch.join("log");
+    let (mut refused, mut names, mut links) = (None, Vec::new(), Vec::new());
+    tarball::read(&image.flash_package, &log, &mut |member| {
+        let plain = member.name.trim_start_matches("./").to_owned();
+        if plain.is_empty() || member.kind.is_dir() || plain == image.rootfs_name {
+            return Ok(());
+        }
+        let of_package =
+            |path: &str| Path::new(path).components().all(|part| matches!(part, Component::Normal(_)));
+        if !of_package(&plain) {
+            refused = refused
+                .take()
+                .or(Some(format!("member `{}` leads out of the flash package", plain.escape_debug())));
+            return Ok(());
+        }
+        if let Some(target) = member.target {
+            let target = target.trim_start_matches("./");
+            // A hard link names a member, a symbolic one a file beside itself.
+            let target = match Path::new(&plain).parent() {
+                Some(parent) if member.kind.is_symlink() => parent.join(target),
+                _ => PathBuf::from(target),
+            };
+            links.push((plain, target));
+        } else if member.kind.is_file() {
+            let to = folder.join(&plain);
+            fs::create_dir_all(to.parent().unwrap_or(&folder))?;
+            copy(member.reader, &to)?;
+            names.push(plain);
+        } else {
+            refused = refused
+                .take()
+                .or(Some(format!("member `{}` is no file, folder or link", plain.escape_debug())));
+        }
+        Ok(())
+    })?;
+    // What a link names is there by now, unless that is a link, too.
+    loop {
+        let before = links.len();
+        links.retain(|(member, target)| {
+            let there = names.iter().any(|name| Path::new(name) == target);
+            let to = folder.join(member);
+            let copied = there
+                && to.parent().is_none_or(|parent| fs::create_dir_all(parent).is_ok())
+                && fs::copy(folder.join(target), &to).is_ok();
+            if copied {
+                names.push(member.clone());
+            }
+            !copied
+        });
+        if links.is_empty() || links.len() == before {
+            break;
+        }
+    }
+    if let Some((member, target)) = links.first() {
+        let target = target.display().to_string();
+        let what = format!(
+            "link `{}` leads to `{}`, which is no file of it",
+            member.escape_debug(),
+            target.escape_debug()
+        );
+        refused = refused.or(Some(what));
+    }
+    if let Some(what) = refused {
+        return Err(Error::check(format!("{}: {what}", image.flash_package.display())));
+    }
+    for member in &names {
+        let slots: &[&str] = if member == TOS_IMAGE { &SECURE_OS } else { &[] };
+        let path = format!("{FLASH}/{TEGRAFLASH}/{member}");
+        writer.add(Role::Flash, &path, &folder.join(member), slots).map_err(failed)?;
+    }
+    for (member, text) in OWN {
+        let from = scratch.join(member);
+        carveout_host::files::put(&from, text)?;
+        writer.add(Role::Flash, &format!("{FLASH}/{member}"), &from, &[]).map_err(failed)?;
+    }
+    let layout = folder.join("flash.xml.in");
+    match layout.is_file() {
+        true => Ok(layout),
+        false => Err(Error::check(format!("{}: has no flash.xml.in", image.flash_package.display())).remedy(
+            "it must be meta-tegra's: IMAGE_FSTYPES has tegraflash, MACHINE is jetson-agx-xavier-devkit",
+        )),
+    }
+}
+
+fn copy(reader: &mut dyn Read, to: &Path) -> io::Result<()> {
+    io::copy(reader, &mut File::create_new(to)?).map(|_| ())
+}
+
+/// A file's own name.
+fn name(path: &Path) -> String {
+    crate::stages::boot_config::name(path)
+}
+
+#[cfg(test)]
+mod tests;

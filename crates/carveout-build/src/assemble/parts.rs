@@ -1,0 +1,130 @@
+//! The parts of a bundle that another build system has made: a JSON file.
+
+use bundle::{NAME, VERSION, is_plain};
+use carveout_host::error::{Error, Result};
+use carveout_host::size::Size;
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use trusty_image::budget::check_tzdram;
+
+/// What a bundle is made of. Paths are absolute.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Parts {
+    /// The product's name.
+    pub name: String,
+    /// The product's version.
+    pub version: String,
+    /// Devices that have had a larger one refuse it.
+    pub security_version: u32,
+    /// The board it is for.
+    pub board: String,
+    /// The carve-out, as people write sizes.
+    pub tzdram: Tzdram,
+    /// TAs, in the order of the image.
+    pub trusted_apps: Vec<AppPart>,
+    /// The secure-os image.
+    pub secure_os: PathBuf,
+    /// Its kernel as an ELF file without debug information.
+    pub kernel_symbols: Option<PathBuf>,
+    /// Misc boot configs: of the cold boot and of flashing.
+    pub boot_config: Vec<PathBuf>,
+    /// The partition layout.
+    pub layout: PathBuf,
+    /// Packages of the client apps.
+    pub client_apps: Vec<PathBuf>,
+    /// Bytes of the partition APP.
+    pub app_size: u64,
+    /// The root filesystem and meta-tegra's flash package; none of a bundle of parts.
+    pub image: Option<ImagePart>,
+    /// What the parts were built from.
+    pub inputs: InputsPart,
+}
+
+/// Size and alignment.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tzdram {
+    /// Its size.
+    pub size: String,
+    /// Its alignment.
+    pub alignment: String,
+}
+
+/// A TA.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AppPart {
+    /// Its name.
+    pub name: String,
+    /// Its ELF file.
+    pub elf: PathBuf,
+    /// The Cargo.toml that declares it; none of a finished ELF file.
+    pub declared: Option<PathBuf>,
+}
+
+/// An image that BitBake has made.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ImagePart {
+    /// The root filesystem as an ext4 image.
+    pub rootfs: PathBuf,
+    /// The packages in it, a line each.
+    pub packages: PathBuf,
+    /// meta-tegra's flash package, a tarball.
+    pub flash_package: PathBuf,
+    /// What the root filesystem is called in the flash package: it is left out there.
+    pub rootfs_name: String,
+}
+
+/// What the parts were built from.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct InputsPart {
+    /// SHA-256 of the config.
+    pub config: String,
+    /// Git commit of the workspace.
+    pub git_revision: Option<String>,
+    /// Tools and layers with their versions.
+    pub toolchains: BTreeMap<String, String>,
+    /// L4T release.
+    pub bsp: Option<String>,
+}
+
+impl Parts {
+    /// Refuses what cannot become a bundle. `path` is the file's own.
+    pub fn check(&self, path: &Path) -> Result<()> {
+        let wrong = |what: String| Err(Error::usage(format!("{}: {what}", path.display())));
+        for (key, value, more) in
+            [("name", &self.name, NAME), ("version", &self.version, VERSION), ("board", &self.board, NAME)]
+        {
+            if !is_plain(value, more) {
+                return wrong(format!(
+                    "{key}: `{}`: letters, digits and {more} are allowed, 64 characters at most",
+                    value.escape_debug()
+                ));
+            }
+        }
+        if let Some(app) = self.trusted_apps.iter().find(|app| !is_plain(&app.name, NAME)) {
+            return wrong(format!("trusted_apps: `{}` is no name", app.name.escape_debug()));
+        }
+        if self.inputs.config.len() != 64 || !self.inputs.config.bytes().all(|b| b.is_ascii_hexdigit()) {
+            return wrong("inputs.config: expected a SHA-256, 64 hexadecimal digits".into());
+        }
+        match self.boot_config.as_slice() {
+            [a, b] if a.file_name() != b.file_name() => {}
+            _ => return wrong("boot_config: expected two files of different names".into()),
+        }
+        match self.carve_out().map(|(size, alignment)| check_tzdram(size, alignment)) {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(error)) => wrong(format!("tzdram: {error}")),
+            Err(error) => wrong(format!("tzdram: {error}")),
+        }
+    }
+
+    /// Size and alignment of the carve-out, in bytes.
+    pub fn carve_out(&self) -> Result<(u64, u64), String> {
+        Ok((self.tzdram.size.parse::<Size>()?.0, self.tzdram.alignment.parse::<Size>()?.0))
+    }
+}

@@ -1,0 +1,146 @@
+//! Boots what was built, before it gets its name: every port that Linux may use must answer.
+
+use crate::stages::{kernel, secure_os, trusted_apps};
+use crate::workshop::Sources;
+use bundle::DeskBoot;
+use carveout_desk::console::Console;
+use carveout_desk::qemu;
+use carveout_desk::qemu::Qemu;
+use carveout_desk::run::{KnownApp, Symbols};
+use carveout_desk::{BootImage, Desk, PACKAGE, Setup, Workshop, fault};
+use carveout_host::error::{At, Error, Result};
+use carveout_host::loader;
+use carveout_host::packages;
+use carveout_product::AppSource;
+use carveout_product::Build;
+use stage_cache::{Key, Output, Work};
+use std::fs;
+use std::sync::atomic::AtomicBool;
+use std::time::{Duration, Instant};
+use tipc::server::{Backend, Incoming};
+use trusty_abi::Error as Code;
+
+/// A port answers within this time, or never.
+const ANSWER: Duration = Duration::from_secs(20);
+/// How long is listened for a fault when all ports have answered.
+const SETTLE: Duration = Duration::from_millis(100);
+
+/// Boots the image of an L4T board, unless QEMU is not there and may not be installed.
+pub fn run(build: &Build, (apps, lines): (&Output, &Output), image: &Output) -> Result<DeskBoot> {
+    let logs = build.dirs().logs()?;
+    // An ordinary user's machine may be without it; a build as root installs it, as it does all else.
+    let may_install = packages::is_root() && !build.offline;
+    let qemu = match Qemu::installed() {
+        Ok(None) if may_install => Qemu::get(false, &logs.join("host.log"), build.ui)?,
+        Ok(Some(qemu)) => qemu,
+        other => {
+            let why = other.err().map_or("QEMU is not there".into(), |error| error.message);
+            let how = packages::install_command(&[qemu::NEED.package]);
+            build.ui.note(&format!("the secure-os image was not booted: {why}; to boot it, run: {how}"));
+            return Ok(DeskBoot::Skipped);
+        }
+    };
+    let ports = ports(build);
+    let key = Key::of(crate::code(file!()))
+        .with("qemu", &qemu.version)
+        .with("secure-os", &image.content)
+        .with("tzdram", build.product.tzdram_size)
+        .with("ports", ports.join(" "));
+    let key = build.workspace.source_key(PACKAGE, key)?;
+    build.cache.stage("desk boot", key, |work| {
+        let path = image.dir.join(secure_os::IMAGE);
+        let bytes = fs::read(&path).at(&path)?;
+        let setup = Setup {
+            qemu,
+            firmware: Sources { dirs: &build.dirs(), offline: build.offline, ui: build.ui }.firmware()?,
+            image: BootImage::new(secure_os::IMAGE, &bytes, build.product.tzdram_size)?,
+        };
+        boot(build, &setup, (apps, lines), image, &ports, work)?;
+        let path = work.out.join("ports");
+        carveout_host::files::put(&path, ports.join("\n"))
+    })?;
+    Ok(DeskBoot::Answered)
+}
+
+/// Ports that Linux may connect to, of trusted apps that declare them.
+fn ports(build: &Build) -> Vec<String> {
+    let declarations = build.product.trusted_apps.iter().filter_map(|app| match &app.source {
+        AppSource::Package(declaration) => Some(declaration),
+        AppSource::Elf(_) => None,
+    });
+    let ports = declarations.flat_map(|declaration| &declaration.start_ports);
+    ports.filter(|port| port.flags.allow_ns_connect).map(|port| port.name.clone()).collect()
+}
+
+fn boot(
+    build: &Build,
+    setup: &Setup,
+    (apps, lines): (&Output, &Output),
+    image: &Output,
+    ports: &[String],
+    work: &Work,
+) -> Result<()> {
+    let mut symbols = Symbols { apps: Vec::new(), kernel: fs::read(image.dir.join(kernel::SYMBOLS)).ok() };
+    for app in &build.product.trusted_apps {
+        let path = apps.dir.join(trusted_apps::file_name(app));
+        let elf = fs::read(&path).at(&path)?;
+        let uuid = loader::inspect(&path, &elf)?.manifest.uuid;
+        let debug = fs::read(lines.dir.join(trusted_apps::symbols_name(app))).ok();
+        let ports = match &app.source {
+            AppSource::Package(declared) => {
+                declared.start_ports.iter().map(|port| port.name.clone()).collect()
+            }
+            AppSource::Elf(_) => Vec::new(),
+        };
+        symbols.apps.push(KnownApp { name: app.name.clone(), uuid, elf, debug, ports });
+    }
+    let dir = carveout_host::tools::scratch("desk")?;
+    let mut desk = Desk::start(setup, dir.path(), Console::create(work.log, false)?)?;
+    desk.know(symbols.clone());
+    let never = AtomicBool::new(false);
+    desk.wait_ready(&never);
+    let result = ports.iter().try_for_each(|port| answers(&mut desk, port));
+    let settled = Instant::now() + SETTLE;
+    while desk.fate().is_none() && result.is_ok() && Instant::now() < settled {
+        if !desk.pump() {
+            desk.wait(&[]);
+        }
+    }
+    let failed = |why: String| {
+        Error::check(format!("the secure-os image that was built does not work: {why}"))
+            .remedy("mend the trusted app, or look at the console; --no-boot builds the bundle all the same")
+    };
+    match (desk.fate(), result) {
+        (Some(_), _) => Err(failed(fault::report(&desk, &symbols))),
+        (None, Err(why)) => Err(failed(fault::with_console(&why, &desk))),
+        (None, Ok(())) => match desk.ends().next().map(|(_, why)| why.to_owned()) {
+            Some(why) => Err(failed(fault::with_console(&why, &desk))),
+            None => Ok(()),
+        },
+    }
+}
+
+/// Connects to a port and leaves it. A port that closes the connection has answered, too.
+fn answers(desk: &mut Desk, port: &str) -> std::result::Result<(), String> {
+    let refused = |code: Code| format!("port {port} refuses a connection: {code}");
+    // Of an app that has ended no port answers.
+    let ended = |desk: &Desk| desk.ended(port.as_bytes()).map(|why| format!("port {port} is gone: {why}"));
+    let channel = desk.connect(port.as_bytes()).map_err(refused)?;
+    let start = Instant::now();
+    while desk.fate().is_none() {
+        desk.pump();
+        match desk.next(channel) {
+            Some(Incoming::Accepted | Incoming::Closed(Code::ChannelClosed)) => {
+                desk.close(channel);
+                return Ok(());
+            }
+            Some(Incoming::Closed(code)) => return Err(ended(desk).unwrap_or_else(|| refused(code))),
+            _ if ended(desk).is_some() => return Err(ended(desk).unwrap_or_default()),
+            _ if start.elapsed() > ANSWER => {
+                return Err(format!("port {port} has not answered within {} s", ANSWER.as_secs()));
+            }
+            _ => desk.wait(&[]),
+        }
+    }
+    Ok(())
+}

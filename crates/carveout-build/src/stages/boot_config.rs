@@ -1,0 +1,223 @@
+//! Boot config and partition layout: the board's files with the carve-out set and placeholders filled.
+
+use super::flash_package;
+use carveout_host::error::{At, Error, Result};
+use carveout_product::Build;
+use carveout_vendor::bsp::Bsp;
+use stage_cache::{Key, Output};
+use std::fs;
+use std::path::Path;
+use tegra_bct::{MiscCfg, TZDRAM_ALIGNMENT, TZDRAM_SIZE};
+use tegra_flash::{Layout, TooSmall, guids};
+
+/// Bytes around the partitions of the virt board's disk: MBR, both GPTs, alignment.
+const DISK_EXTRA: u64 = 4 << 20;
+const SECTOR: u64 = 512;
+
+/// The directory with both misc cfgs and the layout. Those of an L4T board come out of its BSP.
+pub fn run(build: &Build, bsp: Option<&Bsp>) -> Result<Output> {
+    let product = build.product;
+    let board = &product.board;
+    let rootfs = product.rootfs.as_ref().map_or(0, |rootfs| rootfs.size);
+    let [cold_boot, flash, layout] = [&board.cold_boot, &board.flash, &board.layout]
+        .map(|path| bsp.map_or_else(|| path.clone(), |bsp| bsp.path(path)));
+    told(build, &[&cold_boot, &flash])?;
+    let needed = if bsp.is_some() { L4T_PARTITIONS } else { VIRT_PARTITIONS };
+    let text = fs::read_to_string(&layout).at(&layout)?;
+    let parsed = ensure_partitions(&shown(bsp, &layout), &text, needed, |line| build.ui.note(line))?;
+    if bsp.is_some() {
+        ensure_room(build, &shown(bsp, &layout), &parsed)?;
+    }
+    let key = Key::of(crate::code(file!()))
+        .with_file("cold boot", &cold_boot)?
+        .with_file("flash", &flash)?
+        .with_file("layout", &layout)?
+        .with("tzdram", format!("{} {}", product.tzdram_size, product.tzdram_alignment))
+        .with("rootfs size", rootfs)
+        .with("board", &board.name);
+    build.cache.stage("boot config", key, |work| {
+        for path in [&cold_boot, &flash] {
+            let bytes = fs::read(path).at(path)?;
+            let edited = edit(&bytes, product.tzdram_size, product.tzdram_alignment);
+            let edited = edited.map_err(|e| defect(bsp, path, &e))?;
+            let to = work.out.join(name(path));
+            fs::write(&to, edited).at(&to)?;
+        }
+        let text = fs::read_to_string(&layout).at(&layout)?;
+        let filled = match bsp {
+            None => fill(&text, rootfs),
+            // NVIDIA's scripts fill in the rest.
+            Some(_) => guids::with_guids(&text, |device, name| guid(&board.name, device, name)),
+        };
+        let filled = filled.map_err(|e| Error::usage(format!("{}: {e}", layout.display())))?;
+        let to = work.out.join(name(&layout));
+        fs::write(&to, filled).at(&to)
+    })
+}
+
+/// Tells what is odd in the misc cfgs, whether the stage is built or reused.
+fn told(build: &Build, cfgs: &[&Path]) -> Result<()> {
+    for path in cfgs {
+        let bytes = fs::read(path).at(path)?;
+        let warnings = MiscCfg::parse(&bytes).map(|cfg| cfg.warnings().to_vec()).unwrap_or_default();
+        for warning in warnings {
+            build.ui.note(&format!("note: {}: {warning}", name(path)));
+        }
+    }
+    Ok(())
+}
+
+/// Partitions that every bundle of an L4T board is written to. The virt board has no kernel of its own.
+const L4T_PARTITIONS: &[&str] = &["MB1_BCT", "secure-os", "kernel", "APP"];
+const VIRT_PARTITIONS: &[&str] = &["MB1_BCT", "secure-os"];
+
+/// Refuses a layout that lacks a partition that is written: NVIDIA's tools would flash what is left, and the board would not
+/// boot. Tells what is assumed of it.
+fn ensure_partitions(shown: &str, text: &str, needed: &[&str], note: impl Fn(&str)) -> Result<Layout> {
+    let parsed = Layout::parse(text).map_err(|e| Error::usage(format!("{shown}: {e}")))?;
+    for device in parsed.devices.iter().filter(|device| device.sector_size_assumed) {
+        note(&format!("note: {shown}: device {} has no sector_size: 512 bytes are assumed", device.kind));
+    }
+    let lacks = parsed.lacks(needed);
+    if lacks.is_empty() {
+        return Ok(parsed);
+    }
+    Err(Error::usage(format!("{shown}: the layout has no partition {}", lacks.join(", no partition ")))
+        .remedy("put the partition back, or take the layout from NVIDIA's tarball again; cargo xtask inspect lists what is in it"))
+}
+
+/// Refuses a root filesystem for which the board's storage has no room, before anything is built for it.
+fn ensure_room(build: &Build, shown: &str, layout: &Layout) -> Result<()> {
+    let app = flash_package::app_size(build)?;
+    let Some(small) = layout.too_small(app) else { return Ok(()) };
+    let TooSmall { device, size, others, app: most } = small;
+    let key = if build.product.rootfs.is_some() { "rootfs.size" } else { "l4t.app_size" };
+    let (path, device) = (build.product.path.display(), device.escape_debug());
+    match most.filter(|most| *most > 0) {
+        Some(most) => Err(Error::usage(format!(
+            "{path}: {key}: the partition APP would have {app} bytes, there is room for {most}: by {shown} the device {device} has \
+             {size}, and the other partitions take {others}"
+        ))
+        .remedy(format!("set {key} to {}MiB or less", most >> 20))),
+        None => Err(Error::usage(format!(
+            "{shown}: the device {device} has {size} bytes, its partitions without APP take {others}"
+        ))
+        .remedy("make partitions of the layout smaller")),
+    }
+}
+
+/// What is wrong with a misc cfg, by the path that the user knows.
+fn defect(bsp: Option<&Bsp>, path: &Path, errors: &tegra_bct::CfgErrors) -> Error {
+    let remedy = "mend the lines in the file, or take it from NVIDIA's tarball again";
+    Error::usage(format!("{}: {errors}", shown(bsp, path))).remedy(remedy)
+}
+
+/// The path of a file as the user knows it: that of the BSP's copy is ours.
+fn shown(bsp: Option<&Bsp>, path: &Path) -> String {
+    let within = bsp.and_then(|bsp| Some((bsp, path.strip_prefix(&bsp.output.dir).ok()?)));
+    match within {
+        Some((bsp, inner)) if bsp.given.is_dir() => bsp.given.join(inner).display().to_string(),
+        Some((bsp, inner)) => format!("{} in {}", inner.display(), bsp.given.display()),
+        None => path.display().to_string(),
+    }
+}
+
+/// The GUID of a partition: the same for each build, as version 8 of RFC 9562 allows.
+fn guid(board: &str, device: &str, partition: &str) -> String {
+    let digest = bundle::sha256(format!("carveout {board} {device} {partition}").as_bytes());
+    let digits = |range: std::ops::Range<usize>| digest.get(range).unwrap_or_default();
+    format!("{}-{}-8{}-8{}-{}", digits(0..8), digits(8..12), digits(13..16), digits(17..20), digits(20..32))
+}
+
+/// A file's own name.
+pub fn name(path: &Path) -> String {
+    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+}
+
+fn edit(bytes: &[u8], size: u64, alignment: u64) -> Result<Vec<u8>, tegra_bct::CfgErrors> {
+    let mut cfg = MiscCfg::parse(bytes)?;
+    cfg.set(TZDRAM_SIZE, size)?;
+    cfg.set(TZDRAM_ALIGNMENT, alignment)?;
+    Ok(cfg.as_bytes().to_vec())
+}
+
+/// Fills in the size of APP, and that of a disk that holds all partitions.
+fn fill(text: &str, rootfs: u64) -> Result<String, tegra_flash::LayoutError> {
+    let layout = Layout::parse(text)?;
+    let sizes = layout.partitions().filter_map(|p| p.size.number()).chain([rootfs, DISK_EXTRA]);
+    let sectors = sizes.fold(0, u64::saturating_add).div_ceil(SECTOR);
+    let (rootfs, sectors) = (rootfs.to_string(), sectors.to_string());
+    let values = [
+        ("APPSIZE", rootfs.as_str()),
+        ("APPFILE", "rootfs/system.img"),
+        ("\"EMMCSECTORS\"", sectors.as_str()),
+    ];
+    let filled = tegra_flash::layout::substitute(text, &values).replace("EMMCSECTORS", &sectors);
+    Layout::parse(&filled).map(|_| filled)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_layout_is_filled() {
+        let text = fs::read_to_string(
+            carveout_host::dirs::Dirs::find().root().unwrap().join("configs/boards/virt/flash_virt.xml"),
+        )
+        .unwrap();
+        let filled = fill(&text, 1 << 30).unwrap();
+        let layout = Layout::parse(&filled).unwrap();
+        assert_eq!(layout.partition("APP").unwrap().size.number(), Some(1 << 30));
+        assert!(!filled.contains("APPSIZE") && !filled.contains("APPFILE") && !filled.contains("EMMC"));
+        let sectors = layout.devices[0].sectors.number().unwrap();
+        assert!(sectors * 512 > (1 << 30) + 2 * 2_621_440);
+    }
+
+    /// Integrators who boot from another medium drop partitions of NVIDIA's layout.
+    #[test]
+    fn a_layout_without_what_is_written_is_refused_by_name() {
+        let layout = |names: &[&str]| {
+            let one = |name: &&str| format!("<partition name='{name}' type='x'><size> 1 </size></partition>");
+            let rows: String = names.iter().map(one).collect();
+            format!("<partition_layout><device type='sdmmc_user'>{rows}</device></partition_layout>")
+        };
+        let notes = std::cell::RefCell::new(Vec::new());
+        let check = |names: &[&str]| {
+            ensure_partitions("flash.xml", &layout(names), L4T_PARTITIONS, |line| {
+                notes.borrow_mut().push(line.to_owned())
+            })
+            .map(drop)
+        };
+        assert_eq!(check(L4T_PARTITIONS), Ok(()));
+        assert_eq!(
+            notes.borrow().as_slice(),
+            ["note: flash.xml: device sdmmc_user has no sector_size: 512 bytes are assumed"]
+        );
+        let error = check(&["MB1_BCT", "APP"]).unwrap_err();
+        assert_eq!(error.exit, carveout_host::error::Exit::Usage);
+        assert_eq!(error.message, "flash.xml: the layout has no partition secure-os, no partition kernel");
+    }
+
+    #[test]
+    fn guids_are_of_version_8() {
+        let guid = guid("jetson-agx-xavier", "sdmmc_user", "APP");
+        assert_eq!(guid.parse::<uuid::Uuid>().unwrap().get_version_num(), 8);
+        assert_eq!(guid.parse::<uuid::Uuid>().unwrap().get_variant(), uuid::Variant::RFC4122);
+        assert_ne!(guid, super::guid("jetson-agx-xavier", "sdmmc_boot", "APP"));
+    }
+
+    #[test]
+    fn both_keys_are_set() {
+        let edited =
+            edit(b"carveout.tzdram.size = 1;\ncarveout.tzdram.alignment = 2; # x\n", 64 << 20, 1 << 20);
+        let text = String::from_utf8(edited.unwrap()).unwrap();
+        assert_eq!(text, "carveout.tzdram.size = 0x04000000;\ncarveout.tzdram.alignment = 0x00100000; # x\n");
+        assert!(
+            edit(b"carveout.tzdram.size = 1;\n", 1, 1)
+                .unwrap_err()
+                .to_string()
+                .contains("alignment` is missing")
+        );
+    }
+}

@@ -1,0 +1,280 @@
+//! The bundle: all results in one folder and one archive, verified before they get their names.
+
+mod flash;
+pub mod given;
+pub mod publish;
+mod sbom;
+
+use super::trusted_apps::Built;
+use super::{boot_config, client_apps, kernel, plan, secure_os, trusted_apps};
+use bundle::{AppEntry, DeskBoot, FORMAT, Inputs, Manifest, Partition, Plan, Port, Role, Tzdram, Writer};
+use carveout_host::error::{At, Error, Result};
+use carveout_host::toolchain::Target;
+use carveout_host::tools::git;
+use carveout_product::AppSource;
+use carveout_product::Build;
+use carveout_rootfs as rootfs;
+use carveout_vendor::bsp::Bsp;
+use stage_cache::{Key, Output, stamps};
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use tegra_flash::Layout;
+use trusty_image::TrustedApp;
+use trusty_ta_build::Declaration;
+
+/// What a bundle is made of, in CycloneDX.
+pub const SBOM: &str = "sbom.cdx.json";
+
+/// What goes into a bundle.
+pub struct Parts {
+    /// The trusted apps.
+    pub trusted_apps: Output,
+    /// What names their lines.
+    pub symbols: Output,
+    /// The secure-os image.
+    pub secure_os: Output,
+    /// Boot config and layout.
+    pub boot_config: Output,
+    /// The client apps.
+    pub client_apps: Output,
+    /// The root filesystem, if there is one.
+    pub rootfs: Option<Output>,
+    /// What an L4T board has besides.
+    pub l4t: Option<L4tParts>,
+    /// What became of the boot in QEMU, where there is a kernel.
+    pub desk_boot: Option<DeskBoot>,
+}
+
+/// What an L4T board has besides.
+pub struct L4tParts {
+    /// NVIDIA's BSP.
+    pub bsp: Bsp,
+    /// Flash packages, a directory for each module.
+    pub packages: Output,
+    /// The digest of NVIDIA's sources as they were built, our edits included.
+    pub sources: String,
+}
+
+/// Writes the bundle below `out` and returns its folder.
+pub fn run(build: &Build, parts: &Parts, out: &Path) -> Result<PathBuf> {
+    let out = publish::folder(out)?;
+    let product = build.product;
+    let name = bundle::bundle_name(&product.name, &product.version, &product.board.name, product.tzdram_size);
+    let state = build.dirs().home().join("bundles");
+    fs::create_dir_all(&state).at(&state)?;
+    // Another clone may write to the same folder, and another call of this one to another folder.
+    let _out = carveout_host::files::lock_folder(&out, build.ui)?;
+    let _lock = carveout_host::files::lock(&state.join(".lock"))?;
+    let inputs = inputs(build, parts)?;
+    let key = key(&inputs, parts).with_file("Cargo.lock", &build.workspace.root.join("Cargo.lock"))?;
+    let folder = out.join(&name);
+    let archive = publish::archive(&folder);
+    let record = state.join(format!("{}.json", bundle::sha256(folder.as_os_str().as_encoded_bytes())));
+    let running = build.ui.start("bundle");
+    if seal(&key, &folder, &archive)
+        .is_ok_and(|seal| fs::read_to_string(&record).is_ok_and(|old| old == seal))
+    {
+        running.finish(true, size(&folder, &archive));
+        return Ok(folder);
+    }
+    running.building("building: parts have changed");
+    let _ = fs::remove_file(&record);
+    let result = publish::publish(&folder, |new| fill(build, parts, inputs, new));
+    match result.and_then(|()| seal(&key, &folder, &archive)) {
+        Ok(seal) => carveout_host::files::write(&record, seal, carveout_host::files::OUTPUT)?,
+        Err(error) => {
+            running.fail();
+            return Err(error);
+        }
+    }
+    running.finish(false, size(&folder, &archive));
+    Ok(folder)
+}
+
+fn key(inputs: &Inputs, parts: &Parts) -> Key {
+    let key = Key::of(crate::code(file!()))
+        .with("inputs", format!("{inputs:?}"))
+        .with("desk boot", format!("{:?}", parts.desk_boot));
+    let all = [&parts.trusted_apps, &parts.symbols, &parts.secure_os, &parts.boot_config, &parts.client_apps];
+    let packages = parts.l4t.iter().map(|l4t| &l4t.packages);
+    let all = all.into_iter().chain(&parts.rootfs).chain(packages).enumerate();
+    all.fold(key, |key, (index, part)| key.with(format!("part {index}"), &part.content))
+}
+
+/// What tells that a bundle is the one of these inputs, verified and untouched since.
+fn seal(key: &Key, folder: &Path, archive: &Path) -> Result<String> {
+    let metadata = fs::metadata(archive).at(archive)?;
+    let archive = format!("{} {:?}", metadata.len(), metadata.modified().ok());
+    Ok(format!("{} {:?} {archive}\n", key.digest(), stamps(folder)?))
+}
+
+fn size(folder: &Path, archive: &Path) -> u64 {
+    let folder =
+        stamps(folder).map(|files| files.values().map(stage_cache::tree::Stamp::size).sum()).unwrap_or(0);
+    folder + fs::metadata(archive).map(|m| m.len()).unwrap_or(0)
+}
+
+fn fill(build: &Build, parts: &Parts, inputs: Inputs, folder: &Path) -> Result<Manifest> {
+    let product = build.product;
+    let board = &product.board;
+    let mut writer = Writer::new(folder);
+    for app in &product.trusted_apps {
+        let name = trusted_apps::file_name(app);
+        let from = parts.trusted_apps.dir.join(&name);
+        writer.add(Role::TrustedApp, &format!("trusted-apps/{name}"), &from, &[]).map_err(failed)?;
+        let name = trusted_apps::symbols_name(app);
+        let from = parts.symbols.dir.join(&name);
+        if from.exists() {
+            let path = format!("trusted-apps/{name}");
+            writer.add(Role::TrustedAppSymbols, &path, &from, &[]).map_err(failed)?;
+        }
+    }
+    let tos = parts.secure_os.dir.join(secure_os::IMAGE);
+    let slots = ["secure-os", "secure-os_b"];
+    writer.add(Role::SecureOs, "secure-os/tos.img", &tos, &slots).map_err(failed)?;
+    let symbols = parts.secure_os.dir.join(kernel::SYMBOLS);
+    if symbols.exists() {
+        writer.add(Role::KernelSymbols, "secure-os/lk.elf", &symbols, &[]).map_err(failed)?;
+    }
+    // Of a real board the binary that is made of it goes to these partitions.
+    let slots: &[&str] = if parts.l4t.is_some() { &[] } else { &["MB1_BCT", "MB1_BCT_b"] };
+    for (file, slots) in [(&board.cold_boot, slots), (&board.flash, &[])] {
+        let name = boot_config::name(file);
+        let from = parts.boot_config.dir.join(&name);
+        writer.add(Role::BootConfig, &format!("boot-config/{name}"), &from, slots).map_err(failed)?;
+    }
+    let layout_name = boot_config::name(&board.layout);
+    let layout_path = format!("layout/{layout_name}");
+    let layout_from = match &parts.l4t {
+        Some(l4t) => flash::layout(build, &l4t.packages)?,
+        None => parts.boot_config.dir.join(&layout_name),
+    };
+    writer.add(Role::Layout, &layout_path, &layout_from, &[]).map_err(failed)?;
+    for deb in parts.client_apps.files("deb")? {
+        let name = boot_config::name(&deb);
+        writer.add(Role::ClientApp, &format!("client-apps/{name}"), &deb, &[]).map_err(failed)?;
+    }
+    if let Some(part) = &parts.rootfs {
+        let (image, lock) = (part.dir.join(rootfs::IMAGE), part.dir.join(rootfs::LOCK));
+        let slots: &[&str] = if parts.l4t.is_some() { &["APP"] } else { &["APP", "APP_b"] };
+        writer.add(Role::Rootfs, "rootfs/system.img", &image, slots).map_err(failed)?;
+        writer.add(Role::PackageLock, "rootfs/packages.lock", &lock, &[]).map_err(failed)?;
+    }
+    let scratch = carveout_host::tools::scratch("bundle")?;
+    let sbom_path = scratch.path().join(SBOM);
+    let device = match &parts.l4t {
+        Some(l4t) => Some(flash::add(build, l4t, &parts.secure_os, &mut writer)?),
+        None => None,
+    };
+    let app_size = device.as_ref().map(|device| device.app_size);
+    let partitions = partitions(&writer, &board.name, &layout_path, &layout_from, app_size)?;
+    let apps = trusted_apps::read(product, &parts.trusted_apps.dir)?;
+    let bsp = parts.l4t.as_ref().map(|l4t| &l4t.bsp);
+    let memory = plan::of(build, &parts.trusted_apps, Some(&parts.secure_os), bsp)?.memory;
+    let manifest = Manifest {
+        format: FORMAT,
+        name: product.name.clone(),
+        version: product.version.clone(),
+        security_version: product.security_version,
+        board: board.name.clone(),
+        tzdram: Tzdram { size: product.tzdram_size, alignment: product.tzdram_alignment },
+        inputs,
+        trusted_apps: apps.iter().map(app_entry).collect(),
+        client_apps: product.client_apps.clone(),
+        plan: Plan { memory, partitions },
+        device,
+        desk_boot: parts.desk_boot,
+        files: Vec::new(),
+        flash: BTreeMap::new(),
+        digest: String::new(),
+    };
+    // It tells of the files that are there by now.
+    let text = sbom::text(build, parts, &Manifest { files: writer.files().to_vec(), ..manifest.clone() })?;
+    fs::write(&sbom_path, text).at(&sbom_path)?;
+    writer.add(Role::Sbom, SBOM, &sbom_path, &[]).map_err(failed)?;
+    writer.finish(manifest).map_err(failed)
+}
+
+/// How full the partitions get. What does not fit is refused.
+pub fn partitions(
+    writer: &Writer,
+    board: &str,
+    layout_path: &str,
+    layout_from: &Path,
+    app_size: Option<u64>,
+) -> Result<Vec<Partition>> {
+    let text = fs::read_to_string(layout_from).at(layout_from)?;
+    let layout = Layout::parse(&text).map_err(|e| Error::check(format!("{layout_path}: {e}")))?;
+    let (partitions, problems) = writer.partition_plan(layout_path, &layout, app_size);
+    if problems.is_empty() {
+        return Ok(partitions);
+    }
+    let list: Vec<String> = problems.iter().map(|p| format!("  {p}")).collect();
+    let message = format!("the parts do not fit into the partitions of board {board}:\n{}", list.join("\n"));
+    Err(Error::check(message).remedy("use fewer or smaller trusted apps, or a smaller rootfs.size"))
+}
+
+/// What a bundle's writer says.
+pub fn failed(error: bundle::WriterError) -> Error {
+    match error {
+        bundle::WriterError::Io { path, error } => Error::io(&path, &error),
+        other => Error::check(other.to_string()),
+    }
+}
+
+fn app_entry(Built { app, elf, .. }: &Built) -> AppEntry {
+    let declaration = match &app.source {
+        AppSource::Package(declaration) => Some(declaration.as_ref()),
+        AppSource::Elf(_) => None,
+    };
+    entry(&app.name, elf, declaration)
+}
+
+/// What the manifest says of a TA.
+pub fn entry(name: &str, elf: &TrustedApp, declaration: Option<&Declaration>) -> AppEntry {
+    let ports = declaration.iter().flat_map(|d| &d.start_ports).map(|port| Port {
+        name: port.name.clone(),
+        allow_ta_connect: port.flags.allow_ta_connect,
+        allow_ns_connect: port.flags.allow_ns_connect,
+    });
+    AppEntry {
+        name: name.into(),
+        file: format!("trusted-apps/{name}.elf"),
+        uuid: elf.manifest.uuid,
+        heap: elf.manifest.heap(),
+        stack: elf.manifest.stack(),
+        heap_demand: declaration.and_then(|d| d.heap_demand),
+        ports: ports.collect(),
+    }
+}
+
+fn inputs(build: &Build, parts: &Parts) -> Result<Inputs> {
+    let mut toolchains = BTreeMap::new();
+    let packages = build.product.trusted_apps.iter().any(|a| matches!(a.source, AppSource::Package(_)));
+    if packages {
+        toolchains.extend(build.toolchains.get(Target::TrustedApp)?.versions()?);
+    }
+    if !build.product.client_apps.is_empty() {
+        toolchains.extend(build.toolchains.get(Target::ClientApp)?.versions()?);
+        toolchains.insert(client_apps::CARGO_DEB.0.into(), client_apps::CARGO_DEB.1.into());
+    }
+    if parts.rootfs.is_some() {
+        toolchains.insert("mmdebstrap".into(), carveout_rootfs::mmdebstrap::version()?);
+        toolchains.insert("mke2fs".into(), carveout_rootfs::ext4::version()?);
+    }
+    if parts.l4t.is_some() {
+        toolchains.extend(carveout_vendor::trusty::versions()?);
+    }
+    let lock = parts.rootfs.as_ref().map(|part| part.dir.join(rootfs::LOCK));
+    let package_lock = lock.map(|path| bundle::hash_file(&path).at(&path).map(|h| h.sha256)).transpose()?;
+    let config = build.product.digest.clone();
+    Ok(Inputs {
+        config,
+        git_revision: git::revision(&build.workspace.root)?,
+        toolchains,
+        bsp: parts.l4t.as_ref().map(|l4t| l4t.bsp.release.to_string()),
+        package_lock,
+        given: given::record(build, parts)?,
+    })
+}

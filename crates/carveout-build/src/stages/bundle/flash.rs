@@ -1,0 +1,121 @@
+//! The folder `flash/` of a bundle: what all modules get once, what one gets in a folder of its own, and the wrapper that
+//! verifies before it flashes.
+
+use super::super::flash_package::{KERNEL_PARTITIONS, LACKS, LAYOUT, MADE_OF, PARTITIONS, SECURE_LAYOUT};
+use super::super::{flash_package, kernel};
+use super::{L4tParts, failed};
+use bundle::{COMMON, Device, FLASH, FlashPackage, Fused, MadeOf, ModuleEntry, Role, Writer};
+use carveout_host::error::{At, Error, Result};
+use carveout_product::Build;
+use carveout_product::Module;
+use stage_cache::{Output, stamps};
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Files of ours for a flash host, in the common folder's parent.
+const OWN: [(&str, &str); 2] = [
+    ("flash.sh", include_str!("../../scripts/flash.sh")),
+    ("README.txt", include_str!("../../scripts/flash-readme.txt")),
+];
+/// Files of a package that are for building the bundle alone.
+const INTERNAL: [&str; 3] = [LACKS, MADE_OF, PARTITIONS];
+
+/// The layout of the first module: all have the same partitions.
+pub fn layout(build: &Build, packages: &Output) -> Result<PathBuf> {
+    let modules = &build.product.l4t()?.modules;
+    let folder = packages.dir.join(modules.first().map(|module| module.name.as_str()).unwrap_or_default());
+    let secure = folder.join(SECURE_LAYOUT);
+    Ok(if secure.exists() { secure } else { folder.join(LAYOUT) })
+}
+
+/// Adds the folder, and tells what the manifest says of it.
+pub fn add(build: &Build, parts: &L4tParts, secure_os: &Output, writer: &mut Writer) -> Result<Device> {
+    let l4t = build.product.l4t()?;
+    let mut packages = Vec::new();
+    for module in &l4t.modules {
+        packages.push((module, Package::read(&parts.packages.dir.join(&module.name))?));
+    }
+    let lacks = packages.first().map(|(_, package)| package.lacks.clone()).unwrap_or_default();
+    for (index, (module, package)) in packages.iter().enumerate() {
+        for (name, sha256) in &package.files {
+            let shared = packages.iter().all(|(_, other)| other.files.get(name) == Some(sha256));
+            if shared && index > 0 {
+                continue;
+            }
+            let folder = if shared { COMMON } else { module.name.as_str() };
+            let partitions: Vec<&str> = package.partitions_of(name);
+            // What is made of a stand-in must not get onto a board.
+            if !lacks.is_empty() && partitions.iter().any(|name| KERNEL_PARTITIONS.contains(name)) {
+                continue;
+            }
+            let path = format!("{FLASH}/{folder}/{name}");
+            writer.add(Role::Flash, &path, &package.folder.join(name), &partitions).map_err(failed)?;
+            if let Some(made_of) = package.made_of.get(name) {
+                writer.made_of(made_of.clone());
+            }
+        }
+    }
+    let scratch = carveout_host::tools::scratch("bundle")?;
+    for (name, text) in OWN {
+        let from = scratch.path().join(name);
+        fs::write(&from, text).at(&from)?;
+        writer.add(Role::Flash, &format!("{FLASH}/{name}"), &from, &[]).map_err(failed)?;
+    }
+    let entry = |module: &&Module| ModuleEntry { name: module.name.clone(), id: module.id.clone() };
+    Ok(Device {
+        modules: l4t.modules.iter().map(|module| entry(&module)).collect(),
+        fused: match (&l4t.pkc_key, &l4t.sbk_key) {
+            (None, _) => Fused::No,
+            (Some(_), None) => Fused::Pkc,
+            (Some(_), Some(_)) => Fused::PkcSbk,
+        },
+        app_size: flash_package::app_size(build)?,
+        lacks,
+        stock_trusted_apps: kernel::stock_uuids(secure_os, build.product.trusted_apps.len())?,
+        flash_package: FlashPackage::Modules,
+    })
+}
+
+/// A module's flash package.
+struct Package {
+    folder: PathBuf,
+    /// SHA-256 of each file.
+    files: BTreeMap<String, String>,
+    /// Partition and file.
+    partitions: Vec<(String, String)>,
+    lacks: Vec<String>,
+    /// What signed files were made of, by file.
+    made_of: BTreeMap<String, MadeOf>,
+}
+
+impl Package {
+    fn read(folder: &Path) -> Result<Self> {
+        let lines = |name: &str| {
+            let path = folder.join(name);
+            fs::read_to_string(&path)
+                .at(&path)
+                .map(|text| text.lines().map(str::to_owned).collect::<Vec<_>>())
+        };
+        let mut files = BTreeMap::new();
+        for name in stamps(folder)?.into_keys().filter(|name| !INTERNAL.contains(&name.as_str())) {
+            let path = folder.join(&name);
+            files.insert(name, bundle::hash_file(&path).at(&path)?.sha256);
+        }
+        let pair = |line: String| line.split_once(' ').map(|(name, file)| (name.to_owned(), file.to_owned()));
+        let partitions: Vec<(String, String)> = lines(PARTITIONS)?.into_iter().filter_map(pair).collect();
+        if partitions.is_empty() {
+            return Err(Error::check(format!("{}: names no partition", folder.join(PARTITIONS).display())));
+        }
+        let path = folder.join(MADE_OF);
+        let text = fs::read_to_string(&path).at(&path)?;
+        let made_of =
+            serde_json::from_str(&text).map_err(|e| Error::check(format!("{}: {e}", path.display())))?;
+        Ok(Self { folder: folder.into(), files, partitions, lacks: lines(LACKS)?, made_of })
+    }
+
+    fn partitions_of(&self, file: &str) -> Vec<&str> {
+        let of = self.partitions.iter().filter(|(_, name)| name == file);
+        of.map(|(partition, _)| partition.as_str()).collect()
+    }
+}

@@ -1,0 +1,61 @@
+//! Client apps: static aarch64 programs in Debian packages.
+
+use carveout_host::error::{At, Result};
+use carveout_host::toolchain::Target;
+use carveout_host::tools::cargo;
+use carveout_host::tools::cargo::CrossBuild;
+use carveout_product::Build;
+use stage_cache::EPOCH;
+use stage_cache::{Key, Output};
+use std::fs;
+use std::path::PathBuf;
+
+/// The cargo-deb that packs them.
+pub const CARGO_DEB: (&str, &str) = ("cargo-deb", "3.8.0");
+
+/// The directory with the packages.
+pub fn run(build: &Build) -> Result<Output> {
+    let parts: Result<Vec<Output>> =
+        build.product.client_apps.iter().map(|name| package(build, name)).collect();
+    let parts = parts?;
+    let names = build.product.client_apps.iter();
+    let key = names
+        .zip(&parts)
+        .fold(Key::of(crate::code(file!())), |key, (name, part)| key.with(name, &part.content));
+    build.cache.stage("client apps", key, |work| {
+        for part in &parts {
+            for deb in part.files("deb")? {
+                let to = work.out.join(deb.file_name().unwrap_or_default());
+                fs::copy(&deb, &to).at(&to)?;
+            }
+        }
+        Ok(())
+    })
+}
+
+/// One of them: a directory with its package.
+pub fn package(build: &Build, name: &str) -> Result<Output> {
+    let toolchain = build.toolchains.get(Target::ClientApp)?;
+    let key = Key::of(crate::code(file!())).with("cargo-deb", CARGO_DEB.1);
+    let key = toolchain.versions()?.into_iter().fold(key, |key, (tool, version)| key.with(tool, version));
+    let key = build.workspace.source_key(name, key)?;
+    build.cache.stage(&format!("client app {name}"), key, |work| {
+        let cargo_deb = cargo_deb(build, work.log)?;
+        let cross = CrossBuild {
+            root: &build.workspace.root,
+            package: name,
+            profile: "client",
+            target_dir: &build.cargo_dir("client-apps"),
+            toolchain: &toolchain,
+            offline: build.offline,
+            ui: build.ui,
+        };
+        cross.run(work.log)?;
+        cargo::deb(&cargo_deb, &cross, EPOCH, work.out, work.log).map(|_| ())
+    })
+}
+
+fn cargo_deb(build: &Build, log: &std::path::Path) -> Result<PathBuf> {
+    let (name, version) = CARGO_DEB;
+    cargo::helper(&build.dirs().tools(), name, version, build.offline, log)
+}

@@ -1,0 +1,134 @@
+//! Trusted apps: built or taken as they are, patched, checked by the loader's rules.
+
+use carveout_host::error::{At, Error, Result};
+use carveout_host::loader::inspect;
+use carveout_host::toolchain::Target;
+use carveout_host::tools::cargo::CrossBuild;
+use carveout_product::Build;
+use carveout_product::{App, AppSource, Product};
+use stage_cache::{Key, Output, Work};
+use std::fs;
+use std::path::{Path, PathBuf};
+use trusty_image::{TrustedApp, manifest};
+
+/// The trusted apps' directory, an ELF file each.
+pub fn run(build: &Build) -> Result<Output> {
+    with_symbols(build).map(|(apps, _)| apps)
+}
+
+/// The trusted apps' directory, and one with the files that name lines of those that were built here.
+pub fn with_symbols(build: &Build) -> Result<(Output, Output)> {
+    let mut parts = Vec::new();
+    for app in &build.product.trusted_apps {
+        let key = key(build, app)?;
+        let name = format!("trusted app {}", app.name);
+        let output = build.cache.stage(&name, key, |work| {
+            let elf = fetch(build, app, work)?;
+            finish(app, &elf, &work.out.join(file_name(app)))?;
+            keep_symbols(app, &elf, &work.out.join(symbols_name(app)))
+        })?;
+        parts.push((app, output));
+    }
+    // A line that has moved changes the symbols, and perhaps no code: then all that is made of the apps stays as it is.
+    Ok((collect(build, "trusted apps", &parts, file_name)?, collect(build, "symbols", &parts, symbols_name)?))
+}
+
+/// One directory of a file of each app, as far as there is one.
+fn collect(build: &Build, stage: &str, parts: &[(&App, Output)], name: fn(&App) -> String) -> Result<Output> {
+    let files = parts.iter().map(|(app, part)| (name(app), part.dir.join(name(app))));
+    let files: Vec<_> = files.filter(|(_, from)| from.exists()).collect();
+    let key = files
+        .iter()
+        .try_fold(Key::of(crate::code(file!())), |key, (name, from)| key.with_file(name, from))?;
+    build.cache.stage(stage, key, |work| {
+        files.iter().try_for_each(|(name, from)| {
+            let to = work.out.join(name);
+            fs::copy(from, &to).at(&to).map(|_| ())
+        })
+    })
+}
+
+/// Name of a TA's file.
+pub fn file_name(app: &App) -> String {
+    format!("{}.elf", app.name)
+}
+
+/// Name of the file that names lines of a TA: the ELF file as it was linked.
+pub fn symbols_name(app: &App) -> String {
+    format!("{}.debug", app.name)
+}
+
+/// A finished TA.
+pub struct Built<'a> {
+    /// What the config says of it.
+    pub app: &'a App,
+    /// What its ELF file says.
+    pub elf: TrustedApp,
+    /// Bytes of the file.
+    pub size: u64,
+}
+
+/// Reads the TAs in a directory, in the order of the config.
+pub fn read<'a>(product: &'a Product, dir: &Path) -> Result<Vec<Built<'a>>> {
+    let read = |app| {
+        let path = dir.join(file_name(app));
+        let bytes = carveout_host::files::read(&path)?;
+        Ok(Built { app, elf: inspect(&path, &bytes)?, size: bytes.len() as u64 })
+    };
+    product.trusted_apps.iter().map(read).collect()
+}
+
+fn key(build: &Build, app: &App) -> Result<Key> {
+    let sizes = format!("{:?} {:?}", app.min_heap, app.min_stack);
+    let key = Key::of(crate::code(file!())).with("min_heap and min_stack", sizes);
+    match &app.source {
+        AppSource::Elf(path) => key.with_file("elf", path),
+        AppSource::Package(_) => {
+            let versions = build.toolchains.get(Target::TrustedApp)?.versions()?;
+            let key = versions.into_iter().fold(key, |key, (tool, version)| key.with(tool, version));
+            build.workspace.source_key(&app.name, key)
+        }
+    }
+}
+
+fn fetch(build: &Build, app: &App, work: &Work) -> Result<PathBuf> {
+    match &app.source {
+        AppSource::Elf(path) => Ok(path.clone()),
+        AppSource::Package(_) => CrossBuild {
+            root: &build.workspace.root,
+            package: &app.name,
+            profile: "ta",
+            target_dir: &build.cargo_dir("trusted-apps"),
+            toolchain: &build.toolchains.get(Target::TrustedApp)?,
+            offline: build.offline,
+            ui: build.ui,
+        }
+        .run(work.log),
+    }
+}
+
+/// Sets what the config overrides, takes debug information out of what was built here, and checks the result.
+pub fn finish(app: &App, from: &Path, to: &Path) -> Result<()> {
+    let mut elf = carveout_host::files::read(from)?;
+    if let AppSource::Package(_) = app.source {
+        elf =
+            trusty_image::strip_debug(&elf).map_err(|e| Error::check(format!("{}: {e}", from.display())))?;
+    }
+    let range = inspect(from, &elf)?.manifest_range;
+    let section = elf.get_mut(range).unwrap_or_default();
+    let patched = app
+        .min_heap
+        .map_or(Ok(()), |heap| manifest::set_min_heap(section, heap))
+        .and_then(|()| app.min_stack.map_or(Ok(()), |stack| manifest::set_min_stack(section, stack)));
+    patched.map_err(|e| Error::check(format!("{}: {e}", from.display())))?;
+    inspect(from, &elf)?;
+    fs::write(to, &elf).at(to)
+}
+
+/// Keeps what was linked of a package. A finished TA's debug information, if it has any, is in its own file.
+fn keep_symbols(app: &App, from: &Path, to: &Path) -> Result<()> {
+    match app.source {
+        AppSource::Package(_) => fs::copy(from, to).at(to).map(drop),
+        AppSource::Elf(_) => Ok(()),
+    }
+}

@@ -1,0 +1,91 @@
+//! What the desk runs, made of the workspace's sources when it is first used.
+
+use crate::make;
+use carveout_desk::{PACKAGE as FIRMWARE, Workshop};
+use carveout_host::dirs::Dirs;
+use carveout_host::error::{At, Result};
+use carveout_host::packages;
+use carveout_host::packages::Need;
+use carveout_host::toolchain::{Target, Toolchains};
+use carveout_host::tools::cargo;
+use carveout_host::tools::cargo::CrossBuild;
+use carveout_host::ui::Ui;
+use std::fs;
+use std::path::PathBuf;
+
+/// The emulator.
+const EMULATOR: &str = "trusty-emulator";
+/// What builds its engine.
+pub const EMULATOR_NEEDS: [Need; 3] = [
+    Need { program: "cmake", package: "cmake", why: "builds the engine of the emulator" },
+    Need { program: "make", package: "make", why: "builds the engine of the emulator" },
+    Need { program: "cc", package: "gcc", why: "builds the engine of the emulator" },
+];
+
+/// The workspace of whoever calls.
+pub struct Sources<'a> {
+    /// Where it is.
+    pub dirs: &'a Dirs,
+    /// Whether the network is forbidden.
+    pub offline: bool,
+    /// Progress.
+    pub ui: &'a Ui,
+}
+
+impl Workshop for Sources<'_> {
+    fn firmware(&self) -> Result<PathBuf> {
+        let (root, home) = (self.dirs.root()?, self.dirs.home());
+        let toolchain = Toolchains::new(root, self.offline, self.ui).get(Target::Firmware)?;
+        let build = CrossBuild {
+            root,
+            package: FIRMWARE,
+            profile: "firmware",
+            target_dir: &home.join("cargo/firmware"),
+            toolchain: &toolchain,
+            offline: self.offline,
+            ui: self.ui,
+        };
+        let log = self.dirs.logs()?.join(format!("{FIRMWARE}.log"));
+        let _ = fs::remove_file(&log);
+        build.folder(&log)
+    }
+
+    fn emulator_needs(&self) -> Vec<Need> {
+        EMULATOR_NEEDS.to_vec()
+    }
+
+    fn emulator(&self) -> Result<PathBuf> {
+        packages::ensure(&EMULATOR_NEEDS, self.offline, &self.dirs.logs()?.join("host.log"), self.ui)?;
+        self.host_program(EMULATOR)
+    }
+
+    fn client_for_host(&self, name: &str) -> Result<PathBuf> {
+        self.host_program(name)
+    }
+
+    fn client_app(&self, name: Option<&str>) -> Result<PathBuf> {
+        let name = name.map_or_else(|| self.first_client_app(), |name| Ok(name.to_owned()))?;
+        make::client_app(&name, self.ui)
+    }
+
+    fn first_client_app(&self) -> Result<String> {
+        make::first_client_app()
+    }
+}
+
+impl Sources<'_> {
+    /// A package of the workspace, built for this host.
+    fn host_program(&self, package: &str) -> Result<PathBuf> {
+        let root = self.dirs.root()?;
+        let target_dir = self.dirs.home().join("cargo/host");
+        let program = target_dir.join("release").join(package);
+        if !program.exists() {
+            self.ui.note(&format!("building {package}, as it is used for the first time"));
+        }
+        let log = self.dirs.logs()?.join(format!("{package}.log"));
+        let _ = fs::remove_file(&log);
+        cargo::build_for_host(root, package, &target_dir, &log, self.ui)?;
+        program.metadata().at(&program)?;
+        Ok(program)
+    }
+}

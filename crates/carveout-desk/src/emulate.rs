@@ -1,0 +1,163 @@
+//! `emulate`: runs the trusted apps of a bundle or a virt device on the desk, and a client app against them.
+
+mod backend;
+mod client;
+mod contained;
+mod ipc_unittest;
+mod package;
+mod profile;
+mod target;
+
+use crate::Workshop;
+use bundle::PublicKey;
+use carveout_host::dirs::Dirs;
+use carveout_host::error::{Error, Result};
+use carveout_host::outcome::Outcome;
+use carveout_host::packages;
+use carveout_host::tools::scratch;
+use carveout_host::ui::Ui;
+use client::Client;
+use serde_json::{Value, json};
+use std::path::{Path, PathBuf};
+use target::Target;
+
+/// Bytes of a Unix socket's path (`sun_path` less its NUL).
+const MAX_SOCKET: usize = 107;
+
+/// What runs trusted apps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Engine {
+    /// The emulator without a kernel.
+    Unicorn,
+    /// The image's own kernel.
+    Qemu,
+}
+
+/// What is asked for.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// A bundle, an image, or virt:FILE.
+    pub target: String,
+    /// What runs the trusted apps; without it, QEMU if there is a kernel and nothing is profiled.
+    pub engine: Option<Engine>,
+    /// The carve-out in bytes, for an image that comes without its boot config.
+    pub tzdram: Option<u64>,
+    /// Where to listen, instead of a scratch folder.
+    pub listen: Option<PathBuf>,
+    /// Tell what each trusted app used of its heap and stack.
+    pub profile: bool,
+    /// Run NVIDIA's own test of the kernel's IPC.
+    pub ipc_unittest: bool,
+    /// Which client app.
+    pub client: Option<String>,
+    /// Who must have signed the bundle.
+    pub key: Option<PublicKey>,
+    /// Files that the client app writes.
+    pub writes: Vec<PathBuf>,
+    /// Its arguments. Without any, the trusted apps wait for clients until Ctrl-C.
+    pub client_args: Vec<String>,
+    /// Keep what the client app prints, for machines.
+    pub keep_output: bool,
+}
+
+/// Runs the trusted apps; with arguments behind `--` a client app against them, else until Ctrl-C.
+pub fn run(args: &Request, workshop: &dyn Workshop, dirs: &Dirs, ui: &Ui) -> Result<Outcome> {
+    let bundles = dirs.workspace().map(|root| root.join("target/bundles"));
+    let target = Target::open(&args.target, args.key.as_ref(), bundles.as_deref(), ui)?;
+    let dir = scratch("emulate")?;
+    let socket = args.listen.clone().unwrap_or_else(|| dir.path().join("trusty"));
+    if socket.as_os_str().len() > MAX_SOCKET {
+        return Err(Error::usage(format!(
+            "{}: a socket's path has at most {MAX_SOCKET} bytes",
+            socket.display()
+        ))
+        .remedy("give --listen a shorter one, or run with TMPDIR=/tmp"));
+    }
+    if socket.exists() {
+        return Err(Error::usage(format!("{}: exists already", socket.display()))
+            .remedy("remove it if no emulator uses it, or give --listen another path"));
+    }
+    // All at once: neither the backend nor the client app comes later with a package of its own.
+    let mut needs = backend::needs(args, &target, workshop);
+    if !args.client_args.is_empty() {
+        needs.extend(client::needs(args.client.as_deref()));
+    }
+    packages::ensure(&needs, false, &dirs.logs()?.join("host.log"), ui)?;
+    // What is refused is refused before the backend is built.
+    let client = if args.client_args.is_empty() {
+        None
+    } else {
+        Some(Client::prepare(args, &target, workshop, dir.path(), dirs, ui)?)
+    };
+    let prepared = backend::prepare(args, &target, workshop, dirs, ui)?;
+    // What runs a client app or a test of its own is interrupted as any other command is.
+    if client.is_none() && !args.ipc_unittest {
+        prepared.pass_signals_on();
+    }
+    let backend = prepared.start(&target, &socket, dir.path(), dirs, ui)?;
+    if args.ipc_unittest {
+        let verdict = ipc_unittest::run(backend.socket());
+        let stats = backend.stop()?;
+        return match fault(&stats, ui) {
+            Some(error) => Err(error),
+            None => verdict?.outcome(stats),
+        };
+    }
+    let (ended, stats) = match client {
+        Some(client) => {
+            let ended = client.run(backend.socket(), &args.client_args, args.keep_output, ui);
+            (Some(ended?), backend.stop()?)
+        }
+        None => {
+            say_where(&socket, ui);
+            (None, backend.wait()?)
+        }
+    };
+    finish(args, ended, &stats, ui)
+}
+
+fn say_where(socket: &Path, ui: &Ui) {
+    ui.note(&format!("trusted apps are ready at {}; Ctrl-C ends them", socket.display()));
+    ui.note(&format!("client apps reach them by {}={}", client::DEVICE_VARIABLE, socket.display()));
+}
+
+/// What stopped Trusty, if anything did.
+fn fault(stats: &Value, ui: &Ui) -> Option<Error> {
+    let report = stats.get("fault").and_then(Value::as_str)?;
+    let message = if stats.get("backend").is_some_and(|backend| backend == "qemu") {
+        report.to_owned()
+    } else {
+        // The unicorn emulator has shown its report itself, unless it was to be quiet.
+        let shown = if ui.is_quiet() { report } else { report.lines().next().unwrap_or_default() };
+        format!("a trusted app stopped Trusty: {shown}")
+    };
+    let remedy = "cargo xtask plan says what its memory is, docs/the-carve-out.md what such a fault means";
+    Some(Error::check(message).remedy(remedy))
+}
+
+/// A client app's failure, and which trusted apps have ended meanwhile: most often that is why.
+fn with_ends(mut error: Error, stats: &Value) -> Error {
+    let apps = stats.get("trusted_apps").and_then(Value::as_array).into_iter().flatten();
+    for ended in apps.filter_map(|app| app.get("ended")?.as_str()) {
+        error.message = format!("{}\n  {ended}", error.message);
+    }
+    error
+}
+
+fn finish(args: &Request, ended: Option<client::Ended>, stats: &Value, ui: &Ui) -> Result<Outcome> {
+    let failed = || Some(with_ends(ended.as_ref()?.error()?, stats));
+    if let Some(error) = fault(stats, ui).or_else(failed) {
+        if args.profile {
+            ui.text(&profile::table(stats));
+        }
+        return Err(error);
+    }
+    let line = args.profile.then(|| profile::table(stats));
+    let mut json = json!({ "stats": stats, "client": ended.map(|ended| ended.output) });
+    if args.profile
+        && let Some(object) = json.as_object_mut()
+    {
+        object.insert("profile".into(), json!(profile::rows(stats)));
+    }
+    Ok(Outcome { line, json, ..Outcome::default() })
+}

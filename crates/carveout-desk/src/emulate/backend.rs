@@ -1,0 +1,141 @@
+//! The two ways to run trusted apps, behind one socket.
+
+use super::target::Target;
+use super::{Engine, Request};
+use crate::console::Console;
+use crate::emulator::Emulator;
+use crate::qemu;
+use crate::run::{Running, STOP, Symbols};
+use crate::{BootImage, Desk, Setup, Workshop, has_kernel};
+use carveout_host::dirs::Dirs;
+use carveout_host::error::{Error, Result};
+use carveout_host::interrupt;
+use carveout_host::packages::Need;
+use carveout_host::process;
+use carveout_host::ui::Ui;
+use rustix::process::Signal;
+use serde_json::Value;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering;
+
+/// NVIDIA's own carve-out: of an image that comes without a boot config.
+const STOCK_TZDRAM: u64 = 16 << 20;
+
+/// What is needed to start.
+pub enum Prepared {
+    /// The emulator's program.
+    Unicorn(PathBuf),
+    /// What QEMU's machine is made of.
+    Qemu(Box<Setup>),
+}
+
+/// What runs.
+pub enum Backend {
+    /// The emulator.
+    Unicorn(Emulator),
+    /// QEMU.
+    Qemu(Running),
+}
+
+fn is_qemu(args: &Request, target: &Target) -> bool {
+    match args.engine {
+        Some(engine) => engine == Engine::Qemu,
+        None => has_kernel(&target.image) && !args.profile,
+    }
+}
+
+/// What the backend needs of the host.
+pub fn needs(args: &Request, target: &Target, workshop: &dyn Workshop) -> Vec<Need> {
+    match is_qemu(args, target) {
+        true if std::env::var_os(qemu::VARIABLE).is_some() => Vec::new(),
+        true => vec![qemu::NEED],
+        false => workshop.emulator_needs(),
+    }
+}
+
+/// Chooses a backend and gets what it needs.
+pub fn prepare(
+    args: &Request,
+    target: &Target,
+    workshop: &dyn Workshop,
+    dirs: &Dirs,
+    ui: &Ui,
+) -> Result<Prepared> {
+    if args.engine == Some(Engine::Qemu) && args.profile {
+        return Err(Error::usage(
+            "--profile: only the unicorn backend sees what trusted apps use of their memory",
+        )
+        .remedy("leave --backend out, or say --backend unicorn"));
+    }
+    if !is_qemu(args, target) {
+        if args.tzdram.is_some() {
+            return Err(Error::usage(
+                "--tzdram: the unicorn backend has no carve-out, only what plan leaves free",
+            )
+            .remedy("leave it out, or say --backend qemu"));
+        }
+        return workshop.emulator().map(Prepared::Unicorn);
+    }
+    let tzdram = args.tzdram.or(target.tzdram).unwrap_or(STOCK_TZDRAM);
+    let image = BootImage::new(&args.target, &target.image, tzdram)?;
+    Setup::get(image, workshop, dirs, false, ui).map(|setup| Prepared::Qemu(Box::new(setup)))
+}
+
+impl Prepared {
+    /// Lets signals end what runs, and by that the command: what has been used is then still told.
+    pub fn pass_signals_on(&self) {
+        match self {
+            Self::Unicorn(_) => interrupt::instead(|| process::signal_all(Signal::TERM)),
+            Self::Qemu(_) => interrupt::instead(|| {
+                STOP.store(true, Ordering::Relaxed);
+                true
+            }),
+        }
+    }
+
+    /// Starts it; it serves clients from then on.
+    pub fn start(&self, target: &Target, socket: &Path, dir: &Path, dirs: &Dirs, ui: &Ui) -> Result<Backend> {
+        match self {
+            Self::Unicorn(program) => {
+                let image = dir.join("tos.img");
+                carveout_host::files::put(&image, &target.image)?;
+                let known = target.options(dir)?;
+                Emulator::start(program, &image, &known, target.memory, socket, dir, ui.is_quiet())
+                    .map(Backend::Unicorn)
+            }
+            Self::Qemu(setup) => {
+                let log = Console::path_in(&dirs.logs()?);
+                let mut desk = Desk::start(setup, dir, Console::create(&log, !ui.is_quiet())?)?;
+                let symbols = Symbols { apps: target.trusted_apps(), kernel: target.kernel.clone() };
+                desk.know(symbols.clone());
+                Running::start(desk, symbols, &setup.qemu.version, socket).map(Backend::Qemu)
+            }
+        }
+    }
+}
+
+impl Backend {
+    /// Where it listens.
+    pub fn socket(&self) -> &Path {
+        match self {
+            Self::Unicorn(emulator) => &emulator.socket,
+            Self::Qemu(running) => &running.socket,
+        }
+    }
+
+    /// Waits for its end, which a fault or Ctrl-C brings.
+    pub fn wait(self) -> Result<Value> {
+        match self {
+            Self::Unicorn(emulator) => emulator.wait(),
+            Self::Qemu(running) => running.wait(),
+        }
+    }
+
+    /// Ends it.
+    pub fn stop(self) -> Result<Value> {
+        match self {
+            Self::Unicorn(emulator) => emulator.stop(),
+            Self::Qemu(running) => running.stop(),
+        }
+    }
+}

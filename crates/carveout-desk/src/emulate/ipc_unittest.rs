@@ -1,0 +1,44 @@
+//! NVIDIA's own test of the kernel's IPC, which stock images hold: it runs when somebody connects to its port.
+
+use carveout_host::error::{Error, Result};
+use carveout_host::outcome::Outcome;
+use serde_json::{Value, json};
+use std::path::Path;
+use std::time::Duration;
+use tipc::{Channel, Transport};
+
+/// Its port.
+const PORT: &str = "com.android.ipc-unittest.ctrl";
+/// It takes 20 s in QEMU.
+const TIMEOUT: Duration = Duration::from_secs(180);
+
+/// What it says: `PASSED` or `FAILED`; of which conditions is on the console of debug builds only.
+pub struct Verdict(String);
+
+/// Runs it.
+pub fn run(socket: &Path) -> Result<Verdict> {
+    let mut channel = Channel::connect_timeout(socket, PORT, Some(TIMEOUT)).map_err(|e| {
+        Error::check(format!("ipc-unittest: {e}"))
+            .remedy("keep sample/ipc-unittest/main and sample/ipc-unittest/srv in l4t.stock_trusted_apps")
+    })?;
+    let mut buffer = [0; tipc::MAX_MESSAGE];
+    let length = channel.receive(&mut buffer).map_err(|e| Error::check(format!("ipc-unittest: {e}")))?;
+    let text = String::from_utf8_lossy(buffer.get(..length).unwrap_or_default()).into_owned();
+    Ok(Verdict(text.trim_end_matches('\0').trim().to_owned()))
+}
+
+impl Verdict {
+    /// The command's outcome: an error unless nothing has failed.
+    pub fn outcome(self, stats: Value) -> Result<Outcome> {
+        let json = json!({ "ipc_unittest": self.0, "stats": stats });
+        match self.0.as_str() {
+            "PASSED" => Ok(Outcome {
+                line: Some(format!("ipc-unittest: {}", self.0).into()),
+                json,
+                ..Outcome::default()
+            }),
+            _ => Err(Error::check(format!("ipc-unittest: {}", self.0))
+                .remedy("the kernel's IPC is not as its own test wants it: do not flash this image")),
+        }
+    }
+}

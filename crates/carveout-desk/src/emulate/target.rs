@@ -1,0 +1,225 @@
+//! What is emulated: a bundle, a secure-os image by itself, or a virt device's secure-os partition.
+
+use crate::run::KnownApp;
+use bundle::{AppEntry, ExtractError, PublicKey, Role, Source, SourceError};
+use carveout_field::device::disk;
+use carveout_field::verify;
+use carveout_host::error::{At, Error, Result};
+use carveout_host::tools::read_limited;
+use carveout_host::ui::Ui;
+use std::collections::BTreeMap;
+use std::io::Read;
+use std::path::Path;
+use virt_device::Part;
+
+/// Largest image, in bytes.
+const MAX_IMAGE: u64 = 64 << 20;
+
+/// A secure-os image, and what is known of it.
+pub struct Target {
+    /// Its bytes.
+    pub image: Vec<u8>,
+    /// The trusted apps, if a bundle says.
+    pub apps: Vec<AppEntry>,
+    /// Client apps: file names and Debian packages, in the product's order.
+    pub debs: Vec<(String, Vec<u8>)>,
+    /// Whether it is a virt device, whose client apps are in its root filesystem.
+    pub device: bool,
+    /// The carve-out in bytes, if its boot config is there.
+    pub tzdram: Option<u64>,
+    /// What of it is free for the kernel when all trusted apps are loaded, in bytes, if a bundle says.
+    pub memory: Option<u64>,
+    /// The kernel with its symbols, if a bundle has it.
+    pub kernel: Option<Vec<u8>>,
+    /// Trusted apps with their debug information, by their paths in the bundle.
+    pub symbols: BTreeMap<String, Vec<u8>>,
+}
+
+impl Target {
+    /// Reads `BUNDLE`, an image or `virt:FILE`. A bundle is verified, and by a key who made it.
+    pub fn open(target: &str, key: Option<&PublicKey>, bundles: Option<&Path>, ui: &Ui) -> Result<Self> {
+        let virt = disk::file(target);
+        let path = virt.unwrap_or(Path::new(target));
+        let metadata =
+            std::fs::metadata(path).map_err(|e| Error::usage(format!("{}: {e}", path.display())))?;
+        if !metadata.is_file() && !metadata.is_dir() {
+            return Err(Error::usage(format!("{}: neither a file nor a folder", path.display())));
+        }
+        if virt.is_some() {
+            return device(path, key, bundles, ui);
+        }
+        if metadata.is_file() && !bundle::is_archive(path).unwrap_or(false) {
+            ensure_no_key(target, key)?;
+            let image = read_limited(path, MAX_IMAGE)?;
+            let container = trusty_image::Container::parse(&image);
+            if let Err(error @ trusty_image::ContainerError::Optee) = container {
+                return Err(Error::usage(format!("{target}: {error}"))
+                    .remedy("emulate runs Trusty: take the secure-os image of an L4T R32, or one that carveout has built"));
+            }
+            let known = container.is_ok() || image.starts_with(b"NVTOSP");
+            if !known && trusty_image::tasks::find(&image).is_empty() {
+                return Err(Error::usage(format!("{target}: no bundle, and no image with trusted apps"))
+                    .remedy("emulate takes a bundle's folder or .tar.zst, a secure-os image (NVTOSP) or an lk.bin"));
+            }
+            return Ok(Self {
+                image,
+                apps: Vec::new(),
+                debs: Vec::new(),
+                device: false,
+                tzdram: None,
+                memory: None,
+                kernel: None,
+                symbols: BTreeMap::new(),
+            });
+        }
+        of_bundle(path, key, ui)
+    }
+
+    /// The trusted apps in the image with the names that are known, or the UUID's.
+    pub fn trusted_apps(&self) -> Vec<KnownApp> {
+        let container = trusty_image::Container::parse(&self.image);
+        let os = container.map_or(self.image.as_slice(), |container| container.os);
+        let app = |elf: &[u8]| {
+            let uuid = trusty_image::inspect(elf).ok()?.manifest.uuid;
+            let known = self.apps.iter().find(|app| app.uuid == uuid);
+            let stock = || trusty_image::stock::name(uuid).map(str::to_owned);
+            let name = known.map(|app| app.name.clone()).or_else(stock).unwrap_or_else(|| uuid.to_string());
+            let debug = known.and_then(|app| self.symbols.get(&app.symbols()).cloned());
+            let ports = known.map(|app| app.ports.iter().map(|port| port.name.clone()).collect());
+            Some(KnownApp { name, uuid, elf: elf.to_vec(), debug, ports: ports.unwrap_or_default() })
+        };
+        trusty_image::tasks::find(os).into_iter().filter_map(app).collect()
+    }
+
+    /// What the emulator's program is to know of the trusted apps, as its options. Their files with debug information are written to
+    /// a folder of ours.
+    pub fn options(&self, dir: &Path) -> Result<Vec<String>> {
+        let mut options = Vec::new();
+        for app in &self.apps {
+            options.push(format!("--name={}={}", app.uuid, app.name));
+            if let Some(symbols) = self.symbols.get(&app.symbols()) {
+                let path = dir.join(format!("{}.debug", app.uuid));
+                carveout_host::files::put(&path, symbols)?;
+                options.push(format!("--debug={}={}", app.uuid, path.display()));
+            }
+        }
+        Ok(options)
+    }
+}
+
+/// Only a bundle is signed.
+fn ensure_no_key(target: &str, key: Option<&PublicKey>) -> Result<()> {
+    if key.is_none() {
+        return Ok(());
+    }
+    Err(Error::usage(format!("--key: only a bundle is signed, and there is none of {target}"))
+        .remedy("leave --key out, or name the bundle"))
+}
+
+fn of_bundle(path: &Path, key: Option<&PublicKey>, ui: &Ui) -> Result<Target> {
+    // Whole, before anything of it runs: its programs run on this host.
+    let (verified, authenticity) = verify::signed(path, key)?;
+    ui.note(&authenticity.text());
+    let named = |e: &dyn std::fmt::Display| format!("{}: {e}", path.display());
+    let source = Source::open(path).map_err(|e| Error::usage(e.to_string()))?;
+    let wanted = |file: &bundle::FileEntry| {
+        matches!(file.role, Role::SecureOs | Role::ClientApp | Role::KernelSymbols | Role::TrustedAppSymbols)
+    };
+    let (manifest, files) = bundle::extract(&source, wanted).map_err(|e| match e {
+        ExtractError::Source(SourceError::NotABundle(_)) => Error::usage(e.to_string()),
+        other => Error::check(named(&other)).remedy("cargo xtask verify tells all that is wrong with it"),
+    })?;
+    if manifest.digest != verified.digest {
+        return Err(Error::check(named(&"has changed since it was verified"))
+            .remedy("run the command again when nobody writes to it"));
+    }
+    let (mut image, mut debs, mut kernel, mut symbols) = (None, Vec::new(), None, BTreeMap::new());
+    for (entry, bytes) in files {
+        match entry.role {
+            Role::SecureOs => image = Some(bytes),
+            Role::KernelSymbols => kernel = Some(bytes),
+            Role::TrustedAppSymbols => drop(symbols.insert(entry.path.clone(), bytes)),
+            _ => debs.push((entry.path.rsplit('/').next().unwrap_or_default().to_owned(), bytes)),
+        }
+    }
+    // Whoever is named first is meant where none is named.
+    let place = |file: &str| {
+        let name = bundle::package_name(file);
+        manifest.client_apps.iter().position(|known| known == name).unwrap_or(usize::MAX)
+    };
+    debs.sort_by_key(|(file, _): &(String, Vec<u8>)| (place(file), file.clone()));
+    let image = image.ok_or_else(|| Error::check(named(&"has no secure-os image")))?;
+    let tzdram = Some(manifest.tzdram.size);
+    let memory = u64::try_from(manifest.plan.memory.free).ok();
+    Ok(Target { image, apps: manifest.trusted_apps, debs, device: false, tzdram, memory, kernel, symbols })
+}
+
+/// What a virt device serves: what is active.
+fn device(path: &Path, key: Option<&PublicKey>, bundles: Option<&Path>, ui: &Ui) -> Result<Target> {
+    let mut device = disk::read(path)?;
+    let failed = |e| disk::failed(path, e);
+    let mut read = |part: Part| -> Result<Vec<u8>> {
+        let placed = device.state().active.as_ref().and_then(|active| active.parts.get(&part));
+        let size = placed.map_or(MAX_IMAGE, |placed| placed.size.min(MAX_IMAGE));
+        let mut bytes = Vec::new();
+        device.read(part, Some(size)).map_err(failed)?.read_to_end(&mut bytes).at(path)?;
+        Ok(bytes)
+    };
+    let mut image = read(Part::SecureOs)?;
+    // The partition is larger than the image in it.
+    match trusty_image::container::announced_size(&image) {
+        Some(size) => image.truncate(size),
+        None => {
+            let name = Part::SecureOs.partition(device.active(Part::SecureOs));
+            return Err(Error::check(format!(
+                "{}: partition {name} holds no secure-os image",
+                path.display()
+            )));
+        }
+    }
+    // Of a virt device the boot config itself lies there, and zeroes behind it.
+    let tzdram = read(Part::BootConfig).ok().and_then(|bytes| {
+        let text = bytes.split(|byte| *byte == 0).next()?;
+        tegra_bct::MiscCfg::parse(text).ok()?.get(tegra_bct::TZDRAM_SIZE).ok()
+    });
+    let flashed = match device.state().active.as_ref() {
+        Some(active) => bundle_of(&active.bundle, &active.digest, key, bundles, ui)?,
+        None => None,
+    };
+    if flashed.is_none() {
+        ensure_no_key(&format!("{}", path.display()), key)?;
+    }
+    if let Some(bundle) = flashed {
+        return Ok(Target { image, device: true, tzdram, kernel: None, ..bundle });
+    }
+    let (apps, debs, symbols) = (Vec::new(), Vec::new(), BTreeMap::new());
+    Ok(Target { image, apps, debs, device: true, tzdram, memory: None, kernel: None, symbols })
+}
+
+/// The bundle that a device was flashed with, if the workspace still has that very one: what the device does not know of its
+/// parts is read there.
+fn bundle_of(
+    name: &str,
+    digest: &str,
+    key: Option<&PublicKey>,
+    bundles: Option<&Path>,
+    ui: &Ui,
+) -> Result<Option<Target>> {
+    // A device of anybody's says this name.
+    let Some(bundles) = bundles.filter(|_| bundle::is_plain(name, bundle::VERSION)) else {
+        return Ok(None);
+    };
+    let folder = bundles.join(name);
+    let manifest = carveout_host::files::read_to_string(&folder.join(bundle::MANIFEST)).unwrap_or_default();
+    if bundle::sha256(manifest.as_bytes()) != digest {
+        return Ok(None);
+    }
+    match of_bundle(&folder, key, ui) {
+        Err(error) if key.is_none() => {
+            let why = error.message.replace('\n', "\n  ");
+            ui.note(&format!("{} is not used: {why}", folder.display()));
+            Ok(None)
+        }
+        other => other.map(Some),
+    }
+}

@@ -1,0 +1,101 @@
+//! The emulator, as a program of its own.
+
+use carveout_host::error::{At, Error, Result};
+use carveout_host::process;
+use carveout_host::process::{Running, Streams};
+use serde_json::Value;
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+/// An emulator that runs. It ends when this is dropped.
+pub struct Emulator {
+    /// The end of its stdin is the emulator's.
+    running: Running,
+    stats: PathBuf,
+    /// Where its lines are, if they are not shown.
+    lines: Option<PathBuf>,
+    /// Where it listens.
+    pub socket: PathBuf,
+}
+
+impl Emulator {
+    /// Starts it on an image, in a folder of ours, and waits until the trusted apps wait for clients. `known` are options that
+    /// tell names and files with debug information; `memory` is what the carve-out has free for the kernel, if that is known.
+    pub fn start(
+        program: &Path,
+        image: &Path,
+        known: &[String],
+        memory: Option<u64>,
+        socket: &Path,
+        dir: &Path,
+        quiet: bool,
+    ) -> Result<Self> {
+        let stats = dir.join("stats.json");
+        let sh = process::shell(Path::new("."))?;
+        let mut command = process::foreign(sh.cmd(program))
+            .arg("--image")
+            .arg(image)
+            .arg("--listen")
+            .arg(socket)
+            .arg("--stats")
+            .arg(&stats)
+            .arg("--until-eof");
+        if let Some(memory) = memory {
+            command = command.arg("--kernel-memory").arg(memory.to_string());
+        }
+        let mut streams = Streams { stdin: Stdio::piped(), stdout: Stdio::piped(), stderr: Stdio::inherit() };
+        let lines = quiet.then(|| dir.join("lines"));
+        if let Some(lines) = &lines {
+            streams.stderr = carveout_host::files::make(lines)?.into();
+        }
+        let mut running =
+            process::start(command.args(known), streams).map_err(|unstarted| unstarted.of("the emulator"))?;
+        let mut line = String::new();
+        if let Some(stdout) = running.stdout() {
+            let _ = BufReader::new(stdout).read_line(&mut line);
+        }
+        let mut this = Self { running, stats, lines, socket: socket.into() };
+        if line.trim() == "ready" {
+            return Ok(this);
+        }
+        let status = this.running.wait().map_err(|e| Error::environment(format!("the emulator: {e}")))?;
+        let why = this.lines.as_ref().map_or("it says why above".to_owned(), |lines| {
+            let said = fs::read(lines).unwrap_or_default();
+            String::from_utf8_lossy(&said).lines().map(|line| format!("\n  | {line}")).collect()
+        });
+        let message = format!("the emulator ended before its trusted apps were ready: {why}");
+        Err(match status.code() {
+            Some(2) => Error::usage(message),
+            _ => Error::check(message),
+        })
+    }
+
+    /// Waits for its end, which a fault or Ctrl-C brings. Returns what the trusted apps have used.
+    pub fn wait(mut self) -> Result<Value> {
+        self.finish()
+    }
+
+    /// Ends it and returns what the trusted apps have used.
+    pub fn stop(mut self) -> Result<Value> {
+        drop(self.running.stdin().take());
+        self.finish()
+    }
+
+    fn finish(&mut self) -> Result<Value> {
+        let status = self.running.wait().map_err(|e| Error::environment(format!("the emulator: {e}")))?;
+        if status.code().is_none() {
+            return Err(Error::environment(format!("the emulator did not end by itself: {status}")));
+        }
+        let text = fs::read_to_string(&self.stats).at(&self.stats)?;
+        serde_json::from_str(&text).map_err(|e| Error::check(format!("{}: {e}", self.stats.display())))
+    }
+}
+
+impl Drop for Emulator {
+    fn drop(&mut self) {
+        drop(self.running.stdin().take());
+        let _ = self.running.wait();
+    }
+}

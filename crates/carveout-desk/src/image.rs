@@ -1,0 +1,175 @@
+//! What is booted: the kernel of a secure-os image, in a flash image with the firmware.
+
+use carveout_host::error::{Error, Result};
+use carveout_host::size::human;
+use desk_firmware::boot::BootBlock;
+use desk_firmware::map;
+use std::path::Path;
+use trusty_image::limits::MONITOR;
+use trusty_image::{Container, budget, monitor};
+
+/// First bytes of an ELF file: of a trusted app, where there is no kernel.
+const ELF: &[u8] = b"\x7fELF";
+
+/// A kernel and the memory it gets.
+pub struct BootImage {
+    /// lk.bin, trusted apps included.
+    pub kernel: Vec<u8>,
+    /// The carve-out, in bytes.
+    pub tzdram: u64,
+    /// Trusty's share of it: without the monitor's.
+    pub share: u64,
+}
+
+/// Whether an image has a kernel that QEMU could boot.
+pub fn has_kernel(image: &[u8]) -> bool {
+    match Container::parse(image) {
+        Ok(container) => container.encrypted || !container.os.starts_with(ELF),
+        Err(_) => !image.starts_with(ELF),
+    }
+}
+
+impl BootImage {
+    /// Of a secure-os image or an lk.bin, in a carve-out of `tzdram` bytes. `name` is for errors.
+    pub fn new(name: &str, image: &[u8], tzdram: u64) -> Result<Self> {
+        let wrong = |what: String| Error::check(format!("{name}: {what}"));
+        let (kernel, has_monitor) = if image.starts_with(b"NVTOSP") {
+            let container = Container::parse(image).map_err(|e| {
+                wrong(e.to_string())
+                    .remedy("build or copy the image again: cargo xtask inspect tells its parts")
+            })?;
+            if container.encrypted {
+                return Err(wrong("is encrypted, so its kernel cannot be booted here".into())
+                    .remedy("use the unencrypted image: a bundle has it as secure-os/tos.img"));
+            }
+            if monitor::is_of_another_soc(container.monitor) {
+                return Err(wrong(
+                    "is for another SoC: its monitor knows the Cortex-A57, which Tegra194 has not".into(),
+                )
+                .remedy("use the image of a t194 board, such as tos-trusty_t194.img"));
+            }
+            (container.os.to_vec(), !container.monitor.is_empty())
+        } else {
+            (image.to_vec(), true)
+        };
+        if kernel.is_empty() {
+            return Err(wrong("has no kernel, only a monitor".into())
+                .remedy("use an image with Trusty in it, such as tos-trusty_t194.img"));
+        }
+        if kernel.starts_with(ELF) {
+            return Err(wrong("has no kernel, only trusted apps".into())
+                .remedy("use --backend unicorn, which runs trusted apps without one"));
+        }
+        budget::check_tzdram(tzdram, trusty_image::limits::TZDRAM_GRANULE)
+            .map_err(|e| Error::usage(format!("{name}: {e}")))?;
+        // As on a board: see limits::MONITOR.
+        if has_monitor {
+            budget::check_os(kernel.len() as u64, tzdram).map_err(|e| {
+                wrong(e.to_string()).remedy("raise tzdram.size, or use fewer or smaller trusted apps")
+            })?;
+        }
+        let share = tzdram - if has_monitor { MONITOR } else { 0 };
+        if kernel.len() as u64 > share {
+            let (os, room) = (human(kernel.len() as u64), human(share));
+            return Err(wrong(format!("its kernel of {os} does not fit into {room} of carve-out")));
+        }
+        Ok(Self { kernel, tzdram, share })
+    }
+
+    /// Bytes of DRAM that QEMU's machine has: it ends where the carve-out does, on a whole MiB.
+    pub fn dram(&self) -> u64 {
+        (map::TZDRAM - map::DRAM + self.share).next_multiple_of(1 << 20)
+    }
+
+    /// Writes the flash image.
+    pub fn write(&self, monitor: &[u8], agent: &[u8], to: &Path) -> Result<()> {
+        let page = |length: usize| (length as u64).next_multiple_of(map::PAGE);
+        if monitor.len() as u64 > map::BOOT_BLOCK {
+            return Err(Error::check(format!(
+                "the monitor has {} bytes, {} are its room",
+                monitor.len(),
+                map::BOOT_BLOCK
+            )));
+        }
+        let kernel = map::BOOT_BLOCK + map::PAGE;
+        let block = BootBlock {
+            kernel,
+            kernel_size: self.kernel.len() as u64,
+            agent: kernel + page(self.kernel.len()),
+            agent_size: agent.len() as u64,
+            tzdram_size: self.share,
+        };
+        let bytes = block.to_bytes();
+        if BootBlock::parse(&bytes) != Some(block) {
+            return Err(Error::check(format!("the image cannot be booted here: {block:?}")));
+        }
+        let mut flash = Vec::new();
+        for (offset, part) in
+            [(0, monitor), (map::BOOT_BLOCK, &bytes), (block.kernel, &self.kernel), (block.agent, agent)]
+        {
+            flash.resize(usize::try_from(offset).unwrap_or(usize::MAX), 0);
+            flash.extend_from_slice(part);
+        }
+        // The monitor copies whole words.
+        flash.resize(flash.len().next_multiple_of(map::PAGE as usize), 0);
+        carveout_host::files::put(to, flash)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use carveout_host::error::Exit;
+    use trusty_image::TosType;
+
+    const MIB: u64 = 1 << 20;
+
+    #[test]
+    fn a_kernel_gets_the_carve_out_less_the_monitors_share() {
+        let tos = Container::pack(&[1; 64], &[2; 4096], TosType::Trusty).unwrap();
+        let image = BootImage::new("x", &tos, 32 * MIB).unwrap();
+        assert_eq!((image.share, image.dram()), (32 * MIB - (256 << 10), 288 * MIB));
+        let without = Container::pack(&[], &[2; 4096], TosType::Trusty).unwrap();
+        assert_eq!(BootImage::new("x", &without, 32 * MIB).unwrap().share, 32 * MIB);
+        assert!(has_kernel(&tos) && !has_kernel(ELF));
+    }
+
+    #[test]
+    fn what_cannot_boot_is_refused_with_its_reason() {
+        let tos = Container::pack(&[1; 64], &[2; 900 << 10], TosType::Trusty).unwrap();
+        let mut encrypted = tos.clone();
+        encrypted[32..36].copy_from_slice(&0x45u32.to_le_bytes());
+        let apps = Container::pack(&[], ELF, TosType::Trusty).unwrap();
+        let a57 = u64::from(0x410f_d070u32).to_le_bytes();
+        let other = Container::pack(&a57.repeat(2), &[2; 4096], TosType::Trusty).unwrap();
+        let alone = Container::pack(&[1; 64], &[], TosType::Trusty).unwrap();
+        for (image, tzdram, exit, expected) in [
+            (&tos[..tos.len() / 2], 32 * MIB, Exit::Check, "x: "),
+            (&encrypted, 32 * MIB, Exit::Check, "is encrypted"),
+            (&apps, 32 * MIB, Exit::Check, "has no kernel, only trusted apps"),
+            (&other, 32 * MIB, Exit::Check, "is for another SoC"),
+            (&alone, 32 * MIB, Exit::Check, "has no kernel, only a monitor"),
+            (&tos, MIB, Exit::Check, "carve-out"),
+            (&tos, 107 * MIB, Exit::Usage, "1MiB to 106MiB"),
+            (&tos, 0, Exit::Usage, "1MiB to 106MiB"),
+        ] {
+            let error = BootImage::new("x", image, tzdram).err().unwrap();
+            assert!(error.to_string().contains(expected), "{expected}: {error}");
+            assert_eq!(error.exit, exit, "{expected}");
+        }
+    }
+
+    #[test]
+    fn a_flash_image_says_where_its_parts_are() {
+        let dir = tempfile::tempdir().unwrap();
+        let to = dir.path().join("flash");
+        let image = BootImage { kernel: vec![7; 5000], tzdram: 2 * MIB, share: 2 * MIB };
+        image.write(&[1; 100], &[9; 4096], &to).unwrap();
+        let flash = std::fs::read(&to).unwrap();
+        let at = map::BOOT_BLOCK as usize;
+        let block = BootBlock::parse(flash[at..at + 64].try_into().unwrap()).unwrap();
+        assert_eq!(flash[block.kernel as usize..][..5000], [7; 5000]);
+        assert_eq!(flash[block.agent as usize..][..4096], [9; 4096]);
+        assert!(image.write(&[1; 200_000], &[9; 8], &to).is_err(), "no room for the monitor");
+    }
+}

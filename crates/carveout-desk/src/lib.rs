@@ -1,0 +1,22 @@
+//! The very secure-os image on the desk: QEMU boots its kernel in the bundle's carve-out, and clients reach its trusted apps.
+//!
+//! [`crate::qemu`] starts the machine with the firmware of crates/desk-firmware; `link` speaks with the agent in it;
+//! [`run`] serves clients on the socket that the unicorn emulator has, too.
+
+pub mod console;
+pub mod emulate;
+pub mod emulator;
+mod ends;
+pub mod fault;
+mod firmware;
+mod image;
+mod link;
+pub mod machine;
+pub mod qemu;
+pub mod run;
+mod workshop;
+
+pub use firmware::{AGENT, MONITOR, PACKAGE, TEST_KERNEL};
+pub use image::{BootImage, has_kernel};
+pub use machine::{Desk, Fate, Setup};
+pub use workshop::Workshop;

@@ -1,0 +1,155 @@
+//! Serves clients, on a thread of its own.
+
+use super::fault;
+use super::machine::Desk;
+use carveout_host::error::{Error, Result};
+use rustix::event::{PollFd, PollFlags};
+use serde_json::{Value, json};
+use std::io::Read;
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use tipc::server::Server;
+
+/// Set by signals.
+pub static STOP: AtomicBool = AtomicBool::new(false);
+
+/// What explains a fault: names and ELF files.
+#[derive(Clone, Debug, Default)]
+pub struct Symbols {
+    /// Trusted apps.
+    pub apps: Vec<KnownApp>,
+    /// lk.elf, if it is known.
+    pub kernel: Option<Vec<u8>>,
+}
+
+/// What is known of a trusted app.
+#[derive(Clone, Debug)]
+pub struct KnownApp {
+    /// Its name.
+    pub name: String,
+    /// Its UUID.
+    pub uuid: uuid::Uuid,
+    /// Its ELF file.
+    pub elf: Vec<u8>,
+    /// The same with its debug information, if it is there.
+    pub debug: Option<Vec<u8>>,
+    /// Ports that it declares.
+    pub ports: Vec<String>,
+}
+
+impl Symbols {
+    /// Names of the kernel's addresses, as far as they are known.
+    pub fn of_kernel(&self) -> trusty_fault::Symbols {
+        self.kernel.as_deref().map(trusty_fault::Symbols::read).unwrap_or_default()
+    }
+}
+
+/// A machine that serves.
+pub struct Running {
+    thread: Option<JoinHandle<Value>>,
+    /// Its end is the machine's.
+    stop: Option<UnixStream>,
+    /// Where it listens.
+    pub socket: PathBuf,
+}
+
+/// A socket in the file system, which goes with this.
+struct Bound(PathBuf);
+
+impl Drop for Bound {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.0);
+    }
+}
+
+impl Running {
+    /// Waits until Trusty is up, and serves clients from then on.
+    pub fn start(mut desk: Desk, symbols: Symbols, version: &str, socket: &Path) -> Result<Self> {
+        if !desk.wait_ready(&STOP) {
+            return Err(Error::interrupted());
+        }
+        if desk.fate().is_some() {
+            let report = fault::report(&desk, &symbols);
+            return Err(Error::check(format!("the secure-os image does not boot: {report}"))
+                .remedy("cargo xtask plan says what its memory is; the device would not boot either"));
+        }
+        let listen = |e| Error::usage(format!("{}: cannot listen there: {e}", socket.display()));
+        let server = Server::listen(socket).map_err(listen)?;
+        let (stop, stopped) = UnixStream::pair().map_err(|e| Error::environment(format!("a socket: {e}")))?;
+        let version = version.to_owned();
+        let bound = Bound(socket.to_owned());
+        let thread = std::thread::spawn(move || {
+            let _bound = bound;
+            serve(desk, server, &stopped, &symbols, &version)
+        });
+        Ok(Self { thread: Some(thread), stop: Some(stop), socket: socket.into() })
+    }
+
+    /// Waits for its end, which a fault or a signal brings.
+    pub fn wait(mut self) -> Result<Value> {
+        self.join()
+    }
+
+    /// Ends it.
+    pub fn stop(mut self) -> Result<Value> {
+        drop(self.stop.take());
+        self.join()
+    }
+
+    fn join(&mut self) -> Result<Value> {
+        let joined = self.thread.take().map(JoinHandle::join);
+        joined
+            .and_then(std::result::Result::ok)
+            .ok_or_else(|| Error::check("the thread that serves clients has failed"))
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        let _ = self.join();
+    }
+}
+
+fn serve(
+    mut desk: Desk,
+    mut server: Server,
+    stopped: &UnixStream,
+    symbols: &Symbols,
+    version: &str,
+) -> Value {
+    let told = |mut stopped: &UnixStream| {
+        // Nothing is ever written to the other end: it is closed.
+        let _ = stopped.set_nonblocking(true);
+        stopped.read(&mut [0]).is_ok()
+    };
+    let mut fault = None;
+    while !STOP.load(Ordering::Relaxed) && !told(stopped) {
+        let mut passed = desk.pump();
+        if desk.fate().is_some() {
+            fault = Some(fault::report(&desk, symbols));
+            break;
+        }
+        passed |= server.serve(&mut desk);
+        passed |= desk.pump();
+        if !passed {
+            let mut fds = server.poll_fds(tipc::server::Backend::accepts(&desk));
+            fds.push(PollFd::new(stopped, PollFlags::IN));
+            desk.wait(&fds);
+        }
+    }
+    server.stop();
+    json!({
+        "backend": "qemu",
+        "qemu": version,
+        "boot_milliseconds": desk.boot_time.map(|time| time.as_millis() as u64),
+        "messages": server.messages,
+        "lost": desk.lost(),
+        "absent_devices": desk.devices(),
+        "console": desk.console.path(),
+        "trusted_apps": desk.ends().map(|(name, ended)| json!({ "name": name, "ended": ended })).collect::<Vec<_>>(),
+        "fault": fault,
+    })
+}

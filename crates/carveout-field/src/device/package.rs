@@ -1,0 +1,198 @@
+//! The flash package of a bundle, unpacked for use: a folder for each board, as NVIDIA's tools write into theirs.
+
+use super::seen::Seen;
+use bundle::{COMMON, FLASH, FileEntry, FlashPackage, Manifest, PublicKey, Role, Source};
+use carveout_host::error::{At, Error, Result};
+use carveout_host::tools::scratch;
+use carveout_keys::Authenticity;
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::{Path, PathBuf};
+
+/// The root filesystem, for NVIDIA's tools.
+pub const ROOTFS: &str = "system.img";
+/// NVIDIA's script of a flash, whose variables name files.
+const SCRIPT: &str = "nvaflash.sh";
+
+/// A bundle's flash files in a scratch folder. It has been verified.
+pub struct Package {
+    /// What the bundle says of itself.
+    pub manifest: Manifest,
+    /// SHA-256 of its manifest, which covers all of it.
+    pub digest: String,
+    scratch: carveout_host::tools::Scratch,
+    rootfs: Option<PathBuf>,
+    /// What the root filesystem of a folder was: it is written from where it lies.
+    seen: Option<Seen>,
+}
+
+impl Package {
+    /// Verifies a bundle and unpacks what flashing needs. The root filesystem is unpacked from an archive only if it is wanted.
+    pub fn open(path: &Path, with_rootfs: bool, key: Option<&PublicKey>) -> Result<(Self, Authenticity)> {
+        let (manifest, authenticity) = crate::verify::signed(path, key)?;
+        let kind = manifest.device.as_ref().map(|device| device.flash_package);
+        if kind != Some(FlashPackage::Modules) {
+            let (what, remedy) = match kind {
+                Some(FlashPackage::Tegraflash) => (
+                    "has meta-tegra's flash package, as BitBake makes it".to_owned(),
+                    "run flash/flash.sh of its folder",
+                ),
+                Some(_) => (
+                    "was made without an image: it has no flash package".to_owned(),
+                    "build it with CARVEOUT_IMAGE set",
+                ),
+                None => (
+                    format!("is for board {}, which is not flashed over USB", manifest.board),
+                    "take a bundle that was built with --board jetson-agx-xavier",
+                ),
+            };
+            return Err(Error::usage(format!("{}: {what}", path.display())).remedy(remedy));
+        }
+        let changed = |name: &str| {
+            Error::check(format!("{}: {name} has changed since it was verified", path.display()))
+        };
+        let scratch = scratch("flash")?;
+        let source = Source::open(path).map_err(|e| Error::usage(e.to_string()))?;
+        let text = manifest.to_text().map_err(|e| Error::check(e.to_string()))?;
+        let mut package =
+            Self { digest: bundle::sha256(text.as_bytes()), manifest, scratch, rootfs: None, seen: None };
+        let rootfs = package.manifest.files.iter().find(|file| file.role == Role::Rootfs).cloned();
+        if let (Source::Folder(folder), Some(rootfs)) = (&source, &rootfs) {
+            let path = fs::canonicalize(folder.join(&rootfs.path)).at(folder)?;
+            if with_rootfs {
+                package.seen = Some(Seen::new(&path, &fs::metadata(&path).at(&path)?));
+                // Read a second time, as all below.
+                if bundle::hash_file(&path).at(&path)?.sha256 != rootfs.sha256 {
+                    return Err(changed(&rootfs.path));
+                }
+            }
+            package.rootfs = Some(path);
+        }
+        let unpacked = matches!(source, Source::Archive(_)) && with_rootfs;
+        let wanted = |file: &FileEntry| file.role == Role::Flash || (file.role == Role::Rootfs && unpacked);
+        let mut failed = None;
+        let read = source.for_each(&mut |name, reader| {
+            let Some(file) = package.manifest.file(name).filter(|file| wanted(file)) else { return Ok(()) };
+            let to = package.scratch.path().join(name);
+            fs::create_dir_all(to.parent().unwrap_or(&to))?;
+            let mut out = File::create(&to)?;
+            std::io::copy(reader, &mut out)?;
+            // Read a second time: it must still be what was verified.
+            if bundle::hash_file(&to)?.sha256 != file.sha256 {
+                failed = Some(name.to_owned());
+            }
+            Ok(())
+        });
+        read.map_err(|e| Error::check(e.to_string()))?;
+        if let Some(name) = failed {
+            return Err(changed(&name));
+        }
+        if let Some(rootfs) = rootfs.filter(|_| unpacked) {
+            package.rootfs = Some(package.scratch.path().join(&rootfs.path));
+        }
+        Ok((package, authenticity))
+    }
+
+    /// The bundle's root filesystem.
+    pub fn rootfs(&self) -> Option<&Path> {
+        self.rootfs.as_deref()
+    }
+
+    /// An error if the root filesystem that is written was changed since it was verified. `state` says what a device has of it.
+    pub fn ensure_same(&self, state: &str) -> Result<()> {
+        self.seen.as_ref().map_or(Ok(()), |seen| seen.ensure_same(state))
+    }
+
+    /// A folder with what all modules get, to find out which module a board is.
+    pub fn identify(&self, to: &Path) -> Result<()> {
+        self.fill(&format!("{FLASH}/{COMMON}/identify/"), to)?;
+        for tool in ["tegrarcm_v2", "chkbdinfo"] {
+            self.copy(&format!("{FLASH}/{COMMON}/{tool}"), &to.join(tool))?;
+        }
+        Ok(())
+    }
+
+    /// A folder with all that a module gets, and a root filesystem.
+    pub fn module(&self, module: &str, rootfs: Option<&Path>, to: &Path) -> Result<()> {
+        for folder in [COMMON, module] {
+            self.fill(&format!("{FLASH}/{folder}/"), to)?;
+        }
+        match rootfs {
+            Some(image) => symlink(image, to.join(ROOTFS)).at(&to.join(ROOTFS)),
+            None => Ok(()),
+        }
+    }
+
+    /// Copies a folder of the bundle, without its subfolders.
+    fn fill(&self, folder: &str, to: &Path) -> Result<()> {
+        fs::create_dir_all(to).at(to)?;
+        for file in self.manifest.files.iter().filter(|file| file.role == Role::Flash) {
+            if let Some(name) = file.path.strip_prefix(folder).filter(|name| !name.contains('/')) {
+                self.copy(&file.path, &to.join(name))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn copy(&self, path: &str, to: &Path) -> Result<()> {
+        let from = self.scratch.path().join(path);
+        fs::copy(&from, to).at(&from)?;
+        // A bundle keeps no modes.
+        fs::set_permissions(to, fs::Permissions::from_mode(0o755)).at(to)
+    }
+}
+
+/// What `nvaflash.sh` of a package sets: the arguments of its calls.
+pub struct Script(BTreeMap<String, String>);
+
+impl Script {
+    /// Reads the variables of a package's script.
+    pub fn read(dir: &Path) -> Result<Self> {
+        let path = dir.join(SCRIPT);
+        let text = fs::read(&path).at(&path)?;
+        let text = String::from_utf8_lossy(&text).into_owned();
+        let variable = |line: &str| {
+            let (name, value) = line.strip_suffix("\";")?.split_once("=\"")?;
+            name.bytes().all(|b| b.is_ascii_alphanumeric()).then(|| (name.to_owned(), value.to_owned()))
+        };
+        Ok(Self(text.lines().filter_map(variable).collect()))
+    }
+
+    /// The words of a variable, which must be set.
+    pub fn words(&self, name: &str) -> Result<Vec<&str>> {
+        let value = self.0.get(name).ok_or_else(|| {
+            Error::check(format!(
+                "{SCRIPT} of this bundle does not set {name}: it is not of L4T R32.6.1 to R32.7"
+            ))
+        })?;
+        Ok(value.split_whitespace().collect())
+    }
+
+    /// The last word of a variable: the file.
+    pub fn file(&self, name: &str) -> Result<&str> {
+        let words = self.words(name)?;
+        words
+            .last()
+            .copied()
+            .ok_or_else(|| Error::check(format!("{SCRIPT} of this bundle sets nothing for {name}")))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn variables_are_read() {
+        let dir = tempfile::tempdir().unwrap();
+        let text = "usbarg=\"--instance $1\";\nrcmarg=\"--rcm rcm_list_signed.xml\";\nrcmsfarg=\"\";\n\tcmd+=\"x\";\nx=1\n";
+        fs::write(dir.path().join(SCRIPT), text).unwrap();
+        let script = Script::read(dir.path()).unwrap();
+        assert_eq!(script.words("rcmarg").unwrap(), ["--rcm", "rcm_list_signed.xml"]);
+        assert_eq!(script.words("rcmsfarg").unwrap(), Vec::<&str>::new());
+        assert_eq!(script.file("rcmarg").unwrap(), "rcm_list_signed.xml");
+        assert!(script.words("pttarg").unwrap_err().message.contains("does not set pttarg"));
+        assert!(script.file("rcmsfarg").is_err());
+    }
+}

@@ -1,0 +1,272 @@
+//! What is done with one board in recovery mode: identify, boot its recovery loader, write, read, restart.
+
+use super::package::{Package, Script};
+use super::tool::{SHORT, Tools, within};
+use super::usb;
+use bundle::{Fused, Manifest};
+use carveout_host::error::{At, Error, Result};
+use std::fs::{self, File};
+use std::io::Read;
+use std::path::Path;
+use std::thread::sleep;
+use std::time::Duration;
+use tegra_bct::mb1;
+use tegra_bct::signed::Signed;
+use tegra_flash::{BoardId, ChipId, Eeprom, EepromError, Fuses};
+
+/// How a t194 is named to NVIDIA's tools.
+const CHIP: [&str; 3] = ["--chip", "0x19", "0"];
+/// The chip's revision for which NVIDIA's scripts have chosen files (CHIPREV=2: A02).
+const REVISION: u8 = 2;
+/// Answers of a loader that starts are waited for so often, a step apart.
+const TRIES: usize = 30;
+/// Tests wait less.
+const STEP_VARIABLE: &str = "CARVEOUT_FLASH_WAIT";
+/// A board that restarts into recovery mode is back within this.
+const COMES_BACK: Duration = Duration::from_secs(30);
+
+/// Who a board is.
+#[derive(Clone, Debug)]
+pub struct Identity {
+    /// What its EEPROM says.
+    pub id: BoardId,
+    /// What its boot ROM says.
+    pub chip: ChipId,
+    /// The bundle's module that it is.
+    pub module: String,
+}
+
+/// Seconds between two questions to a loader that starts.
+fn step() -> Duration {
+    let tests = std::env::var(STEP_VARIABLE).ok().and_then(|text| text.parse::<f64>().ok());
+    Duration::from_secs_f64(tests.filter(|s| (0.0..60.0).contains(s)).unwrap_or(1.0))
+}
+
+/// Asks until a tool says yes.
+fn poll(tools: &Tools, tool: &str, question: &str) -> Result<()> {
+    for _ in 0..TRIES {
+        sleep(step());
+        if tools.ask(tool, &[question], SHORT)?.good {
+            return Ok(());
+        }
+    }
+    tools.run(tool, &[question], SHORT).map(|_| ())
+}
+
+/// Reads chip and EEPROM, and compares them with the bundle. The board is in recovery mode again afterwards.
+pub fn identify(tools: &Tools, manifest: &Manifest) -> Result<Identity> {
+    let said = tools.run("tegrarcm_v2", &[&CHIP[..], &["--rcm", "rcm_list_signed.xml"]].concat(), SHORT)?;
+    let chip = ChipId::find(&said).map_err(|e| {
+        Error::check(e.to_string())
+            .remedy("bring the board into recovery mode again: its boot ROM answers once")
+    })?;
+    let applet =
+        fs::read_dir(&tools.dir).at(&tools.dir)?.flatten().filter_map(|e| e.file_name().into_string().ok());
+    let mut applet: Vec<String> = applet.filter(|name| name.starts_with("nvtboot_applet")).collect();
+    let applet =
+        applet.pop().ok_or_else(|| Error::check("the bundle has nothing to read a module's EEPROM with"))?;
+    poll(tools, "tegrarcm_v2", "--isapplet")?;
+    tools.run("tegrarcm_v2", &["--download", "mb2", &applet], SHORT)?;
+    tools.run("tegrarcm_v2", &["--boot", "recovery"], SHORT)?;
+    poll(tools, "tegrarcm_v2", "--ismb2")?;
+    let eeprom = tools.path("cvm.bin");
+    tools.fresh(&eeprom)?;
+    tools.run("tegrarcm_v2", &["--oem", "platformdetails", "eeprom", "cvm", "cvm.bin"], SHORT)?;
+    let length = fs::metadata(&eeprom).map_or(0, |m| m.len());
+    if length == 0 {
+        return Err(Error::check("reading the module's EEPROM ended with success, but nothing was read"));
+    }
+    ensure_readable(&fs::read(&eeprom).at(&eeprom)?)?;
+    let word = |option| {
+        tools
+            .run("chkbdinfo", &[option, "cvm.bin"], SHORT)
+            .map(|text| text.trim().trim_matches('\0').trim().to_owned())
+    };
+    let id = BoardId { board: word("-i")?, fab: word("-f")?, sku: word("-k")?, revision: word("-r")? };
+    tools.run("tegrarcm_v2", &["--reboot", "recovery"], SHORT)?;
+    sleep(step());
+    usb::wait(&tools.instance, COMES_BACK)?;
+    let module = suits(manifest, &id, &chip)?;
+    Ok(Identity { id, chip, module })
+}
+
+/// Refuses an EEPROM that does not say which module it is of. NVIDIA's chkbdinfo calls a blank one a checksum's error.
+fn ensure_readable(eeprom: &[u8]) -> Result<()> {
+    match Eeprom::parse(eeprom) {
+        Err(error @ (EepromError::Blank(_) | EepromError::Crc { .. })) => {
+            Err(Error::check(format!("{error}, and it is not guessed")).remedy(
+                "nothing has been written; have the module's EEPROM written again by its vendor. NVIDIA's own flash.sh takes BOARDID, FAB, \
+                 BOARDSKU and BOARDREV from the environment in such a case",
+            ))
+        }
+        // What a later layout of the EEPROM has, NVIDIA's tool may still read.
+        _ => Ok(()),
+    }
+}
+
+/// The bundle's module that a board is, or why it must not be flashed.
+fn suits(manifest: &Manifest, id: &BoardId, chip: &ChipId) -> Result<String> {
+    let device = manifest.device.as_ref().ok_or_else(|| Error::check("the bundle is for no real board"))?;
+    let list: Vec<String> =
+        device.modules.iter().map(|module| format!("{} ({})", module.name, module.id)).collect();
+    let refuse = |what: String| {
+        Error::check(what).remedy(format!("nothing has been written; this bundle is for {}", list.join(", ")))
+    };
+    if id.board.is_empty() || id.sku.is_empty() || id.fab.is_empty() {
+        return Err(refuse(
+            "the module's EEPROM is blank: which module it is cannot be known, and is not guessed".into(),
+        ));
+    }
+    id.check().map_err(|e| refuse(format!("the board's EEPROM: {e}")))?;
+    if chip.revision != REVISION {
+        return Err(refuse(format!(
+            "the chip is of revision {}, the bundle's files are for revision {REVISION}",
+            chip.revision
+        )));
+    }
+    let signed = match device.fused {
+        Fused::No => "no keys",
+        Fused::Pkc => "a PKC",
+        Fused::PkcSbk => "a PKC and an SBK",
+    };
+    let wants = match chip.fuses {
+        Fuses::None | Fuses::Development => "no keys",
+        Fuses::Pkc => "a PKC",
+        Fuses::PkcSbk => "a PKC and an SBK",
+    };
+    if signed != wants || chip.fuses == Fuses::Development {
+        return Err(refuse(format!(
+            "the chip's fuses ({:?}) want a bundle signed with {wants}, this one is signed with {signed}",
+            chip.fuses
+        )));
+    }
+    let module = device
+        .module(id)
+        .ok_or_else(|| refuse(format!("the board is {id}, which this bundle is not for")))?;
+    Ok(module.name.clone())
+}
+
+/// A board whose recovery loader runs.
+pub struct Session<'a> {
+    tools: &'a Tools,
+    script: Script,
+    manifest: &'a Manifest,
+    module: &'a str,
+}
+
+impl<'a> Session<'a> {
+    /// Boots the recovery loader, as `nvaflash.sh` does.
+    pub fn boot(tools: &'a Tools, package: &'a Package, module: &'a str) -> Result<Self> {
+        let script = Script::read(&tools.dir)?;
+        let mut rcm = CHIP.to_vec();
+        for soft_fuses in script.words("rcmsfarg")? {
+            rcm.extend(["--rcm", soft_fuses]);
+        }
+        rcm.extend(script.words("rcmarg")?);
+        tools.run("tegrarcm_v2", &rcm, SHORT)?;
+        poll(tools, "tegrarcm_v2", "--isapplet")?;
+        let bcts = [script.words("dlbrbctarg")?, script.words("dlmb1bctarg")?, script.words("dlmembctarg")?]
+            .concat();
+        tools.run("tegrarcm_v2", &bcts, SHORT)?;
+        tools.run("tegrarcm_v2", &["--download", "blob", "blob.bin"], SHORT)?;
+        tools.run("tegrarcm_v2", &["--boot", "recovery"], SHORT)?;
+        poll(tools, "tegradevflash_v2", "--iscpubl")?;
+        Ok(Self { tools, script, manifest: &package.manifest, module })
+    }
+
+    /// Writes every partition, and the boot configs last.
+    pub fn create(&self, bytes: u64) -> Result<()> {
+        let table = self.script.words("pttarg")?;
+        let storage = "storage_info.bin";
+        self.tools.fresh(&self.tools.path(storage))?;
+        self.tools.run("tegradevflash_v2", &["--oem", "platformdetails", "storage", storage], SHORT)?;
+        // Always of this very board: NVIDIA's script takes that of the first one for all.
+        let generate = [&["--storageinfo", storage, "--generategpt"][..], &table].concat();
+        self.tools.run("tegraparser_v2", &generate, SHORT)?;
+        self.tools.run("tegradevflash_v2", &[&table[..], &["--create"]].concat(), within(bytes))?;
+        for variable in ["wrbrbctarg", "wrmb1bctarg", "wrmb1bctbarg", "wrmembctarg", "wrmembctbarg"] {
+            self.tools.run("tegradevflash_v2", &self.script.words(variable)?, SHORT)?;
+        }
+        Ok(())
+    }
+
+    /// Writes a file to a partition.
+    pub fn write(&self, partition: &str, file: &str, bytes: u64) -> Result<()> {
+        self.tools.run("tegradevflash_v2", &["--write", partition, file], within(bytes)).map(|_| ())
+    }
+
+    /// Reads a partition of `bytes` into a file.
+    pub fn read(&self, partition: &str, to: &Path, bytes: u64) -> Result<()> {
+        self.tools.fresh(to)?;
+        let name = to.display().to_string();
+        self.tools.run("tegradevflash_v2", &["--read", partition, &name], within(bytes))?;
+        // A read that fails has been called a success.
+        match fs::metadata(to).map_or(0, |m| m.len()) {
+            0 => Err(Error::check(format!("reading {partition} ended with success, but nothing was read"))),
+            _ => Ok(()),
+        }
+    }
+
+    /// The bundle's file for a partition, by its name in the package.
+    pub fn file_of(&self, partition: &str) -> Result<String> {
+        let found = self.manifest.partition_file(self.module, partition);
+        let (name, _) =
+            found.ok_or_else(|| Error::check(format!("the bundle has no file for partition {partition}")))?;
+        Ok(name.to_owned())
+    }
+
+    /// Reads a partition back and compares it with the bundle's file for it.
+    pub fn compare(&self, partition: &str) -> Result<()> {
+        let file = self.tools.path(&self.file_of(partition)?);
+        let back = self.tools.path("read-back.bin");
+        let length = fs::metadata(&file).at(&file)?.len();
+        self.read(partition, &back, length)?;
+        let mut read = Vec::new();
+        File::open(&back).and_then(|file| file.take(length).read_to_end(&mut read)).at(&back)?;
+        if read == fs::read(&file).at(&file)? {
+            return Ok(());
+        }
+        Err(Error::check(format!("partition {partition} reads back other than it was written"))
+            .remedy("flash again; if it happens again, the board's eMMC or the cable is bad"))
+    }
+
+    /// The carve-out that the board's boot config has now. Of an encrypted one it cannot be read.
+    pub fn carve_out(&self) -> Result<Option<mb1::Mb1Tzdram>> {
+        let back = self.tools.path("read-back.bin");
+        self.read("MB1_BCT", &back, 1 << 16)?;
+        let bct = fs::read(&back).at(&back)?;
+        Ok(Signed::parse(&bct).filter(|signed| &signed.kind == b"MBCT").and_then(|_| mb1::read(&bct).ok()))
+    }
+
+    /// Brings the board back into recovery mode.
+    pub fn recovery(self) -> Result<()> {
+        self.tools.run("tegradevflash_v2", &["--reboot", "recovery"], SHORT)?;
+        sleep(step());
+        usb::wait(&self.tools.instance, COMES_BACK)
+    }
+
+    /// Restarts the board from its own storage.
+    pub fn restart(self) -> Result<()> {
+        self.tools.run("tegradevflash_v2", &["--reboot", "coldboot"], SHORT).map(|_| ())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// NVIDIA's chkbdinfo calls a blank EEPROM a checksum's error.
+    #[test]
+    fn an_eeprom_that_does_not_say_which_module_it_is_of_is_told_so() {
+        let error = |bytes: &[u8]| ensure_readable(bytes).unwrap_err().to_string();
+        assert!(error(&[0xff; 256]).starts_with("the module's EEPROM is blank (every byte is 0xff)"));
+        assert!(
+            error(&[0xff; 256]).contains("help: nothing has been written; have the module's EEPROM written")
+        );
+        let mut damaged = [0; 256];
+        damaged[0x14..0x2a].copy_from_slice(b"699-82888-0004-400 K.0");
+        damaged[255] = 0x55;
+        assert!(error(&damaged).starts_with("the module's EEPROM is damaged: its CRC-8 is 0x55"));
+        assert_eq!(ensure_readable(b"another layout, which NVIDIA's tool may read"), Ok(()));
+    }
+}

@@ -1,0 +1,93 @@
+//! Boards on the USB bus, by what the kernel says of it.
+
+use carveout_host::error::{Error, Result};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+/// Where the kernel lists devices. Tests name a folder of their own.
+const DEVICES: &str = "/sys/bus/usb/devices";
+const VARIABLE: &str = "CARVEOUT_USB_DEVICES";
+const VENDOR: &str = "0955";
+/// Jetson AGX Xavier in recovery mode.
+const PRODUCT: &str = "7019";
+/// Others of NVIDIA's in recovery mode, for a message: what a technician may have connected instead.
+const OTHERS: [(&str, &str); 5] = [
+    ("7020", "running Linux (its USB device mode), not in recovery mode"),
+    ("7c18", "a Jetson TX2"),
+    ("7e19", "a Jetson Xavier NX"),
+    ("7f21", "a Jetson Nano"),
+    ("7721", "a Jetson TX1"),
+];
+
+/// Names of all boards, as NVIDIA's tools take them: bus and port, such as `1-2.3`.
+pub fn boards() -> Vec<String> {
+    let mut found: Vec<String> =
+        devices().into_iter().filter(|(product, _)| product == PRODUCT).map(|(_, at)| at).collect();
+    found.sort();
+    found
+}
+
+/// The wanted boards, or all.
+pub fn choose(wanted: &[String]) -> Result<Vec<String>> {
+    let found = boards();
+    if let Some(missing) = wanted.iter().find(|name| !found.contains(name)) {
+        let list = if found.is_empty() { "none".into() } else { found.join(", ") };
+        let message = format!("no Jetson AGX Xavier in recovery mode at USB {missing}; at this host: {list}");
+        return Err(Error::environment(message).remedy(HOW));
+    }
+    if !wanted.is_empty() {
+        return Ok(wanted.to_vec());
+    }
+    if !found.is_empty() {
+        return Ok(found);
+    }
+    let other = devices().into_iter().find_map(|(product, at)| {
+        OTHERS.iter().find(|(id, _)| *id == product).map(|(_, what)| format!("; at USB {at} is {what}"))
+    });
+    let message = format!(
+        "no Jetson AGX Xavier in recovery mode ({VENDOR}:{PRODUCT}) at this host{}",
+        other.unwrap_or_default()
+    );
+    Err(Error::environment(message).remedy(HOW))
+}
+
+/// The boards that are there now, of the wanted ones or of all. None is no error.
+pub fn present(wanted: &[String]) -> Vec<String> {
+    boards().into_iter().filter(|board| wanted.is_empty() || wanted.contains(board)).collect()
+}
+
+const HOW: &str = "connect the board's front USB-C port, hold its middle button (Force Recovery), press and release reset, \
+                   and look for 0955:7019 in lsusb";
+
+/// Waits until a board is there again, after it was told to come back.
+pub fn wait(instance: &str, most: Duration) -> Result<()> {
+    let start = Instant::now();
+    while !boards().iter().any(|board| board == instance) {
+        if start.elapsed() > most {
+            let message =
+                format!("the board at USB {instance} did not come back within {} s", most.as_secs());
+            return Err(Error::environment(message)
+                .remedy("check cable and power; then bring it into recovery mode again"));
+        }
+        sleep(Duration::from_millis(200));
+    }
+    Ok(())
+}
+
+/// Product and place of NVIDIA's devices.
+fn devices() -> Vec<(String, String)> {
+    let root = std::env::var_os(VARIABLE).map_or_else(|| DEVICES.into(), PathBuf::from);
+    let entries = fs::read_dir(root).into_iter().flatten().flatten();
+    let read =
+        |dir: &Path, name: &str| fs::read_to_string(dir.join(name)).ok().map(|text| text.trim().to_owned());
+    entries
+        .filter_map(|entry| {
+            let dir = entry.path();
+            read(&dir, "idVendor").filter(|vendor| vendor == VENDOR)?;
+            let place = format!("{}-{}", read(&dir, "busnum")?, read(&dir, "devpath")?);
+            Some((read(&dir, "idProduct")?, place))
+        })
+        .collect()
+}

@@ -1,0 +1,312 @@
+//! `flash`: writes virt devices, and boards in recovery mode, several at once, and proves by reading back what they now have.
+
+mod app;
+mod board;
+mod image;
+mod plan;
+mod rollback;
+pub mod virt;
+mod virt_app;
+
+use crate::device::disk;
+use crate::device::package::Package;
+use crate::device::record;
+use crate::device::record::Record;
+use crate::device::usb;
+use crate::diff;
+use crate::release::fetch;
+use crate::release::fetch::Wanted;
+use ::bundle::PublicKey;
+use carveout_host::dirs::Dirs;
+use carveout_host::error::{Error, Result};
+use carveout_host::outcome::Outcome;
+use carveout_host::text::Text;
+use carveout_host::ui::Ui;
+use serde_json::json;
+use std::path::{Path, PathBuf};
+use tegra_flash::Scope;
+
+pub use app::{Backup, Restore, backup, restore};
+pub use rollback::rollback;
+
+/// How much is to be written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Extent {
+    /// What differs.
+    Auto,
+    /// This.
+    Exactly(Scope),
+}
+
+/// What is asked for.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// A bundle's folder or its .tar.zst; none with a channel.
+    pub bundle: Option<PathBuf>,
+    /// The channel whose newest release is meant.
+    pub channel: Option<String>,
+    /// Which product of the channel.
+    pub product: Option<String>,
+    /// `usb` or virt:FILE.
+    pub to: Vec<String>,
+    /// How much; without it everything, or with `from` what differs.
+    pub extent: Option<Extent>,
+    /// The bundle that the devices have.
+    pub from: Option<PathBuf>,
+    /// Who must have signed the bundle.
+    pub key: Option<PublicKey>,
+    /// Accept what is older than what the device or this user has had.
+    pub allow_downgrade: bool,
+    /// Boards with an SBK: write secure-os although their carve-out cannot be compared.
+    pub carve_out_unseen: bool,
+    /// Keep the device's own root filesystem in a full flash.
+    pub keep_app: bool,
+    /// Boards: write this root filesystem.
+    pub app: Option<PathBuf>,
+    /// Write a root filesystem even if it is no ext4.
+    pub raw_anyway: bool,
+    /// Boards: where to keep what is read of them, instead of beside the records.
+    pub backup_dir: Option<PathBuf>,
+    /// Only these boards.
+    pub instance: Vec<String>,
+    /// Tell what would be done, and touch no device.
+    pub dry_run: bool,
+}
+
+/// Boards in recovery mode.
+const USB: &str = "usb";
+
+/// What is done with each board.
+pub struct Job<'a> {
+    /// The bundle.
+    pub package: &'a Package,
+    /// How much is written.
+    pub scope: Scope,
+    /// The board's own root filesystem is read first, and put back.
+    pub keep_app: bool,
+    /// A raw image to write as root filesystem instead of the bundle's own.
+    pub app: Option<image::Given>,
+    /// Where it is kept meanwhile, and afterwards.
+    pub backup_dir: &'a Path,
+    /// Whether a smaller security version than the board has had is accepted.
+    pub downgrade: bool,
+    /// Whether secure-os alone may be written where the carve-out of the board cannot be read.
+    pub carve_out_unseen: bool,
+    /// Whether a root filesystem that is kept may be something else than ext4.
+    pub raw_anyway: bool,
+}
+
+/// Flashes all devices, or tells what it would do.
+pub fn run(args: &Request, dirs: &Dirs, ui: &Ui) -> Result<Outcome> {
+    let virt: Vec<&Path> = args.to.iter().filter_map(|to| disk::file(to)).collect();
+    match args.to.iter().find(|to| *to != USB && disk::file(to).is_none()) {
+        Some(other) => Err(Error::usage(format!("--to {other}: unknown device"))
+            .remedy("boards in recovery mode are --to usb, virt devices --to virt:FILE")),
+        None if virt.is_empty() => boards(args, &bundle(args, false, dirs, ui)?, dirs, ui),
+        None if virt.len() < args.to.len() => {
+            Err(Error::usage("--to usb and --to virt: in one call: no bundle is for both")
+                .remedy("call it twice"))
+        }
+        None => devices(args, &bundle(args, true, dirs, ui)?, &virt, dirs, ui),
+    }
+}
+
+/// The bundle that is meant, from a channel if one is named.
+fn bundle(args: &Request, virt: bool, dirs: &Dirs, ui: &Ui) -> Result<PathBuf> {
+    let Some(place) = &args.channel else { return Ok(args.bundle.clone().unwrap_or_default()) };
+    let wanted = Wanted {
+        place,
+        product: args.product.as_deref(),
+        virt,
+        downgrade: args.allow_downgrade,
+        state: dirs.state(),
+    };
+    fetch::newest(&wanted, args.key.as_ref(), ui)
+}
+
+/// Flashes virt devices.
+fn devices(args: &Request, bundle: &Path, virt: &[&Path], dirs: &Dirs, ui: &Ui) -> Result<Outcome> {
+    let paths = virt::paths(virt)?;
+    let of_boards = [
+        ("--app", args.app.is_some()),
+        ("--backup-dir", args.backup_dir.is_some()),
+        ("--instance", !args.instance.is_empty()),
+        ("--carve-out-unseen", args.carve_out_unseen),
+        ("--raw-anyway", args.raw_anyway),
+    ];
+    if let Some((option, _)) = of_boards.iter().find(|(_, given)| *given) {
+        return Err(
+            Error::usage(format!("{option} is for boards, not for virt devices")).remedy("leave it out")
+        );
+    }
+    let job = virt::Job::new(args, bundle, scope(args)?, ui)?;
+    if args.dry_run {
+        let plans = paths.iter().map(|path| job.plan(path)).collect::<Result<Vec<_>>>()?;
+        plans.iter().zip(&args.to).for_each(|((_, why), to)| ui.note(&format!("{to}: {why}")));
+        let scopes: Vec<&str> = plans.iter().map(|(scope, _)| diff::scope_name(*scope)).collect();
+        let json = json!({ "devices": args.to, "scopes": scopes });
+        let named = |(to, scope)| format!("{to}: {scope}");
+        let line = match &scopes[..] {
+            [scope] => Text::from(scope),
+            _ => Text::lines(args.to.iter().zip(&scopes).map(named)),
+        };
+        return Ok(Outcome { line: Some(line), json, ..Outcome::default() });
+    }
+    let folder = record::folder(dirs)?;
+    let results = side_by_side(&paths, |path| job.flash(path, &folder, ui));
+    let results: Vec<(String, Result<Record>)> = args.to.iter().cloned().zip(results).collect();
+    summary(&results, &folder, ui)
+}
+
+/// Does something with each device at the same time; the results in their order.
+fn side_by_side<D: Sync, T: Send>(devices: &[D], run: impl Fn(&D) -> Result<T> + Sync) -> Vec<Result<T>> {
+    let run = &run;
+    std::thread::scope(|threads| {
+        let running: Vec<_> = devices.iter().map(|device| threads.spawn(move || run(device))).collect();
+        let gone = |_| Err(Error::check("a device's thread has panicked: please report this"));
+        running.into_iter().map(|thread| thread.join().unwrap_or_else(gone)).collect()
+    })
+}
+
+/// Flashes all boards, or tells what it would do.
+fn boards(args: &Request, bundle: &Path, dirs: &Dirs, ui: &Ui) -> Result<Outcome> {
+    let scope = board_scope(args, bundle, ui)?;
+    let Some(scope) = scope else {
+        return Ok(Outcome {
+            line: Some("none".into()),
+            json: json!({ "boards": [], "plan": "nothing that is on a device differs" }),
+            ..Outcome::default()
+        });
+    };
+    let own = args.keep_app || args.app.is_some();
+    let (package, authenticity) =
+        Package::open(bundle, scope != Scope::SecureOs && !own && !args.dry_run, args.key.as_ref())?;
+    ui.note(&authenticity.text());
+    if let Some(lacks) = package.manifest.scope_lacks(scope, own) {
+        let message = format!("{} cannot be flashed in scope {}: {lacks}", bundle.display(), scope);
+        return Err(Error::usage(message).remedy(
+            "build a bundle with a whole BSP and a root filesystem, add --keep-app or --app FILE, or take --scope secure-os, which leaves the \
+             carve-out as it is",
+        ));
+    }
+    // A dry run tells what would be done with a board that is not there yet, too.
+    let boards = if args.dry_run { usb::present(&args.instance) } else { usb::choose(&args.instance)? };
+    let scratch = carveout_host::tools::scratch("app")?;
+    let size = package.manifest.device.as_ref().map_or(0, |device| device.app_size);
+    let open = |image: &PathBuf| image::Given::open(image, size, scratch.path(), args.raw_anyway, ui);
+    let app = args.app.as_ref().map(open).transpose()?;
+    let folder = record::folder(dirs)?;
+    let backup_dir = args.backup_dir.as_deref().unwrap_or(&folder);
+    let downgrade = args.allow_downgrade;
+    // Scope auto has chosen less than what writes APP: then there is nothing to put back.
+    let (keep_app, raw_anyway) = (args.keep_app && scope == Scope::Full, args.raw_anyway);
+    let carve_out_unseen = args.carve_out_unseen;
+    let job =
+        Job { package: &package, scope, keep_app, app, backup_dir, downgrade, raw_anyway, carve_out_unseen };
+    job.ensure_carve_out_known()?;
+    let plan = job.plan(&boards)?;
+    ui.note(&plan);
+    if args.dry_run {
+        return Ok(Outcome {
+            line: Some(scope.name().into()),
+            json: json!({ "boards": boards, "modules": job.modules(), "plan": plan }),
+            ..Outcome::default()
+        });
+    }
+    let results = side_by_side(&boards, |board| board::flash(&job, board, &folder, ui));
+    let results: Vec<(String, Result<Record>)> = boards.iter().cloned().zip(results).collect();
+    summary(&results, &folder, ui)
+}
+
+/// What boards are flashed in. They do not tell what they have: `auto` needs the bundle that they have got last.
+fn board_scope(args: &Request, bundle: &Path, ui: &Ui) -> Result<Option<Scope>> {
+    match (scope(args)?, &args.from) {
+        (Some(scope), None) => Ok(Some(scope)),
+        (Some(_), Some(_)) => {
+            Err(Error::usage("--from is for --scope auto: it tells what differs")
+                .remedy("leave one of both out"))
+        }
+        (None, None) => {
+            Err(Error::usage("--scope auto for boards needs --from OLD: they do not tell what they have")
+                .remedy("name the bundle that the boards have got last, or take --scope full"))
+        }
+        (None, Some(old)) => {
+            let (_, diff) = diff::between(old, bundle)?;
+            ui.note(diff::reason(&diff));
+            let scope = chosen(diff.scope, args)?;
+            if scope != diff.scope {
+                ui.note("the root filesystem is kept: nothing is to be written");
+            }
+            Ok(scope)
+        }
+    }
+}
+
+/// What `auto` has chosen, with what else was asked for: a root filesystem that is kept is not written, one that is given must be.
+fn chosen(scope: Option<Scope>, args: &Request) -> Result<Option<Scope>> {
+    match scope {
+        Some(Scope::App) if args.keep_app => Ok(None),
+        None | Some(Scope::SecureOs) if args.app.is_some() => {
+            let name = diff::scope_name(scope);
+            Err(Error::usage(format!(
+                "--app with --scope auto: what differs needs scope {name}, which writes no root filesystem"
+            ))
+            .remedy("leave --app out, or take --scope full or app"))
+        }
+        scope => Ok(scope),
+    }
+}
+
+/// The wanted scope; none is `auto`.
+fn scope(args: &Request) -> Result<Option<Scope>> {
+    let scope = match args.extent {
+        Some(Extent::Exactly(scope)) => Some(scope),
+        None if args.from.is_none() => Some(Scope::Full),
+        _ => None,
+    };
+    if let Some(scope @ (Scope::SecureOs | Scope::App)) = scope.filter(|_| args.keep_app) {
+        return Err(Error::usage(format!(
+            "--keep-app with --scope {scope}: only a full flash writes APP besides"
+        ))
+        .remedy("leave --keep-app out: scope secure-os does not touch the root filesystem"));
+    }
+    if args.app.is_some() && scope == Some(Scope::SecureOs) {
+        return Err(Error::usage("--app with --scope secure-os: that writes no root filesystem")
+            .remedy("leave --app out, or take --scope full or app"));
+    }
+    Ok(scope)
+}
+
+fn summary(results: &[(String, Result<Record>)], folder: &Path, ui: &Ui) -> Result<Outcome> {
+    let mut lines = Vec::new();
+    for (board, result) in results {
+        lines.push(match result {
+            Ok(record) => {
+                let seconds: f64 = record.steps.iter().map(|step| step.seconds).sum();
+                let what = record.board.as_deref().unwrap_or(&record.bundle);
+                match record.scope.as_deref() {
+                    Some("none") => format!("{board}: has {what} already"),
+                    _ => format!("{board}: done in {seconds:.0} s, {what}"),
+                }
+            }
+            // Each with what mends it, none at the begin of a line.
+            Err(error) => format!("{board}: {}", error.to_string().replace('\n', "\n  ")),
+        });
+    }
+    let failed: Vec<&Error> = results.iter().filter_map(|(_, result)| result.as_ref().err()).collect();
+    ui.note(&format!("records: {}", folder.join(record::RECORDS).display()));
+    let Some(first) = failed.first() else {
+        let records: Vec<&Record> = results.iter().filter_map(|(_, result)| result.as_ref().ok()).collect();
+        return Ok(Outcome {
+            line: Some(Text::lines(lines)),
+            json: json!({ "boards": records }),
+            ..Outcome::default()
+        });
+    };
+    if let [(board, Err(error))] = results {
+        return Err(Error { message: format!("{board}: {}", error.message), ..error.clone() });
+    }
+    let lines: String = lines.iter().map(|line| format!("\n  {line}")).collect();
+    let message = format!("{} of {} devices failed{lines}", failed.len(), results.len());
+    Err(Error { message, remedy: None, ..(*first).clone() })
+}

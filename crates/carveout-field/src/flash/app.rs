@@ -1,0 +1,243 @@
+//! `backup` and `restore`: a board's root filesystem, as a raw or an Android sparse image.
+
+use super::board::Board;
+use super::image::{self, Given};
+use super::{Job, virt_app};
+use crate::device::disk;
+use crate::device::package::Package;
+use crate::device::record;
+use crate::device::record::Record;
+use crate::device::session::Session;
+use crate::device::usb;
+use carveout_host::dirs::Dirs;
+use carveout_host::error::{At, Error, Result};
+use carveout_host::files;
+use carveout_host::files::{NewFile, SECRET, parent};
+use carveout_host::outcome::Outcome;
+use carveout_host::size::human;
+use carveout_host::sparse::same;
+use carveout_host::ui::Ui;
+use serde_json::json;
+use std::fs;
+use std::io::{BufReader, Read};
+use std::path::{Path, PathBuf};
+use tegra_flash::Scope;
+use tegra_flash::sparse::{self, SparseError};
+
+/// What `backup` is asked for.
+#[derive(Clone, Debug)]
+pub struct Backup {
+    /// virt:FILE, or a bundle for the board, whose tools are used.
+    pub target: String,
+    /// The new file.
+    pub output: PathBuf,
+    /// A raw image instead of an Android sparse one.
+    pub raw: bool,
+    /// Keep what was read even if it is no ext4 filesystem.
+    pub raw_anyway: bool,
+    /// Which board.
+    pub instance: Option<String>,
+}
+
+/// What `restore` is asked for.
+#[derive(Clone, Debug)]
+pub struct Restore {
+    /// virt:FILE, or a bundle for the board, whose tools are used.
+    pub target: String,
+    /// What to write.
+    pub image: PathBuf,
+    /// Write it even if it is no ext4 filesystem.
+    pub raw_anyway: bool,
+    /// Which board.
+    pub instance: Option<String>,
+}
+
+const APP: &str = "APP";
+/// What a board has of a file that was changed while it was written.
+pub const HALF_WRITTEN: &str = "the board's root filesystem is not sound now";
+/// Bytes of a filesystem's beginning that are not all zero, if there is one.
+const HEAD: u64 = 4 << 20;
+
+/// Where root filesystems of boards are kept.
+pub fn kept_in(dir: &Path) -> Result<&Path> {
+    fs::create_dir_all(dir).at(dir)?;
+    Ok(dir)
+}
+
+/// The file for a board's root filesystem.
+pub fn file_for(dir: &Path, record: &Record) -> Result<PathBuf> {
+    let name = format!("app-{}-{}.raw", record.device, record.started.replace(':', ""));
+    Ok(fs::canonicalize(kept_in(dir)?).at(Path::new("."))?.join(name))
+}
+
+/// An error if a folder has less room than `bytes`.
+pub fn ensure_room(dir: &Path, bytes: u64) -> Result<()> {
+    let stat = rustix::fs::statvfs(dir).map_err(|e| Error::io(dir, &e.into()))?;
+    let free = stat.f_bavail.saturating_mul(stat.f_frsize);
+    if free >= bytes {
+        return Ok(());
+    }
+    let message = format!(
+        "{}: {} are free, the board's root filesystem takes {}",
+        dir.display(),
+        human(free),
+        human(bytes)
+    );
+    Err(Error::environment(message)
+        .remedy("free some space, or name another folder with --backup-dir (backup: --output)"))
+}
+
+/// Reads APP. What comes must be all of it, and a root filesystem, or with `anyway` at least not empty.
+pub fn read(session: &Session, to: &Path, size: u64, anyway: bool) -> Result<()> {
+    session.read(APP, to, size)?;
+    let length = fs::metadata(to).at(to)?.len();
+    let nothing_written = "nothing has been written to the board";
+    if length != size {
+        let message =
+            format!("the board's APP has {length} bytes, this bundle's layout {size}: it would not fit back");
+        return Err(Error::check(message).remedy(format!(
+            "{nothing_written}; build a bundle whose rootfs.size, or l4t.app_size without a root filesystem, is 0x{length:x}"
+        )));
+    }
+    let mut head = Vec::new();
+    files::open(to)?.take(HEAD).read_to_end(&mut head).at(to)?;
+    if head.iter().all(|byte| *byte == 0) {
+        return Err(Error::check("what was read of APP is all zeros: that is no root filesystem")
+            .remedy(format!("{nothing_written}; flash without --keep-app if there is none to keep")));
+    }
+    image::ensure_read(
+        to,
+        anyway,
+        &format!("{nothing_written}; flash without --keep-app if there is none to keep"),
+    )
+}
+
+/// A single board for backup and restore.
+fn one(instance: Option<&String>) -> Result<String> {
+    let wanted: Vec<String> = instance.into_iter().cloned().collect();
+    match usb::choose(&wanted)?.as_slice() {
+        [board] => Ok(board.clone()),
+        boards => Err(Error::usage(format!("{} boards are there: {}", boards.len(), boards.join(", ")))
+            .remedy("name one with --instance")),
+    }
+}
+
+fn with_board<T>(
+    action: &'static str,
+    package: &Package,
+    usb: &str,
+    dirs: &Dirs,
+    ui: &Ui,
+    run: impl FnOnce(&mut Board, &Job) -> Result<T>,
+) -> Result<(T, Record)> {
+    let folder = record::folder(dirs)?;
+    let running = ui.start(&format!("board {usb}"));
+    let record = Record::begin(&folder, action, usb, &package.manifest.bundle_name(), &package.digest);
+    let job = Job {
+        package,
+        scope: Scope::App,
+        keep_app: false,
+        app: None,
+        backup_dir: &folder,
+        downgrade: true,
+        raw_anyway: false,
+        carve_out_unseen: false,
+    };
+    let mut board = Board::begin(record, &running)?;
+    let result = run(&mut board, &job);
+    let (value, result) = match result {
+        Ok(value) => (Some(value), Ok(())),
+        Err(error) => (None, Err(error)),
+    };
+    let failed = result.is_err();
+    let ended = board.record.end(&folder, result);
+    if failed {
+        running.fail()
+    } else {
+        running.done()
+    }
+    let ended = ended?;
+    value.map(|value| (value, ended)).ok_or_else(|| Error::check("the board's work ended without a result"))
+}
+
+/// Reads a board's root filesystem into a file.
+pub fn backup(args: &Backup, dirs: &Dirs, ui: &Ui) -> Result<Outcome> {
+    if args.output.exists() {
+        return Err(Error::usage(format!("{}: exists already", args.output.display()))
+            .remedy("name another file with --output"));
+    }
+    if let Some(path) = disk::file(&args.target) {
+        return virt_app::backup(path, args, dirs, ui);
+    }
+    let (package, _) = Package::open(Path::new(&args.target), false, None)?;
+    let size = package.manifest.device.as_ref().map_or(0, |device| device.app_size);
+    // The sparse image is made beside the raw one, and may be as large.
+    ensure_room(parent(&args.output), if args.raw { size } else { size.saturating_mul(2) })?;
+    let usb = one(args.instance.as_ref())?;
+    let raw = NewFile::create(&args.output, SECRET)?;
+    let at = fs::canonicalize(raw.path()).at(raw.path())?;
+    let (_, record) = with_board("backup", &package, &usb, dirs, ui, |board, job| {
+        let identity = board.identify(job)?;
+        let tools = board.tools("backup");
+        job.package.module(&identity.module, None, &tools.dir)?;
+        let session = board
+            .step("boot the recovery loader", || Session::boot(&tools, job.package, &identity.module))?;
+        board.step("read APP", || read(&session, &at, size, args.raw_anyway))?;
+        board.step("restart", || session.restart())?;
+        let made = if args.raw {
+            Ok(raw)
+        } else {
+            board.step("make the sparse image", || to_sparse(&raw, &args.output, size))
+        };
+        made?.publish_new()
+    })?;
+    let path = args.output.display().to_string();
+    Ok(Outcome {
+        line: Some(path.as_str().into()),
+        json: json!({ "file": path, "record": record }),
+        ..Outcome::default()
+    })
+}
+
+/// A sparse image of a raw one, which is to be `to`.
+pub fn to_sparse(raw: &NewFile, to: &Path, size: u64) -> Result<NewFile> {
+    let sparse = NewFile::create(to, SECRET)?;
+    let mut reader = BufReader::new(files::open(raw.path())?);
+    sparse::encode(&mut reader, size, &mut sparse.file(), sparse::BLOCK_SIZE).map_err(|e| match e {
+        SparseError::Write { error, .. } => Error::io(to, &error),
+        other => Error::check(format!("{}: {other}", to.display())),
+    })?;
+    // It is all that there will be of the root filesystem: it must stand for the same bytes.
+    same(raw.path(), size, sparse.path())?;
+    Ok(sparse)
+}
+
+/// Writes a file back as a board's root filesystem.
+pub fn restore(args: &Restore, dirs: &Dirs, ui: &Ui) -> Result<Outcome> {
+    if let Some(path) = disk::file(&args.target) {
+        return virt_app::restore(path, args, dirs, ui);
+    }
+    let (package, _) = Package::open(Path::new(&args.target), false, None)?;
+    let size = package.manifest.device.as_ref().map_or(0, |device| device.app_size);
+    let scratch = carveout_host::tools::scratch("restore")?;
+    let image = Given::open(&args.image, size, scratch.path(), args.raw_anyway, ui)?;
+    let usb = one(args.instance.as_ref())?;
+    let (_, record) = with_board("restore", &package, &usb, dirs, ui, |board, job| {
+        let identity = board.identify(job)?;
+        let tools = board.tools("restore");
+        job.package.module(&identity.module, Some(&image.raw), &tools.dir)?;
+        let session = board
+            .step("boot the recovery loader", || Session::boot(&tools, job.package, &identity.module))?;
+        board.step("write APP", || {
+            image.ensure_same("nothing has been written")?;
+            session.write(APP, crate::device::package::ROOTFS, size)?;
+            image.ensure_same(HALF_WRITTEN)
+        })?;
+        board.step("restart", || session.restart())
+    })?;
+    Ok(Outcome {
+        line: Some(record.result.as_str().into()),
+        json: json!({ "record": record }),
+        ..Outcome::default()
+    })
+}

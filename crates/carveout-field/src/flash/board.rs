@@ -1,0 +1,201 @@
+//! One board: who it is, what it keeps, what is written, and the proof.
+
+use super::{Job, app};
+use crate::device::record;
+use crate::device::record::Record;
+use crate::device::session::{Identity, Session, identify};
+use crate::device::tool::Tools;
+use carveout_host::error::{Error, Result};
+use carveout_host::files::{NewFile, SECRET};
+use carveout_host::tools::scratch;
+use carveout_host::ui::{Running, Ui};
+use std::path::{Path, PathBuf};
+use tegra_bct::mb1::Mb1Tzdram;
+use tegra_flash::Scope;
+
+/// Partitions that are read back after a full flash: both slots of what a device would not boot without.
+const PROOF: [&str; 4] = ["MB1_BCT", "MB1_BCT_b", "secure-os", "secure-os_b"];
+const SLOTS: [&str; 2] = ["secure-os", "secure-os_b"];
+
+/// A board that is worked on.
+pub struct Board<'a> {
+    /// Its record.
+    pub record: Record,
+    /// What is shown of it.
+    pub running: &'a Running<'a>,
+    dir: carveout_host::tools::Scratch,
+}
+
+impl<'a> Board<'a> {
+    /// Begins with a board.
+    pub fn begin(record: Record, running: &'a Running<'a>) -> Result<Self> {
+        Ok(Self { record, running, dir: scratch("board")? })
+    }
+
+    /// Does a step: shown, timed and recorded.
+    pub fn step<T>(&mut self, what: &str, run: impl FnOnce() -> Result<T>) -> Result<T> {
+        self.running.building(what);
+        self.record.step(what, run)
+    }
+
+    /// A folder of its own for NVIDIA's tools.
+    pub fn tools(&self, folder: &str) -> Tools {
+        let dir = self.dir.path().join(folder);
+        Tools { dir, instance: self.record.device.clone(), log: self.record.log.clone() }
+    }
+
+    /// Finds out who the board is, and refuses one that the bundle is not for.
+    pub fn identify(&mut self, job: &Job) -> Result<Identity> {
+        let tools = self.tools("identify");
+        job.package.identify(&tools.dir)?;
+        let manifest = &job.package.manifest;
+        let identity = self.step("identify", || identify(&tools, manifest))?;
+        self.record.board = Some(identity.id.to_string());
+        self.record.chip = Some(identity.chip.text.clone());
+        Ok(identity)
+    }
+}
+
+/// Flashes a board and records it.
+pub fn flash(job: &Job, usb: &str, folder: &Path, ui: &Ui) -> Result<Record> {
+    let running = ui.start(&format!("board {usb}"));
+    let manifest = &job.package.manifest;
+    let mut record = Record::begin(folder, "flash", usb, &manifest.bundle_name(), &job.package.digest);
+    record.scope = Some(job.scope.to_string());
+    record.security_version = manifest.security_version;
+    let mut board = Board::begin(record, &running)?;
+    let result = steps(job, &mut board, folder, ui);
+    let failed = result.is_err();
+    let ended = board.record.end(folder, result);
+    if failed {
+        running.fail()
+    } else {
+        running.done()
+    }
+    ended
+}
+
+fn steps(job: &Job, board: &mut Board, folder: &Path, ui: &Ui) -> Result<()> {
+    let identity = board.identify(job)?;
+    is_allowed(job, &identity, folder)?;
+    let kept = if job.keep_app { Some(keep(job, board, &identity)?) } else { None };
+    let result = write(job, board, &identity, kept.as_deref());
+    let Some(kept) = kept else { return result };
+    match result {
+        Ok(()) => {
+            // What was written back is not read back: this may be the only sound copy.
+            ui.note(&format!(
+                "board {}: the copy of its root filesystem stays in {1}; when the board works, remove it: rm {1}",
+                board.record.device,
+                kept.display()
+            ));
+            Ok(())
+        }
+        Err(error) => {
+            let remedy = format!(
+                "the board's root filesystem is safe in {0}: bring the board into recovery mode and run the command again with \
+                 --app {0} instead of --keep-app",
+                kept.display()
+            );
+            Err(error.remedy(remedy))
+        }
+    }
+}
+
+/// Refuses a bundle behind what the board has had, as far as this host's records know it: boards do not tell.
+fn is_allowed(job: &Job, identity: &Identity, folder: &Path) -> Result<()> {
+    let (had, has) =
+        (record::security_version(folder, &identity.chip.text)?, job.package.manifest.security_version);
+    if has >= had || job.downgrade {
+        return Ok(());
+    }
+    let bundle = job.package.manifest.bundle_name();
+    let message = format!(
+        "the board has had security version {had}, {bundle} has {has}: it may have holes that newer ones have closed"
+    );
+    Err(Error::check(message).remedy(
+        "nothing has been written; flash a newer release; --allow-downgrade goes back all the same, which is for the desk",
+    ))
+}
+
+/// Reads APP into a file, and leaves the board in recovery mode.
+fn keep(job: &Job, board: &mut Board, identity: &Identity) -> Result<PathBuf> {
+    let tools = board.tools("keep");
+    job.package.module(&identity.module, None, &tools.dir)?;
+    let session = board.step("boot the recovery loader to read APP", || {
+        Session::boot(&tools, job.package, &identity.module)
+    })?;
+    let file = app::file_for(job.backup_dir, &board.record)?;
+    // What is read only in part is of no use, and the board has it still.
+    let new = NewFile::create(&file, SECRET)?;
+    board.step("read APP", || app::read(&session, new.path(), job.app_size(), job.raw_anyway))?;
+    new.publish_new()?;
+    board.step("back to recovery mode", || session.recovery())?;
+    Ok(file)
+}
+
+fn write(job: &Job, board: &mut Board, identity: &Identity, kept: Option<&Path>) -> Result<()> {
+    let tools = board.tools("flash");
+    let given = job.app.as_ref();
+    let image = kept.or(given.map(|given| given.raw.as_path())).or_else(|| job.package.rootfs());
+    let unchanged = |state| match (kept, given) {
+        _ if job.scope == Scope::SecureOs => Ok(()),
+        (Some(_), _) => Ok(()),
+        (None, Some(given)) => given.ensure_same(state),
+        (None, None) => job.package.ensure_same(state),
+    };
+    job.package.module(&identity.module, image, &tools.dir)?;
+    let session =
+        board.step("boot the recovery loader", || Session::boot(&tools, job.package, &identity.module))?;
+    unchanged("nothing has been written")?;
+    match job.scope {
+        Scope::SecureOs => {
+            if job.encrypted() {
+                board.step("carve-out not compared: encrypted", || Ok(()))?;
+            } else {
+                board.step("compare the carve-out", || same_carve_out(job, &session))?;
+            }
+            for slot in SLOTS {
+                board.step(&format!("write {slot}"), || {
+                    session.write(slot, &session.file_of(slot)?, job.bytes())
+                })?;
+                board.step(&format!("read {slot} back"), || session.compare(slot))?;
+            }
+        }
+        Scope::App => {
+            board.step("write APP", || session.write("APP", crate::device::package::ROOTFS, job.bytes()))?;
+        }
+        Scope::Full => {
+            board.step(record::WRITE_EVERYTHING, || session.create(job.bytes()))?;
+            for partition in PROOF {
+                board.step(&format!("read {partition} back"), || session.compare(partition))?;
+            }
+        }
+    }
+    unchanged(app::HALF_WRITTEN)?;
+    board.step("restart", || session.restart())
+}
+
+/// The mistake that this product answers: secure-os alone, and the carve-out of the boot config stays what it was.
+fn same_carve_out(job: &Job, session: &Session) -> Result<()> {
+    let tzdram = &job.package.manifest.tzdram;
+    let wanted = Mb1Tzdram { size: tzdram.size, alignment: tzdram.alignment };
+    match session.carve_out()? {
+        Some(found) if found == wanted => Ok(()),
+        Some(found) => {
+            let message = format!(
+                "the board's boot config has a carve-out of {} bytes aligned to {}, this bundle was made for {} and {}: secure-os \
+                 alone would leave it so",
+                found.size, found.alignment, wanted.size, wanted.alignment
+            );
+            Err(Error::check(message).remedy(
+                "nothing has been written; a carve-out changes by a full flash alone: --scope full, with --keep-app to keep the \
+                 root filesystem",
+            ))
+        }
+        None => {
+            Err(Error::check("the board has no boot config that can be read: its carve-out is not known")
+                .remedy("nothing has been written; flash with --scope full"))
+        }
+    }
+}

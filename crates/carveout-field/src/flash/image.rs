@@ -1,0 +1,126 @@
+//! A file that is to become a device's root filesystem, or was one: what it is, before anything is written or called a backup.
+
+use super::app::ensure_room;
+use crate::device::seen::Seen;
+use carveout_host::error::{At, Error, Result};
+use carveout_host::files;
+use carveout_host::ui::Ui;
+use std::fs;
+use std::io::BufReader;
+use std::path::{Path, PathBuf};
+use tegra_flash::filesystem::{RootError, RootFilesystem, root_filesystem};
+use tegra_flash::sparse;
+
+/// What writes a file whatever is in it.
+pub const ANYWAY: &str = "--raw-anyway";
+
+/// A raw image to write.
+pub struct Given {
+    /// Where it lies: the file itself, or what a sparse image was unpacked to.
+    pub raw: PathBuf,
+    /// The file that was named, and what it was when it was looked at.
+    image: PathBuf,
+    seen: Seen,
+}
+
+/// What is in a file that is an image of a root filesystem, raw or sparse.
+pub fn look(path: &Path) -> Result<Result<RootFilesystem, RootError>> {
+    let file = files::open(path)?;
+    let length = file.metadata().at(path)?.len();
+    match root_filesystem(&mut BufReader::new(file), length) {
+        Err(RootError::Read(error)) => Err(Error::io(path, &error)),
+        other => Ok(other),
+    }
+}
+
+/// Looks at what was read of a device: an error if that is no root filesystem.
+pub fn ensure_read(path: &Path, anyway: bool, remedy: &str) -> Result<()> {
+    match look(path)? {
+        Err(error) if !anyway => {
+            let message = format!("what was read of APP is no root filesystem: {error}");
+            Err(Error::check(message).remedy(format!("{remedy}; {ANYWAY} takes it as it is")))
+        }
+        _ => Ok(()),
+    }
+}
+
+impl Given {
+    /// Looks at a file, which must hold a root filesystem of at most `size` bytes, the partition's. Sparse images are unpacked into
+    /// `scratch`: what they do not care for would keep the partition's old bytes, which is not what was backed up. With `anyway` it
+    /// need not be a filesystem.
+    pub fn open(image: &Path, size: u64, scratch: &Path, anyway: bool, ui: &Ui) -> Result<Self> {
+        let shown = image.display();
+        let wrong = |what: String, remedy: &str| Error::usage(format!("{shown}: {what}")).remedy(remedy);
+        const TAKES: &str =
+            "restore takes what backup made, NVIDIA's system.img (sparse) or its system.img.raw";
+        let metadata = fs::metadata(image).map_err(|e| wrong(e.to_string(), TAKES))?;
+        if !metadata.is_file() {
+            let what =
+                if metadata.is_dir() { "a folder, not an image" } else { "a device or pipe, not a file" };
+            return Err(wrong(
+                what.into(),
+                "give the file of an image: dd if=DEVICE of=FILE makes one of a device",
+            ));
+        }
+        let seen = Seen::new(image, &metadata);
+        let too_large = |has: u64, filesystem: Option<u64>| {
+            let remedy = match filesystem.filter(|bytes| *bytes <= size) {
+                Some(bytes) => format!("its filesystem fits: truncate -s {bytes} {shown}"),
+                None => "shrink the filesystem with resize2fs, or take a bundle with a larger partition APP"
+                    .into(),
+            };
+            wrong(format!("holds {has} bytes, the partition APP of this bundle {size}"), &remedy)
+        };
+        match look(image)? {
+            Ok(root) if root.raw_size > size => {
+                let bytes = root.ext4.bytes();
+                return Err(too_large(root.raw_size, (!root.sparse).then_some(bytes)));
+            }
+            Ok(root) => ui.note(&format!("{shown}: {}", root.ext4)),
+            Err(error) if !anyway => {
+                let remedy = format!("{}; {ANYWAY} writes the file as it is", error.remedy());
+                return Err(wrong(error.to_string(), &remedy));
+            }
+            Err(error) => ui.note(&format!("{shown}: {error}; it is written all the same")),
+        }
+        let given = Self { raw: fs::canonicalize(image).at(image)?, image: image.into(), seen };
+        match header(image)? {
+            Some(header) if header.raw_size() > size => Err(too_large(header.raw_size(), None)),
+            Some(_) => given.unpacked(scratch),
+            None if !(1..=size).contains(&given.seen.size()) => Err(too_large(given.seen.size(), None)),
+            None => Ok(given),
+        }
+    }
+
+    /// Unpacks a sparse image.
+    fn unpacked(mut self, scratch: &Path) -> Result<Self> {
+        ensure_room(scratch, self.seen.size())?;
+        self.raw = scratch.join("app.raw");
+        let mut out = files::make(&self.raw)?;
+        let mut reader = BufReader::new(files::open(&self.image)?);
+        sparse::decode(&mut reader, &mut out).map_err(|e| {
+            Error::usage(format!("{}: a damaged Android sparse image: {e}", self.image.display()))
+                .remedy("copy it again from where it was made, or take another backup")
+        })?;
+        self.ensure_same("nothing has been written")?;
+        Ok(self)
+    }
+
+    /// An error if the file was changed since it was looked at.
+    pub fn ensure_same(&self, state: &str) -> Result<()> {
+        self.seen.ensure_same(state)
+    }
+}
+
+/// The header of a sparse image; nothing of a raw one.
+fn header(image: &Path) -> Result<Option<sparse::Header>> {
+    let read = sparse::Header::read(&mut BufReader::new(files::open(image)?));
+    match read {
+        Ok(header) => Ok(Some(header)),
+        Err(sparse::SparseError::Magic | sparse::SparseError::Truncated { offset: 0..4, .. }) => Ok(None),
+        Err(error) => {
+            Err(Error::usage(format!("{}: a damaged Android sparse image: {error}", image.display()))
+                .remedy("copy it again from where it was made, or take another backup"))
+        }
+    }
+}

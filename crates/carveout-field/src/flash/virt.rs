@@ -1,0 +1,357 @@
+//! Virt devices: what is active is never written to; the other slots are written, read back, and then switched to.
+
+use super::Request;
+use crate::device::disk;
+use crate::device::disk::Fresh;
+use crate::device::record::{Record, SWITCH};
+use crate::verify::{signed, unreadable};
+use bundle::{Diff, FileEntry, Manifest, Role, Source};
+use carveout_host::error::{At, Error, Result};
+use carveout_host::size::human;
+use carveout_host::ui::{Running, Ui};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
+use std::io;
+use std::path::{Path, PathBuf};
+use tegra_flash::Scope;
+use virt_device::{Device, Installed, PARTS, Part, Placed, Slot, State};
+
+/// A bundle for virt devices, and what is wanted with it.
+pub struct Job {
+    source: Source,
+    /// What the bundle says of itself.
+    pub manifest: Manifest,
+    digest: String,
+    /// How much, or what differs.
+    pub scope: Option<Scope>,
+    from: Option<(String, Diff)>,
+    keep_app: bool,
+    downgrade: bool,
+    partitions: Vec<(String, u64)>,
+    files: BTreeMap<Part, FileEntry>,
+}
+
+/// SHA-256 of a manifest, which covers all of a bundle.
+pub fn digest_of(manifest: &Manifest) -> Result<String> {
+    let text = manifest.to_text().map_err(|e| Error::check(e.to_string()))?;
+    Ok(bundle::sha256(text.as_bytes()))
+}
+
+impl Job {
+    /// Verifies the bundle, and the one that the devices are said to have.
+    pub fn new(args: &Request, path: &Path, scope: Option<Scope>, ui: &Ui) -> Result<Self> {
+        let (manifest, authenticity) = signed(path, args.key.as_ref())?;
+        ui.note(&authenticity.text());
+        if manifest.device.is_some() {
+            let message = format!("{}: is for board {}, no virt device", path.display(), manifest.board);
+            return Err(Error::usage(message).remedy("boards in recovery mode are --to usb"));
+        }
+        let source = Source::open(path).map_err(unreadable)?;
+        let layout = bundle::extract(&source, |file| file.role == Role::Layout);
+        let (_, layout) = layout.map_err(|e| Error::check(format!("{}: {e}", path.display())))?;
+        let text = layout.first().map(|(_, bytes)| String::from_utf8_lossy(bytes).into_owned());
+        let partitions = disk::partitions(&manifest, &text.unwrap_or_default())?;
+        let mut files = BTreeMap::new();
+        for part in PARTS {
+            let goes = |file: &&FileEntry| file.partitions.iter().any(|p| p == part.partition(Slot::A));
+            if let Some(file) = manifest.files.iter().find(goes) {
+                files.insert(part, file.clone());
+            }
+        }
+        let from = args.from.as_deref().map(|old| crate::diff::between(old, path)).transpose()?;
+        let from = from.map(|(old, diff)| Ok((digest_of(&old)?, diff))).transpose()?;
+        Ok(Self {
+            digest: digest_of(&manifest)?,
+            source,
+            manifest,
+            scope,
+            from,
+            keep_app: args.keep_app,
+            downgrade: args.allow_downgrade,
+            partitions,
+            files,
+        })
+    }
+
+    /// What is written to a device, and why.
+    fn decide(&self, path: &Path, device: Option<&Device<File>>) -> Result<(Option<Scope>, String)> {
+        let active = device.and_then(|device| device.state().active.as_ref());
+        self.allowed(path, device, active)?;
+        let sha = |part: Part| self.files.get(&part).map(|file| file.sha256.as_str());
+        let same = |part: Part| {
+            let placed = active.and_then(|active| active.parts.get(&part));
+            placed.map(|placed| placed.sha256.as_str()) == sha(part)
+        };
+        let relaid = device.is_some_and(|device| !disk::has(device, &self.partitions(Some(device))));
+        let boot_differs = !same(Part::BootConfig) || relaid;
+        match self.scope {
+            Some(Scope::Full) => return Ok((Some(Scope::Full), "everything is written".into())),
+            Some(scope) => {
+                self.is_enough(path, scope, active.is_some(), relaid, boot_differs)?;
+                return Ok((Some(scope), format!("{} is written, nothing else", scope)));
+            }
+            None => {}
+        }
+        if let (Some((digest, diff)), Some(active)) = (&self.from, active) {
+            if *digest != active.digest {
+                let message = format!("{}: has {}, not the bundle of --from", path.display(), active.bundle);
+                return Err(Error::check(message)
+                    .remedy("leave --from out: what a virt device has is compared with the bundle itself"));
+            }
+            if diff.scope == Some(Scope::App) && self.keep_app {
+                return Ok((None, "only the root filesystem differs, which is kept".into()));
+            }
+            return Ok((diff.scope, crate::diff::reason(diff).into()));
+        }
+        // Without a root filesystem in the bundle, the device keeps its own.
+        let app_differs = !same(Part::App) && sha(Part::App).is_some() && !self.keep_app;
+        let (scope, why) = match (boot_differs, same(Part::SecureOs), app_differs) {
+            _ if active.is_none() => (Some(Scope::Full), "the device has no bundle yet"),
+            (true, _, _) => {
+                (Some(Scope::Full), "boot config or layout differ: no smaller scope writes the carve-out")
+            }
+            (false, false, true) => (Some(Scope::Full), "secure-os and the root filesystem differ"),
+            (false, false, false) => (Some(Scope::SecureOs), "secure-os differs, the carve-out is the same"),
+            (false, true, true) => (Some(Scope::App), "the root filesystem differs, and nothing else"),
+            (false, true, false) => (None, "the device has it already"),
+        };
+        Ok((scope, why.into()))
+    }
+
+    /// Refuses another board's bundle, and one behind what the device has had.
+    fn allowed(&self, path: &Path, device: Option<&Device<File>>, active: Option<&Installed>) -> Result<()> {
+        let manifest = &self.manifest;
+        if let Some(active) = active.filter(|active| active.board != manifest.board) {
+            let message = format!(
+                "{}: is a device of board {}, the bundle is for {}",
+                path.display(),
+                active.board,
+                manifest.board
+            );
+            return Err(Error::usage(message).remedy("take a bundle for its board, or name another file"));
+        }
+        let had = device.map_or(0, |device| device.state().security_version);
+        if manifest.security_version < had && !self.downgrade {
+            let message = format!(
+                "{}: has had security version {had}, {} has {}: it may have holes that newer ones have closed",
+                path.display(),
+                manifest.bundle_name(),
+                manifest.security_version
+            );
+            return Err(Error::check(message).remedy(
+                "flash a newer release; --allow-downgrade goes back all the same, which is for the desk",
+            ));
+        }
+        Ok(())
+    }
+
+    /// The mistake that this product answers: secure-os alone, and the carve-out stays what it was.
+    fn is_enough(
+        &self,
+        path: &Path,
+        scope: Scope,
+        flashed: bool,
+        relaid: bool,
+        boot_differs: bool,
+    ) -> Result<()> {
+        let (place, scope_name) = (path.display(), scope);
+        let part = if scope == Scope::App { Part::App } else { Part::SecureOs };
+        let message = if !flashed {
+            format!("{place}: has no bundle yet, {scope_name} alone makes none")
+        } else if relaid {
+            format!(
+                "{place}: has other partitions than the bundle's layout, {scope_name} alone would leave them so"
+            )
+        } else if scope == Scope::SecureOs && boot_differs {
+            format!(
+                "{place}: has another boot config than the bundle, whose carve-out is {}: {scope_name} alone would leave it so",
+                human(self.manifest.tzdram.size)
+            )
+        } else if !self.files.contains_key(&part) {
+            let message = format!("{} has nothing for scope {scope_name}", self.manifest.bundle_name());
+            return Err(
+                Error::usage(message).remedy("build it with a root filesystem, or take another scope")
+            );
+        } else {
+            return Ok(());
+        };
+        Err(Error::check(message).remedy(
+            "nothing has been written; flash with --scope full, --keep-app keeps the root filesystem",
+        ))
+    }
+
+    /// Partitions that a device gets: those of the layout, and of a bundle without a root filesystem what the device has for it.
+    fn partitions(&self, device: Option<&Device<File>>) -> Vec<(String, u64)> {
+        let mut all = self.partitions.clone();
+        if !self.files.contains_key(&Part::App) {
+            let slots = [Slot::A, Slot::B].map(|slot| Part::App.partition(slot));
+            let own = slots.iter().filter(|name| !all.iter().any(|(other, _)| other == *name));
+            let sizes =
+                own.filter_map(|name| Some(((*name).to_owned(), device?.partitions().get(*name)?.size)));
+            let sizes: Vec<(String, u64)> = sizes.collect();
+            all.extend(sizes);
+        }
+        all
+    }
+
+    /// Parts that a scope writes, of those that the bundle has.
+    fn parts(&self, scope: Scope) -> BTreeSet<Part> {
+        let wanted = |part: &Part| match scope {
+            Scope::Full => *part != Part::App || !self.keep_app,
+            Scope::SecureOs => *part == Part::SecureOs,
+            Scope::App => *part == Part::App,
+        };
+        self.files.keys().copied().filter(wanted).collect()
+    }
+
+    /// Writes parts to the slots that are not active, in the bundle's order.
+    fn write(
+        &self,
+        path: &Path,
+        device: &mut Device<File>,
+        parts: &BTreeSet<Part>,
+        record: &mut Record,
+        running: &Running,
+    ) -> Result<BTreeMap<Part, Placed>> {
+        let (mut placed, mut result, mut left) = (BTreeMap::new(), Ok(()), parts.len());
+        let read = self.source.for_each(&mut |file, reader| {
+            let part = self.files.iter().find(|(part, entry)| entry.path == file && parts.contains(part));
+            let Some((part, entry)) = part else { return Ok(()) };
+            let what = format!("write {} and read it back", part.partition(device.spare(*part)));
+            running.building(&what);
+            let name = self.manifest.bundle_name();
+            let written = record.step(&what, || {
+                device
+                    .write(*part, reader, entry.size, &entry.sha256, &name)
+                    .map_err(|e| disk::failed(path, e))
+            });
+            left -= 1;
+            match written {
+                Ok(place) => drop(placed.insert(*part, place)),
+                Err(error) => (left, result) = (0, Err(error)),
+            }
+            if left == 0 { Err(io::ErrorKind::Interrupted.into()) } else { Ok(()) }
+        });
+        result?;
+        match read {
+            Err(_) if left == 0 => Ok(placed),
+            Err(error) => Err(unreadable(error)),
+            Ok(_) => Err(Error::check("the bundle has lost files since it was verified")),
+        }
+    }
+
+    fn installed(&self, parts: BTreeMap<Part, Placed>) -> Installed {
+        Installed {
+            bundle: self.manifest.bundle_name(),
+            board: self.manifest.board.clone(),
+            digest: self.digest.clone(),
+            security_version: self.manifest.security_version,
+            parts,
+        }
+    }
+
+    /// What would be written to a device, and why.
+    pub fn plan(&self, path: &Path) -> Result<(Option<Scope>, String)> {
+        self.decide(path, opened(path)?.as_ref())
+    }
+
+    /// Flashes a device and records it.
+    pub fn flash(&self, path: &Path, folder: &Path, ui: &Ui) -> Result<Record> {
+        let target = format!("{}{}", disk::VIRT, path.display());
+        let running = ui.start(&target);
+        let name = self.manifest.bundle_name();
+        let mut record = Record::begin(folder, "flash", &target, &name, &self.digest);
+        record.security_version = self.manifest.security_version;
+        let result = self.steps(path, &mut record, &running, ui);
+        let failed = result.is_err();
+        let ended = record.end(folder, result);
+        if failed {
+            running.fail()
+        } else {
+            running.done()
+        }
+        ended
+    }
+
+    fn steps(&self, path: &Path, record: &mut Record, running: &Running, ui: &Ui) -> Result<()> {
+        let mut device = opened(path)?;
+        let (scope, why) = self.decide(path, device.as_ref())?;
+        let scope_name = crate::diff::scope_name(scope);
+        record.scope = Some(scope_name.into());
+        ui.note(&format!("{}{}: scope {scope_name}: {why}", disk::VIRT, path.display()));
+        let Some(scope) = scope else { return Ok(()) };
+        let (parts, partitions) = (self.parts(scope), self.partitions(device.as_ref()));
+        match &mut device {
+            Some(device) if disk::has(device, &partitions) => {
+                let mut all = device.state().active.as_ref().map(|old| old.parts.clone()).unwrap_or_default();
+                all.extend(self.write(path, device, &parts, record, running)?);
+                let installed = self.installed(all);
+                record.step(SWITCH, || device.switch(installed).map_err(|e| disk::failed(path, e)))
+            }
+            _ => {
+                let state = device.as_ref().map(|device| device.state().clone()).unwrap_or_default();
+                // Its lock is needed by the new one.
+                drop(device);
+                self.make(path, &state, &partitions, &parts, record, running)
+            }
+        }
+    }
+
+    /// Makes the device anew, with other partitions.
+    fn make(
+        &self,
+        path: &Path,
+        old: &State,
+        partitions: &[(String, u64)],
+        parts: &BTreeSet<Part>,
+        record: &mut Record,
+        running: &Running,
+    ) -> Result<()> {
+        let failed = |e| disk::failed(path, e);
+        let app = old.active.as_ref().and_then(|active| active.parts.get(&Part::App));
+        let mut fresh = record.step("make the device", || {
+            let mut fresh = Fresh::new(path, partitions)?;
+            fresh.device.remember(old.security_version).map_err(failed)?;
+            Ok(fresh)
+        })?;
+        let mut all = self.write(path, &mut fresh.device, parts, record, running)?;
+        if let Some(app) = app.filter(|_| !parts.contains(&Part::App)) {
+            let what = "copy APP and read it back";
+            running.building(what);
+            let copied = record.step(what, || {
+                // Its lock is the new device's by now.
+                let file = carveout_host::files::open(path)?;
+                let size = file.metadata().at(path)?.len();
+                let mut device = Device::open(file, size).map_err(failed)?;
+                let mut reader = device.read(Part::App, Some(app.size)).map_err(failed)?;
+                fresh.device.write(Part::App, &mut reader, app.size, &app.sha256, &app.bundle).map_err(failed)
+            })?;
+            all.insert(Part::App, copied);
+        }
+        record.step(SWITCH, || {
+            fresh.device.switch(self.installed(all)).map_err(failed)?;
+            fresh.publish()
+        })
+    }
+}
+
+/// A device, unless it is to be made.
+fn opened(path: &Path) -> Result<Option<Device<File>>> {
+    match bundle::open(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Ok(file) if disk::is_blank(path, &file)? => Ok(None),
+        _ => disk::open(path).map(Some),
+    }
+}
+
+/// Each device once.
+pub fn paths(targets: &[&Path]) -> Result<Vec<PathBuf>> {
+    let mut seen = BTreeSet::new();
+    for path in targets {
+        let real = std::fs::canonicalize(path).unwrap_or_else(|_| (*path).to_owned());
+        if !seen.insert(real) {
+            return Err(Error::usage(format!("--to virt:{}: is named twice", path.display())));
+        }
+    }
+    Ok(targets.iter().map(|path| (*path).to_owned()).collect())
+}

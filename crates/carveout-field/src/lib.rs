@@ -1,0 +1,7 @@
+//! Bundles and devices: verify, compare, flash, and what is recorded of it; channels of releases.
+
+pub mod device;
+pub mod diff;
+pub mod flash;
+pub mod release;
+pub mod verify;

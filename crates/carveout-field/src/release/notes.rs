@@ -1,0 +1,88 @@
+//! Release notes: what the changelog says of a version, and what differs from the release before.
+
+use crate::diff;
+use bundle::{Diff, FlashPackage, Manifest};
+
+/// How a release gets a list of changes.
+pub const NO_CHANGELOG: &str = "the product config names no changelog. Add `changelog: FILE` to it (relative to the config), with a \
+    section `## VERSION` in that file";
+
+/// The changelog's section of a version, without its headline; of a version that has none, `Unreleased`.
+pub fn section<'a>(changelog: &'a str, version: &str) -> Option<&'a str> {
+    let of = |wanted: &str| {
+        let mut from = None;
+        let mut at = 0;
+        for line in changelog.split_inclusive('\n') {
+            if let Some(title) = line.strip_prefix("## ") {
+                if let Some(start) = from {
+                    return changelog.get(start..at).map(str::trim);
+                }
+                let word =
+                    title.trim().trim_start_matches('[').split([']', ' ', ':']).next().unwrap_or_default();
+                if word == wanted || word.strip_prefix('v') == Some(wanted) {
+                    from = Some(at + line.len());
+                }
+            }
+            at += line.len();
+        }
+        from.and_then(|start| changelog.get(start..)).map(str::trim)
+    };
+    of(version).or_else(|| of("Unreleased")).filter(|text| !text.is_empty())
+}
+
+/// The notes as Markdown.
+pub fn text(manifest: &Manifest, changes: Option<&str>, previous: Option<(&Manifest, &Diff)>) -> String {
+    let mut text = format!("# {} {}\n\nBoard {}, ", manifest.name, manifest.version, manifest.board);
+    text += &format!("carve-out {}, ", carveout_host::size::human(manifest.tzdram.size));
+    text += &format!("security version {}.\n", manifest.security_version);
+    text += &match changes {
+        // The changelog's headlines are one level below ours already.
+        Some(changes) => format!("\n## Changes\n\n{changes}\n"),
+        // For whoever makes the release; readers of the page do not see it.
+        None => format!("\n<!-- No changes are listed: {NO_CHANGELOG}. -->\n"),
+    };
+    if let Some((old, diff)) = previous {
+        text += &format!("\n## Since {}\n\n", old.version);
+        text += &format!("To flash: `{}`. {}.\n", diff::scope_name(diff.scope), upper(diff::reason(diff)));
+        if !diff.differences.is_empty() {
+            text += "\n";
+        }
+        for difference in &diff.differences {
+            text += &format!("- `{}`\n", diff::line(difference).replace('`', "'"));
+        }
+    }
+    let name = manifest.bundle_name();
+    let package = manifest.device.as_ref().map(|device| device.flash_package);
+    let to = if package.is_some() { "usb --from OLD_BUNDLE" } else { "virt:FILE" };
+    let flash = match package {
+        Some(FlashPackage::None) => String::new(),
+        Some(FlashPackage::Tegraflash) => {
+            format!("tar -xf {name}.tar.zst\nsudo bash {name}/flash/flash.sh\n")
+        }
+        _ => format!("cargo xtask flash {name}.tar.zst --to {to} --scope auto --key PUBLIC_KEY\n"),
+    };
+    text += &format!(
+        "\n## How to flash\n\n```\ncargo xtask verify {name}.tar.zst --key PUBLIC_KEY\n{flash}```\n"
+    );
+    text
+}
+
+fn upper(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LOG: &str = "# Changelog\n\n## Unreleased\n\n- new\n\n## [1.1.0] - 2026-01-01\n\n### Added\n\n- this\n\n## v1.0:\n\n- old\n";
+
+    #[test]
+    fn a_version_has_its_section() {
+        assert_eq!(section(LOG, "1.1.0"), Some("### Added\n\n- this"));
+        assert_eq!(section(LOG, "1.0"), Some("- old"));
+        assert_eq!(section(LOG, "2.0"), Some("- new"));
+        assert_eq!(section("# Changelog\n", "1"), None);
+    }
+}

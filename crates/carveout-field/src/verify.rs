@@ -1,0 +1,96 @@
+//! `verify`: checks a bundle.
+
+use bundle::{FlashPackage, Fused, Manifest, PublicKey, Source, SourceError};
+use carveout_host::error::{Error, Result};
+use carveout_host::outcome::Outcome;
+use carveout_host::size::human;
+use carveout_host::ui::Ui;
+use carveout_keys::Authenticity;
+use serde_json::json;
+use std::path::Path;
+
+/// Checks a bundle and prints `ok`.
+pub fn run(path: &Path, key: Option<&PublicKey>, ui: &Ui) -> Result<Outcome> {
+    let (manifest, authenticity) = signed(path, key)?;
+    let size: u64 = manifest.files.iter().map(|f| f.size).sum();
+    ui.note(&format!(
+        "{}: {} files, {}: checksums, modes, manifest, structure, loader rules and budgets hold; {}",
+        manifest.bundle_name(),
+        manifest.files.len(),
+        human(size),
+        signed_parts(&manifest)
+    ));
+    ui.note(&authenticity.text());
+    let signed_by = match &authenticity {
+        Authenticity::Verified { key, .. } => Some(key.to_string()),
+        _ => None,
+    };
+    Ok(Outcome {
+        line: Some("ok".into()),
+        json: json!({ "ok": true, "bundle": manifest.bundle_name(), "signed_by": signed_by }),
+        ..Outcome::default()
+    })
+}
+
+/// What was found out about the parts that NVIDIA's tools have signed: not all bundles have them, or say what they were made of.
+fn signed_parts(manifest: &Manifest) -> &'static str {
+    match manifest.device.as_ref().map(|device| (device.flash_package, device.fused)) {
+        None | Some((FlashPackage::None, _)) => "it has no signed parts",
+        Some((FlashPackage::Tegraflash, _)) => "it has no signed parts: the flash host signs",
+        Some(_) if manifest.format == 1 => "what its signed parts are made of is not known: its format is 1",
+        Some((_, Fused::PkcSbk)) => "its encrypted parts have their lengths, what is in them cannot be read",
+        Some(_) => "its signed parts are made of what was checked",
+    }
+}
+
+/// Checks a bundle and returns its manifest.
+pub fn check(path: &Path) -> Result<Manifest> {
+    signed(path, None).map(|(manifest, _)| manifest)
+}
+
+/// Checks a bundle, and by a key who made it.
+pub fn signed(path: &Path, key: Option<&PublicKey>) -> Result<(Manifest, Authenticity)> {
+    let source = Source::open(path).map_err(unreadable)?;
+    let verified = bundle::verify(&source).map_err(|e| match e {
+        // What a damaged archive looks like is the bundle's fault, not the environment's.
+        SourceError::Io { ref path, ref error }
+            if matches!(source, Source::Archive(_)) && error.raw_os_error().is_none() =>
+        {
+            if bundle::is_archive(path).unwrap_or(false) {
+                Error::check(format!("{}: the archive is damaged or truncated: {error}", path.display()))
+                    .remedy("copy it again from where it was built, or build it anew")
+            } else {
+                Error::check(format!("{}: no bundle: it does not begin as a .tar.zst does", path.display()))
+                    .remedy("cargo xtask inspect tells what it is; a bundle is a folder or a .tar.zst that `cargo xtask image` has made")
+            }
+        }
+        other => unreadable(other),
+    })?;
+    match verified.manifest {
+        Some(manifest) if verified.problems.is_empty() => {
+            let authenticity = Authenticity::of(path, verified.signed.as_ref(), key)?;
+            Ok((manifest, authenticity))
+        }
+        _ => {
+            let problems = &verified.problems;
+            let list: Vec<String> = problems.iter().map(|p| format!("  {p}")).collect();
+            let message = format!("{}: {} problem(s)\n{}", path.display(), problems.len(), list.join("\n"));
+            let facts: Vec<_> = problems.iter().map(|p| json!({ "file": p.file, "what": p.what })).collect();
+            Err(Error::check(message)
+                .fact("problems", facts)
+                .remedy("do not flash it: copy it again from where it was built, or build it anew"))
+        }
+    }
+}
+
+/// What a source's error means for the caller.
+pub fn unreadable(error: SourceError) -> Error {
+    match error {
+        SourceError::Io { path, error } if error.kind() == std::io::ErrorKind::NotFound => {
+            Error::usage(format!("{}: {error}", path.display()))
+        }
+        SourceError::Io { path, error } => Error::io(&path, &error),
+        SourceError::NotABundle(_) => Error::usage(error.to_string()),
+        other => Error::check(other.to_string()),
+    }
+}

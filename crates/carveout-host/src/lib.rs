@@ -1,0 +1,16 @@
+//! What a command stands on: errors, what it prints, processes, files, folders, programs and packages of the host.
+
+pub mod dirs;
+pub mod error;
+pub mod files;
+pub mod interrupt;
+pub mod loader;
+pub mod outcome;
+pub mod packages;
+pub mod process;
+pub mod size;
+pub mod sparse;
+pub mod text;
+pub mod toolchain;
+pub mod tools;
+pub mod ui;

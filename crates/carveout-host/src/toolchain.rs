@@ -1,0 +1,263 @@
+//! Rust for targets that a host's toolchain has no standard library for.
+//!
+//! In this order: a target that rustup has; what is provisioned already; `rustup target add`; Debian's packages,
+//! downloaded and unpacked into `target/toolchains` (never installed: they conflict with rustup). From Debian a TA's
+//! core library is built from source. `CARVEOUT_TOOLCHAIN=rustup` or `=debian` allows one way only.
+
+mod debian;
+
+use crate::error::{At, Error, Result};
+use crate::tools::{cargo, run, shell};
+use crate::ui::Ui;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use xshell::cmd;
+
+/// What is built.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// TAs: ARMv7-A without an OS.
+    TrustedApp,
+    /// Client apps: static programs for Linux on aarch64.
+    ClientApp,
+    /// What boots a secure-os image in QEMU: AArch64 without an OS and without floating point, which is the kernel's.
+    Firmware,
+}
+
+impl Target {
+    /// Rust's name.
+    pub fn triple(self) -> &'static str {
+        match self {
+            Self::TrustedApp => "armv7a-none-eabi",
+            Self::ClientApp => "aarch64-unknown-linux-gnu",
+            Self::Firmware => "aarch64-unknown-none-softfloat",
+        }
+    }
+}
+
+/// A compiler for one target.
+#[derive(Clone, Debug)]
+pub struct Toolchain {
+    /// What for.
+    pub target: Target,
+    /// Rust's name of it.
+    pub triple: String,
+    /// What the compiler says of itself.
+    pub version: String,
+    /// The linker.
+    pub linker: PathBuf,
+    /// The unpacked Debian tree, if it is Debian's.
+    debian: Option<debian::Tree>,
+}
+
+impl Toolchain {
+    /// Variables that cargo needs.
+    pub fn environment(&self) -> Vec<(&'static str, PathBuf)> {
+        let Some(tree) = &self.debian else { return Vec::new() };
+        let mut variables = vec![("RUSTC", tree.rustc()), ("LD_LIBRARY_PATH", tree.libraries())];
+        if self.build_std().is_some() {
+            variables.push(("RUSTC_BOOTSTRAP", "1".into()));
+        }
+        variables
+    }
+
+    /// All that shapes what is built: compiler, linker, and the C library that goes into client apps.
+    pub fn versions(&self) -> Result<Vec<(String, String)>> {
+        let first = |text: String| text.lines().next().unwrap_or_default().to_owned();
+        let mut versions = Vec::new();
+        let mut add = |tool: &str, version| versions.push((format!("{tool} for {}", self.triple), version));
+        add("rustc", self.version.clone());
+        match self.target {
+            Target::TrustedApp | Target::Firmware => {
+                add("lld", first(cargo::ask(&self.linker, None, &["-flavor", "gnu", "--version"])?));
+            }
+            Target::ClientApp => {
+                add("gcc", first(cargo::ask(&self.linker, None, &["--version"])?));
+                let libc = Path::new(crate::packages::CROSS_LIBC);
+                add("sha256 of libc.a", bundle::hash_file(libc).at(libc)?.sha256);
+            }
+        }
+        Ok(versions)
+    }
+
+    /// The compiler's folder.
+    pub fn sysroot(&self) -> Result<PathBuf> {
+        match &self.debian {
+            Some(tree) => Ok(tree.usr()),
+            None => cargo::ask("rustc".as_ref(), None, &["--print", "sysroot"]).map(PathBuf::from),
+        }
+    }
+
+    /// The crates of the standard library that are built from source, if any.
+    pub fn build_std(&self) -> Option<&'static str> {
+        (self.debian.is_some() && self.target != Target::ClientApp).then_some("core,alloc")
+    }
+
+    /// Compiler flags. No path of the host stays in the output.
+    pub fn rustflags(&self, root: &Path, registries: &[PathBuf]) -> Vec<String> {
+        let remap = |from: &Path, to: &str| format!("--remap-path-prefix={}={to}", from.display());
+        // Of several that fit, the last wins.
+        let mut flags = vec![remap(root, ".")];
+        // What cargo has checked out of git is called by URL and commit, on any host.
+        let checkouts = cargo::home().map(|home| home.join("git/checkouts"));
+        flags.extend(checkouts.iter().map(|folder| remap(folder, "/cargo/git")));
+        // The folder of a registry has a name of its host's: of a mirror another.
+        flags.extend(registries.iter().map(|folder| remap(folder, "/cargo")));
+        if let Some(tree) = &self.debian {
+            flags.push(remap(&tree.usr(), "/rust"));
+            // cargo passes sources below the workspace relative to it.
+            flags.extend(tree.usr().strip_prefix(root).ok().map(|relative| remap(relative, "/rust")));
+        }
+        match self.target {
+            Target::TrustedApp | Target::Firmware => {
+                flags.extend(["-Clinker-flavor=ld.lld", "-Crelocation-model=static"].map(String::from));
+                if self.target == Target::TrustedApp {
+                    // By frames a trusted app tells who called, wherever it ends.
+                    flags.push("-Cforce-frame-pointers=yes".into());
+                }
+            }
+            Target::ClientApp => flags.push("-Ctarget-feature=+crt-static".into()),
+        }
+        flags
+    }
+}
+
+/// Finds and provisions toolchains.
+pub struct Toolchains<'a> {
+    /// Where Debian's are unpacked.
+    home: PathBuf,
+    logs: PathBuf,
+    offline: bool,
+    ui: &'a Ui,
+    /// One thread provisions, others wait.
+    provisioning: Mutex<()>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Way {
+    Any,
+    Rustup,
+    Debian,
+}
+
+impl<'a> Toolchains<'a> {
+    /// For the workspace at `root`.
+    pub fn new(root: &Path, offline: bool, ui: &'a Ui) -> Self {
+        let target = root.join("target");
+        let (home, logs) = (target.join("toolchains"), target.join("carveout/logs"));
+        Self { home, logs, offline, ui, provisioning: Mutex::new(()) }
+    }
+
+    /// The toolchain for a target, provisioned if need be.
+    pub fn get(&self, target: Target) -> Result<Toolchain> {
+        let _one = self.provisioning.lock().map_err(|_| Error::check("another stage has failed"))?;
+        let way = way()?;
+        if let Some(found) = self.existing(target, way)? {
+            return Ok(found);
+        }
+        let triple = target.triple();
+        if self.offline {
+            let message = format!("no Rust for {triple} is there, and --offline forbids to fetch one");
+            return Err(Error::environment(message).remedy("run the command once without --offline"));
+        }
+        std::fs::create_dir_all(&self.logs).map_err(|e| Error::io(&self.logs, &e))?;
+        if way != Way::Debian && self.rustup_add(triple) {
+            return self.rustup(target)?.ok_or_else(|| {
+                Error::environment(format!("rustup has added {triple}, but rustc does not find it"))
+            });
+        }
+        if way == Way::Rustup {
+            let message =
+                format!("rustup cannot add {triple}, and CARVEOUT_TOOLCHAIN=rustup forbids Debian's");
+            return Err(Error::environment(message).remedy(format!("run: rustup target add {triple}")));
+        }
+        let running = self.ui.start("toolchain");
+        running.building("building: fetching Debian's Rust");
+        let tree = debian::Tree::provision(&self.home, &self.logs.join("toolchain.log"));
+        match tree {
+            Ok(tree) => {
+                running.finish(false, debian::UNPACKED);
+                self.debian(target, tree)
+            }
+            Err(error) => {
+                running.fail();
+                Err(error)
+            }
+        }
+    }
+
+    /// The toolchain for a target, if there is one.
+    pub fn installed(&self, target: Target) -> Result<Option<Toolchain>> {
+        self.existing(target, way()?)
+    }
+
+    fn existing(&self, target: Target, way: Way) -> Result<Option<Toolchain>> {
+        if way != Way::Debian
+            && let Some(found) = self.rustup(target)?
+        {
+            return Ok(Some(found));
+        }
+        match debian::Tree::find(&self.home) {
+            Some(tree) if way != Way::Rustup => self.debian(target, tree).map(Some),
+            _ => Ok(None),
+        }
+    }
+
+    /// The host's own toolchain, if it has the target.
+    fn rustup(&self, target: Target) -> Result<Option<Toolchain>> {
+        let triple = target.triple();
+        let directory =
+            cargo::ask("rustc".as_ref(), None, &["--print", "target-libdir", "--target", triple])?;
+        let mut files = std::fs::read_dir(directory).into_iter().flatten().flatten();
+        if !files.any(|f| f.file_name().to_string_lossy().starts_with("libcore-")) {
+            return Ok(None);
+        }
+        let version = cargo::ask("rustc".as_ref(), None, &["--version"])?;
+        let linker = linker(target)?;
+        Ok(Some(Toolchain { target, triple: triple.into(), version, linker, debian: None }))
+    }
+
+    fn debian(&self, target: Target, tree: debian::Tree) -> Result<Toolchain> {
+        let version = cargo::ask(&tree.rustc(), Some(&tree.libraries()), &["--version"])?;
+        let linker = linker(target)?;
+        Ok(Toolchain { target, triple: target.triple().into(), version, linker, debian: Some(tree) })
+    }
+
+    fn rustup_add(&self, triple: &str) -> bool {
+        let log = self.logs.join("rustup.log");
+        let added = shell(Path::new("/")).and_then(|sh| {
+            run("rustup target add", cmd!(sh, "timeout 300 rustup target add {triple}"), &log)
+        });
+        let how = if added.is_ok() { "rustup has added the target" } else { "rustup cannot add the target" };
+        self.ui.detail(&format!("{how} {triple}"));
+        added.is_ok()
+    }
+}
+
+fn way() -> Result<Way> {
+    match std::env::var("CARVEOUT_TOOLCHAIN").as_deref() {
+        Err(_) | Ok("") => Ok(Way::Any),
+        Ok("rustup") => Ok(Way::Rustup),
+        Ok("debian") => Ok(Way::Debian),
+        Ok(other) => {
+            Err(Error::usage(format!("CARVEOUT_TOOLCHAIN is `{other}`; allowed are `rustup` and `debian`")))
+        }
+    }
+}
+
+fn linker(target: Target) -> Result<PathBuf> {
+    match target {
+        Target::ClientApp => Ok("aarch64-linux-gnu-gcc".into()),
+        Target::TrustedApp | Target::Firmware => {
+            let sysroot = cargo::ask("rustc".as_ref(), None, &["--print", "sysroot"])?;
+            let pattern = PathBuf::from(sysroot).join("lib/rustlib");
+            let hosts = std::fs::read_dir(&pattern).into_iter().flatten().flatten();
+            let mut found = hosts.map(|h| h.path().join("bin/rust-lld")).filter(|p| p.is_file());
+            found.next().ok_or_else(|| {
+                let message =
+                    format!("no rust-lld below {}: it links what runs without an OS", pattern.display());
+                Error::environment(message).remedy("install Rust with rustup, whose toolchains bring it")
+            })
+        }
+    }
+}

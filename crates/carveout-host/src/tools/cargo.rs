@@ -1,0 +1,265 @@
+//! cargo: cross builds of TAs and client apps, helper programs, Debian packages.
+
+pub mod lock;
+mod messages;
+
+use super::{capture, run, shell};
+use crate::error::{At, Error, Result};
+use crate::interrupt;
+use crate::process;
+use crate::process::Streams;
+use crate::toolchain::Toolchain;
+use crate::ui::Ui;
+use cargo_metadata::Metadata;
+use lock::CargoLock;
+use messages::Messages;
+use std::fs;
+use std::io::{BufReader, Write};
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use xshell::{Cmd, cmd};
+
+/// The cargo that runs us.
+pub fn program() -> PathBuf {
+    std::env::var_os("CARGO").map_or_else(|| "cargo".into(), PathBuf::from)
+}
+
+/// Where cargo keeps what it has fetched, and a config of the user's.
+pub fn home() -> Option<PathBuf> {
+    let home = std::env::var_os("CARGO_HOME").filter(|home| !home.is_empty()).map(PathBuf::from);
+    home.or_else(|| std::env::home_dir().map(|home| home.join(".cargo")))
+}
+
+/// How names of variables begin that cargo needs to find its things and to reach its registries.
+const NEEDED: [&str; 27] = [
+    "ALL_PROXY",
+    "CARGO_HOME",
+    "CARGO_HTTP_",
+    "CARGO_NET_",
+    "CARGO_REGISTR",
+    "CARGO_SOURCE_",
+    "CARGO_TERM_",
+    "GIT_",
+    "HOME",
+    "HTTPS_PROXY",
+    "HTTP_PROXY",
+    "LC_ALL",
+    "LD_LIBRARY_PATH",
+    "LOGNAME",
+    "NO_PROXY",
+    "PATH",
+    "RUSTUP_",
+    "SSH_",
+    "SSL_CERT_",
+    "TERM",
+    "TMPDIR",
+    "USER",
+    "XDG_",
+    "all_proxy",
+    "http_proxy",
+    "https_proxy",
+    "no_proxy",
+];
+
+/// Leaves a command no variable of the environment that could change what cargo builds: neither its own nor one that a build script or
+/// `env!` reads. What is built does not depend on who builds it.
+fn clean(cmd: Cmd) -> Cmd {
+    let names = std::env::vars_os().map(|(name, _)| name);
+    let needed = |name: &str| NEEDED.iter().any(|needed| name.starts_with(needed));
+    names.filter(|name| !needed(&name.to_string_lossy())).fold(cmd, Cmd::env_remove)
+}
+
+/// What cargo knows of the workspace of a manifest.
+pub fn metadata(manifest: &Path, options: &[&str]) -> Result<Metadata> {
+    let (sh, cargo) = (process::shell(Path::new("."))?, program());
+    let cmd = cmd!(sh, "{cargo} metadata --format-version 1 --manifest-path {manifest} {options...}");
+    let output = process::output(cmd, None).map_err(|unstarted| unstarted.of("cargo metadata"))?;
+    let wrong = |text: &str| Error::usage(format!("cargo metadata: {}", text.trim()));
+    if !output.status.success() {
+        return Err(wrong(&String::from_utf8_lossy(&output.stderr)));
+    }
+    serde_json::from_slice(&output.stdout).map_err(|e| wrong(&e.to_string()))
+}
+
+/// What is linked into a package, itself first: a line each, name, `v` and version, behind a `|` the licence.
+pub fn tree(root: &Path, package: &str, triple: &str, offline: bool) -> Result<String> {
+    let (sh, cargo) = (shell(root)?, program());
+    let offline = offline.then_some("--offline");
+    let kinds = ["--edges", "normal,no-proc-macro", "--prefix", "none", "--format", "{p}|{l}"];
+    let cmd = cmd!(sh, "{cargo} tree --locked {offline...} --package {package} --target {triple} {kinds...}");
+    capture("cargo tree", clean(cmd))
+}
+
+/// A cross build of one package.
+pub struct CrossBuild<'a> {
+    /// The workspace.
+    pub root: &'a Path,
+    /// What to build.
+    pub package: &'a str,
+    /// Profile of the workspace's Cargo.toml.
+    pub profile: &'a str,
+    /// cargo's folder for intermediate files.
+    pub target_dir: &'a Path,
+    /// With what.
+    pub toolchain: &'a Toolchain,
+    /// Whether the network may be used.
+    pub offline: bool,
+    /// Shows the compiler's warnings.
+    pub ui: &'a Ui,
+}
+
+impl CrossBuild<'_> {
+    /// Builds and returns the path of the program that has the package's name.
+    pub fn run(&self, log: &Path) -> Result<PathBuf> {
+        let path = self.folder(log)?.join(self.package);
+        path.metadata().at(&path)?;
+        Ok(path)
+    }
+
+    /// Builds and returns the folder with the package's programs.
+    pub fn folder(&self, log: &Path) -> Result<PathBuf> {
+        let sh = shell(self.root)?;
+        let Toolchain { triple, linker, .. } = self.toolchain;
+        let variable = triple.to_uppercase().replace('-', "_");
+        let (cargo, package, profile) = (program(), self.package, self.profile);
+        let std = self.toolchain.build_std().map(|crates| format!("-Zbuild-std={crates}"));
+        let offline = self.offline.then_some("--offline");
+        let cmd = cmd!(
+            sh,
+            "{cargo} build --locked {offline...} --package {package} --profile {profile} --target {triple} {std...} --message-format json"
+        );
+        let cmd = clean(cmd)
+            .envs(self.toolchain.environment())
+            .env(format!("CARGO_TARGET_{variable}_LINKER"), linker)
+            .env(
+                "CARGO_ENCODED_RUSTFLAGS",
+                self.toolchain.rustflags(self.root, &registries(self.root)?).join("\x1f"),
+            )
+            .env("CARGO_TARGET_DIR", self.target_dir);
+        compile(&format!("building {package}"), cmd, log, self.ui)?;
+        Ok(self.target_dir.join(triple).join(profile))
+    }
+}
+
+/// Builds a package of the workspace for this host, optimised.
+pub fn build_for_host(root: &Path, package: &str, target_dir: &Path, log: &Path, ui: &Ui) -> Result<()> {
+    let sh = shell(root)?;
+    let cargo = program();
+    let cmd = cmd!(sh, "{cargo} build --release --locked --package {package} --message-format json");
+    compile(&format!("building {package}"), clean(cmd).env("CARGO_TARGET_DIR", target_dir), log, ui)
+}
+
+/// Runs a build of cargo's that prints messages in JSON: warnings are shown when they come, errors are in the error.
+fn compile(what: &str, cmd: Cmd, log: &Path, ui: &Ui) -> Result<()> {
+    let mut file = crate::files::log(log)?;
+    writeln!(file, "$ {cmd}").at(log)?;
+    let errors = file.try_clone().at(log)?;
+    let streams = Streams { stdout: Stdio::piped(), stderr: errors.into(), ..Streams::default() };
+    let mut running = process::start(cmd, streams).map_err(|unstarted| unstarted.of(what))?;
+    let mut messages = Messages::default();
+    if let Some(stdout) = running.stdout() {
+        messages.read(BufReader::new(stdout), &mut file, ui).at(log)?;
+    }
+    let status = running.wait().map_err(|e| Error::environment(format!("{what}: {e}")))?;
+    interrupt::check()?;
+    if status.success() {
+        return Ok(());
+    }
+    let tail = super::tail(log);
+    let shown = messages.errors().unwrap_or_else(|| tail.clone());
+    Err(super::diagnose(format!("{what} failed ({status})\n{shown}\n  full log: {}", log.display()), &tail))
+}
+
+/// The folders of cargo's registries that hold crates of this workspace. Others are of other projects, and shape nothing here.
+pub fn registries(root: &Path) -> Result<Vec<PathBuf>> {
+    let lock = CargoLock::read(root)?;
+    Ok(home().map_or_else(Vec::new, |home| registries_of(&home.join("registry/src"), &lock)))
+}
+
+fn registries_of(sources: &Path, lock: &CargoLock) -> Vec<PathBuf> {
+    let of_others = lock.package.iter().filter(|package| package.checksum.is_some());
+    let names: Vec<String> = of_others.map(|p| format!("{}-{}", p.name, p.version)).collect();
+    let folders = fs::read_dir(sources).into_iter().flatten().flatten().map(|entry| entry.path());
+    let mut found: Vec<PathBuf> =
+        folders.filter(|folder| names.iter().any(|name| folder.join(name).is_dir())).collect();
+    found.sort();
+    found
+}
+
+/// Where a helper program is or will be.
+pub fn helper_path(root: &Path, name: &str, version: &str) -> PathBuf {
+    root.join(format!("{name}-{version}")).join("bin").join(name)
+}
+
+/// A published program, pinned, in a folder of ours. Built once, without optimisation: they run for moments.
+pub fn helper(root: &Path, name: &str, version: &str, offline: bool, log: &Path) -> Result<PathBuf> {
+    let program_path = helper_path(root, name, version);
+    if program_path.exists() {
+        return Ok(program_path);
+    }
+    if offline {
+        return Err(Error::environment(format!(
+            "{name} {version} is not there, and --offline forbids to fetch it"
+        ))
+        .remedy("run the command once without --offline"));
+    }
+    fs::create_dir_all(root).at(root)?;
+    let _lock = crate::files::lock(&root.join(".lock"))?;
+    let sh = shell(root)?;
+    let (cargo, build, folder) = (program(), root.join("build"), root.join(format!("{name}-{version}")));
+    let cmd = cmd!(sh, "{cargo} install {name} --locked --debug --version {version} --root {folder}");
+    run(&format!("installing {name}"), clean(cmd).env("CARGO_TARGET_DIR", &build), log)?;
+    // Gigabytes that nobody needs again; if another xtask was first, there are none.
+    let _ = fs::remove_dir_all(&build);
+    Ok(program_path)
+}
+
+/// Packs a client app that has been built, by its `[package.metadata.deb]`.
+pub fn deb(cargo_deb: &Path, build: &CrossBuild, epoch: u64, out: &Path, log: &Path) -> Result<PathBuf> {
+    let sh = shell(build.root)?;
+    let (package, profile, triple) = (build.package, build.profile, &build.toolchain.triple);
+    // The slash makes it a folder for cargo-deb.
+    let output = format!("{}/", out.display());
+    let cmd = cmd!(
+        sh,
+        "{cargo_deb} --package {package} --no-build --no-strip --no-dbgsym --target {triple} --profile {profile}
+         --output {output}"
+    );
+    let cmd =
+        clean(cmd).env("SOURCE_DATE_EPOCH", epoch.to_string()).env("CARGO_TARGET_DIR", build.target_dir);
+    run(&format!("packing {package}"), cmd, log)?;
+    let entries = fs::read_dir(out).at(out)?.flatten().map(|e| e.path());
+    let mut debs = entries.filter(|path| path.extension().is_some_and(|e| e == "deb"));
+    debs.next().ok_or_else(|| Error::check(format!("cargo-deb left no package in {}", out.display())))
+}
+
+/// What a compiler or linker says of itself, and where its libraries are.
+pub fn ask(program: &Path, library_path: Option<&Path>, arguments: &[&str]) -> Result<String> {
+    let sh = shell(Path::new("/"))?;
+    if let Some(path) = library_path {
+        sh.set_var("LD_LIBRARY_PATH", path);
+    }
+    capture(&program.display().to_string(), cmd!(sh, "{program} {arguments...}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn registries_of_other_projects_do_not_count() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = |name: &str| dir.path().join(name);
+        let package = "[[package]]\nname = \"one\"\nversion = \"1.0.0\"\n";
+        let text = format!("{package}source = \"registry+x\"\nchecksum = \"00\"\n");
+        fs::write(path("Cargo.lock"), text).unwrap();
+        for folder in
+            ["src/index-2/one-1.0.0", "src/mirror-1/one-1.0.0", "src/index-1/one-1.0.1", "src/bin/x"]
+        {
+            fs::create_dir_all(path(folder)).unwrap();
+        }
+        let lock = CargoLock::read(dir.path()).unwrap();
+        assert_eq!(registries_of(&path("src"), &lock), [path("src/index-2"), path("src/mirror-1")]);
+        assert!(registries_of(&path("none"), &lock).is_empty());
+    }
+}

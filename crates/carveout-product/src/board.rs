@@ -1,0 +1,102 @@
+//! Boards: `configs/boards/<name>.yaml`.
+
+use super::file::{BoardFile, L4tBoard};
+use super::report::Reporter;
+use super::yaml::{self, MAX_CONFIG};
+use carveout_host::error::{Error, Result, nearest};
+use carveout_host::tools::read_limited;
+use stage_cache::Key;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// A board.
+#[derive(Clone, Debug)]
+pub struct Board {
+    /// Its name.
+    pub name: String,
+    /// Its file.
+    pub path: PathBuf,
+    /// Misc boot config of the cold boot. Of an L4T board these three are paths within the BSP.
+    pub cold_boot: PathBuf,
+    /// Misc boot config while flashing.
+    pub flash: PathBuf,
+    /// Partition layout.
+    pub layout: PathBuf,
+    /// What a board with NVIDIA's L4T has besides.
+    pub l4t: Option<L4tBoard>,
+}
+
+/// Names of all boards, sorted.
+pub fn boards(root: &Path) -> Vec<String> {
+    let entries = fs::read_dir(root.join("configs/boards")).into_iter().flatten().flatten();
+    let name = |path: PathBuf| {
+        let yaml = path.extension().is_some_and(|e| e == "yaml");
+        yaml.then(|| path.file_stem().map(|s| s.to_string_lossy().into_owned()))?
+    };
+    let mut names: Vec<String> = entries.filter_map(|e| name(e.path())).collect();
+    names.sort();
+    names
+}
+
+impl Board {
+    /// Reads a board's file. The error is a text for whoever named the board.
+    pub fn load(root: &Path, name: &str) -> Result<Result<Self, String>> {
+        let known = boards(root);
+        if !known.iter().any(|board| board == name) {
+            let near = nearest(name, known.iter().map(String::as_str));
+            let near = near.map(|n| format!(" Did you mean `{n}`?")).unwrap_or_default();
+            return Ok(Err(format!(
+                "unknown board `{name}`: configs/boards has {}.{near}",
+                known.join(", ")
+            )));
+        }
+        let path = root.join("configs/boards").join(format!("{name}.yaml"));
+        let bytes = read_limited(&path, MAX_CONFIG)?;
+        let text = String::from_utf8(bytes)
+            .map_err(|e| Error::usage(format!("{}: no UTF-8 text: {}", path.display(), e.utf8_error())))?;
+        let reporter = Reporter { path: &path, text: &text };
+        let file: BoardFile = yaml::parse(&reporter)?;
+        if file.name != name {
+            let what = format!(
+                "{}: name is `{}`, expected `{name}` as the file is called",
+                path.display(),
+                file.name
+            );
+            return Err(Error::usage(what));
+        }
+        if let Some((module, error)) =
+            file.l4t.iter().flat_map(|l4t| &l4t.modules).find_map(|m| Some((m, m.id.check().err()?)))
+        {
+            return Err(Error::usage(format!("{}: module {}: {error}", path.display(), module.name)));
+        }
+        let dir = if file.l4t.is_some() { Path::new("") } else { path.parent().unwrap_or(root) };
+        let (cold_boot, flash) = (dir.join(file.boot_config.cold_boot), dir.join(file.boot_config.flash));
+        if cold_boot.file_name() == flash.file_name() {
+            let what = format!("{}: both boot configs have one file name: they must differ", path.display());
+            return Err(Error::usage(what));
+        }
+        let layout = dir.join(file.layout);
+        Ok(Ok(Self { name: file.name, path, cold_boot, flash, layout, l4t: file.l4t }))
+    }
+
+    /// What only a board with NVIDIA's L4T has.
+    pub fn l4t(&self) -> Result<&L4tBoard> {
+        self.l4t.as_ref().ok_or_else(|| self.has_no_l4t())
+    }
+
+    /// The error of asking a board without L4T for what only L4T has.
+    pub fn has_no_l4t(&self) -> Error {
+        Error::usage(format!("board {} has nothing of NVIDIA's L4T: choose another with --board", self.name))
+    }
+
+    /// The digest of its own files. Those of an L4T board are the BSP's, which is recorded by itself.
+    pub fn digest_into(&self, key: Key) -> Result<Key> {
+        let key = key.with_file("board file", &self.path)?;
+        if self.l4t.is_some() {
+            return Ok(key);
+        }
+        key.with_file("cold boot", &self.cold_boot)?
+            .with_file("flash", &self.flash)?
+            .with_file("layout", &self.layout)
+    }
+}

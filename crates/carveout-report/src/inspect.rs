@@ -1,0 +1,164 @@
+//! `inspect`: explains what people have in their hands: bundles, BSPs, images, boot configs, parts of boards and their files.
+//!
+//! One module for each family of formats. What a file is, its content says; its name never does.
+
+mod boot_config;
+mod bundle;
+mod device;
+mod parts;
+pub mod secure_os;
+mod signed;
+mod storage;
+mod text;
+
+use carveout_field::device::disk;
+use carveout_host::error::{At, Error, Result};
+use carveout_host::outcome::Outcome;
+use carveout_host::text::Text;
+use carveout_host::tools::read_limited;
+use serde_json::Value;
+use std::io::Read;
+use std::path::Path;
+use tegra_flash::Ekb;
+use tegra_flash::filesystem::HEAD;
+
+/// Largest file that is read whole: a secure-os image, an ELF file, a config.
+const MAX_FILE: u64 = 64 << 20;
+
+/// What is told of a file.
+pub struct Explained {
+    /// For people.
+    pub text: Text,
+    /// The same for machines.
+    pub json: Value,
+    /// Whether it says that something is not as it must be.
+    pub failed: bool,
+}
+
+impl Explained {
+    /// What is as it must be.
+    pub fn new(text: Text, json: Value) -> Self {
+        Self { text, json, failed: false }
+    }
+
+    /// What is not.
+    pub fn failed(text: Text, json: Value) -> Self {
+        Self { text, json, failed: true }
+    }
+
+    /// What is printed of it.
+    pub fn outcome(self, path: &Path) -> Outcome {
+        let mut line = Text::from(format!("{}: ", path.display()));
+        line.push(&self.text);
+        Outcome { line: Some(line), json: self.json, failed: self.failed }
+    }
+}
+
+/// Explains `path`, or the virt device in `virt:FILE`.
+pub fn run(path: &Path) -> Result<Outcome> {
+    let virt = path.to_str().and_then(disk::file);
+    let explained = match virt {
+        Some(file) => device::explain(file)?,
+        None => explain(path)?,
+    };
+    Ok(explained.outcome(path))
+}
+
+fn explain(path: &Path) -> Result<Explained> {
+    let metadata = std::fs::metadata(path).map_err(|e| Error::usage(format!("{}: {e}", path.display())))?;
+    if metadata.is_dir() {
+        return bundle::explain(path)?.ok_or_else(|| bundle::no_bundle(path));
+    }
+    let mut head = Vec::new();
+    if metadata.is_file() {
+        let file = carveout_host::files::open(path)?;
+        file.take(HEAD as u64).read_to_end(&mut head).at(path)?;
+    }
+    if head.starts_with(&::bundle::ARCHIVE_MAGIC)
+        && let Some(found) = bundle::explain(path)?
+    {
+        return Ok(found);
+    }
+    // A device is a disk with a partition table, and more than that only if it has our partitions.
+    if head.get(512..520) == Some(b"EFI PART")
+        && let Ok(found) = device::explain(path)
+    {
+        return Ok(found);
+    }
+    if let Some(found) = storage::head(path, &head, metadata.len()) {
+        return Ok(found);
+    }
+    if metadata.len() > MAX_FILE
+        && let Some(found) = storage::other(&head, metadata.len())
+    {
+        return Ok(found);
+    }
+    let bytes = read_limited(path, MAX_FILE)?;
+    let found = content(path, &bytes)?.or_else(|| storage::other(&head, metadata.len()));
+    found.ok_or_else(|| unknown(path, kind_of(&bytes)))
+}
+
+/// What a file's whole content says.
+fn content(path: &Path, bytes: &[u8]) -> Result<Option<Explained>> {
+    let known = |result: Result<Explained, String>| result.map(Some).map_err(|what| named(path, &what));
+    if bytes.starts_with(b"NVTOSP") {
+        return known(secure_os::container(bytes));
+    }
+    if bytes.starts_with(b"NVDA") {
+        return known(signed::t194(bytes));
+    }
+    if bytes.starts_with(b"GSHV") {
+        return Ok(Some(signed::t186(bytes)));
+    }
+    if bytes.starts_with(b"\x7fELF") {
+        return secure_os::elf(path, bytes).map(Some);
+    }
+    if Ekb::looks_like(bytes) {
+        return parts::ekb(bytes).map_err(|what| named(path, &what));
+    }
+    // An MB1 BCT before it is signed has no mark but its length; one that a tool made empty has its name alone.
+    if parts::is_mb1_bct(bytes) || is_bct(path) {
+        return known(boot_config::mb1_bct(bytes));
+    }
+    let found = parts::eeprom(bytes)
+        .or_else(|| parts::erased(bytes))
+        .or_else(|| parts::blob(bytes))
+        .or_else(|| parts::generated(bytes))
+        .or_else(|| storage::device_tree(bytes));
+    if found.is_some() {
+        return Ok(found);
+    }
+    if let Some(found) = text::explain(path, bytes)? {
+        return Ok(Some(found));
+    }
+    Ok(secure_os::kernel(bytes).or_else(|| parts::boot_part(bytes)))
+}
+
+fn is_bct(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    name.starts_with("mb1_") && name.ends_with(".bct")
+}
+
+fn kind_of(bytes: &[u8]) -> &'static str {
+    match bytes {
+        [] => "an empty file",
+        bytes if std::str::from_utf8(bytes).is_ok() => "a text",
+        _ => "a binary file",
+    }
+}
+
+fn named(path: &Path, what: &str) -> Error {
+    Error::check(format!("{}: {what}", path.display()))
+}
+
+fn unknown(path: &Path, what: &str) -> Error {
+    Error::usage(format!("{}: not recognised ({what})", path.display())).remedy(
+        "inspect knows bundles (folder, .tar.zst, manifest.json), NVIDIA's BSP (Linux_for_Tegra), secure-os images (NVTOSP), lk.bin, \
+         user_tasks.bin, trusted apps (ELF), signed files (NVDA), MB1 BCTs, boot configs (.cfg), partition layouts (.xml), key blobs \
+         (eks.img), module EEPROMs, boot firmware, update payloads, boot.img, device trees, virt devices (virt:FILE), ext4 and sparse \
+         images, archives, minisign keys and signatures, SHA256SUMS",
+    )
+}
+
+#[cfg(test)]
+mod tests;

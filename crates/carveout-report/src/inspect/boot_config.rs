@@ -1,0 +1,118 @@
+//! Boot configs, partition layouts, and what NVIDIA's tools make of them.
+
+use super::Explained;
+use carveout_host::size::human;
+use carveout_host::text::Text;
+use serde_json::json;
+use tegra_bct::{Family, MiscCfg, TZDRAM_ALIGNMENT, TZDRAM_SIZE, mb1};
+use tegra_flash::{Layout, Size};
+
+/// What TX2's MB1 reads of Trusty's carve-out, if a config has it.
+const TX2_SIZE: &str = "sw_carveout.tzdram_carveout_size";
+
+/// A boot config; `None` for a text that is none.
+pub fn cfg(bytes: &[u8]) -> Option<Result<Explained, String>> {
+    let text = std::str::from_utf8(bytes).ok()?;
+    match Family::of(bytes) {
+        // A broken one is still one: its keys are nobody else's.
+        Some(Family::Misc194) => Some(misc(bytes)),
+        Some(Family::Misc186) => Some(Ok(tx2(bytes))),
+        family if is_like_cfg(text) => match family {
+            Some(other) => Some(Ok(without_carve_out(other, text))),
+            None => Some(misc(bytes)),
+        },
+        _ => None,
+    }
+}
+
+/// Whether most lines have the form of a boot config's: a script or a program has some of them, too.
+fn is_like_cfg(text: &str) -> bool {
+    let code = |line: &str| line.split('#').next().unwrap_or_default().trim().to_owned();
+    let lines: Vec<String> = text.lines().map(code).filter(|line| !line.is_empty()).collect();
+    let like = |line: &&String| {
+        line.ends_with(';') && line.split_once('=').is_some_and(|(key, _)| !key.trim().contains(' '))
+    };
+    lines.iter().filter(like).count() * 2 > lines.len()
+}
+
+fn misc(bytes: &[u8]) -> Result<Explained, String> {
+    let cfg = MiscCfg::parse(bytes).map_err(|e| e.to_string())?;
+    let mut text = Text::block(&format!("misc boot config, {} values\n", cfg.entries().count()));
+    let mut values = serde_json::Map::new();
+    for key in [TZDRAM_SIZE, TZDRAM_ALIGNMENT] {
+        let value = cfg.get(key).map_err(|e| e.to_string())?;
+        let line = cfg.line(key).map_err(|e| e.to_string())?;
+        let _ = writeln!(text, "  {key:<27} 0x{value:08x} = {} (line {line})", human(value));
+    }
+    for (key, value) in cfg.entries() {
+        values.insert(key.into(), json!(value));
+    }
+    let warnings: Vec<String> = cfg.warnings().iter().map(ToString::to_string).collect();
+    for warning in &warnings {
+        let _ = writeln!(text, "  warning: {warning}");
+    }
+    text.push_str(
+        "  a change of either takes effect only by a full flash: they are part of the signed MB1_BCT\n",
+    );
+    Ok(Explained::new(text, json!({ "kind": "misc-cfg", "values": values, "warnings": warnings })))
+}
+
+fn tx2(bytes: &[u8]) -> Explained {
+    let size = MiscCfg::parse(bytes).ok().and_then(|cfg| cfg.get(TX2_SIZE).ok());
+    let carve_out = match size {
+        Some(size) => format!("{TX2_SIZE} 0x{size:08x} = {}", human(size)),
+        None => "no carve-out of Trusty: MB1 takes its own default".into(),
+    };
+    let text =
+        Text::block(&format!("{}\n  {carve_out}\n  it is not for Jetson AGX Xavier\n", Family::Misc186));
+    Explained::new(
+        text,
+        json!({ "kind": "boot-config", "family": Family::Misc186.word(), "tzdram_size": size }),
+    )
+}
+
+fn without_carve_out(family: Family, text: &str) -> Explained {
+    let values = text.lines().filter(|l| !l.trim_start().starts_with('#') && l.contains('=')).count();
+    let text = Text::block(&format!(
+        "{family}, {values} values\n  it has no TZDRAM carve-out: that is in tegra194-mb1-bct-misc-*.cfg of the same folder\n"
+    ));
+    Explained::new(text, json!({ "kind": "boot-config", "family": family.word(), "values": values }))
+}
+
+/// A partition layout.
+pub fn layout(text: &str) -> Result<Explained, String> {
+    let layout = Layout::parse(text).map_err(|e| e.to_string())?;
+    let mut out = Text::block(&format!("partition layout, {} partitions\n", layout.partitions().count()));
+    let mut rows = Vec::new();
+    for device in &layout.devices {
+        let assumed = if device.sector_size_assumed { " (assumed: the layout does not say)" } else { "" };
+        let _ = writeln!(out, "  device {}, sectors of {} bytes{assumed}", device.kind, device.sector_size);
+        for partition in &device.partitions {
+            let size = match &partition.size {
+                Size::Rest => "the rest".to_owned(),
+                Size::Number(number) => number.to_string(),
+                Size::Placeholder(name) => name.clone(),
+            };
+            let file = partition.file.as_deref().unwrap_or("-");
+            let _ = writeln!(out, "    {:<22} {:<30} {size:>12} {file}", partition.name, partition.kind);
+            rows.push(json!({ "name": partition.name, "type": partition.kind, "size": size, "file": partition.file }));
+        }
+    }
+    let assumed = layout.devices.iter().any(|device| device.sector_size_assumed);
+    Ok(Explained::new(out, json!({ "kind": "layout", "partitions": rows, "sector_size_assumed": assumed })))
+}
+
+/// The carve-out of a generated boot config.
+pub fn mb1_bct(bytes: &[u8]) -> Result<Explained, String> {
+    let found = mb1::read(bytes).map_err(|e| e.to_string())?;
+    let text = Text::block(&format!(
+        "MB1 BCT, {} bytes: what MB1 reads of the carve-out\n  size         0x{:08x} = {} (at 0x918)\n  alignment    0x{:08x} = {} (at 0x920)\n",
+        bytes.len(),
+        found.size,
+        human(found.size),
+        found.alignment,
+        human(found.alignment)
+    ));
+    let json = json!({ "kind": "mb1-bct", "tzdram": { "size": found.size, "alignment": found.alignment } });
+    Ok(Explained::new(text, json))
+}

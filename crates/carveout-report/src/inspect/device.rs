@@ -1,0 +1,64 @@
+//! A virt device: what it holds and serves.
+
+use super::Explained;
+use carveout_field::device::disk;
+use carveout_host::error::Result;
+use carveout_host::size::human;
+use carveout_host::text::Text;
+use serde_json::json;
+use std::io::Read;
+use std::path::Path;
+use tegra_bct::{MiscCfg, TZDRAM_SIZE};
+use virt_device::{Installed, PARTS, Part, STATE};
+
+/// Largest boot config that is read.
+const MAX_CFG: u64 = 1 << 20;
+
+/// Explains the device in a file.
+pub fn explain(path: &Path) -> Result<Explained> {
+    let mut device = disk::read(path)?;
+    let state = device.state().clone();
+    let mut text = Text::block("virt device\n");
+    let bundle = |installed: &Option<Installed>| match installed {
+        Some(installed) => installed.bundle.clone(),
+        None => "none".into(),
+    };
+    let _ = writeln!(text, "  active       {}", bundle(&state.active));
+    let _ = writeln!(text, "  previous     {}", bundle(&state.previous));
+    let _ = writeln!(text, "  security version {}, the largest that it has had", state.security_version);
+    let tzdram = carve_out(&mut device);
+    if let Some(size) = tzdram {
+        let _ = writeln!(text, "  carve-out    {}", human(size));
+    }
+    let partitions: Vec<(String, u64)> =
+        device.partitions().iter().map(|(name, space)| (name.clone(), space.size)).collect();
+    for (name, size) in &partitions {
+        let _ = writeln!(text, "  partition    {name:<12} {:>10}{}", human(*size), role(&state.active, name));
+    }
+    text.push_str("  (as its flash state says; cargo xtask emulate virt:FILE runs its trusted apps)\n");
+    let rows: Vec<_> = partitions.iter().map(|(name, size)| json!({ "name": name, "size": size })).collect();
+    let json = json!({ "kind": "virt-device", "active": state.active, "previous": state.previous,
+        "security_version": state.security_version, "tzdram": tzdram, "partitions": rows });
+    Ok(Explained::new(text, json))
+}
+
+/// What a partition is to the active bundle.
+fn role(active: &Option<Installed>, partition: &str) -> String {
+    if partition == STATE {
+        return ", flash state".into();
+    }
+    let Some(active) = active else { return String::new() };
+    let placed = PARTS.iter().find_map(|part| {
+        let placed = active.parts.get(part)?;
+        (part.partition(placed.slot) == partition).then_some(placed)
+    });
+    placed.map_or(String::new(), |placed| format!(", active: {} bytes of {}", placed.size, placed.bundle))
+}
+
+/// The carve-out of the active boot config: of a virt device the cfg itself lies there, and zeros behind it.
+fn carve_out(device: &mut virt_device::Device<std::fs::File>) -> Option<u64> {
+    let mut bytes = Vec::new();
+    device.read(Part::BootConfig, Some(MAX_CFG)).ok()?.read_to_end(&mut bytes).ok()?;
+    let text = bytes.split(|byte| *byte == 0).next()?;
+    MiscCfg::parse(text).ok()?.get(TZDRAM_SIZE).ok()
+}

@@ -1,0 +1,170 @@
+//! Small parts of a board: its key blob, its module's EEPROM, firmware, what NVIDIA's tools generate.
+
+use super::Explained;
+use carveout_host::text::Text;
+use serde_json::json;
+use std::collections::BTreeSet;
+use tegra_flash::eeprom::blank;
+use tegra_flash::{Eeprom, EepromError, Ekb, firmware};
+
+/// Bytes of a boot ROM BCT of t194.
+const BR_BCT: usize = 2888;
+/// NVIDIA's container of several images: a bootloader update payload or pictures.
+const BLOB: &[u8] = b"NVIDIA__BLOB__V";
+/// Bytes of the name in an entry, and of an entry in version 2 and in version 3 (of later releases).
+const NAME: usize = 40;
+const ENTRY: [(u8, usize); 2] = [(b'2', 120), (b'3', 184)];
+/// More entries than any payload has.
+const MOST: u32 = 4096;
+
+/// An encrypted key blob.
+pub fn ekb(bytes: &[u8]) -> Result<Option<Explained>, String> {
+    let ekb = match Ekb::parse(bytes) {
+        None => return Ok(None),
+        Some(result) => result.map_err(|e| e.to_string())?,
+    };
+    let keys = ekb.sample_keys();
+    let verdict = match keys {
+        Some(keys) => format!(
+            "{keys} keys, encrypted with NVIDIA's default test key (KEK2 of a device without fuses, NVIDIA's vector): they are no secret. \
+             Make one of your own with NVIDIA's gen_ekb.py before the product ships"
+        ),
+        None => "not encrypted with NVIDIA's default test key".into(),
+    };
+    let text =
+        Text::block(&format!("encrypted key blob (EKB, partition eks), {} bytes\n  {verdict}\n", ekb.size));
+    Ok(Some(Explained::new(
+        text,
+        json!({ "kind": "ekb", "size": ekb.size, "nvidias_default": keys.is_some() }),
+    )))
+}
+
+/// A module's EEPROM. That it is blank or damaged is a check that failed.
+pub fn eeprom(bytes: &[u8]) -> Option<Explained> {
+    if !Eeprom::looks_like(bytes) {
+        return None;
+    }
+    let found = match Eeprom::parse(bytes) {
+        Ok(found) => found,
+        Err(error) => {
+            let blank = matches!(error, EepromError::Blank(_));
+            let text = Text::block(&format!(
+                "EEPROM of a Jetson module, 256 bytes\n  {error}\n  flash refuses such a board: which module it is would be a guess\n"
+            ));
+            let json = json!({ "kind": "eeprom", "blank": blank, "error": error.to_string() });
+            return Some(Explained::failed(text, json));
+        }
+    };
+    let known = match found.id.check() {
+        Ok(()) => "a Jetson AGX Xavier module that carveout knows".into(),
+        Err(error) => error.to_string(),
+    };
+    let text = Text::block(&format!(
+        "EEPROM of a Jetson module, 256 bytes, its checksum holds\n  part number  {}\n  module       {}\n  {known}\n",
+        found.part_number, found.id
+    ));
+    let json =
+        json!({ "kind": "eeprom", "blank": false, "part_number": found.part_number, "module": found.id });
+    Some(Explained::new(text, json))
+}
+
+/// Firmware, by what is in it.
+pub fn boot_part(bytes: &[u8]) -> Option<Explained> {
+    let found = firmware::identify(bytes)?;
+    let partition = found.partition.map_or("no partition".into(), |name| format!("partition {name}"));
+    let text = Text::block(&format!(
+        "{}, {} bytes, without a header of signing tools; {partition}\n",
+        found.name,
+        bytes.len()
+    ));
+    Some(Explained::new(
+        text,
+        json!({ "kind": "firmware", "name": found.name, "partition": found.partition, "size": bytes.len() }),
+    ))
+}
+
+/// What NVIDIA's tools generate while they sign.
+pub fn generated(bytes: &[u8]) -> Option<Explained> {
+    let word = |index: usize| {
+        let bytes = bytes.get(4 * index..4 * index + 4)?.try_into().ok()?;
+        Some(u32::from_le_bytes(bytes))
+    };
+    let one = |what: &str, kind: &str| {
+        let text = Text::block(&format!("{what}, {} bytes\n", bytes.len()));
+        Some(Explained::new(text, json!({ "kind": kind, "size": bytes.len() })))
+    };
+    // The first word of these is their length.
+    let own_length = word(0).is_some_and(|length| length as usize == bytes.len());
+    let zeros = bytes.get(4..64).is_some_and(|b| b.iter().all(|b| *b == 0));
+    // A backup table: its header is the device's last sector.
+    if bytes.last_chunk::<512>().is_some_and(|sector| sector.starts_with(b"EFI PART")) {
+        return one("partition table by itself (GPT, the copy at a device's end)", "gpt-backup");
+    }
+    if bytes.starts_with(b"\0NBC") {
+        return one("slot metadata (SMD): which slot is booted, and how often it is tried", "smd");
+    }
+    if own_length && zeros && bytes.len() == BR_BCT {
+        return one("boot ROM BCT (BR-BCT, partition BCT)", "br-bct");
+    }
+    if own_length && zeros {
+        return one("message for the boot ROM in recovery mode (RCM)", "rcm");
+    }
+    // The layout's version, 1.0000 as an integer, and its number of devices.
+    if word(0) == Some(10_000) && word(1).is_some_and(|devices| (1..16).contains(&devices)) {
+        return one("partition layout in NVIDIA's binary form (flash.xml.bin)", "layout-bin");
+    }
+    None
+}
+
+/// An unsigned MB1 BCT: its own length, then two words that are 1.
+pub fn is_mb1_bct(bytes: &[u8]) -> bool {
+    let length = bytes.first_chunk::<4>().map(|word| u32::from_le_bytes(*word) as usize);
+    length == Some(bytes.len()) && bytes.get(4..12) == Some(&[1, 0, 0, 0, 1, 0, 0, 0])
+}
+
+/// NVIDIA's blob: an update payload or pictures.
+pub fn blob(bytes: &[u8]) -> Option<Explained> {
+    let version = *bytes.strip_prefix(BLOB)?.first()?;
+    let word = |at: usize| bytes.get(at..at + 4).and_then(|b| b.try_into().ok()).map(u32::from_le_bytes);
+    let (size, header, entries, kind) = (word(20)?, word(24)?, word(28)?, word(32)?);
+    if kind != 0 {
+        let text = Text::block(&format!(
+            "pictures that the boot loader shows (NVIDIA blob), {entries} of them, {size} bytes\n"
+        ));
+        return Some(Explained::new(text, json!({ "kind": "bmp-blob", "entries": entries, "size": size })));
+    }
+    let step = ENTRY.iter().find(|(digit, _)| *digit == version).map(|(_, bytes)| *bytes);
+    let (mut partitions, mut specs) = (BTreeSet::new(), BTreeSet::new());
+    for index in 0..entries.min(MOST) as usize {
+        let at = header as usize + index.saturating_mul(step.unwrap_or(usize::MAX));
+        let Some(entry) = step.and_then(|step| bytes.get(at..at.checked_add(step)?)) else { break };
+        let text =
+            |bytes: &[u8]| bytes.split(|b| *b == 0).next().unwrap_or_default().escape_ascii().to_string();
+        partitions.insert(text(entry.get(..NAME).unwrap_or_default()));
+        let spec = text(entry.get(NAME + 16..).unwrap_or_default());
+        if !spec.is_empty() {
+            specs.insert(spec);
+        }
+    }
+    let mut out = Text::block(&format!("bootloader update payload (BUP), {entries} entries, {size} bytes\n"));
+    for name in &partitions {
+        let _ = writeln!(out, "  partition    {name}");
+    }
+    for spec in &specs {
+        let _ = writeln!(out, "  module       {spec}");
+    }
+    Some(Explained::new(
+        out,
+        json!({ "kind": "bup", "entries": entries, "size": size, "partitions": partitions, "modules": specs }),
+    ))
+}
+
+/// A file of nothing but one byte, as a partition is erased to.
+pub fn erased(bytes: &[u8]) -> Option<Explained> {
+    let byte = blank(bytes)?;
+    let text = Text::block(&format!(
+        "{} bytes of 0x{byte:02x}: an erased partition or a placeholder\n",
+        bytes.len()
+    ));
+    Some(Explained::new(text, json!({ "kind": "blank", "byte": byte, "size": bytes.len() })))
+}

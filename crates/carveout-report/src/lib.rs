@@ -1,0 +1,117 @@
+//! The page that explains a bundle to people: one HTML file that needs nothing else, neither a network nor a script.
+//!
+//! [`Report::read`] takes everything out of the bundle, which it verifies first; [`render`] makes the page and does nothing
+//! else, so that the same report is the same bytes.
+
+mod figures;
+mod identity;
+pub mod inspect;
+mod map;
+mod page;
+mod partitions;
+mod read;
+mod records;
+mod tables;
+mod usage;
+
+pub use map::{Map, Part, Segment};
+pub use page::render;
+pub use records::Flashed;
+
+use bundle::{Diff, Manifest, PublicKey};
+use carveout_host::error::{At, Error, Result};
+use carveout_host::files;
+use carveout_keys::Authenticity;
+use std::path::Path;
+use tegra_flash::Layout;
+use trusty_image::Plan;
+
+/// Who is known to have made a bundle.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Signature {
+    /// Nobody: it is not signed.
+    Unsigned,
+    /// It is signed, and nobody has looked by whom.
+    NotChecked {
+        /// What the signature says of itself.
+        trusted_comment: String,
+    },
+    /// The holder of a key.
+    Verified {
+        /// minisign's name of the key.
+        key_id: String,
+        /// What the signature says of itself.
+        trusted_comment: String,
+    },
+}
+
+impl From<Authenticity> for Signature {
+    fn from(authenticity: Authenticity) -> Self {
+        match authenticity {
+            Authenticity::Unsigned => Self::Unsigned,
+            Authenticity::NotChecked(claim) => Self::NotChecked { trusted_comment: claim.comment },
+            Authenticity::Verified { key, comment } => {
+                Self::Verified { key_id: key.to_string(), trusted_comment: comment }
+            }
+        }
+    }
+}
+
+/// A package of the root filesystem.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Package {
+    /// Its name.
+    pub name: String,
+    /// Its version.
+    pub version: String,
+    /// Its architecture.
+    pub architecture: String,
+}
+
+/// What differs from the release before.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Changes {
+    /// Name of that bundle.
+    pub from: String,
+    /// What differs, and what must be flashed for it.
+    pub diff: Diff,
+}
+
+/// All that the page shows.
+#[derive(Clone, Debug)]
+pub struct Report {
+    /// The bundle's manifest.
+    pub manifest: Manifest,
+    /// Whether it is signed.
+    pub signature: Signature,
+    /// The plan, made again of the bundle's own files.
+    pub plan: Plan,
+    /// The partition layout.
+    pub layout: Layout,
+    /// The root filesystem's packages.
+    pub packages: Vec<Package>,
+    /// What differs from the release before, if one was given.
+    pub changes: Option<Changes>,
+    /// Flashes of this very bundle, the latest first.
+    pub records: Vec<Flashed>,
+}
+
+/// Writes the page of a verified bundle, without this host's flash records: it is made to be given away.
+pub fn write(bundle: &Path, previous: Option<&Path>, key: Option<&PublicKey>, to: &Path) -> Result<()> {
+    save(&Report::read(bundle, previous, key)?, bundle, to)
+}
+
+/// Writes the page. It gets its name when it is whole.
+pub fn save(report: &Report, bundle: &Path, to: &Path) -> Result<()> {
+    if to.is_dir() {
+        return Err(Error::usage(format!("{}: is a folder; the report is a file", to.display()))
+            .remedy("name a file behind -o, such as report.html"));
+    }
+    let folder = files::parent(to);
+    let real = folder.canonicalize().at(folder)?;
+    if bundle.is_dir() && real.starts_with(bundle.canonicalize().at(bundle)?) {
+        let what = format!("{}: lies in the bundle, which would not be whole with it", to.display());
+        return Err(Error::usage(what).remedy("name a file outside of the bundle's folder behind -o"));
+    }
+    files::write(to, render(report), files::OUTPUT)
+}

@@ -1,0 +1,209 @@
+//! NVIDIA's BSP: what a build needs of `Linux_for_Tegra`, copied, checked for being whole and of a known release.
+
+use crate as vendor;
+use crate::board_conf;
+use crate::release::Release;
+use crate::{Vendor, copy, license, release};
+use carveout_host::error::{Error, Result};
+use carveout_product::Build;
+use carveout_product::{Board, L4tBoard, RootfsKind};
+use stage_cache::{Key, Output, stamps};
+use std::path::{Path, PathBuf};
+
+/// The BSP's top folder, in its tarball and by custom.
+const TOP: &str = "Linux_for_Tegra";
+/// A script that every BSP has, by which its top folder is known.
+const MARK: &str = "flash.sh";
+/// Nothing of these is needed: the sample root filesystem's place, what NVIDIA's tools leave behind, what is for others.
+const NOT_NEEDED: [&str; 14] = [
+    "rootfs/",
+    "source/",
+    "bootloader/ramdisk_tmp/",
+    "bootloader/signed/",
+    "bootloader/temp_user_dir/",
+    "bootloader/__pycache__/",
+    "bootloader/payloads_t19x/",
+    "bootloader/rollback/",
+    "bootloader/mfi_",
+    "bootloader/mnt/",
+    "bootloader/system.img",
+    "bootloader/encrypted_signed/",
+    "kernel/kernel_headers",
+    "tools/ota_tools/",
+];
+/// The kernel. Not every snapshot of a BSP has it and the initrd.
+pub const KERNEL: &str = "kernel/Image";
+/// The initrd.
+pub const INITRD: &str = "bootloader/l4t_initrd.img";
+/// The board's device tree.
+pub const DTB: &str = "kernel/dtb/tegra194-p2888-0001-p2822-0000.dtb";
+/// What flash.sh and its helpers read for this board, whatever the scope.
+const NEEDED: [&str; 26] = [
+    "flash.sh",
+    "nvmassflashgen.sh",
+    "p2972-0000.conf.common",
+    license::FILE,
+    release::FILE,
+    "bootloader/tegraflash.py",
+    "bootloader/tegraflash_internal.py",
+    "bootloader/tegrasign_v3.py",
+    "bootloader/tegrabct_v2",
+    "bootloader/tegradevflash_v2",
+    "bootloader/tegrahost_v2",
+    "bootloader/tegraparser_v2",
+    "bootloader/tegrarcm_v2",
+    "bootloader/mkbootimg",
+    "bootloader/chkbdinfo",
+    "bootloader/bpmp_t194.bin",
+    "bootloader/cboot_t194.bin",
+    "bootloader/eks.img",
+    "bootloader/mb1_t194_prod.bin",
+    "bootloader/nvtboot_t194.bin",
+    "bootloader/nvtboot_applet_t194.bin",
+    "bootloader/t186ref/BCT/tegra194-mb1-soft-fuses-l4t.cfg",
+    "bootloader/nvtboot_recovery_t194.bin",
+    "bootloader/nvtboot_recovery_cpu_t194.bin",
+    "bootloader/warmboot_t194_prod.bin",
+    DTB,
+];
+
+/// What is known of a BSP.
+pub struct Bsp {
+    /// The stage's result: the copied parts.
+    pub output: Output,
+    /// Its release.
+    pub release: Release,
+    /// What the user has named, for errors.
+    pub given: PathBuf,
+    /// The file that our image replaces: TOSFILE of the board's file.
+    replaced: String,
+}
+
+impl Bsp {
+    /// A digest of what its files hold, for people: the same whether a file is there itself or by a link. The image that flash.sh
+    /// would sign is not among them where that is another than the stock one: ours takes its place.
+    pub fn contents(&self) -> Result<String> {
+        let mut key = Key::default();
+        for path in stamps(&self.output.dir)?.into_keys().filter(|path| *path != self.replaced) {
+            let full = self.path(&path);
+            if full.is_file() {
+                key = key.with_file(&path, &full)?;
+            }
+        }
+        Ok(key.digest())
+    }
+
+    /// A file of it.
+    pub fn path(&self, name: impl AsRef<Path>) -> PathBuf {
+        self.output.dir.join(name)
+    }
+}
+
+/// Copies and checks the BSP.
+pub fn run(build: &Build) -> Result<Bsp> {
+    let l4t = build.product.l4t()?;
+    let given = vendor::locate(build, Vendor::Bsp)?;
+    let debs = build.product.rootfs.as_ref().is_some_and(|rootfs| rootfs.kind != RootfsKind::Tarball);
+    let wanted = |path: &str| is_needed(path, debs);
+    let top = if given.is_dir() { top(&given)? } else { given.clone() };
+    let key = Key::of(crate::code(file!())).with("given", vendor::stamp(&top, wanted)?).with("debs", debs);
+    let output = build.cache.stage("bsp", key, |work| {
+        let opened = vendor::open(&top, &["*/rootfs/*"], work.log)?;
+        let from = self::top(&opened.dir)?;
+        // Told before a copy is made: what is wrong with a tree is wrong with its copy.
+        Release::of(&from)?;
+        whole(build, &from, &given)?;
+        copy::tree(&from, work.out, &wanted)
+    })?;
+    license::accepted(l4t, &output.dir, build.ui)?;
+    let release = Release::of(&output.dir)?;
+    let board = build.product.board.l4t()?;
+    let replaced = board_conf::read(&output.dir, &board.flash_name, &board.root_device)?.secure_os;
+    Ok(Bsp { output, release, given: top, replaced })
+}
+
+/// A full flash needs kernel and initrd: told before anything is built for it.
+pub fn ensure_kernel(build: &Build, bsp: &Bsp) -> Result<()> {
+    let missing: Vec<&str> = [KERNEL, INITRD].into_iter().filter(|name| !bsp.path(name).is_file()).collect();
+    if build.product.rootfs.is_none() || missing.is_empty() {
+        return Ok(());
+    }
+    let message = format!(
+        "{}: the BSP has no {}: a full flash needs it",
+        bsp.given.display(),
+        missing.join(" and no ")
+    );
+    Err(Error::usage(message).remedy(
+        "use a whole BSP, or build with --without rootfs: that bundle flashes the secure-os partition alone",
+    ))
+}
+
+/// The folder that holds flash.sh.
+fn top(given: &Path) -> Result<PathBuf> {
+    let candidates = [given.to_owned(), given.join(TOP)];
+    candidates.into_iter().find(|dir| dir.join(MARK).is_file()).ok_or_else(|| {
+        let message =
+            format!("{}: has no {MARK}, neither itself nor in {TOP}: this is no L4T BSP", given.display());
+        Error::usage(message).remedy("name the folder Linux_for_Tegra of NVIDIA's BSP, or its tarball")
+    })
+}
+
+fn is_needed(path: &str, debs: bool) -> bool {
+    if NOT_NEEDED.iter().any(|other| path.starts_with(other)) || path.contains("/__pycache__/") {
+        return false;
+    }
+    let packed = [".deb", ".tbz2"].iter().any(|end| path.ends_with(end));
+    (debs || !packed) && !path.ends_with(".img.raw")
+}
+
+/// All that a build for a board needs and a BSP's tree has not.
+pub fn missing(board: &Board, l4t: &L4tBoard, bsp: &Path) -> Vec<String> {
+    let own = [&l4t.secure_os, &board.cold_boot, &board.flash, &board.layout];
+    let own = own.into_iter().map(|path| path.to_string_lossy().into_owned());
+    let conf = std::iter::once(format!("{}.conf", l4t.flash_name));
+    let all = NEEDED.iter().map(|name| (*name).to_owned()).chain(conf).chain(own);
+    all.filter(|name| !bsp.join(name).exists()).collect()
+}
+
+/// Names all that is missing, at once.
+fn whole(build: &Build, bsp: &Path, given: &Path) -> Result<()> {
+    let board = &build.product.board;
+    let l4t = board.l4t()?;
+    let conf = format!("{}.conf", l4t.flash_name);
+    if !bsp.join(&conf).exists() {
+        let message =
+            format!("{}: has no {conf}: this BSP is for other boards than {}", given.display(), board.name);
+        return Err(Error::usage(message)
+            .remedy("use the BSP for Jetson AGX Xavier (T186 in NVIDIA's download names)"));
+    }
+    let missing: Vec<String> = missing(board, l4t, bsp).iter().map(|name| format!("  {name}")).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let message = format!("{}: the BSP is not whole, it lacks\n{}", given.display(), missing.join("\n"));
+    Err(Error::usage(message).remedy("unpack NVIDIA's tarball again, or name the tarball itself"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_needed_stays_behind() {
+        for needed in
+            ["flash.sh", "bootloader/tegrabct_v2", "kernel/Image", "nv_tegra/bsp_version", "bootloader/"]
+        {
+            assert!(is_needed(needed, false), "{needed}");
+        }
+        for other in [
+            "rootfs/",
+            "rootfs/etc/x",
+            "bootloader/system.img.raw",
+            "bootloader/signed/x",
+            "nv_tegra/config.tbz2",
+        ] {
+            assert!(!is_needed(other, false), "{other}");
+        }
+        assert!(is_needed("nv_tegra/config.tbz2", true));
+    }
+}

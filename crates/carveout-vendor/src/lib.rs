@@ -1,0 +1,185 @@
+//! What NVIDIA supplies and the user has: the BSP and the public sources, as a folder or a tarball.
+//!
+//! It is found in this order: `--bsp` and `--sources`; the product config; the environment; the pinned download. It is only
+//! read: what a build needs of it is copied.
+
+pub mod board_conf;
+pub mod bsp;
+pub mod copy;
+pub mod l4t;
+pub mod license;
+pub mod release;
+pub mod sources;
+pub mod trusty;
+
+use carveout_host::error::{At, Error, Result};
+use carveout_host::tools::curl;
+use carveout_host::tools::curl::{Size, Url};
+use carveout_host::tools::{run, scratch, shell};
+use carveout_product::Build;
+use carveout_product::{Download, L4t};
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use xshell::cmd;
+
+/// Bytes of a download, at most: what R32 has is far smaller.
+const MAX_DOWNLOAD: u64 = 2 << 30;
+
+/// What is looked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Vendor {
+    /// `Linux_for_Tegra` of NVIDIA's BSP.
+    Bsp,
+    /// NVIDIA's public sources.
+    Sources,
+}
+
+impl Vendor {
+    /// What people call it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Bsp => "NVIDIA's L4T BSP",
+            Self::Sources => "NVIDIA's L4T public sources",
+        }
+    }
+
+    /// The option that names it.
+    pub fn option(self) -> &'static str {
+        match self {
+            Self::Bsp => "--bsp",
+            Self::Sources => "--sources",
+        }
+    }
+
+    /// The environment variable that names it.
+    pub fn variable(self) -> &'static str {
+        match self {
+            Self::Bsp => "CARVEOUT_L4T_BSP",
+            Self::Sources => "CARVEOUT_L4T_SOURCES",
+        }
+    }
+
+    fn given(self, l4t: &L4t) -> Option<PathBuf> {
+        let given = match self {
+            Self::Bsp => &l4t.bsp,
+            Self::Sources => &l4t.sources,
+        };
+        given
+            .clone()
+            .or_else(|| std::env::var_os(self.variable()).filter(|v| !v.is_empty()).map(PathBuf::from))
+    }
+
+    fn download<'a>(self, build: &'a Build) -> Result<&'a Download> {
+        let board = build.product.board.l4t()?;
+        Ok(match self {
+            Self::Bsp => &board.downloads.bsp,
+            Self::Sources => &board.downloads.sources,
+        })
+    }
+}
+
+/// Where it lies: what is given, or what has been downloaded, now if need be.
+pub fn locate(build: &Build, vendor: Vendor) -> Result<PathBuf> {
+    let l4t = build.product.l4t()?;
+    if let Some(path) = vendor.given(l4t) {
+        return match fs::metadata(&path) {
+            Ok(_) => fs::canonicalize(&path).at(&path),
+            Err(error) => {
+                let message = format!("{}: {}: {error}", vendor.name(), path.display());
+                let remedy = format!(
+                    "name an unpacked tree or a tarball with {}, in the product config, or in {}",
+                    vendor.option(),
+                    vendor.variable()
+                );
+                Err(Error::usage(message).remedy(remedy))
+            }
+        };
+    }
+    let download = vendor.download(build)?;
+    let url = Url::parse(&download.url)?;
+    let folder = downloads(build);
+    let file = folder.join(url.file_name()?);
+    if !file.exists() && build.offline {
+        let message =
+            format!("{} is neither given nor downloaded, and --offline forbids to fetch it", vendor.name());
+        let remedy =
+            format!("name it with {} PATH, or run the command once without --offline", vendor.option());
+        return Err(Error::environment(message).remedy(remedy));
+    }
+    license::before_download(l4t, &url, build.ui)?;
+    fs::create_dir_all(&folder).at(&folder)?;
+    curl::fetch(&url, &download.sha256, Size::AtMost(MAX_DOWNLOAD), &file, build.ui)?;
+    Ok(file)
+}
+
+/// Whether something is neither given nor downloaded yet.
+pub fn must_download(build: &Build) -> Result<bool> {
+    let l4t = build.product.l4t()?;
+    for vendor in [Vendor::Bsp, Vendor::Sources] {
+        if vendor.given(l4t).is_none() && !downloaded(build, vendor.download(build)?)?.exists() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Where a download lies.
+fn downloaded(build: &Build, download: &Download) -> Result<PathBuf> {
+    Ok(downloads(build).join(Url::parse(&download.url)?.file_name()?))
+}
+
+fn downloads(build: &Build) -> PathBuf {
+    build.dirs().home().join("downloads")
+}
+
+/// Whether both BSP and sources are given, so that nothing need be downloaded.
+pub fn at_hand(build: &Build) -> Result<bool> {
+    let l4t = build.product.l4t()?;
+    Ok([Vendor::Bsp, Vendor::Sources].into_iter().all(|vendor| vendor.given(l4t).is_some()))
+}
+
+/// A folder to read from: the given one, or a tarball's contents in a scratch folder.
+pub struct Opened {
+    /// The folder.
+    pub dir: PathBuf,
+    _scratch: Option<carveout_host::tools::Scratch>,
+}
+
+/// Opens a folder or a tarball; of a tarball, what matches `without` stays packed.
+pub fn open(path: &Path, without: &[&str], log: &Path) -> Result<Opened> {
+    if path.is_dir() {
+        return Ok(Opened { dir: path.into(), _scratch: None });
+    }
+    let scratch = scratch("vendor")?;
+    unpack(path, scratch.path(), without, log)?;
+    Ok(Opened { dir: scratch.path().into(), _scratch: Some(scratch) })
+}
+
+/// Unpacks a tarball, whatever compresses it.
+pub fn unpack(tarball: &Path, into: &Path, without: &[&str], log: &Path) -> Result<()> {
+    let sh = shell(into)?;
+    let exclude = without.iter().map(|pattern| format!("--exclude={pattern}"));
+    let exclude: Vec<String> = exclude.collect();
+    let what = format!("unpacking {}", tarball.display());
+    let cmd = cmd!(sh, "tar --no-same-owner {exclude...} -xf {tarball}");
+    run(&what, cmd, log).map_err(|error| {
+        error.remedy("the file may be cut short or be no tarball: compare its size or sha256 with NVIDIA's, fetch it again")
+    })
+}
+
+/// The input of a stage that reads a tree or a tarball: enough to see that it has changed.
+pub fn stamp(path: &Path, keep: impl Fn(&str) -> bool) -> Result<String> {
+    if !path.is_dir() {
+        let file = fs::metadata(path).at(path)?;
+        // Tools may set the time of the contents back (`cp -p`, `rsync -t`); when the file was changed, the filesystem alone says.
+        let changed = (file.ctime(), file.ctime_nsec());
+        return Ok(format!("{} {} {:?} {changed:?}", path.display(), file.len(), file.modified().at(path)?));
+    }
+    let stamps = stage_cache::stamps(path)?;
+    let kept = stamps.iter().filter(|(name, _)| keep(name));
+    let lines: String = kept.map(|(name, stamp)| format!("{name} {stamp:?}\n")).collect();
+    Ok(format!("{} {}", path.display(), bundle::sha256(lines.as_bytes())))
+}
+
+include!(concat!(env!("OUT_DIR"), "/code.rs"));

@@ -1,0 +1,173 @@
+//! `yocto`, and `image --engine bitbake`: BitBake in the build folder of a product.
+
+use crate as yocto;
+use crate::bitbake::Summary;
+use crate::{BUNDLE, From, Setup, serve};
+use carveout_build::make;
+use carveout_build::stages::bundle::publish;
+use carveout_host::error::{Error, Result};
+use carveout_host::outcome::Outcome;
+use carveout_host::tools::read_limited;
+use carveout_host::ui::Ui;
+use carveout_product::Build;
+use serde_json::json;
+use std::path::{Path, PathBuf};
+
+/// Largest manifest that is read.
+const MAX_MANIFEST: u64 = 16 << 20;
+/// So many tasks are told by name.
+const FEW: usize = 40;
+
+/// Where BitBake's layers come from.
+#[derive(Clone, Debug, Default)]
+pub struct Layers {
+    /// A folder with clones of OE-Core, BitBake, meta-tegra and meta-rust-bin.
+    pub folder: Option<PathBuf>,
+    /// Without a folder: what kas clones, instead of the board's file.
+    pub kas: Option<PathBuf>,
+    /// For checks alone: this host's compilers, and the BSP and sources that are given.
+    pub host_toolchain: bool,
+}
+
+/// What is asked for.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// What to build.
+    pub build: make::Request,
+    /// With which layers.
+    pub layers: Layers,
+    /// Run no task.
+    pub dry_run: bool,
+    /// A shell in the build folder.
+    pub shell: bool,
+    /// Serve what builds share at this address.
+    pub serve: Option<String>,
+    /// A recipe and its task.
+    pub task: Vec<String>,
+    /// Which recipe, instead of the bundle's.
+    pub target: Option<String>,
+}
+
+/// Writes the build folder, and does in it what is asked for.
+pub fn run(args: &Request, ui: &Ui) -> Result<Outcome> {
+    make::with_build(&args.build, ui, |build| {
+        let log = log(build)?;
+        let setup = setup(build, &args.layers, &log)?;
+        let bitbake = setup.bitbake();
+        if args.shell {
+            bitbake.shell()?;
+            return Ok(Outcome::default());
+        }
+        if let Some(host) = &args.serve {
+            serve::run(&setup, &build.dirs().home().join("yocto"), host, ui)?;
+            return Ok(Outcome::default());
+        }
+        let target = args.target.as_deref().unwrap_or(BUNDLE);
+        let summary = match (&args.task[..], args.dry_run) {
+            ([recipe, task], false) => bitbake.run(recipe, &["-c", task, recipe], &log, ui)?,
+            ([recipe, task], true) => bitbake.run(recipe, &["-n", "-c", task, recipe], &log, ui)?,
+            (_, true) => bitbake.run("dry run", &["-n", target], &log, ui)?,
+            (_, false) if args.target.is_some() => bitbake.run(target, &[target], &log, ui)?,
+            _ => {
+                let line = setup.build.display().to_string();
+                return Ok(Outcome {
+                    json: json!({ "folder": line }),
+                    line: Some(line.into()),
+                    ..Outcome::default()
+                });
+            }
+        };
+        tell(&summary, ui);
+        let line = format!("{} tasks, 0 errors, {} warnings", summary.attempted, summary.warnings.len());
+        Ok(Outcome { line: Some(line.into()), json: json!(summary), ..Outcome::default() })
+    })
+}
+
+/// Builds a bundle by BitBake, verifies it and puts it where the local engine would.
+pub fn image(request: &make::Request, layers: &Layers, out: &Path, ui: &Ui) -> Result<PathBuf> {
+    make::with_build(request, ui, |build| {
+        let product = build.product;
+        let log = log(build)?;
+        let setup = setup(build, layers, &log)?;
+        let summary = setup.bitbake().run("bitbake", &[BUNDLE], &log, ui)?;
+        tell(&summary, ui);
+        let name =
+            bundle::bundle_name(&product.name, &product.version, &product.board.name, product.tzdram_size);
+        let made = setup.bundles().join(&name);
+        if !made.is_dir() {
+            return Err(Error::check(format!("BitBake ended with success, but made no {}", made.display()))
+                .remedy("site.conf of the build folder may set CARVEOUT_ variables: take them out"));
+        }
+        let out = publish::folder(&make::from_here(out)?)?;
+        let _out = carveout_host::files::lock_folder(&out, ui)?;
+        let running = ui.start("bundle");
+        let folder = out.join(&name);
+        publish::publish(&folder, |new| copy(&made, new))?;
+        running.done();
+        Ok(folder)
+    })
+}
+
+/// Copies a bundle that BitBake has made, and reads its manifest; it is verified afterwards.
+fn copy(made: &Path, new: &Path) -> Result<bundle::Manifest> {
+    carveout_vendor::copy::tree(made, new, &|_| true)?;
+    let path = new.join(bundle::MANIFEST);
+    let text = String::from_utf8_lossy(&read_limited(&path, MAX_MANIFEST)?).into_owned();
+    bundle::Manifest::from_text(&text).map_err(|e| Error::check(format!("{}: {e}", path.display())))
+}
+
+fn log(build: &Build) -> Result<PathBuf> {
+    let log = build.dirs().logs()?.join("bitbake.log");
+    carveout_host::files::new_log(&log)?;
+    Ok(log)
+}
+
+/// The build folder, with layers that are there or that kas clones.
+fn setup(build: &Build, layers: &Layers, log: &Path) -> Result<Setup> {
+    let default = build.workspace.root.join(format!("configs/kas/{}.yml", build.product.board.name));
+    let from =
+        layers.folder.as_deref().map_or(From::Kas(layers.kas.as_deref().unwrap_or(&default)), From::Folder);
+    yocto::setup(build, from, layers.host_toolchain, log)
+}
+
+fn tell(summary: &Summary, ui: &Ui) {
+    summary.warnings.iter().for_each(|warning| ui.note(&format!("warning: {warning}")));
+    ui.note(&format!(
+        "{} tasks: {} were run, {} taken from shared state",
+        summary.attempted,
+        summary.ran.len(),
+        summary.restored.len()
+    ));
+    if !summary.ran.is_empty() && summary.ran.len() <= FEW {
+        ui.note(&format!("run: {}", summary.ran.join(" ")));
+    }
+}
+
+/// Which engine builds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Engine {
+    /// xtask runs the stages itself.
+    Local,
+    /// BitBake runs them, through layers/meta-carveout.
+    Bitbake,
+}
+
+/// Refuses options that belong to the other engine. `host`: the layer takes BSP and sources from here.
+pub fn suits(engine: Engine, request: &make::Request, layers: &Layers) -> Result<()> {
+    match engine {
+        Engine::Local if layers.folder.is_some() || layers.kas.is_some() || layers.host_toolchain => {
+            Err(Error::usage("--layers, --kas and --host-toolchain are for the BitBake engine")
+                .remedy("add --engine bitbake, or leave them out"))
+        }
+        Engine::Bitbake
+            if !layers.host_toolchain
+                && (request.overrides.bsp.is_some() || request.overrides.sources.is_some()) =>
+        {
+            Err(Error::usage(
+                "--bsp and --sources are for the local engine: meta-tegra fetches NVIDIA's parts itself",
+            )
+            .remedy("leave them out; tarballs that are there go into target/carveout/yocto/downloads"))
+        }
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,219 @@
+//! `recipes`: a BitBake recipe for each trusted app and client app of the workspace, by cargo-bitbake.
+//!
+//! cargo-bitbake 0.3.16 holds a cargo that reads neither workspaces of today nor the edition 2024, and writes what BitBake cannot
+//! use (`md5=generateme`, OE-Core's class). So it is given a package that has the name, the words and the crates of ours and
+//! nothing else, with stubs of the crates as its registry: no network. What it writes is then finished.
+
+mod git;
+mod graph;
+mod licence;
+mod text;
+
+use carveout_host::dirs::Dirs;
+use carveout_host::error::{At, Error, Result};
+use carveout_host::outcome::Outcome;
+use carveout_host::tools::{cargo, run as run_tool, scratch, shell};
+use carveout_host::ui::Ui;
+use carveout_product::workspace::Workspace;
+use graph::Needed;
+use serde_json::json;
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use xshell::cmd;
+
+/// The tool, pinned.
+pub const CARGO_BITBAKE: (&str, &str) = ("cargo-bitbake", "0.3.16");
+/// Where recipes lie, below the workspace.
+pub const FOLDER: &str = "recipes";
+/// Where packages that ship lie.
+const APPS: &str = "apps/";
+
+/// What a package is for BitBake.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A TA.
+    TrustedApp,
+    /// A CA.
+    ClientApp,
+    /// carveout itself, which recipes use on the build host.
+    HostTool,
+}
+
+/// The package of it.
+const HOST_TOOL: &str = "carveout";
+
+/// Writes the recipes, or tells which are stale.
+pub fn run(check: bool, ui: &Ui) -> Result<Outcome> {
+    let workspace = Workspace::load()?;
+    let folder = workspace.root.join(FOLDER);
+    let Made { recipes: wanted, failed } = all(&workspace, ui)?;
+    let there = existing(&folder)?;
+    let mut stale = Vec::new();
+    for (name, text) in &wanted {
+        match there.get(name) {
+            Some(old) if old == text => {}
+            Some(old) => stale.push(format!("{FOLDER}/{name} is stale:\n{}", text::difference(old, text))),
+            None => stale.push(format!("{FOLDER}/{name} is missing")),
+        }
+    }
+    let left: Vec<&String> = there.keys().filter(|name| !wanted.contains_key(*name)).collect();
+    stale.extend(left.iter().map(|name| format!("{FOLDER}/{name} is of no package")));
+    let names: Vec<&String> = wanted.keys().collect();
+    if check {
+        if stale.is_empty() && failed.is_empty() {
+            return Ok(Outcome {
+                line: Some("ok".into()),
+                json: json!({ "recipes": names }),
+                ..Outcome::default()
+            });
+        }
+        return match failure(&failed) {
+            Some(error) => Err(Error { message: below(&[stale, vec![error.message]].concat()), ..error }),
+            None => Err(Error::check(below(&stale)).remedy("run: cargo xtask recipes")),
+        };
+    }
+    fs::create_dir_all(&folder).at(&folder)?;
+    for (name, text) in &wanted {
+        let path = folder.join(name);
+        carveout_host::files::write(&path, text, carveout_host::files::OUTPUT)?;
+    }
+    for name in left {
+        let path = folder.join(name);
+        fs::remove_file(&path).at(&path)?;
+    }
+    if let Some(error) = failure(&failed) {
+        let written = format!("{} recipes are written, {} are not:", names.len(), failed.len());
+        return Err(Error { message: below(&[written, error.message]), ..error });
+    }
+    let line = format!("{}", folder.display());
+    Ok(Outcome {
+        line: Some(line.into()),
+        json: json!({ "recipes": names, "changed": stale.len() }),
+        ..Outcome::default()
+    })
+}
+
+/// What became of the packages.
+struct Made {
+    /// File names and texts.
+    recipes: BTreeMap<String, String>,
+    /// Packages that have no recipe, and why.
+    failed: BTreeMap<String, Error>,
+}
+
+/// Each below the other: a message's lines behind the first are indented.
+fn below(lines: &[String]) -> String {
+    lines.join("\n").replace('\n', "\n  ")
+}
+
+/// One error of all. A recipe that could not be made now is not left from before: it would lack what has changed.
+fn failure(failed: &BTreeMap<String, Error>) -> Option<Error> {
+    let lines: Vec<String> =
+        failed.iter().map(|(name, error)| format!("{name}: {error}").replace('\n', "\n  ")).collect();
+    (!lines.is_empty()).then(|| Error::check(below(&lines)))
+}
+
+/// All recipes. A package that can have none stops no other.
+fn all(workspace: &Workspace, ui: &Ui) -> Result<Made> {
+    let log = Dirs::of(&workspace.root).logs()?.join("recipes.log");
+    let graph = graph::Graph::load(&workspace.root)?;
+    let of = |table| workspace.declaring(table).into_iter();
+    let apps = of("trusty").map(|name| (name, Kind::TrustedApp));
+    let packages =
+        apps.chain(of("deb").map(|name| (name, Kind::ClientApp))).chain([(HOST_TOOL, Kind::HostTool)]);
+    let mut needed = Vec::new();
+    let mut failed = BTreeMap::new();
+    for (name, kind) in packages {
+        if kind != Kind::HostTool && !graph.folder_of(name)?.starts_with(APPS) {
+            continue;
+        }
+        match graph.needed(name, &log) {
+            Ok(found) => needed.push((found, kind)),
+            Err(error) => drop(failed.insert(name.to_owned(), error)),
+        }
+    }
+    let (name, version) = CARGO_BITBAKE;
+    let tools = Dirs::of(&workspace.root).home().join("tools");
+    if !cargo::helper_path(&tools, name, version).exists() {
+        ui.note(&format!("installing {name} {version}, as it is used for the first time"));
+    }
+    let program = cargo::helper(&tools, name, version, false, &log)?;
+    let dir = scratch("recipes")?;
+    let mut recipes = BTreeMap::new();
+    for (needed, kind) in needed {
+        let made = generate(&program, &needed, &dir.path().join(&needed.name), &log)
+            .and_then(|raw| text::finish(&raw, &needed, kind));
+        let suffix = if kind == Kind::HostTool { "-native" } else { "" };
+        match made {
+            Ok(text) => drop(recipes.insert(format!("{}{suffix}_{}.bb", needed.name, needed.version), text)),
+            Err(error) => drop(failed.insert(needed.name, error)),
+        }
+    }
+    Ok(Made { recipes, failed })
+}
+
+/// What cargo-bitbake writes for a package that stands in for ours.
+fn generate(program: &Path, needed: &Needed, dir: &Path, log: &Path) -> Result<String> {
+    let write = |path: PathBuf, text: &str| {
+        let parent = path.parent().map(Path::to_owned).unwrap_or_default();
+        fs::create_dir_all(&parent).at(&parent)?;
+        carveout_host::files::write(&path, text, carveout_host::files::OUTPUT)
+    };
+    let (registry, package, home) = (dir.join("registry"), dir.join("package"), dir.join("cargo"));
+    for krate in &needed.crates {
+        let folder = registry.join(format!("{}-{}", krate.name, krate.version));
+        let manifest = format!(
+            "[package]\nname = \"{}\"\nversion = \"{}\"\nedition = \"2018\"\n",
+            krate.name, krate.version
+        );
+        write(folder.join("Cargo.toml"), &manifest)?;
+        write(folder.join("src/lib.rs"), "")?;
+        write(
+            folder.join(".cargo-checksum.json"),
+            &json!({ "files": {}, "package": krate.sha256 }).to_string(),
+        )?;
+    }
+    let config = format!(
+        "[source.crates-io]\nreplace-with = \"stubs\"\n[source.stubs]\ndirectory = {:?}\n",
+        registry.display().to_string()
+    );
+    write(home.join("config.toml"), &config)?;
+    write(package.join("Cargo.toml"), &text::manifest(needed))?;
+    write(package.join("src/main.rs"), "fn main() {}\n")?;
+    let sh = shell(&package)?;
+    sh.set_var("CARGO_HOME", &home);
+    // It wants a repository with an origin; what it says of that is not kept.
+    let repository = needed.repository();
+    let author = [
+        "-c",
+        "user.name=carveout",
+        "-c",
+        "user.email=carveout@carveout.example",
+        "-c",
+        "commit.gpgsign=false",
+    ];
+    for command in [
+        cmd!(sh, "git init --quiet ."),
+        cmd!(sh, "git remote add origin {repository}.git"),
+        cmd!(sh, "git add --all"),
+        cmd!(sh, "git {author...} commit --quiet --message recipe"),
+        cmd!(sh, "{program} bitbake"),
+    ] {
+        run_tool(&format!("making the recipe of {}", needed.name), command, log)?;
+    }
+    let path = package.join(format!("{}_{}.bb", needed.name, needed.version));
+    fs::read_to_string(&path).at(&path)
+}
+
+/// Recipes that are there.
+fn existing(folder: &Path) -> Result<BTreeMap<String, String>> {
+    let mut found = BTreeMap::new();
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let (path, name) = (entry.path(), entry.file_name().to_string_lossy().into_owned());
+        if name.ends_with(".bb") {
+            found.insert(name, fs::read_to_string(&path).at(&path)?);
+        }
+    }
+    Ok(found)
+}

@@ -1,0 +1,300 @@
+//! What a package is built of, without what only its tests need.
+
+use super::git::{self, Repositories, Repository};
+use super::licence::{Declared, Licence, licence};
+use cargo_metadata::{DependencyKind, Metadata, Package, PackageId};
+use carveout_host::error::{At, Error, Result};
+use carveout_host::tools::cargo::lock::{CargoLock, CrateSource, Locked};
+use carveout_host::tools::{cargo, run, scratch, shell};
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::fs;
+use std::path::Path;
+use xshell::cmd;
+
+/// A crate of crates.io.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Crate {
+    /// Its name.
+    pub name: String,
+    /// Its version.
+    pub version: String,
+    /// Of its archive.
+    pub sha256: String,
+}
+
+/// A package of the workspace and all that it is built of.
+#[derive(Clone, Debug)]
+pub struct Needed {
+    /// Its name.
+    pub name: String,
+    /// Its version.
+    pub version: String,
+    /// What it is.
+    pub description: Option<String>,
+    /// Its licence, in BitBake's terms.
+    pub licence: Licence,
+    /// Where its sources are published.
+    pub repository: Option<String>,
+    /// Folders of the workspace that it is built of, its own included.
+    pub members: BTreeSet<String>,
+    /// Crates of crates.io, in order.
+    pub crates: BTreeSet<Crate>,
+    /// Repositories of its crates of git.
+    pub repositories: BTreeSet<Repository>,
+}
+
+impl Needed {
+    /// Where its sources are published, or what stands for that: cargo-bitbake wants one.
+    pub fn repository(&self) -> &str {
+        self.repository.as_deref().unwrap_or("https://carveout.example/none")
+    }
+
+    /// What it is, likewise.
+    pub fn description(&self) -> &str {
+        self.description.as_deref().unwrap_or("none")
+    }
+}
+
+/// Crates of crates.io in a lock file.
+fn crates_of(lock: &CargoLock) -> Result<BTreeSet<Crate>> {
+    let of_crates_io = lock.all().filter(|package| package.source == CrateSource::CratesIo);
+    of_crates_io
+        .map(|Locked { name, version, checksum, .. }| match checksum {
+            Some(sha256) => {
+                Ok(Crate { name: name.clone(), version: version.clone(), sha256: sha256.clone() })
+            }
+            None => Err(Error::check(format!("{name} {version}: Cargo.lock has no checksum of it"))
+                .remedy("run: cargo generate-lockfile, which writes them")),
+        })
+        .collect()
+}
+
+/// Refuses what BitBake could not fetch, or would fetch from elsewhere.
+///
+/// The crate fetcher of BitBake 2.0 (lib/bb/fetch2/crate.py) makes `https://HOST/NAME/VERSION/download` of its URL, knows neither
+/// a registry's index nor its token, and keeps all archives as NAME-VERSION.crate: that of another registry could be the one of
+/// crates.io that is called the same.
+fn ensure_known(name: &str, version: &str, source: &CrateSource) -> Result<()> {
+    let CrateSource::Registry(index) = source else { return Ok(()) };
+    Err(Error::usage(format!(
+        "{name} {version} comes from the registry {}; BitBake's crate fetcher knows crates.io alone",
+        index.escape_debug()
+    ))
+    .remedy("depend on it by git and rev, or by path in this workspace"))
+}
+
+/// A path without `.` and `..`, as far as they can be taken out.
+fn normal(path: &str) -> String {
+    let mut parts: Vec<&str> = Vec::new();
+    for part in path.split('/') {
+        match part {
+            "" | "." => {}
+            ".." if parts.last().is_some_and(|last| *last != "..") => drop(parts.pop()),
+            part => parts.push(part),
+        }
+    }
+    parts.join("/")
+}
+
+/// All packages and how they depend on each other.
+pub struct Graph {
+    metadata: Metadata,
+    lock: CargoLock,
+    /// Where the workspace is published.
+    repository: Option<String>,
+}
+
+impl Graph {
+    /// Reads the workspace at `root`.
+    pub fn load(root: &Path) -> Result<Self> {
+        let metadata = cargo::metadata(&root.join("Cargo.toml"), &["--locked"])?;
+        let path = root.join("Cargo.toml");
+        let text = fs::read_to_string(&path).at(&path)?;
+        let manifest: toml::Table =
+            toml::from_str(&text).map_err(|e| Error::usage(format!("{}: {e}", path.display())))?;
+        let package = manifest.get("workspace").and_then(|workspace| workspace.get("package"));
+        let repository = package.and_then(|package| package.get("repository")?.as_str()).map(str::to_owned);
+        Ok(Self { metadata, lock: CargoLock::read(root)?, repository })
+    }
+
+    /// The folder of a package of the workspace, below it.
+    pub fn folder_of(&self, name: &str) -> Result<String> {
+        self.folder(self.member(name)?)
+    }
+
+    fn member(&self, name: &str) -> Result<&Package> {
+        let packages = self.metadata.workspace_packages();
+        let found = packages.into_iter().find(|package| package.name.as_str() == name);
+        found.ok_or_else(|| Error::usage(format!("package {name}: is not in the workspace")))
+    }
+
+    /// What a package of the workspace needs, on any build host.
+    pub fn needed(&self, name: &str, log: &Path) -> Result<Needed> {
+        let package = self.member(name)?;
+        let folder = self.folder(package)?;
+        let mut members = BTreeSet::new();
+        for (id, chain) in self.closure(&package.id)? {
+            let found = self.package(id)?;
+            match &found.source {
+                None => drop(members.insert(self.folder(found).map_err(|error| self.told(error, &chain))?)),
+                // Not later: cargo itself may refuse a part that has no settings of that registry.
+                Some(source) => {
+                    let source = source.repr.parse::<CrateSource>();
+                    let source = source.map_err(|e| Error::check(format!("{}: {e}", found.name)))?;
+                    ensure_known(&found.name, &found.version.to_string(), &source)
+                        .map_err(|error| self.told(error, &chain))?;
+                }
+            }
+        }
+        let part = self.part(&members, log)?;
+        let repository = package.repository.clone().or_else(|| self.repository.clone());
+        let file = package.license_file.as_ref().map(|file| normal(&format!("{folder}/{file}")));
+        let declared = Declared { license: package.license.clone(), file };
+        Ok(Needed {
+            name: name.into(),
+            version: package.version.to_string(),
+            description: package.description.clone(),
+            licence: licence(name, &declared, &folder, self.metadata.workspace_root.as_std_path())?,
+            repository,
+            members,
+            crates: crates_of(&part)?,
+            repositories: self.repositories(&part)?,
+        })
+    }
+
+    /// An error of a package with the way that leads to it.
+    fn told(&self, error: Error, chain: &[&PackageId]) -> Error {
+        let names = chain.iter().filter_map(|id| self.package(id).ok());
+        let names: Vec<String> = names.map(|p| format!("{} {}", p.name, p.version)).collect();
+        Error { message: format!("{}; it is needed by: {}", error.message, names.join(" > ")), ..error }
+    }
+
+    /// The lock file of a workspace that has these members alone, without their tests: what BitBake builds
+    /// (lib/carveout/workspace.py).
+    fn part(&self, members: &BTreeSet<String>, log: &Path) -> Result<CargoLock> {
+        let (root, scratch) = (self.metadata.workspace_root.as_std_path(), scratch("recipes-part")?);
+        let part = scratch.path().join("workspace");
+        let sh = shell(root)?;
+        let extract =
+            cmd!(sh, "python3 layers/meta-carveout/lib/carveout/workspace.py {root} {part} {members...}");
+        run("taking a part of the workspace", extract, log)?;
+        // cargo takes out of the lock file what nobody needs there.
+        cargo::metadata(&part.join("Cargo.toml"), &["--offline"])
+            .map_err(|e| Error::check(format!("a part of the workspace: {}", e.message)))?;
+        let lock = CargoLock::read(&part)?;
+        let key = |p: &Locked| (p.name.clone(), p.version.clone(), p.source.clone(), p.checksum.clone());
+        let known: BTreeSet<_> = self.lock.all().map(key).collect();
+        if let Some(other) = lock.all().find(|package| !known.contains(&key(package))) {
+            return Err(Error::check(format!("{} {} is not in Cargo.lock", other.name, other.version))
+                .remedy("run: cargo update --workspace"));
+        }
+        for package in lock.all() {
+            ensure_known(&package.name, &package.version, &package.source)?;
+        }
+        Ok(lock)
+    }
+
+    /// Repositories of the crates of git in a lock file, with their submodules.
+    fn repositories(&self, lock: &CargoLock) -> Result<BTreeSet<Repository>> {
+        let mut all = Repositories::default();
+        let mut seen = BTreeSet::new();
+        for package in lock.all() {
+            all.add(&package.source);
+            let CrateSource::Git { url, rev, .. } = &package.source else { continue };
+            let source = package.source.to_string();
+            let of = |p: &&Package| {
+                p.source.as_ref().is_some_and(|s| s.repr.parse().ok().as_ref() == Some(&package.source))
+            };
+            // An unused patch is in no graph; what cargo does not build needs no submodules.
+            let Some(found) = self.metadata.packages.iter().find(of) else { continue };
+            if !seen.insert(source) {
+                continue;
+            }
+            let tree = git::work_tree(found.manifest_path.as_std_path()).ok_or_else(|| {
+                Error::check(format!("{}: is in no work tree of cargo's", found.manifest_path))
+            })?;
+            git::ensure_at(tree, rev)?;
+            all.add_submodules(tree, url)?;
+        }
+        let all = all.into_set();
+        git::entries(&all).map_err(Error::usage)?;
+        Ok(all)
+    }
+
+    fn package(&self, id: &PackageId) -> Result<&Package> {
+        let found = self.metadata.packages.iter().find(|package| package.id == *id);
+        found.ok_or_else(|| Error::check(format!("cargo metadata does not tell of {id}")))
+    }
+
+    /// A package's folder, below the workspace.
+    fn folder(&self, package: &Package) -> Result<String> {
+        let folder = package
+            .manifest_path
+            .parent()
+            .and_then(|dir| dir.strip_prefix(&self.metadata.workspace_root).ok());
+        let folder = folder.ok_or_else(|| {
+            let (name, path) = (&package.name, &package.manifest_path);
+            Error::usage(format!(
+                "{name} is the path dependency {path}, outside of the workspace, which BitBake builds"
+            ))
+            .remedy("move it into the workspace, or depend on it by git and rev")
+        })?;
+        Ok(folder.to_string())
+    }
+
+    /// A package and all that it, or its build script, depends on; with each the way to it from the package.
+    fn closure<'a>(&'a self, id: &'a PackageId) -> Result<BTreeMap<&'a PackageId, Vec<&'a PackageId>>> {
+        let resolve =
+            self.metadata.resolve.as_ref().ok_or_else(|| Error::check("cargo metadata resolves nothing"))?;
+        let nodes: BTreeMap<&PackageId, _> = resolve.nodes.iter().map(|node| (&node.id, node)).collect();
+        let (mut found, mut queue) = (BTreeMap::new(), VecDeque::from([(id, vec![id])]));
+        while let Some((id, chain)) = queue.pop_front() {
+            let Entry::Vacant(vacant) = found.entry(id) else { continue };
+            for dependency in nodes.get(id).into_iter().flat_map(|node| &node.deps) {
+                if dependency.dep_kinds.iter().any(|kind| kind.kind != DependencyKind::Development) {
+                    queue.push_back((&dependency.pkg, [&chain[..], &[&dependency.pkg]].concat()));
+                }
+            }
+            vacant.insert(chain);
+        }
+        Ok(found)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn another_registry_is_refused_by_name() {
+        let source = "sparse+https://crates.example/index/".parse().unwrap();
+        let error = ensure_known("wire-proto", "0.3.0", &source).unwrap_err().to_string();
+        assert!(
+            error.contains("wire-proto 0.3.0 comes from the registry sparse+https://crates.example/index/"),
+            "{error}"
+        );
+        assert_eq!(ensure_known("serde", "1.0.0", &CrateSource::CratesIo), Ok(()));
+    }
+
+    #[test]
+    fn a_crate_without_a_checksum_is_refused() {
+        let lock = |checksum: &str| -> CargoLock {
+            let source = CrateSource::CratesIo;
+            toml::from_str(&format!(
+                "[[package]]\nname = \"a\"\nversion = \"1.0.0\"\nsource = \"{source}\"\n{checksum}"
+            ))
+            .unwrap()
+        };
+        assert_eq!(crates_of(&lock("checksum = \"ab\"")).unwrap().len(), 1);
+        let error = crates_of(&lock("")).unwrap_err().to_string();
+        assert!(error.contains("a 1.0.0: Cargo.lock has no checksum of it"), "{error}");
+    }
+
+    #[test]
+    fn paths_are_made_plain() {
+        assert_eq!(normal("apps/a/../../LICENSE"), "LICENSE");
+        assert_eq!(normal("apps/a/./EULA.txt"), "apps/a/EULA.txt");
+        assert_eq!(normal("apps/../../x"), "../x");
+    }
+}

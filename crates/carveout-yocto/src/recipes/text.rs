@@ -1,0 +1,231 @@
+//! Texts: the package for cargo-bitbake, and the finished recipe.
+
+use super::graph::Needed;
+use super::licence::Licence;
+use super::{CARGO_BITBAKE, Kind, git};
+use carveout_host::error::{Error, Result};
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+
+/// The Cargo.toml of a package that has a name, words and crates, and nothing else.
+pub fn manifest(needed: &Needed) -> String {
+    let Needed { name, version, .. } = needed;
+    let (description, repository) = (needed.description(), needed.repository());
+    // Its licence is not that of this package, and is written by us.
+    let mut text = format!(
+        "[package]\nname = {name:?}\nversion = {version:?}\nedition = \"2018\"\ndescription = {description:?}\n\
+         license = \"MIT\"\nrepository = {repository:?}\n[dependencies]\n"
+    );
+    // Of several versions of a crate each has a name of its own.
+    for (index, krate) in needed.crates.iter().enumerate() {
+        let _ =
+            writeln!(text, "d{index} = {{ package = {:?}, version = \"={}\" }}", krate.name, krate.version);
+    }
+    text
+}
+
+/// A recipe of ours out of one of cargo-bitbake: its words and crates; our class, licences and sources.
+pub fn finish(raw: &str, needed: &Needed, kind: Kind) -> Result<String> {
+    let value = |name: &str| {
+        let line = raw.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(" = \""));
+        line.and_then(|rest| rest.strip_suffix('"'))
+            .ok_or_else(|| Error::check(format!("{} {} wrote no {name}", CARGO_BITBAKE.0, CARGO_BITBAKE.1)))
+    };
+    let line = |name: &str, from: &str, known: bool| -> Result<String> {
+        let value = value(from)?;
+        Ok(if known { format!("{name} = \"{value}\"\n") } else { String::new() })
+    };
+    let description = line("DESCRIPTION", "SUMMARY", needed.description.is_some())?;
+    let homepage = line("HOMEPAGE", "HOMEPAGE", needed.repository.is_some())?;
+    let listed: BTreeSet<&str> = raw
+        .lines()
+        .filter_map(|line| line.trim().strip_suffix(" \\"))
+        .filter(|line| line.starts_with("crate://"))
+        .collect();
+    let uri = |name: &str, version: &str| format!("crate://crates.io/{name}/{version}");
+    let expected: BTreeSet<String> =
+        needed.crates.iter().map(|krate| uri(&krate.name, &krate.version)).collect();
+    if !listed.iter().copied().eq(expected.iter().map(String::as_str)) {
+        return Err(Error::check(format!(
+            "{} lists other crates for {} than it was given",
+            CARGO_BITBAKE.0, needed.name
+        )));
+    }
+    let (class, what, section) = match kind {
+        Kind::TrustedApp => ("carveout_trusted_app", "Trusted app", "bootloaders"),
+        Kind::ClientApp => ("carveout_client_app", "Client app", "console/utils"),
+        Kind::HostTool => ("carveout_host_tool", "Host tool", "devel"),
+    };
+    let mut text = format!(
+        "# SPDX-License-Identifier: MIT OR Apache-2.0\n\
+         # Made by `cargo xtask recipes` with {} {}: edit Cargo.toml, not this.\n\n\
+         SUMMARY = \"{what} {} of carveout\"\n{description}{homepage}\
+         SECTION = \"{section}\"\n{}\ninherit {class}\n\nCARVEOUT_MEMBERS = \"\\\n",
+        CARGO_BITBAKE.0,
+        CARGO_BITBAKE.1,
+        needed.name,
+        licence(&needed.licence)
+    );
+    for member in &needed.members {
+        let _ = writeln!(text, "    {member} \\");
+    }
+    text.push_str("\"\n");
+    let entries = git::entries(&needed.repositories).map_err(Error::usage)?;
+    let uris: Vec<&str> =
+        expected.iter().map(String::as_str).chain(entries.iter().map(|e| e.uri.as_str())).collect();
+    if !uris.is_empty() {
+        text.push_str("\nSRC_URI += \"\\\n");
+        for uri in uris {
+            let _ = writeln!(text, "    {uri} \\");
+        }
+        text.push_str("\"\n\n");
+        for krate in &needed.crates {
+            let _ =
+                writeln!(text, "SRC_URI[{}-{}.sha256sum] = \"{}\"", krate.name, krate.version, krate.sha256);
+        }
+    }
+    text.push_str(&repositories(&entries));
+    Ok(text)
+}
+
+/// Commits of the crates of git, and what cargo calls them.
+fn repositories(entries: &[git::Entry]) -> String {
+    if entries.is_empty() {
+        return String::new();
+    }
+    let names: Vec<&str> = entries.iter().map(|entry| entry.name.as_str()).collect();
+    let mut text = String::from(
+        "\n# Crates of git, at the commits of Cargo.lock: their URLs, and the names that cargo asks for.\n",
+    );
+    for git::Entry { name, repository, .. } in entries {
+        let _ = writeln!(text, "SRCREV_{name} = \"{}\"", repository.rev);
+    }
+    let _ = writeln!(text, "SRCREV_FORMAT = \"{}\"\nCARVEOUT_GIT = \"{}\"", names.join("_"), names.join(" "));
+    for git::Entry { name, repository, .. } in entries {
+        let refs: Vec<&str> = repository.names.iter().map(String::as_str).collect();
+        let _ = writeln!(text, "CARVEOUT_GIT[{name}] = \"{} {}\"", repository.url, refs.join(" "));
+    }
+    text
+}
+
+/// The lines of a licence.
+fn licence(licence: &Licence) -> String {
+    let mut text = format!("LICENSE = \"{}\"\n", licence.expression);
+    if !licence.files.is_empty() {
+        let _ = writeln!(text, "LIC_FILES_CHKSUM = \"{}\"", licence.files.join(" "));
+    }
+    for (word, file) in &licence.own {
+        let _ = writeln!(text, "NO_GENERIC_LICENSE[{word}] = \"{file}\"");
+    }
+    text
+}
+
+/// Lines that differ, as far as the first few.
+pub fn difference(old: &str, new: &str) -> String {
+    const SHOWN: usize = 12;
+    let (a, b): (BTreeSet<&str>, BTreeSet<&str>) = (old.lines().collect(), new.lines().collect());
+    let gone = old.lines().filter(|line| !b.contains(line)).map(|line| format!("  - {line}"));
+    let come = new.lines().filter(|line| !a.contains(line)).map(|line| format!("  + {line}"));
+    let lines: Vec<String> = gone.chain(come).collect();
+    match lines.len() {
+        0 => "  its lines are in another order".into(),
+        count if count > SHOWN => {
+            format!("{}\n  … {} lines more", lines.get(..SHOWN).unwrap_or_default().join("\n"), count - SHOWN)
+        }
+        _ => lines.join("\n"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::graph::Crate;
+    use super::*;
+
+    fn needed() -> Needed {
+        let krate = |name: &str, version: &str| Crate {
+            name: name.into(),
+            version: version.into(),
+            sha256: "ab".repeat(32),
+        };
+        Needed {
+            name: "a-srv".into(),
+            version: "1.2.3".into(),
+            description: Some("Says \"a\"".into()),
+            licence: Licence {
+                expression: "MIT | LicenseRef-a".into(),
+                files: vec!["file://LICENSE-MIT;md5=ab".into(), "file://apps/a-srv/EULA;md5=cd".into()],
+                own: [("LicenseRef-a".to_owned(), "apps/a-srv/EULA".to_owned())].into(),
+            },
+            repository: Some("https://carveout.example/carveout".into()),
+            members: ["apps/a-srv".to_owned(), "crates/b".to_owned()].into(),
+            crates: [krate("toml", "1.2.1+spec-1.1.0"), krate("crc", "3.4.0")].into(),
+            repositories: BTreeSet::new(),
+        }
+    }
+
+    const RAW: &str = "inherit cargo\nSRC_URI += \" \\\n    crate://crates.io/crc/3.4.0 \\\n    \
+        crate://crates.io/toml/1.2.1+spec-1.1.0 \\\n\"\nSUMMARY = \"Says a\"\nHOMEPAGE = \"https://carveout.example\"\n";
+
+    #[test]
+    fn a_recipe_is_finished() {
+        let text = finish(RAW, &needed(), Kind::TrustedApp).unwrap();
+        for expected in [
+            "SUMMARY = \"Trusted app a-srv of carveout\"\nDESCRIPTION = \"Says a\"\n",
+            "LICENSE = \"MIT | LicenseRef-a\"\nLIC_FILES_CHKSUM = \"file://LICENSE-MIT;md5=ab file://apps/a-srv/EULA;md5=cd\"\n\
+             NO_GENERIC_LICENSE[LicenseRef-a] = \"apps/a-srv/EULA\"\n\ninherit",
+            "inherit carveout_trusted_app\n",
+            "    crates/b \\\n",
+            "    crate://crates.io/toml/1.2.1+spec-1.1.0 \\\n",
+            "SRC_URI[crc-3.4.0.sha256sum] = \"abab",
+        ] {
+            assert!(text.contains(expected), "{expected} in {text}");
+        }
+        assert!(!text.contains("generateme") && !text.contains("inherit cargo\n"), "{text}");
+    }
+
+    #[test]
+    fn what_does_not_fit_is_refused() {
+        let fails = |raw: &str, needed: &Needed| finish(raw, needed, Kind::ClientApp).unwrap_err().message;
+        assert!(fails(&RAW.replace("crc/3.4.0", "crc/3.4.1"), &needed()).contains("other crates"));
+        assert!(fails(&RAW.replace("SUMMARY", "S"), &needed()).contains("wrote no SUMMARY"));
+    }
+
+    #[test]
+    fn crates_of_git_are_fetched_at_their_commit() {
+        let rev = "ab".repeat(20);
+        let mut repositories = git::Repositories::default();
+        repositories.add(&format!("git+https://git.example/team/wire.git?tag=v1#{rev}").parse().unwrap());
+        let text =
+            finish(RAW, &Needed { repositories: repositories.into_set(), ..needed() }, Kind::TrustedApp)
+                .unwrap();
+        for expected in [
+            "    git://git.example/team/wire.git;protocol=https;nobranch=1;nocheckout=1;lfs=0;name=git-wire;destsuffix=carveout-git/git-wire \\\n",
+            &format!(
+                "\nSRCREV_git-wire = \"{rev}\"\nSRCREV_FORMAT = \"git-wire\"\nCARVEOUT_GIT = \"git-wire\"\n"
+            ),
+            "\nCARVEOUT_GIT[git-wire] = \"https://git.example/team/wire.git refs/tags/v1\"\n",
+        ] {
+            assert!(text.contains(expected), "{expected} in {text}");
+        }
+        assert!(!finish(RAW, &needed(), Kind::TrustedApp).unwrap().contains("SRCREV"));
+    }
+
+    #[test]
+    fn what_cargo_toml_does_not_say_is_left_out() {
+        let licence = Licence { expression: "CLOSED".into(), files: Vec::new(), own: [].into() };
+        let plain = Needed { description: None, repository: None, licence, ..needed() };
+        let text = finish(RAW, &plain, Kind::TrustedApp).unwrap();
+        assert!(text.contains("LICENSE = \"CLOSED\"\n\ninherit"), "{text}");
+        for absent in ["DESCRIPTION", "HOMEPAGE", "LIC_FILES_CHKSUM"] {
+            assert!(!text.contains(absent), "{absent} in {text}");
+        }
+    }
+
+    #[test]
+    fn differences_are_told_by_line() {
+        assert_eq!(difference("a\nb\n", "a\nc\n"), "  - b\n  + c");
+        assert_eq!(difference("a\nb\n", "b\na\n"), "  its lines are in another order");
+        let many: String = (0..50).map(|n| format!("{n}\n")).collect();
+        assert!(difference("", &many).ends_with("38 lines more"));
+    }
+}

@@ -1,0 +1,184 @@
+//! What a command line asks for, in the words of the crates that do it.
+
+use super::{
+    AssembleAppArgs, BackupArgs, BuildArgs, EmulateArgs, FlashArgs, ImageArgs, ReleaseArgs, RestoreArgs,
+    YoctoArgs,
+};
+use bundle::PublicKey;
+use carveout_build::{assemble, make, release};
+use carveout_desk::emulate;
+use carveout_field::flash;
+use carveout_host::error::{Error, Result};
+use carveout_keys::public_key;
+use carveout_product::Overrides;
+use carveout_yocto::engine;
+
+/// Who must have signed a bundle.
+pub fn key(given: Option<&str>) -> Result<Option<PublicKey>> {
+    given.map(public_key).transpose()
+}
+
+fn has_rootfs(without: &[String]) -> bool {
+    without.iter().any(|part| part == "rootfs")
+}
+
+impl BuildArgs {
+    /// What is to be built, with all parts.
+    pub fn request(&self) -> make::Request {
+        make::Request {
+            config: self.config.clone(),
+            overrides: Overrides {
+                tzdram: self.tzdram.map(|size| size.0),
+                board: self.board.clone(),
+                without_rootfs: false,
+                bsp: self.bsp.clone(),
+                sources: self.sources.clone(),
+                accept_license: self.accept_license,
+            },
+            offline: self.offline,
+        }
+    }
+
+    fn without(&self, without: &[String]) -> make::Request {
+        if has_rootfs(without) { self.request().without_rootfs() } else { self.request() }
+    }
+}
+
+impl ImageArgs {
+    /// What is to be built.
+    pub fn request(&self) -> make::Request {
+        self.build.without(&self.without)
+    }
+
+    /// Which layers of BitBake's.
+    pub fn layers(&self) -> engine::Layers {
+        engine::Layers {
+            folder: self.layers.clone(),
+            kas: self.kas.clone(),
+            host_toolchain: self.host_toolchain,
+        }
+    }
+}
+
+impl YoctoArgs {
+    /// What is asked for.
+    pub fn request(&self) -> engine::Request {
+        engine::Request {
+            build: self.build.without(&self.without),
+            layers: engine::Layers {
+                folder: self.layers.clone(),
+                kas: self.kas.clone(),
+                host_toolchain: self.host_toolchain,
+            },
+            dry_run: self.dry_run,
+            shell: self.shell,
+            serve: self.serve.clone(),
+            task: self.task.clone(),
+            target: self.target.clone(),
+        }
+    }
+}
+
+impl ReleaseArgs {
+    /// What is asked for.
+    pub fn request(&self) -> release::Request {
+        release::Request {
+            build: self.build.without(&self.without),
+            bundle: self.bundle.clone(),
+            sign: self.sign.clone(),
+            channel: self.channel.clone(),
+            previous: self.previous.clone(),
+            keep: self.keep,
+            no_boot: self.no_boot,
+            output_dir: self.output_dir.clone(),
+        }
+    }
+}
+
+impl EmulateArgs {
+    /// What is asked for. With `json`, what the client app prints is kept.
+    pub fn request(&self, json: bool) -> Result<emulate::Request> {
+        Ok(emulate::Request {
+            target: self.target.clone(),
+            engine: self.backend.as_deref().map(|word| match word {
+                "qemu" => emulate::Engine::Qemu,
+                _ => emulate::Engine::Unicorn,
+            }),
+            tzdram: self.tzdram.map(|size| size.0),
+            listen: self.listen.clone(),
+            profile: self.profile,
+            ipc_unittest: self.ipc_unittest,
+            client: self.client.clone(),
+            key: key(self.key.as_deref())?,
+            writes: self.writes.clone(),
+            client_args: self.client_args.clone(),
+            keep_output: json,
+        })
+    }
+}
+
+impl FlashArgs {
+    /// What is asked for.
+    pub fn request(&self) -> Result<flash::Request> {
+        let exactly = |word: &str| word.parse().map(flash::Extent::Exactly);
+        let extent = self.scope.as_deref().map(|word| match word {
+            "auto" => Ok(flash::Extent::Auto),
+            word => exactly(word).map_err(|e| Error::usage(format!("--scope {word}: {e}"))),
+        });
+        Ok(flash::Request {
+            bundle: self.bundle.clone(),
+            channel: self.channel.clone(),
+            product: self.product.clone(),
+            to: self.to.clone(),
+            extent: extent.transpose()?,
+            from: self.from.clone(),
+            key: key(self.key.as_deref())?,
+            allow_downgrade: self.allow_downgrade,
+            carve_out_unseen: self.carve_out_unseen,
+            keep_app: self.keep_app,
+            app: self.app.clone(),
+            raw_anyway: self.raw_anyway,
+            backup_dir: self.backup_dir.clone(),
+            instance: self.instance.clone(),
+            dry_run: self.dry_run,
+        })
+    }
+}
+
+impl BackupArgs {
+    /// What is asked for.
+    pub fn request(&self) -> flash::Backup {
+        flash::Backup {
+            target: self.target.clone(),
+            output: self.output.clone(),
+            raw: self.raw,
+            raw_anyway: self.raw_anyway,
+            instance: self.instance.clone(),
+        }
+    }
+}
+
+impl RestoreArgs {
+    /// What is asked for.
+    pub fn request(&self) -> flash::Restore {
+        flash::Restore {
+            target: self.target.clone(),
+            image: self.image.clone(),
+            raw_anyway: self.raw_anyway,
+            instance: self.instance.clone(),
+        }
+    }
+}
+
+impl AssembleAppArgs {
+    /// Which app, and how.
+    pub fn request(&self) -> assemble::BuiltApp {
+        assemble::BuiltApp {
+            elf: self.elf.clone(),
+            declared: self.declared.clone(),
+            min_heap: self.min_heap.map(|size| size.0),
+            min_stack: self.min_stack.map(|size| size.0),
+            output: self.output.clone(),
+        }
+    }
+}

@@ -1,0 +1,5 @@
+//! The binary `carveout`.
+
+fn main() -> std::process::ExitCode {
+    carveout::main::<carveout::cli::Verb>("carveout")
+}

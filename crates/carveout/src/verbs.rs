@@ -1,0 +1,62 @@
+//! What each verb calls.
+
+pub mod doctor;
+pub mod image;
+pub mod inspect;
+pub mod key;
+pub mod manual;
+pub mod plan;
+pub mod report;
+
+use crate::cli::{AssembleStep, Verb, requests};
+use crate::{Context, Verbs};
+use carveout_build::make::Part;
+use carveout_build::workshop::Sources;
+use carveout_build::{assemble, release};
+use carveout_desk::emulate;
+use carveout_field::{diff, flash, verify};
+use carveout_host::error::Result;
+use carveout_host::outcome::Outcome;
+use carveout_yocto::engine::{self, Engine};
+use carveout_yocto::recipes;
+
+impl Verbs for Verb {
+    fn run(&self, context: &Context) -> Result<Outcome> {
+        let Context { dirs, ui, json, command } = context;
+        match self {
+            Self::Image(args) => image::run(args, ui),
+            Self::TrustedApps(args) => image::part(Part::TrustedApps, &args.request(), ui),
+            Self::SecureOs(args) => image::part(Part::SecureOs, &args.request(), ui),
+            Self::ClientApps(args) => image::part(Part::ClientApps, &args.request(), ui),
+            Self::Rootfs(args) => image::part(Part::Rootfs, &args.request(), ui),
+            Self::Plan(args) => plan::run(&args.request(), ui),
+            Self::Inspect { path } => inspect::run(path),
+            Self::Verify { bundle, key } => verify::run(bundle, requests::key(key.as_deref())?.as_ref(), ui),
+            Self::Release(args) => release::run(&args.request(), ui),
+            Self::Key(args) => key::run(args, ui),
+            Self::Diff { old, new } => diff::run(old, new, ui),
+            Self::Report(args) => report::run(args, ui),
+            Self::Flash(args) => flash::run(&args.request()?, dirs, ui),
+            Self::Rollback(args) => flash::rollback(&args.device, args.allow_downgrade, dirs, ui),
+            Self::Backup(args) => flash::backup(&args.request(), dirs, ui),
+            Self::Restore(args) => flash::restore(&args.request(), dirs, ui),
+            Self::Emulate(args) => {
+                let workshop = Sources { dirs, offline: false, ui };
+                emulate::run(&args.request(*json)?, &workshop, dirs, ui)
+            }
+            Self::Recipes(args) => recipes::run(args.check, ui),
+            Self::Yocto(args) => {
+                let request = args.request();
+                engine::suits(Engine::Bitbake, &request.build, &request.layers)?;
+                engine::run(&request, ui)
+            }
+            Self::Assemble(args) => match &args.step {
+                AssembleStep::App(args) => assemble::app(&args.request(), ui),
+                AssembleStep::Bundle(args) => assemble::assemble(&args.parts, &args.output_dir, ui),
+            },
+            Self::Doctor => doctor::run(ui),
+            Self::Manual(args) => manual::run(args, command, ui),
+            Self::Completions { shell } => Ok(manual::completions(*shell, command)),
+        }
+    }
+}

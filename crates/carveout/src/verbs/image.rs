@@ -1,0 +1,34 @@
+//! `image`, and the verbs of single stages.
+
+use crate::cli::ImageArgs;
+use carveout_build::make;
+use carveout_build::make::{Part, Request};
+use carveout_host::error::Result;
+use carveout_host::outcome::Outcome;
+use carveout_host::ui::Ui;
+use carveout_yocto::engine;
+use carveout_yocto::engine::Engine;
+use serde_json::json;
+
+/// Builds a bundle.
+pub fn run(args: &ImageArgs, ui: &Ui) -> Result<Outcome> {
+    let (request, layers) = (args.request(), args.layers());
+    let chosen = Engine::from(args.engine);
+    engine::suits(chosen, &request, &layers)?;
+    let path = match chosen {
+        Engine::Bitbake => engine::image(&request, &layers, &args.output_dir, ui)?,
+        Engine::Local => make::local(&request, !args.no_boot, &args.output_dir, ui)?,
+    };
+    ui.table();
+    let archive = format!("{}.tar.zst", path.display());
+    let json = json!({ "bundle": path, "archive": archive, "stages": ui.rows() });
+    Ok(Outcome { line: Some(path.display().to_string().into()), json, ..Outcome::default() })
+}
+
+/// Builds one stage and what it needs.
+pub fn part(part: Part, request: &Request, ui: &Ui) -> Result<Outcome> {
+    let output = make::part(part, request, ui)?;
+    ui.table();
+    let json = json!({ "directory": output.dir, "stages": ui.rows() });
+    Ok(Outcome { line: Some(output.dir.display().to_string().into()), json, ..Outcome::default() })
+}

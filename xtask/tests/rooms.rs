@@ -1,0 +1,111 @@
+//! The rooms of the house: which crate may depend on which.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+use carveout_host::dirs::Dirs;
+use carveout_host::tools::cargo;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+
+/// What builds on formats alone, from the ground up: each may depend on those of the floors below its own.
+const FLOORS: [&[&str]; 9] = [
+    &["carveout-host"],
+    &["stage-cache", "carveout-keys"],
+    &["carveout-field"],
+    &["carveout-desk", "carveout-report", "carveout-product"],
+    &["carveout-vendor"],
+    &["carveout-rootfs"],
+    &["carveout-build"],
+    &["carveout-yocto"],
+    &["carveout"],
+];
+/// Those that see bundles, and neither how they are built nor a product or a workspace.
+const CONSUMERS: [&str; 3] = ["carveout-field", "carveout-desk", "carveout-report"];
+const BUILDERS: [&str; 7] = [
+    "stage-cache",
+    "carveout-product",
+    "carveout-vendor",
+    "carveout-rootfs",
+    "carveout-build",
+    "carveout-yocto",
+    "carveout",
+];
+/// Lines of a crate's sources, at most.
+const MAX_LINES: usize = 7000;
+
+/// Packages of the workspace, and which others of it each needs to be built. Not of their tests.
+fn graph() -> BTreeMap<String, BTreeSet<String>> {
+    let metadata = cargo::metadata(&Dirs::find().root().unwrap().join("Cargo.toml"), &["--no-deps"]).unwrap();
+    let names: BTreeSet<String> = metadata.packages.iter().map(|package| package.name.to_string()).collect();
+    let graph = metadata.packages.iter().map(|package| {
+        let normal = package.dependencies.iter().filter(|d| d.kind == cargo_metadata::DependencyKind::Normal);
+        let own = normal.map(|d| d.name.clone()).filter(|name| names.contains(name));
+        (package.name.to_string(), own.collect())
+    });
+    graph.collect()
+}
+
+fn all_below(graph: &BTreeMap<String, BTreeSet<String>>, name: &str) -> BTreeSet<String> {
+    let (mut found, mut queue) = (BTreeSet::new(), vec![name.to_owned()]);
+    while let Some(name) = queue.pop() {
+        for below in &graph[&name] {
+            if found.insert(below.clone()) {
+                queue.push(below.clone());
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn imports_run_downwards() {
+    let graph = graph();
+    let floor = |name: &str| FLOORS.iter().position(|floor| floor.contains(&name));
+    for (name, needs) in &graph {
+        for other in needs.iter().filter(|other| floor(other).is_some()) {
+            assert!(
+                name == "xtask" || floor(name) > floor(other),
+                "{name} depends on {other}, which is not below it"
+            );
+        }
+    }
+    for consumer in CONSUMERS {
+        let below = all_below(&graph, consumer);
+        for builder in BUILDERS {
+            assert!(!below.contains(builder), "{consumer} depends on {builder}");
+        }
+    }
+    // All that are there have their place.
+    let rooms = graph.keys().filter(|name| name.starts_with("carveout")).map(String::as_str);
+    let placed: BTreeSet<&str> = FLOORS.concat().into_iter().collect();
+    assert_eq!(rooms.filter(|name| !placed.contains(name)).collect::<Vec<_>>(), Vec::<&str>::new());
+}
+
+#[test]
+fn only_xtask_needs_xtask() {
+    for (name, needs) in graph() {
+        assert!(!needs.contains("xtask"), "{name}");
+    }
+}
+
+#[test]
+fn no_crate_is_too_large() {
+    let root = Dirs::find().root().unwrap().to_owned();
+    for name in graph().keys().filter(|name| name.starts_with("carveout") || *name == "xtask") {
+        let folder =
+            if name == "xtask" { root.join("xtask/src") } else { root.join("crates").join(name).join("src") };
+        let mut folders = vec![folder];
+        let mut lines = 0;
+        while let Some(folder) = folders.pop() {
+            for entry in fs::read_dir(&folder).unwrap().flatten() {
+                match entry.path() {
+                    path if path.is_dir() => folders.push(path),
+                    path if path.extension().is_some_and(|e| e == "rs") => {
+                        lines += fs::read_to_string(path).unwrap().lines().count();
+                    }
+                    _ => {}
+                }
+            }
+        }
+        assert!((1..=MAX_LINES).contains(&lines), "{name}: {lines} lines");
+    }
+}
