@@ -1,5 +1,9 @@
 //! Errors that people read: what failed, on which file or value, what would be right, and what mends it.
 
+mod catalog;
+
+pub use catalog::{Cause, Entry, Field, facts};
+
 use crate::text::block;
 use serde_json::{Map, Value, json};
 use std::fmt;
@@ -20,7 +24,7 @@ pub enum Exit {
 }
 
 impl Exit {
-    /// What scripts read; it never changes.
+    /// The kind of failure in a word: the code of what has none of its own.
     pub fn code(self) -> &'static str {
         match self {
             Self::Check => "check-failed",
@@ -34,6 +38,8 @@ impl Exit {
 /// An expected failure.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Error {
+    /// Which failure it is, as scripts read it; it never changes.
+    pub code: &'static str,
     /// How the process ends.
     pub exit: Exit,
     /// What failed, on which file or value, and what would be right. Lines behind the first are indented: see [`block`].
@@ -42,6 +48,8 @@ pub struct Error {
     pub remedy: Option<String>,
     /// What else is known, by name: for machines.
     pub facts: Option<Box<Map<String, Value>>>,
+    /// Why, from the nearest cause to the first; what the message says already is not repeated.
+    pub causes: Box<[String]>,
     /// What has failed besides, independently of this.
     pub others: Vec<Error>,
 }
@@ -51,7 +59,28 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 impl Error {
     fn new(exit: Exit, message: impl Into<String>) -> Self {
-        Self { exit, message: message.into(), remedy: None, facts: None, others: Vec::new() }
+        let (message, code) = (message.into(), exit.code());
+        Self { code, exit, message, remedy: None, facts: None, causes: Box::default(), others: Vec::new() }
+    }
+
+    /// A failure of a crate's own kind: see [`crate::errors`].
+    pub fn of(
+        code: &'static str,
+        exit: Exit,
+        error: &dyn std::error::Error,
+        help: Option<String>,
+        facts: Map<String, Value>,
+    ) -> Self {
+        let message = error.to_string();
+        let mut causes = Vec::new();
+        let mut cause = error.source();
+        while let Some(error) = cause {
+            causes.push(error.to_string());
+            cause = error.source();
+        }
+        causes.retain(|cause| !message.contains(cause.as_str()));
+        let facts = (!facts.is_empty()).then(|| Box::new(facts));
+        Self { code, exit, message, remedy: help, facts, causes: causes.into(), others: Vec::new() }
     }
 
     /// A check failed.
@@ -100,17 +129,32 @@ impl Error {
         std::iter::once(self).chain(&self.others)
     }
 
-    /// For machines: of each failure code, message, remedy, exit code and what else is known; the first is the `error`.
-    pub fn json(&self) -> Value {
+    /// For machines: this failure and the others, each with its code, kind, exit code, message, remedy, causes and facts.
+    pub fn json(&self) -> Vec<Value> {
         let one = |error: &Self| {
-            let mut value = error.facts.as_deref().cloned().unwrap_or_default();
-            value.insert("code".into(), error.exit.code().into());
-            value.insert("message".into(), error.message.as_str().into());
-            value.insert("remedy".into(), json!(error.remedy));
-            value.insert("exit".into(), (error.exit as u8).into());
-            Value::Object(value)
+            json!({
+                "code": error.code,
+                "kind": error.exit.code(),
+                "exit": error.exit as u8,
+                "message": error.message,
+                "remedy": error.remedy,
+                "causes": error.causes,
+                "facts": error.facts.as_deref().cloned().unwrap_or_default(),
+            })
         };
-        json!({ "error": one(self), "errors": self.each().map(one).collect::<Vec<_>>() })
+        self.each().map(one).collect()
+    }
+
+    /// The same, told of something: it stands before the message.
+    pub fn within(mut self, what: impl fmt::Display) -> Self {
+        self.message = format!("{what}: {}", self.message);
+        self
+    }
+
+    /// The same with lines behind the message.
+    pub fn with_lines(mut self, lines: impl fmt::Display) -> Self {
+        self.message = format!("{}\n{lines}", self.message);
+        self
     }
 
     /// Adds what mends it.
@@ -140,6 +184,7 @@ impl Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         f.write_str(&block(&self.message))?;
+        self.causes.iter().try_for_each(|cause| write!(f, "\n  cause: {}", block(cause)))?;
         if let Some(remedy) = &self.remedy {
             write!(f, "\n  help: {}", block(remedy))?;
         }
@@ -191,14 +236,14 @@ mod tests {
         assert_eq!(error.to_string(), "no app\n  help: write it\nerror: no network");
         let nested = Error::all([Error::usage("first"), error]).unwrap();
         assert_eq!(nested.exit, Exit::Usage);
-        let value = nested.json();
+        let values = nested.json();
         assert_eq!(
-            value["error"],
-            json!({ "code": "wrong-usage", "message": "first", "remedy": null, "exit": 2 })
+            values[0],
+            json!({ "code": "wrong-usage", "kind": "wrong-usage", "exit": 2, "message": "first", "remedy": null, "causes": [], "facts": {} })
         );
-        let messages: Vec<_> = value["errors"].as_array().unwrap().iter().map(|e| &e["message"]).collect();
+        let messages: Vec<_> = values.iter().map(|value| &value["message"]).collect();
         assert_eq!(messages, ["first", "no app", "no network"]);
-        assert_eq!((&value["errors"][1]["app"], &value["errors"][2]["exit"]), (&json!("x"), &json!(3)));
+        assert_eq!((&values[1]["facts"]["app"], &values[2]["exit"]), (&json!("x"), &json!(3)));
         assert_eq!(Error::all([]), None);
     }
 

@@ -1,6 +1,8 @@
 //! What a command leaves behind.
 
+use crate::error::Error;
 use crate::text::{Shown, Text};
+use serde_json::{Value, json};
 
 /// Rows as lines with aligned columns, two spaces between them.
 pub fn columns<R: AsRef<[String]>>(rows: &[R]) -> Text {
@@ -24,7 +26,19 @@ pub struct Outcome {
     /// What is printed on stdout: mostly a line.
     pub line: Option<Text>,
     /// The same for machines.
-    pub json: serde_json::Value,
+    pub json: Value,
     /// Whether what it says is that a check failed.
     pub failed: bool,
+}
+
+/// Version of what `--json` prints. It rises when something that was there is no more, or means something else.
+pub const SCHEMA: u32 = 1;
+
+/// What `--json` prints, of success and of failure: the result of a verb, or what has failed.
+pub fn document(result: Result<&Outcome, &Error>) -> Value {
+    let (ok, result, errors) = match result {
+        Ok(outcome) => (!outcome.failed, outcome.json.clone(), Vec::new()),
+        Err(error) => (false, Value::Null, error.json()),
+    };
+    json!({ "schema": SCHEMA, "ok": ok, "result": result, "errors": errors })
 }

@@ -7,7 +7,7 @@ pub mod verbs;
 use carveout_host::dirs::Dirs;
 use carveout_host::error::{Error, Exit, Result};
 use carveout_host::interrupt;
-use carveout_host::outcome::Outcome;
+use carveout_host::outcome::{Outcome, document};
 use carveout_host::ui::{self, Ui, Verbosity};
 use clap::{Command, CommandFactory, FromArgMatches, Subcommand};
 use cli::{Cli, OutputArgs};
@@ -63,7 +63,7 @@ pub fn main<V: Verbs>(name: &'static str) -> ExitCode {
     match cli.verb.run(&Context { dirs: Dirs::find(), ui: &ui, json, command }) {
         Ok(outcome) => {
             let printed = match &outcome.line {
-                _ if json => ui::print_json(&outcome.json),
+                _ if json => ui::print_json(&document(Ok(&outcome))),
                 Some(text) => ui::print(text.as_str()),
                 None => ExitCode::SUCCESS,
             };
@@ -81,7 +81,7 @@ pub fn main<V: Verbs>(name: &'static str) -> ExitCode {
 
 fn fail(error: &Error, json: bool) -> ExitCode {
     if json {
-        ui::print_json(&error.json());
+        ui::print_json(&document(Err(error)));
     } else {
         ui::fail(error);
     }

@@ -1,6 +1,7 @@
 //! A command line that is none: what is wrong with it, in clap's words.
 
 use carveout_host::error::{Error, Exit};
+use carveout_host::outcome::document;
 use carveout_host::text::Shown;
 use carveout_host::ui;
 use carveout_keys::secret;
@@ -17,7 +18,7 @@ pub fn refused(error: &Refused, command: Command) -> ExitCode {
     let text = told(error, command);
     let text = text.trim_end();
     if is_for_machines() {
-        ui::print_json(&Error::usage(text).json());
+        ui::print_json(&document(Err(&Error::usage(text))));
     } else {
         ui::refuse(text);
     }
@@ -31,7 +32,7 @@ pub fn key_in_arguments() -> Option<ExitCode> {
     let number = given.skip(1).position(|argument| secret::is_secret_key(&argument.to_string_lossy()))?;
     let error = secret::given_as_text(&format!("argument {}", number + 1));
     if is_for_machines() {
-        ui::print_json(&error.json());
+        ui::print_json(&document(Err(&error)));
     } else {
         ui::fail(&error);
     }
