@@ -137,7 +137,7 @@ fn exit_codes_signals_input_and_output_pass_through() {
     assert!(emulate(&[], "exit 3").fails(3).contains("spy ended with exit code 3"));
     assert!(emulate(&[], "exit 77").fails(1).contains("spy ended with exit code 77"));
     assert!(emulate(&[], "abort").fails(1).contains("exit code 134 (signal 6)"));
-    let json: Value = serde_json::from_str(&emulate(&["--json"], "cat").ok()).unwrap();
+    let json = emulate(&["--json"], "cat").result();
     assert_eq!(json["client"], "a line");
     let error = emulate(&["--json"], "flood").stdout();
     assert!(error.contains("prints more than"), "{}", &error[..error.len().min(999)]);

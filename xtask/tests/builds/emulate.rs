@@ -77,9 +77,8 @@ fn a_self_test_tells_right_from_wrong() {
     let elf = desk().join("trusted-apps/echo-srv.elf");
     let lowered = format!("{{ elf: {}, min_heap: 128KiB }}", elf.display());
     let lowered = image(dir.path(), "16MiB", &lowered);
-    let ran = emulate(&lowered, &["--json"], &["--self-test", "--json"]);
-    let json: Value = serde_json::from_str(&ran.stdout()).unwrap();
-    let message = json["error"]["message"].as_str().unwrap();
+    let failure = emulate(&lowered, &["--json"], &["--self-test", "--json"]).failure();
+    let message = failure["message"].as_str().unwrap();
     for expected in ["\"refused\"", "\"not there\"", "\"needs\": 256000"] {
         assert!(message.contains(expected), "{expected} in {message}");
     }
@@ -115,8 +114,7 @@ fn five_mebibytes_come_back_bit_identical_through_either_client() {
 fn figures_are_told_for_people_and_machines() {
     let people = emulate(desk(), &["--profile"], &["--count", "64000"]).ok();
     assert!(people.contains("min_heap") && people.contains("small-echo-srv"), "{people}");
-    let machines = emulate(desk(), &["--profile", "--json"], &["--count", "64000", "--json"]).ok();
-    let machines: Value = serde_json::from_str(&machines).unwrap();
+    let machines = emulate(desk(), &["--profile", "--json"], &["--count", "64000", "--json"]).result();
     assert_eq!(machines["client"]["intact"], true);
     let row = &machines["profile"][0];
     assert_eq!(row["name"], "echo-srv");
@@ -216,7 +214,7 @@ fn plans_tell_what_fails_and_what_serves() {
     };
     let codes = |json: &str| {
         let json: Value = serde_json::from_str(json).unwrap();
-        let findings = json["findings"].as_array().unwrap().clone();
+        let findings = json["result"]["findings"].as_array().unwrap().clone();
         findings.iter().map(|f| f["code"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
     };
     let forum = "{ package: echo-srv, min_heap: 16KiB }";

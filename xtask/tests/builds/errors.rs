@@ -195,36 +195,30 @@ fn a_pinned_package_list_is_enforced() {
 
 #[test]
 fn machines_get_json() {
-    let ran = xtask(["--json", "image", "--tzdram", "5MB"]);
-    let value: serde_json::Value = serde_json::from_str(&ran.stdout()).unwrap();
-    assert!(value["error"]["message"].as_str().unwrap().contains("`5MB` is no size"));
-    let ran = xtask(["--json", "image", "-c", "none.yaml"]);
-    let value: serde_json::Value = serde_json::from_str(&ran.stdout()).unwrap();
-    assert_eq!(value["error"]["exit"], 2);
-    assert!(value["error"]["remedy"].as_str().unwrap().contains("-c FILE"));
-    assert_eq!(value["error"]["code"], "wrong-usage");
-    assert_eq!(value["errors"][0], value["error"]);
-    let value: serde_json::Value = serde_json::from_str(&xtask(["--json", "image"]).ok()).unwrap();
+    let failure = xtask(["--json", "image", "--tzdram", "5MB"]).failure();
+    assert!(failure["message"].as_str().unwrap().contains("`5MB` is no size"));
+    let failure = xtask(["--json", "image", "-c", "none.yaml"]).failure();
+    assert_eq!((&failure["exit"], &failure["kind"]), (&2.into(), &"wrong-usage".into()));
+    assert!(failure["remedy"].as_str().unwrap().contains("-c FILE"));
+    let value = xtask(["--json", "image"]).result();
     assert!(value["bundle"].as_str().unwrap().ends_with("desk-0.1.0-virt-tzdram32M"));
 }
 
 #[test]
 fn machines_get_the_facts_of_a_failure() {
-    let json = |arguments: &[&str]| -> serde_json::Value {
-        serde_json::from_str(&xtask(["--json"].iter().chain(arguments)).stdout()).unwrap()
-    };
+    let failure = |arguments: &[&str]| xtask(["--json"].iter().chain(arguments)).failure();
     let dir = tempfile::tempdir().unwrap();
     let bundle = small(dir.path(), &[]);
     let name = "trusted-apps/echo-srv.elf";
     fs::write(bundle.join(name), "x").unwrap();
-    let value = json(&["verify", bundle.to_str().unwrap()]);
-    assert_eq!(value["error"]["code"], "check-failed");
-    let problems = value["error"]["problems"].as_array().unwrap();
+    let value = failure(&["verify", bundle.to_str().unwrap()]);
+    assert_eq!(value["kind"], "check-failed");
+    let problems = value["facts"]["problems"].as_array().unwrap();
     assert!(problems.iter().any(|p| p["file"] == name && p["what"].is_string()), "{problems:?}");
     let config = config(dir.path(), "- echo-srv", "- { package: echo-srv, min_heap: 16KiB }");
-    let value = json(&["image", "--without", "rootfs", "-c", config.to_str().unwrap()]);
-    assert_eq!(value["error"]["findings"][0]["code"], "heap-demand");
-    assert_eq!(value["error"]["findings"][0]["trusted_app"], "echo-srv");
+    let value = failure(&["image", "--without", "rootfs", "-c", config.to_str().unwrap()]);
+    assert_eq!(value["facts"]["findings"][0]["code"], "heap-demand");
+    assert_eq!(value["facts"]["findings"][0]["trusted_app"], "echo-srv");
 }
 
 /// In a clone: a warning of the compiler is shown, and an error is told when it happens, with what else fails.
@@ -255,7 +249,7 @@ fn what_the_compiler_says_of_a_trusted_app_is_shown() {
     let product = fs::read_to_string(clone.join("configs/desk.yaml")).unwrap();
     fs::write(&config, product.replace("suite: bookworm", "suite: sid")).unwrap();
     let ran = run(&["--json", "image", "--offline", "-c", "configs/other.yaml"]);
-    let value: serde_json::Value = serde_json::from_str(&ran.stdout()).unwrap();
+    let value = ran.json();
     let errors = value["errors"].as_array().unwrap();
     let message = |index: usize| errors[index]["message"].as_str().unwrap();
     assert!(

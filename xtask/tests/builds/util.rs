@@ -38,6 +38,26 @@ impl Ran {
         self.stdout()
     }
 
+    /// What `--json` prints.
+    pub fn json(&self) -> Value {
+        let document: Value = serde_json::from_str(&self.stdout()).unwrap_or_else(|e| panic!("{}: {e}", self.shown));
+        let ended_well = self.output.status.success();
+        assert_eq!((&document["schema"], &document["ok"]), (&Value::from(1), &Value::from(ended_well)), "{document}");
+        document
+    }
+
+    /// It must have succeeded; the result in what `--json` prints.
+    pub fn result(self) -> Value {
+        assert!(self.output.status.success(), "{}\n{}\n{}", self.shown, self.stdout(), self.stderr());
+        self.json()["result"].clone()
+    }
+
+    /// It must have failed; the first failure in what `--json` prints.
+    pub fn failure(self) -> Value {
+        assert!(!self.output.status.success(), "{}\n{}", self.shown, self.stdout());
+        self.json()["errors"][0].clone()
+    }
+
     /// It must have ended with this exit code; its stderr.
     pub fn fails(self, code: i32) -> String {
         assert_eq!(

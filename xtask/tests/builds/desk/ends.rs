@@ -87,7 +87,7 @@ fn null_write(bundle: &Path, backend: &str) {
     assert!(matches!(receive(&mut client), Err(Error::Stopped)));
     let ended = run.wait();
     assert_eq!(ended.code, Some(1));
-    let message = ended.json["error"]["message"].as_str().unwrap().to_owned() + &ended.stderr;
+    let message = ended.json["errors"][0]["message"].as_str().unwrap().to_owned() + &ended.stderr;
     let place = place("nothing.write_volatile(1)");
     for expected in [
         "unchecked-srv faults: null + 0 written",

@@ -18,7 +18,7 @@ fn a_panic_of_the_kernel_ends_all() {
     assert!(matches!(receive(&mut channel), Err(Error::Stopped)));
     let ended = emulate.wait();
     assert_eq!(ended.code, Some(1));
-    let message = ended.json["error"]["message"].as_str().unwrap();
+    let message = ended.json["errors"][0]["message"].as_str().unwrap();
     assert!(message.contains("Trusty's kernel panics: asked to"), "{message}");
     assert!(
         ended.stderr.contains("panic (caller test): asked to"),
@@ -55,7 +55,7 @@ fn a_machine_that_is_killed_is_told() {
     assert!(matches!(receive(&mut channel), Err(Error::Stopped)));
     let ended = emulate.wait();
     assert_eq!(ended.code, Some(1));
-    let message = ended.json["error"]["message"].as_str().unwrap();
+    let message = ended.json["errors"][0]["message"].as_str().unwrap();
     assert!(message.contains("QEMU has ended (signal: 9"), "{message}");
 }
 

@@ -34,7 +34,7 @@ fn trusty_gets_exactly_its_carve_out() {
         assert!(matches!(receive(&mut channel), Err(Error::Stopped)));
         let ended = emulate.wait();
         assert_eq!(ended.code, Some(1));
-        let message = ended.json["error"]["message"].as_str().unwrap();
+        let message = ended.json["errors"][0]["message"].as_str().unwrap();
         let place = format!("write to secure memory at 0x{:x}", 0x5000_0000 + expected);
         assert!(
             message.contains("Trusty left its carve-out") && message.contains(&place),

@@ -102,7 +102,7 @@ impl Emulate {
         self.signal("-INT");
         let ended = self.wait();
         assert_eq!(ended.code, Some(0), "{}", ended.stderr);
-        ended.json["stats"].clone()
+        ended.json["result"]["stats"].clone()
     }
 }
 

@@ -137,8 +137,7 @@ fn two_builds_of_two_copies_are_the_same_and_leave_them_alone() {
     touch(&STAGES);
     let machine = Machine::new();
     let before = machine.trees();
-    let json = machine.image(&["--json", "-c", &product(&machine)]).ok();
-    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    let json = machine.image(&["--json", "-c", &product(&machine)]).result();
     let rows = json["stages"].as_array().unwrap().iter();
     let built: Vec<String> = rows
         .filter(|row| row["reused"] == false)

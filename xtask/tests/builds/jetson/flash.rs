@@ -304,7 +304,7 @@ fn a_dry_run_touches_no_board() {
     assert_eq!(board.calls(), Vec::<String>::new());
     // Without a board it says what it would do with each module.
     let ran = Bus::new().xtask(flash(&["--keep-app", "--dry-run", "--json"]));
-    let json: Value = serde_json::from_str(&ran.ok()).unwrap();
+    let json = ran.result();
     assert_eq!(json["boards"], Value::Array(Vec::new()));
     let modules = json["modules"].as_array().unwrap();
     assert!(modules.iter().any(|line| line.as_str().unwrap().contains("P2888-0004")), "{modules:?}");

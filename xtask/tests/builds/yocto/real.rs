@@ -59,8 +59,7 @@ impl Clone {
 
     fn build_of(&self, what: &[&str]) -> Vec<String> {
         let arguments = [&self.arguments("yocto"), what, &["--json"]].concat();
-        let summary: Value =
-            serde_json::from_str(&Ran::new(&mut on(&self.workspace, &arguments)).ok()).unwrap();
+        let summary = Ran::new(&mut on(&self.workspace, &arguments)).result();
         assert_eq!(summary["warnings"], Value::Array(Vec::new()));
         summary["ran"].as_array().unwrap().iter().map(|task| task.as_str().unwrap().to_owned()).collect()
     }
@@ -183,8 +182,7 @@ fn both_engines_build_the_same() {
             .ok();
     }
     assert_eq!(manifest(&local)["plan"]["memory"], manifest(&bitbake)["plan"]["memory"]);
-    let report = yocto(&["diff", "--json", local.to_str().unwrap(), bitbake.to_str().unwrap()]).ok();
-    let report: Value = serde_json::from_str(&report).unwrap();
+    let report = yocto(&["diff", "--json", local.to_str().unwrap(), bitbake.to_str().unwrap()]).result();
     // docs/yocto.md says why each of these differs.
     let explained = [
         "client-apps/",

@@ -76,7 +76,7 @@ fn bitbake_is_run_and_its_complaints_become_ours() {
     assert!(folder.ends_with(format!("target/carveout/yocto/stand-in-{BOARD}")), "{}", folder.display());
     let conf = fs::read_to_string(folder.join("conf/bblayers.conf")).unwrap();
     assert!(conf.contains(&format!("{layers}/meta-tegra/contrib \\\n")), "{conf}");
-    let summary: Value = serde_json::from_str(&run(&["--dry-run", "--json"]).ok()).unwrap();
+    let summary = run(&["--dry-run", "--json"]).result();
     assert_eq!(summary["attempted"], 2);
     assert_eq!(
         (summary["ran"][0].as_str(), summary["restored"][0].as_str()),
