@@ -24,7 +24,7 @@ pub enum Xtask {
 /// Options of `test`.
 #[derive(Clone, Debug, Args)]
 pub struct TestArgs {
-    /// Leave out what takes minutes: whole builds and the licence check.
+    /// Leave out what takes minutes: whole builds, the page in a browser, the layer and the licence check.
     #[arg(long)]
     pub quick: bool,
 }
@@ -33,7 +33,7 @@ impl Verbs for Xtask {
     fn run(&self, context: &Context) -> Result<Outcome> {
         match self {
             Self::Carveout(verb) => verb.run(context),
-            Self::Test(args) => test::run(args, context.ui),
+            Self::Test(args) => test::run(args, &context.dirs, context.ui),
             Self::Bench(args) => bench::run(&args.request(), context.ui),
         }
     }

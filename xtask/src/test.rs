@@ -1,16 +1,18 @@
 //! `test`: all checks, the same at home and in CI.
 
+mod junit;
+
 use crate::TestArgs;
 use carveout_build::workshop::EMULATOR_NEEDS;
 use carveout_host::dirs::Dirs;
 use carveout_host::error::{Error, Result};
 use carveout_host::interrupt;
 use carveout_host::outcome::Outcome;
-use carveout_host::packages;
-use carveout_host::packages::Need;
+use carveout_host::packages::{self, Need};
 use carveout_host::text::Text;
-use carveout_host::tools::{capture, cargo, pip, run as run_tool, shell};
+use carveout_host::tools::{capture, cargo, find, pip, run as run_tool, shell};
 use carveout_host::ui::Ui;
+use junit::Ran;
 use serde_json::json;
 use std::fs;
 use std::path::Path;
@@ -18,6 +20,10 @@ use std::time::Instant;
 use xshell::{Shell, cmd};
 
 const CARGO_DENY: (&str, &str) = ("cargo-deny", "0.20.2");
+/// Taken where it is installed.
+const CARGO_NEXTEST: (&str, &str) = ("cargo-nextest", "0.9.143");
+/// So many of the slowest tests are told.
+const SLOWEST: usize = 10;
 /// For the tests alone.
 const NEEDS: [Need; 9] = [
     Need { program: "git", package: "git", why: "copies the work tree, for builds elsewhere" },
@@ -35,113 +41,159 @@ const NEEDS: [Need; 9] = [
     },
 ];
 
-/// Passed and failed tests.
-#[derive(Clone, Copy, Default)]
+/// Tests by their outcome.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Totals {
     passed: u64,
     failed: u64,
+    skipped: u64,
+}
+
+impl Totals {
+    fn add(&mut self, other: Self) {
+        self.passed += other.passed;
+        self.failed += other.failed;
+        self.skipped += other.skipped;
+    }
+
+    fn line(self) -> String {
+        format!("{} passed, {} failed, {} skipped", self.passed, self.failed, self.skipped)
+    }
 }
 
 /// Runs them all, also behind a failure, and prints the totals.
-pub fn run(args: &TestArgs, ui: &Ui) -> Result<Outcome> {
-    let dirs = Dirs::find();
+pub fn run(args: &TestArgs, dirs: &Dirs, ui: &Ui) -> Result<Outcome> {
     let root = dirs.root()?;
     let logs = dirs.logs()?;
-    let needs = [&NEEDS[..], &EMULATOR_NEEDS].concat();
-    packages::ensure(&needs, false, &logs.join("host.log"), ui)?;
+    packages::ensure(&[&NEEDS[..], &EMULATOR_NEEDS].concat(), false, &logs.join("host.log"), ui)?;
     let sh = shell(root)?;
     sh.set_var("CARGO_TERM_COLOR", "never");
     let mut totals = Totals::default();
     let mut failures = Vec::new();
-    for (name, check) in checks(args.quick) {
+    for (name, check) in checks(args) {
         let log = logs.join(format!("test-{name}.log"));
         let _ = fs::remove_file(&log);
         let start = Instant::now();
-        let result = check(&sh, root, &log);
+        let result = check(&Checked { sh: &sh, dirs, log: &log, args, ui });
         interrupt::check()?;
-        let counted = count(&fs::read_to_string(&log).unwrap_or_default());
-        // A check that is no test runner counts as one.
-        let own =
-            if counted.passed + counted.failed == 0 { Totals { passed: 1, failed: 0 } } else { counted };
         let seconds = start.elapsed().as_secs_f64();
-        match result {
-            Ok(()) => {
-                totals.passed += own.passed;
-                ui.note(&format!("[{name}] {} passed in {seconds:.0} s", own.passed));
-            }
-            Err(error) => {
-                totals.passed += counted.passed;
-                totals.failed += counted.failed.max(1);
-                ui.note(&format!("[{name}] failed in {seconds:.0} s"));
-                ui.text(&Text::ours(&error.to_string()));
-                failures.push(name);
-            }
+        let (counted, error) = match result {
+            Ok(counted) => (counted, None),
+            Err(error) => (Totals { failed: 1, ..Totals::default() }, Some(error)),
+        };
+        totals.add(counted);
+        ui.note(&format!("[{name}] {} in {seconds:.0} s", counted.line()));
+        if let Some(error) = error {
+            ui.text(&Text::ours(&error.to_string()));
+        }
+        if counted.failed > 0 {
+            failures.push(name);
         }
     }
-    let line = format!("{} passed, {} failed", totals.passed, totals.failed);
-    if failures.is_empty() {
-        return Ok(Outcome {
-            line: Some(line.into()),
-            json: json!({ "passed": totals.passed, "failed": 0 }),
-            ..Outcome::default()
-        });
+    let line = totals.line();
+    let json = json!({ "passed": totals.passed, "failed": totals.failed, "skipped": totals.skipped, "checks": failures });
+    if !failures.is_empty() {
+        ui.note(&format!("failed: {}", failures.join(", ")));
     }
-    ui.note(&line);
-    Err(Error::check(format!("failed: {}", failures.join(", ")))
-        .fact("passed", totals.passed)
-        .fact("failed", totals.failed)
-        .fact("checks", failures))
+    Ok(Outcome { line: Some(line.into()), json, failed: !failures.is_empty() })
 }
 
-type Check = fn(&Shell, &Path, &Path) -> Result<()>;
+/// What a check works with.
+struct Checked<'a> {
+    sh: &'a Shell,
+    dirs: &'a Dirs,
+    log: &'a Path,
+    args: &'a TestArgs,
+    ui: &'a Ui,
+}
 
-fn checks(quick: bool) -> Vec<(&'static str, Check)> {
+type Check = fn(&Checked) -> Result<Totals>;
+
+/// A check that is no test runner counts as one.
+fn one(result: Result<()>) -> Result<Totals> {
+    result.map(|()| Totals { passed: 1, ..Totals::default() })
+}
+
+fn checks(args: &TestArgs) -> Vec<(&'static str, Check)> {
     let mut checks: Vec<(&str, Check)> = vec![
-        ("format", |sh, _, log| run_tool("cargo fmt", cmd!(sh, "cargo fmt --all --check"), log)),
-        ("lints", |sh, _, log| {
-            let cmd =
-                cmd!(sh, "cargo clippy --workspace --all-targets --all-features --locked -- --deny warnings");
-            run_tool("cargo clippy", cmd, log)?;
-            // Those that `cargo test` leaves out are none of "all targets".
-            let rest = ["--package", "xtask", "--test", "builds", "--test", "browser", "--test", "layer"];
-            let cmd = cmd!(sh, "cargo clippy --locked {rest...} -- --deny warnings");
-            run_tool("cargo clippy", cmd, log)
-        }),
-        ("shell", |sh, _, log| {
+        ("format", |c| one(run_tool("cargo fmt", cmd!(c.sh, "cargo fmt --all --check"), c.log))),
+        ("shell", |c| {
+            let sh = c.sh;
             let scripts = capture("git", cmd!(sh, "git ls-files crates/*.sh .ci/run ci/pipeline"))?;
             let scripts: Vec<&str> = scripts.lines().collect();
-            run_tool("shellcheck", cmd!(sh, "shellcheck --shell=bash {scripts...}"), log)
+            one(run_tool("shellcheck", cmd!(sh, "shellcheck --shell=bash {scripts...}"), c.log))
         }),
-        ("docs", |sh, _, log| {
-            let cmd =
-                cmd!(sh, "cargo doc --workspace --no-deps --locked").env("RUSTDOCFLAGS", "--deny warnings");
-            run_tool("cargo doc", cmd, log)
+        ("lints", |c| {
+            let what = ["--workspace", "--lib", "--bins", "--examples", "--test", "*", "--all-features"];
+            let sh = c.sh;
+            one(run_tool(
+                "cargo clippy",
+                cmd!(sh, "cargo clippy {what...} --locked -- --deny warnings"),
+                c.log,
+            ))
         }),
-        ("unit", |sh, _, log| run_tool("cargo test", cmd!(sh, "cargo test --workspace --locked"), log)),
-        ("layer", |sh, _, log| {
-            run_tool("checks of the layer", cmd!(sh, "cargo test --locked --package xtask --test layer"), log)
+        ("docs", |c| {
+            let cmd = cmd!(c.sh, "cargo doc --workspace --no-deps --locked");
+            one(run_tool("cargo doc", cmd.env("RUSTDOCFLAGS", "--deny warnings"), c.log))
         }),
-        ("browser", |sh, _, log| {
-            let options = ["--package", "xtask", "--test", "browser"];
-            // One browser at a time: each takes all cores.
-            let cmd = cmd!(sh, "cargo test --locked {options...} -- --test-threads=1");
-            run_tool("the report page in a browser", cmd, log)
+        ("examples of the docs", |c| {
+            run_tool("cargo test", cmd!(c.sh, "cargo test --doc --workspace --locked"), c.log)?;
+            Ok(count(&fs::read_to_string(c.log).unwrap_or_default()))
         }),
     ];
-    if !quick {
-        checks.push(("licences", |sh, root, log| {
+    if !args.quick {
+        checks.push(("licences", |c| {
             let (name, version) = CARGO_DENY;
-            let deny = cargo::helper(&Dirs::of(root).tools(), name, version, false, log)?;
-            run_tool("cargo deny", cmd!(sh, "{deny} check licenses bans sources"), log)
-        }));
-        checks.push(("builds", |sh, _, log| {
-            let options = ["--package", "xtask", "--test", "builds"];
-            // One after the other: each uses all cores, and they share a build.
-            let cmd = cmd!(sh, "cargo test --locked {options...} -- --test-threads=1 --nocapture");
-            run_tool("whole builds", cmd, log)
+            let (sh, deny) = (c.sh, cargo::helper(&c.dirs.tools(), name, version, false, c.log)?);
+            one(run_tool("cargo deny", cmd!(sh, "{deny} check licenses bans sources"), c.log))
         }));
     }
+    checks.push(("tests", tests));
     checks
+}
+
+/// All tests, by nextest; what failed, what was skipped and why, and the slowest.
+fn tests(c: &Checked) -> Result<Totals> {
+    let (name, version) = CARGO_NEXTEST;
+    let sh = c.sh;
+    let nextest = match find(name) {
+        Some(there) => there,
+        None => cargo::helper(&c.dirs.tools(), name, version, false, c.log)?,
+    };
+    let filter = if c.args.quick { "not test(/^(builds|browser|layer)::/)" } else { "all()" };
+    let what = ["--workspace", "--locked", "--lib", "--bins", "--test", "*", "--no-tests", "fail"];
+    let report = c.dirs.root()?.join("target/nextest/default/junit.xml");
+    let _ = fs::remove_file(&report);
+    let cmd = cmd!(sh, "{nextest} nextest run {what...} --filterset {filter}");
+    let ended = run_tool("cargo nextest", cmd.env("NEXTEST_HIDE_PROGRESS_BAR", "1"), c.log);
+    let text = match (fs::read_to_string(&report), ended) {
+        (Ok(text), _) => text,
+        (Err(_), Err(error)) => return Err(error),
+        (Err(error), Ok(())) => return Err(Error::io(&report, &error)),
+    };
+    let mut all = junit::read(&text).map_err(|e| Error::check(format!("{}: {e}", report.display())))?;
+    let mut totals = Totals::default();
+    for Ran { name, skipped, failed, .. } in &all {
+        match (failed, skipped) {
+            (true, _) => {
+                totals.failed += 1;
+                c.ui.note(&format!("failed: {name}"));
+            }
+            (false, Some(why)) => {
+                totals.skipped += 1;
+                c.ui.note(&format!("skipped: {name}: {why}"));
+            }
+            (false, None) => totals.passed += 1,
+        }
+    }
+    all.sort_by(|a, b| b.seconds.total_cmp(&a.seconds));
+    for Ran { name, seconds, .. } in all.iter().take(SLOWEST) {
+        c.ui.note(&format!("{seconds:6.1} s  {name}"));
+    }
+    if totals.failed > 0 {
+        c.ui.note(&format!("full log: {}", c.log.display()));
+    }
+    Ok(totals)
 }
 
 /// Adds up cargo's own "test result" lines.
@@ -165,7 +217,7 @@ mod tests {
     #[test]
     fn results_are_added_up() {
         let log = "x\ntest result: ok. 26 passed; 0 failed; 0 ignored;\ntest result: FAILED. 3 passed; 2 failed; 0 ignored\n";
-        let totals = count(log);
-        assert_eq!((totals.passed, totals.failed), (29, 2));
+        assert_eq!(count(log), Totals { passed: 29, failed: 2, skipped: 0 });
+        assert_eq!(count(log).line(), "29 passed, 2 failed, 0 skipped");
     }
 }

@@ -51,7 +51,7 @@ pub struct Error {
     /// Why, from the nearest cause to the first; what the message says already is not repeated.
     pub causes: Box<[String]>,
     /// What has failed besides, independently of this.
-    pub others: Vec<Error>,
+    pub others: Box<[Error]>,
 }
 
 /// Result with [`Error`].
@@ -60,7 +60,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 impl Error {
     fn new(exit: Exit, message: impl Into<String>) -> Self {
         let (message, code) = (message.into(), exit.code());
-        Self { code, exit, message, remedy: None, facts: None, causes: Box::default(), others: Vec::new() }
+        Self { code, exit, message, remedy: None, facts: None, causes: Box::default(), others: Box::default() }
     }
 
     /// A failure of a crate's own kind: see [`crate::errors`].
@@ -80,7 +80,7 @@ impl Error {
         }
         causes.retain(|cause| !message.contains(cause.as_str()));
         let facts = (!facts.is_empty()).then(|| Box::new(facts));
-        Self { code, exit, message, remedy: help, facts, causes: causes.into(), others: Vec::new() }
+        Self { code, exit, message, remedy: help, facts, causes: causes.into(), others: Box::default() }
     }
 
     /// A check failed.
@@ -121,7 +121,7 @@ impl Error {
             }
         }
         let others = all.split_off(all.len().min(1));
-        all.pop().map(|first| Self { others, ..first })
+        all.pop().map(|first| Self { others: others.into(), ..first })
     }
 
     /// This failure and the others, each by itself.

@@ -4,13 +4,12 @@
 //! With CARVEOUT_NEW_SCREENSHOTS=1 the pictures in golden/ are renewed: look at them before they are committed.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
-mod browser;
-#[path = "../report/fixture.rs"]
-mod fixture;
+pub mod driver;
 
-use browser::{Browser, VIEWS, complaints, sources};
+use crate::report::fixture;
 use carveout_host::dirs::Dirs;
 use carveout_report::render;
+use driver::{Browser, VIEWS, complaints, sources};
 use std::fs;
 
 /// Pixels of a picture that may differ: another version of Chromium rounds a line elsewhere.

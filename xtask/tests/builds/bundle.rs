@@ -1,6 +1,6 @@
 //! What is in the default bundle, seen with other people's tools.
 
-use crate::util::{Ran, desk, files, manifest, run, small, xtask};
+use crate::builds::util::{Ran, desk, files, manifest, run, small, xtask};
 use std::fs;
 use std::path::Path;
 use std::process::Command;

@@ -7,7 +7,7 @@ mod clients;
 mod ends;
 mod run;
 
-use crate::util::{Ran, root, xtask};
+use crate::builds::util::{Ran, root, xtask};
 use run::Run;
 use std::ffi::OsStr;
 use std::fs;

@@ -1,8 +1,7 @@
 //! A client app that looks around: what it sees of this host, which has run it as root.
 
-use crate::util::{Ran, desk, root, run};
+use crate::builds::util::{Ran, desk, root, run};
 use carveout_host::tools::bwrap::Sandbox;
-use serde_json::Value;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs;

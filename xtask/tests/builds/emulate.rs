@@ -1,7 +1,7 @@
 //! Trusted apps on the desk: what is flashed, run before it is flashed.
 
-use crate::desk::{ends, receive};
-use crate::util::{desk, small, xtask};
+use crate::builds::desk::{ends, receive};
+use crate::builds::util::{desk, small, xtask};
 use serde_json::Value;
 use std::ffi::OsStr;
 use std::fs;
@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 /// `emulate BUNDLE OPTIONS -- CLIENT ARGUMENTS`
-fn emulate<'a>(bundle: &'a Path, options: &[&'a str], client: &[&'a str]) -> crate::util::Ran {
+fn emulate<'a>(bundle: &'a Path, options: &[&'a str], client: &[&'a str]) -> crate::builds::util::Ran {
     let arguments = [OsStr::new("emulate"), bundle.as_os_str()].into_iter();
     let options = options.iter().map(OsStr::new);
     let client = client.iter().map(OsStr::new);
@@ -154,7 +154,7 @@ fn the_forums_crash_is_explained_and_mended() {
 fn ends_of_trusted_apps_are_explained() {
     let dir = tempfile::tempdir().unwrap();
     let bundle = image(dir.path(), "16MiB", "unchecked-srv");
-    crate::desk::ends::check(&bundle, "unicorn");
+    crate::builds::desk::ends::check(&bundle, "unicorn");
     // Without a bundle there are no lines, and names are the ELF file's.
     let (run, mut client) = ends::ask(&bundle.join("secure-os/tos.img"), "unicorn", "panic");
     assert!(matches!(receive(&mut client), Err(tipc::Error::Closed)));
@@ -194,7 +194,7 @@ fn symbols_stay_beside_what_ships() {
     let has = |bytes: &[u8], text: &str| bytes.windows(text.len()).any(|window| window == text.as_bytes());
     assert!(!has(&elf, ".debug_line") && has(&elf, "rust_begin_unwind"), "stripped of lines, not of names");
     assert!(has(&debug, ".debug_line"));
-    for path in [crate::util::root(), PathBuf::from(std::env::var_os("HOME").unwrap())] {
+    for path in [crate::builds::util::root(), PathBuf::from(std::env::var_os("HOME").unwrap())] {
         let path = path.to_str().unwrap();
         assert!(!has(&debug, &format!("{path}/")), "{path}");
     }
@@ -249,8 +249,9 @@ fn a_virt_devices_trusted_apps_run() {
     gpt.write().unwrap();
     std::os::unix::fs::FileExt::write_all_at(&file, &image, start).unwrap();
     let target = PathBuf::from(format!("virt:{}", disk.display()));
-    let client =
-        carveout_host::dirs::Dirs::of(&crate::util::root()).home().join("cargo/host/release/echo-srv-app");
+    let client = carveout_host::dirs::Dirs::of(&crate::builds::util::root())
+        .home()
+        .join("cargo/host/release/echo-srv-app");
     emulate(desk(), &["--client", "host"], &["--count", "1"]).ok();
     let client = client.to_str().unwrap();
     assert!(emulate(&target, &["--client", client], &["--count", "20480"]).ok().contains("came back intact"));
@@ -317,7 +318,7 @@ fn clients_share_and_vanish() {
     let socket = dir.path().join("trusty");
     let stats = dir.path().join("stats.json");
     emulate(desk(), &["--client", "host"], &["--count", "1"]).ok();
-    let host = carveout_host::dirs::Dirs::of(&crate::util::root()).home().join("cargo/host/release");
+    let host = carveout_host::dirs::Dirs::of(&crate::builds::util::root()).home().join("cargo/host/release");
     let mut emulator = Command::new(host.join("trusty-emulator"))
         .args(["--until-eof", "--image"])
         .arg(desk().join("secure-os/tos.img"))

@@ -1,6 +1,6 @@
 //! Bad input and a bad environment end in a clear error with the right exit code, and lose nothing.
 
-use crate::util::{Ran, desk, root, run, small, xtask};
+use crate::builds::util::{Ran, desk, root, run, small, xtask};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -80,7 +80,7 @@ fn elf_files_that_break_a_rule_end_with_1() {
     let config = config(dir.path(), "- echo-srv", "- { elf: prebuilt.elf, min_heap: 300KiB }");
     fs::write(&elf, &good).unwrap();
     let bundle = PathBuf::from(image(&config, dir.path()).ok());
-    let manifest = crate::util::manifest(&bundle);
+    let manifest = crate::builds::util::manifest(&bundle);
     assert_eq!(manifest["trusted_apps"][0]["name"], "prebuilt");
     assert_eq!(manifest["trusted_apps"][0]["heap"], 300 << 10, "finished ELF files are patched, too");
     let mut longer = good.clone();
@@ -226,7 +226,7 @@ fn machines_get_the_facts_of_a_failure() {
 fn what_the_compiler_says_of_a_trusted_app_is_shown() {
     let dir = tempfile::tempdir().unwrap();
     let clone = dir.path().join("clone");
-    crate::field::clone_to(&clone);
+    crate::builds::field::clone_to(&clone);
     let source = clone.join("apps/small-echo-srv/src/main.rs");
     let text = fs::read_to_string(&source).unwrap();
     let run = |arguments: &[&str]| {

@@ -1,14 +1,12 @@
 //! Releases in the field: signed, flashed, cut off, gone back from.
 
 mod attestations;
-#[path = "../browser/browser.rs"]
-mod browser;
 mod devices;
 mod pipeline;
 mod refusals;
 mod story;
 
-use crate::util::{root, run, small};
+use crate::builds::util::{root, run, small};
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;

@@ -1,6 +1,6 @@
 //! Man pages and completions, and the package of both.
 
-use crate::util::{Ran, run, xtask};
+use crate::builds::util::{Ran, run, xtask};
 use std::fs;
 use std::process::Command;
 

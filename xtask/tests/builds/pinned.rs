@@ -1,6 +1,6 @@
 //! Root filesystems that a `packages.lock` pins to versions which Debian's archive has no more.
 
-use crate::util::{Ran, desk, root, run, xtask};
+use crate::builds::util::{Ran, desk, root, run, xtask};
 use std::fs;
 use std::path::{Path, PathBuf};
 

@@ -1,6 +1,6 @@
 //! Two builds of the same sources give the same bytes, wherever and however they run.
 
-use crate::util::{Ran, desk, files, root, run};
+use crate::builds::util::{Ran, desk, files, root, run};
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};

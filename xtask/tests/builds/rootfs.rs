@@ -1,6 +1,6 @@
 //! Root filesystems that are given as tarballs, and their sparse images, seen with other people's tools.
 
-use crate::util::{Ran, desk, manifest, root, run, xtask};
+use crate::builds::util::{Ran, desk, manifest, root, run, xtask};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;

@@ -40,9 +40,14 @@ impl Ran {
 
     /// What `--json` prints.
     pub fn json(&self) -> Value {
-        let document: Value = serde_json::from_str(&self.stdout()).unwrap_or_else(|e| panic!("{}: {e}", self.shown));
+        let document: Value =
+            serde_json::from_str(&self.stdout()).unwrap_or_else(|e| panic!("{}: {e}", self.shown));
         let ended_well = self.output.status.success();
-        assert_eq!((&document["schema"], &document["ok"]), (&Value::from(1), &Value::from(ended_well)), "{document}");
+        assert_eq!(
+            (&document["schema"], &document["ok"]),
+            (&Value::from(1), &Value::from(ended_well)),
+            "{document}"
+        );
         document
     }
 

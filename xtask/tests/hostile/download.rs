@@ -2,7 +2,7 @@
 
 mod server;
 
-use crate::small;
+use crate::report::small;
 use serde_json::{Value, json};
 use server::{Answer, Server};
 use std::fs;

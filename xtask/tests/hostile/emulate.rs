@@ -1,6 +1,6 @@
 //! Bundles whose client apps are not what they seem: `emulate` starts nothing of them.
 
-use crate::small;
+use crate::report::small;
 use std::fs;
 use std::os::unix::fs::{FileTypeExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};

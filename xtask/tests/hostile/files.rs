@@ -3,7 +3,7 @@
 mod clone;
 mod full;
 
-use super::small;
+use crate::report::small;
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};

@@ -1,6 +1,7 @@
 //! What a flash was asked for is what it does; and both ways to flash a board know the same boards.
 
-use crate::{kit, small};
+use crate::hostile::kit;
+use crate::report::small;
 use bundle::{FileEntry, Partition, Role};
 use serde_json::json;
 use std::fs::{self, File};

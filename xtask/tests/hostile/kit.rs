@@ -1,6 +1,6 @@
 //! What attacks with numbers have in common.
 
-use crate::small;
+use crate::report::small;
 use bundle::{Manifest, sha256};
 use std::fmt::Debug;
 use std::fs;

@@ -3,7 +3,7 @@
 //! What each took before: YAML nested 50,000 times 20 s; 40,000 files 26 s; an archive of 1 TiB of zeros 30 s; layouts and a flash state
 //! with numbers near 2^64 a panic.
 
-use crate::kit::{self, Tar, bundle_of, refused, within};
+use crate::hostile::kit::{self, Tar, bundle_of, refused, within};
 use bundle::{FileEntry, Role, Source, sha256};
 use sha2::{Digest, Sha256};
 use std::fs::{self, File, OpenOptions};

@@ -8,9 +8,6 @@ mod limits;
 mod mutated;
 mod process;
 mod rootfs;
-#[allow(dead_code)]
-#[path = "../report/small.rs"]
-mod small;
 
 mod download;
 mod files;

@@ -1,6 +1,6 @@
 //! Programs that we start: what they know of our secrets, and what is left of them however we end.
 
-use crate::small;
+use crate::report::small;
 use rustix::process::{Pid, Signal, kill_process};
 use std::fs;
 use std::io::Write;

@@ -3,7 +3,7 @@
 
 mod secrets;
 
-use crate::small;
+use crate::report::small;
 use bundle::Manifest;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;

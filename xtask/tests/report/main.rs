@@ -1,8 +1,8 @@
 //! The report page without a browser: what it says, and that nothing in a bundle becomes markup.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
-mod fixture;
-mod small;
+pub mod fixture;
+pub mod small;
 
 use bundle::{Given, Origin};
 use carveout_report::{Report, Signature, render};

@@ -1,6 +1,6 @@
 //! Trusted apps that run, and clients of them.
 
-use crate::util::{root, run};
+use crate::builds::util::{root, run};
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};

@@ -1,7 +1,7 @@
 //! How trusted apps end, and what is said of it: the same on both backends.
 
 use super::{Emulate, receive};
-use crate::util::root;
+use crate::builds::util::root;
 use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant};

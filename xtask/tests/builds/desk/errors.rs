@@ -1,7 +1,7 @@
 //! What goes wrong: clear errors, and nothing left behind.
 
 use super::{Emulate, emulate, machines, receive};
-use crate::util::{Ran, root, test_kernel, xtask};
+use crate::builds::util::{Ran, root, test_kernel, xtask};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -158,7 +158,7 @@ fn a_qemu_that_will_not_do_is_named() {
 
 #[test]
 fn a_bundle_that_does_not_boot_gets_no_name() {
-    use crate::jetson::Machine;
+    use crate::builds::jetson::Machine;
     let machine = Machine::new();
     let product = machine.product("unchecked-srv", "accept_license: true");
     let error = machine.image(&["-c", &product]).fails(1);
@@ -171,7 +171,7 @@ fn a_bundle_that_does_not_boot_gets_no_name() {
     }
     assert!(!machine.path("out").exists() || fs::read_dir(machine.path("out")).unwrap().next().is_none());
     let built = machine.image(&["-c", &product, "--no-boot"]).ok();
-    assert_eq!(crate::util::manifest(Path::new(&built))["desk_boot"], "skipped");
+    assert_eq!(crate::builds::util::manifest(Path::new(&built))["desk_boot"], "skipped");
     assert_eq!(xtask(["verify", &built]).ok(), "ok");
     assert!(xtask(["inspect", &built]).ok().contains("not booted"), "inspect tells it");
 }

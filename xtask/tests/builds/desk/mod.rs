@@ -5,7 +5,7 @@ mod errors;
 mod machine;
 mod real;
 
-use crate::util::{Ran, root, test_kernel};
+use crate::builds::util::{Ran, root, test_kernel};
 use serde_json::Value;
 use std::fs;
 use std::path::{Path, PathBuf};

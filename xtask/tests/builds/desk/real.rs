@@ -1,7 +1,7 @@
 //! NVIDIA's own kernel, where its BSP and sources are.
 
 use super::emulate;
-use crate::util::{Ran, root, xtask};
+use crate::builds::util::{Ran, root, xtask};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;

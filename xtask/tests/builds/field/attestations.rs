@@ -1,6 +1,6 @@
 //! What is told of a release, by the schemas of those who read it.
 
-use crate::util::{root, run};
+use crate::builds::util::{root, run};
 use carveout_host::dirs::Dirs;
 use carveout_host::tools::pip;
 use carveout_host::tools::pip::Package;

@@ -1,7 +1,7 @@
 //! Virt devices: killed, saved, and what is refused.
 
 use super::{active, bundles, open};
-use crate::util::{Ran, desk, run};
+use crate::builds::util::{Ran, desk, run};
 use std::fs::{self, File};
 use std::io::Read;
 use std::path::Path;

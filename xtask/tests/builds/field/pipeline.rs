@@ -1,6 +1,6 @@
 //! The pipelines of ci/: by the schemas of those who run them, and the script itself.
 
-use crate::util::{Ran, root, run, xtask};
+use crate::builds::util::{Ran, root, run, xtask};
 use carveout_host::dirs::Dirs;
 use carveout_host::packages;
 use carveout_host::tools::pip;

@@ -1,7 +1,7 @@
 //! What cannot be built again is not released, and that is told before anything is built.
 
 use super::{clone_to, commit, git, product_repository};
-use crate::util::{Ran, desk};
+use crate::builds::util::{Ran, desk};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;

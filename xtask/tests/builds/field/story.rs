@@ -1,8 +1,8 @@
 //! The whole story of releases and devices.
 
-use super::browser::{Browser, VIEWS, complaints, sources};
 use super::{active, clone_to, commit, open, product_repository};
-use crate::util::{Ran, desk, root};
+use crate::browser::driver::{Browser, VIEWS, complaints, sources};
+use crate::builds::util::{Ran, desk, root};
 use serde_json::Value;
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
@@ -136,9 +136,9 @@ fn looks_well(release: &Path) {
 fn releases_reach_devices_survive_a_cut_and_are_gone_back_from() {
     let field = Field::new();
     // The program that runs against devices is built once, by its use.
-    crate::util::xtask([
+    crate::builds::util::xtask([
         "emulate",
-        crate::util::desk().to_str().unwrap(),
+        crate::builds::util::desk().to_str().unwrap(),
         "--client",
         "host",
         "--",

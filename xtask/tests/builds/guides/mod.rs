@@ -2,8 +2,8 @@
 
 mod tables;
 
-use crate::field::clone_to;
-use crate::util::{Ran, desk, root, run};
+use crate::builds::field::clone_to;
+use crate::builds::util::{Ran, desk, root, run};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;

@@ -3,7 +3,7 @@
 use super::device::{bundle, product};
 use super::standin::{KERNEL, MONITOR};
 use super::{BOARD, Machine};
-use crate::util::{files, manifest, root, run, test_kernel, xtask};
+use crate::builds::util::{files, manifest, root, run, test_kernel, xtask};
 use std::fs;
 use std::path::{Path, PathBuf};
 use tegra_bct::mb1::{self, Mb1Tzdram};
@@ -181,12 +181,12 @@ fn the_environment_and_the_config_name_both_trees() {
     command.args(more);
     command.arg("-o").arg(&out).env("CARVEOUT_L4T_BSP", &machine.bsp.dir);
     command.env("CARVEOUT_L4T_SOURCES", &machine.sources.dir);
-    let built = PathBuf::from(crate::util::Ran::new(&mut command).ok());
+    let built = PathBuf::from(crate::builds::util::Ran::new(&mut command).ok());
     assert_eq!(archive_sum(&built), archive_sum(bundle()));
     // Paths in a config are relative to it; the folder above Linux_for_Tegra does as well.
     let product = machine.product("echo-srv", "bsp: ., sources: sources, accept_license: true");
     let arguments = ["image", "-c", &product, "-o", out.to_str().unwrap()];
-    let built = PathBuf::from(crate::util::Ran::new(&mut machine.command(arguments)).ok());
+    let built = PathBuf::from(crate::builds::util::Ran::new(&mut machine.command(arguments)).ok());
     assert_eq!(manifest(&built)["inputs"]["bsp"], "R32.7.2");
 }
 

@@ -13,7 +13,7 @@
 
 use super::standin::put;
 use super::{BOARD, Machine};
-use crate::util::{Ran, root};
+use crate::builds::util::{Ran, root};
 use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -237,7 +237,7 @@ fn the_script_takes_no_file_that_nobody_has_checked() {
     let bus = Bus::new();
     let board = bus.plug_flashed("1-2", XAVIER_32GB);
     let dir = tempfile::tempdir().unwrap();
-    crate::util::run("cp", ["-r", bundle().to_str().unwrap(), dir.path().to_str().unwrap()]).ok();
+    crate::builds::util::run("cp", ["-r", bundle().to_str().unwrap(), dir.path().to_str().unwrap()]).ok();
     let copy = dir.path().join(bundle().file_name().unwrap());
     put(&copy.join("flash/32gb/of nobody.py"), "import os");
     let error = bus.flash_sh(&copy, &["--scope", "secure-os"]).fails(1);
@@ -252,8 +252,11 @@ fn the_packages_own_script_writes_all_partitions() {
     let package = tempfile::tempdir().unwrap();
     for folder in ["common", "32gb"] {
         let from = bundle().join("flash").join(folder);
-        crate::util::run("cp", ["-r", &format!("{}/.", from.display()), package.path().to_str().unwrap()])
-            .ok();
+        crate::builds::util::run(
+            "cp",
+            ["-r", &format!("{}/.", from.display()), package.path().to_str().unwrap()],
+        )
+        .ok();
     }
     put(&package.path().join("system.img"), "root filesystem");
     board.fill("UDA", b"somebody's");

@@ -68,7 +68,7 @@ fn a_missing_compiler_is_named_with_its_package() {
     let before = machine.trees();
     let mut command = machine.command(machine.arguments(&["--accept-license", "--offline"]));
     command.env("PATH", std::env::join_paths([machine.path("bin"), machine.path("path")]).unwrap());
-    let error = crate::util::Ran::new(&mut command).fails(3);
+    let error = crate::builds::util::Ran::new(&mut command).fails(3);
     assert!(error.contains("gcc-arm-none-eabi: compiles NVIDIA's own trusted apps"), "{error}");
     assert!(error.contains("apt-get install --no-install-recommends -y gcc-arm-none-eabi"), "{error}");
     assert_eq!(machine.trees(), before);
@@ -84,7 +84,7 @@ fn a_missing_kernel_is_told_before_anything_is_built() {
     put(Path::new(&product), text + "rootfs: { kind: debian, suite: sid, size: 8GiB }\n");
     let [bsp, sources] = [&machine.bsp.dir, &machine.sources.dir].map(|path| path.to_str().unwrap());
     let mut command = machine.command(["image", "-c", &product, "--bsp", bsp, "--sources", sources]);
-    let error = crate::util::Ran::new(&mut command).fails(2);
+    let error = crate::builds::util::Ran::new(&mut command).fails(2);
     assert!(error.contains("Linux_for_Tegra: the BSP has no kernel/Image: a full flash needs it"), "{error}");
     assert!(error.contains("help: use a whole BSP, or build with --without rootfs"), "{error}");
     for stage in ["[trusted app", "[secure-os", "[rootfs base", "[client app"] {
@@ -139,7 +139,7 @@ fn wrong_names_and_keys_in_a_product_end_with_2() {
         fs::read_to_string(&product).unwrap().replace("board: jetson-agx-xavier", "board: jetson-agx-xaver");
     put(Path::new(&product), text);
     let mut command = machine.command(["image", "-c", &product]);
-    let error = crate::util::Ran::new(&mut command).fails(2);
+    let error = crate::builds::util::Ran::new(&mut command).fails(2);
     assert!(error.contains("Did you mean `jetson-agx-xavier`?"), "{error}");
 }
 
@@ -209,6 +209,6 @@ fn a_root_filesystem_that_the_storage_has_no_room_for_is_refused_before_the_buil
     assert!(!error.contains("[secure-os]"), "before anything is built: {error}");
     let mut command = machine.command(["plan", "-c", &product]);
     let [bsp, sources] = [&machine.bsp.dir, &machine.sources.dir].map(|path| path.display().to_string());
-    let error = crate::util::Ran::new(command.args(["--bsp", &bsp, "--sources", &sources])).fails(2);
+    let error = crate::builds::util::Ran::new(command.args(["--bsp", &bsp, "--sources", &sources])).fails(2);
     assert!(error.contains("there is room for"), "{error}");
 }

@@ -3,7 +3,7 @@
 use super::device::{Bus, XAVIER_32GB};
 use super::flash::{APP, bundle, flash, in_use, records, rootfs, wrote};
 use super::traced::Copy;
-use crate::util::{Ran, root, run};
+use crate::builds::util::{Ran, root, run};
 use bundle::{FileEntry, Partition, Role};
 use serde_json::json;
 use std::fs;

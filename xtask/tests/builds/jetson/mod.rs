@@ -13,7 +13,7 @@ mod standin;
 mod traced;
 mod vendor;
 
-use crate::util::{Ran, root, run};
+use crate::builds::util::{Ran, root, run};
 use sources::Sources;
 use standin::{Bsp, program, put};
 use std::ffi::OsStr;

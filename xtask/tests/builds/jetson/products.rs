@@ -3,7 +3,7 @@
 use super::Machine;
 use super::device::{Bus, XAVIER_32GB};
 use super::standin::put;
-use crate::util::{Ran, files, manifest, root, run, xtask};
+use crate::builds::util::{Ran, files, manifest, root, run, xtask};
 use std::fs;
 use std::path::{Path, PathBuf};
 use tegra_bct::mb1::{self, Mb1Tzdram};

@@ -2,7 +2,7 @@
 
 use super::build::BCTS;
 use super::{BOARD, sums};
-use crate::util::{Ran, manifest, root, xtask};
+use crate::builds::util::{Ran, manifest, root, xtask};
 use std::fs;
 use std::path::PathBuf;
 use std::process::Command;

@@ -2,7 +2,7 @@
 //! files that carveout mends have the lines that it looks for, and the makefiles want them mended.
 
 use super::standin::put;
-use crate::util::test_kernel;
+use crate::builds::util::test_kernel;
 use std::path::{Path, PathBuf};
 use trusty_image::stock::STOCK;
 use trusty_image::test_elf::TestElf;

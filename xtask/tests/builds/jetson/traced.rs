@@ -4,7 +4,7 @@ use super::Machine;
 use super::build::archive_sum;
 use super::device::{bundle, product};
 use super::standin::TOS_LINK;
-use crate::util::{run, xtask};
+use crate::builds::util::{run, xtask};
 use bundle::{MANIFEST, Manifest, SUMS};
 use sha2::{Digest, Sha256};
 use std::fs;

@@ -1,7 +1,7 @@
 //! What is wrong with a BSP, with sources or with a licence is told before anything is built.
 
 use super::Machine;
-use crate::util::Ran;
+use crate::builds::util::Ran;
 use std::fs;
 
 #[test]
@@ -129,7 +129,7 @@ fn a_licence_must_be_accepted_once() {
 #[test]
 fn without_a_bsp_and_without_network_there_is_no_image() {
     let machine = Machine::new();
-    let downloads = crate::util::root().join("target/carveout/downloads");
+    let downloads = crate::builds::util::root().join("target/carveout/downloads");
     if fs::read_dir(downloads).is_ok_and(|mut entries| entries.next().is_some()) {
         eprintln!("skipped: NVIDIA's tarballs have been downloaded here");
         return;

@@ -3,7 +3,7 @@
 mod real;
 mod stand_in;
 
-use crate::util::{Ran, root};
+use crate::builds::util::{Ran, root};
 use std::path::Path;
 use std::process::Command;
 

@@ -1,7 +1,7 @@
 //! BitBake itself, where the real layers, NVIDIA's BSP and its sources are at hand: hours of computing, so only on demand.
 
 use super::{on, product, yocto};
-use crate::util::{Ran, manifest, root, run};
+use crate::builds::util::{Ran, manifest, root, run};
 use serde_json::Value;
 use std::fs;
 use std::io::{BufRead, BufReader};

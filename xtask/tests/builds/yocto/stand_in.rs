@@ -1,10 +1,9 @@
 //! What xtask does around BitBake, with a stand-in for it that says what BitBake says; and what is refused before it starts.
 
 use super::{BOARD, on, product, yocto};
-use crate::util::{Ran, root, xtask};
+use crate::builds::util::{Ran, root, xtask};
 use carveout_host::packages::is_root;
 use carveout_yocto::user::User;
-use serde_json::Value;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -229,8 +228,8 @@ fn layers_of_ones_own_are_built_with() {
 #[test]
 fn bundles_are_compared() {
     let dir = tempfile::tempdir().unwrap();
-    let old = crate::util::small(&dir.path().join("old"), &[]);
-    let new = crate::util::small(&dir.path().join("new"), &["--tzdram", "64MiB"]);
+    let old = crate::builds::util::small(&dir.path().join("old"), &[]);
+    let new = crate::builds::util::small(&dir.path().join("new"), &["--tzdram", "64MiB"]);
     let diff = xtask(["diff".as_ref(), old.as_os_str(), new.as_os_str()]);
     let told = diff.stderr();
     assert_eq!(diff.ok(), "full");

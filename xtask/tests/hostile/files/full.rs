@@ -1,7 +1,7 @@
 //! Disks that are full, runs that are killed, and several at once.
 
-use super::super::small;
 use super::{Desk, said, within};
+use crate::report::small;
 use std::fs;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};

@@ -1,7 +1,7 @@
 //! Bundles: what `verify` says ok of has the payload that was signed.
 
 use super::mutator::{Random, Tally, mutate};
-use crate::kit::{self, Tar, bundle_of, pack};
+use crate::hostile::kit::{self, Tar, bundle_of, pack};
 use bundle::{Claim, Manifest, PublicKey, Source};
 use std::collections::BTreeMap;
 use std::fs;

@@ -1,7 +1,8 @@
 //! Texts: configs, layouts, boot configs, manifests, declarations, records, consoles.
 
 use super::mutator::{EXTREMES, Random, Tally};
-use crate::{kit, small};
+use crate::hostile::kit;
+use crate::report::small;
 use bundle::Manifest;
 use carveout_field::device::record;
 use carveout_field::release::index::Index;

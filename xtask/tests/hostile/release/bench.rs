@@ -1,6 +1,6 @@
 //! A workspace, a key, bundles of its commit, and a folder that has one release: `release --bundle` in less than a second.
 
-use crate::small;
+use crate::report::small;
 use bundle::{Manifest, PublicKey};
 use carveout_field::release::fetch::{Wanted, newest};
 use carveout_host::ui::{Ui, Verbosity};

@@ -1,7 +1,7 @@
 //! Secrets that are given where a name is expected. The answer: none is shown, and none becomes a name.
 
 use super::Place;
-use crate::small;
+use crate::report::small;
 use std::fs;
 use std::path::Path;
 
