@@ -4,6 +4,7 @@ pub mod assemble;
 pub mod boot_check;
 pub mod bsp_report;
 pub mod make;
+pub mod new;
 pub mod release;
 pub mod stages;
 pub mod workshop;

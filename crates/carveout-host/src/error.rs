@@ -60,7 +60,15 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 impl Error {
     fn new(exit: Exit, message: impl Into<String>) -> Self {
         let (message, code) = (message.into(), exit.code());
-        Self { code, exit, message, remedy: None, facts: None, causes: Box::default(), others: Box::default() }
+        Self {
+            code,
+            exit,
+            message,
+            remedy: None,
+            facts: None,
+            causes: Box::default(),
+            others: Box::default(),
+        }
     }
 
     /// A failure of a crate's own kind: see [`crate::errors`].

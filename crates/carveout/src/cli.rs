@@ -45,6 +45,8 @@ pub struct OutputArgs {
 pub enum Verb {
     /// Build a bundle: trusted apps, secure-os image, boot config, client apps, root filesystem; verify it.
     Image(ImageArgs),
+    /// Make a workspace of your own that builds trusted apps with carveout, or add an app to the one that you are in.
+    New(NewArgs),
     /// Show what a product takes of its memory, what would fail on the device, and what would serve as well.
     Plan(BuildArgs),
     /// Build the trusted apps; print their directory.
@@ -108,6 +110,27 @@ pub enum Verb {
         /// Which shell.
         shell: clap_complete::Shell,
     },
+}
+
+/// Options of `new`.
+#[derive(Clone, Debug, Args)]
+pub struct NewArgs {
+    /// The folder of the new workspace.
+    #[arg(value_name = "DIR", required_unless_present_any = ["ta", "app"])]
+    pub dir: Option<PathBuf>,
+    /// Add a trusted app of this name to the workspace.
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["dir", "app"])]
+    pub ta: Option<String>,
+    /// Add a client app of this name to the workspace.
+    #[arg(long, value_name = "NAME", conflicts_with = "dir")]
+    pub app: Option<String>,
+    /// The product's name, instead of the folder's.
+    #[arg(long, value_name = "NAME", requires = "dir")]
+    pub name: Option<String>,
+    /// Where the workspace gets carveout from: the folder of a clone, or URL#TAG of a git repository. [default: the clone that the
+    /// command runs in, else the tag of this version]
+    #[arg(long, value_name = "DIR|URL#TAG", requires = "dir")]
+    pub carveout: Option<String>,
 }
 
 /// Options of what builds.

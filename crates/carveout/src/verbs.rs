@@ -5,6 +5,7 @@ pub mod image;
 pub mod inspect;
 pub mod key;
 pub mod manual;
+pub mod new;
 pub mod plan;
 pub mod report;
 
@@ -25,6 +26,7 @@ impl Verbs for Verb {
         let Context { dirs, ui, json, command } = context;
         match self {
             Self::Image(args) => image::run(args, ui),
+            Self::New(args) => new::run(args, dirs, ui),
             Self::TrustedApps(args) => image::part(Part::TrustedApps, &args.request(), ui),
             Self::SecureOs(args) => image::part(Part::SecureOs, &args.request(), ui),
             Self::ClientApps(args) => image::part(Part::ClientApps, &args.request(), ui),

@@ -1,0 +1,337 @@
+//! `new`: a workspace of a team's own, or one more app in it.
+
+use carveout_host::dirs::Dirs;
+use carveout_host::error::{At, Result};
+use carveout_host::files;
+use carveout_host::outcome::Outcome;
+use carveout_host::tools::{cargo, find, run, shell};
+use carveout_host::ui::Ui;
+use serde_json::json;
+use std::fs;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use xshell::cmd;
+
+carveout_host::errors! {
+    /// What can go wrong with a new workspace, or a new app.
+    pub enum NewError("build::new") {
+        /// A name is not one that packages, ports and bundles can have.
+        Name { name: String } => usage "name":
+            ("`{name}`: no name for packages: lower-case letters, digits and single hyphens are allowed, a letter first, {MAX_NAME} characters at most"),
+            help ("name it, for example, door-lock");
+        /// The folder of a new workspace holds something.
+        NotEmpty { folder: PathBuf } => usage "not-empty": ("{}: is not empty", folder.display()),
+            help ("name a new folder");
+        /// There is an app of this name.
+        Exists { folder: PathBuf } => usage "exists": ("{}: exists already", folder.display()), help ("choose another name");
+        /// What was named is neither a clone of carveout nor the URL and the tag of one.
+        NoCarveout { given: String } => usage "no-carveout": ("{given}: neither a clone of carveout nor URL#TAG of one"),
+            help ("name the folder of a clone, or a git repository and its tag as https://HOST/carveout#v0.1.0");
+    }
+}
+
+/// Longest name: it becomes that of packages, ports and a bundle.
+const MAX_NAME: usize = 32;
+/// Crates of carveout that a workspace depends on, and where each lies in carveout's repository.
+const CRATES: [(&str, &str); 4] = [
+    ("carveout", "crates/carveout"),
+    ("tipc", "crates/tipc"),
+    ("trusty-ta", "crates/trusty-ta"),
+    ("trusty-ta-build", "crates/trusty-ta-build"),
+];
+/// Versions of crates that carveout is tested with: cargo keeps those that it can.
+const LOCK: &str = include_str!("../../../Cargo.lock");
+
+/// Files of a workspace, by their paths.
+const WORKSPACE: [(&str, &str); 10] = [
+    ("Cargo.toml", include_str!("../templates/workspace/Cargo.toml")),
+    (".cargo/config.toml", include_str!("../templates/workspace/cargo-config.toml")),
+    (".gitignore", include_str!("../templates/workspace/gitignore")),
+    ("README.md", include_str!("../templates/workspace/README.md")),
+    ("configs/desk.yaml", include_str!("../templates/workspace/desk.yaml")),
+    ("configs/jetson.yaml", include_str!("../templates/workspace/jetson.yaml")),
+    ("xtask/Cargo.toml", include_str!("../templates/workspace/xtask.toml")),
+    ("xtask/src/main.rs", include_str!("../templates/workspace/xtask.rs")),
+    (".github/workflows/carveout.yml", include_str!("../templates/workspace/github.yml")),
+    (".gitlab-ci.yml", include_str!("../templates/workspace/gitlab.yml")),
+];
+const SERVICE: [(&str, &str); 2] = [
+    ("Cargo.toml", include_str!("../templates/service/Cargo.toml")),
+    ("src/lib.rs", include_str!("../templates/service/lib.rs")),
+];
+const TRUSTED_APP: [(&str, &str); 2] = [
+    ("Cargo.toml", include_str!("../templates/ta/Cargo.toml")),
+    ("build.rs", include_str!("../templates/ta/build.rs")),
+];
+/// What a trusted app does: in a crate of its own, or here.
+const WITH_SERVICE: (&str, &str) = ("src/main.rs", include_str!("../templates/ta/main.rs"));
+const ALONE: (&str, &str) = ("src/main.rs", include_str!("../templates/ta/alone.rs"));
+const CLIENT_APP: [(&str, &str); 2] = [
+    ("Cargo.toml", include_str!("../templates/app/Cargo.toml")),
+    ("src/main.rs", include_str!("../templates/app/main.rs")),
+];
+
+/// Where a workspace gets carveout from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Carveout {
+    /// A tag of a git repository.
+    Git {
+        /// Its URL.
+        url: String,
+        /// The tag.
+        tag: String,
+    },
+    /// A folder: a clone.
+    Path(PathBuf),
+}
+
+impl Carveout {
+    /// `URL#TAG`, or a folder.
+    pub fn parse(text: &str) -> Result<Self> {
+        if let Some((url, tag)) = text.split_once('#').filter(|(url, _)| url.contains("://")) {
+            return Ok(Self::Git { url: url.into(), tag: tag.into() });
+        }
+        let folder = Path::new(text);
+        if !folder.join("crates/carveout/Cargo.toml").is_file() {
+            return Err(NewError::NoCarveout { given: text.into() }.into());
+        }
+        Ok(Self::Path(fs::canonicalize(folder).at(folder)?))
+    }
+
+    /// The clone that the command was called in, or this version's tag.
+    fn default_of(dirs: &Dirs) -> Result<Self> {
+        match dirs.workspace().filter(|root| root.join("crates/carveout/Cargo.toml").is_file()) {
+            Some(root) => Ok(Self::Path(fs::canonicalize(root).at(root)?)),
+            None => Ok(Self::Git {
+                url: env!("CARGO_PKG_REPOSITORY").into(),
+                tag: concat!("v", env!("CARGO_PKG_VERSION")).into(),
+            }),
+        }
+    }
+
+    /// The lines of `[workspace.dependencies]`.
+    fn dependencies(&self) -> String {
+        let line = |(name, place): &(&str, &str)| match self {
+            Self::Git { url, tag } => format!("{name} = {{ git = {url:?}, tag = {tag:?} }}"),
+            Self::Path(folder) => {
+                format!("{name} = {{ path = {:?} }}", folder.join(place).display().to_string())
+            }
+        };
+        CRATES.iter().map(line).collect::<Vec<_>>().join("\n")
+    }
+}
+
+/// What a template is filled with.
+struct Values {
+    name: String,
+    product: String,
+    port: String,
+    service: String,
+    dependencies: String,
+    uuid: String,
+}
+
+impl Values {
+    fn fill(&self, text: &str) -> String {
+        let ident = self.service.replace('-', "_");
+        let service = if self.service.is_empty() {
+            String::new()
+        } else {
+            format!("{}.workspace = true", self.service)
+        };
+        let pairs = [
+            ("@NAME@", self.name.as_str()),
+            ("@PRODUCT@", &self.product),
+            ("@PORT@", &self.port),
+            ("@DEPENDENCIES@", &self.dependencies),
+            ("@UUID@", &self.uuid),
+            ("@SERVICE@\n", &if service.is_empty() { service.clone() } else { format!("{service}\n") }),
+            ("@service@", &ident),
+            ("@Type@", &type_name(if self.service.is_empty() { &self.name } else { &self.product })),
+        ]
+        .map(|(from, to)| (from, to.to_owned()));
+        pairs.iter().fold(text.to_owned(), |text, (from, to)| text.replace(from, to))
+    }
+}
+
+/// `DoorLock` of door-lock.
+fn type_name(name: &str) -> String {
+    let word = |word: &str| {
+        let mut letters = word.chars();
+        letters.next().map(|first| first.to_ascii_uppercase()).into_iter().chain(letters).collect::<String>()
+    };
+    name.split('-').map(word).collect()
+}
+
+fn ensure_name(name: &str) -> Result<()> {
+    let letters = name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
+    let begins = name.bytes().next().is_some_and(|b| b.is_ascii_lowercase());
+    let good = letters && begins && name.len() <= MAX_NAME && !name.ends_with('-') && !name.contains("--");
+    if good { Ok(()) } else { Err(NewError::Name { name: name.into() }.into()) }
+}
+
+/// A random UUID, version 4.
+fn uuid() -> Result<String> {
+    let path = Path::new("/dev/urandom");
+    let mut bytes = [0; 16];
+    fs::File::open(path).and_then(|mut file| file.read_exact(&mut bytes)).at(path)?;
+    Ok(uuid::Builder::from_random_bytes(bytes).into_uuid().to_string())
+}
+
+fn write(folder: &Path, files: &[(&str, &str)], values: &Values) -> Result<()> {
+    for (name, text) in files {
+        let path = folder.join(name);
+        let parent = files::parent(&path);
+        fs::create_dir_all(parent).at(parent)?;
+        files::put(&path, values.fill(text))?;
+    }
+    Ok(())
+}
+
+/// Makes a workspace in a new or an empty folder.
+pub fn workspace(
+    folder: &Path,
+    name: Option<&str>,
+    from: Option<&Carveout>,
+    dirs: &Dirs,
+    ui: &Ui,
+) -> Result<Outcome> {
+    let folder = &std::path::absolute(folder).at(folder)?;
+    let of_folder = || {
+        folder.file_name().unwrap_or_default().to_string_lossy().to_lowercase().replace(['_', ' ', '.'], "-")
+    };
+    let name = name.map_or_else(of_folder, str::to_owned);
+    ensure_name(&name)?;
+    let is_empty = |folder: &Path| fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_none());
+    if folder.exists() && !is_empty(folder) {
+        return Err(NewError::NotEmpty { folder: folder.clone() }.into());
+    }
+    let from = from.cloned().map_or_else(|| Carveout::default_of(dirs), Ok)?;
+    fs::create_dir_all(folder).at(folder)?;
+    let service = format!("{name}-service");
+    let of = |app: &str| -> Result<Values> {
+        Ok(Values {
+            name: app.into(),
+            product: name.clone(),
+            port: format!("com.example.{name}"),
+            service: service.clone(),
+            dependencies: format!("{service} = {{ path = \"apps/{service}\" }}\n{}", from.dependencies()),
+            uuid: uuid()?,
+        })
+    };
+    write(folder, &WORKSPACE, &of(&name)?)?;
+    write(&folder.join("apps").join(&service), &SERVICE, &of(&name)?)?;
+    let srv = format!("{name}-srv");
+    write(&folder.join("apps").join(&srv), &[&TRUSTED_APP[..], &[WITH_SERVICE]].concat(), &of(&srv)?)?;
+    let app = format!("{name}-app");
+    write(&folder.join("apps").join(&app), &CLIENT_APP, &of(&app)?)?;
+    files::put(&folder.join("Cargo.lock"), LOCK)?;
+    lock(folder)?;
+    if find("git").is_some() && !folder.ancestors().any(|above| above.join(".git").exists()) {
+        let sh = shell(folder)?;
+        run("git init", cmd!(sh, "git init --quiet"), &Dirs::of(folder).logs()?.join("new.log"))?;
+    }
+    ui.note(&format!("next: cd {} && cargo test && cargo xtask run -- hello", folder.display()));
+    Ok(made(folder))
+}
+
+/// Which kind of app.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A trusted app.
+    TrustedApp,
+    /// A client app.
+    ClientApp,
+}
+
+/// Adds an app to the workspace.
+pub fn app(kind: Kind, name: &str, dirs: &Dirs, ui: &Ui) -> Result<Outcome> {
+    ensure_name(name)?;
+    let root = dirs.root()?;
+    let folder = root.join("apps").join(name);
+    if folder.exists() {
+        return Err(NewError::Exists { folder }.into());
+    }
+    let values = Values {
+        name: name.into(),
+        product: name.into(),
+        port: format!("com.example.{name}"),
+        service: String::new(),
+        dependencies: String::new(),
+        uuid: uuid()?,
+    };
+    let key = match kind {
+        Kind::TrustedApp => {
+            write(&folder, &[&TRUSTED_APP[..], &[ALONE]].concat(), &values)?;
+            "trusted_apps"
+        }
+        Kind::ClientApp => {
+            write(&folder, &CLIENT_APP, &values)?;
+            "client_apps"
+        }
+    };
+    lock(root)?;
+    ui.note(&format!("to build it, name it in a product config: {key}: [{name}]"));
+    Ok(made(&folder))
+}
+
+/// Makes Cargo.lock fit the workspace, with the versions that are in it as far as they serve.
+fn lock(root: &Path) -> Result<()> {
+    cargo::metadata(&root.join("Cargo.toml"), &[]).map(drop)
+}
+
+fn made(folder: &Path) -> Outcome {
+    let line = folder.display().to_string();
+    Outcome { json: json!({ "folder": line }), line: Some(line.into()), ..Outcome::default() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_those_of_packages() {
+        for good in ["a", "door-lock", "cam2"] {
+            assert!(ensure_name(good).is_ok(), "{good}");
+        }
+        for bad in ["", "-a", "a-", "A", "a_b", "2a", "a--b", "a/b", &"a".repeat(33)] {
+            assert!(ensure_name(bad).is_err(), "{bad}");
+        }
+        assert_eq!(type_name("door-lock2"), "DoorLock2");
+    }
+
+    #[test]
+    fn carveout_comes_from_a_tag_or_a_folder() {
+        let git = Carveout::parse("https://git.example/carveout#v1").unwrap();
+        assert!(
+            git.dependencies().contains("tipc = { git = \"https://git.example/carveout\", tag = \"v1\" }")
+        );
+        assert!(Carveout::parse("/no/such").is_err());
+    }
+
+    #[test]
+    fn nothing_is_left_to_fill_in() {
+        let values = Values {
+            name: "x-srv".into(),
+            product: "x".into(),
+            port: "com.example.x".into(),
+            service: "x-service".into(),
+            dependencies: "tipc = 1".into(),
+            uuid: uuid().unwrap(),
+        };
+        for files in [&WORKSPACE[..], &SERVICE, &TRUSTED_APP, &[WITH_SERVICE, ALONE], &CLIENT_APP] {
+            for (name, text) in files {
+                let filled = values.fill(text);
+                let left = filled
+                    .split('@')
+                    .skip(1)
+                    .step_by(2)
+                    .find(|word| word.bytes().all(|b| b.is_ascii_alphabetic()));
+                assert!(
+                    name.ends_with("yml") || name.ends_with("Cargo.toml") || left.is_none(),
+                    "{name}: {left:?}"
+                );
+            }
+        }
+    }
+}

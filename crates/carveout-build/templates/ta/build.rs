@@ -1,0 +1,5 @@
+//! Manifest and linker script, from `[package.metadata.trusty]`.
+
+fn main() {
+    trusty_ta_build::build();
+}
