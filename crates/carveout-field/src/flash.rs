@@ -14,6 +14,7 @@ use crate::device::record;
 use crate::device::record::Record;
 use crate::device::usb;
 use crate::diff;
+use crate::errors::{BundleError, FlashError};
 use crate::release::fetch;
 use crate::release::fetch::Wanted;
 use ::bundle::PublicKey;
@@ -100,13 +101,9 @@ pub struct Job<'a> {
 pub fn run(args: &Request, dirs: &Dirs, ui: &Ui) -> Result<Outcome> {
     let virt: Vec<&Path> = args.to.iter().filter_map(|to| disk::file(to)).collect();
     match args.to.iter().find(|to| *to != USB && disk::file(to).is_none()) {
-        Some(other) => Err(Error::usage(format!("--to {other}: unknown device"))
-            .remedy("boards in recovery mode are --to usb, virt devices --to virt:FILE")),
+        Some(other) => Err(FlashError::UnknownDevice { device: other.clone() }.into()),
         None if virt.is_empty() => boards(args, &bundle(args, false, dirs, ui)?, dirs, ui),
-        None if virt.len() < args.to.len() => {
-            Err(Error::usage("--to usb and --to virt: in one call: no bundle is for both")
-                .remedy("call it twice"))
-        }
+        None if virt.len() < args.to.len() => Err(FlashError::UsbAndVirt.into()),
         None => devices(args, &bundle(args, true, dirs, ui)?, &virt, dirs, ui),
     }
 }
@@ -135,9 +132,7 @@ fn devices(args: &Request, bundle: &Path, virt: &[&Path], dirs: &Dirs, ui: &Ui) 
         ("--raw-anyway", args.raw_anyway),
     ];
     if let Some((option, _)) = of_boards.iter().find(|(_, given)| *given) {
-        return Err(
-            Error::usage(format!("{option} is for boards, not for virt devices")).remedy("leave it out")
-        );
+        return Err(FlashError::ForBoards { option }.into());
     }
     let job = virt::Job::new(args, bundle, scope(args)?, ui)?;
     if args.dry_run {
@@ -163,7 +158,7 @@ fn side_by_side<D: Sync, T: Send>(devices: &[D], run: impl Fn(&D) -> Result<T> +
     let run = &run;
     std::thread::scope(|threads| {
         let running: Vec<_> = devices.iter().map(|device| threads.spawn(move || run(device))).collect();
-        let gone = |_| Err(Error::check("a device's thread has panicked: please report this"));
+        let gone = |_| Err(FlashError::Panicked.into());
         running.into_iter().map(|thread| thread.join().unwrap_or_else(gone)).collect()
     })
 }
@@ -183,11 +178,8 @@ fn boards(args: &Request, bundle: &Path, dirs: &Dirs, ui: &Ui) -> Result<Outcome
         Package::open(bundle, scope != Scope::SecureOs && !own && !args.dry_run, args.key.as_ref())?;
     ui.note(&authenticity.text());
     if let Some(lacks) = package.manifest.scope_lacks(scope, own) {
-        let message = format!("{} cannot be flashed in scope {}: {lacks}", bundle.display(), scope);
-        return Err(Error::usage(message).remedy(
-            "build a bundle with a whole BSP and a root filesystem, add --keep-app or --app FILE, or take --scope secure-os, which leaves the \
-             carve-out as it is",
-        ));
+        let (path, scope) = (bundle.into(), scope.to_string());
+        return Err(BundleError::LacksForScope { path, scope, lacks }.into());
     }
     // A dry run tells what would be done with a board that is not there yet, too.
     let boards = if args.dry_run { usb::present(&args.instance) } else { usb::choose(&args.instance)? };
@@ -222,14 +214,8 @@ fn boards(args: &Request, bundle: &Path, dirs: &Dirs, ui: &Ui) -> Result<Outcome
 fn board_scope(args: &Request, bundle: &Path, ui: &Ui) -> Result<Option<Scope>> {
     match (scope(args)?, &args.from) {
         (Some(scope), None) => Ok(Some(scope)),
-        (Some(_), Some(_)) => {
-            Err(Error::usage("--from is for --scope auto: it tells what differs")
-                .remedy("leave one of both out"))
-        }
-        (None, None) => {
-            Err(Error::usage("--scope auto for boards needs --from OLD: they do not tell what they have")
-                .remedy("name the bundle that the boards have got last, or take --scope full"))
-        }
+        (Some(_), Some(_)) => Err(FlashError::FromWithScope.into()),
+        (None, None) => Err(FlashError::AutoWithoutFrom.into()),
         (None, Some(old)) => {
             let (_, diff) = diff::between(old, bundle)?;
             ui.note(diff::reason(&diff));
@@ -247,11 +233,7 @@ fn chosen(scope: Option<Scope>, args: &Request) -> Result<Option<Scope>> {
     match scope {
         Some(Scope::App) if args.keep_app => Ok(None),
         None | Some(Scope::SecureOs) if args.app.is_some() => {
-            let name = diff::scope_name(scope);
-            Err(Error::usage(format!(
-                "--app with --scope auto: what differs needs scope {name}, which writes no root filesystem"
-            ))
-            .remedy("leave --app out, or take --scope full or app"))
+            Err(FlashError::AppWithAuto { scope: diff::scope_name(scope) }.into())
         }
         scope => Ok(scope),
     }
@@ -265,14 +247,10 @@ fn scope(args: &Request) -> Result<Option<Scope>> {
         _ => None,
     };
     if let Some(scope @ (Scope::SecureOs | Scope::App)) = scope.filter(|_| args.keep_app) {
-        return Err(Error::usage(format!(
-            "--keep-app with --scope {scope}: only a full flash writes APP besides"
-        ))
-        .remedy("leave --keep-app out: scope secure-os does not touch the root filesystem"));
+        return Err(FlashError::KeepAppWithScope { scope: scope.to_string() }.into());
     }
     if args.app.is_some() && scope == Some(Scope::SecureOs) {
-        return Err(Error::usage("--app with --scope secure-os: that writes no root filesystem")
-            .remedy("leave --app out, or take --scope full or app"));
+        return Err(FlashError::AppWithSecureOs.into());
     }
     Ok(scope)
 }
@@ -304,9 +282,10 @@ fn summary(results: &[(String, Result<Record>)], folder: &Path, ui: &Ui) -> Resu
         });
     };
     if let [(board, Err(error))] = results {
-        return Err(Error { message: format!("{board}: {}", error.message), ..error.clone() });
+        return Err(error.clone().within(board));
     }
     let lines: String = lines.iter().map(|line| format!("\n  {line}")).collect();
     let message = format!("{} of {} devices failed{lines}", failed.len(), results.len());
-    Err(Error { message, remedy: None, ..(*first).clone() })
+    // The lines have remedies and causes already.
+    Err(Error { message, remedy: None, causes: Box::default(), ..(*first).clone() })
 }

@@ -2,6 +2,7 @@
 
 pub mod device;
 pub mod diff;
+pub mod errors;
 pub mod flash;
 pub mod release;
 pub mod verify;

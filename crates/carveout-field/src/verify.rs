@@ -1,5 +1,6 @@
 //! `verify`: checks a bundle.
 
+use crate::errors::BundleError;
 use bundle::{FlashPackage, Fused, Manifest, PublicKey, Source, SourceError};
 use carveout_host::error::{Error, Result};
 use carveout_host::outcome::Outcome;
@@ -51,17 +52,14 @@ pub fn check(path: &Path) -> Result<Manifest> {
 /// Checks a bundle, and by a key who made it.
 pub fn signed(path: &Path, key: Option<&PublicKey>) -> Result<(Manifest, Authenticity)> {
     let source = Source::open(path).map_err(unreadable)?;
+    let archive = matches!(source, Source::Archive(_));
     let verified = bundle::verify(&source).map_err(|e| match e {
         // What a damaged archive looks like is the bundle's fault, not the environment's.
-        SourceError::Io { ref path, ref error }
-            if matches!(source, Source::Archive(_)) && error.raw_os_error().is_none() =>
-        {
-            if bundle::is_archive(path).unwrap_or(false) {
-                Error::check(format!("{}: the archive is damaged or truncated: {error}", path.display()))
-                    .remedy("copy it again from where it was built, or build it anew")
+        SourceError::Io { path, error: source } if archive && source.raw_os_error().is_none() => {
+            if bundle::is_archive(&path).unwrap_or(false) {
+                BundleError::DamagedArchive { path, source }.into()
             } else {
-                Error::check(format!("{}: no bundle: it does not begin as a .tar.zst does", path.display()))
-                    .remedy("cargo xtask inspect tells what it is; a bundle is a folder or a .tar.zst that `cargo xtask image` has made")
+                BundleError::NotAnArchive { path }.into()
             }
         }
         other => unreadable(other),
@@ -72,25 +70,29 @@ pub fn signed(path: &Path, key: Option<&PublicKey>) -> Result<(Manifest, Authent
             Ok((manifest, authenticity))
         }
         _ => {
-            let problems = &verified.problems;
+            let problems = verified.problems;
             let list: Vec<String> = problems.iter().map(|p| format!("  {p}")).collect();
-            let message = format!("{}: {} problem(s)\n{}", path.display(), problems.len(), list.join("\n"));
-            let facts: Vec<_> = problems.iter().map(|p| json!({ "file": p.file, "what": p.what })).collect();
-            Err(Error::check(message)
-                .fact("problems", facts)
-                .remedy("do not flash it: copy it again from where it was built, or build it anew"))
+            let problems = problems.iter().map(|p| json!({ "file": p.file, "what": p.what })).collect();
+            let error = Error::from(BundleError::Problems { path: path.into(), problems });
+            Err(error.with_lines(list.join("\n")))
         }
     }
+}
+
+/// SHA-256 of a manifest, which covers all of a bundle.
+pub fn digest_of(manifest: &Manifest) -> Result<String> {
+    let text = manifest.to_text().map_err(|e| BundleError::ManifestText { source: e.into() })?;
+    Ok(bundle::sha256(text.as_bytes()))
 }
 
 /// What a source's error means for the caller.
 pub fn unreadable(error: SourceError) -> Error {
     match error {
-        SourceError::Io { path, error } if error.kind() == std::io::ErrorKind::NotFound => {
-            Error::usage(format!("{}: {error}", path.display()))
+        SourceError::Io { path, error: source } if source.kind() == std::io::ErrorKind::NotFound => {
+            BundleError::NotFound { path, source }.into()
         }
         SourceError::Io { path, error } => Error::io(&path, &error),
-        SourceError::NotABundle(_) => Error::usage(error.to_string()),
-        other => Error::check(other.to_string()),
+        SourceError::NotABundle(path) => BundleError::NotABundle { path }.into(),
+        other => BundleError::ForeignEntry { source: other.into() }.into(),
     }
 }

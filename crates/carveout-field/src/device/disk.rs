@@ -1,5 +1,6 @@
 //! The file that is a virt device: found, locked, opened, made anew.
 
+use crate::errors::{BundleError, VirtError};
 use bundle::{Manifest, NotAFile};
 use carveout_host::error::{At, Error, Result};
 use carveout_host::files::{NewFile, OUTPUT};
@@ -23,30 +24,24 @@ pub fn file(target: &str) -> Option<&Path> {
 
 /// What a device's error means for people.
 pub fn failed(path: &Path, error: DeviceError) -> Error {
-    let message = format!("{}: {error}", path.display());
-    match error {
-        DeviceError::Io(error) => Error::io(path, &error),
-        DeviceError::NoTable(_) | DeviceError::Missing(_) => Error::usage(message).remedy(
-            "name a virt device, or a file that is not there yet: cargo xtask flash BUNDLE --to virt:FILE makes one",
-        ),
-        DeviceError::TooSmall { needed, .. } => Error::usage(message)
-            .remedy(format!("truncate -s {needed} {}, or name a file that is not there yet", path.display())),
-        DeviceError::TooLarge { .. } => Error::check(message)
-            .remedy("flash with --scope full, which gives the partitions their new sizes"),
-        DeviceError::Layout { .. } => {
-            Error::check(message).remedy("give the partition its size in the board's layout, and build anew")
-        }
-        DeviceError::Number(_) => Error::check(message)
-            .remedy("restore a backup of it, or remove the file and flash a bundle: that makes a new device"),
-        DeviceError::Contents { .. } => Error::check(message).remedy(
-            "what is active is as it was; see whether the disk under the file is sound, and flash again",
-        ),
-        DeviceError::Source { .. } => Error::check(message)
-            .remedy("what is active is as it was; get the bundle anew, it has changed since it was verified"),
-        DeviceError::NoPrevious => Error::check(message)
-            .remedy("a bundle can be gone back to until the next flash begins; flash the one that is wanted"),
-        _ => Error::check(message),
+    if let DeviceError::Io(error) = &error {
+        return Error::io(path, error);
     }
+    let path = path.to_owned();
+    let failed = match error {
+        DeviceError::NoTable(_) => VirtError::NotADevice { path, source: error.into() },
+        DeviceError::Missing(_) => VirtError::NoPartition { path, source: error.into() },
+        DeviceError::TooSmall { needed, .. } => VirtError::TooSmall { path, needed, source: error.into() },
+        DeviceError::TooLarge { .. } => VirtError::PartitionTooSmall { path, source: error.into() },
+        DeviceError::Layout { .. } => VirtError::LayoutTooLarge { path, source: error.into() },
+        DeviceError::Number(_) => VirtError::ImpossibleState { path, source: error.into() },
+        DeviceError::Contents { .. } => VirtError::ReadBackDiffers { path, source: error.into() },
+        DeviceError::Source { .. } => VirtError::InputChanged { path, source: error.into() },
+        DeviceError::NoPrevious => VirtError::NoPrevious { path, source: error.into() },
+        DeviceError::Format(_) => VirtError::NewerState { path, source: error.into() },
+        _ => VirtError::StateTooLarge { path, source: error.into() },
+    };
+    failed.into()
 }
 
 /// Opens a device for writing, which nobody else does meanwhile.
@@ -61,7 +56,7 @@ pub fn open(path: &Path) -> Result<Device<File>> {
 pub fn read(path: &Path) -> Result<Device<File>> {
     let file = bundle::open(path).map_err(|e| missing(path, &e))?;
     match file.try_lock_shared() {
-        Err(TryLockError::WouldBlock) => return Err(in_use(path, "it is being flashed")),
+        Err(TryLockError::WouldBlock) => return Err(VirtError::BeingFlashed { path: path.into() }.into()),
         // Not every filesystem has locks.
         Err(TryLockError::Error(_)) | Ok(()) => {}
     }
@@ -81,16 +76,9 @@ fn missing(path: &Path, error: &io::Error) -> Error {
     Error::io(path, error)
 }
 
-fn in_use(path: &Path, what: &str) -> Error {
-    Error::check(format!("{}: in use: {what}", path.display()))
-        .remedy("wait until that has ended, or end it, and run the command again")
-}
-
 fn lock(path: &Path, file: &File) -> Result<()> {
     match file.try_lock() {
-        Err(TryLockError::WouldBlock) => {
-            return Err(in_use(path, "another carveout flashes or reads it"));
-        }
+        Err(TryLockError::WouldBlock) => return Err(VirtError::InUse { path: path.into() }.into()),
         Err(TryLockError::Error(error)) => return Err(Error::io(path, &error)),
         Ok(()) => {}
     }
@@ -99,8 +87,8 @@ fn lock(path: &Path, file: &File) -> Result<()> {
     for entry in fs::read_dir("/sys/block").into_iter().flatten().flatten() {
         let backing = fs::read_to_string(entry.path().join("loop/backing_file")).unwrap_or_default();
         if Path::new(backing.trim_end()) == own {
-            let name = entry.file_name().to_string_lossy().into_owned();
-            return Err(in_use(path, &format!("it is attached as /dev/{name} (losetup -d /dev/{name})")));
+            let device = entry.file_name().to_string_lossy().into_owned();
+            return Err(VirtError::Attached { path: path.into(), device }.into());
         }
     }
     Ok(())
@@ -108,9 +96,9 @@ fn lock(path: &Path, file: &File) -> Result<()> {
 
 /// Partitions that a layout gives a device, names with sizes.
 pub fn partitions(manifest: &Manifest, layout: &str) -> Result<Vec<(String, u64)>> {
-    let board = &manifest.board;
-    let wrong = |what: String| Error::check(format!("the layout of board {board}: {what}"));
-    let layout = Layout::parse(layout).map_err(|e| wrong(e.to_string()))?;
+    let board = || manifest.board.clone();
+    let layout =
+        Layout::parse(layout).map_err(|e| BundleError::BadLayout { board: board(), source: e.into() })?;
     let mut partitions = Vec::new();
     for partition in layout.partitions().filter(|p| !TABLES.contains(&p.kind.as_str())) {
         let size = partition.size.number().filter(|size| *size > 0);
@@ -118,11 +106,14 @@ pub fn partitions(manifest: &Manifest, layout: &str) -> Result<Vec<(String, u64)
             Some(size) => partitions.push((partition.name.clone(), size)),
             // A product without a root filesystem.
             None if partition.size.number() == Some(0) => {}
-            None => return Err(wrong(format!("partition {} has no size", partition.name))),
+            None => {
+                let partition = partition.name.clone();
+                return Err(BundleError::PartitionWithoutSize { board: board(), partition }.into());
+            }
         }
     }
     if !partitions.iter().any(|(name, _)| name == STATE) {
-        return Err(wrong(format!("there is no partition {STATE} for the flash state")));
+        return Err(BundleError::NoStatePartition { board: board(), partition: STATE }.into());
     }
     Ok(partitions)
 }
@@ -156,11 +147,7 @@ impl Fresh {
                 let blank = is_blank(path, &old)?;
                 let known = !blank && Device::open(old.try_clone().at(path)?, size).is_ok();
                 if !blank && !known {
-                    return Err(Error::usage(format!(
-                        "{}: holds something else than a virt device: it is not overwritten",
-                        path.display()
-                    ))
-                    .remedy("name another file, or remove this one"));
+                    return Err(VirtError::HoldsOther { path: path.into() }.into());
                 }
                 // A blank file of some size stands for a disk of that size.
                 if blank && size > 0 && size < needed {

@@ -1,8 +1,10 @@
 //! The flash package of a bundle, unpacked for use: a folder for each board, as NVIDIA's tools write into theirs.
 
 use super::seen::Seen;
+use crate::errors::BundleError;
+use crate::verify::{digest_of, signed, unreadable};
 use bundle::{COMMON, FLASH, FileEntry, FlashPackage, Manifest, PublicKey, Role, Source};
-use carveout_host::error::{At, Error, Result};
+use carveout_host::error::{At, Result};
 use carveout_host::tools::scratch;
 use carveout_keys::Authenticity;
 use std::collections::BTreeMap;
@@ -30,33 +32,22 @@ pub struct Package {
 impl Package {
     /// Verifies a bundle and unpacks what flashing needs. The root filesystem is unpacked from an archive only if it is wanted.
     pub fn open(path: &Path, with_rootfs: bool, key: Option<&PublicKey>) -> Result<(Self, Authenticity)> {
-        let (manifest, authenticity) = crate::verify::signed(path, key)?;
+        let (manifest, authenticity) = signed(path, key)?;
         let kind = manifest.device.as_ref().map(|device| device.flash_package);
         if kind != Some(FlashPackage::Modules) {
-            let (what, remedy) = match kind {
-                Some(FlashPackage::Tegraflash) => (
-                    "has meta-tegra's flash package, as BitBake makes it".to_owned(),
-                    "run flash/flash.sh of its folder",
-                ),
-                Some(_) => (
-                    "was made without an image: it has no flash package".to_owned(),
-                    "build it with CARVEOUT_IMAGE set",
-                ),
-                None => (
-                    format!("is for board {}, which is not flashed over USB", manifest.board),
-                    "take a bundle that was built with --board jetson-agx-xavier",
-                ),
-            };
-            return Err(Error::usage(format!("{}: {what}", path.display())).remedy(remedy));
+            let path = path.into();
+            return Err(match kind {
+                Some(FlashPackage::Tegraflash) => BundleError::MetaTegraPackage { path },
+                Some(_) => BundleError::NoFlashPackage { path },
+                None => BundleError::NotForUsb { path, board: manifest.board },
+            }
+            .into());
         }
-        let changed = |name: &str| {
-            Error::check(format!("{}: {name} has changed since it was verified", path.display()))
-        };
+        let changed = |file: String| BundleError::Changed { path: path.into(), file };
         let scratch = scratch("flash")?;
-        let source = Source::open(path).map_err(|e| Error::usage(e.to_string()))?;
-        let text = manifest.to_text().map_err(|e| Error::check(e.to_string()))?;
-        let mut package =
-            Self { digest: bundle::sha256(text.as_bytes()), manifest, scratch, rootfs: None, seen: None };
+        let source = Source::open(path).map_err(unreadable)?;
+        let digest = digest_of(&manifest)?;
+        let mut package = Self { digest, manifest, scratch, rootfs: None, seen: None };
         let rootfs = package.manifest.files.iter().find(|file| file.role == Role::Rootfs).cloned();
         if let (Source::Folder(folder), Some(rootfs)) = (&source, &rootfs) {
             let path = fs::canonicalize(folder.join(&rootfs.path)).at(folder)?;
@@ -64,7 +55,7 @@ impl Package {
                 package.seen = Some(Seen::new(&path, &fs::metadata(&path).at(&path)?));
                 // Read a second time, as all below.
                 if bundle::hash_file(&path).at(&path)?.sha256 != rootfs.sha256 {
-                    return Err(changed(&rootfs.path));
+                    return Err(changed(rootfs.path.clone()).into());
                 }
             }
             package.rootfs = Some(path);
@@ -84,9 +75,9 @@ impl Package {
             }
             Ok(())
         });
-        read.map_err(|e| Error::check(e.to_string()))?;
+        read.map_err(|e| BundleError::NotUnpacked { source: e.into() })?;
         if let Some(name) = failed {
-            return Err(changed(&name));
+            return Err(changed(name).into());
         }
         if let Some(rootfs) = rootfs.filter(|_| unpacked) {
             package.rootfs = Some(package.scratch.path().join(&rootfs.path));
@@ -161,21 +152,8 @@ impl Script {
 
     /// The words of a variable, which must be set.
     pub fn words(&self, name: &str) -> Result<Vec<&str>> {
-        let value = self.0.get(name).ok_or_else(|| {
-            Error::check(format!(
-                "{SCRIPT} of this bundle does not set {name}: it is not of L4T R32.6.1 to R32.7"
-            ))
-        })?;
+        let value = self.0.get(name).ok_or_else(|| BundleError::ScriptVariable { variable: name.into() })?;
         Ok(value.split_whitespace().collect())
-    }
-
-    /// The last word of a variable: the file.
-    pub fn file(&self, name: &str) -> Result<&str> {
-        let words = self.words(name)?;
-        words
-            .last()
-            .copied()
-            .ok_or_else(|| Error::check(format!("{SCRIPT} of this bundle sets nothing for {name}")))
     }
 }
 
@@ -191,8 +169,6 @@ mod tests {
         let script = Script::read(dir.path()).unwrap();
         assert_eq!(script.words("rcmarg").unwrap(), ["--rcm", "rcm_list_signed.xml"]);
         assert_eq!(script.words("rcmsfarg").unwrap(), Vec::<&str>::new());
-        assert_eq!(script.file("rcmarg").unwrap(), "rcm_list_signed.xml");
-        assert!(script.words("pttarg").unwrap_err().message.contains("does not set pttarg"));
-        assert!(script.file("rcmsfarg").is_err());
+        assert_eq!(script.words("pttarg").unwrap_err().code, "field::bundle::no-script-variable");
     }
 }

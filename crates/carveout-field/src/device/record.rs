@@ -1,5 +1,6 @@
 //! The flash record: a line of JSON for each device and each flash, and of a board NVIDIA's full log beside it.
 
+use crate::errors::FlashError;
 use carveout_host::dirs::Dirs;
 use carveout_host::error::{At, Error, Result};
 use carveout_host::files;
@@ -150,7 +151,7 @@ impl Record {
             seconds: start.elapsed().as_secs_f64(),
             ok: result.is_ok(),
         });
-        result.map_err(|error| Error { message: format!("{what}: {}", error.message), ..error })
+        result.map_err(|error| error.within(what))
     }
 
     /// Ends the record and appends it to the file.
@@ -160,7 +161,8 @@ impl Record {
             Err(error) => error.message.clone(),
         };
         let path = folder.join(RECORDS);
-        let line = serde_json::to_string(&self).map_err(|e| Error::check(e.to_string()))?;
+        let line = serde_json::to_string(&self);
+        let line = line.map_err(|e| FlashError::RecordNotEncoded { source: e.into() })?;
         // People read it, too, with whatever a device or a bundle has said.
         let line = seen_json(&line);
         match (files::append(&path, &line), result) {
@@ -175,11 +177,8 @@ impl Record {
         let switched = self.steps.iter().any(|step| step.ok && step.step.ends_with(SWITCH));
         let what =
             if switched { format!("the switch to {} was made", self.bundle) } else { "all of it".into() };
-        let message = format!(
-            "the {} is done ({what}), only its record could not be written: {}",
-            self.action, unwritten.message
-        );
-        Error { message, ..unwritten }
+        unwritten
+            .within(format!("the {} is done ({what}), only its record could not be written", self.action))
             .remedy("do not repeat it; make the folder of the records writable for what comes next")
     }
 }

@@ -1,6 +1,7 @@
 //! Whether a file is still what it was when it was looked at.
 
-use carveout_host::error::{At, Error, Result};
+use crate::errors::ImageError;
+use carveout_host::error::{At, Result};
 use std::fs::{self, Metadata};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -38,13 +39,7 @@ impl Seen {
         if now == self.was {
             return Ok(());
         }
-        let what = format!(
-            "{}: has changed while it was used: {} bytes, before {}",
-            self.path.display(),
-            now.0,
-            self.was.0
-        );
-        Err(Error::check(what)
-            .remedy(format!("{state}; run the command again when nothing writes to the file")))
+        let (path, state) = (self.path.clone(), state.into());
+        Err(ImageError::Changed { path, size: now.0, before: self.was.0, state }.into())
     }
 }

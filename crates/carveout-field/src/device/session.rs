@@ -3,8 +3,9 @@
 use super::package::{Package, Script};
 use super::tool::{SHORT, Tools, within};
 use super::usb;
+use crate::errors::{BoardError, BundleError};
 use bundle::{Fused, Manifest};
-use carveout_host::error::{At, Error, Result};
+use carveout_host::error::{At, Result};
 use std::fs::{self, File};
 use std::io::Read;
 use std::path::Path;
@@ -56,15 +57,11 @@ fn poll(tools: &Tools, tool: &str, question: &str) -> Result<()> {
 /// Reads chip and EEPROM, and compares them with the bundle. The board is in recovery mode again afterwards.
 pub fn identify(tools: &Tools, manifest: &Manifest) -> Result<Identity> {
     let said = tools.run("tegrarcm_v2", &[&CHIP[..], &["--rcm", "rcm_list_signed.xml"]].concat(), SHORT)?;
-    let chip = ChipId::find(&said).map_err(|e| {
-        Error::check(e.to_string())
-            .remedy("bring the board into recovery mode again: its boot ROM answers once")
-    })?;
+    let chip = ChipId::find(&said).map_err(|e| BoardError::ChipUnknown { source: e.into() })?;
     let applet =
         fs::read_dir(&tools.dir).at(&tools.dir)?.flatten().filter_map(|e| e.file_name().into_string().ok());
     let mut applet: Vec<String> = applet.filter(|name| name.starts_with("nvtboot_applet")).collect();
-    let applet =
-        applet.pop().ok_or_else(|| Error::check("the bundle has nothing to read a module's EEPROM with"))?;
+    let applet = applet.pop().ok_or(BundleError::NoEepromReader)?;
     poll(tools, "tegrarcm_v2", "--isapplet")?;
     tools.run("tegrarcm_v2", &["--download", "mb2", &applet], SHORT)?;
     tools.run("tegrarcm_v2", &["--boot", "recovery"], SHORT)?;
@@ -74,7 +71,7 @@ pub fn identify(tools: &Tools, manifest: &Manifest) -> Result<Identity> {
     tools.run("tegrarcm_v2", &["--oem", "platformdetails", "eeprom", "cvm", "cvm.bin"], SHORT)?;
     let length = fs::metadata(&eeprom).map_or(0, |m| m.len());
     if length == 0 {
-        return Err(Error::check("reading the module's EEPROM ended with success, but nothing was read"));
+        return Err(BoardError::EepromNotRead.into());
     }
     ensure_readable(&fs::read(&eeprom).at(&eeprom)?)?;
     let word = |option| {
@@ -93,11 +90,9 @@ pub fn identify(tools: &Tools, manifest: &Manifest) -> Result<Identity> {
 /// Refuses an EEPROM that does not say which module it is of. NVIDIA's chkbdinfo calls a blank one a checksum's error.
 fn ensure_readable(eeprom: &[u8]) -> Result<()> {
     match Eeprom::parse(eeprom) {
-        Err(error @ (EepromError::Blank(_) | EepromError::Crc { .. })) => {
-            Err(Error::check(format!("{error}, and it is not guessed")).remedy(
-                "nothing has been written; have the module's EEPROM written again by its vendor. NVIDIA's own flash.sh takes BOARDID, FAB, \
-                 BOARDSKU and BOARDREV from the environment in such a case",
-            ))
+        Err(error @ EepromError::Blank(_)) => Err(BoardError::EepromBlank { source: error.into() }.into()),
+        Err(error @ EepromError::Crc { .. }) => {
+            Err(BoardError::EepromDamaged { source: error.into() }.into())
         }
         // What a later layout of the EEPROM has, NVIDIA's tool may still read.
         _ => Ok(()),
@@ -106,23 +101,15 @@ fn ensure_readable(eeprom: &[u8]) -> Result<()> {
 
 /// The bundle's module that a board is, or why it must not be flashed.
 fn suits(manifest: &Manifest, id: &BoardId, chip: &ChipId) -> Result<String> {
-    let device = manifest.device.as_ref().ok_or_else(|| Error::check("the bundle is for no real board"))?;
-    let list: Vec<String> =
-        device.modules.iter().map(|module| format!("{} ({})", module.name, module.id)).collect();
-    let refuse = |what: String| {
-        Error::check(what).remedy(format!("nothing has been written; this bundle is for {}", list.join(", ")))
-    };
+    let device = manifest.device.as_ref().ok_or(BundleError::NoRealBoard)?;
+    let modules = || device.modules.iter().map(|module| format!("{} ({})", module.name, module.id)).collect();
     if id.board.is_empty() || id.sku.is_empty() || id.fab.is_empty() {
-        return Err(refuse(
-            "the module's EEPROM is blank: which module it is cannot be known, and is not guessed".into(),
-        ));
+        return Err(BoardError::EepromWithoutModule { modules: modules() }.into());
     }
-    id.check().map_err(|e| refuse(format!("the board's EEPROM: {e}")))?;
+    id.check().map_err(|e| BoardError::EepromBadModule { source: e.into(), modules: modules() })?;
     if chip.revision != REVISION {
-        return Err(refuse(format!(
-            "the chip is of revision {}, the bundle's files are for revision {REVISION}",
-            chip.revision
-        )));
+        let (revision, expected) = (chip.revision, REVISION);
+        return Err(BoardError::OtherRevision { revision, expected, modules: modules() }.into());
     }
     let signed = match device.fused {
         Fused::No => "no keys",
@@ -135,14 +122,12 @@ fn suits(manifest: &Manifest, id: &BoardId, chip: &ChipId) -> Result<String> {
         Fuses::PkcSbk => "a PKC and an SBK",
     };
     if signed != wants || chip.fuses == Fuses::Development {
-        return Err(refuse(format!(
-            "the chip's fuses ({:?}) want a bundle signed with {wants}, this one is signed with {signed}",
-            chip.fuses
-        )));
+        let fuses = format!("{:?}", chip.fuses);
+        return Err(BoardError::OtherFuses { fuses, wants, signed, modules: modules() }.into());
     }
     let module = device
         .module(id)
-        .ok_or_else(|| refuse(format!("the board is {id}, which this bundle is not for")))?;
+        .ok_or_else(|| BoardError::OtherModule { board: id.to_string(), modules: modules() })?;
     Ok(module.name.clone())
 }
 
@@ -202,7 +187,7 @@ impl<'a> Session<'a> {
         self.tools.run("tegradevflash_v2", &["--read", partition, &name], within(bytes))?;
         // A read that fails has been called a success.
         match fs::metadata(to).map_or(0, |m| m.len()) {
-            0 => Err(Error::check(format!("reading {partition} ended with success, but nothing was read"))),
+            0 => Err(BoardError::NothingRead { partition: partition.into() }.into()),
             _ => Ok(()),
         }
     }
@@ -211,7 +196,7 @@ impl<'a> Session<'a> {
     pub fn file_of(&self, partition: &str) -> Result<String> {
         let found = self.manifest.partition_file(self.module, partition);
         let (name, _) =
-            found.ok_or_else(|| Error::check(format!("the bundle has no file for partition {partition}")))?;
+            found.ok_or_else(|| BundleError::NoFileForPartition { partition: partition.into() })?;
         Ok(name.to_owned())
     }
 
@@ -226,8 +211,7 @@ impl<'a> Session<'a> {
         if read == fs::read(&file).at(&file)? {
             return Ok(());
         }
-        Err(Error::check(format!("partition {partition} reads back other than it was written"))
-            .remedy("flash again; if it happens again, the board's eMMC or the cable is bad"))
+        Err(BoardError::ReadBackDiffers { partition: partition.into() }.into())
     }
 
     /// The carve-out that the board's boot config has now. Of an encrypted one it cannot be read.

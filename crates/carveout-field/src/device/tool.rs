@@ -1,5 +1,6 @@
 //! One call of one of NVIDIA's tools: its output in a log, its exit code and its words judged, a limit to its time.
 
+use crate::errors::BoardError;
 use carveout_host::error::{At, Error, Result};
 use carveout_host::interrupt;
 use carveout_host::process;
@@ -52,21 +53,16 @@ impl Tools {
         if said.good {
             return Ok(said.text);
         }
-        let last =
-            said.text.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("it printed nothing");
-        let how = match (said.timed_out, said.code) {
-            (true, _) => format!("gave no end within {} s", most.as_secs()),
-            (false, Some(0)) => "ended with success, but says otherwise".into(),
-            (false, Some(code)) => format!("exit code {code}"),
-            (false, None) => "was ended by a signal".into(),
+        let last = said.text.lines().map(str::trim).rfind(|line| !line.is_empty());
+        let (last, log) = (last.unwrap_or("it printed nothing").to_owned(), self.log.clone());
+        let command = format!("{tool} {}", arguments.join(" "));
+        let failed = match (said.timed_out, said.code) {
+            (true, _) => BoardError::ToolTimedOut { command, seconds: most.as_secs(), last, log },
+            (false, Some(0)) => BoardError::ToolPrintedError { command, last, log },
+            (false, Some(exit_code)) => BoardError::ToolFailed { command, exit_code, last, log },
+            (false, None) => BoardError::ToolKilled { command, last, log },
         };
-        let message = format!(
-            "{tool} {}: {how}: {}\n  full log: {}",
-            arguments.join(" "),
-            last.trim(),
-            self.log.display()
-        );
-        Err(Error::check(message))
+        Err(failed.into())
     }
 
     /// Runs a tool whose answer may be no.
@@ -86,9 +82,7 @@ impl Tools {
             if interrupt::is_set() {
                 return Error::interrupted();
             }
-            let message = format!("{}: cannot start: {}", program.display(), unstarted.error);
-            Error::environment(message)
-                .remedy("NVIDIA's flash tools need an x86-64 host whose kernel runs 32-bit programs")
+            BoardError::ToolNotStarted { program: program.clone(), source: unstarted.error }.into()
         })?;
         let (start, mut timed_out) = (Instant::now(), false);
         let status = loop {

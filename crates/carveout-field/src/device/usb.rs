@@ -1,6 +1,7 @@
 //! Boards on the USB bus, by what the kernel says of it.
 
-use carveout_host::error::{Error, Result};
+use crate::errors::BoardError;
+use carveout_host::error::Result;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::thread::sleep;
@@ -33,9 +34,7 @@ pub fn boards() -> Vec<String> {
 pub fn choose(wanted: &[String]) -> Result<Vec<String>> {
     let found = boards();
     if let Some(missing) = wanted.iter().find(|name| !found.contains(name)) {
-        let list = if found.is_empty() { "none".into() } else { found.join(", ") };
-        let message = format!("no Jetson AGX Xavier in recovery mode at USB {missing}; at this host: {list}");
-        return Err(Error::environment(message).remedy(HOW));
+        return Err(BoardError::NotAtPlace { instance: missing.clone(), boards: found }.into());
     }
     if !wanted.is_empty() {
         return Ok(wanted.to_vec());
@@ -43,14 +42,11 @@ pub fn choose(wanted: &[String]) -> Result<Vec<String>> {
     if !found.is_empty() {
         return Ok(found);
     }
-    let other = devices().into_iter().find_map(|(product, at)| {
-        OTHERS.iter().find(|(id, _)| *id == product).map(|(_, what)| format!("; at USB {at} is {what}"))
+    let other = devices().into_iter().find_map(|(product, instance)| {
+        let (_, device) = OTHERS.iter().find(|(id, _)| *id == product)?;
+        Some(BoardError::OtherDevice { instance, device })
     });
-    let message = format!(
-        "no Jetson AGX Xavier in recovery mode ({VENDOR}:{PRODUCT}) at this host{}",
-        other.unwrap_or_default()
-    );
-    Err(Error::environment(message).remedy(HOW))
+    Err(other.unwrap_or(BoardError::NoBoard).into())
 }
 
 /// The boards that are there now, of the wanted ones or of all. None is no error.
@@ -58,18 +54,12 @@ pub fn present(wanted: &[String]) -> Vec<String> {
     boards().into_iter().filter(|board| wanted.is_empty() || wanted.contains(board)).collect()
 }
 
-const HOW: &str = "connect the board's front USB-C port, hold its middle button (Force Recovery), press and release reset, \
-                   and look for 0955:7019 in lsusb";
-
 /// Waits until a board is there again, after it was told to come back.
 pub fn wait(instance: &str, most: Duration) -> Result<()> {
     let start = Instant::now();
     while !boards().iter().any(|board| board == instance) {
         if start.elapsed() > most {
-            let message =
-                format!("the board at USB {instance} did not come back within {} s", most.as_secs());
-            return Err(Error::environment(message)
-                .remedy("check cable and power; then bring it into recovery mode again"));
+            return Err(BoardError::NotBack { instance: instance.into(), seconds: most.as_secs() }.into());
         }
         sleep(Duration::from_millis(200));
     }

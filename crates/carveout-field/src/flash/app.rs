@@ -9,12 +9,12 @@ use crate::device::record;
 use crate::device::record::Record;
 use crate::device::session::Session;
 use crate::device::usb;
+use crate::errors::{BoardError, ImageError};
 use carveout_host::dirs::Dirs;
 use carveout_host::error::{At, Error, Result};
 use carveout_host::files;
 use carveout_host::files::{NewFile, SECRET, parent};
 use carveout_host::outcome::Outcome;
-use carveout_host::size::human;
 use carveout_host::sparse::same;
 use carveout_host::ui::Ui;
 use serde_json::json;
@@ -77,39 +77,23 @@ pub fn ensure_room(dir: &Path, bytes: u64) -> Result<()> {
     if free >= bytes {
         return Ok(());
     }
-    let message = format!(
-        "{}: {} are free, the board's root filesystem takes {}",
-        dir.display(),
-        human(free),
-        human(bytes)
-    );
-    Err(Error::environment(message)
-        .remedy("free some space, or name another folder with --backup-dir (backup: --output)"))
+    Err(ImageError::NotEnoughRoom { path: dir.into(), free, needed: bytes }.into())
 }
 
 /// Reads APP. What comes must be all of it, and a root filesystem, or with `anyway` at least not empty.
 pub fn read(session: &Session, to: &Path, size: u64, anyway: bool) -> Result<()> {
     session.read(APP, to, size)?;
     let length = fs::metadata(to).at(to)?.len();
-    let nothing_written = "nothing has been written to the board";
     if length != size {
-        let message =
-            format!("the board's APP has {length} bytes, this bundle's layout {size}: it would not fit back");
-        return Err(Error::check(message).remedy(format!(
-            "{nothing_written}; build a bundle whose rootfs.size, or l4t.app_size without a root filesystem, is 0x{length:x}"
-        )));
+        return Err(BoardError::OtherAppSize { length, size }.into());
     }
     let mut head = Vec::new();
     files::open(to)?.take(HEAD).read_to_end(&mut head).at(to)?;
     if head.iter().all(|byte| *byte == 0) {
-        return Err(Error::check("what was read of APP is all zeros: that is no root filesystem")
-            .remedy(format!("{nothing_written}; flash without --keep-app if there is none to keep")));
+        return Err(BoardError::AppEmpty.into());
     }
-    image::ensure_read(
-        to,
-        anyway,
-        &format!("{nothing_written}; flash without --keep-app if there is none to keep"),
-    )
+    let advice = "nothing has been written to the board; flash without --keep-app if there is none to keep";
+    image::ensure_read(to, anyway, advice)
 }
 
 /// A single board for backup and restore.
@@ -117,8 +101,7 @@ fn one(instance: Option<&String>) -> Result<String> {
     let wanted: Vec<String> = instance.into_iter().cloned().collect();
     match usb::choose(&wanted)?.as_slice() {
         [board] => Ok(board.clone()),
-        boards => Err(Error::usage(format!("{} boards are there: {}", boards.len(), boards.join(", ")))
-            .remedy("name one with --instance")),
+        boards => Err(BoardError::Several { boards: boards.to_vec() }.into()),
     }
 }
 
@@ -157,14 +140,13 @@ fn with_board<T>(
         running.done()
     }
     let ended = ended?;
-    value.map(|value| (value, ended)).ok_or_else(|| Error::check("the board's work ended without a result"))
+    value.map(|value| (value, ended)).ok_or_else(|| BoardError::NoResult.into())
 }
 
 /// Reads a board's root filesystem into a file.
 pub fn backup(args: &Backup, dirs: &Dirs, ui: &Ui) -> Result<Outcome> {
     if args.output.exists() {
-        return Err(Error::usage(format!("{}: exists already", args.output.display()))
-            .remedy("name another file with --output"));
+        return Err(ImageError::OutputExists { path: args.output.clone() }.into());
     }
     if let Some(path) = disk::file(&args.target) {
         return virt_app::backup(path, args, dirs, ui);
@@ -205,7 +187,7 @@ pub fn to_sparse(raw: &NewFile, to: &Path, size: u64) -> Result<NewFile> {
     let mut reader = BufReader::new(files::open(raw.path())?);
     sparse::encode(&mut reader, size, &mut sparse.file(), sparse::BLOCK_SIZE).map_err(|e| match e {
         SparseError::Write { error, .. } => Error::io(to, &error),
-        other => Error::check(format!("{}: {other}", to.display())),
+        other => ImageError::SparseNotMade { path: to.into(), source: other.into() }.into(),
     })?;
     // It is all that there will be of the root filesystem: it must stand for the same bytes.
     same(raw.path(), size, sparse.path())?;

@@ -5,7 +5,8 @@ use crate::device::record;
 use crate::device::record::Record;
 use crate::device::session::{Identity, Session, identify};
 use crate::device::tool::Tools;
-use carveout_host::error::{Error, Result};
+use crate::errors::BoardError;
+use carveout_host::error::Result;
 use carveout_host::files::{NewFile, SECRET};
 use carveout_host::tools::scratch;
 use carveout_host::ui::{Running, Ui};
@@ -110,12 +111,7 @@ fn is_allowed(job: &Job, identity: &Identity, folder: &Path) -> Result<()> {
         return Ok(());
     }
     let bundle = job.package.manifest.bundle_name();
-    let message = format!(
-        "the board has had security version {had}, {bundle} has {has}: it may have holes that newer ones have closed"
-    );
-    Err(Error::check(message).remedy(
-        "nothing has been written; flash a newer release; --allow-downgrade goes back all the same, which is for the desk",
-    ))
+    Err(BoardError::Downgrade { bundle, had, has }.into())
 }
 
 /// Reads APP into a file, and leaves the board in recovery mode.
@@ -182,20 +178,13 @@ fn same_carve_out(job: &Job, session: &Session) -> Result<()> {
     let wanted = Mb1Tzdram { size: tzdram.size, alignment: tzdram.alignment };
     match session.carve_out()? {
         Some(found) if found == wanted => Ok(()),
-        Some(found) => {
-            let message = format!(
-                "the board's boot config has a carve-out of {} bytes aligned to {}, this bundle was made for {} and {}: secure-os \
-                 alone would leave it so",
-                found.size, found.alignment, wanted.size, wanted.alignment
-            );
-            Err(Error::check(message).remedy(
-                "nothing has been written; a carve-out changes by a full flash alone: --scope full, with --keep-app to keep the \
-                 root filesystem",
-            ))
+        Some(found) => Err(BoardError::OtherCarveOut {
+            size: found.size,
+            alignment: found.alignment,
+            bundle_size: wanted.size,
+            bundle_alignment: wanted.alignment,
         }
-        None => {
-            Err(Error::check("the board has no boot config that can be read: its carve-out is not known")
-                .remedy("nothing has been written; flash with --scope full"))
-        }
+        .into()),
+        None => Err(BoardError::CarveOutUnknown.into()),
     }
 }

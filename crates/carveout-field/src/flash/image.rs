@@ -2,6 +2,7 @@
 
 use super::app::ensure_room;
 use crate::device::seen::Seen;
+use crate::errors::ImageError;
 use carveout_host::error::{At, Error, Result};
 use carveout_host::files;
 use carveout_host::ui::Ui;
@@ -10,9 +11,6 @@ use std::io::BufReader;
 use std::path::{Path, PathBuf};
 use tegra_flash::filesystem::{RootError, RootFilesystem, root_filesystem};
 use tegra_flash::sparse;
-
-/// What writes a file whatever is in it.
-pub const ANYWAY: &str = "--raw-anyway";
 
 /// A raw image to write.
 pub struct Given {
@@ -34,11 +32,11 @@ pub fn look(path: &Path) -> Result<Result<RootFilesystem, RootError>> {
 }
 
 /// Looks at what was read of a device: an error if that is no root filesystem.
-pub fn ensure_read(path: &Path, anyway: bool, remedy: &str) -> Result<()> {
+pub fn ensure_read(path: &Path, anyway: bool, advice: &str) -> Result<()> {
     match look(path)? {
         Err(error) if !anyway => {
-            let message = format!("what was read of APP is no root filesystem: {error}");
-            Err(Error::check(message).remedy(format!("{remedy}; {ANYWAY} takes it as it is")))
+            let advice = advice.into();
+            Err(ImageError::ReadNoRootFilesystem { source: error.into(), advice }.into())
         }
         _ => Ok(()),
     }
@@ -50,44 +48,38 @@ impl Given {
     /// need not be a filesystem.
     pub fn open(image: &Path, size: u64, scratch: &Path, anyway: bool, ui: &Ui) -> Result<Self> {
         let shown = image.display();
-        let wrong = |what: String, remedy: &str| Error::usage(format!("{shown}: {what}")).remedy(remedy);
-        const TAKES: &str =
-            "restore takes what backup made, NVIDIA's system.img (sparse) or its system.img.raw";
-        let metadata = fs::metadata(image).map_err(|e| wrong(e.to_string(), TAKES))?;
+        let path = || image.to_owned();
+        let metadata =
+            fs::metadata(image).map_err(|source| ImageError::NotAccessible { path: path(), source })?;
+        if metadata.is_dir() {
+            return Err(ImageError::Folder { path: path() }.into());
+        }
         if !metadata.is_file() {
-            let what =
-                if metadata.is_dir() { "a folder, not an image" } else { "a device or pipe, not a file" };
-            return Err(wrong(
-                what.into(),
-                "give the file of an image: dd if=DEVICE of=FILE makes one of a device",
-            ));
+            return Err(ImageError::NotAFile { path: path() }.into());
         }
         let seen = Seen::new(image, &metadata);
-        let too_large = |has: u64, filesystem: Option<u64>| {
-            let remedy = match filesystem.filter(|bytes| *bytes <= size) {
-                Some(bytes) => format!("its filesystem fits: truncate -s {bytes} {shown}"),
-                None => "shrink the filesystem with resize2fs, or take a bundle with a larger partition APP"
-                    .into(),
-            };
-            wrong(format!("holds {has} bytes, the partition APP of this bundle {size}"), &remedy)
-        };
+        let too_large = |bytes: u64| ImageError::TooLarge { path: path(), size: bytes, partition: size };
         match look(image)? {
             Ok(root) if root.raw_size > size => {
-                let bytes = root.ext4.bytes();
-                return Err(too_large(root.raw_size, (!root.sparse).then_some(bytes)));
+                let filesystem = root.ext4.bytes();
+                if root.sparse || filesystem > size {
+                    return Err(too_large(root.raw_size).into());
+                }
+                let (path, partition) = (path(), size);
+                return Err(ImageError::Padded { path, size: root.raw_size, partition, filesystem }.into());
             }
             Ok(root) => ui.note(&format!("{shown}: {}", root.ext4)),
             Err(error) if !anyway => {
-                let remedy = format!("{}; {ANYWAY} writes the file as it is", error.remedy());
-                return Err(wrong(error.to_string(), &remedy));
+                let (path, advice) = (path(), error.remedy());
+                return Err(ImageError::NoRootFilesystem { path, source: error.into(), advice }.into());
             }
             Err(error) => ui.note(&format!("{shown}: {error}; it is written all the same")),
         }
         let given = Self { raw: fs::canonicalize(image).at(image)?, image: image.into(), seen };
         match header(image)? {
-            Some(header) if header.raw_size() > size => Err(too_large(header.raw_size(), None)),
+            Some(header) if header.raw_size() > size => Err(too_large(header.raw_size()).into()),
             Some(_) => given.unpacked(scratch),
-            None if !(1..=size).contains(&given.seen.size()) => Err(too_large(given.seen.size(), None)),
+            None if !(1..=size).contains(&given.seen.size()) => Err(too_large(given.seen.size()).into()),
             None => Ok(given),
         }
     }
@@ -98,10 +90,8 @@ impl Given {
         self.raw = scratch.join("app.raw");
         let mut out = files::make(&self.raw)?;
         let mut reader = BufReader::new(files::open(&self.image)?);
-        sparse::decode(&mut reader, &mut out).map_err(|e| {
-            Error::usage(format!("{}: a damaged Android sparse image: {e}", self.image.display()))
-                .remedy("copy it again from where it was made, or take another backup")
-        })?;
+        sparse::decode(&mut reader, &mut out)
+            .map_err(|e| ImageError::DamagedSparse { path: self.image.clone(), source: e.into() })?;
         self.ensure_same("nothing has been written")?;
         Ok(self)
     }
@@ -118,9 +108,6 @@ fn header(image: &Path) -> Result<Option<sparse::Header>> {
     match read {
         Ok(header) => Ok(Some(header)),
         Err(sparse::SparseError::Magic | sparse::SparseError::Truncated { offset: 0..4, .. }) => Ok(None),
-        Err(error) => {
-            Err(Error::usage(format!("{}: a damaged Android sparse image: {error}", image.display()))
-                .remedy("copy it again from where it was made, or take another backup"))
-        }
+        Err(error) => Err(ImageError::DamagedSparse { path: image.into(), source: error.into() }.into()),
     }
 }

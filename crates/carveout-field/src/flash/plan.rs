@@ -1,8 +1,9 @@
 //! What will be done with boards, told before it is done.
 
 use super::{Job, app};
+use crate::errors::FlashError;
 use bundle::{Fused, ModuleEntry};
-use carveout_host::error::{Error, Result};
+use carveout_host::error::Result;
 use carveout_host::size::human;
 use tegra_flash::Scope;
 
@@ -25,14 +26,7 @@ impl Job<'_> {
         if self.scope != Scope::SecureOs || !self.encrypted() || self.carve_out_unseen {
             return Ok(());
         }
-        let message = format!(
-            "--scope secure-os: the boot config of a board with an SBK is encrypted, so its carve-out cannot be compared with the \
-             {} of this bundle",
-            human(self.package.manifest.tzdram.size)
-        );
-        Err(Error::usage(message).remedy(
-            "use --scope full; or, if the last full flash of the board had the same carve-out, add --carve-out-unseen",
-        ))
+        Err(FlashError::CarveOutUnseen { carve_out: self.package.manifest.tzdram.size }.into())
     }
 
     /// Bytes of the bundle's files that are written to a module, without the root filesystem.

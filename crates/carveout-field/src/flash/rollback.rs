@@ -3,34 +3,24 @@
 use crate::device::disk;
 use crate::device::record;
 use crate::device::record::Record;
+use crate::errors::{FlashError, VirtError};
 use carveout_host::dirs::Dirs;
-use carveout_host::error::{Error, Result};
+use carveout_host::error::Result;
 use carveout_host::outcome::Outcome;
 use carveout_host::ui::Ui;
 use serde_json::json;
 
 /// Goes back, after a proof that what was there before still is.
 pub fn rollback(to: &str, allow_downgrade: bool, dirs: &Dirs, ui: &Ui) -> Result<Outcome> {
-    let Some(path) = disk::file(to) else {
-        return Err(Error::usage(format!("{}: unknown device", to)).remedy(
-            "virt devices are virt:FILE; a Jetson has no second slot of its boot config: flash the older bundle with --scope full",
-        ));
-    };
+    let path = disk::file(to).ok_or_else(|| FlashError::NoRollback { device: to.into() })?;
     let mut device = disk::open(path)?;
     let failed = |e| disk::failed(path, e);
     let previous = device.state().previous.clone();
     let previous = previous.ok_or_else(|| disk::failed(path, virt_device::DeviceError::NoPrevious))?;
     let had = device.state().security_version;
     if previous.security_version < had && !allow_downgrade {
-        let message = format!(
-            "{}: has had security version {had}, {} has {}: it may have holes that newer ones have closed",
-            path.display(),
-            previous.bundle,
-            previous.security_version
-        );
-        return Err(Error::check(message).remedy(
-            "flash a newer release; --allow-downgrade goes back all the same, which is for the desk",
-        ));
+        let (path, has) = (path.into(), previous.security_version);
+        return Err(VirtError::Downgrade { path, bundle: previous.bundle, had, has }.into());
     }
     let folder = record::folder(dirs)?;
     let running = ui.start(to);

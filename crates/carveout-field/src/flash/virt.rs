@@ -4,10 +4,10 @@ use super::Request;
 use crate::device::disk;
 use crate::device::disk::Fresh;
 use crate::device::record::{Record, SWITCH};
-use crate::verify::{signed, unreadable};
+use crate::errors::{BundleError, VirtError};
+use crate::verify::{digest_of, signed, unreadable};
 use bundle::{Diff, FileEntry, Manifest, Role, Source};
-use carveout_host::error::{At, Error, Result};
-use carveout_host::size::human;
+use carveout_host::error::{At, Result};
 use carveout_host::ui::{Running, Ui};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
@@ -31,24 +31,18 @@ pub struct Job {
     files: BTreeMap<Part, FileEntry>,
 }
 
-/// SHA-256 of a manifest, which covers all of a bundle.
-pub fn digest_of(manifest: &Manifest) -> Result<String> {
-    let text = manifest.to_text().map_err(|e| Error::check(e.to_string()))?;
-    Ok(bundle::sha256(text.as_bytes()))
-}
-
 impl Job {
     /// Verifies the bundle, and the one that the devices are said to have.
     pub fn new(args: &Request, path: &Path, scope: Option<Scope>, ui: &Ui) -> Result<Self> {
         let (manifest, authenticity) = signed(path, args.key.as_ref())?;
         ui.note(&authenticity.text());
         if manifest.device.is_some() {
-            let message = format!("{}: is for board {}, no virt device", path.display(), manifest.board);
-            return Err(Error::usage(message).remedy("boards in recovery mode are --to usb"));
+            return Err(BundleError::NotForVirt { path: path.into(), board: manifest.board }.into());
         }
         let source = Source::open(path).map_err(unreadable)?;
         let layout = bundle::extract(&source, |file| file.role == Role::Layout);
-        let (_, layout) = layout.map_err(|e| Error::check(format!("{}: {e}", path.display())))?;
+        let (_, layout) =
+            layout.map_err(|e| BundleError::LayoutNotRead { path: path.into(), source: e.into() })?;
         let text = layout.first().map(|(_, bytes)| String::from_utf8_lossy(bytes).into_owned());
         let partitions = disk::partitions(&manifest, &text.unwrap_or_default())?;
         let mut files = BTreeMap::new();
@@ -59,7 +53,7 @@ impl Job {
             }
         }
         let from = args.from.as_deref().map(|old| crate::diff::between(old, path)).transpose()?;
-        let from = from.map(|(old, diff)| Ok((digest_of(&old)?, diff))).transpose()?;
+        let from = from.map(|(old, diff)| digest_of(&old).map(|digest| (digest, diff))).transpose()?;
         Ok(Self {
             digest: digest_of(&manifest)?,
             source,
@@ -94,9 +88,7 @@ impl Job {
         }
         if let (Some((digest, diff)), Some(active)) = (&self.from, active) {
             if *digest != active.digest {
-                let message = format!("{}: has {}, not the bundle of --from", path.display(), active.bundle);
-                return Err(Error::check(message)
-                    .remedy("leave --from out: what a virt device has is compared with the bundle itself"));
+                return Err(VirtError::NotFrom { path: path.into(), bundle: active.bundle.clone() }.into());
             }
             if diff.scope == Some(Scope::App) && self.keep_app {
                 return Ok((None, "only the root filesystem differs, which is kept".into()));
@@ -122,25 +114,13 @@ impl Job {
     fn allowed(&self, path: &Path, device: Option<&Device<File>>, active: Option<&Installed>) -> Result<()> {
         let manifest = &self.manifest;
         if let Some(active) = active.filter(|active| active.board != manifest.board) {
-            let message = format!(
-                "{}: is a device of board {}, the bundle is for {}",
-                path.display(),
-                active.board,
-                manifest.board
-            );
-            return Err(Error::usage(message).remedy("take a bundle for its board, or name another file"));
+            let (board, bundle_board) = (active.board.clone(), manifest.board.clone());
+            return Err(VirtError::OtherBoard { path: path.into(), board, bundle_board }.into());
         }
         let had = device.map_or(0, |device| device.state().security_version);
         if manifest.security_version < had && !self.downgrade {
-            let message = format!(
-                "{}: has had security version {had}, {} has {}: it may have holes that newer ones have closed",
-                path.display(),
-                manifest.bundle_name(),
-                manifest.security_version
-            );
-            return Err(Error::check(message).remedy(
-                "flash a newer release; --allow-downgrade goes back all the same, which is for the desk",
-            ));
+            let (bundle, has) = (manifest.bundle_name(), manifest.security_version);
+            return Err(VirtError::Downgrade { path: path.into(), bundle, had, has }.into());
         }
         Ok(())
     }
@@ -154,30 +134,21 @@ impl Job {
         relaid: bool,
         boot_differs: bool,
     ) -> Result<()> {
-        let (place, scope_name) = (path.display(), scope);
         let part = if scope == Scope::App { Part::App } else { Part::SecureOs };
-        let message = if !flashed {
-            format!("{place}: has no bundle yet, {scope_name} alone makes none")
+        let carve_out_differs = scope == Scope::SecureOs && boot_differs;
+        let (path, scope) = (path.to_owned(), scope.to_string());
+        let error = if !flashed {
+            VirtError::NoBundleYet { path, scope }
         } else if relaid {
-            format!(
-                "{place}: has other partitions than the bundle's layout, {scope_name} alone would leave them so"
-            )
-        } else if scope == Scope::SecureOs && boot_differs {
-            format!(
-                "{place}: has another boot config than the bundle, whose carve-out is {}: {scope_name} alone would leave it so",
-                human(self.manifest.tzdram.size)
-            )
+            VirtError::OtherPartitions { path, scope }
+        } else if carve_out_differs {
+            VirtError::OtherBootConfig { path, scope, carve_out: self.manifest.tzdram.size }
         } else if !self.files.contains_key(&part) {
-            let message = format!("{} has nothing for scope {scope_name}", self.manifest.bundle_name());
-            return Err(
-                Error::usage(message).remedy("build it with a root filesystem, or take another scope")
-            );
+            VirtError::NothingForScope { bundle: self.manifest.bundle_name(), scope }
         } else {
             return Ok(());
         };
-        Err(Error::check(message).remedy(
-            "nothing has been written; flash with --scope full, --keep-app keeps the root filesystem",
-        ))
+        Err(error.into())
     }
 
     /// Partitions that a device gets: those of the layout, and of a bundle without a root filesystem what the device has for it.
@@ -236,7 +207,7 @@ impl Job {
         match read {
             Err(_) if left == 0 => Ok(placed),
             Err(error) => Err(unreadable(error)),
-            Ok(_) => Err(Error::check("the bundle has lost files since it was verified")),
+            Ok(_) => Err(BundleError::LostFiles.into()),
         }
     }
 
@@ -350,7 +321,7 @@ pub fn paths(targets: &[&Path]) -> Result<Vec<PathBuf>> {
     for path in targets {
         let real = std::fs::canonicalize(path).unwrap_or_else(|_| (*path).to_owned());
         if !seen.insert(real) {
-            return Err(Error::usage(format!("--to virt:{}: is named twice", path.display())));
+            return Err(VirtError::NamedTwice { path: (*path).to_owned() }.into());
         }
     }
     Ok(targets.iter().map(|path| (*path).to_owned()).collect())

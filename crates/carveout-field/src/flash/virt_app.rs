@@ -6,8 +6,9 @@ use crate::device::disk;
 use crate::device::disk::failed;
 use crate::device::record;
 use crate::device::record::{Record, SWITCH};
+use crate::errors::VirtError;
 use carveout_host::dirs::Dirs;
-use carveout_host::error::{At, Error, Result};
+use carveout_host::error::{At, Result};
 use carveout_host::files;
 use carveout_host::files::{NewFile, SECRET, parent};
 use carveout_host::outcome::Outcome;
@@ -25,8 +26,7 @@ pub fn backup(path: &Path, args: &Backup, dirs: &Dirs, ui: &Ui) -> Result<Outcom
     let active = device.state().active.clone();
     let placed = active.as_ref().and_then(|active| active.parts.get(&Part::App)).cloned();
     let (Some(active), Some(placed)) = (active, placed) else {
-        return Err(Error::check(format!("{}: has no root filesystem", path.display()))
-            .remedy("flash a bundle that has one"));
+        return Err(VirtError::NoRootFilesystem { path: path.into() }.into());
     };
     app::ensure_room(
         parent(&args.output),
@@ -61,7 +61,7 @@ pub fn backup(path: &Path, args: &Backup, dirs: &Dirs, ui: &Ui) -> Result<Outcom
 pub fn restore(path: &Path, args: &Restore, dirs: &Dirs, ui: &Ui) -> Result<Outcome> {
     let mut device = disk::open(path)?;
     let Some(mut installed) = device.state().active.clone() else {
-        return Err(Error::check(format!("{}: has no bundle yet", path.display())).remedy("flash one first"));
+        return Err(VirtError::RestoreWithoutBundle { path: path.into() }.into());
     };
     let name = Part::App.partition(Slot::A);
     let space = device.partitions().get(name);

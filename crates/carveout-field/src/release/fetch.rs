@@ -1,7 +1,8 @@
 //! A release from a channel: a folder, or a server over HTTPS.
 
-use super::index::{Entry, INDEX, INDEX_SIGNATURE, Index, MAX_INDEX, MAX_SIGNED, Signed, attached, wrong};
+use super::index::{Entry, INDEX, INDEX_SIGNATURE, Index, MAX_INDEX, MAX_SIGNED, Signed, attached};
 use super::seen;
+use crate::errors::ChannelError;
 use bundle::{PublicKey, Source};
 use carveout_host::error::{At, Error, Result};
 use carveout_host::tools::curl;
@@ -34,10 +35,7 @@ pub fn newest(wanted: &Wanted, key: Option<&PublicKey>, ui: &Ui) -> Result<PathB
         return from_server(wanted, &server(place)?, channel, key, ui);
     }
     let folder = Path::new(place);
-    let signed = Signed::read(folder)?.ok_or_else(|| {
-        Error::usage(format!("--channel {place}: there is no {INDEX}"))
-            .remedy("name a folder that `cargo xtask release` has written, or the URL of one")
-    })?;
+    let signed = Signed::read(folder)?.ok_or_else(|| ChannelError::NoIndex { place: place.into() })?;
     let index = signed.index(folder, key)?;
     let entry = choose(wanted, &index, place, channel)?;
     let absolute = fs::canonicalize(folder).at(folder)?.display().to_string();
@@ -46,11 +44,11 @@ pub fn newest(wanted: &Wanted, key: Option<&PublicKey>, ui: &Ui) -> Result<PathB
     let archive = folder.join(&entry.archive);
     let metadata = fs::metadata(&archive).at(&archive)?;
     if !metadata.is_file() || metadata.len() != entry.size {
-        let what = format!("{INDEX} says that {} has {} bytes, and it has not", entry.archive, entry.size);
-        return Err(wrong(place, &what));
+        let (place, archive) = (place.into(), entry.archive);
+        return Err(ChannelError::OtherSize { place, archive, size: entry.size }.into());
     }
     if bundle::hash_file(&archive).at(&archive)?.sha256 != entry.sha256 {
-        return Err(wrong(place, &format!("{} is not the file that {INDEX} means", entry.archive)));
+        return Err(ChannelError::OtherArchive { place: place.into(), archive: entry.archive }.into());
     }
     agrees(place, &entry, &archive)?;
     Ok(archive)
@@ -63,8 +61,7 @@ fn server(place: &str) -> Result<Url> {
     if url.is_private() {
         return Ok(url);
     }
-    Err(Error::usage(format!("--channel {url}: neither HTTPS nor a folder"))
-        .remedy("serve the releases over HTTPS"))
+    Err(ChannelError::NotHttps { url: url.to_string() }.into())
 }
 
 fn from_server(
@@ -74,10 +71,7 @@ fn from_server(
     key: Option<&PublicKey>,
     ui: &Ui,
 ) -> Result<PathBuf> {
-    let Some(key) = key else {
-        return Err(Error::usage(format!("--channel {base}: a server is trusted by its signature alone"))
-            .remedy("give --key PUB: the public key of who signs the releases"));
-    };
+    let key = key.ok_or_else(|| ChannelError::NoKey { url: base.to_string() })?;
     let (shown, cache) = (base.to_string(), wanted.state.join("releases"));
     fs::create_dir_all(&cache).at(&cache)?;
     let signature = curl::text(&base.below(INDEX_SIGNATURE), MAX_SIGNED, &cache, ui)?;
@@ -106,7 +100,7 @@ fn admit(wanted: &Wanted, place: &str, channel: &str, entry: &Entry, signed: boo
 fn agrees(place: &str, entry: &Entry, archive: &Path) -> Result<()> {
     let source = Source::Archive(archive.into());
     let (manifest, _) = bundle::extract(&source, |_| false)
-        .map_err(|e| Error::check(format!("{}: {e}", archive.display())).remedy("do not flash it"))?;
+        .map_err(|e| ChannelError::ArchiveNotRead { path: archive.into(), source: e.into() })?;
     let own = Entry::new(&manifest, entry.size, entry.sha256.clone());
     let both = [
         ("bundle", &entry.bundle, &own.bundle),
@@ -117,10 +111,14 @@ fn agrees(place: &str, entry: &Entry, archive: &Path) -> Result<()> {
     ];
     match both.iter().find(|(_, says, is)| says != is) {
         None => Ok(()),
-        Some((what, says, is)) => Err(wrong(
-            place,
-            &format!("{INDEX} says {what} {says} of {}, whose bundle says {is}", entry.archive),
-        )),
+        Some((field, index, bundle)) => Err(ChannelError::IndexDisagrees {
+            place: place.into(),
+            archive: entry.archive.clone(),
+            field,
+            index: index.to_string(),
+            bundle: bundle.to_string(),
+        }
+        .into()),
     }
 }
 
@@ -135,9 +133,11 @@ fn choose(wanted: &Wanted, index: &Index, place: &str, channel: &str) -> Result<
     products.dedup();
     match (entries.iter().find(meant), &products[..]) {
         (Some(entry), [_]) => Ok(entry.clone()),
-        (None, _) => Err(Error::usage(format!("{place}#{channel}: has no release for such a device"))
-            .remedy("see its index.json; --product chooses among products")),
-        (Some(_), _) => Err(Error::usage(format!("{place}#{channel}: has products {}", products.join(", ")))
-            .remedy("choose one with --product")),
+        (None, _) => Err(ChannelError::NoRelease { place: place.into(), channel: channel.into() }.into()),
+        (Some(_), _) => {
+            let products = products.iter().map(ToString::to_string).collect();
+            let (place, channel) = (place.into(), channel.into());
+            Err(ChannelError::SeveralProducts { place, channel, products }.into())
+        }
     }
 }

@@ -1,7 +1,8 @@
 //! `index.json`: which releases there are, by channel, newest first.
 
+use crate::errors::{ChannelError, ReleaseError};
 use bundle::{MAX_SIGNATURE, Manifest, PublicKey};
-use carveout_host::error::{Error, Result};
+use carveout_host::error::Result;
 use carveout_host::tools::read_limited;
 use carveout_keys::Signer;
 use serde::{Deserialize, Serialize};
@@ -88,14 +89,17 @@ impl Index {
         signature: Option<&[u8]>,
         key: Option<&PublicKey>,
     ) -> Result<Self> {
-        let wrong = |what: String| wrong(place, &what);
+        let place = || place.to_owned();
         if let Some(key) = key {
-            let signature = signature.ok_or_else(|| wrong(format!("{INDEX_SIGNATURE} is missing")))?;
-            key.verify(text, signature).map_err(|e| wrong(e.to_string()))?;
+            let signature = signature.ok_or_else(|| ChannelError::NoSignature { place: place() })?;
+            key.verify(text, signature)
+                .map_err(|e| ChannelError::BadSignature { place: place(), source: e.into() })?;
         }
-        let index: Self = serde_json::from_slice(text).map_err(|e| wrong(e.to_string()))?;
+        let index: Self = serde_json::from_slice(text)
+            .map_err(|e| ChannelError::BadIndex { place: place(), source: e.into() })?;
         if index.format != FORMAT {
-            return Err(wrong(format!("format {}; this carveout reads format {FORMAT}", index.format)));
+            let format = index.format;
+            return Err(ChannelError::UnknownFormat { place: place(), format, known: FORMAT }.into());
         }
         let plain = |text: &str| bundle::is_plain(text, bundle::VERSION);
         for entry in index.channels.values().flatten() {
@@ -111,7 +115,7 @@ impl Index {
                 && plain(&entry.board)
                 && entry.archive == expected)
             {
-                return Err(wrong(format!("an entry is none: {}", entry.bundle.escape_debug())));
+                return Err(ChannelError::BadEntry { place: place(), entry: entry.bundle.clone() }.into());
             }
         }
         Ok(index)
@@ -119,10 +123,9 @@ impl Index {
 
     /// The releases of a channel.
     pub fn channel(&self, place: &str, channel: &str) -> Result<&[Entry]> {
-        let known: Vec<&str> = self.channels.keys().map(String::as_str).collect();
         self.channels.get(channel).map(Vec::as_slice).ok_or_else(|| {
-            Error::usage(format!("{place}: has no channel {channel}; there are {}", known.join(", ")))
-                .remedy("name one of them behind a #: --channel PLACE#stable")
+            let channels = self.channels.keys().cloned().collect();
+            ChannelError::NoSuchChannel { place: place.into(), channel: channel.into(), channels }.into()
         })
     }
 
@@ -169,7 +172,9 @@ pub struct Signed {
 impl Signed {
     /// Signs an index.
     pub fn new(index: &Index, signer: &Signer) -> Result<Self> {
-        let text = serde_json::to_string_pretty(index).map_err(|e| Error::check(e.to_string()))? + "\n";
+        let text = serde_json::to_string_pretty(index)
+            .map_err(|e| ReleaseError::IndexNotEncoded { source: e.into() })?
+            + "\n";
         let file = signer.sign(text.as_bytes(), "carveout releases")? + &text;
         Ok(Self { text: text.into(), file: file.into(), attached: true })
     }
@@ -192,12 +197,6 @@ impl Signed {
         let signature = Some(&self.file[..]).filter(|file| !file.is_empty());
         Index::parse(&place.join(INDEX).display().to_string(), &self.text, signature, key)
     }
-}
-
-/// What is wrong with a channel, whatever it is.
-pub(super) fn wrong(place: &str, what: &str) -> Error {
-    Error::check(format!("{place}: {what}"))
-        .remedy("do not flash from it; ask who runs the channel, and see whether --key is theirs")
 }
 
 #[cfg(test)]
@@ -260,7 +259,7 @@ mod tests {
         }
         let key = PublicKey::from_raw([7; 32]);
         let error = Index::parse("x", text.as_bytes(), None, Some(&key)).unwrap_err();
-        assert!(error.message.ends_with("index.json.minisig is missing"), "{error}");
+        assert_eq!(error.code, "field::channel::no-signature", "{error}");
     }
 
     #[test]

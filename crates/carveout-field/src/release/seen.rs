@@ -1,7 +1,8 @@
 //! The newest release of each channel that this user has seen: an old index is signed, too, and must not pass for today's.
 
 use super::index::Entry;
-use carveout_host::error::{At, Error, Result};
+use crate::errors::ChannelError;
+use carveout_host::error::{At, Result};
 use carveout_host::files;
 use serde::{Deserialize, Serialize};
 use std::cmp::Ordering;
@@ -35,14 +36,15 @@ pub fn admit(folder: &Path, channel: &str, entry: &Entry, signed: bool, accept: 
             Ordering::Equal => return Ok(()),
             Ordering::Less if accept => return Ok(()),
             Ordering::Less => {
-                let message = format!(
-                    "{channel}: its newest release of {} is {} (security version {}), and {} (security version {}) has been seen there: \
-                     the index is an old one, or a release was taken back",
-                    entry.name, entry.version, entry.security_version, seen.version, seen.security_version
-                );
-                return Err(Error::check(message).fact("seen", seen.version).remedy(
-                    "ask who runs the channel; --allow-downgrade takes the older release all the same",
-                ));
+                return Err(ChannelError::Older {
+                    channel: channel.into(),
+                    product: entry.name.clone(),
+                    version: entry.version.clone(),
+                    security_version: entry.security_version,
+                    seen: seen.version,
+                    seen_security_version: seen.security_version,
+                }
+                .into());
             }
             Ordering::Greater => {}
         }
@@ -57,7 +59,8 @@ pub fn admit(folder: &Path, channel: &str, entry: &Entry, signed: bool, accept: 
         version: entry.version.clone(),
         security_version: entry.security_version,
     };
-    let text = serde_json::to_string_pretty(&seen).map_err(|e| Error::check(e.to_string()))? + "\n";
+    let text = serde_json::to_string_pretty(&seen);
+    let text = text.map_err(|e| ChannelError::SeenNotEncoded { source: e.into() })? + "\n";
     files::write(&path, text, files::OUTPUT)
 }
 
@@ -66,13 +69,9 @@ fn read(path: &Path) -> Result<Option<Seen>> {
         return Ok(None);
     }
     let text = files::read_limited(path, MAX)?;
-    serde_json::from_slice(&text).map(Some).map_err(|error| {
-        Error::check(format!(
-            "{}: {error}: which release of the channel was seen last is unknown",
-            path.display()
-        ))
-        .remedy(format!("see which version the devices have, and remove the record: rm {}", path.display()))
-    })
+    serde_json::from_slice(&text)
+        .map(Some)
+        .map_err(|e| ChannelError::SeenNotRead { path: path.into(), source: e.into() }.into())
 }
 
 /// A larger security version is newer whatever the version is.

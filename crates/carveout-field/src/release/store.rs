@@ -7,6 +7,7 @@
 
 use super::index::{Entry, INDEX, INDEX_SIGNATURE, Index, Signed, plain_name};
 use super::{SIGNATURE, SUMS};
+use crate::errors::ReleaseError;
 use crate::verify;
 use bundle::{MAX_SIGNATURE, Manifest, PublicKey};
 use carveout_host::error::{At, Error, Result};
@@ -101,22 +102,13 @@ impl Store {
         if folder.symlink_metadata().is_err() {
             return Ok(None);
         }
-        whole(&folder, name, key).map(Some).map_err(|error| {
-            let message = format!(
-                "{}: is there, but is no whole release by key {}: {error}",
-                folder.display(),
-                key.id()
-            );
-            let remedy = if self.entries(name).next().is_some() {
-                format!("a channel names it: bring it back from a copy, such as the server's; {RAISE}")
+        whole(&folder, name, key).map(Some).map_err(|why| {
+            let (path, key) = (folder, key.id().to_string());
+            if self.entries(name).next().is_some() {
+                ReleaseError::NotWholeInChannel { path, key, why }.into()
             } else {
-                format!(
-                    "no channel names it: remove it (rm -r {}) and run the command again",
-                    folder.display()
-                )
-            };
-            // Of the remedies, the one that fits here.
-            Error { remedy: None, ..Error::check(message) }.remedy(remedy)
+                ReleaseError::NotWhole { path, key, why }.into()
+            }
         })
     }
 
@@ -161,7 +153,7 @@ impl Store {
             return Ok(false);
         }
         let remedy = "if it was changed, bring it back from the server; with a new key, release into a new folder (-o)";
-        Err(Error { remedy: None, ..error }.remedy(remedy))
+        Err(error.remedy(remedy))
     }
 
     /// Gives a release that [`Self::fill`] has written its name, if there is one, and puts the release into a channel.
@@ -189,12 +181,14 @@ impl Store {
         let switched = if gone.is_empty() { Ok(()) } else { self.give(GONE) };
         switched.and_then(|()| self.give(INDEX_SIGNATURE)).map_err(|error| {
             let whole = format!("{} is whole, and in no new channel yet", folder.display());
-            add(as_before(&self.out, error), &format!("{whole}: the same command puts it into {channel}"))
+            as_before(&self.out, error)
+                .with_lines(format!("  {whole}: the same command puts it into {channel}"))
         })?;
         self.index = index;
         let published = self.give(INDEX).and_then(|()| self.remove_gone(ui));
         published.map_err(|error| {
-            add(error, &format!("{} was published before: the same command does the rest", folder.display()))
+            let before = format!("{} was published before", folder.display());
+            error.with_lines(format!("  {before}: the same command does the rest"))
         })
     }
 
@@ -252,21 +246,12 @@ impl Store {
 
 /// What has failed before the switch.
 fn as_before(out: &Path, error: Error) -> Error {
-    add(error, &format!("nothing was published: the channels of {} are as before", out.display()))
+    error.with_lines(format!("  nothing was published: the channels of {} are as before", out.display()))
 }
-
-/// What else can be done where a version is used up.
-const RAISE: &str = "or raise `version` in the product config";
 
 /// The error of another release that has the same name.
 pub fn released(folder: &Path, why: &str) -> Error {
-    Error::usage(format!("{}: is released already, and a release never changes: {why}", folder.display()))
-        .remedy("raise `version` in the product config")
-}
-
-fn add(mut error: Error, text: &str) -> Error {
-    error.message = format!("{}\n  {text}", error.message);
-    error
+    ReleaseError::Already { path: folder.into(), why: why.into() }.into()
 }
 
 /// Reads a release and checks all of it.

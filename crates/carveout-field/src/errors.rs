@@ -1,0 +1,37 @@
+//! What can go wrong with bundles, channels, devices and flashes.
+
+mod board;
+mod bundle;
+mod flash;
+mod image;
+mod release;
+mod virt;
+
+pub use board::BoardError;
+pub use bundle::BundleError;
+pub use flash::FlashError;
+pub use image::ImageError;
+pub use release::{ChannelError, ReleaseError};
+pub use virt::VirtError;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn each_failure_has_a_code_of_its_own() {
+        let all = [
+            BoardError::CATALOG,
+            BundleError::CATALOG,
+            ChannelError::CATALOG,
+            FlashError::CATALOG,
+            ImageError::CATALOG,
+            ReleaseError::CATALOG,
+            VirtError::CATALOG,
+        ]
+        .concat();
+        let codes: BTreeSet<&str> = all.iter().map(|entry| entry.code).collect();
+        assert_eq!(codes.len(), all.len());
+    }
+}

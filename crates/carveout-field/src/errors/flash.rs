@@ -1,0 +1,56 @@
+//! What a flash is asked for, and what is recorded of it.
+
+use carveout_host::error::Cause;
+use carveout_host::size::human;
+
+carveout_host::errors! {
+    /// What can go wrong with what a flash is asked for, and with its record.
+    pub enum FlashError("field::flash") {
+        /// The device that is to be flashed is neither usb nor virt:FILE.
+        UnknownDevice { device: String } => usage "unknown-device": ("--to {device}: unknown device"),
+            help ("boards in recovery mode are --to usb, virt devices --to virt:FILE");
+        /// The device that is to go back to its previous bundle is not a virt device.
+        NoRollback { device: String } => usage "no-rollback": ("{device}: unknown device"), help (
+            "virt devices are virt:FILE; a Jetson has no second slot of its boot config: flash the older bundle with \
+             --scope full"
+        );
+        /// Boards and virt devices were named in one command.
+        UsbAndVirt => usage "usb-and-virt": ("--to usb and --to virt: in one call: no bundle is for both"),
+            help ("call it twice");
+        /// An option for boards was given with a virt device.
+        ForBoards { option: &'static str } => usage "option-for-boards":
+            ("{option} is for boards, not for virt devices"),
+            help ("leave it out");
+        /// The option --from was given with another scope than auto.
+        FromWithScope => usage "from-with-scope": ("--from is for --scope auto: it tells what differs"),
+            help ("leave one of both out");
+        /// The scope auto was asked for boards without the option --from.
+        AutoWithoutFrom => usage "auto-without-from":
+            ("--scope auto for boards needs --from OLD: they do not tell what they have"),
+            help ("name the bundle that the boards have got last, or take --scope full");
+        /// The option --app was given with the scope auto, and what differs is written without a root filesystem.
+        AppWithAuto { scope: &'static str } => usage "app-with-auto":
+            ("--app with --scope auto: what differs needs scope {scope}, which writes no root filesystem"),
+            help ("leave --app out, or take --scope full or app");
+        /// The option --app was given with the scope secure-os.
+        AppWithSecureOs => usage "app-with-secure-os":
+            ("--app with --scope secure-os: that writes no root filesystem"),
+            help ("leave --app out, or take --scope full or app");
+        /// The option --keep-app was given with another scope than full or auto.
+        KeepAppWithScope { scope: String } => usage "keep-app-with-scope":
+            ("--keep-app with --scope {scope}: only a full flash writes APP besides"),
+            help ("leave --keep-app out: scope secure-os does not touch the root filesystem");
+        /// Secure-os alone is to be written to boards whose boot config is encrypted.
+        CarveOutUnseen { carve_out: u64 } => usage "carve-out-unseen": (
+            "--scope secure-os: the boot config of a board with an SBK is encrypted, so its carve-out cannot be \
+             compared with the {carve_out} of this bundle",
+            carve_out = human(*carve_out)
+        ), help (
+            "use --scope full; or, if the last full flash of the board had the same carve-out, add --carve-out-unseen"
+        );
+        /// The work on one of several devices crashed, which is a bug of carveout.
+        Panicked => check "panicked": ("a device's thread has panicked: please report this");
+        /// The record of a flash cannot be written as JSON.
+        RecordNotEncoded { source: Cause } => check "record-not-encoded": ("{source}");
+    }
+}
