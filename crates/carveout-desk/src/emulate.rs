@@ -9,6 +9,7 @@ mod profile;
 mod target;
 
 use crate::Workshop;
+use crate::errors::EmulateError;
 use bundle::PublicKey;
 use carveout_host::dirs::Dirs;
 use carveout_host::error::{Error, Result};
@@ -67,15 +68,10 @@ pub fn run(args: &Request, workshop: &dyn Workshop, dirs: &Dirs, ui: &Ui) -> Res
     let dir = scratch("emulate")?;
     let socket = args.listen.clone().unwrap_or_else(|| dir.path().join("trusty"));
     if socket.as_os_str().len() > MAX_SOCKET {
-        return Err(Error::usage(format!(
-            "{}: a socket's path has at most {MAX_SOCKET} bytes",
-            socket.display()
-        ))
-        .remedy("give --listen a shorter one, or run with TMPDIR=/tmp"));
+        return Err(EmulateError::SocketPathTooLong { path: socket, limit: MAX_SOCKET }.into());
     }
     if socket.exists() {
-        return Err(Error::usage(format!("{}: exists already", socket.display()))
-            .remedy("remove it if no emulator uses it, or give --listen another path"));
+        return Err(EmulateError::SocketExists { path: socket }.into());
     }
     // All at once: neither the backend nor the client app comes later with a package of its own.
     let mut needs = backend::needs(args, &target, workshop);
@@ -124,24 +120,21 @@ fn say_where(socket: &Path, ui: &Ui) {
 /// What stopped Trusty, if anything did.
 fn fault(stats: &Value, ui: &Ui) -> Option<Error> {
     let report = stats.get("fault").and_then(Value::as_str)?;
-    let message = if stats.get("backend").is_some_and(|backend| backend == "qemu") {
-        report.to_owned()
+    let error = if stats.get("backend").is_some_and(|backend| backend == "qemu") {
+        EmulateError::TrustyStopped { report: report.to_owned() }
     } else {
         // The unicorn emulator has shown its report itself, unless it was to be quiet.
         let shown = if ui.is_quiet() { report } else { report.lines().next().unwrap_or_default() };
-        format!("a trusted app stopped Trusty: {shown}")
+        EmulateError::TrustedAppFault { report: shown.to_owned() }
     };
-    let remedy = "cargo xtask plan says what its memory is, docs/the-carve-out.md what such a fault means";
-    Some(Error::check(message).remedy(remedy))
+    Some(error.into())
 }
 
 /// A client app's failure, and which trusted apps have ended meanwhile: most often that is why.
-fn with_ends(mut error: Error, stats: &Value) -> Error {
+fn with_ends(error: Error, stats: &Value) -> Error {
     let apps = stats.get("trusted_apps").and_then(Value::as_array).into_iter().flatten();
-    for ended in apps.filter_map(|app| app.get("ended")?.as_str()) {
-        error.message = format!("{}\n  {ended}", error.message);
-    }
-    error
+    let ends = apps.filter_map(|app| app.get("ended")?.as_str());
+    ends.fold(error, |error, ended| error.with_lines(format_args!("  {ended}")))
 }
 
 fn finish(args: &Request, ended: Option<client::Ended>, stats: &Value, ui: &Ui) -> Result<Outcome> {

@@ -1,6 +1,7 @@
 //! The emulator, as a program of its own.
 
-use carveout_host::error::{At, Error, Result};
+use crate::errors::EmulateError;
+use carveout_host::error::{At, Result};
 use carveout_host::process;
 use carveout_host::process::{Running, Streams};
 use serde_json::Value;
@@ -60,16 +61,16 @@ impl Emulator {
         if line.trim() == "ready" {
             return Ok(this);
         }
-        let status = this.running.wait().map_err(|e| Error::environment(format!("the emulator: {e}")))?;
+        let status = this.running.wait().map_err(|source| EmulateError::EmulatorStatusUnknown { source })?;
         let why = this.lines.as_ref().map_or("it says why above".to_owned(), |lines| {
             let said = fs::read(lines).unwrap_or_default();
             String::from_utf8_lossy(&said).lines().map(|line| format!("\n  | {line}")).collect()
         });
-        let message = format!("the emulator ended before its trusted apps were ready: {why}");
-        Err(match status.code() {
-            Some(2) => Error::usage(message),
-            _ => Error::check(message),
-        })
+        let error = match status.code() {
+            Some(2) => EmulateError::EmulatorRefused { why },
+            _ => EmulateError::EmulatorNotReady { why },
+        };
+        Err(error.into())
     }
 
     /// Waits for its end, which a fault or Ctrl-C brings. Returns what the trusted apps have used.
@@ -84,12 +85,13 @@ impl Emulator {
     }
 
     fn finish(&mut self) -> Result<Value> {
-        let status = self.running.wait().map_err(|e| Error::environment(format!("the emulator: {e}")))?;
+        let status = self.running.wait().map_err(|source| EmulateError::EmulatorStatusUnknown { source })?;
         if status.code().is_none() {
-            return Err(Error::environment(format!("the emulator did not end by itself: {status}")));
+            return Err(EmulateError::EmulatorKilled { status: status.to_string() }.into());
         }
         let text = fs::read_to_string(&self.stats).at(&self.stats)?;
-        serde_json::from_str(&text).map_err(|e| Error::check(format!("{}: {e}", self.stats.display())))
+        serde_json::from_str(&text)
+            .map_err(|error| EmulateError::BadStats { path: self.stats.clone(), source: error.into() }.into())
     }
 }
 

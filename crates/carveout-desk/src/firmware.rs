@@ -1,6 +1,7 @@
 //! The firmware: programs of crates/desk-firmware, as they are read.
 
-use carveout_host::error::{At, Error, Result};
+use crate::errors::ImageError;
+use carveout_host::error::{At, Result};
 use std::fs;
 use std::path::Path;
 
@@ -17,5 +18,5 @@ pub const TEST_KERNEL: &str = "desk-test-kernel";
 pub fn program(folder: &Path, name: &str) -> Result<Vec<u8>> {
     let path = folder.join(name);
     let bytes = fs::read(&path).at(&path)?;
-    if bytes.is_empty() { Err(Error::check(format!("{}: is empty", path.display()))) } else { Ok(bytes) }
+    if bytes.is_empty() { Err(ImageError::EmptyFirmware { path }.into()) } else { Ok(bytes) }
 }

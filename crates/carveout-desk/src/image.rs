@@ -1,7 +1,7 @@
 //! What is booted: the kernel of a secure-os image, in a flash image with the firmware.
 
-use carveout_host::error::{Error, Result};
-use carveout_host::size::human;
+use crate::errors::ImageError;
+use carveout_host::error::Result;
 use desk_firmware::boot::BootBlock;
 use desk_firmware::map;
 use std::path::Path;
@@ -32,46 +32,38 @@ pub fn has_kernel(image: &[u8]) -> bool {
 impl BootImage {
     /// Of a secure-os image or an lk.bin, in a carve-out of `tzdram` bytes. `name` is for errors.
     pub fn new(name: &str, image: &[u8], tzdram: u64) -> Result<Self> {
-        let wrong = |what: String| Error::check(format!("{name}: {what}"));
+        let name = name.to_owned();
         let (kernel, has_monitor) = if image.starts_with(b"NVTOSP") {
-            let container = Container::parse(image).map_err(|e| {
-                wrong(e.to_string())
-                    .remedy("build or copy the image again: cargo xtask inspect tells its parts")
-            })?;
+            let container = match Container::parse(image) {
+                Ok(container) => container,
+                Err(error) => return Err(ImageError::BadContainer { name, source: error.into() }.into()),
+            };
             if container.encrypted {
-                return Err(wrong("is encrypted, so its kernel cannot be booted here".into())
-                    .remedy("use the unencrypted image: a bundle has it as secure-os/tos.img"));
+                return Err(ImageError::Encrypted { name }.into());
             }
             if monitor::is_of_another_soc(container.monitor) {
-                return Err(wrong(
-                    "is for another SoC: its monitor knows the Cortex-A57, which Tegra194 has not".into(),
-                )
-                .remedy("use the image of a t194 board, such as tos-trusty_t194.img"));
+                return Err(ImageError::OtherSoc { name }.into());
             }
             (container.os.to_vec(), !container.monitor.is_empty())
         } else {
             (image.to_vec(), true)
         };
         if kernel.is_empty() {
-            return Err(wrong("has no kernel, only a monitor".into())
-                .remedy("use an image with Trusty in it, such as tos-trusty_t194.img"));
+            return Err(ImageError::OnlyMonitor { name }.into());
         }
         if kernel.starts_with(ELF) {
-            return Err(wrong("has no kernel, only trusted apps".into())
-                .remedy("use --backend unicorn, which runs trusted apps without one"));
+            return Err(ImageError::OnlyTrustedApps { name }.into());
         }
-        budget::check_tzdram(tzdram, trusty_image::limits::TZDRAM_GRANULE)
-            .map_err(|e| Error::usage(format!("{name}: {e}")))?;
+        if let Err(error) = budget::check_tzdram(tzdram, trusty_image::limits::TZDRAM_GRANULE) {
+            return Err(ImageError::BadTzdramSize { name, source: error.into() }.into());
+        }
         // As on a board: see limits::MONITOR.
-        if has_monitor {
-            budget::check_os(kernel.len() as u64, tzdram).map_err(|e| {
-                wrong(e.to_string()).remedy("raise tzdram.size, or use fewer or smaller trusted apps")
-            })?;
+        if has_monitor && let Err(error) = budget::check_os(kernel.len() as u64, tzdram) {
+            return Err(ImageError::TooLargeForMb2 { name, source: error.into() }.into());
         }
         let share = tzdram - if has_monitor { MONITOR } else { 0 };
         if kernel.len() as u64 > share {
-            let (os, room) = (human(kernel.len() as u64), human(share));
-            return Err(wrong(format!("its kernel of {os} does not fit into {room} of carve-out")));
+            return Err(ImageError::KernelTooLarge { name, kernel: kernel.len() as u64, room: share }.into());
         }
         Ok(Self { kernel, tzdram, share })
     }
@@ -85,11 +77,8 @@ impl BootImage {
     pub fn write(&self, monitor: &[u8], agent: &[u8], to: &Path) -> Result<()> {
         let page = |length: usize| (length as u64).next_multiple_of(map::PAGE);
         if monitor.len() as u64 > map::BOOT_BLOCK {
-            return Err(Error::check(format!(
-                "the monitor has {} bytes, {} are its room",
-                monitor.len(),
-                map::BOOT_BLOCK
-            )));
+            let length = monitor.len();
+            return Err(ImageError::MonitorTooLarge { length, room: map::BOOT_BLOCK }.into());
         }
         let kernel = map::BOOT_BLOCK + map::PAGE;
         let block = BootBlock {
@@ -101,7 +90,7 @@ impl BootImage {
         };
         let bytes = block.to_bytes();
         if BootBlock::parse(&bytes) != Some(block) {
-            return Err(Error::check(format!("the image cannot be booted here: {block:?}")));
+            return Err(ImageError::BadBootBlock { block: format!("{block:?}") }.into());
         }
         let mut flash = Vec::new();
         for (offset, part) in

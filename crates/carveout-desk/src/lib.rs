@@ -7,6 +7,7 @@ pub mod console;
 pub mod emulate;
 pub mod emulator;
 mod ends;
+pub mod errors;
 pub mod fault;
 mod firmware;
 mod image;

@@ -7,9 +7,10 @@ use super::image::BootImage;
 use super::link::{Link, State};
 use super::run::Symbols;
 use super::workshop::Workshop;
+use crate::errors::MachineError;
 use crate::qemu::{Qemu, Sockets};
 use carveout_host::dirs::Dirs;
-use carveout_host::error::{At, Error, Result};
+use carveout_host::error::{At, Result};
 use carveout_host::process::Running;
 use carveout_host::ui::Ui;
 use rustix::event::{PollFd, PollFlags, Timespec};
@@ -123,10 +124,8 @@ impl Desk {
                 listener.set_nonblocking(true)?;
                 Ok(listener)
             });
-            listeners.push(listener.map_err(|e| {
-                Error::environment(format!("{}: cannot listen there: {e}", path.display()))
-                    .remedy("a socket's path has at most 107 bytes: run with TMPDIR=/tmp")
-            })?);
+            listeners
+                .push(listener.map_err(|source| MachineError::NoQemuSocket { path: path.clone(), source })?);
         }
         let [link, console_path, monitor] = &paths;
         let sockets = Sockets { link, console: console_path, monitor };
@@ -140,11 +139,12 @@ impl Desk {
             Err(error) => {
                 drop(child);
                 let words = std::fs::read_to_string(&said).unwrap_or_default();
-                let words: String = words.lines().map(|line| format!("\n  | {line}")).collect();
-                return Err(Error { message: format!("{}{words}", error.message), ..error });
+                return Err(words
+                    .lines()
+                    .fold(error, |error, line| error.with_lines(format_args!("  | {line}"))));
             }
         };
-        let mut next = || streams.next().ok_or_else(|| Error::check("QEMU has not connected"));
+        let mut next = || streams.next().ok_or(MachineError::QemuNotConnected);
         let link = Link::new(next()?).at(link)?;
         let serial = [Serial(Some(next()?)), Serial(Some(next()?))];
         Ok(Self {
@@ -334,19 +334,18 @@ fn accept(listener: &UnixListener, child: &mut Running, start: Instant) -> Resul
     loop {
         match listener.accept() {
             Ok((stream, _)) => {
-                let nonblocking = stream.set_nonblocking(true);
-                nonblocking.map_err(|e| Error::environment(format!("QEMU's socket: {e}")))?;
+                stream.set_nonblocking(true).map_err(|source| MachineError::QemuSocket { source })?;
                 return Ok(stream);
             }
             Err(error) if error.kind() == ErrorKind::WouldBlock => {}
-            Err(error) => return Err(Error::environment(format!("QEMU's socket: {error}"))),
+            Err(source) => return Err(MachineError::QemuSocket { source }.into()),
         }
-        let ended = child.try_wait().map_err(|e| Error::environment(format!("QEMU: {e}")))?;
+        let ended = child.try_wait().map_err(|source| MachineError::QemuStatusUnknown { source })?;
         if let Some(status) = ended {
-            return Err(Error::environment(format!("QEMU does not start this machine ({status}):")));
+            return Err(MachineError::QemuEnded { status: status.to_string() }.into());
         }
         if start.elapsed() > CONNECT {
-            return Err(Error::environment(format!("QEMU has not started within {} s", CONNECT.as_secs())));
+            return Err(MachineError::QemuTimedOut { seconds: CONNECT.as_secs() }.into());
         }
         let mut fds = [PollFd::new(listener, PollFlags::IN)];
         let _ = rustix::event::poll(&mut fds, Some(&Timespec { tv_sec: 0, tv_nsec: 20_000_000 }));

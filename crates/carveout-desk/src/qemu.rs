@@ -1,5 +1,6 @@
 //! QEMU's machine: the version that is there, and a process of it.
 
+use crate::errors::MachineError;
 use carveout_host::error::{Error, Exit, Result};
 use carveout_host::packages;
 use carveout_host::packages::Need;
@@ -47,8 +48,7 @@ impl Qemu {
             packages::ensure(&[NEED], offline, log, ui)?;
         }
         Self::installed()?.ok_or_else(|| {
-            let message = "no qemu-system-aarch64: it boots the secure-os image on this host";
-            Error::environment(message).remedy(format!("run: {}", packages::install_command(&[NEED.package])))
+            MachineError::NoQemu { install: packages::install_command(&[NEED.package]) }.into()
         })
     }
 
@@ -65,20 +65,14 @@ impl Qemu {
                     None => error,
                 }
             })?;
-        let version = version(&text).ok_or_else(|| {
-            Error::environment(format!("{}: says no version of QEMU: {text}", program.display()))
-        })?;
+        let Some(version) = version(&text) else {
+            return Err(MachineError::NoQemuVersion { path: program, output: text }.into());
+        };
         let mut numbers = version.split('.').map(|number| number.parse().unwrap_or(0));
         let this = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
         if this < OLDEST {
             let (major, minor) = OLDEST;
-            let message = format!(
-                "QEMU {version} is too old to boot the secure-os image: {major}.{minor} or later is needed"
-            );
-            return Err(Error::environment(message).remedy(format!(
-                "install a later {} (Debian 12 and Ubuntu 23.04 have it), or name one with {VARIABLE}",
-                NEED.package
-            )));
+            return Err(MachineError::QemuTooOld { version, oldest: format!("{major}.{minor}") }.into());
         }
         Ok(Some(Self { program, version }))
     }
@@ -100,7 +94,7 @@ impl Qemu {
             // The layout of virtio 1.x, which the agent knows.
             .args(["-global", "virtio-mmio.force-legacy=false", "-device", "virtio-serial-device"])
             .args(["-device", "virtconsole,chardev=link"]);
-        let errors = said.try_clone().map_err(|e| Error::environment(format!("QEMU's log: {e}")))?;
+        let errors = said.try_clone().map_err(|source| MachineError::QemuLog { source })?;
         let streams = Streams { stdout: said.into(), stderr: errors.into(), ..Streams::default() };
         process::start(command, streams).map_err(|unstarted| unstarted.of("QEMU"))
     }

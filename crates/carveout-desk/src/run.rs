@@ -2,6 +2,7 @@
 
 use super::fault;
 use super::machine::Desk;
+use crate::errors::MachineError;
 use carveout_host::error::{Error, Result};
 use rustix::event::{PollFd, PollFlags};
 use serde_json::{Value, json};
@@ -72,12 +73,11 @@ impl Running {
         }
         if desk.fate().is_some() {
             let report = fault::report(&desk, &symbols);
-            return Err(Error::check(format!("the secure-os image does not boot: {report}"))
-                .remedy("cargo xtask plan says what its memory is; the device would not boot either"));
+            return Err(MachineError::DoesNotBoot { report }.into());
         }
-        let listen = |e| Error::usage(format!("{}: cannot listen there: {e}", socket.display()));
-        let server = Server::listen(socket).map_err(listen)?;
-        let (stop, stopped) = UnixStream::pair().map_err(|e| Error::environment(format!("a socket: {e}")))?;
+        let server = Server::listen(socket)
+            .map_err(|source| MachineError::NoClientSocket { path: socket.into(), source: source.into() })?;
+        let (stop, stopped) = UnixStream::pair().map_err(|source| MachineError::NoSocketPair { source })?;
         let version = version.to_owned();
         let bound = Bound(socket.to_owned());
         let thread = std::thread::spawn(move || {
@@ -100,9 +100,7 @@ impl Running {
 
     fn join(&mut self) -> Result<Value> {
         let joined = self.thread.take().map(JoinHandle::join);
-        joined
-            .and_then(std::result::Result::ok)
-            .ok_or_else(|| Error::check("the thread that serves clients has failed"))
+        joined.and_then(std::result::Result::ok).ok_or_else(|| MachineError::ServingFailed.into())
     }
 }
 

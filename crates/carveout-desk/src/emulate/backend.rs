@@ -4,11 +4,12 @@ use super::target::Target;
 use super::{Engine, Request};
 use crate::console::Console;
 use crate::emulator::Emulator;
+use crate::errors::EmulateError;
 use crate::qemu;
 use crate::run::{Running, STOP, Symbols};
 use crate::{BootImage, Desk, Setup, Workshop, has_kernel};
 use carveout_host::dirs::Dirs;
-use carveout_host::error::{Error, Result};
+use carveout_host::error::Result;
 use carveout_host::interrupt;
 use carveout_host::packages::Need;
 use carveout_host::process;
@@ -62,17 +63,11 @@ pub fn prepare(
     ui: &Ui,
 ) -> Result<Prepared> {
     if args.engine == Some(Engine::Qemu) && args.profile {
-        return Err(Error::usage(
-            "--profile: only the unicorn backend sees what trusted apps use of their memory",
-        )
-        .remedy("leave --backend out, or say --backend unicorn"));
+        return Err(EmulateError::ProfileNeedsUnicorn.into());
     }
     if !is_qemu(args, target) {
         if args.tzdram.is_some() {
-            return Err(Error::usage(
-                "--tzdram: the unicorn backend has no carve-out, only what plan leaves free",
-            )
-            .remedy("leave it out, or say --backend qemu"));
+            return Err(EmulateError::TzdramNeedsQemu.into());
         }
         return workshop.emulator().map(Prepared::Unicorn);
     }

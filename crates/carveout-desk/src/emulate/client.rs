@@ -4,9 +4,10 @@ use super::Request;
 use super::contained::Contained;
 use super::target::Target;
 use crate::Workshop;
+use crate::errors::ClientError;
 use bundle::package_name;
 use carveout_host::dirs::Dirs;
-use carveout_host::error::{Error, Exit, Result, nearest};
+use carveout_host::error::{Error, Result, nearest};
 use carveout_host::interrupt;
 use carveout_host::packages;
 use carveout_host::packages::Need;
@@ -91,13 +92,11 @@ impl Client {
 
     fn own(program: PathBuf, dirs: &Dirs, ui: &Ui) -> Result<Self> {
         if !program.is_file() {
-            return Err(Error::usage(format!("{}: no program", program.display())).remedy(
-                "--client takes the name of a client app, host, or the path of a program or a .deb",
-            ));
+            return Err(ClientError::NoProgram { path: program }.into());
         }
         let mut head = vec![0; 20];
         let read = bundle::open(&program).and_then(|mut file| file.read_exact(&mut head));
-        read.map_err(|e| Error::usage(format!("{}: no program: {e}", program.display())))?;
+        read.map_err(|source| ClientError::UnreadableProgram { path: program.clone(), source })?;
         let through_qemu = head.ends_with(&EM_AARCH64) && std::env::consts::ARCH != "aarch64";
         if through_qemu {
             ensure(&NEEDS, dirs, ui)?;
@@ -145,10 +144,7 @@ fn end_of(cmd: Cmd, name: String, capture: bool, of_package: bool) -> Result<End
     let shown = of_package && !capture && ui::is_for_a_terminal();
     let piped = |wanted| if wanted { Stdio::piped() } else { Stdio::inherit() };
     let streams = Streams { stdout: piped(capture || shown), stderr: piped(of_package), ..Streams::ours() };
-    let failed = |e: std::io::Error| {
-        Error::usage(format!("cannot run {name}: {e}"))
-            .remedy("--client takes an executable program of this host, or of aarch64 Linux")
-    };
+    let failed = |source| ClientError::CannotRun { name: name.clone(), source };
     let mut running = process::start_in_front(cmd, streams).map_err(|unstarted| failed(unstarted.error))?;
     let (stdout, stderr) = (running.stdout(), running.stderr());
     let mut bytes = Vec::new();
@@ -169,8 +165,7 @@ fn end_of(cmd: Cmd, name: String, capture: bool, of_package: bool) -> Result<End
     let status = status.map_err(failed)?;
     interrupt::check()?;
     if bytes.len() as u64 > MAX_OUTPUT {
-        let message = format!("{name} prints more than {MAX_OUTPUT} bytes, which --json keeps in memory");
-        return Err(Error::check(message).remedy("run it without --json"));
+        return Err(ClientError::TooMuchOutput { name, limit: MAX_OUTPUT }.into());
     }
     let text = String::from_utf8_lossy(&bytes).into_owned();
     let value = serde_json::from_str(&text).unwrap_or(Value::String(text));
@@ -196,12 +191,6 @@ impl Choice {
     fn of(which: Option<&str>, target: &Target, workshop: &dyn Workshop) -> Result<Self> {
         let first = target.debs.first();
         let names: Vec<&str> = target.debs.iter().map(|(file, _)| package_name(file)).collect();
-        let none = || {
-            Error::usage("there is no client app in it").remedy(
-                "name one with --client: a client app of the workspace, or the path of a program or a .deb; or leave out what follows \
-                 --, and the trusted apps wait for clients",
-            )
-        };
         match (which, first) {
             (None | Some("deb"), Some((file, bytes))) => return Ok(Self::Deb(file.clone(), bytes.clone())),
             // Its client apps are in its root filesystem; the workspace's own are what such a device was made of.
@@ -210,7 +199,7 @@ impl Choice {
             (Some("host"), None) if target.device => {
                 return workshop.first_client_app().map(Self::Host);
             }
-            (None | Some("deb" | "host"), None) => return Err(none()),
+            (None | Some("deb" | "host"), None) => return Err(ClientError::NoClientApp.into()),
             _ => {}
         }
         let which = which.unwrap_or_default();
@@ -230,35 +219,30 @@ impl Choice {
         if names.is_empty() {
             return Ok(Self::Workspace(Some(which.to_owned())));
         }
-        let near = nearest(which, names.iter().copied());
-        let near = near.map(|name| format!(" Did you mean `{name}`?")).unwrap_or_default();
-        Err(Error::usage(format!("no client app `{which}`: the bundle has {}.{near}", names.join(", ")))
-            .remedy("--client takes one of these names, host, host:NAME, or the path of a program or a .deb"))
+        let nearest = nearest(which, names.iter().copied()).map(str::to_owned);
+        let known = names.into_iter().map(str::to_owned).collect();
+        Err(ClientError::UnknownClientApp { name: which.to_owned(), known, nearest }.into())
     }
 }
 
 impl Ended {
     /// The error of a client app that did not end well, with its own exit code where that is one of ours.
     pub fn error(&self) -> Option<Error> {
-        let mut error = match self.code {
+        let name = self.name.clone();
+        let error = Error::from(match self.code {
             Some(0) => return None,
-            Some(code) if code > BY_SIGNAL => Error::check(format!(
-                "{} ended with exit code {code} (signal {})",
-                self.name,
-                code - BY_SIGNAL
-            )),
-            Some(code) => Error::check(format!("{} ended with exit code {code}", self.name)),
-            None => Error::check(format!("{} was ended by a signal", self.name)),
-        };
-        error.exit = match self.code {
-            Some(2) => Exit::Usage,
-            Some(3) => Exit::Environment,
-            _ => error.exit,
-        };
-        if let Some(output) = self.output.as_ref().filter(|output| *output != "") {
-            error.message = format!("{}\n{output:#}", error.message);
-        }
-        Some(error)
+            Some(exit_code @ 2) => ClientError::WrongUsage { name, exit_code },
+            Some(exit_code @ 3) => ClientError::EnvironmentLacks { name, exit_code },
+            Some(exit_code) if exit_code > BY_SIGNAL => {
+                ClientError::SignalExitCode { name, exit_code, signal: exit_code - BY_SIGNAL }
+            }
+            Some(exit_code) => ClientError::Failed { name, exit_code },
+            None => ClientError::EndedBySignal { name },
+        });
+        Some(match self.output.as_ref().filter(|output| *output != "") {
+            Some(output) => error.with_lines(format_args!("{output:#}")),
+            None => error,
+        })
     }
 }
 
@@ -282,6 +266,7 @@ pub fn ensure(needs: &[Need], dirs: &Dirs, ui: &Ui) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use carveout_host::error::Exit;
 
     /// A workshop whose first client app has a name.
     struct Desk;
@@ -348,12 +333,34 @@ mod tests {
         );
         assert_eq!(Choice::of(Some("host"), &device, &Desk).unwrap(), Choice::Host("echo-srv-app".into()));
         let image = target(&[], false);
-        assert!(
-            Choice::of(None, &image, &Desk).unwrap_err().message.contains("there is no client app in it")
-        );
+        let error = Choice::of(None, &image, &Desk).unwrap_err();
+        assert_eq!(error.code, ClientError::NoClientApp.code());
         assert_eq!(
             Choice::of(Some("my-app"), &image, &Desk).unwrap(),
             Choice::Workspace(Some("my-app".into()))
         );
+    }
+
+    #[test]
+    fn a_client_app_that_fails_gives_its_kind_of_failure() {
+        let error = |code, output| Ended { name: "a-app".into(), code, output }.error();
+        assert_eq!(error(Some(0), None), None);
+        for (code, expected, exit, message) in [
+            (Some(1), "desk::client::failed", Exit::Check, "a-app ended with exit code 1"),
+            (Some(2), "desk::client::wrong-usage", Exit::Usage, "a-app ended with exit code 2"),
+            (Some(3), "desk::client::environment-lacks", Exit::Environment, "a-app ended with exit code 3"),
+            (
+                Some(139),
+                "desk::client::signal-exit-code",
+                Exit::Check,
+                "a-app ended with exit code 139 (signal 11)",
+            ),
+            (None, "desk::client::ended-by-signal", Exit::Check, "a-app was ended by a signal"),
+        ] {
+            let error = error(code, None).unwrap();
+            assert_eq!((error.code, error.exit, error.message.as_str()), (expected, exit, message));
+        }
+        let error = error(Some(1), Some("why".into())).unwrap();
+        assert_eq!(error.message, "a-app ended with exit code 1\n\"why\"");
     }
 }

@@ -3,8 +3,9 @@
 use super::Request;
 use super::client::{LIBC, QEMU, ensure};
 use super::package::{Libraries, program};
+use crate::errors::ClientError;
 use carveout_host::dirs::Dirs;
-use carveout_host::error::{At, Error, Result};
+use carveout_host::error::{At, Result};
 use carveout_host::packages::Need;
 use carveout_host::tools::bwrap::Sandbox;
 use carveout_host::tools::{dpkg, find};
@@ -58,10 +59,7 @@ impl Written {
         let path = std::path::absolute(path).at(path)?;
         let is_other = fs::metadata(&path).is_ok_and(|metadata| !metadata.is_file());
         let folder = path.parent().filter(|_| !is_other && path.file_name().is_some());
-        let folder = folder.ok_or_else(|| {
-            Error::usage(format!("--writes {}: is no regular file", path.display()))
-                .remedy("name a file that does not exist yet, or one to replace")
-        })?;
+        let folder = folder.ok_or_else(|| ClientError::WritesNoFile { path: path.clone() })?;
         let file = tempfile::Builder::new().prefix(".carveout-client-").tempfile_in(folder).at(folder)?;
         Ok(Self { file, path })
     }
@@ -91,8 +89,7 @@ impl Contained {
         if libraries == Libraries::Debian {
             ensure(&LIBRARY_NEEDS, dirs, ui)?;
         }
-        let folder =
-            std::env::current_dir().map_err(|e| Error::environment(format!("the current folder: {e}")))?;
+        let folder = std::env::current_dir().map_err(|source| ClientError::NoCurrentFolder { source })?;
         let mut sandbox = Sandbox::new(dir, &folder)?;
         sandbox.set("PATH", "/usr/bin");
         sandbox.set("HOME", "/tmp");
@@ -118,12 +115,8 @@ impl Contained {
                 continue;
             }
             if sandbox.is_nobody() && metadata.mode() & 0o004 == 0 {
-                let message = format!(
-                    "{argument}: the client app runs as nobody, who may not read this file (mode {:04o})",
-                    metadata.mode() & 0o7777
-                );
-                return Err(Error::usage(message)
-                    .remedy("run the command as the user who owns it, not as root; or chmod o+r it"));
+                let mode = format!("{:04o}", metadata.mode() & 0o7777);
+                return Err(ClientError::NotReadableByNobody { argument: argument.clone(), mode }.into());
             }
             sandbox.show(&from, &at);
         }

@@ -1,6 +1,7 @@
 //! NVIDIA's own test of the kernel's IPC, which stock images hold: it runs when somebody connects to its port.
 
-use carveout_host::error::{Error, Result};
+use crate::errors::EmulateError;
+use carveout_host::error::Result;
 use carveout_host::outcome::Outcome;
 use serde_json::{Value, json};
 use std::path::Path;
@@ -17,12 +18,12 @@ pub struct Verdict(String);
 
 /// Runs it.
 pub fn run(socket: &Path) -> Result<Verdict> {
-    let mut channel = Channel::connect_timeout(socket, PORT, Some(TIMEOUT)).map_err(|e| {
-        Error::check(format!("ipc-unittest: {e}"))
-            .remedy("keep sample/ipc-unittest/main and sample/ipc-unittest/srv in l4t.stock_trusted_apps")
-    })?;
+    let mut channel = Channel::connect_timeout(socket, PORT, Some(TIMEOUT))
+        .map_err(|error| EmulateError::IpcUnittestUnreachable { source: error.into() })?;
     let mut buffer = [0; tipc::MAX_MESSAGE];
-    let length = channel.receive(&mut buffer).map_err(|e| Error::check(format!("ipc-unittest: {e}")))?;
+    let length = channel
+        .receive(&mut buffer)
+        .map_err(|error| EmulateError::IpcUnittestSilent { source: error.into() })?;
     let text = String::from_utf8_lossy(buffer.get(..length).unwrap_or_default()).into_owned();
     Ok(Verdict(text.trim_end_matches('\0').trim().to_owned()))
 }
@@ -37,8 +38,7 @@ impl Verdict {
                 json,
                 ..Outcome::default()
             }),
-            _ => Err(Error::check(format!("ipc-unittest: {}", self.0))
-                .remedy("the kernel's IPC is not as its own test wants it: do not flash this image")),
+            _ => Err(EmulateError::IpcUnittestFailed { verdict: self.0 }.into()),
         }
     }
 }

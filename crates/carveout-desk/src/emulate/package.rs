@@ -1,6 +1,7 @@
 //! The program in a client app's package: an aarch64 ELF file, or nothing.
 
-use carveout_host::error::{At, Error, Result};
+use crate::errors::PackageError;
+use carveout_host::error::{At, Result};
 use object::elf::{EM_AARCH64, ET_DYN, ET_EXEC, FileHeader64};
 use object::endian::LittleEndian;
 use object::read::elf::{FileHeader, ProgramHeader};
@@ -24,17 +25,13 @@ pub enum Libraries {
 
 /// The program of an unpacked package: the first of usr/bin, by its path in the package.
 pub fn program(name: &str, package: &Path) -> Result<(PathBuf, Libraries)> {
-    let wrong = |what: String| {
-        Error::check(format!("{name}: {what}")).remedy(
-            "a client app's package holds a program for aarch64 Linux in usr/bin: get it anew from who made it, or build it",
-        )
-    };
+    let name = name.to_owned();
     let bin = Path::new("usr/bin");
     for folder in ["usr", "usr/bin"] {
         // Not of what a link points to.
         let is_folder = fs::symlink_metadata(package.join(folder)).is_ok_and(|metadata| metadata.is_dir());
         if !is_folder {
-            return Err(wrong(format!("has no program in usr/bin: {folder} is no folder")));
+            return Err(PackageError::NoProgramFolder { name, folder: folder.to_owned() }.into());
         }
     }
     let folder = package.join(bin);
@@ -48,18 +45,16 @@ pub fn program(name: &str, package: &Path) -> Result<(PathBuf, Libraries)> {
     }
     programs.sort();
     let Some((path, mode)) = programs.into_iter().next() else {
-        return Err(wrong("has no program in usr/bin: no regular file there is executable".into()));
+        return Err(PackageError::NoExecutable { name }.into());
     };
     let shown = path.display().to_string();
     if mode & 0o005 != 0o005 {
-        return Err(wrong(format!(
-            "{shown} has mode {:04o}: others than its owner cannot run it",
-            mode & 0o7777
-        )));
+        let mode = format!("{:04o}", mode & 0o7777);
+        return Err(PackageError::OnlyForOwner { name, program: shown, mode }.into());
     }
     let full = package.join(&path);
     let bytes = fs::read(&full).at(&full)?;
-    let Some(interpreter) = interpreter_of(&bytes).map_err(|what| wrong(format!("{shown} {what}")))? else {
+    let Some(interpreter) = interpreter_of(&bytes, &name, &shown)? else {
         return Ok((path, Libraries::Static));
     };
     let own = package.join(interpreter.trim_start_matches('/'));
@@ -69,26 +64,32 @@ pub fn program(name: &str, package: &Path) -> Result<(PathBuf, Libraries)> {
     };
     if inside {
         let bytes = fs::read(&own).at(&own)?;
-        return match interpreter_of(&bytes) {
-            Ok(None) => Ok((path, Libraries::Package)),
-            Ok(Some(_)) => Err(wrong(format!("the interpreter {interpreter} of {shown} needs another one"))),
-            Err(what) => Err(wrong(format!("the interpreter {interpreter} of {shown} {what}"))),
+        return match interpreter_of(&bytes, &name, &format!("the interpreter {interpreter} of {shown}"))? {
+            None => Ok((path, Libraries::Package)),
+            Some(_) => Err(PackageError::NestedInterpreter { name, program: shown, interpreter }.into()),
         };
     }
     if interpreter == INTERPRETER {
         return Ok((path, Libraries::Debian));
     }
-    Err(wrong(format!("{shown} needs the interpreter {interpreter}, and the package does not hold it")))
+    Err(PackageError::NoInterpreter { name, program: shown, interpreter }.into())
 }
 
-/// The interpreter that an aarch64 ELF program asks for, if it does; or what else the file is.
-fn interpreter_of(bytes: &[u8]) -> std::result::Result<Option<String>, String> {
-    if !bytes.starts_with(b"\x7fELF") {
-        let what = if bytes.starts_with(b"#!") { "is a script" } else { "is no ELF file" };
-        return Err(format!("{what}, not a program for aarch64 Linux"));
+/// The interpreter that an aarch64 ELF program asks for, if it does. The names are for errors.
+fn interpreter_of(bytes: &[u8], name: &str, program: &str) -> Result<Option<String>, PackageError> {
+    let (name, program) = (|| name.to_owned(), || program.to_owned());
+    if bytes.starts_with(b"#!") {
+        return Err(PackageError::Script { name: name(), program: program() });
     }
-    let other = || "is an ELF file, but not a program for aarch64 Linux (64 bits, little endian)".to_owned();
-    let damaged = |e: object::Error| format!("is a damaged ELF file: {e}");
+    if !bytes.starts_with(b"\x7fELF") {
+        return Err(PackageError::NotElf { name: name(), program: program() });
+    }
+    let other = || PackageError::OtherProcessor { name: name(), program: program() };
+    let damaged = |error: object::Error| PackageError::DamagedElf {
+        name: name(),
+        program: program(),
+        source: error.into(),
+    };
     let header = FileHeader64::<LittleEndian>::parse(bytes).map_err(|_| other())?;
     let endian = header.endian().map_err(|_| other())?;
     if header.e_machine(endian) != EM_AARCH64 || ![ET_EXEC, ET_DYN].contains(&header.e_type(endian)) {
@@ -103,7 +104,7 @@ fn interpreter_of(bytes: &[u8]) -> std::result::Result<Option<String>, String> {
                     .filter(|path| path.starts_with('/') && !path.contains(".."));
                 return path
                     .map(|path| Some(path.to_owned()))
-                    .ok_or_else(|| "names no interpreter's path".into());
+                    .ok_or_else(|| PackageError::BadInterpreterPath { name: name(), program: program() });
             }
             Err(error) => return Err(damaged(error)),
         }

@@ -1,10 +1,11 @@
 //! What is emulated: a bundle, a secure-os image by itself, or a virt device's secure-os partition.
 
+use crate::errors::TargetError;
 use crate::run::KnownApp;
 use bundle::{AppEntry, ExtractError, PublicKey, Role, Source, SourceError};
 use carveout_field::device::disk;
 use carveout_field::verify;
-use carveout_host::error::{At, Error, Result};
+use carveout_host::error::{At, Result};
 use carveout_host::tools::read_limited;
 use carveout_host::ui::Ui;
 use std::collections::BTreeMap;
@@ -41,9 +42,9 @@ impl Target {
         let virt = disk::file(target);
         let path = virt.unwrap_or(Path::new(target));
         let metadata =
-            std::fs::metadata(path).map_err(|e| Error::usage(format!("{}: {e}", path.display())))?;
+            std::fs::metadata(path).map_err(|source| TargetError::NotFound { path: path.into(), source })?;
         if !metadata.is_file() && !metadata.is_dir() {
-            return Err(Error::usage(format!("{}: neither a file nor a folder", path.display())));
+            return Err(TargetError::NeitherFileNorFolder { path: path.into() }.into());
         }
         if virt.is_some() {
             return device(path, key, bundles, ui);
@@ -53,13 +54,11 @@ impl Target {
             let image = read_limited(path, MAX_IMAGE)?;
             let container = trusty_image::Container::parse(&image);
             if let Err(error @ trusty_image::ContainerError::Optee) = container {
-                return Err(Error::usage(format!("{target}: {error}"))
-                    .remedy("emulate runs Trusty: take the secure-os image of an L4T R32, or one that carveout has built"));
+                return Err(TargetError::Optee { target: target.into(), source: error.into() }.into());
             }
             let known = container.is_ok() || image.starts_with(b"NVTOSP");
             if !known && trusty_image::tasks::find(&image).is_empty() {
-                return Err(Error::usage(format!("{target}: no bundle, and no image with trusted apps"))
-                    .remedy("emulate takes a bundle's folder or .tar.zst, a secure-os image (NVTOSP) or an lk.bin"));
+                return Err(TargetError::NoTrustedApps { target: target.into() }.into());
             }
             return Ok(Self {
                 image,
@@ -112,26 +111,23 @@ fn ensure_no_key(target: &str, key: Option<&PublicKey>) -> Result<()> {
     if key.is_none() {
         return Ok(());
     }
-    Err(Error::usage(format!("--key: only a bundle is signed, and there is none of {target}"))
-        .remedy("leave --key out, or name the bundle"))
+    Err(TargetError::KeyWithoutBundle { target: target.into() }.into())
 }
 
 fn of_bundle(path: &Path, key: Option<&PublicKey>, ui: &Ui) -> Result<Target> {
     // Whole, before anything of it runs: its programs run on this host.
     let (verified, authenticity) = verify::signed(path, key)?;
     ui.note(&authenticity.text());
-    let named = |e: &dyn std::fmt::Display| format!("{}: {e}", path.display());
-    let source = Source::open(path).map_err(|e| Error::usage(e.to_string()))?;
+    let source = Source::open(path).map_err(|error| TargetError::NoBundle { source: error.into() })?;
     let wanted = |file: &bundle::FileEntry| {
         matches!(file.role, Role::SecureOs | Role::ClientApp | Role::KernelSymbols | Role::TrustedAppSymbols)
     };
-    let (manifest, files) = bundle::extract(&source, wanted).map_err(|e| match e {
-        ExtractError::Source(SourceError::NotABundle(_)) => Error::usage(e.to_string()),
-        other => Error::check(named(&other)).remedy("cargo xtask verify tells all that is wrong with it"),
+    let (manifest, files) = bundle::extract(&source, wanted).map_err(|error| match error {
+        ExtractError::Source(SourceError::NotABundle(_)) => TargetError::NoBundle { source: error.into() },
+        other => TargetError::BadBundle { path: path.into(), source: other.into() },
     })?;
     if manifest.digest != verified.digest {
-        return Err(Error::check(named(&"has changed since it was verified"))
-            .remedy("run the command again when nobody writes to it"));
+        return Err(TargetError::BundleChanged { path: path.into() }.into());
     }
     let (mut image, mut debs, mut kernel, mut symbols) = (None, Vec::new(), None, BTreeMap::new());
     for (entry, bytes) in files {
@@ -148,7 +144,7 @@ fn of_bundle(path: &Path, key: Option<&PublicKey>, ui: &Ui) -> Result<Target> {
         manifest.client_apps.iter().position(|known| known == name).unwrap_or(usize::MAX)
     };
     debs.sort_by_key(|(file, _): &(String, Vec<u8>)| (place(file), file.clone()));
-    let image = image.ok_or_else(|| Error::check(named(&"has no secure-os image")))?;
+    let image = image.ok_or_else(|| TargetError::NoSecureOs { path: path.into() })?;
     let tzdram = Some(manifest.tzdram.size);
     let memory = u64::try_from(manifest.plan.memory.free).ok();
     Ok(Target { image, apps: manifest.trusted_apps, debs, device: false, tzdram, memory, kernel, symbols })
@@ -170,11 +166,8 @@ fn device(path: &Path, key: Option<&PublicKey>, bundles: Option<&Path>, ui: &Ui)
     match trusty_image::container::announced_size(&image) {
         Some(size) => image.truncate(size),
         None => {
-            let name = Part::SecureOs.partition(device.active(Part::SecureOs));
-            return Err(Error::check(format!(
-                "{}: partition {name} holds no secure-os image",
-                path.display()
-            )));
+            let partition = Part::SecureOs.partition(device.active(Part::SecureOs)).to_string();
+            return Err(TargetError::EmptyPartition { path: path.into(), partition }.into());
         }
     }
     // Of a virt device the boot config itself lies there, and zeroes behind it.

@@ -1,0 +1,15 @@
+//! What can go wrong on the desk.
+
+mod client;
+mod emulate;
+mod image;
+mod machine;
+mod package;
+mod target;
+
+pub use client::ClientError;
+pub use emulate::EmulateError;
+pub use image::ImageError;
+pub use machine::MachineError;
+pub use package::PackageError;
+pub use target::TargetError;
