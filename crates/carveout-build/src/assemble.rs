@@ -3,9 +3,10 @@
 mod bundle;
 mod parts;
 
+use crate::errors::{AssembleError, TrustedAppError};
 use crate::stages::plan::findings;
 use crate::stages::trusted_apps;
-use carveout_host::error::{Error, Result};
+use carveout_host::error::Result;
 use carveout_host::files;
 use carveout_host::loader;
 use carveout_host::outcome::Outcome;
@@ -42,18 +43,16 @@ fn same_app(elf: &Path, app: &TrustedApp, declared: &Path, declaration: &Declara
     if app.manifest.uuid == declaration.uuid {
         return Ok(());
     }
-    let (is, declares) = (app.manifest.uuid, declaration.uuid);
-    Err(Error::check(format!("{}: has UUID {is}, {} declares {declares}", elf.display(), declared.display()))
-        .remedy("build it anew: is it the package's own?"))
+    let (uuid, declared_uuid) = (app.manifest.uuid.to_string(), declaration.uuid.to_string());
+    Err(TrustedAppError::OtherUuid { elf: elf.into(), uuid, declared: declared.into(), declared_uuid }.into())
 }
 
 /// Checks a TA by the loader's rules and against what it declares; sets its heap and stack.
 pub fn app(args: &BuiltApp, ui: &Ui) -> Result<Outcome> {
     let declaration = declaration(&args.declared)?;
     let name = args.elf.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-    let words = |size: Option<u64>, what: &str| {
-        let word = size.map(u32::try_from);
-        word.transpose().map_err(|_| Error::usage(format!("{what}: larger than 32 bits hold")))
+    let words = |size: Option<u64>, option| {
+        size.map(u32::try_from).transpose().map_err(|_| TrustedAppError::SizeTooLarge { option })
     };
     let app = App {
         name: name.clone(),
@@ -93,12 +92,10 @@ pub fn app(args: &BuiltApp, ui: &Ui) -> Result<Outcome> {
 /// Writes a bundle of the parts that a JSON file names: docs/yocto.md.
 pub fn assemble(parts_file: &Path, out: &Path, ui: &Ui) -> Result<Outcome> {
     let text = text(parts_file)?;
-    let parts: parts::Parts = serde_json::from_str(&text).map_err(|e| {
-        Error::usage(format!("{}: {e}", parts_file.display()))
-            .remedy("docs/yocto.md tells what a parts file holds; the class carveout_bundle writes one")
-    })?;
-    parts.check(parts_file)?;
-    let folder = bundle::write(&parts, out, ui)?;
+    let parts: parts::Parts = serde_json::from_str(&text)
+        .map_err(|e| AssembleError::PartsFile { path: parts_file.into(), source: e.into() })?;
+    let carve_out = parts.check(parts_file)?;
+    let folder = bundle::write(&parts, carve_out, out, ui)?;
     ui.note(&format!("{} is verified", folder.display()));
     let json = json!({ "bundle": folder });
     Ok(Outcome { line: Some(folder.display().to_string().into()), json, ..Outcome::default() })
@@ -106,10 +103,11 @@ pub fn assemble(parts_file: &Path, out: &Path, ui: &Ui) -> Result<Outcome> {
 
 /// What a TA's Cargo.toml declares.
 fn declaration(path: &Path) -> Result<Declaration> {
-    Declaration::from_cargo_toml(&text(path)?).map_err(|e| Error::usage(format!("{}: {e}", path.display())))
+    Declaration::from_cargo_toml(&text(path)?)
+        .map_err(|e| TrustedAppError::Declaration { path: path.into(), source: e.into() }.into())
 }
 
 fn text(path: &Path) -> Result<String> {
     let bytes = read_limited(path, MAX_TEXT)?;
-    String::from_utf8(bytes).map_err(|_| Error::usage(format!("{}: is no UTF-8 text", path.display())))
+    String::from_utf8(bytes).map_err(|_| AssembleError::NotText { path: path.into() }.into())
 }

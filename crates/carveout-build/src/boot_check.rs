@@ -1,5 +1,6 @@
 //! Boots what was built, before it gets its name: every port that Linux may use must answer.
 
+use crate::errors::DeskBootError;
 use crate::stages::{kernel, secure_os, trusted_apps};
 use crate::workshop::Sources;
 use bundle::DeskBoot;
@@ -106,25 +107,24 @@ fn boot(
             desk.wait(&[]);
         }
     }
-    let failed = |why: String| {
-        Error::check(format!("the secure-os image that was built does not work: {why}"))
-            .remedy("mend the trusted app, or look at the console; --no-boot builds the bundle all the same")
-    };
-    match (desk.fate(), result) {
-        (Some(_), _) => Err(failed(fault::report(&desk, &symbols))),
-        (None, Err(why)) => Err(failed(fault::with_console(&why, &desk))),
-        (None, Ok(())) => match desk.ends().next().map(|(_, why)| why.to_owned()) {
-            Some(why) => Err(failed(fault::with_console(&why, &desk))),
-            None => Ok(()),
-        },
+    if desk.fate().is_some() {
+        return Err(DeskBootError::Stopped { report: fault::report(&desk, &symbols) }.into());
     }
+    let ended = desk.ends().next().map(|(_, why)| DeskBootError::AppEnded { why: why.into() });
+    result.and(ended.map_or(Ok(()), Err)).map_err(|error| {
+        let error = Error::from(error);
+        Error { message: fault::with_console(&error.message, &desk), ..error }
+    })
 }
 
 /// Connects to a port and leaves it. A port that closes the connection has answered, too.
-fn answers(desk: &mut Desk, port: &str) -> std::result::Result<(), String> {
-    let refused = |code: Code| format!("port {port} refuses a connection: {code}");
+fn answers(desk: &mut Desk, port: &str) -> Result<(), DeskBootError> {
+    let refused = |code: Code| DeskBootError::Refused { port: port.into(), reason: code.to_string() };
     // Of an app that has ended no port answers.
-    let ended = |desk: &Desk| desk.ended(port.as_bytes()).map(|why| format!("port {port} is gone: {why}"));
+    let gone = |desk: &Desk| {
+        let why = desk.ended(port.as_bytes())?.to_string();
+        Some(DeskBootError::Gone { port: port.into(), why })
+    };
     let channel = desk.connect(port.as_bytes()).map_err(refused)?;
     let start = Instant::now();
     while desk.fate().is_none() {
@@ -134,13 +134,16 @@ fn answers(desk: &mut Desk, port: &str) -> std::result::Result<(), String> {
                 desk.close(channel);
                 return Ok(());
             }
-            Some(Incoming::Closed(code)) => return Err(ended(desk).unwrap_or_else(|| refused(code))),
-            _ if ended(desk).is_some() => return Err(ended(desk).unwrap_or_default()),
-            _ if start.elapsed() > ANSWER => {
-                return Err(format!("port {port} has not answered within {} s", ANSWER.as_secs()));
-            }
-            _ => desk.wait(&[]),
+            Some(Incoming::Closed(code)) => return Err(gone(desk).unwrap_or_else(|| refused(code))),
+            _ => {}
         }
+        if let Some(gone) = gone(desk) {
+            return Err(gone);
+        }
+        if start.elapsed() > ANSWER {
+            return Err(DeskBootError::Silent { port: port.into(), seconds: ANSWER.as_secs() });
+        }
+        desk.wait(&[]);
     }
     Ok(())
 }

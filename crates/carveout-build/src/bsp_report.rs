@@ -1,6 +1,7 @@
 //! NVIDIA's BSP: its release, its carve-out, and what it lacks, for each board that carveout knows.
 
-use carveout_host::error::{Error, Result};
+use crate::errors::ProductError;
+use carveout_host::error::Result;
 use carveout_host::size::human;
 use carveout_host::text::Text;
 use carveout_product::{Board, L4tBoard, boards};
@@ -46,7 +47,7 @@ pub fn explain(bsp: &Path) -> Result<Explained> {
     }
     let (mut rows, mut whole) = (Vec::new(), true);
     for (root, name) in root.iter().flat_map(|root| boards(root).into_iter().map(move |name| (root, name))) {
-        let board = Board::load(root, &name)?.map_err(Error::usage)?;
+        let board = Board::load(root, &name)?.map_err(|why| ProductError::Board { why })?;
         let Some(l4t) = &board.l4t else { continue };
         let row = of_board(bsp, &board, l4t, &mut text)?;
         whole &= row["lacks"].as_array().is_some_and(Vec::is_empty);

@@ -3,6 +3,7 @@
 pub mod assemble;
 pub mod boot_check;
 pub mod bsp_report;
+pub mod errors;
 pub mod make;
 pub mod new;
 pub mod release;

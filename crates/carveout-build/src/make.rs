@@ -1,6 +1,7 @@
 //! `image`, and the verbs of single stages.
 
 use crate::boot_check;
+use crate::errors::{ProductError, StageError};
 use crate::stages::bundle::{L4tParts, Parts};
 use crate::stages::flash_package::Pkc;
 use crate::stages::{boot_config, bundle, client_apps, flash_package, kernel, plan, secure_os, trusted_apps};
@@ -101,8 +102,7 @@ pub fn part(part: Part, request: &Request, ui: &Ui) -> Result<Output> {
         Part::Rootfs => {
             ensure_host(build, &Wanted { client_apps: true, rootfs: true, ..Wanted::default() })?;
             let Some(wanted) = &build.product.rootfs else {
-                let what = format!("{}: this product has no rootfs", build.product.path.display());
-                return Err(Error::usage(what));
+                return Err(ProductError::NoRootfs { path: build.product.path.clone() }.into());
             };
             let bsp = bsp(build)?;
             let base = rootfs::base(build, wanted, bsp.as_ref())?;
@@ -115,23 +115,18 @@ pub fn part(part: Part, request: &Request, ui: &Ui) -> Result<Output> {
 pub fn first_client_app() -> Result<String> {
     let workspace = Workspace::load()?;
     let product = load(&workspace, Path::new(DEFAULT_CONFIG), &Overrides::default())?;
-    product.client_apps.first().cloned().ok_or_else(|| {
-        Error::usage(format!("{}: this product has no client app", product.path.display()))
-            .remedy("name one with --client")
-    })
+    let first = product.client_apps.into_iter().next();
+    first.ok_or_else(|| ProductError::NoClientApp { path: product.path }.into())
 }
 
 /// The package of a client app of the workspace, built for the board.
 pub fn client_app(name: &str, ui: &Ui) -> Result<PathBuf> {
     with_build(&Request::default().without_rootfs(), ui, |build| {
-        build.workspace.package(name, "deb").map_err(|what| {
-            Error::usage(format!("no client app: {what}"))
-                .remedy("--client takes a client app of the workspace, or the path of a program or a .deb")
-        })?;
+        build.workspace.package(name, "deb").map_err(|why| ProductError::UnknownClientApp { why })?;
         ensure_host(build, &Wanted { client_apps: true, ..Wanted::default() })?;
         let output = client_apps::package(build, name)?;
         let debs = output.files("deb")?;
-        debs.into_iter().next().ok_or_else(|| Error::check(format!("{name}: no package was built")))
+        debs.into_iter().next().ok_or_else(|| StageError::NoPackage { name: name.into() }.into())
     })
 }
 
@@ -337,9 +332,7 @@ impl<'a> Ways<'a> {
 
 /// A stage's result, when its thread has ended.
 pub fn join<T>(thread: ScopedJoinHandle<'_, Result<T>>) -> Result<T> {
-    thread.join().unwrap_or_else(|_| {
-        Err(Error::check("a stage has panicked: this is a bug of carveout, please report it"))
-    })
+    thread.join().unwrap_or_else(|_| Err(StageError::Panicked.into()))
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 pub mod provenance;
 pub mod sources;
+use crate::errors::ReleaseError;
 use crate::make;
 use crate::release::provenance::PROVENANCE;
 use crate::release::sources::Sources;
@@ -13,7 +14,7 @@ use carveout_field::release::store::{Published, Store, released};
 use carveout_field::release::{SIGNATURE, SUMS, notes};
 use carveout_field::{diff, verify};
 use carveout_host::dirs::Dirs;
-use carveout_host::error::{At, Error, Result};
+use carveout_host::error::{At, Result};
 use carveout_host::files;
 use carveout_host::files::sync_folder;
 use carveout_host::interrupt;
@@ -99,13 +100,9 @@ fn changes(changelog: Option<&Path>, version: &str) -> Result<Option<String>> {
     let Some(path) = changelog else { return Ok(None) };
     let bytes = read_limited(path, MAX_CHANGELOG)?;
     let text = String::from_utf8_lossy(&bytes);
-    notes::section(&text, version).map(|text| Some(text.to_owned())).ok_or_else(|| {
-        Error::usage(format!(
-            "{}: has no section of version {version}, and no `## Unreleased`",
-            path.display()
-        ))
-        .remedy(format!("add `## {version}` to it, and what has changed below"))
-    })
+    notes::section(&text, version)
+        .map(|text| Some(text.to_owned()))
+        .ok_or_else(|| ReleaseError::NoChanges { path: path.into(), version: version.into() }.into())
 }
 
 /// The same for a bundle that is there: its config says where the changelog is, if `-c` names that config.
@@ -124,15 +121,12 @@ fn changes_of(args: &Request, manifest: &Manifest, sources: &mut Sources, ui: &U
         }
         // The default config may be of another product, or not there.
         _ if args.build.config == Path::new(make::DEFAULT_CONFIG) => Ok(None),
-        Ok(None) => {
-            let message = format!(
-                "{}: is the config of another product or version than {} {}",
-                args.build.config.display(),
-                manifest.name,
-                manifest.version
-            );
-            Err(Error::usage(message).remedy("name the bundle's own config with -c, or leave -c away"))
+        Ok(None) => Err(ReleaseError::OtherProduct {
+            path: args.build.config.clone(),
+            name: manifest.name.clone(),
+            version: manifest.version.clone(),
         }
+        .into()),
         Err(error) => Err(error),
     }
 }
@@ -221,7 +215,7 @@ impl Release<'_> {
         let Self { bundle, manifest, changes, sources } = self;
         let name = manifest.bundle_name();
         let archive = new.join(format!("{name}.tar.zst"));
-        let sums = manifest.sums().map_err(|e| Error::check(e.to_string()))?;
+        let sums = manifest.sums().map_err(|e| ReleaseError::Checksums { source: e.into() })?;
         let comment = signing::comment(manifest);
         let signature = signer.sign(sums.as_bytes(), &comment)?;
         let source = Source::open(bundle).map_err(verify::unreadable)?;
@@ -235,7 +229,7 @@ impl Release<'_> {
         let path = new.join(NOTES);
         fs::write(&path, text).at(&path)?;
         let (_, sboms) = bundle::extract(&source, |file| file.role == Role::Sbom)
-            .map_err(|e| Error::check(format!("{}: {e}", bundle.display())))?;
+            .map_err(|e| ReleaseError::Sbom { path: (*bundle).into(), source: e.into() })?;
         for (_, bytes) in sboms {
             let path = new.join(SBOM);
             fs::write(&path, bytes).at(&path)?;

@@ -2,6 +2,7 @@
 
 use super::parts::{ImagePart, Parts};
 use super::{declaration, same_app};
+use crate::errors::AssembleError;
 use crate::stages::bundle::{entry, failed, partitions, publish};
 use crate::stages::kernel;
 use crate::stages::plan::findings;
@@ -9,7 +10,7 @@ use bundle::{
     AppEntry, DeskBoot, Device, FLASH, FORMAT, FlashPackage, Fused, Inputs, Manifest, Partition, Role,
     TEGRAFLASH, TOS_IMAGE, Tzdram, Writer,
 };
-use carveout_host::error::{At, Error, Result};
+use carveout_host::error::{At, Result};
 use carveout_host::files::lock_folder;
 use carveout_host::loader;
 use carveout_host::tools::{scratch, tarball};
@@ -30,20 +31,18 @@ const OWN: [(&str, &str); 2] = [
 /// Both slots.
 const SECURE_OS: [&str; 2] = ["secure-os", "secure-os_b"];
 
-/// Writes folder and archive below `out`; the folder's path.
-pub fn write(parts: &Parts, out: &Path, ui: &Ui) -> Result<PathBuf> {
+/// Writes folder and archive below `out`; the folder's path. `carve_out`: size and alignment of it, in bytes.
+pub fn write(parts: &Parts, carve_out: (u64, u64), out: &Path, ui: &Ui) -> Result<PathBuf> {
     let out = publish::folder(out)?;
-    let (size, _) = parts.carve_out().map_err(Error::usage)?;
-    let name = bundle::bundle_name(&parts.name, &parts.version, &parts.board, size);
+    let name = bundle::bundle_name(&parts.name, &parts.version, &parts.board, carve_out.0);
     let _lock = lock_folder(&out, ui)?;
     let folder = out.join(name);
-    publish::publish(&folder, |new| fill(parts, new))?;
+    publish::publish(&folder, |new| fill(parts, carve_out, new))?;
     Ok(folder)
 }
 
-fn fill(parts: &Parts, folder: &Path) -> Result<Manifest> {
+fn fill(parts: &Parts, (size, alignment): (u64, u64), folder: &Path) -> Result<Manifest> {
     let mut writer = Writer::new(folder);
-    let (size, alignment) = parts.carve_out().map_err(Error::usage)?;
     let (apps, planned) = apps(parts, &mut writer)?;
     writer.add(Role::SecureOs, "secure-os/tos.img", &parts.secure_os, &SECURE_OS).map_err(failed)?;
     if let Some(symbols) = &parts.kernel_symbols {
@@ -66,8 +65,8 @@ fn fill(parts: &Parts, folder: &Path) -> Result<Manifest> {
     writer.add(Role::Layout, &layout_path, &layout, &[]).map_err(failed)?;
     let partitions = partitions(&writer, &parts.board, &layout_path, &layout, Some(parts.app_size))?;
     let image = carveout_host::files::read(&parts.secure_os)?;
-    let container =
-        Container::parse(&image).map_err(|e| Error::check(format!("{}: {e}", parts.secure_os.display())))?;
+    let container = Container::parse(&image)
+        .map_err(|e| AssembleError::SecureOs { path: parts.secure_os.clone(), source: e.into() })?;
     let request = Request {
         tzdram: size,
         alignment,
@@ -156,6 +155,7 @@ fn rootfs(image: &ImagePart, scratch: &Path, writer: &mut Writer) -> Result<Stri
 fn flash_package(image: &ImagePart, scratch: &Path, writer: &mut Writer) -> Result<PathBuf> {
     let folder = scratch.join(TEGRAFLASH);
     let log = scratch.join("log");
+    let package = || image.flash_package.clone();
     let (mut refused, mut names, mut links) = (None, Vec::new(), Vec::new());
     tarball::read(&image.flash_package, &log, &mut |member| {
         let plain = member.name.trim_start_matches("./").to_owned();
@@ -165,9 +165,7 @@ fn flash_package(image: &ImagePart, scratch: &Path, writer: &mut Writer) -> Resu
         let of_package =
             |path: &str| Path::new(path).components().all(|part| matches!(part, Component::Normal(_)));
         if !of_package(&plain) {
-            refused = refused
-                .take()
-                .or(Some(format!("member `{}` leads out of the flash package", plain.escape_debug())));
+            refused.get_or_insert(AssembleError::MemberOutside { path: package(), member: plain });
             return Ok(());
         }
         if let Some(target) = member.target {
@@ -184,9 +182,7 @@ fn flash_package(image: &ImagePart, scratch: &Path, writer: &mut Writer) -> Resu
             copy(member.reader, &to)?;
             names.push(plain);
         } else {
-            refused = refused
-                .take()
-                .or(Some(format!("member `{}` is no file, folder or link", plain.escape_debug())));
+            refused.get_or_insert(AssembleError::MemberKind { path: package(), member: plain });
         }
         Ok(())
     })?;
@@ -208,17 +204,12 @@ fn flash_package(image: &ImagePart, scratch: &Path, writer: &mut Writer) -> Resu
             break;
         }
     }
-    if let Some((member, target)) = links.first() {
+    if let Some((member, target)) = links.into_iter().next() {
         let target = target.display().to_string();
-        let what = format!(
-            "link `{}` leads to `{}`, which is no file of it",
-            member.escape_debug(),
-            target.escape_debug()
-        );
-        refused = refused.or(Some(what));
+        refused.get_or_insert(AssembleError::DeadLink { path: package(), member, target });
     }
-    if let Some(what) = refused {
-        return Err(Error::check(format!("{}: {what}", image.flash_package.display())));
+    if let Some(refused) = refused {
+        return Err(refused.into());
     }
     for member in &names {
         let slots: &[&str] = if member == TOS_IMAGE { &SECURE_OS } else { &[] };
@@ -233,9 +224,7 @@ fn flash_package(image: &ImagePart, scratch: &Path, writer: &mut Writer) -> Resu
     let layout = folder.join("flash.xml.in");
     match layout.is_file() {
         true => Ok(layout),
-        false => Err(Error::check(format!("{}: has no flash.xml.in", image.flash_package.display())).remedy(
-            "it must be meta-tegra's: IMAGE_FSTYPES has tegraflash, MACHINE is jetson-agx-xavier-devkit",
-        )),
+        false => Err(AssembleError::NoLayout { path: package() }.into()),
     }
 }
 

@@ -1,7 +1,8 @@
 //! The parts of a bundle that another build system has made: a JSON file.
 
+use crate::errors::AssembleError;
 use bundle::{NAME, VERSION, is_plain};
-use carveout_host::error::{Error, Result};
+use carveout_host::error::Result;
 use carveout_host::size::Size;
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -93,38 +94,34 @@ pub struct InputsPart {
 }
 
 impl Parts {
-    /// Refuses what cannot become a bundle. `path` is the file's own.
-    pub fn check(&self, path: &Path) -> Result<()> {
-        let wrong = |what: String| Err(Error::usage(format!("{}: {what}", path.display())));
-        for (key, value, more) in
+    /// Refuses what cannot become a bundle. `path` is the file's own. Returns size and alignment of the carve-out, in bytes.
+    pub fn check(&self, path: &Path) -> Result<(u64, u64)> {
+        let path = path.to_owned();
+        for (key, value, allowed) in
             [("name", &self.name, NAME), ("version", &self.version, VERSION), ("board", &self.board, NAME)]
         {
-            if !is_plain(value, more) {
-                return wrong(format!(
-                    "{key}: `{}`: letters, digits and {more} are allowed, 64 characters at most",
-                    value.escape_debug()
-                ));
+            if !is_plain(value, allowed) {
+                return Err(AssembleError::BadName { path, key, value: value.clone(), allowed }.into());
             }
         }
         if let Some(app) = self.trusted_apps.iter().find(|app| !is_plain(&app.name, NAME)) {
-            return wrong(format!("trusted_apps: `{}` is no name", app.name.escape_debug()));
+            return Err(AssembleError::BadAppName { path, name: app.name.clone() }.into());
         }
         if self.inputs.config.len() != 64 || !self.inputs.config.bytes().all(|b| b.is_ascii_hexdigit()) {
-            return wrong("inputs.config: expected a SHA-256, 64 hexadecimal digits".into());
+            return Err(AssembleError::ConfigDigest { path }.into());
         }
         match self.boot_config.as_slice() {
             [a, b] if a.file_name() != b.file_name() => {}
-            _ => return wrong("boot_config: expected two files of different names".into()),
+            _ => return Err(AssembleError::BootConfig { path }.into()),
         }
-        match self.carve_out().map(|(size, alignment)| check_tzdram(size, alignment)) {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(error)) => wrong(format!("tzdram: {error}")),
-            Err(error) => wrong(format!("tzdram: {error}")),
+        let bytes = |text: &str| {
+            let size = text.parse::<Size>().map(|size| size.0);
+            size.map_err(|why| AssembleError::BadSize { path: path.clone(), why })
+        };
+        let (size, alignment) = (bytes(&self.tzdram.size)?, bytes(&self.tzdram.alignment)?);
+        match check_tzdram(size, alignment) {
+            Ok(()) => Ok((size, alignment)),
+            Err(error) => Err(AssembleError::CarveOut { path, source: error.into() }.into()),
         }
-    }
-
-    /// Size and alignment of the carve-out, in bytes.
-    pub fn carve_out(&self) -> Result<(u64, u64), String> {
-        Ok((self.tzdram.size.parse::<Size>()?.0, self.tzdram.alignment.parse::<Size>()?.0))
     }
 }

@@ -1,18 +1,17 @@
 //! Whether a release can be built again: all that goes into it is in a commit, of a repository that others can fetch.
 
+use crate::errors::ReleaseError;
 use crate::stages::bundle::given;
 use crate::stages::bundle::given::Input;
 use bundle::Manifest;
 use carveout_field::release::store::released;
-use carveout_host::error::{At, Error, Result};
+use carveout_host::error::{At, Result};
 use carveout_host::tools::git;
 use carveout_host::tools::git::{Repository, State};
 use carveout_product::Build;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-/// Files that an error names.
-const SHOWN: usize = 10;
 /// Files at the top of a workspace that shape what cargo builds; `.gitignore` may hide them.
 const SHAPES: [&str; 6] = [
     "Cargo.toml",
@@ -39,25 +38,15 @@ impl Sources {
     /// The commit of a work tree that has nothing else.
     pub fn of(root: &Path) -> Result<Self> {
         if carveout_host::tools::find("git").is_none() {
-            return Err(Error::environment("git is missing: a release is made of a commit")
-                .remedy("apt-get install git"));
+            return Err(ReleaseError::NoGit.into());
         }
         let workspace = Repository::of(root)?;
         let Some((workspace, revision)) = workspace.and_then(|w| Some((w.clone(), w.commit?))) else {
-            let place = root.display();
-            return Err(Error::check(format!(
-                "{place}: is no git work tree with a commit: nobody could build the release again"
-            ))
-            .remedy("release from a clone"));
+            return Err(ReleaseError::NoCommit { path: root.into() }.into());
         };
         let changes = workspace.changes()?;
         if !changes.is_empty() {
-            let message = format!(
-                "{}: has changes that are in no commit: nobody could build the release again\n{}",
-                root.display(),
-                list(&changes)
-            );
-            return Err(Error::check(message).remedy("commit them, or put them aside: git stash -u"));
+            return Err(ReleaseError::Changes { path: root.into(), changes }.into());
         }
         Ok(Self { workspace, revision, others: BTreeMap::new(), config: String::new() })
     }
@@ -76,14 +65,9 @@ impl Sources {
         let apps = product.trusted_apps.iter().map(|app| &app.name).chain(&product.client_apps);
         let own: Vec<_> = build.workspace.folders(apps.map(String::as_str))?.own.into_iter().collect();
         let hidden = self.workspace.ignored(&own)?;
-        let sources: Vec<String> = hidden.into_iter().filter(|path| may_be_source(path)).collect();
-        if !sources.is_empty() {
-            let message = format!(
-                "{}: git ignores files beside the sources of this product, and a build would use them:\n{}",
-                root.display(),
-                list(&sources)
-            );
-            return Err(Error::check(message).remedy("remove them, or commit them: git add --force FILE"));
+        let files: Vec<String> = hidden.into_iter().filter(|path| may_be_source(path)).collect();
+        if !files.is_empty() {
+            return Err(ReleaseError::IgnoredSources { path: root.clone(), files }.into());
         }
         self.config = bundle::hash_file(&product.path).at(&product.path)?.sha256;
         Ok(())
@@ -91,8 +75,8 @@ impl Sources {
 
     /// Refuses files that are in no commit, and notes where their repositories can be had.
     pub fn committed(&mut self, inputs: &[Input]) -> Result<()> {
-        let mut wrong = Vec::new();
-        let mut remedies = Vec::new();
+        let mut files = Vec::new();
+        let mut hints = Vec::new();
         for Input { name, path, .. } in inputs {
             match git::state(path)? {
                 State::Committed(repository, _) if repository.top == self.workspace.top => {}
@@ -101,16 +85,16 @@ impl Sources {
                     self.others.insert(repository.commit.unwrap_or_default(), uri);
                 }
                 state => {
-                    let (why, remedy) = self.explain(&state, path);
-                    wrong.push(format!("{name}: {} {why}", path.display()));
-                    remedies.push(remedy);
+                    let (why, hint) = self.explain(&state, path);
+                    files.push(format!("{name}: {} {why}", path.display()));
+                    hints.push(hint);
                 }
             }
         }
-        let Some(remedy) = remedies.into_iter().next() else { return Ok(()) };
-        let message =
-            format!("nobody could build the release again: files are in no commit\n{}", list(&wrong));
-        Err(Error::check(message).remedy(remedy))
+        match hints.into_iter().next() {
+            None => Ok(()),
+            Some(hint) => Err(ReleaseError::NotCommitted { files, hint }.into()),
+        }
     }
 
     /// Why a file is in no commit, and the command that puts it into one.
@@ -142,11 +126,7 @@ impl Sources {
         if !self.workspace.sees(out)? {
             return Ok(());
         }
-        let message = format!(
-            "{}: lies in the work tree, and git does not ignore it: the release itself would be a change that is in no commit",
-            out.display()
-        );
-        Err(Error::usage(message).remedy("name another folder with -o, or add this one to .gitignore"))
+        Err(ReleaseError::OutputInWorkTree { path: out.into() }.into())
     }
 
     /// Where the workspace can be had.
@@ -172,27 +152,21 @@ impl Sources {
     pub fn suit(&self, path: &Path, manifest: &Manifest) -> Result<()> {
         let inputs = &manifest.inputs;
         if inputs.git_revision.as_deref() != Some(&self.revision) {
-            let message = format!(
-                "{}: was built from {}, the work tree is at {}",
-                path.display(),
-                inputs.git_revision.as_deref().unwrap_or("no commit").escape_debug(),
-                self.revision
-            );
-            return Err(Error::check(message).remedy("build it from this commit, or check its commit out"));
+            return Err(ReleaseError::OtherCommit {
+                path: path.into(),
+                built_from: inputs.git_revision.clone(),
+                revision: self.revision.clone(),
+            }
+            .into());
         }
         let lost = inputs.given.iter().filter(|given| given.origin.is_none() && given.supplier.is_none());
-        let lost: Vec<String> = lost
+        let files: Vec<String> = lost
             .map(|given| format!("{}: {}", given.name.escape_debug(), given.file.escape_debug()))
             .collect();
-        if lost.is_empty() {
+        if files.is_empty() {
             return Ok(());
         }
-        let message = format!(
-            "{}: was built of files that are in no commit: nobody could build the release again\n{}",
-            path.display(),
-            list(&lost)
-        );
-        Err(Error::check(message).remedy("commit them, and build the bundle anew"))
+        Err(ReleaseError::BuiltOfUncommitted { path: path.into(), files }.into())
     }
 
     /// Refuses a bundle whose files came from commits that nobody has checked: a repository has moved while it was built.
@@ -200,9 +174,7 @@ impl Sources {
         let origins = manifest.inputs.given.iter().filter_map(|given| Some((given, given.origin.as_ref()?)));
         for (given, origin) in origins {
             if origin.commit != self.revision && !self.others.contains_key(&origin.commit) {
-                let message =
-                    format!("{}: its repository was changed while the bundle was built", given.name);
-                return Err(Error::check(message).remedy("run the command again"));
+                return Err(ReleaseError::Moved { name: given.name.clone() }.into());
             }
         }
         Ok(())
@@ -214,24 +186,9 @@ fn may_be_source(path: &str) -> bool {
     path.split('/').all(|part| !part.starts_with('.') && part != "target" && part != "__pycache__")
 }
 
-fn list(lines: &[String]) -> String {
-    let shown = lines.iter().take(SHOWN).map(|line| format!("  {}", line.escape_debug()));
-    let more = lines.len().saturating_sub(SHOWN);
-    let more = (more > 0).then(|| format!("  and {more} more"));
-    shown.chain(more).collect::<Vec<_>>().join("\n")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn long_lists_are_cut() {
-        let lines: Vec<String> = (0..12).map(|n| format!("file{n}")).collect();
-        let text = list(&lines);
-        assert!(text.starts_with("  file0\n  file1\n") && text.ends_with("  file9\n  and 2 more"), "{text}");
-        assert_eq!(list(&["a\u{1b}[31m".into()]), "  a\\u{1b}[31m");
-    }
 
     #[test]
     fn what_cargo_and_editors_leave_is_no_source() {

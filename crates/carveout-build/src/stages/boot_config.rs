@@ -1,7 +1,8 @@
 //! Boot config and partition layout: the board's files with the carve-out set and placeholders filled.
 
 use super::flash_package;
-use carveout_host::error::{At, Error, Result};
+use crate::errors::BootConfigError;
+use carveout_host::error::{At, Result};
 use carveout_product::Build;
 use carveout_vendor::bsp::Bsp;
 use stage_cache::{Key, Output};
@@ -39,7 +40,8 @@ pub fn run(build: &Build, bsp: Option<&Bsp>) -> Result<Output> {
         for path in [&cold_boot, &flash] {
             let bytes = fs::read(path).at(path)?;
             let edited = edit(&bytes, product.tzdram_size, product.tzdram_alignment);
-            let edited = edited.map_err(|e| defect(bsp, path, &e))?;
+            let edited = edited
+                .map_err(|e| BootConfigError::MiscConfig { file: shown(bsp, path), source: e.into() })?;
             let to = work.out.join(name(path));
             fs::write(&to, edited).at(&to)?;
         }
@@ -49,7 +51,7 @@ pub fn run(build: &Build, bsp: Option<&Bsp>) -> Result<Output> {
             // NVIDIA's scripts fill in the rest.
             Some(_) => guids::with_guids(&text, |device, name| guid(&board.name, device, name)),
         };
-        let filled = filled.map_err(|e| Error::usage(format!("{}: {e}", layout.display())))?;
+        let filled = filled.map_err(|e| unreadable(layout.display().to_string(), e))?;
         let to = work.out.join(name(&layout));
         fs::write(&to, filled).at(&to)
     })
@@ -74,7 +76,7 @@ const VIRT_PARTITIONS: &[&str] = &["MB1_BCT", "secure-os"];
 /// Refuses a layout that lacks a partition that is written: NVIDIA's tools would flash what is left, and the board would not
 /// boot. Tells what is assumed of it.
 fn ensure_partitions(shown: &str, text: &str, needed: &[&str], note: impl Fn(&str)) -> Result<Layout> {
-    let parsed = Layout::parse(text).map_err(|e| Error::usage(format!("{shown}: {e}")))?;
+    let parsed = Layout::parse(text).map_err(|e| unreadable(shown.into(), e))?;
     for device in parsed.devices.iter().filter(|device| device.sector_size_assumed) {
         note(&format!("note: {shown}: device {} has no sector_size: 512 bytes are assumed", device.kind));
     }
@@ -82,8 +84,8 @@ fn ensure_partitions(shown: &str, text: &str, needed: &[&str], note: impl Fn(&st
     if lacks.is_empty() {
         return Ok(parsed);
     }
-    Err(Error::usage(format!("{shown}: the layout has no partition {}", lacks.join(", no partition ")))
-        .remedy("put the partition back, or take the layout from NVIDIA's tarball again; cargo xtask inspect lists what is in it"))
+    let lacks = lacks.into_iter().map(str::to_owned).collect();
+    Err(BootConfigError::NoPartition { layout: shown.into(), lacks }.into())
 }
 
 /// Refuses a root filesystem for which the board's storage has no room, before anything is built for it.
@@ -92,24 +94,19 @@ fn ensure_room(build: &Build, shown: &str, layout: &Layout) -> Result<()> {
     let Some(small) = layout.too_small(app) else { return Ok(()) };
     let TooSmall { device, size, others, app: most } = small;
     let key = if build.product.rootfs.is_some() { "rootfs.size" } else { "l4t.app_size" };
-    let (path, device) = (build.product.path.display(), device.escape_debug());
-    match most.filter(|most| *most > 0) {
-        Some(most) => Err(Error::usage(format!(
-            "{path}: {key}: the partition APP would have {app} bytes, there is room for {most}: by {shown} the device {device} has \
-             {size}, and the other partitions take {others}"
-        ))
-        .remedy(format!("set {key} to {}MiB or less", most >> 20))),
-        None => Err(Error::usage(format!(
-            "{shown}: the device {device} has {size} bytes, its partitions without APP take {others}"
-        ))
-        .remedy("make partitions of the layout smaller")),
+    let (layout, device) = (shown.to_owned(), device.to_owned());
+    Err(match most.filter(|most| *most > 0) {
+        Some(most) => {
+            let path = build.product.path.clone();
+            BootConfigError::NoRoomForApp { path, key, app, most, layout, device, size, others }
+        }
+        None => BootConfigError::NoRoom { layout, device, size, others },
     }
+    .into())
 }
 
-/// What is wrong with a misc cfg, by the path that the user knows.
-fn defect(bsp: Option<&Bsp>, path: &Path, errors: &tegra_bct::CfgErrors) -> Error {
-    let remedy = "mend the lines in the file, or take it from NVIDIA's tarball again";
-    Error::usage(format!("{}: {errors}", shown(bsp, path))).remedy(remedy)
+fn unreadable(layout: String, error: tegra_flash::LayoutError) -> BootConfigError {
+    BootConfigError::Layout { layout, source: error.into() }
 }
 
 /// The path of a file as the user knows it: that of the BSP's copy is ours.

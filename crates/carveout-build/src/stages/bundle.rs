@@ -7,6 +7,7 @@ mod sbom;
 
 use super::trusted_apps::Built;
 use super::{boot_config, client_apps, kernel, plan, secure_os, trusted_apps};
+use crate::errors::BundleError;
 use bundle::{AppEntry, DeskBoot, FORMAT, Inputs, Manifest, Partition, Plan, Port, Role, Tzdram, Writer};
 use carveout_host::error::{At, Error, Result};
 use carveout_host::toolchain::Target;
@@ -205,21 +206,21 @@ pub fn partitions(
     app_size: Option<u64>,
 ) -> Result<Vec<Partition>> {
     let text = fs::read_to_string(layout_from).at(layout_from)?;
-    let layout = Layout::parse(&text).map_err(|e| Error::check(format!("{layout_path}: {e}")))?;
+    let layout = Layout::parse(&text)
+        .map_err(|e| BundleError::Layout { layout: layout_path.into(), source: e.into() })?;
     let (partitions, problems) = writer.partition_plan(layout_path, &layout, app_size);
     if problems.is_empty() {
         return Ok(partitions);
     }
     let list: Vec<String> = problems.iter().map(|p| format!("  {p}")).collect();
-    let message = format!("the parts do not fit into the partitions of board {board}:\n{}", list.join("\n"));
-    Err(Error::check(message).remedy("use fewer or smaller trusted apps, or a smaller rootfs.size"))
+    Err(Error::from(BundleError::DoesNotFit { board: board.into() }).with_lines(list.join("\n")))
 }
 
 /// What a bundle's writer says.
 pub fn failed(error: bundle::WriterError) -> Error {
     match error {
         bundle::WriterError::Io { path, error } => Error::io(&path, &error),
-        other => Error::check(other.to_string()),
+        other => BundleError::Manifest { source: other.into() }.into(),
     }
 }
 

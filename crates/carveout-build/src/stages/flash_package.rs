@@ -9,6 +9,7 @@ pub use pkc::Pkc;
 pub use trace::MADE_OF;
 
 use super::{boot_config, secure_os};
+use crate::errors::FlashError;
 use carveout_host::error::{At, Error, Result};
 use carveout_host::packages;
 use carveout_host::tools::scratch;
@@ -34,9 +35,6 @@ pub const LAYOUT: &str = "flash.xml";
 pub const SECURE_LAYOUT: &str = "secureflash.xml";
 /// What each partition gets, as `partition file` lines.
 pub const PARTITIONS: &str = "partitions";
-/// What NVIDIA's tools take for keys.
-const KEYS: &str = "l4t.pkc_key must be an RSA private key of 2048 or 3072 bits, in PEM or in a token, l4t.sbk_key 16 bytes, \
-                    four words 0x… of 32 bits or one number of 32 hexadecimal digits";
 /// Stands for the root filesystem while NVIDIA's tools run; the bundle has the real one.
 pub const ROOTFS: &str = "system.img";
 /// Parts of the BSP that a bundle without root filesystem can do without: it is then no full flash.
@@ -253,8 +251,7 @@ fn made(folder: &Path, name: &str) -> Result<std::path::PathBuf> {
     if path.is_file() {
         return Ok(path);
     }
-    Err(Error::check(format!("NVIDIA's tools ended with success, but made no {name}"))
-        .remedy("their log in target/carveout/logs tells what they did"))
+    Err(FlashError::NotMade { file: name.into() }.into())
 }
 
 /// Reads the boot configs that NVIDIA's tools have made: they must carry the carve-out, and differ in nothing else.
@@ -266,18 +263,20 @@ fn prove(build: &Build, made: &Path, unchanged: &Path) -> Result<()> {
         let bct = fs::read(&path).at(&path)?;
         let old = unchanged.join(plain);
         let old = fs::read(&old).at(&old)?;
-        let wrong = |what: &dyn std::fmt::Display| {
-            Error::check(format!("{name}, which NVIDIA's tools made of the boot config: {what}"))
-                .remedy("nothing has been put into a bundle; please report this with the L4T release")
-        };
-        let found = mb1::read(&bct).map_err(|e| wrong(&e))?;
+        let found =
+            mb1::read(&bct).map_err(|e| FlashError::BootConfig { file: name.clone(), source: e.into() })?;
         if found != (Mb1Tzdram { size, alignment }) {
-            return Err(wrong(&format!(
-                "it has a carve-out of 0x{:x} aligned to 0x{:x}, configured are 0x{size:x} and 0x{alignment:x}",
-                found.size, found.alignment
-            )));
+            return Err(FlashError::OtherCarveOut {
+                file: name,
+                size: found.size,
+                alignment: found.alignment,
+                expected_size: size,
+                expected_alignment: alignment,
+            }
+            .into());
         }
-        mb1::same_but_for_tzdram(&bct, &old).map_err(|e| wrong(&e))?;
+        mb1::same_but_for_tzdram(&bct, &old)
+            .map_err(|e| FlashError::BootConfigDiffers { file: name, source: e.into() })?;
     }
     Ok(())
 }
@@ -287,7 +286,7 @@ fn used(folder: &Path, keys: Keys) -> Result<()> {
     let pairs = collect::written(folder)?;
     let signed = pairs.iter().all(|(_, file)| !file.contains("_sigheader") || file.ends_with(".signed"));
     if keys.pkc.is_some() && (pairs.is_empty() || !signed) {
-        return Err(Error::check("NVIDIA's tools have not signed with the PKC").remedy(KEYS));
+        return Err(FlashError::NotSigned.into());
     }
     Ok(())
 }
@@ -298,9 +297,7 @@ fn encrypted(build: &Build, folder: &Path) -> Result<()> {
         let path = folder.join(file);
         let bct = fs::read(&path).at(&path)?;
         if mb1::read(&bct).is_ok_and(|found| found.size == build.product.tzdram_size) {
-            return Err(
-                Error::check(format!("NVIDIA's tools have not encrypted {file} with the SBK")).remedy(KEYS)
-            );
+            return Err(FlashError::NotEncrypted { file: file.clone() }.into());
         }
     }
     Ok(())

@@ -1,7 +1,8 @@
 //! The secure-os image of an L4T board: NVIDIA's Trusty kernel with the product's trusted apps, and the monitor.
 
 use super::{secure_os, trusted_apps};
-use carveout_host::error::{At, Error, Result};
+use crate::errors::SecureOsError;
+use carveout_host::error::{At, Result};
 use carveout_host::packages;
 use carveout_product::Build;
 use carveout_product::{L4t, Monitor};
@@ -60,8 +61,8 @@ pub fn run(build: &Build, bsp: &Bsp, apps: &Output) -> Result<Output> {
         let os = fs::read(&lk).at(&lk)?;
         check(build, &os, &paths)?;
         stock_is_whole(l4t, &sources.dir, &os, paths.len())?;
-        let image =
-            Container::pack(&monitor, &os, TosType::Trusty).map_err(|e| Error::check(e.to_string()))?;
+        let image = Container::pack(&monitor, &os, TosType::Trusty)
+            .map_err(|e| SecureOsError::NotPacked { source: e.into() })?;
         for (name, bytes) in [(secure_os::IMAGE, &image), (KERNEL, &os), (MONITOR, &monitor)] {
             let path = work.out.join(name);
             fs::write(&path, bytes).at(&path)?;
@@ -86,13 +87,10 @@ fn monitor(build: &Build, l4t: &L4t, bsp: &Bsp, sources: &Output) -> Result<Vec<
     }
     let path = bsp.path(&build.product.board.l4t()?.secure_os);
     let image = fs::read(&path).at(&path)?;
-    let named = |what: String| {
-        Error::usage(format!("{}: {what}", path.display()))
-            .remedy("use a whole BSP, or say l4t.monitor: sources in the product config to build the monitor")
-    };
-    let container = Container::parse(&image).map_err(|e| named(e.to_string()))?;
+    let container = Container::parse(&image)
+        .map_err(|e| SecureOsError::StockImage { path: path.clone(), source: e.into() })?;
     if container.encrypted || container.monitor.is_empty() {
-        return Err(named("has no monitor that can be taken out".into()));
+        return Err(SecureOsError::NoMonitor { path }.into());
     }
     Ok(container.monitor.to_vec())
 }
@@ -107,9 +105,8 @@ fn known(l4t: &L4t, sources: &Path) -> Result<()> {
     for name in l4t.stock_trusted_apps.iter().flatten() {
         let plain = name.split('/').all(|part| bundle::is_plain(part, bundle::NAME));
         if !plain || !folder.join(name).join("rules.mk").is_file() {
-            let message = format!("l4t.stock_trusted_apps: `{name}` is no trusted app of NVIDIA's sources");
-            let known = trusty_image::stock::STOCK.map(|(_, name)| name).join(", ");
-            return Err(Error::usage(message).remedy(format!("stock are {known}")));
+            let known = STOCK.map(|(_, name)| name.to_owned()).to_vec();
+            return Err(SecureOsError::UnknownStockApp { name: name.clone(), known }.into());
         }
     }
     Ok(())
@@ -117,30 +114,23 @@ fn known(l4t: &L4t, sources: &Path) -> Result<()> {
 
 /// Reads the kernel as the loader will: every trusted app must be found again, as it was put in.
 fn check(build: &Build, os: &[u8], paths: &[PathBuf]) -> Result<()> {
-    let wrong =
-        |what: String| Error::check(format!("the kernel that was built is not as it should be: {what}"));
     budget::check_os(os.len() as u64, build.product.tzdram_size)
-        .map_err(|e| wrong(e.to_string()).remedy("raise tzdram.size"))?;
+        .map_err(|e| SecureOsError::TooLarge { source: e.into() })?;
     let found = tasks::find(os);
     if found.len() > MAX_APPS {
-        return Err(wrong(format!("{} trusted apps: the loader has room for {MAX_APPS}", found.len()))
-            .remedy("use fewer trusted apps, or keep fewer of NVIDIA's with l4t.stock_trusted_apps"));
+        return Err(SecureOsError::TooManyApps { found: found.len(), most: MAX_APPS }.into());
     }
     for (index, path) in paths.iter().enumerate() {
         let expected = fs::read(path).at(path)?;
         if found.get(index).is_none_or(|elf| **elf != expected) {
-            return Err(wrong(format!("trusted app {index} in it is not {}", path.display())).remedy(
-                "the log of the stage secure-os tells what make did; are the sources NVIDIA's own?",
-            ));
+            return Err(SecureOsError::OtherApp { index, path: path.clone() }.into());
         }
     }
     let mut seen = BTreeSet::new();
     for (index, elf) in found.iter().enumerate() {
-        let app = stock(elf).map_err(|what| wrong(format!("trusted app {index} in it: {what}")))?;
+        let app = stock(elf).map_err(|why| SecureOsError::UnloadableApp { index, why })?;
         if !seen.insert(app.manifest.uuid) {
-            return Err(wrong(format!("two trusted apps have the UUID {}", app.manifest.uuid)).remedy(
-                "give the product's trusted app another, or leave NVIDIA's out with l4t.stock_trusted_apps",
-            ));
+            return Err(SecureOsError::SameUuid { uuid: app.manifest.uuid.to_string() }.into());
         }
     }
     Ok(())
@@ -152,28 +142,22 @@ fn stock_is_whole(l4t: &L4t, sources: &Path, os: &[u8], own: usize) -> Result<()
     let there = |name: &&str| app.join(name).join("rules.mk").is_file();
     let behind = tasks::find(os).into_iter().skip(own).filter_map(|elf| stock(elf).ok());
     let found: Vec<Uuid> = behind.map(|app| app.manifest.uuid).collect();
-    let missing: Vec<&str> = match &l4t.stock_trusted_apps {
+    let missing: Vec<String> = match &l4t.stock_trusted_apps {
         // Others than the known ones are counted.
         Some(wanted) if wanted.len() == found.len() => Vec::new(),
-        Some(wanted) => wanted.iter().map(String::as_str).collect(),
+        Some(wanted) => wanted.clone(),
         None => STOCK
             .iter()
             .filter(|(uuid, _)| !found.contains(uuid))
             .map(|(_, name)| *name)
             .filter(there)
+            .map(str::to_owned)
             .collect(),
     };
     if missing.is_empty() {
         return Ok(());
     }
-    let message = format!(
-        "the kernel that was built has {} of NVIDIA's trusted apps; missing are among {}",
-        found.len(),
-        missing.join(", ")
-    );
-    Err(Error::check(message).remedy(
-        "name those that shall be kept with l4t.stock_trusted_apps, or use NVIDIA's sources unchanged",
-    ))
+    Err(SecureOsError::NoStockApps { found: found.len(), missing }.into())
 }
 
 fn stock(elf: &[u8]) -> Result<TrustedApp, String> {
@@ -191,6 +175,9 @@ pub fn stock_uuids(image: &Output, own: usize) -> Result<Vec<Uuid>> {
 /// The same of a kernel.
 pub fn stock_behind(os: &[u8], own: usize) -> Result<Vec<Uuid>> {
     let behind = tasks::find(os).into_iter().skip(own);
-    let uuid = |elf| stock(elf).map(|app| app.manifest.uuid).map_err(Error::check);
+    let uuid = |elf| match stock(elf) {
+        Ok(app) => Ok(app.manifest.uuid),
+        Err(why) => Err(SecureOsError::UnloadableStockApp { why }.into()),
+    };
     behind.map(uuid).collect()
 }

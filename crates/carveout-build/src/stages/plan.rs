@@ -1,6 +1,7 @@
 //! The memory plan of a product, once its trusted apps are built.
 
 use super::{secure_os, trusted_apps};
+use crate::errors::{BootConfigError, SecureOsError};
 use carveout_host::error::{At, Error, Result};
 use carveout_product::AppSource;
 use carveout_product::Build;
@@ -66,7 +67,8 @@ pub fn of(build: &Build, apps: &Output, image: Option<&Output>, bsp: Option<&Bsp
 /// Bytes of the partition that the image goes to.
 fn partition(layout: &Path) -> Result<Option<u64>> {
     let text = fs::read_to_string(layout).at(layout)?;
-    let parsed = Layout::parse(&text).map_err(|e| Error::usage(format!("{}: {e}", layout.display())))?;
+    let parsed = Layout::parse(&text)
+        .map_err(|e| BootConfigError::Layout { layout: layout.display().to_string(), source: e.into() })?;
     Ok(parsed.partition(PARTITION).and_then(|partition| partition.size.number()))
 }
 
@@ -81,8 +83,10 @@ pub fn check(build: &Build, plan: &Plan) -> Result<()> {
 /// Refuses a plan with findings that are errors. `path`: what it is of.
 pub fn findings(path: &Path, plan: &Plan) -> Result<()> {
     let errors: Vec<_> = plan.errors().collect();
-    let Some(first) = errors.first() else { return Ok(()) };
+    if errors.is_empty() {
+        return Ok(());
+    }
     let list: Vec<String> = errors.iter().map(|finding| format!("  {finding}")).collect();
-    let message = format!("{}: this would fail on the device:\n{}", path.display(), list.join("\n"));
-    Err(Error::check(message).remedy(first.remedy.clone()).fact("findings", serde_json::json!(errors)))
+    let error = SecureOsError::WouldFail { path: path.into(), findings: serde_json::json!(errors) };
+    Err(Error::from(error).with_lines(list.join("\n")))
 }

@@ -1,7 +1,8 @@
 //! The secure-os image: the TAs in an NVTOSP container.
 
 use super::trusted_apps;
-use carveout_host::error::{At, Error, Result};
+use crate::errors::SecureOsError;
+use carveout_host::error::{At, Result};
 use carveout_product::Build;
 use stage_cache::{Key, Output};
 use std::fs;
@@ -21,9 +22,10 @@ pub fn run(build: &Build, apps: &Output) -> Result<Output> {
             let path = apps.dir.join(name);
             elves.push(fs::read(&path).at(&path)?);
         }
-        let tasks =
-            tasks::concatenate(elves.iter().map(Vec::as_slice)).map_err(|e| Error::check(e.to_string()))?;
-        let image = Container::pack(&[], &tasks, TosType::Trusty).map_err(|e| Error::check(e.to_string()))?;
+        let tasks = tasks::concatenate(elves.iter().map(Vec::as_slice))
+            .map_err(|e| SecureOsError::NotJoined { source: e.into() })?;
+        let image = Container::pack(&[], &tasks, TosType::Trusty)
+            .map_err(|e| SecureOsError::NotPacked { source: e.into() })?;
         let path = work.out.join(IMAGE);
         fs::write(&path, image).at(&path)
     })

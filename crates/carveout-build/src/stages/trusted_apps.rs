@@ -1,6 +1,7 @@
 //! Trusted apps: built or taken as they are, patched, checked by the loader's rules.
 
-use carveout_host::error::{At, Error, Result};
+use crate::errors::TrustedAppError;
+use carveout_host::error::{At, Result};
 use carveout_host::loader::inspect;
 use carveout_host::toolchain::Target;
 use carveout_host::tools::cargo::CrossBuild;
@@ -111,8 +112,8 @@ fn fetch(build: &Build, app: &App, work: &Work) -> Result<PathBuf> {
 pub fn finish(app: &App, from: &Path, to: &Path) -> Result<()> {
     let mut elf = carveout_host::files::read(from)?;
     if let AppSource::Package(_) = app.source {
-        elf =
-            trusty_image::strip_debug(&elf).map_err(|e| Error::check(format!("{}: {e}", from.display())))?;
+        elf = trusty_image::strip_debug(&elf)
+            .map_err(|e| TrustedAppError::NotStripped { path: from.into(), source: e.into() })?;
     }
     let range = inspect(from, &elf)?.manifest_range;
     let section = elf.get_mut(range).unwrap_or_default();
@@ -120,7 +121,7 @@ pub fn finish(app: &App, from: &Path, to: &Path) -> Result<()> {
         .min_heap
         .map_or(Ok(()), |heap| manifest::set_min_heap(section, heap))
         .and_then(|()| app.min_stack.map_or(Ok(()), |stack| manifest::set_min_stack(section, stack)));
-    patched.map_err(|e| Error::check(format!("{}: {e}", from.display())))?;
+    patched.map_err(|e| TrustedAppError::SizesNotSet { path: from.into(), source: e.into() })?;
     inspect(from, &elf)?;
     fs::write(to, &elf).at(to)
 }

@@ -37,8 +37,8 @@ fn parts(dir: &Path) -> serde_json::Value {
 
 fn assemble(parts: &serde_json::Value, out: &Path) -> Result<PathBuf> {
     let parts: Parts = serde_json::from_value(parts.clone()).unwrap();
-    parts.check(Path::new("parts.json"))?;
-    write(&parts, out, &Ui::new(carveout_host::ui::Verbosity::Quiet))
+    let carve_out = parts.check(Path::new("parts.json"))?;
+    write(&parts, carve_out, out, &Ui::new(carveout_host::ui::Verbosity::Quiet))
 }
 
 #[test]

@@ -4,8 +4,9 @@
 use super::super::flash_package::{KERNEL_PARTITIONS, LACKS, LAYOUT, MADE_OF, PARTITIONS, SECURE_LAYOUT};
 use super::super::{flash_package, kernel};
 use super::{L4tParts, failed};
+use crate::errors::BundleError;
 use bundle::{COMMON, Device, FLASH, FlashPackage, Fused, MadeOf, ModuleEntry, Role, Writer};
-use carveout_host::error::{At, Error, Result};
+use carveout_host::error::{At, Result};
 use carveout_product::Build;
 use carveout_product::Module;
 use stage_cache::{Output, stamps};
@@ -105,12 +106,12 @@ impl Package {
         let pair = |line: String| line.split_once(' ').map(|(name, file)| (name.to_owned(), file.to_owned()));
         let partitions: Vec<(String, String)> = lines(PARTITIONS)?.into_iter().filter_map(pair).collect();
         if partitions.is_empty() {
-            return Err(Error::check(format!("{}: names no partition", folder.join(PARTITIONS).display())));
+            return Err(BundleError::NoPartitions { path: folder.join(PARTITIONS) }.into());
         }
         let path = folder.join(MADE_OF);
         let text = fs::read_to_string(&path).at(&path)?;
         let made_of =
-            serde_json::from_str(&text).map_err(|e| Error::check(format!("{}: {e}", path.display())))?;
+            serde_json::from_str(&text).map_err(|e| BundleError::MadeOf { path, source: e.into() })?;
         Ok(Self { folder: folder.into(), files, partitions, lacks: lines(LACKS)?, made_of })
     }
 

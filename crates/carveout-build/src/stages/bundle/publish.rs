@@ -1,5 +1,6 @@
 //! Gives a bundle its name: folder and archive are written beside it, verified, and then renamed.
 
+use crate::errors::BundleError;
 use bundle::Manifest;
 use carveout_host::error::{At, Error, Result};
 use carveout_host::files;
@@ -19,7 +20,7 @@ pub fn folder(out: &Path) -> Result<PathBuf> {
         ErrorKind::StorageFull | ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {
             Error::io(out, &e)
         }
-        _ => Error::usage(format!("{}: cannot be the output folder: {e}", out.display())),
+        _ => BundleError::OutputFolder { path: out.into(), source: e }.into(),
     })?;
     fs::canonicalize(out).at(out)
 }

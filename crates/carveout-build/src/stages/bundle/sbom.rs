@@ -1,9 +1,10 @@
 //! The bundle's SBOM: what its apps are linked of, by cargo; its Debian packages, by their lock; NVIDIA's parts.
 
 use super::{Parts, rootfs, trusted_apps};
+use crate::errors::BundleError;
 use attestation::{Crate, Member, Vendor};
 use bundle::{Manifest, Role};
-use carveout_host::error::{At, Error, Result};
+use carveout_host::error::{At, Result};
 use carveout_host::toolchain::Target;
 use carveout_host::tools::cargo;
 use carveout_host::tools::cargo::lock::CrateSource;
@@ -51,7 +52,7 @@ fn member(build: &Build, name: &str, target: Target, file: String) -> Result<Mem
         let mut words = package.split_whitespace();
         let (Some(found), Some(version)) = (words.next(), words.next().and_then(|v| v.strip_prefix('v')))
         else {
-            return Err(Error::check(format!("cargo tree says of {name}: `{line}`")));
+            return Err(BundleError::TreeLine { name: name.into(), line: line.into() }.into());
         };
         // Behind a package that was told before stands (*).
         let license = license.trim_end_matches(" (*)").to_owned();
@@ -59,7 +60,7 @@ fn member(build: &Build, name: &str, target: Target, file: String) -> Result<Mem
         crates.insert(Crate { name: found.into(), version: version.into(), license, source });
     }
     let own = crates.iter().find(|found| found.name == name).cloned();
-    let own = own.ok_or_else(|| Error::check(format!("cargo tree does not tell of {name}")))?;
+    let own = own.ok_or_else(|| BundleError::NotInTree { name: name.into() })?;
     crates.remove(&own);
     Ok(Member { name: name.into(), version: own.version, file, crates })
 }
@@ -82,8 +83,8 @@ fn source(build: &Build, name: &str, version: &str, package: &str) -> Result<att
         [only] => Some(*only),
         several => several.iter().find(|locked| kind(&locked.source)).copied(),
     };
-    let locked = found
-        .ok_or_else(|| Error::check(format!("Cargo.lock does not tell where {name} {version} comes from")))?;
+    let locked =
+        found.ok_or_else(|| BundleError::UnknownOrigin { name: name.into(), version: version.into() })?;
     let sha256 = locked.checksum.clone();
     Ok(match &locked.source {
         CrateSource::Path => attestation::CrateSource::Path,

@@ -1,7 +1,8 @@
 //! What is taken out of the folder that NVIDIA's tools have made.
 
 use super::{LAYOUT, PARTITIONS, ROOTFS, SECURE_LAYOUT};
-use carveout_host::error::{At, Error, Result};
+use crate::errors::FlashError;
+use carveout_host::error::{At, Result};
 use carveout_vendor::l4t;
 use std::collections::BTreeSet;
 use std::fs;
@@ -65,7 +66,7 @@ fn partitions(out: &Path) -> Result<Vec<Written>> {
     if !index.exists() {
         let path = out.join(SECURE_LAYOUT);
         let text = fs::read_to_string(&path).at(&path)?;
-        let layout = Layout::parse(&text).map_err(|e| Error::check(format!("{}: {e}", path.display())))?;
+        let layout = Layout::parse(&text).map_err(|e| FlashError::Layout { path, source: e.into() })?;
         let pair = |p: &tegra_flash::Partition| Some((p.name.clone(), p.file.clone()?));
         return Ok(layout
             .partitions()

@@ -1,6 +1,6 @@
 //! The key that signs for fused boards: in a file, or in a token that is open for as long as packages are made.
 
-use super::KEYS;
+use crate::errors::KEYS;
 use carveout_host::error::{At, Result};
 use carveout_host::packages;
 use carveout_host::tools::shell;

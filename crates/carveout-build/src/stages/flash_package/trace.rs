@@ -4,8 +4,9 @@
 use super::bsp::{self, Bsp};
 use super::collect::Written;
 use super::secure_os;
+use crate::errors::FlashError;
 use bundle::MadeOf;
-use carveout_host::error::{At, Error, Result};
+use carveout_host::error::{At, Result};
 use stage_cache::{Output, stamps};
 use std::collections::BTreeMap;
 use std::fs;
@@ -78,7 +79,8 @@ impl Traced<'_> {
             mb1.map(|mb1| rcm(package, &mb1)).transpose()?;
         }
         let path = package.join(MADE_OF);
-        let text = serde_json::to_string_pretty(&found).map_err(|e| Error::check(e.to_string()))?;
+        let text =
+            serde_json::to_string_pretty(&found).map_err(|e| FlashError::MadeOf { source: e.into() })?;
         fs::write(&path, text).at(&path)
     }
 
@@ -128,12 +130,8 @@ impl Traced<'_> {
         match candidates.into_iter().filter(fits).max_by_key(|source| source.rank()) {
             Some(source) => Ok(Some((MadeOf::new(&source.name, &source.content), source))),
             None => {
-                let message = format!(
-                    "NVIDIA's tools made {file} for partition {partition}, but not of the file that was checked: {}",
-                    self.checked(sources, partition, &name)
-                );
-                Err(Error::check(message)
-                    .remedy("nothing has been put into a bundle; please report this with the L4T release"))
+                let checked = self.checked(sources, partition, &name);
+                Err(FlashError::OtherFile { file: file.into(), partition: partition.into(), checked }.into())
             }
         }
     }
@@ -164,14 +162,13 @@ impl Traced<'_> {
     fn boot_image(&self) -> Result<Source> {
         let path = self.bootloader.join(BOOT_IMAGE);
         let content = fs::read(&path).at(&path)?;
-        let wrong =
-            |what: &str| Error::check(format!("{}, which NVIDIA's tools made: {what}", path.display()));
-        let image = BootImage::parse(&content).map_err(|e| wrong(&e.to_string()))?;
+        let image = BootImage::parse(&content)
+            .map_err(|e| FlashError::BootImage { path: path.clone(), source: e.into() })?;
         for (part, file) in [(image.kernel, bsp::KERNEL), (image.ramdisk, bsp::INITRD)] {
             let given = self.bsp.path(file);
             // A stand-in for what the BSP lacks gets onto no board.
             if given.is_file() && fs::read(&given).at(&given)? != part {
-                return Err(wrong(&format!("it does not hold the BSP's {file}")));
+                return Err(FlashError::OtherBootImage { path, file }.into());
             }
         }
         let name = format!("bsp:{} and {}", bsp::KERNEL, bsp::INITRD);
@@ -182,8 +179,7 @@ impl Traced<'_> {
     fn recovery(&self, sources: &Names, package: &Path, written: &[Written]) -> Result<()> {
         let path = package.join("blob.bin");
         let bytes = fs::read(&path).at(&path)?;
-        let wrong = |what: String| Error::check(format!("blob.bin, which NVIDIA's tools made: {what}"));
-        let parts = blob::parts(&bytes).map_err(|e| wrong(e.to_string()))?;
+        let parts = blob::parts(&bytes).map_err(|e| FlashError::Recovery { source: e.into() })?;
         let mut known: Vec<Vec<u8>> = Vec::new();
         for (_, file) in written {
             let path = package.join(file);
@@ -197,8 +193,8 @@ impl Traced<'_> {
             let good = known.iter().any(|file| file == part)
                 || Signed::parse(part).is_some_and(|signed| made_of(signed.content));
             if !good {
-                let what = Signed::parse(part).map_or_else(|| "a part".into(), |signed| signed.name());
-                return Err(wrong(format!("its {what} is none of the files that were checked")));
+                let part = Signed::parse(part).map_or_else(|| "a part".into(), |signed| signed.name());
+                return Err(FlashError::OtherRecovery { part }.into());
             }
         }
         Ok(())
@@ -228,5 +224,5 @@ fn rcm(package: &Path, mb1: &Source) -> Result<()> {
             return Ok(());
         }
     }
-    Err(Error::check(format!("no RCM message of NVIDIA's tools holds the BSP's MB1 ({})", mb1.name)))
+    Err(FlashError::NoMb1Message { mb1: mb1.name.clone() }.into())
 }

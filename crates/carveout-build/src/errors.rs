@@ -1,0 +1,15 @@
+//! What can go wrong when bundles and releases are built, by area.
+
+mod assemble;
+mod boards;
+mod bundles;
+mod flash;
+mod images;
+mod release;
+
+pub use assemble::{AssembleError, TrustedAppError};
+pub use boards::{BootConfigError, ProductError, StageError};
+pub use bundles::BundleError;
+pub use flash::{FlashError, KEYS};
+pub use images::{DeskBootError, SecureOsError};
+pub use release::ReleaseError;

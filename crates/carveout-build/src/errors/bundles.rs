@@ -1,0 +1,33 @@
+//! Of bundles that are being written.
+
+use carveout_host::error::Cause;
+use std::io;
+use std::path::PathBuf;
+
+carveout_host::errors! {
+    /// What can go wrong when a bundle is written.
+    pub enum BundleError("build::bundle") {
+        /// The folder that bundles are written to cannot be made.
+        OutputFolder { path: PathBuf, source: io::Error } => usage "wrong-output-folder":
+            ("{}: cannot be the output folder: {source}", path.display());
+        /// The list of what each partition gets is empty in a flash package.
+        NoPartitions { path: PathBuf } => check "no-partitions": ("{}: names no partition", path.display());
+        /// The list of what signed files were made of cannot be read in a flash package.
+        MadeOf { path: PathBuf, source: Cause } => check "unreadable-origins": ("{}: {source}", path.display());
+        /// The partition layout that the bundle would hold cannot be read.
+        Layout { layout: String, source: Cause } => check "unreadable-layout": ("{layout}: {source}");
+        /// An image is larger than the partition that it goes to.
+        DoesNotFit { board: String } => check "does-not-fit":
+            ("the parts do not fit into the partitions of board {board}:"),
+            help ("use fewer or smaller trusted apps, or a smaller rootfs.size");
+        /// The manifest of the bundle cannot be written.
+        Manifest { source: Cause } => check "wrong-manifest": ("{source}");
+        /// The output of cargo tree has a line that is no package and version.
+        TreeLine { name: String, line: String } => check "unknown-tree-line": ("cargo tree says of {name}: `{line}`");
+        /// The output of cargo tree does not list the package that it was asked for.
+        NotInTree { name: String } => check "not-in-tree": ("cargo tree does not tell of {name}");
+        /// A crate is linked into an app, and Cargo.lock does not say where it comes from.
+        UnknownOrigin { name: String, version: String } => check "unknown-crate-origin":
+            ("Cargo.lock does not tell where {name} {version} comes from");
+    }
+}
