@@ -6,6 +6,7 @@ mod bundles;
 mod flash;
 mod images;
 mod release;
+mod run;
 
 pub use assemble::{AssembleError, TrustedAppError};
 pub use boards::{BootConfigError, ProductError, StageError};
@@ -13,3 +14,4 @@ pub use bundles::BundleError;
 pub use flash::{FlashError, KEYS};
 pub use images::{DeskBootError, SecureOsError};
 pub use release::ReleaseError;
+pub use run::RunError;

@@ -7,6 +7,7 @@ pub mod errors;
 pub mod make;
 pub mod new;
 pub mod release;
+pub mod run;
 pub mod stages;
 pub mod workshop;
 

@@ -84,7 +84,7 @@ impl Sources<'_> {
         }
         let log = self.dirs.logs()?.join(format!("{package}.log"));
         let _ = fs::remove_file(&log);
-        cargo::build_for_host(root, package, &target_dir, &log, self.ui)?;
+        cargo::build_for_host(root, package, "release", &target_dir, &log, self.ui)?;
         program.metadata().at(&program)?;
         Ok(program)
     }

@@ -8,6 +8,8 @@ mod package;
 mod profile;
 mod target;
 
+pub use target::Target;
+
 use crate::Workshop;
 use crate::errors::EmulateError;
 use bundle::PublicKey;
@@ -20,7 +22,6 @@ use carveout_host::ui::Ui;
 use client::Client;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
-use target::Target;
 
 /// Bytes of a Unix socket's path (`sun_path` less its NUL).
 const MAX_SOCKET: usize = 107;
@@ -55,16 +56,23 @@ pub struct Request {
     pub key: Option<PublicKey>,
     /// Files that the client app writes.
     pub writes: Vec<PathBuf>,
-    /// Its arguments. Without any, the trusted apps wait for clients until Ctrl-C.
+    /// Its arguments.
     pub client_args: Vec<String>,
+    /// Wait for clients until Ctrl-C, and run none.
+    pub wait: bool,
     /// Keep what the client app prints, for machines.
     pub keep_output: bool,
 }
 
-/// Runs the trusted apps; with arguments behind `--` a client app against them, else until Ctrl-C.
+/// Runs the trusted apps of what is named, and a client app against them.
 pub fn run(args: &Request, workshop: &dyn Workshop, dirs: &Dirs, ui: &Ui) -> Result<Outcome> {
     let bundles = dirs.workspace().map(|root| root.join("target/bundles"));
     let target = Target::open(&args.target, args.key.as_ref(), bundles.as_deref(), ui)?;
+    on(&target, args, workshop, dirs, ui)
+}
+
+/// Runs these trusted apps, and a client app against them.
+pub fn on(target: &Target, args: &Request, workshop: &dyn Workshop, dirs: &Dirs, ui: &Ui) -> Result<Outcome> {
     let dir = scratch("emulate")?;
     let socket = args.listen.clone().unwrap_or_else(|| dir.path().join("trusty"));
     if socket.as_os_str().len() > MAX_SOCKET {
@@ -74,23 +82,20 @@ pub fn run(args: &Request, workshop: &dyn Workshop, dirs: &Dirs, ui: &Ui) -> Res
         return Err(EmulateError::SocketExists { path: socket }.into());
     }
     // All at once: neither the backend nor the client app comes later with a package of its own.
-    let mut needs = backend::needs(args, &target, workshop);
-    if !args.client_args.is_empty() {
+    let mut needs = backend::needs(args, target, workshop);
+    if !args.wait {
         needs.extend(client::needs(args.client.as_deref()));
     }
     packages::ensure(&needs, false, &dirs.logs()?.join("host.log"), ui)?;
     // What is refused is refused before the backend is built.
-    let client = if args.client_args.is_empty() {
-        None
-    } else {
-        Some(Client::prepare(args, &target, workshop, dir.path(), dirs, ui)?)
-    };
-    let prepared = backend::prepare(args, &target, workshop, dirs, ui)?;
+    let client =
+        if args.wait { None } else { Some(Client::prepare(args, target, workshop, dir.path(), dirs, ui)?) };
+    let prepared = backend::prepare(args, target, workshop, dirs, ui)?;
     // What runs a client app or a test of its own is interrupted as any other command is.
     if client.is_none() && !args.ipc_unittest {
         prepared.pass_signals_on();
     }
-    let backend = prepared.start(&target, &socket, dir.path(), dirs, ui)?;
+    let backend = prepared.start(target, &socket, dir.path(), dirs, ui)?;
     if args.ipc_unittest {
         let verdict = ipc_unittest::run(backend.socket());
         let stats = backend.stop()?;

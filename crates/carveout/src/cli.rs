@@ -47,6 +47,8 @@ pub enum Verb {
     Image(ImageArgs),
     /// Make a workspace of your own that builds trusted apps with carveout, or add an app to the one that you are in.
     New(NewArgs),
+    /// Build the trusted apps and a client app for this host, and run the one against the others: from an edit to an answer.
+    Run(RunArgs),
     /// Show what a product takes of its memory, what would fail on the device, and what would serve as well.
     Plan(BuildArgs),
     /// Build the trusted apps; print their directory.
@@ -110,6 +112,29 @@ pub enum Verb {
         /// Which shell.
         shell: clap_complete::Shell,
     },
+}
+
+/// Options of `run`.
+#[derive(Clone, Debug, Args)]
+pub struct RunArgs {
+    /// Which product.
+    #[command(flatten)]
+    pub build: BuildArgs,
+    /// Which client app of the workspace. Without it, the first of the product config.
+    #[arg(long, value_name = "NAME")]
+    pub client: Option<String>,
+    /// Run no client app: the trusted apps wait for clients until Ctrl-C.
+    #[arg(long, conflicts_with_all = ["client", "client_args"])]
+    pub wait: bool,
+    /// Run again each time a source is saved, until Ctrl-C.
+    #[arg(long, conflicts_with = "wait")]
+    pub watch: bool,
+    /// Print what each trusted app used of its heap and stack, and what would be enough.
+    #[arg(long)]
+    pub profile: bool,
+    /// Arguments of the client app.
+    #[arg(last = true, value_name = "CLIENT ARGS")]
+    pub client_args: Vec<String>,
 }
 
 /// Options of `new`.

@@ -13,7 +13,7 @@ use crate::cli::{AssembleStep, Verb, requests};
 use crate::{Context, Verbs};
 use carveout_build::make::Part;
 use carveout_build::workshop::Sources;
-use carveout_build::{assemble, release};
+use carveout_build::{assemble, release, run};
 use carveout_desk::emulate;
 use carveout_field::{diff, flash, verify};
 use carveout_host::error::Result;
@@ -26,6 +26,7 @@ impl Verbs for Verb {
         let Context { dirs, ui, json, command } = context;
         match self {
             Self::Image(args) => image::run(args, ui),
+            Self::Run(args) => run::run(&args.request(*json), dirs, ui),
             Self::New(args) => new::run(args, dirs, ui),
             Self::TrustedApps(args) => image::part(Part::TrustedApps, &args.request(), ui),
             Self::SecureOs(args) => image::part(Part::SecureOs, &args.request(), ui),

@@ -212,7 +212,7 @@ fn machines_get_the_facts_of_a_failure() {
     let name = "trusted-apps/echo-srv.elf";
     fs::write(bundle.join(name), "x").unwrap();
     let value = failure(&["verify", bundle.to_str().unwrap()]);
-    assert_eq!(value["kind"], "check-failed");
+    assert_eq!((&value["kind"], &value["code"]), (&"check-failed".into(), &"field::bundle::problems".into()));
     let problems = value["facts"]["problems"].as_array().unwrap();
     assert!(problems.iter().any(|p| p["file"] == name && p["what"].is_string()), "{problems:?}");
     let config = config(dir.path(), "- echo-srv", "- { package: echo-srv, min_heap: 16KiB }");

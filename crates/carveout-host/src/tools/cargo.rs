@@ -141,11 +141,19 @@ impl CrossBuild<'_> {
     }
 }
 
-/// Builds a package of the workspace for this host, optimised.
-pub fn build_for_host(root: &Path, package: &str, target_dir: &Path, log: &Path, ui: &Ui) -> Result<()> {
+/// Builds a package of the workspace for this host, in a profile of cargo's: `release`, or `dev`, which is there sooner.
+pub fn build_for_host(
+    root: &Path,
+    package: &str,
+    profile: &str,
+    target_dir: &Path,
+    log: &Path,
+    ui: &Ui,
+) -> Result<()> {
     let sh = shell(root)?;
     let cargo = program();
-    let cmd = cmd!(sh, "{cargo} build --release --locked --package {package} --message-format json");
+    let cmd =
+        cmd!(sh, "{cargo} build --profile {profile} --locked --package {package} --message-format json");
     compile(&format!("building {package}"), clean(cmd).env("CARGO_TARGET_DIR", target_dir), log, ui)
 }
 

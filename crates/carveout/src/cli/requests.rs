@@ -2,10 +2,10 @@
 
 use super::{
     AssembleAppArgs, BackupArgs, BuildArgs, EmulateArgs, FlashArgs, ImageArgs, ReleaseArgs, RestoreArgs,
-    YoctoArgs,
+    RunArgs, YoctoArgs,
 };
 use bundle::PublicKey;
-use carveout_build::{assemble, make, release};
+use carveout_build::{assemble, make, release, run};
 use carveout_desk::emulate;
 use carveout_field::flash;
 use carveout_host::error::{Error, Result};
@@ -95,6 +95,21 @@ impl ReleaseArgs {
     }
 }
 
+impl RunArgs {
+    /// What is asked for. With `json`, what the client app prints is kept.
+    pub fn request(&self, json: bool) -> run::Request {
+        run::Request {
+            build: self.build.request(),
+            client: self.client.clone(),
+            client_args: self.client_args.clone(),
+            wait: self.wait,
+            watch: self.watch,
+            profile: self.profile,
+            keep_output: json,
+        }
+    }
+}
+
 impl EmulateArgs {
     /// What is asked for. With `json`, what the client app prints is kept.
     pub fn request(&self, json: bool) -> Result<emulate::Request> {
@@ -112,6 +127,7 @@ impl EmulateArgs {
             key: key(self.key.as_deref())?,
             writes: self.writes.clone(),
             client_args: self.client_args.clone(),
+            wait: self.client_args.is_empty(),
             keep_output: json,
         })
     }
