@@ -1,6 +1,7 @@
 //! Where things of ours lie: found once, by who reads the command line, and handed on.
 
-use crate::error::{At, Error, Result};
+use crate::error::{At, Result};
+use crate::errors::CargoError;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -42,12 +43,8 @@ impl Dirs {
     /// There is none.
     pub fn root(&self) -> Result<&Path> {
         self.workspace().ok_or_else(|| {
-            let here = std::env::current_dir().unwrap_or_default();
-            let message = format!(
-                "{}: neither this folder nor one above it is a workspace of carveout (Cargo.toml and Cargo.lock, with its xtask)",
-                here.display()
-            );
-            Error::usage(message).remedy("change into a clone of carveout and run the command there")
+            let folder = std::env::current_dir().unwrap_or_default();
+            CargoError::NoWorkspace { folder }.into()
         })
     }
 

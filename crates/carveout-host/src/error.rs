@@ -4,6 +4,7 @@ mod catalog;
 
 pub use catalog::{Cause, Entry, Field, facts};
 
+use crate::errors::FileError;
 use crate::text::block;
 use serde_json::{Map, Value, json};
 use std::fmt;
@@ -173,19 +174,7 @@ impl Error {
 
     /// A failed access to a file.
     pub fn io(path: &Path, error: &io::Error) -> Self {
-        let message = format!("{}: {error}", path.display());
-        match error.kind() {
-            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::environment(message)
-                .remedy("free some space there and run the command again: what is built already stays"),
-            io::ErrorKind::PermissionDenied => Self::environment(message)
-                .remedy("run the command as the user who owns the file, or change its owner"),
-            io::ErrorKind::ReadOnlyFilesystem => Self::environment(message)
-                .remedy("mount that filesystem writable, or name a folder on another one"),
-            _ if error.get_ref().is_some_and(|inner| inner.is::<bundle::NotAFile>()) => {
-                Self::usage(message).remedy("name a regular file; `ls -l` tells what is there")
-            }
-            _ => Self::check(message),
-        }
+        FileError::of(path, error).into()
     }
 }
 
@@ -258,7 +247,7 @@ mod tests {
     #[test]
     fn a_full_disk_is_the_environments() {
         let error = Error::io(Path::new("/x"), &io::ErrorKind::StorageFull.into());
-        assert_eq!(error.exit, Exit::Environment);
+        assert_eq!((error.code, error.exit), ("host::file::disk-full", Exit::Environment));
         assert!(error.to_string().contains("help: free some space"));
     }
 }

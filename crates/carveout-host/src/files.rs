@@ -11,6 +11,7 @@ pub use durable::sync_folder;
 pub use scratch::{Scratch, beside, scratch};
 
 use crate::error::{At, Error, Result};
+use crate::errors::FileError;
 use crate::interrupt;
 use crate::ui::Ui;
 use bundle::NotAFile;
@@ -59,10 +60,7 @@ pub fn read_limited(path: &Path, most: u64) -> Result<Vec<u8>> {
     file.take(most.saturating_add(1)).read_to_end(&mut bytes).at(path)?;
     if bytes.len() as u64 > most {
         let length = fs::metadata(path).at(path)?.len();
-        return Err(Error::usage(format!(
-            "{}: {length} bytes; at most {most} are read here",
-            path.display()
-        )));
+        return Err(FileError::TooLarge { path: path.into(), length, most }.into());
     }
     Ok(bytes)
 }
@@ -82,18 +80,12 @@ impl NewFile {
     /// Begins a file that is to be `target`, with this mode: [`OUTPUT`] or [`SECRET`]. What has that name now may be a regular
     /// file, which is there until the new one is; nothing else.
     pub fn create(target: &Path, mode: u32) -> Result<Self> {
-        let place = target.display();
-        let Some(name) = target.file_name() else {
-            return Err(Error::usage(format!("{place}: names no file")).remedy("name a file to be written"));
-        };
+        let name = target.file_name().ok_or_else(|| FileError::NoName { path: target.into() })?;
         ensure_replaceable(target)?;
         let parent = parent(target);
         let folder = beside(parent, TEMPORARY).map_err(|error| match error.kind() {
-            io::ErrorKind::NotFound => {
-                Error::usage(format!("{place}: there is no folder {}", parent.display()))
-                    .remedy(format!("make it: mkdir -p {}", parent.display()))
-            }
-            _ => Error::io(parent, &error),
+            io::ErrorKind::NotFound => FileError::NoFolder { path: target.into(), folder: parent.into() },
+            _ => FileError::of(parent, &error),
         })?;
         let path = folder.path().join(name);
         let options = OpenOptions::new().read(true).write(true).create_new(true).mode(mode).clone();
@@ -186,7 +178,7 @@ pub fn make(path: &Path) -> Result<File> {
 
 /// That something has the name which a new file is to get.
 pub fn exists(target: &Path) -> Error {
-    Error::usage(format!("{}: exists already", target.display())).remedy("name another file, or remove it")
+    FileError::Exists { path: target.into() }.into()
 }
 
 /// Opens a log, to append to it; `anew` empties it.
@@ -301,8 +293,7 @@ fn ensure_replaceable(target: &Path) -> Result<()> {
 }
 
 fn not_replaced(target: &Path, what: &NotAFile) -> Error {
-    Error::usage(format!("{}: {what}: it is neither followed nor replaced", target.display()))
-        .remedy("name the file itself, or remove what is there")
+    FileError::NotReplaced { path: target.into(), found: what.to_string() }.into()
 }
 
 /// The error that tells of a symbolic link, if there is one.

@@ -2,6 +2,7 @@
 
 pub mod dirs;
 pub mod error;
+pub mod errors;
 pub mod files;
 pub mod interrupt;
 pub mod loader;

@@ -1,6 +1,7 @@
 //! What the host must have: Debian packages, and the kernel's ability to run arm64 programs.
 
-use crate::error::{Error, Result};
+use crate::error::Result;
+use crate::errors::{Arm64Error, PackageError};
 use crate::process;
 use crate::tools::{apt, capture, find, shell};
 use crate::ui::Ui;
@@ -76,27 +77,26 @@ pub fn ensure(needs: &[Need], offline: bool, log: &Path, ui: &Ui) -> Result<()> 
         return Ok(());
     }
     let packages: Vec<&str> = missing.iter().map(|need| need.package).collect();
-    let list: Vec<String> = missing.iter().map(|n| format!("  {}: {}", n.package, n.why)).collect();
-    let list = list.join("\n");
+    let list: Vec<String> = missing.iter().map(|need| format!("{}: {}", need.package, need.why)).collect();
     if find("apt-get").is_none() {
-        let message = format!("this host lacks programs, and has no apt-get to install them with:\n{list}");
-        return Err(
-            Error::environment(message).remedy("use Debian or Ubuntu, or install the programs by hand")
-        );
+        return Err(PackageError::NoApt { missing: list }.into());
     }
     if offline || !is_root() {
-        let why = if offline { "--offline forbids to install them" } else { "only root can install them" };
-        let message = format!("this host lacks packages, and {why}:\n{list}");
-        return Err(Error::environment(message).remedy(format!("run: {}", install_command(&packages))));
+        let (missing, command) = (list, install_command(&packages));
+        return Err(if offline {
+            PackageError::Offline { missing, command }
+        } else {
+            PackageError::NotRoot { missing, command }
+        }
+        .into());
     }
-    ui.note(&format!("installing host packages:\n{list}"));
+    ui.note(&format!("installing host packages:\n  {}", list.join("\n  ")));
     apt::install(&packages, log)?;
     match missing.iter().find(|need| !is_met(need)) {
         None => Ok(()),
-        Some(need) => Err(Error::environment(format!(
-            "{} is installed, but {} is not there",
-            need.package, need.program
-        ))),
+        Some(&&Need { program, package, .. }) => {
+            Err(PackageError::ProgramMissing { package, program }.into())
+        }
     }
 }
 
@@ -110,12 +110,7 @@ pub fn ensure_subordinate_ids() -> Result<()> {
     if is_root() || (has("/etc/subuid") && has("/etc/subgid")) {
         return Ok(());
     }
-    let command = format!("sudo usermod --add-subuids 100000-165535 --add-subgids 100000-165535 {user}");
-    Err(Error::environment(format!(
-        "user {user} has no subordinate ids in /etc/subuid and /etc/subgid: only root can \
-        make a root filesystem without them"
-    ))
-    .remedy(format!("run: {command}")))
+    Err(PackageError::NoSubordinateIds { user }.into())
 }
 
 /// Name and number of who runs us.
@@ -128,8 +123,6 @@ fn user() -> (String, String) {
 
 const BINFMT: &str = "/proc/sys/fs/binfmt_misc";
 const BINFMT_CONF: &str = "/usr/lib/binfmt.d/qemu-aarch64.conf";
-const BINFMT_COMMAND: &str =
-    "sudo systemctl restart systemd-binfmt (in a container: register qemu-aarch64 on its host)";
 
 /// Whether arm64 programs run here.
 pub fn runs_arm64() -> bool {
@@ -141,25 +134,23 @@ pub fn ensure_arm64(ui: &Ui) -> Result<()> {
     if runs_arm64() {
         return Ok(());
     }
-    let failed = |what: &str| {
-        Error::environment(format!("arm64 programs do not run here: {what}"))
-            .remedy(format!("run: {BINFMT_COMMAND}"))
-    };
     if !is_root() {
-        return Err(failed("binfmt_misc has no qemu-aarch64, and only root can register it"));
+        return Err(Arm64Error::NotRoot.into());
     }
     ui.note("registering qemu-aarch64 in binfmt_misc, so that arm64 programs run here");
     let dir = Path::new(BINFMT);
     if !dir.join("register").exists() {
         let sh = shell(Path::new("/"))?;
         capture("mount", cmd!(sh, "mount -t binfmt_misc binfmt_misc {BINFMT}"))
-            .map_err(|e| failed(&format!("binfmt_misc cannot be mounted: {}", e.message)))?;
+            .map_err(|e| Arm64Error::NotMounted { reason: e.message })?;
     }
-    let conf = fs::read_to_string(BINFMT_CONF).map_err(|e| failed(&format!("{BINFMT_CONF}: {e}")))?;
+    let conf = fs::read_to_string(BINFMT_CONF)
+        .map_err(|source| Arm64Error::UnreadableConfig { path: BINFMT_CONF, source })?;
     let line = conf.lines().find(|line| line.starts_with(":qemu-aarch64:"));
-    let line = line.ok_or_else(|| failed(&format!("{BINFMT_CONF} has no line for qemu-aarch64")))?;
+    let line = line.ok_or(Arm64Error::NoLine { path: BINFMT_CONF })?;
     // A stale or disabled entry would make the registration fail.
     let _ = fs::write(dir.join("qemu-aarch64"), "-1");
-    fs::write(dir.join("register"), line).map_err(|e| failed(&format!("{BINFMT}/register: {e}")))?;
-    if runs_arm64() { Ok(()) } else { Err(failed("qemu-aarch64 is registered, but does not start")) }
+    let path = dir.join("register");
+    fs::write(&path, line).map_err(|source| Arm64Error::NotRegistered { path, source })?;
+    if runs_arm64() { Ok(()) } else { Err(Arm64Error::NotStarting.into()) }
 }

@@ -9,6 +9,7 @@
 mod guard;
 
 use crate::error::{Error, Result};
+use crate::errors::ProgramError;
 use crate::interrupt;
 use guard::{Guard, MARK};
 use rustix::io::Errno;
@@ -47,7 +48,7 @@ fn known() -> MutexGuard<'static, BTreeSet<i32>> {
 
 /// A shell of xshell in a folder, with our environment. Cheap: one for each use, as it cannot be shared between threads.
 pub fn shell(dir: &Path) -> Result<Shell> {
-    let shell = Shell::new().map_err(|e| Error::environment(format!("the current folder: {e}")))?;
+    let shell = Shell::new().map_err(|e| ProgramError::NoCurrentFolder { source: e.into() })?;
     shell.change_dir(dir);
     Ok(shell)
 }
@@ -86,12 +87,11 @@ pub struct Unstarted {
 
 impl Unstarted {
     /// `what` needs it.
-    pub fn of(&self, what: &str) -> Error {
+    pub fn of(self, what: &str) -> Error {
         if interrupt::is_set() {
             return Error::interrupted();
         }
-        Error::environment(format!("{what}: cannot start {}: {}", self.program, self.error))
-            .remedy("cargo xtask doctor lists what is missing")
+        ProgramError::NotStarted { task: what.into(), program: self.program, source: self.error }.into()
     }
 }
 

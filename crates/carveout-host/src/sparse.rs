@@ -1,6 +1,7 @@
 //! Android sparse images, compared with what they stand for.
 
-use crate::error::{At, Error, Result};
+use crate::error::{At, Result};
+use crate::errors::ArtifactError;
 use std::fs::File;
 use std::io::{self, BufReader, Error as IoError, Read, Seek, SeekFrom, Write};
 use std::path::Path;
@@ -15,18 +16,12 @@ pub fn same(raw: &Path, size: u64, sparse: &Path) -> Result<()> {
     let expected = File::open(raw).at(raw)?;
     let mut output = Compare { expected, position: 0, buffer: vec![0; PIECE], zeros: vec![0; PIECE] };
     let mut input = BufReader::with_capacity(PIECE, File::open(sparse).at(sparse)?);
-    let differs = |what: String| {
-        Error::check(format!(
-            "{}: does not stand for the image that it was made of: {what}",
-            sparse.display()
-        ))
-        .remedy("the image is not used; please report this as a bug of carveout")
-    };
-    let summary = decode(&mut input, &mut output).map_err(|e| differs(e.to_string()))?;
+    let summary = decode(&mut input, &mut output)
+        .map_err(|e| ArtifactError::SparseDiffers { path: sparse.into(), source: e.into() })?;
     if (summary.raw_size, output.position) == (size, size) {
         return Ok(());
     }
-    Err(differs(format!("{} bytes instead of {size}", summary.raw_size)))
+    Err(ArtifactError::SparseSize { path: sparse.into(), found: summary.raw_size, expected: size }.into())
 }
 
 /// Takes what is written only if the raw image has it there; what is skipped must be zeros there.

@@ -6,7 +6,8 @@
 
 mod debian;
 
-use crate::error::{At, Error, Result};
+use crate::error::{At, Result};
+use crate::errors::ToolchainError;
 use crate::tools::{cargo, run, shell};
 use crate::ui::Ui;
 use std::path::{Path, PathBuf};
@@ -150,26 +151,22 @@ impl<'a> Toolchains<'a> {
 
     /// The toolchain for a target, provisioned if need be.
     pub fn get(&self, target: Target) -> Result<Toolchain> {
-        let _one = self.provisioning.lock().map_err(|_| Error::check("another stage has failed"))?;
+        let _one = self.provisioning.lock().map_err(|_| ToolchainError::AnotherStageFailed)?;
         let way = way()?;
         if let Some(found) = self.existing(target, way)? {
             return Ok(found);
         }
         let triple = target.triple();
         if self.offline {
-            let message = format!("no Rust for {triple} is there, and --offline forbids to fetch one");
-            return Err(Error::environment(message).remedy("run the command once without --offline"));
+            return Err(ToolchainError::Offline { triple: triple.into() }.into());
         }
-        std::fs::create_dir_all(&self.logs).map_err(|e| Error::io(&self.logs, &e))?;
+        std::fs::create_dir_all(&self.logs).at(&self.logs)?;
         if way != Way::Debian && self.rustup_add(triple) {
-            return self.rustup(target)?.ok_or_else(|| {
-                Error::environment(format!("rustup has added {triple}, but rustc does not find it"))
-            });
+            let found = self.rustup(target)?;
+            return found.ok_or_else(|| ToolchainError::TargetNotFound { triple: triple.into() }.into());
         }
         if way == Way::Rustup {
-            let message =
-                format!("rustup cannot add {triple}, and CARVEOUT_TOOLCHAIN=rustup forbids Debian's");
-            return Err(Error::environment(message).remedy(format!("run: rustup target add {triple}")));
+            return Err(ToolchainError::TargetNotAdded { triple: triple.into() }.into());
         }
         let running = self.ui.start("toolchain");
         running.building("building: fetching Debian's Rust");
@@ -239,9 +236,7 @@ fn way() -> Result<Way> {
         Err(_) | Ok("") => Ok(Way::Any),
         Ok("rustup") => Ok(Way::Rustup),
         Ok("debian") => Ok(Way::Debian),
-        Ok(other) => {
-            Err(Error::usage(format!("CARVEOUT_TOOLCHAIN is `{other}`; allowed are `rustup` and `debian`")))
-        }
+        Ok(other) => Err(ToolchainError::UnknownToolchain { given: other.into() }.into()),
     }
 }
 
@@ -250,14 +245,10 @@ fn linker(target: Target) -> Result<PathBuf> {
         Target::ClientApp => Ok("aarch64-linux-gnu-gcc".into()),
         Target::TrustedApp | Target::Firmware => {
             let sysroot = cargo::ask("rustc".as_ref(), None, &["--print", "sysroot"])?;
-            let pattern = PathBuf::from(sysroot).join("lib/rustlib");
-            let hosts = std::fs::read_dir(&pattern).into_iter().flatten().flatten();
+            let folder = PathBuf::from(sysroot).join("lib/rustlib");
+            let hosts = std::fs::read_dir(&folder).into_iter().flatten().flatten();
             let mut found = hosts.map(|h| h.path().join("bin/rust-lld")).filter(|p| p.is_file());
-            found.next().ok_or_else(|| {
-                let message =
-                    format!("no rust-lld below {}: it links what runs without an OS", pattern.display());
-                Error::environment(message).remedy("install Rust with rustup, whose toolchains bring it")
-            })
+            found.next().ok_or_else(|| ToolchainError::NoLinker { folder }.into())
         }
     }
 }

@@ -12,6 +12,7 @@ pub mod pip;
 pub mod tarball;
 
 use crate::error::{At, Error, Result};
+use crate::errors::ProgramError;
 pub use crate::files::{Scratch, read_limited, scratch};
 use crate::interrupt;
 use crate::process;
@@ -20,6 +21,7 @@ use crate::text::Lines;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
+use std::process::ExitStatus;
 use std::time::Duration;
 use xshell::{Cmd, Shell};
 
@@ -62,44 +64,41 @@ pub fn run(what: &str, cmd: Cmd, log: &Path) -> Result<()> {
     let mut running =
         process::start(cmd, Streams { stdout: file.into(), stderr: errors.into(), ..Streams::default() })
             .map_err(|unstarted| unstarted.of(what))?;
-    let status = running.wait().map_err(|e| Error::environment(format!("{what}: {e}")))?;
+    let status = running.wait().map_err(|source| ProgramError::NoStatus { task: what.into(), source })?;
     interrupt::check()?;
     if status.success() {
         return Ok(());
     }
     let tail = tail(log);
-    Err(diagnose(format!("{what} failed ({status})\n{tail}\n  full log: {}", log.display()), &tail))
+    Err(diagnose(what, status, &tail, log, &tail))
 }
 
 /// Runs a program and returns the bytes that it prints on stdout. If it fails, its first line on stderr says why.
 pub fn printed(what: &str, cmd: Cmd) -> Result<Vec<u8>> {
-    let line = cmd.to_string();
+    let command = cmd.to_string();
     let output = process::output(cmd, Some(ANSWER)).map_err(|unstarted| unstarted.of(what))?;
     if !output.status.success() {
         let text = String::from_utf8_lossy(&output.stderr).into_owned();
         let first = text.lines().find(|line| !line.trim().is_empty()).unwrap_or("it printed no error");
-        return Err(Error::environment(format!(
-            "{what}: `{line}` failed ({}): {}",
-            output.status,
-            Lines(first)
-        )));
+        let (status, said) = (output.status.to_string(), Lines(first).to_string());
+        return Err(ProgramError::QueryFailed { task: what.into(), command, status, said }.into());
     }
     Ok(output.stdout)
 }
 
 /// Runs a program and returns the text that it prints on stdout, without the final newline.
 pub fn capture(what: &str, cmd: Cmd) -> Result<String> {
-    let line = cmd.to_string();
+    let command = cmd.to_string();
     let mut text = String::from_utf8(printed(what, cmd)?)
-        .map_err(|_| Error::environment(format!("{what}: `{line}` printed text that is not UTF-8")))?;
+        .map_err(|_| ProgramError::NotUtf8 { task: what.into(), command })?;
     if text.ends_with('\n') {
         text.pop();
     }
     Ok(text)
 }
 
-/// Sets the exit code and a remedy for what the environment lacks, by what programs say of it.
-fn diagnose(message: String, tail: &str) -> Error {
+/// Why a program has failed, by the last lines of its log; `output` is what is shown of it.
+fn diagnose(what: &str, status: ExitStatus, output: &str, log: &Path, tail: &str) -> Error {
     const NETWORK: [&str; 8] = [
         "Temporary failure resolving",
         "Could not resolve",
@@ -110,36 +109,22 @@ fn diagnose(message: String, tail: &str) -> Error {
         "failed to download",
         "dns error",
     ];
-    if tail.contains("No space left on device")
-        || tail.contains("Could not allocate block in ext2 filesystem")
-    {
-        let remedy = if tail.contains("No space left") {
-            "free some space and run the command again: what is built already stays"
-        } else {
-            "raise rootfs.size in the product config: the packages do not fit"
-        };
-        let error =
-            if tail.contains("No space left") { Error::environment(message) } else { Error::usage(message) };
-        return error.remedy(remedy);
+    let (task, status, output, log) = (what.into(), status.to_string(), output.into(), log.into());
+    let says = |text: &str| tail.contains(text);
+    if says("No space left on device") {
+        ProgramError::DiskFull { task, status, output, log }
+    } else if says("Could not allocate block in ext2 filesystem") {
+        ProgramError::RootfsFull { task, status, output, log }
+    } else if NETWORK.into_iter().any(says) {
+        ProgramError::NetworkFailed { task, status, output, log }
+    } else if says("cannot update the lock file") {
+        ProgramError::LockFileOutdated { task, status, output, log }
+    } else if says("Unable to locate package") {
+        ProgramError::UnknownPackage { task, status, output, log }
+    } else {
+        ProgramError::Failed { task, status, output, log }
     }
-    if NETWORK.iter().any(|text| tail.contains(text)) {
-        return Error::environment(message)
-            .remedy("check the network and the package mirrors, and run the command again: what is built already stays");
-    }
-    if tail.contains("cannot update the lock file") {
-        return Error::usage(message).remedy(
-            "a package has come or changed: run cargo update --workspace --offline, and commit Cargo.lock",
-        );
-    }
-    if tail.contains("Unable to locate package") {
-        return Error::usage(message).remedy("correct rootfs.packages in the product config");
-    }
-    Error::check(message)
-}
-
-/// The last lines of a log, to put behind a message.
-fn tail_of(log: &Path) -> String {
-    format!("\n{}\n  full log: {}", tail(log), log.display())
+    .into()
 }
 
 /// The last lines of a log, without progress noise.
@@ -179,7 +164,7 @@ mod tests {
 
     #[test]
     fn what_the_environment_lacks_is_recognised() {
-        let exit = |text: &str| diagnose(String::new(), text).exit;
+        let exit = |text: &str| diagnose("x", ExitStatus::default(), "", Path::new("log"), text).exit;
         assert_eq!(exit("E: Temporary failure resolving 'x'"), Exit::Environment);
         assert_eq!(exit("Failed to establish a new connection: [Errno -3]"), Exit::Environment);
         assert_eq!(exit("write: No space left on device"), Exit::Environment);

@@ -1,6 +1,7 @@
 //! Debian's Rust, unpacked into a folder of ours.
 
-use crate::error::{At, Error, Result};
+use crate::error::{At, Result};
+use crate::errors::ToolchainError;
 use crate::tools::apt::{PrivateApt, unpack};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -38,9 +39,7 @@ impl Tree {
     /// Downloads the packages and unpacks them.
     pub fn provision(home: &Path, log: &Path) -> Result<Self> {
         if cfg!(not(target_arch = "x86_64")) {
-            let message = "Debian's Rust is provisioned on x86-64 hosts only";
-            return Err(Error::environment(message)
-                .remedy("run: rustup target add armv7a-none-eabi aarch64-unknown-linux-gnu"));
+            return Err(ToolchainError::DebianOnX86.into());
         }
         fs::create_dir_all(home).at(home)?;
         let _lock = crate::files::lock(&home.join(".lock"))?;
@@ -51,20 +50,15 @@ impl Tree {
         let foreign = PrivateApt::new(&home.join("apt-arm64"), "arm64")?;
         native.update(log)?;
         foreign.update(log)?;
-        let version = native.candidate("rustc-web")?.ok_or_else(|| {
-            Error::environment("this host's apt has no rustc-web, Debian's Rust for cross builds").remedy(
-                "run: rustup target add armv7a-none-eabi aarch64-unknown-linux-gnu (or use Debian 12 with its security updates)",
-            )
-        })?;
-        let depends = |package: &str, prefix: &str| {
-            let names = native.depends(&format!("{package}={version}"))?;
-            let found = names.into_iter().find(|n| n.starts_with(prefix));
-            found.ok_or_else(|| Error::environment(format!("{package} {version} depends on no {prefix}…")))
-        };
-        let std = depends("libstd-rust-web-dev", "libstd-rust-web-")?;
+        let version = native.candidate("rustc-web")?.ok_or(ToolchainError::NoRustcWeb)?;
+        let (package, prefix) = ("libstd-rust-web-dev", "libstd-rust-web-");
+        let names = native.depends(&format!("{package}={version}"))?;
+        let std = names.into_iter().find(|name| name.starts_with(prefix));
+        let std =
+            std.ok_or_else(|| ToolchainError::NoDependency { package, version: version.clone(), prefix })?;
         let llvm =
             native.depends(&format!("{std}={version}"))?.into_iter().find(|n| n.starts_with("libllvm"));
-        let mut wanted: Vec<String> = ["rustc-web", "libstd-rust-web-dev", &std, "rust-web-src"]
+        let mut wanted: Vec<String> = ["rustc-web", package, &std, "rust-web-src"]
             .iter()
             .map(|name| format!("{name}={version}"))
             .collect();

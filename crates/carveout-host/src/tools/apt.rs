@@ -1,7 +1,8 @@
 //! apt: host packages, and packages that are only unpacked into a folder of ours.
 
 use super::{capture, run, shell};
-use crate::error::{At, Error, Result};
+use crate::error::{At, Result};
+use crate::errors::PackageError;
 use std::fs;
 use std::path::{Path, PathBuf};
 use xshell::{Cmd, Shell, cmd};
@@ -106,19 +107,14 @@ impl PrivateApt {
             let (Some(name), Some(sum)) =
                 (words.get(1), words.get(3).and_then(|w| w.strip_prefix("SHA256:")))
             else {
-                return Err(Error::environment(format!(
-                    "apt-get download --print-uris gives no sha256: {line}"
-                )));
+                return Err(PackageError::NoChecksum { line: line.into() }.into());
             };
             let path = self.dir.join(name);
             // apt-get does not check a file that exists already with the right size.
             let found = bundle::hash_file(&path).at(&path)?.sha256;
             if found != *sum {
                 let _ = fs::remove_file(&path);
-                let message = format!("{}: sha256 is {found}, apt's lists say {sum}", path.display());
-                return Err(
-                    Error::environment(message).remedy("run the command again: the file has been removed")
-                );
+                return Err(PackageError::WrongChecksum { path, found, expected: sum.into() }.into());
             }
             files.push(path);
         }

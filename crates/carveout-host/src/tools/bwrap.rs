@@ -5,7 +5,8 @@
 //! folder of their own, /dev with the harmless nodes, and a small /tmp; no /proc, no network, no process of others.
 
 use super::find;
-use crate::error::{At, Error, Result};
+use crate::error::{At, Result};
+use crate::errors::SandboxError;
 use crate::packages::{Need, is_root};
 use crate::process;
 use rustix::fs::{Gid, Uid};
@@ -124,13 +125,8 @@ impl Sandbox {
         if tried.is_empty() {
             return Ok(None);
         }
-        let refused =
-            |tried: &str| Error::environment(format!("this host refuses to contain the client app: {tried}"));
         if self.way == Way::User {
-            return Err(refused(&tried).remedy(
-                "allow user namespaces on this host (sysctl user.max_user_namespaces; on Ubuntu 24.04 an AppArmor profile for bwrap), run \
-                 the command as root, or take a client app of your own for this host: --client host",
-            ));
+            return Err(SandboxError::NoUserNamespaces { said: tried }.into());
         }
         self.way = Way::ChangedRoot;
         self.copy()?;
@@ -140,10 +136,7 @@ impl Sandbox {
                 "this host refuses namespaces: the client app runs as nobody in a root folder of its own, and can reach the network",
             ));
         }
-        Err(refused(&format!("{tried}; {again}")).remedy(
-            "allow namespaces in this container (docker run --cap-add SYS_ADMIN --security-opt seccomp=unconfined), or take a client \
-             app of your own for this host: --client host",
-        ))
+        Err(SandboxError::NotContained { said: tried, said_without_namespaces: again }.into())
     }
 
     /// What is said if the program does not run; nothing if it does.
@@ -169,11 +162,8 @@ impl Sandbox {
             if kind.is_dir() {
                 copy_folder(&seen.from, &to)?;
             } else if seen.writable || kind.is_socket() {
-                fs::hard_link(&seen.from, &to).map_err(|e| {
-                    let path = seen.at.display();
-                    Error::environment(format!("{path}: cannot be shared with the client app: {e}"))
-                        .remedy("name a path in the folder for temporary files (TMPDIR): without namespaces no other serves")
-                })?;
+                fs::hard_link(&seen.from, &to)
+                    .map_err(|source| SandboxError::NotShared { path: seen.at.clone(), source })?;
             } else {
                 fs::copy(&seen.from, &to).at(&seen.from)?;
             }

@@ -4,7 +4,8 @@ pub mod lock;
 mod messages;
 
 use super::{capture, run, shell};
-use crate::error::{At, Error, Result};
+use crate::error::{At, Result};
+use crate::errors::{CargoError, ProgramError};
 use crate::interrupt;
 use crate::process;
 use crate::process::Streams;
@@ -74,11 +75,12 @@ pub fn metadata(manifest: &Path, options: &[&str]) -> Result<Metadata> {
     let (sh, cargo) = (process::shell(Path::new("."))?, program());
     let cmd = cmd!(sh, "{cargo} metadata --format-version 1 --manifest-path {manifest} {options...}");
     let output = process::output(cmd, None).map_err(|unstarted| unstarted.of("cargo metadata"))?;
-    let wrong = |text: &str| Error::usage(format!("cargo metadata: {}", text.trim()));
     if !output.status.success() {
-        return Err(wrong(&String::from_utf8_lossy(&output.stderr)));
+        let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+        return Err(CargoError::NoMetadata { said }.into());
     }
-    serde_json::from_slice(&output.stdout).map_err(|e| wrong(&e.to_string()))
+    serde_json::from_slice(&output.stdout)
+        .map_err(|e| CargoError::UnreadableMetadata { source: e.into() }.into())
 }
 
 /// What is linked into a package, itself first: a line each, name, `v` and version, behind a `|` the licence.
@@ -168,14 +170,14 @@ fn compile(what: &str, cmd: Cmd, log: &Path, ui: &Ui) -> Result<()> {
     if let Some(stdout) = running.stdout() {
         messages.read(BufReader::new(stdout), &mut file, ui).at(log)?;
     }
-    let status = running.wait().map_err(|e| Error::environment(format!("{what}: {e}")))?;
+    let status = running.wait().map_err(|source| ProgramError::NoStatus { task: what.into(), source })?;
     interrupt::check()?;
     if status.success() {
         return Ok(());
     }
     let tail = super::tail(log);
     let shown = messages.errors().unwrap_or_else(|| tail.clone());
-    Err(super::diagnose(format!("{what} failed ({status})\n{shown}\n  full log: {}", log.display()), &tail))
+    Err(super::diagnose(what, status, &shown, log, &tail))
 }
 
 /// The folders of cargo's registries that hold crates of this workspace. Others are of other projects, and shape nothing here.
@@ -206,10 +208,7 @@ pub fn helper(root: &Path, name: &str, version: &str, offline: bool, log: &Path)
         return Ok(program_path);
     }
     if offline {
-        return Err(Error::environment(format!(
-            "{name} {version} is not there, and --offline forbids to fetch it"
-        ))
-        .remedy("run the command once without --offline"));
+        return Err(CargoError::HelperOffline { name: name.into(), version: version.into() }.into());
     }
     fs::create_dir_all(root).at(root)?;
     let _lock = crate::files::lock(&root.join(".lock"))?;
@@ -238,7 +237,7 @@ pub fn deb(cargo_deb: &Path, build: &CrossBuild, epoch: u64, out: &Path, log: &P
     run(&format!("packing {package}"), cmd, log)?;
     let entries = fs::read_dir(out).at(out)?.flatten().map(|e| e.path());
     let mut debs = entries.filter(|path| path.extension().is_some_and(|e| e == "deb"));
-    debs.next().ok_or_else(|| Error::check(format!("cargo-deb left no package in {}", out.display())))
+    debs.next().ok_or_else(|| CargoError::NoPackage { folder: out.into() }.into())
 }
 
 /// What a compiler or linker says of itself, and where its libraries are.

@@ -8,6 +8,7 @@ mod transfer;
 mod url;
 
 use crate::error::{At, Error, Result};
+use crate::errors::DownloadError;
 use crate::interrupt;
 use crate::packages;
 use crate::packages::Need;
@@ -32,8 +33,8 @@ pub const NEEDS: [Need; 2] = [
 
 /// Seconds that a server may be silent, or slower than every line is.
 pub const TIMEOUT_VARIABLE: &str = "CARVEOUT_DOWNLOAD_TIMEOUT";
-const TIMEOUT: u32 = 30;
-const MOST_TIMEOUT: u32 = 3600;
+pub(crate) const TIMEOUT: u32 = 30;
+pub(crate) const MOST_TIMEOUT: u32 = 3600;
 /// How many time limits a text may take, with all tries.
 const WHOLE: u32 = 10;
 /// How often a transfer is tried that brings nothing new, and how many bytes are something new.
@@ -101,17 +102,15 @@ pub fn fetch(url: &Url, sha256: &str, size: Size, file: &Path, ui: &Ui) -> Resul
             let (length, most) = (part.length, size.most());
             let found = part.sha256()?;
             part.remove()?;
-            let message = match size {
-                _ if length > most => {
-                    format!("{url}: the server sends more than the {most} bytes that it may have")
+            let url = url.to_string();
+            Err(match size {
+                _ if length > most => DownloadError::FileTooLong { url, most },
+                Size::Exactly(expected) if length != expected => {
+                    DownloadError::WrongLength { url, length, expected }
                 }
-                Size::Exactly(size) if length != size => {
-                    format!("{url}: what came has {length} bytes, expected {size}")
-                }
-                _ => format!("{url}: what came has sha256 {found} ({length} bytes), expected {sha256}"),
-            };
-            Err(Error::check(message)
-                .remedy("it has been removed; ask who runs the server, or run the command again"))
+                _ => DownloadError::WrongChecksum { url, found, length, expected: sha256.into() },
+            }
+            .into())
         }
         Err(error) => {
             running.fail();
@@ -152,9 +151,7 @@ fn complete(url: &Url, sha256: &str, size: Size, part: &mut Part, ui: &Ui) -> Re
         }
         tries += 1;
         if tries >= TRIES || !ended.may_pass() {
-            return Err(
-                ended.error(url, "check the network and run the command again: it goes on where it stopped")
-            );
+            return Err(ended.error(url, |url, said| DownloadError::FileNotFetched { url, said }));
         }
         pause(url, &ended, tries, ui)?;
     }
@@ -172,14 +169,13 @@ pub fn text(url: &Url, most: u64, logs: &Path, ui: &Ui) -> Result<Vec<u8>> {
             Ok(text.len() as u64 <= most)
         })?;
         if text.len() as u64 > most {
-            let message = format!("{url}: the server sends more than the {most} bytes that it may have");
-            return Err(Error::check(message).remedy("ask who runs the server"));
+            return Err(DownloadError::TextTooLong { url: url.to_string(), most }.into());
         }
         if ended.code == Some(0) {
             return Ok(text);
         }
         if tries >= TRIES || !ended.may_pass() || Instant::now() >= until {
-            return Err(ended.error(url, "check the address and the network"));
+            return Err(ended.error(url, |url, said| DownloadError::TextNotFetched { url, said }));
         }
         pause(url, &ended, tries, ui)?;
     }
@@ -200,10 +196,8 @@ fn timeout() -> Result<Duration> {
 
 fn seconds(given: Option<&str>) -> Result<u32> {
     let Some(text) = given.filter(|text| !text.is_empty()) else { return Ok(TIMEOUT) };
-    text.parse().ok().filter(|seconds| (1..=MOST_TIMEOUT).contains(seconds)).ok_or_else(|| {
-        Error::usage(format!("{TIMEOUT_VARIABLE}: `{}` is no number of seconds", text.escape_debug()))
-            .remedy(format!("set it to 1 to {MOST_TIMEOUT}, or unset it: then it is {TIMEOUT}"))
-    })
+    let seconds = text.parse().ok().filter(|seconds| (1..=MOST_TIMEOUT).contains(seconds));
+    seconds.ok_or_else(|| DownloadError::WrongTimeout { given: text.into() }.into())
 }
 
 /// A file with another sum is removed: continuing it would never mend it.
@@ -213,11 +207,6 @@ fn check(url: &Url, sha256: &str, size: Size, file: &Path) -> Result<()> {
         return Ok(());
     }
     fs::remove_file(file).at(file)?;
-    let message = format!(
-        "{url}: {} has sha256 {} ({} bytes), expected {sha256}",
-        file.display(),
-        found.sha256,
-        found.size
-    );
-    Err(Error::check(message).remedy("run the command again: the file has been removed"))
+    let (url, path, expected) = (url.to_string(), file.into(), sha256.into());
+    Err(DownloadError::FileChanged { url, path, found: found.sha256, length: found.size, expected }.into())
 }

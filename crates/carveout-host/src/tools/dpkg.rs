@@ -1,7 +1,8 @@
 //! dpkg: what packages say of themselves, in files and in lists, and what they hold.
 
 use super::{capture, shell};
-use crate::error::{At, Error, Result};
+use crate::error::{At, Result};
+use crate::errors::PackageError;
 use crate::interrupt;
 use crate::process;
 use crate::process::Streams;
@@ -34,10 +35,7 @@ impl Control {
         let sh = shell(Path::new("/"))?;
         let format = "${Package}\t${Version}\t${Architecture}\t${Pre-Depends}, ${Depends}";
         let text = cmd!(sh, "dpkg-deb --showformat={format} -W {deb}");
-        let text = capture("dpkg-deb", text).map_err(|_| {
-            Error::usage(format!("{}: is no Debian package, or a damaged one", deb.display()))
-                .remedy("fetch or unpack it again")
-        })?;
+        let text = capture("dpkg-deb", text).map_err(|_| PackageError::NotAPackage { path: deb.into() })?;
         Ok(Self::parse(&text))
     }
 
@@ -70,14 +68,14 @@ pub fn unpack(name: &str, deb: &Path, to: &Path, log: &Path) -> Result<()> {
     };
     let ended = running.wait().at(deb)?;
     interrupt::check()?;
-    let wrong = |what: String| {
-        Error::check(format!("{name}: {what}"))
-            .remedy("do not run it: get it anew from who made it, or build it")
-    };
+    let name = name.to_owned();
     match (unpacked, ended.success()) {
         (Ok(()), true) => Ok(()),
-        (Ok(()), false) => Err(wrong(format!("dpkg-deb cannot unpack it ({ended}){}", super::tail_of(log)))),
-        (Err(error), _) => Err(wrong(format!("is no package of a client app: {error}"))),
+        (Ok(()), false) => {
+            let (status, output, log) = (ended.to_string(), super::tail(log), log.into());
+            Err(PackageError::AppNotUnpacked { name, status, output, log }.into())
+        }
+        (Err(source), _) => Err(PackageError::NotAnApp { name, source }.into()),
     }
 }
 

@@ -3,7 +3,8 @@
 mod status;
 
 use super::{capture, shell};
-use crate::error::{At, Error, Result};
+use crate::error::{At, Result};
+use crate::errors::GitError;
 use attestation::{Remote, RemoteError};
 use bundle::Origin;
 use std::ffi::{OsStr, OsString};
@@ -137,36 +138,28 @@ impl Repository {
     /// Where the repository can be had: the remote `origin`, else the only one.
     pub fn remote(&self) -> Result<Remote> {
         let (sh, safe) = git(&self.top)?;
-        let top = self.top.display();
+        let top = self.top.clone();
         let listed = capture("git remote", clean(cmd!(sh, "git {safe...} remote")))?;
         let names: Vec<&str> = listed.lines().collect();
         let name = match &names[..] {
             names if names.contains(&ORIGIN) => ORIGIN,
             [only] => only,
-            [] => {
-                let message = format!(
-                    "{top}: the git repository has no remote, and the provenance of a release names where its sources are"
-                );
-                return Err(Error::check(message).remedy(format!("git -C {top} remote add origin URL")));
-            }
-            [first, ..] => {
-                let message = format!("{top}: which remote has the sources? There are {}", names.join(", "));
-                return Err(Error::check(message)
-                    .remedy(format!("call it origin: git -C {top} remote rename {first} origin")));
+            [] => return Err(GitError::NoRemote { top }.into()),
+            several => {
+                let remotes = several.iter().map(|&name| name.to_owned()).collect();
+                return Err(GitError::SeveralRemotes { top, remotes }.into());
             }
         };
         // The URL as it is written: `url.*.insteadOf` is this host's affair.
         let key = format!("remote.{name}.url");
         let urls = capture("git config", clean(cmd!(sh, "git {safe...} config --get-all {key}")))?;
         Remote::parse(urls.lines().next().unwrap_or_default()).map_err(|error| {
-            let what = match error {
-                RemoteError::Folder => "is a folder of this machine, and others cannot fetch from it",
-                _ => "has a URL that names no source",
-            };
-            Error::check(format!("{top}: remote {name} {what}")).remedy(format!(
-                "git -C {top} remote set-url {name} URL: https://…, ssh://…, git@HOST:PATH, or file:///… for a folder that others \
-                 see, too"
-            ))
+            let remote = name.to_owned();
+            match error {
+                RemoteError::Folder => GitError::RemoteIsFolder { top, remote },
+                _ => GitError::RemoteNamesNoSource { top, remote },
+            }
+            .into()
         })
     }
 }

@@ -1,7 +1,8 @@
 //! A tarball of a root filesystem, read in one pass, whatever compresses it.
 
 use super::shell;
-use crate::error::{At, Error, Result};
+use crate::error::{At, Result};
+use crate::errors::ArtifactError;
 use crate::packages::Need;
 use crate::process;
 use crate::process::Streams;
@@ -44,13 +45,11 @@ pub struct Member<'a> {
 
 /// Gives `each` the members, and reads the tarball to its end: an error means that it is damaged.
 pub fn read(tarball: &Path, log: &Path, each: &mut dyn FnMut(Member) -> io::Result<()>) -> Result<()> {
-    let damaged = |what: &dyn std::fmt::Display| {
-        Error::usage(format!("{}: {what}", tarball.display()))
-            .remedy("the file may be cut short or be no tarball: make or fetch it again")
-    };
+    let path = tarball.to_owned();
     let mut file = crate::files::open(tarball)?;
     let Some(need) = needs(tarball)? else {
-        return members(&mut file, each).map_err(|e| damaged(&e));
+        return members(&mut file, each)
+            .map_err(|source| ArtifactError::TarballDamaged { path, source }.into());
     };
     file.seek(SeekFrom::Start(0)).at(tarball)?;
     let (sh, program) = (shell(Path::new("/"))?, need.program);
@@ -66,8 +65,11 @@ pub fn read(tarball: &Path, log: &Path, each: &mut dyn FnMut(Member) -> io::Resu
     // What the program says comes first: its output ends early, too.
     match (read, status.success()) {
         (Ok(()), true) => Ok(()),
-        (Err(error), true) => Err(damaged(&error)),
-        (_, false) => Err(damaged(&format!("{program} cannot unpack it ({status}){}", super::tail_of(log)))),
+        (Err(source), true) => Err(ArtifactError::TarballDamaged { path, source }.into()),
+        (_, false) => {
+            let (status, output, log) = (status.to_string(), super::tail(log), log.into());
+            Err(ArtifactError::TarballNotUnpacked { path, program, status, output, log }.into())
+        }
     }
 }
 

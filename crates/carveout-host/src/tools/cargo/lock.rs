@@ -4,7 +4,8 @@ mod source;
 
 pub use source::{CrateSource, GitReference};
 
-use crate::error::{Error, Result};
+use crate::error::Result;
+use crate::errors::CargoError;
 use serde::Deserialize;
 use std::path::Path;
 
@@ -35,7 +36,7 @@ impl CargoLock {
     pub fn read(folder: &Path) -> Result<Self> {
         let path = folder.join("Cargo.lock");
         let text = crate::files::read_to_string(&path)?;
-        toml::from_str(&text).map_err(|e| Error::usage(format!("{}: {e}", path.display())))
+        toml::from_str(&text).map_err(|e| CargoError::UnreadableLock { path, source: e.into() }.into())
     }
 }
 

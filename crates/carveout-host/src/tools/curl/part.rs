@@ -1,6 +1,7 @@
 //! What has come of a download so far: FILE.part, which the next run continues.
 
 use crate::error::{At, Error, Result};
+use crate::errors::DownloadError;
 use crate::files;
 use crate::ui::Ui;
 use rustix::fs::OFlags;
@@ -31,7 +32,7 @@ impl Part {
                 Err(error) if fs::symlink_metadata(&path).map_or(true, |there| there.is_file()) => {
                     return Err(Error::io(&path, &error));
                 }
-                _ => return Err(no_file(&path)),
+                _ => return Err(DownloadError::PartNotAFile { path }.into()),
             };
             if let Err(fs::TryLockError::WouldBlock) = file.try_lock() {
                 ui.note(&format!("{}: another carveout downloads it; waiting for that", path.display()));
@@ -85,9 +86,4 @@ impl Part {
     pub fn remove(self) -> Result<()> {
         fs::remove_file(&self.path).at(&self.path)
     }
-}
-
-fn no_file(path: &Path) -> Error {
-    Error::usage(format!("{}: is no regular file", path.display()))
-        .remedy(format!("remove it: rm {}", path.display()))
 }

@@ -1,8 +1,8 @@
 //! One transfer: curl, and us behind it.
 
-use super::TIMEOUT_VARIABLE;
 use super::url::{LOOPBACK, Url};
 use crate::error::{Error, Result};
+use crate::errors::DownloadError;
 use crate::interrupt;
 use crate::process;
 use crate::process::Streams;
@@ -60,25 +60,18 @@ impl Ended {
         lines().find(|line| line.starts_with("curl: ")).or_else(|| lines().next()).unwrap_or("curl was ended")
     }
 
-    /// What could not be fetched.
-    pub fn error(&self, url: &Url, remedy: &str) -> Error {
-        let slower =
-            format!("check the network; if the line is slow, set {TIMEOUT_VARIABLE} to more seconds");
-        let remedy = match self.code {
+    /// What could not be fetched; `other` is what is said if curl's exit code does not tell why.
+    pub fn error(&self, url: &Url, other: impl Fn(String, String) -> DownloadError) -> Error {
+        let (url, said) = (url.to_string(), self.first().to_owned());
+        match self.code {
             // A host whose clock is wrong believes no certificate.
-            Some(60) => {
-                "see whether this host's clock is right (date), and whether it knows who signed the server's certificate"
-            }
-            Some(TIMED_OUT) => &slower,
-            Some(1) => {
-                "the server redirects to something else than HTTPS: ask who runs it, or name the last address itself"
-            }
-            Some(22) if matches!(self.status, 401 | 403) => {
-                "put the user and the password into ~/.netrc (curl(1), --netrc), or ask who runs the server"
-            }
-            _ => remedy,
-        };
-        Error::environment(format!("{url}: {}", self.first())).remedy(remedy)
+            Some(60) => DownloadError::UnknownCertificate { url, said },
+            Some(TIMED_OUT) => DownloadError::TimedOut { url, said },
+            Some(1) => DownloadError::RedirectNotHttps { url, said },
+            Some(22) if matches!(self.status, 401 | 403) => DownloadError::AccessDenied { url, said },
+            _ => other(url, said),
+        }
+        .into()
     }
 }
 
@@ -105,12 +98,12 @@ pub fn get(
     let pipes = ["--no-buffer", "--write-out", "%{stderr}\n%{http_code}", "--output", "-", "--config", "-"];
     let sh = shell(Path::new("/"))?;
     let cmd = cmd!(sh, "curl {fixed...} {redirects...} {time...} {range...} {direct...} {pipes...}");
-    let failed = |e: &std::io::Error| Error::environment(format!("{url}: reading from curl: {e}"));
+    let failed = |source| DownloadError::CurlNotRead { url: url.to_string(), source };
     let streams = Streams { stdin: Stdio::piped(), stdout: Stdio::piped(), stderr: Stdio::piped() };
     let mut running = process::start(cmd, streams).map_err(|unstarted| unstarted.of("downloading"))?;
     let (input, output, errors) = (running.stdin().take(), running.stdout(), running.stderr());
     let (Some(mut input), Some(mut output), Some(errors)) = (input, output, errors) else {
-        return Err(Error::environment(format!("{url}: curl has no pipes")));
+        return Err(DownloadError::NoPipes { url: url.to_string() }.into());
     };
     // No character of an address needs to be escaped in quotes. A curl that has ended already says so by its code.
     let _ = input.write_all(format!("url = \"{}\"\n", url.whole()).as_bytes());
@@ -134,7 +127,7 @@ pub fn get(
                     }
                     Err(error) => break Err(error),
                 },
-                Err(error) => break Err(failed(&error)),
+                Err(error) => break Err(failed(error).into()),
             }
         };
         if !matches!(taken, Ok(None)) {
@@ -142,7 +135,7 @@ pub fn get(
         }
         (said.join().unwrap_or_default(), taken)
     });
-    let ended = running.wait().map_err(|e| failed(&e))?;
+    let ended = running.wait().map_err(failed)?;
     interrupt::check()?;
     if let Some(said) = taken? {
         return Ok(Ended { code: Some(TIMED_OUT), status: 0, said });

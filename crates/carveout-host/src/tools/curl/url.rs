@@ -1,6 +1,7 @@
 //! Addresses of downloads, by RFC 3986: a character that it does not allow is refused, so that curl reads an address as we do.
 
-use crate::error::{Error, Result};
+use crate::error::Result;
+use crate::errors::DownloadError;
 use iri_string::types::UriAbsoluteStr;
 use std::fmt;
 
@@ -22,25 +23,19 @@ pub struct Url {
 impl Url {
     /// Reads an address.
     pub fn parse(text: &str) -> Result<Self> {
-        let wrong = |what: &str| {
-            Error::usage(format!("{}: {what}", shown(text))).remedy(
-                "expected https://HOST/PATH; other characters than those of RFC 3986 are written as %XX",
-            )
-        };
-        let url = UriAbsoluteStr::new(text).map_err(|_| wrong("is no URL"))?;
+        let shown = || shown(text);
+        let url = UriAbsoluteStr::new(text).map_err(|_| DownloadError::NotAUrl { url: shown() })?;
         let https = match url.scheme_str().to_ascii_lowercase().as_str() {
             "https" => true,
             "http" => false,
-            _ => return Err(wrong("is neither https:// nor http://")),
+            _ => return Err(DownloadError::NotHttp { url: shown() }.into()),
         };
-        let authority = url.authority_components().ok_or_else(|| wrong("names no host"))?;
+        let authority = url.authority_components().filter(|authority| !authority.host().is_empty());
+        let authority = authority.ok_or_else(|| DownloadError::NoHost { url: shown() })?;
         let name = authority.host().to_ascii_lowercase();
-        if name.is_empty() {
-            return Err(wrong("names no host"));
-        }
         let usual = if https { "443" } else { "80" };
         let port = authority.port().filter(|port| !port.is_empty() && *port != usual).map(str::parse::<u16>);
-        let port = port.transpose().map_err(|_| wrong("its port is none"))?;
+        let port = port.transpose().map_err(|_| DownloadError::WrongPort { url: shown() })?;
         let loopback = LOOPBACK.contains(&name.as_str());
         Ok(Self {
             https,
@@ -65,10 +60,7 @@ impl Url {
     /// The last part of the path; nothing that leads elsewhere.
     pub fn file_name(&self) -> Result<&str> {
         let name = self.path.rsplit('/').next().filter(|name| !name.starts_with('.') && !name.is_empty());
-        name.ok_or_else(|| {
-            Error::usage(format!("{self}: its last part is no file's name"))
-                .remedy("name the file itself, such as https://HOST/DIR/FILE.tbz2")
-        })
+        name.ok_or_else(|| DownloadError::NoFileName { url: self.to_string() }.into())
     }
 
     /// The same for every user: who it is and a token make no difference.

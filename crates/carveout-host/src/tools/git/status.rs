@@ -1,7 +1,8 @@
 //! `git status` of a clone that may be anybody's: nothing that the clone configures is run.
 
 use super::{Repository, clean, git, listed, names, printed};
-use crate::error::{At, Error, Result};
+use crate::error::{At, Result};
+use crate::errors::GitError;
 use crate::files;
 use crate::tools::{capture, scratch};
 use std::ffi::OsStr;
@@ -34,11 +35,7 @@ impl Repository {
         let paths = capture("git rev-parse", clean(cmd!(sh, "git {safe...} rev-parse {paths...}")))?;
         let paths: Vec<_> = paths.lines().map(|path| self.top.join(path)).collect();
         let [objects, index, info] = &paths[..] else {
-            return Err(Error::check(format!(
-                "{}: git does not say where its files are",
-                self.top.display()
-            ))
-            .remedy("the path of a clone cannot contain a line break"));
+            return Err(GitError::NoPaths { top: self.top.clone() }.into());
         };
         let dir = scratch("git")?;
         let own = dir.path();
