@@ -1,8 +1,10 @@
 //! Keys that say who has made a release: minisign's, in a file, in the environment or in a PKCS#11 token.
 
+pub mod errors;
 pub mod pkcs11;
 pub mod secret;
 pub mod token;
+use crate::errors::{KeyFileError, SignError, VerifyError};
 use crate::pkcs11::{Uri, is_uri, without_pin};
 use crate::token::{Purpose, Token};
 use base64::Engine;
@@ -10,7 +12,7 @@ use base64::engine::general_purpose::STANDARD;
 use blake2::digest::consts::U32;
 use blake2::{Blake2b, Digest};
 use bundle::{Claim, KeyId, MAX_COMMENT, MAX_SIGNATURE, Manifest, PublicKey, RAW, Signed};
-use carveout_host::error::{At, Error, Result};
+use carveout_host::error::{At, Result};
 use carveout_host::files;
 use carveout_host::files::{NewFile, OUTPUT, SECRET};
 use carveout_host::packages;
@@ -82,18 +84,14 @@ impl Authenticity {
 
     /// Of a bundle, by the key that is trusted, if there is one.
     pub fn of(path: &Path, signed: Option<&Signed>, key: Option<&PublicKey>) -> Result<Self> {
-        let wrong = |e: bundle::SignatureError| {
-            Error::check(format!("{}: {}: {e}", path.display(), bundle::SIGNATURE)).remedy(
-                "do not flash it: get it anew from who made it, and make sure that --key is their public key",
-            )
-        };
+        let wrong =
+            |e: bundle::SignatureError| VerifyError::WrongSignature { path: path.into(), source: e.into() };
         match (signed, key) {
             (None, None) => Ok(Self::Unsigned),
             (None, Some(key)) => {
-                Err(Error::check(format!("{}: not signed, expected key {}", path.display(), key.id()))
-                    .remedy("take the bundle of a release: `cargo xtask release` signs it"))
+                Err(VerifyError::NotSigned { path: path.into(), key: key.id().to_string() }.into())
             }
-            (Some(signed), None) => signed.claim().map(Self::NotChecked).map_err(wrong),
+            (Some(signed), None) => Ok(Self::NotChecked(signed.claim().map_err(wrong)?)),
             (Some(signed), Some(key)) => {
                 let comment = signed.check(key).map_err(wrong)?;
                 Ok(Self::Verified { key: key.id(), comment })
@@ -112,15 +110,11 @@ pub fn comment(manifest: &Manifest) -> String {
 
 /// Refuses a trusted comment that minisign could not verify.
 pub fn ensure_comment(comment: &str) -> Result<()> {
-    let wrong =
-        |what: String| Err(Error::usage(format!("--comment: {what}")).remedy("give one shorter line"));
     if comment.contains(['\r', '\n', '\0']) {
-        return wrong("it has more than one line".into());
+        return Err(SignError::CommentHasLines.into());
     }
     match comment.len() {
-        length if length > MAX_COMMENT => {
-            wrong(format!("it has {length} bytes, minisign takes {MAX_COMMENT}"))
-        }
+        length if length > MAX_COMMENT => Err(SignError::CommentTooLong { length, most: MAX_COMMENT }.into()),
         _ => Ok(()),
     }
 }
@@ -131,9 +125,13 @@ pub fn public_key(given: &str) -> Result<PublicKey> {
     let parsed =
         if path.exists() { PublicKey::parse_file(&read_head(path)?) } else { PublicKey::parse_text(given) };
     parsed.map_err(|e| {
-        let what = if path.exists() { "" } else { " (and no such file)" };
-        Error::usage(format!("--key {}: {e}{what}", secret::shown(given)))
-            .remedy("`cargo xtask key public KEY` writes the public key of a secret one")
+        let (given, source) = (secret::shown(given), e.into());
+        if path.exists() {
+            VerifyError::WrongKeyFile { given, source }
+        } else {
+            VerifyError::WrongKey { given, source }
+        }
+        .into()
     })
 }
 
@@ -155,11 +153,9 @@ impl Signer {
         match (given, std::env::var(KEY_VARIABLE)) {
             (Some(uri), _) if is_uri(uri) => Self::token(uri, offline, logs, ui),
             (Some(text), _) if secret::is_text(text) => Err(secret::given_as_text("--sign")),
-            (Some(path), _) if without_pin(path) != path => Err(Error::usage(format!(
-                "--sign {}: no file and no PKCS#11 URI, which begins with pkcs11:",
-                without_pin(path)
-            ))
-            .remedy("a PIN belongs into the environment, not into a command: give the URI without it")),
+            (Some(path), _) if without_pin(path) != path => {
+                Err(SignError::PinGiven { given: without_pin(path) }.into())
+            }
             (Some(path), _) => {
                 let path = Path::new(path);
                 files::warn_of_readers(path, ui);
@@ -167,16 +163,13 @@ impl Signer {
             }
             // A variable may have got blank lines around the file's text.
             (None, Ok(text)) if !text.trim().is_empty() => Self::file(text.trim().as_bytes(), KEY_VARIABLE),
-            (None, _) => Err(Error::usage("no key to sign with").remedy(format!(
-                "give --sign KEY (a file of minisign's or pkcs11:…) or put the file's text into {KEY_VARIABLE}; \
-                 `cargo xtask key new FILE` makes one"
-            ))),
+            (None, _) => Err(SignError::NoKey.into()),
         }
     }
 
     fn token(uri: &str, offline: bool, logs: &Path, ui: &Ui) -> Result<Self> {
         let parsed =
-            Uri::parse(uri).map_err(|e| Error::usage(format!("--sign {}: {e}", without_pin(uri))))?;
+            Uri::parse(uri).map_err(|reason| SignError::WrongUri { uri: without_pin(uri), reason })?;
         if parsed.module.is_none() {
             packages::ensure(&token::NEEDS, offline, &logs.join("host.log"), ui)?;
         }
@@ -184,42 +177,38 @@ impl Signer {
         let token = Token::open(&shell(logs)?, &parsed, pin.as_deref(), Purpose::Releases)?;
         let bytes: Option<[u8; 32]> = unhex(token.public());
         let public = bytes.map(PublicKey::from_raw);
-        let public = public.ok_or_else(|| {
-            Error::environment(format!("--sign {}: its public key is none", without_pin(uri)))
-        })?;
+        let public = public.ok_or_else(|| SignError::WrongPublicKey { uri: without_pin(uri) })?;
         Ok(Self { public, key: Key::Token(Box::new(token)) })
     }
 
     fn file(file: &[u8], place: &str) -> Result<Self> {
-        let wrong = |what: &str| {
-            Error::usage(format!("{place}: {what}")).remedy(
-                "expected is a secret key of minisign's, two lines; `cargo xtask key new FILE` makes one",
-            )
-        };
+        let place = place.to_owned();
         let Some(bytes) = bundle::secret_key(file) else {
-            let what = match PublicKey::parse_file(file) {
-                Ok(_) => "it is a public key, the secret one signs",
-                Err(_) => "its second line is no base64 of a secret key's 158 bytes",
-            };
-            return Err(wrong(what));
+            return Err(match PublicKey::parse_file(file) {
+                Ok(_) => KeyFileError::PublicKey { place },
+                Err(_) => KeyFileError::NotAKey { place },
+            }
+            .into());
         };
         let kind = bytes.first_chunk::<6>().copied().unwrap_or_default();
         let bytes = match &kind {
             WITHOUT_PASSWORD => bytes.to_vec(),
             WITH_PASSWORD => {
                 let text = format!("untrusted comment: \n{}\n", STANDARD.encode(bytes));
-                let sealed = SecretKeyBox::from_string(&text).map_err(|e| wrong(&e.to_string()))?;
-                let password = password(&format!("password of {place}: "))?;
-                // minisign's library knows no other cause.
-                let wrong_password = |e: minisign::PError| {
-                    Error::usage(format!("{place}: {e}"))
-                        .remedy(format!("type the key's password, or set {PASSWORD_VARIABLE} to it"))
+                let sealed = match SecretKeyBox::from_string(&text) {
+                    Ok(sealed) => sealed,
+                    Err(e) => return Err(KeyFileError::Unreadable { place, source: e.into() }.into()),
                 };
-                sealed.into_secret_key(Some(password)).map_err(wrong_password)?.to_bytes()
+                let password = password(&format!("password of {place}: "))?;
+                match sealed.into_secret_key(Some(password)) {
+                    Ok(key) => key.to_bytes(),
+                    // minisign's library knows no other cause.
+                    Err(e) => return Err(KeyFileError::WrongPassword { place, source: e.into() }.into()),
+                }
             }
-            _ => return Err(wrong("it is of algorithms that minisign does not have")),
+            _ => return Err(KeyFileError::UnknownAlgorithm { place }.into()),
         };
-        Self::of(&bytes).ok_or_else(|| wrong("it has been changed: its parts do not fit"))
+        Self::of(&bytes).ok_or_else(|| KeyFileError::Changed { place }.into())
     }
 
     /// Of the bytes of minisign's secret key.
@@ -254,16 +243,17 @@ impl Signer {
         let raw = |message: &[u8]| -> Result<[u8; RAW]> {
             match &self.key {
                 Key::File(key) => Ok(key.sign(message).to_bytes()),
-                Key::Token(token) => token.sign(message)?.try_into().map_err(|bytes: Vec<u8>| {
-                    Error::environment(format!("the token's signature has {} bytes", bytes.len()))
-                }),
+                Key::Token(token) => token
+                    .sign(message)?
+                    .try_into()
+                    .map_err(|bytes: Vec<u8>| SignError::WrongLength { length: bytes.len() }.into()),
             }
         };
         let text = bundle::sign(&self.public, data, comment, raw)?;
         // A token may have signed with another key than it tells.
         self.public
             .verify(data, text.as_bytes())
-            .map_err(|e| Error::environment(format!("the new signature: {e}")))?;
+            .map_err(|e| SignError::WrongSignature { source: e.into() })?;
         Ok(text)
     }
 }
@@ -273,11 +263,8 @@ fn password(prompt: &str) -> Result<String> {
     if let Some(password) = std::env::var(PASSWORD_VARIABLE).ok().filter(|password| !password.is_empty()) {
         return Ok(password);
     }
-    let asked = ui::ask(prompt).map_err(|e| Error::environment(format!("{prompt}{e}")))?;
-    asked.ok_or_else(|| {
-        Error::usage(format!("{prompt}nobody is here to type it"))
-            .remedy(format!("put it into the environment variable {PASSWORD_VARIABLE}"))
-    })
+    let asked = ui::ask(prompt).map_err(|source| SignError::NoTerminal { prompt: prompt.into(), source })?;
+    asked.ok_or_else(|| SignError::NoPassword { prompt: prompt.into() }.into())
 }
 
 /// Makes a key: a secret file, and a public one beside it. The public key.
@@ -290,24 +277,23 @@ pub fn generate(path: &Path, with_password: bool) -> Result<PublicKey> {
     }
     let (mut secret_file, mut public_file) =
         (NewFile::create(path, SECRET)?, NewFile::create(&public_path, OUTPUT)?);
-    let failed = |e: minisign::PError| Error::environment(format!("{}: {e}", path.display()));
+    let failed = |e: minisign::PError| KeyFileError::NotMade { path: path.into(), source: e.into() };
     let pair = if with_password {
         let password = password("password for the new key: ")?;
         if password.is_empty() {
-            return Err(Error::usage(format!("{}: the password is empty", path.display()))
-                .remedy("give one, or --no-password for a key that only its place protects"));
+            return Err(KeyFileError::EmptyPassword { path: path.into() }.into());
         }
         // With a slip of the finger in it nobody could use the key. From the environment it comes the same.
         if self::password("the same again: ")? != password {
-            return Err(Error::usage(format!("{}: the two passwords differ", path.display()))
-                .remedy("run the command again: no key was made"));
+            return Err(KeyFileError::PasswordsDiffer { path: path.into() }.into());
         }
         minisign::KeyPair::generate_encrypted_keypair(Some(password))
     } else {
         minisign::KeyPair::generate_unencrypted_keypair()
     }
     .map_err(failed)?;
-    let public = PublicKey::parse_text(&pair.pk.to_base64()).map_err(|e| Error::check(e.to_string()))?;
+    let public = PublicKey::parse_text(&pair.pk.to_base64())
+        .map_err(|e| KeyFileError::WrongNewKey { source: e.into() })?;
     let secret = pair.sk.to_box(Some("minisign secret key of carveout")).map_err(failed)?.into_string();
     // Both are whole before either has its name.
     secret_file.write_all(secret.as_bytes()).at(path)?;
@@ -355,7 +341,7 @@ mod tests {
         assert_eq!(signer.public().verify(b"data", text.as_bytes()).unwrap(), "comment");
         assert_eq!(signer.sign(b"data", "comment").unwrap(), text, "the same each time");
         let error = generate(&path, false).unwrap_err();
-        assert!(error.message.contains("exists already"), "{error}");
+        assert_eq!(error.code, "host::file::exists-already", "{error}");
     }
 
     #[test]
@@ -385,6 +371,6 @@ mod tests {
         let line = text.lines().nth(1).unwrap();
         assert_eq!(public_key(line).unwrap().id(), signer.public().id());
         let error = public_key("nowhere.pub").unwrap_err();
-        assert!(error.message.ends_with("(and no such file)"), "{error}");
+        assert_eq!(error.code, "keys::verify::wrong-key", "{error}");
     }
 }

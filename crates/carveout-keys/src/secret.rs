@@ -1,5 +1,6 @@
 //! Texts that may be a secret which was given where the name of a file is expected: none is shown.
 
+use crate::errors::SignError;
 use crate::pkcs11::without_pin;
 use carveout_host::error::Error;
 use std::path::Path;
@@ -34,11 +35,7 @@ pub fn shown(given: &str) -> String {
 
 /// The error of an option that was given a key's text.
 pub fn given_as_text(option: &str) -> Error {
-    Error::usage(format!("{option}: expected is the name of a key's file, given is the text of a key (not shown)")).remedy(format!(
-        "give the file's name, or put the text into {}; a secret key on a command line is seen by all users of this host, and \
-         kept by the shell: replace it",
-        crate::KEY_VARIABLE
-    ))
+    SignError::TextGiven { option: option.into() }.into()
 }
 
 /// Whether there is a secret key in a text, whatever else: one of minisign's, or a PEM.

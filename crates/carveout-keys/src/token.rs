@@ -4,6 +4,7 @@
 //! through a socket; a release's checksums go the same way. So NVIDIA's scripts know neither the PIN nor the token; a token that needs the network works although they
 //! have none; and a wrong PIN is tried once, not with each of some eighty signatures, after which a token would be locked.
 
+use crate::errors::TokenError;
 use crate::pkcs11::{PIN_VARIABLE, Uri};
 use carveout_host::error::{At, Error, Result};
 use carveout_host::packages::Need;
@@ -91,19 +92,16 @@ struct Reply {
 
 /// The PIN that the environment or the URI's file has.
 pub fn pin(uri: &Uri) -> Result<Option<String>> {
-    let remedy = |error: Error| {
-        error.remedy(format!("put the PIN, and nothing else, into {PIN_VARIABLE} or the file"))
-    };
     match (std::env::var(PIN_VARIABLE), &uri.pin_source) {
         (Ok(pin), _) if !pin.is_empty() => Ok(Some(pin)),
-        (Err(std::env::VarError::NotUnicode(_)), _) => {
-            Err(remedy(Error::environment(format!("{PIN_VARIABLE} is no text in UTF-8"))))
-        }
+        (Err(std::env::VarError::NotUnicode(_)), _) => Err(TokenError::PinVariableNotUtf8.into()),
         (_, None) => Ok(None),
         (_, Some(path)) => {
-            let bytes = read_limited(path, MAX_PIN).map_err(remedy)?;
-            let text = String::from_utf8(bytes)
-                .map_err(|_| remedy(Error::usage(format!("{}: no text in UTF-8", path.display()))))?;
+            let bytes = read_limited(path, MAX_PIN).map_err(|error| {
+                error.remedy(format!("put the PIN, and nothing else, into {PIN_VARIABLE} or the file"))
+            })?;
+            let text =
+                String::from_utf8(bytes).map_err(|_| TokenError::PinFileNotUtf8 { path: path.clone() })?;
             Ok(Some(text.trim_end_matches(['\r', '\n']).to_owned()).filter(|pin| !pin.is_empty()))
         }
     }
@@ -225,72 +223,27 @@ impl Drop for Token {
 
 /// What the agent means, for people.
 fn explain(uri: &Uri, purpose: Purpose, reply: &Reply) -> Error {
-    let setting = purpose.setting();
-    let Reply { failed, detail, seen, .. } = reply;
-    let there =
-        |none: &str| if seen.is_empty() { none.to_owned() } else { format!("there are {}", seen.join(", ")) };
-    let pin = match &uri.pin_source {
-        Some(path) => format!("{PIN_VARIABLE}, or the file {}", path.display()),
-        None => PIN_VARIABLE.to_owned(),
-    };
-    let (what, remedy) = match failed.as_str() {
-        "module" => (
-            format!("the PKCS#11 module cannot be loaded: {detail}"),
-            format!("correct module-path in {setting}: it names the library that comes with the token"),
-        ),
-        "no-token" => (
-            format!("no such token: {}", there("none is there")),
-            format!(
-                "plug it in, correct {setting}, or add ?module-path=/usr/lib/….so: `p11-kit list-modules` shows the tokens \
-                 that are seen without it"
-            ),
-        ),
-        "many-tokens" => (
-            format!("more than one token fits: {}", there("")),
-            format!("add serial=NUMBER to {setting}"),
-        ),
-        "no-pin" => (
-            "the token asks for a PIN, and none is given".into(),
-            format!("put it into the environment variable {PIN_VARIABLE}, or add ?pin-source=/FILE to {setting}"),
-        ),
-        "wrong-pin" => (
-            format!("the token refuses the PIN ({detail})"),
-            format!("correct {pin}. It was tried once; most tokens lock after a few"),
-        ),
-        "locked-pin" => (
-            format!("the token's PIN is locked, expired or not set ({detail})"),
-            "unlock or set it with the token's own tool".into(),
-        ),
-        "no-key" => (
-            format!("no such private key in the token: {}", there("it has none")),
-            format!("correct object or id in {setting}"),
-        ),
-        "many-keys" => (
-            "more than one private key fits".into(),
-            format!("add id=%NN to {setting}: `pkcs11-tool --list-objects` shows identifiers"),
-        ),
-        "other-kind" if purpose == Purpose::Boards => (
-            format!("the key does not suit boards: {detail}"),
-            "use the RSA key of 2048 or 3072 bits, with the public exponent 65537, whose hash is in the fuses".into(),
-        ),
-        "other-kind" => (
-            format!("the key does not suit releases: {detail}"),
-            "use an Ed25519 key: `pkcs11-tool --keypairgen --key-type EC:edwards25519` makes one".into(),
-        ),
-        "sign" => (
-            format!("the token has not signed: {detail}"),
-            match purpose {
-                Purpose::Boards => "the key must be allowed to sign with RSA-PSS (CKM_RSA_PKCS_PSS with SHA-256), and the token \
-                                    must stay plugged in",
-                Purpose::Releases => "the key must be allowed to sign with CKM_EDDSA, and the token must stay plugged in",
-            }
-            .into(),
-        ),
-        "died" => (
-            "the PKCS#11 module has crashed".into(),
-            "name the token's own module: ?module-path=/usr/lib/….so".into(),
-        ),
-        _ => (format!("the token fails: {detail}"), "see whether `pkcs11-tool --test` works with it".into()),
-    };
-    Error::environment(format!("{setting} {}: {what}", uri.text)).remedy(remedy)
+    let (setting, text) = (purpose.setting(), uri.text.clone());
+    let (detail, seen) = (reply.detail.clone(), reply.seen.clone());
+    match (reply.failed.as_str(), purpose) {
+        ("module", _) => TokenError::NoModule { setting, uri: text, detail },
+        ("no-token", _) => TokenError::NoToken { setting, uri: text, seen },
+        ("many-tokens", _) => TokenError::SeveralTokens { setting, uri: text, seen },
+        ("no-pin", _) => TokenError::NoPin { setting, uri: text },
+        ("wrong-pin", _) => {
+            let file = uri.pin_source.as_ref().map(|path| format!(", or the file {}", path.display()));
+            let place = format!("{PIN_VARIABLE}{}", file.unwrap_or_default());
+            TokenError::WrongPin { setting, uri: text, detail, place }
+        }
+        ("locked-pin", _) => TokenError::LockedPin { setting, uri: text, detail },
+        ("no-key", _) => TokenError::NoKey { setting, uri: text, seen },
+        ("many-keys", _) => TokenError::SeveralKeys { setting, uri: text },
+        ("other-kind", Purpose::Boards) => TokenError::NotForBoards { setting, uri: text, detail },
+        ("other-kind", Purpose::Releases) => TokenError::NotForReleases { setting, uri: text, detail },
+        ("sign", Purpose::Boards) => TokenError::BoardsNotSigned { setting, uri: text, detail },
+        ("sign", Purpose::Releases) => TokenError::ReleaseNotSigned { setting, uri: text, detail },
+        ("died", _) => TokenError::ModuleCrashed { setting, uri: text },
+        _ => TokenError::Failed { setting, uri: text, detail },
+    }
+    .into()
 }

@@ -3,12 +3,14 @@
 //! `target/carveout/stages/<stage>/<digest>/` holds the result and `.stage.json`: the inputs by name, and size and time of
 //! each file, so that a result that someone has touched is built anew. A result appears by rename, so it is whole.
 
+pub mod errors;
 pub mod tree;
 use bundle::sha256;
-use carveout_host::error::{At, Error, Result};
+use carveout_host::error::{At, Result};
 use carveout_host::files;
 use carveout_host::tools::namespace::remove;
 use carveout_host::ui::Ui;
+use errors::CacheError;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -172,7 +174,8 @@ impl<'a> Cache<'a> {
         let size = files.values().map(Stamp::size).sum();
         let content = tree::digest(temporary.path(), &|_| false)?;
         let record = Record { inputs: key.clone(), files, content: content.clone() };
-        let text = serde_json::to_string_pretty(&record).map_err(|e| Error::check(e.to_string()))?;
+        let text =
+            serde_json::to_string_pretty(&record).map_err(|e| CacheError::NoRecord { source: e.into() })?;
         let path = temporary.path().join(RECORD);
         files::put(&path, text)?;
         remove(&dir)?;
@@ -260,6 +263,7 @@ fn sweep(home: &Path) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use carveout_host::error::Error;
     use carveout_host::ui::Verbosity;
 
     fn build(root: &Path, input: &str) -> Result<Output> {
@@ -278,7 +282,7 @@ mod tests {
         let ui = Ui::new(Verbosity::Quiet);
         let cache = Cache::new(root.path(), &ui);
         let old = build(root.path(), "x").unwrap();
-        assert!(cache.renew(&old, || Err(Error::check("no network"))).is_err());
+        assert!(cache.renew(&old, || Err(Error::interrupted())).is_err());
         let old = build(root.path(), "x").unwrap();
         assert!(old.reused);
         let new = cache.renew(&old, || build(root.path(), "x")).unwrap();
@@ -364,9 +368,9 @@ mod tests {
         let ui = Ui::new(Verbosity::Quiet);
         let failed = Cache::new(root.path(), &ui).stage("a stage", Key::default(), |work| {
             fs::write(work.out.join("half"), "").at(work.out)?;
-            Err(Error::check("no"))
+            Err(Error::interrupted())
         });
-        assert_eq!(failed.unwrap_err().message, "no");
+        assert_eq!(failed.unwrap_err(), Error::interrupted());
         assert!(good.dir.join("a/file").exists());
         assert!(build(root.path(), "x").unwrap().reused);
     }

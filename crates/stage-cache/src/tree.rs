@@ -1,7 +1,8 @@
 //! What a folder holds: stamps, to see that it has been touched; a digest, which covers all that can shape what is made of it.
 
 use crate::Key;
-use carveout_host::error::{At, Error, Result};
+use crate::errors::CacheError;
+use carveout_host::error::{At, Result};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, Metadata};
@@ -111,11 +112,7 @@ impl Digest<'_> {
             return self.folder(path, &format!("{name}/"));
         }
         if !metadata.is_file() {
-            return Err(Error::usage(format!(
-                "{}: is neither a file nor a folder nor a link: nothing can be built of it",
-                path.display()
-            ))
-            .remedy("remove it"));
+            return Err(CacheError::NotBuildable { path: path.into() }.into());
         }
         let kind = if is_executable(metadata) { "program" } else { "file" };
         let sha256 = bundle::hash_file(path).at(path)?.sha256;
@@ -176,12 +173,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let _socket = std::os::unix::net::UnixListener::bind(dir.path().join("socket")).unwrap();
         let error = digest(dir.path(), &|_| false).unwrap_err();
-        assert!(
-            error
-                .message
-                .ends_with("socket: is neither a file nor a folder nor a link: nothing can be built of it"),
-            "{error}"
-        );
+        assert_eq!(error.code, "cache::not-buildable", "{error}");
         assert!(digest(dir.path(), &|name| name == "socket").is_ok(), "skipped");
     }
 

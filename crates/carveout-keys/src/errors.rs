@@ -1,0 +1,11 @@
+//! What can go wrong in here, by area.
+
+mod file;
+mod sign;
+mod token;
+mod verify;
+
+pub use file::KeyFileError;
+pub use sign::SignError;
+pub use token::TokenError;
+pub use verify::VerifyError;
