@@ -11,7 +11,7 @@ use carveout_host::tools::cargo;
 use carveout_host::tools::cargo::CrossBuild;
 use carveout_host::ui::Ui;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// The emulator.
 const EMULATOR: &str = "trusty-emulator";
@@ -34,13 +34,13 @@ pub struct Sources<'a> {
 
 impl Workshop for Sources<'_> {
     fn firmware(&self) -> Result<PathBuf> {
-        let (root, home) = (self.dirs.root()?, self.dirs.home());
+        let (root, home) = (&cargo::carveout(self.dirs.root()?)?, self.dirs.home());
         let toolchain = Toolchains::new(root, self.offline, self.ui).get(Target::Firmware)?;
         let build = CrossBuild {
             root,
             package: FIRMWARE,
             profile: "firmware",
-            target_dir: &home.join("cargo/firmware"),
+            target_dir: &home.join("cargo/desk"),
             toolchain: &toolchain,
             offline: self.offline,
             ui: self.ui,
@@ -56,11 +56,11 @@ impl Workshop for Sources<'_> {
 
     fn emulator(&self) -> Result<PathBuf> {
         packages::ensure(&EMULATOR_NEEDS, self.offline, &self.dirs.logs()?.join("host.log"), self.ui)?;
-        self.host_program(EMULATOR)
+        self.host_program(&cargo::carveout(self.dirs.root()?)?, EMULATOR)
     }
 
     fn client_for_host(&self, name: &str) -> Result<PathBuf> {
-        self.host_program(name)
+        self.host_program(self.dirs.root()?, name)
     }
 
     fn client_app(&self, name: Option<&str>) -> Result<PathBuf> {
@@ -74,9 +74,8 @@ impl Workshop for Sources<'_> {
 }
 
 impl Sources<'_> {
-    /// A package of the workspace, built for this host.
-    fn host_program(&self, package: &str) -> Result<PathBuf> {
-        let root = self.dirs.root()?;
+    /// A package of a workspace, built for this host.
+    fn host_program(&self, root: &Path, package: &str) -> Result<PathBuf> {
         let target_dir = self.dirs.home().join("cargo/host");
         let program = target_dir.join("release").join(package);
         if !program.exists() {

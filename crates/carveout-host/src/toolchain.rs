@@ -95,13 +95,17 @@ impl Toolchain {
     }
 
     /// Compiler flags. No path of the host stays in the output.
-    pub fn rustflags(&self, root: &Path, registries: &[PathBuf]) -> Vec<String> {
+    pub fn rustflags(&self, root: &Path, carveout: &Path, registries: &[PathBuf]) -> Vec<String> {
         let remap = |from: &Path, to: &str| format!("--remap-path-prefix={}={to}", from.display());
         // Of several that fit, the last wins.
         let mut flags = vec![remap(root, ".")];
         // What cargo has checked out of git is called by URL and commit, on any host.
         let checkouts = cargo::home().map(|home| home.join("git/checkouts"));
         flags.extend(checkouts.iter().map(|folder| remap(folder, "/cargo/git")));
+        // Our own crates are called as in our clone, where cargo names them relative to it.
+        if carveout != root {
+            flags.push(remap(&carveout.join("crates"), "crates"));
+        }
         // The folder of a registry has a name of its host's: of a mirror another.
         flags.extend(registries.iter().map(|folder| remap(folder, "/cargo")));
         if let Some(tree) = &self.debian {

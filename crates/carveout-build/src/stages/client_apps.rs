@@ -45,7 +45,7 @@ pub fn package(build: &Build, name: &str) -> Result<Output> {
             root: &build.workspace.root,
             package: name,
             profile: "client",
-            target_dir: &build.cargo_dir("client-apps"),
+            target_dir: &build.cargo_dir("client"),
             toolchain: &toolchain,
             offline: build.offline,
             ui: build.ui,

@@ -99,7 +99,7 @@ fn fetch(build: &Build, app: &App, work: &Work) -> Result<PathBuf> {
             root: &build.workspace.root,
             package: &app.name,
             profile: "ta",
-            target_dir: &build.cargo_dir("trusted-apps"),
+            target_dir: &build.cargo_dir("ta"),
             toolchain: &build.toolchains.get(Target::TrustedApp)?,
             offline: build.offline,
             ui: build.ui,

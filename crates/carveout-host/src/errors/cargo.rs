@@ -12,6 +12,10 @@ crate::errors! {
                 xtask)",
                 folder.display()),
             help ("change into a clone of carveout and run the command there");
+        /// The workspace depends on no crate of carveout.
+        NoCarveout { root: PathBuf } => usage "no-carveout":
+            ("{}: no package of this workspace depends on carveout", root.display()),
+            help ("let its xtask depend on carveout, as `carveout new` writes it");
         /// cargo cannot read the workspace.
         NoMetadata { said: String } => usage "no-metadata": ("cargo metadata: {said}");
         /// The description of the workspace that cargo prints cannot be read.
