@@ -3,7 +3,8 @@
 //! mke2fs 1.47.0 sorts what it copies, but takes access and change times from the build host: they are set afterwards,
 //! with debugfs, in every used inode. mke2fs.conf of the host does not count.
 
-use carveout_host::error::{At, Error, Result};
+use crate::errors::RootfsError;
+use carveout_host::error::{At, Result};
 use carveout_host::process;
 use carveout_host::tools::namespace;
 use carveout_host::tools::namespace::Folder;
@@ -117,7 +118,7 @@ fn fixed_times(image: &Path, epoch: u64) -> Result<String> {
     let count = dump.lines().find_map(|line| line.strip_prefix("Inode count:")?.trim().parse::<u32>().ok());
     let free = Free::parse(&dump, "  Free inodes: ");
     let Some(count) = count.filter(|_| !free.is_empty()) else {
-        return Err(Error::check("dumpe2fs says neither how many inodes there are nor which are free"));
+        return Err(RootfsError::InodesUnknown.into());
     };
     let mut commands = String::new();
     let all = [ROOT_INODE].into_iter().chain(FIRST_INODE..=count);

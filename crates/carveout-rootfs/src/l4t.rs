@@ -1,5 +1,6 @@
 //! What of NVIDIA's BSP gets into a root filesystem: packages, and what flash.sh puts into /boot.
 
+use crate::errors::{PackagesError, RootfsError};
 use crate::mmdebstrap::Parts;
 use crate::{DEVICES, INIT, OTHER_INITS};
 use carveout_host::error::{At, Error, Result};
@@ -46,8 +47,6 @@ const EXTLINUX: &str = "bootloader/extlinux.conf";
 /// What apply_binaries.sh and what it calls read. Archives of the older way of installing are not read.
 const SAMPLE: [&str; 7] =
     ["apply_binaries.sh", "nv_tegra/", "nv_tools/", "tools/", "kernel/", EXTLINUX, BOOT_CONTROL_OF_DEBS];
-const REMEDY: &str = "use NVIDIA's whole BSP (its tarball has all of it), or build with --without rootfs: that bundle flashes the \
-                      secure-os partition alone";
 
 /// What a root filesystem of a board is made for.
 pub struct Target<'a> {
@@ -131,13 +130,8 @@ fn packages(bsp: &Path) -> Result<Known> {
             let control = Control::read(&deb)?;
             let name = |path: &Path| path.strip_prefix(bsp).unwrap_or(path).display().to_string();
             if let Some((other, _)) = known.get(&control.name) {
-                let message = format!(
-                    "NVIDIA's BSP has package {} twice: {} and {}",
-                    control.name,
-                    name(other),
-                    name(&deb)
-                );
-                return Err(Error::usage(message).remedy("keep the one of this BSP's release"));
+                let files = vec![name(other), name(&deb)];
+                return Err(RootfsError::BspPackageTwice { package: control.name, files }.into());
             }
             known.insert(control.name.clone(), (deb, control));
         }
@@ -187,13 +181,11 @@ fn file_of(name: &str) -> String {
 fn whole(bsp: &Bsp, lacking: BTreeSet<String>) -> Result<()> {
     let needed = [bsp::KERNEL, bsp::INITRD, bsp::DTB, EXTLINUX, BOOT_CONTROL];
     let files = needed.into_iter().filter(|name| !bsp.path(name).is_file()).map(str::to_owned);
-    let all: Vec<String> = files.chain(lacking).map(|line| format!("  {line}")).collect();
-    if all.is_empty() {
+    let lacking: Vec<String> = files.chain(lacking).collect();
+    if lacking.is_empty() {
         return Ok(());
     }
-    let message =
-        format!("NVIDIA's BSP ({}) lacks what the root filesystem needs:\n{}", bsp.release, all.join("\n"));
-    Err(Error::usage(message).remedy(REMEDY))
+    Err(RootfsError::BspIncomplete { release: bsp.release.to_string(), lacking }.into())
 }
 
 /// What flash.sh puts into a root filesystem (L4T R32.7, lines 2620 to 2638 and 2726 on, and `build_fsimg`), but for signatures:
@@ -251,10 +243,7 @@ fn with_command_line(menu: &str, line: &str) -> String {
 /// What to say where apt cannot install NVIDIA's packages.
 pub fn explained(error: Error) -> Error {
     if error.remedy.is_none() && error.message.contains("unmet dependencies") {
-        return Error::usage(error.message).remedy(
-            "NVIDIA's packages are made for Ubuntu 18.04: leave out of rootfs.packages what needs a library that Debian does \
-             not have, or choose rootfs.kind l4t-sample",
-        );
+        return PackagesError::NotForDebian { source: error.message.into() }.into();
     }
     error
 }
@@ -356,6 +345,7 @@ mod tests {
     #[test]
     fn what_cannot_be_on_debian_is_explained() {
         let error = explained(Error::check("nvidia-l4t-weston : unmet dependencies: libffi6"));
+        assert_eq!(error.code, "rootfs::packages::not-for-debian");
         assert!(error.remedy.is_some_and(|remedy| remedy.contains("Ubuntu 18.04")));
         assert!(explained(Error::check("other")).remedy.is_none());
     }

@@ -1,6 +1,7 @@
 //! The root filesystem: a base (Debian, NVIDIA's sample, or a tarball), the client apps installed, an ext4 image, the list of
 //! its packages.
 
+pub mod errors;
 pub mod ext4;
 mod l4t;
 mod lock;
@@ -12,8 +13,9 @@ mod tarball;
 use self::lock::Sums;
 use self::pins::{Known, Pins};
 use self::tarball::{INSTALLED, SUMS};
+use crate::errors::RootfsError;
 use crate::mmdebstrap::Archives;
-use carveout_host::error::{At, Error, Result};
+use carveout_host::error::{At, Result};
 use carveout_host::packages;
 use carveout_host::tools::dpkg::Control;
 use carveout_host::tools::namespace::Folder;
@@ -54,7 +56,7 @@ pub fn base(build: &Build, rootfs: &Rootfs, bsp: Option<&Bsp>) -> Result<Output>
 fn target<'a>(build: &'a Build, bsp: &'a Bsp) -> Result<l4t::Target<'a>> {
     let board = build.product.board.l4t()?;
     let module = build.product.l4t()?.modules.first();
-    let none = || Error::usage(format!("board {} has no module", build.product.board.name));
+    let none = || RootfsError::NoModule { board: build.product.board.name.clone() };
     Ok(l4t::Target { bsp, board, module: module.ok_or_else(none)? })
 }
 
@@ -88,8 +90,7 @@ fn debian(build: &Build, rootfs: &Rootfs, bsp: Option<&Bsp>) -> Result<Output> {
     }
     build.cache.stage("rootfs base", key, |work| {
         if build.offline {
-            let message = "the root filesystem's base is not there, and --offline forbids to fetch it";
-            return Err(Error::environment(message).remedy("run the command once without --offline"));
+            return Err(RootfsError::BaseNotCached.into());
         }
         packages::ensure_arm64(build.ui)?;
         let explained = |error| mmdebstrap::explained(error, rootfs, &build.product.path);
@@ -126,10 +127,7 @@ fn sample(build: &Build, rootfs: &Rootfs, bsp: &Bsp) -> Result<Output> {
     let path = given_path(build, rootfs)?;
     let examined = given(build, path)?;
     if !tarball::has_dpkg(&examined.dir)? {
-        let message =
-            format!("{}: has no dpkg, with which apply_binaries.sh installs packages", path.display());
-        return Err(Error::usage(message)
-            .remedy("name NVIDIA's sample root filesystem (Tegra_Linux_Sample-Root-Filesystem_R32…)"));
+        return Err(RootfsError::SampleWithoutDpkg { path: path.into() }.into());
     }
     let key = Key::of(crate::code(file!()))
         .with("tarball", &examined.content)
@@ -157,13 +155,14 @@ fn given(build: &Build, path: &Path) -> Result<Output> {
     let apps = &build.product.client_apps;
     // Told now, before anything is built for it.
     if !apps.is_empty() && !tarball::has_dpkg(&examined.dir)? {
-        return Err(tarball::no_dpkg(path, apps, &build.product.path));
+        let (apps, config) = (apps.clone(), build.product.path.clone());
+        return Err(RootfsError::AppsWithoutDpkg { path: path.into(), apps, config }.into());
     }
     Ok(examined)
 }
 
 fn given_path<'a>(build: &Build, rootfs: &'a Rootfs) -> Result<&'a Path> {
-    let missing = || Error::usage(format!("{}: rootfs has no tarball", build.product.path.display()));
+    let missing = || RootfsError::NoTarball { path: build.product.path.clone() }.into();
     rootfs.tarball.as_deref().ok_or_else(missing)
 }
 
@@ -227,7 +226,7 @@ fn finish(
                 debs.iter().map(|deb| Ok(Control::read(deb)?.name)).collect::<Result<BTreeSet<_>>>()?;
             pins::enforce(rootfs, pinned, &text, &ours, &build.product.path).map_err(|refused| {
                 differs.set(refused.of_archive);
-                refused.error
+                *refused.error
             })?;
         }
         let image = work.out.join(IMAGE);

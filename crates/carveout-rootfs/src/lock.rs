@@ -1,7 +1,8 @@
 //! `packages.lock`: name, version, architecture and sha256 of every installed package, by tabs, sorted. Of a root filesystem
 //! that is given, the sha256 is `-` where neither a package file nor an archive's index tells it.
 
-use carveout_host::error::{At, Error, Result};
+use crate::errors::LockError;
+use carveout_host::error::{At, Result};
 use carveout_host::tools::dpkg;
 use carveout_host::tools::dpkg::Control;
 use std::collections::{BTreeMap, BTreeSet};
@@ -68,17 +69,11 @@ impl Sums {
 /// The text for a root filesystem whose packages are all known to an archive or are ours.
 pub fn text(packages: &Packages, sums: &Sums) -> Result<String> {
     if let Some(package) = sums.1.iter().next() {
-        let message = format!(
-            "two archives have package {} with the same version and other contents",
-            package.replace('\t', " ")
-        );
-        let remedy = "name one of them alone: in rootfs.mirror, or in apt's sources on this host";
-        return Err(Error::check(message).remedy(remedy));
+        return Err(LockError::ArchivesDisagree { package: package.replace('\t', " ") }.into());
     }
     let line = |package: &String| match sums.0.get(package) {
         Some(sum) => Ok(format!("{package}\t{sum}\n")),
-        None => Err(Error::check(format!("package {} is in no package list", package.replace('\t', " ")))
-            .remedy("delete target/carveout/stages/rootfs-base and run the command again")),
+        None => Err(LockError::NotListed { package: package.replace('\t', " ") }.into()),
     };
     packages.iter().map(line).collect()
 }
@@ -93,7 +88,7 @@ pub fn text_of_given(packages: &Packages, sums: &Sums) -> String {
 pub fn wholly_installed(text: &str) -> Result<Packages> {
     let package = |line: &str| match line.strip_prefix(INSTALLED) {
         Some(package) => Ok(package.to_owned()),
-        None => Err(Error::check(format!("a package is not wholly installed: {}", line.replace('\t', " ")))),
+        None => Err(LockError::HalfInstalled { package: line.replace('\t', " ") }.into()),
     };
     text.lines().map(package).collect()
 }

@@ -14,6 +14,7 @@ pub use archive::Archives;
 pub use explain::explained;
 pub use parts::Parts;
 
+use crate::errors::RootfsError;
 use carveout_host::error::{At, Error, Result};
 use carveout_host::packages::is_root;
 use carveout_host::tools::namespace;
@@ -230,16 +231,14 @@ pub fn finish_given(tarball: &Path, debs: &[PathBuf], epoch: u64, out: &Path, wo
 
 /// What is wrong with a root filesystem that client apps cannot be installed in.
 fn not_for_it(error: Error, tarball: &Path) -> Error {
-    const CAUSES: [(&str, &str); 2] = [
-        ("carveout: the root filesystem is for", "use an arm64 one"),
-        ("dependency problems", "add to it what the client apps depend on: nothing is fetched for it"),
-    ];
-    let cause = CAUSES.iter().find(|(text, _)| error.message.contains(text));
-    match cause {
-        Some((_, remedy)) => {
-            Error::usage(format!("{}: {}", tarball.display(), error.message)).remedy(*remedy)
-        }
-        None => error,
+    let path = tarball.to_owned();
+    // given.sh says so.
+    if error.message.contains("carveout: the root filesystem is for") {
+        RootfsError::WrongArchitecture { path, source: error.message.into() }.into()
+    } else if error.message.contains("dependency problems") {
+        RootfsError::AppsLackPackages { path, source: error.message.into() }.into()
+    } else {
+        error
     }
 }
 

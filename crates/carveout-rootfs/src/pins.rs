@@ -1,5 +1,6 @@
 //! The packages that a `packages.lock` pins, and how what is installed, or what archives have, differs from them.
 
+use crate::errors::{LockError, PackagesError};
 use carveout_host::error::{Error, Result, nearest};
 use carveout_host::tools::{dpkg, read_limited};
 use carveout_product::{Rootfs, RootfsKind, SNAPSHOT};
@@ -10,8 +11,6 @@ use std::path::Path;
 
 /// Largest `packages.lock` that is read, in bytes: all packages of Debian would take some 9 MiB.
 const MAX_LOCK: u64 = 16 << 20;
-/// Differences that an error shows.
-const SHOWN: usize = 12;
 /// Digits of a checksum that an error shows.
 const DIGITS: usize = 12;
 
@@ -62,13 +61,8 @@ impl Pins {
         let text = String::from_utf8_lossy(&bytes);
         Self::parse(&text).map_err(|number| {
             let line: String = text.lines().nth(number).unwrap_or_default().chars().take(80).collect();
-            let message = format!(
-                "{}:{}: `{}` is no line of a packages.lock: name, version, architecture and sha256, by tabs",
-                path.display(),
-                number + 1,
-                line.escape_debug()
-            );
-            Error::usage(message).remedy("take rootfs/packages.lock out of an earlier bundle, as it is")
+            let text = line.escape_debug().to_string();
+            LockError::BadLine { path: path.into(), line: number + 1, text }.into()
         })
     }
 
@@ -148,12 +142,11 @@ pub fn ensure_known(rootfs: &Rootfs, packages: &[String], known: &Known, config:
         return Ok(());
     }
     let line = |name: &&String| match nearest(name, known.versions.keys().map(String::as_str)) {
-        Some(near) => format!("  {name}: did you mean `{near}`?"),
-        None => format!("  {name}"),
+        Some(near) => format!("{name}: did you mean `{near}`?"),
+        None => (*name).clone(),
     };
-    let lines: Vec<String> = unknown.iter().map(line).collect();
-    let message = format!("Debian {} has no such package:\n{}", rootfs.suite, lines.join("\n"));
-    Err(Error::usage(message).remedy(format!("correct rootfs.packages in {}", config.display())))
+    let packages = unknown.iter().map(line).collect();
+    Err(PackagesError::Unknown { suite: rootfs.suite.clone(), packages, config: config.into() }.into())
 }
 
 fn short(sum: &str) -> &str {
@@ -214,20 +207,11 @@ impl Differences {
     }
 }
 
-/// The first lines, and how many more there are.
-fn shown(lines: &[String]) -> String {
-    let first: Vec<String> = lines.iter().take(SHOWN).map(|line| format!("  {line}")).collect();
-    match lines.len().checked_sub(SHOWN) {
-        None | Some(0) => first.join("\n"),
-        Some(more) => format!("{}\n  and {more} more", first.join("\n")),
-    }
-}
-
 /// A root filesystem that is not the pinned one.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Refused {
     /// What differs, and what mends it.
-    pub error: Error,
+    pub error: Box<Error>,
     /// Whether packages differ that an archive has: another day it may have had others.
     pub of_archive: bool,
 }
@@ -240,32 +224,23 @@ pub fn enforce(
     ours: &BTreeSet<String>,
     config: &Path,
 ) -> Result<(), Refused> {
-    let other = |error| Refused { error, of_archive: false };
+    let other = |error| Refused { error: Box::new(error), of_archive: false };
     let pinned = Pins::read(lock).map_err(other)?;
-    let found = Pins::parse(text);
-    let found = found.map_err(|_| other(Error::check("the list of packages has a line that is none")))?;
+    let found = Pins::parse(text).map_err(|_| other(LockError::BadList.into()))?;
     let differences = Differences::of(&pinned, &found);
     let lines = differences.lines();
     if lines.is_empty() {
         return Ok(());
     }
-    let message = format!(
-        "the root filesystem's packages are not those of {} ({}):\n{}",
-        lock.display(),
-        match lines.len() {
-            1 => "1 differs".to_owned(),
-            count => format!("{count} differ"),
-        },
-        shown(&lines)
-    );
     let of_archive = differences.names().any(|name| !ours.contains(name));
     let other_version = |(pin, found): &(Pin, Pin)| pin.version != found.version && !ours.contains(&pin.name);
-    let remedy = if rootfs.kind == RootfsKind::Debian && differences.moved.iter().any(other_version) {
+    let hint = if rootfs.kind == RootfsKind::Debian && differences.moved.iter().any(other_version) {
         remedy(rootfs, config)
     } else {
         what_else(rootfs, of_archive, config)
     };
-    Err(Refused { error: Error::check(message).remedy(remedy), of_archive })
+    let error = LockError::Differs { path: lock.into(), differences: lines, hint };
+    Err(Refused { error: Box::new(error.into()), of_archive })
 }
 
 /// What archives lack of what is pinned, as an error.
@@ -274,14 +249,7 @@ pub fn ensure_there(rootfs: &Rootfs, lock: &Path, pins: &Pins, known: &Known, co
     if missing.is_empty() {
         return Ok(());
     }
-    let packages = if missing.len() == 1 { "a package" } else { "packages" };
-    let message = format!(
-        "no archive has {packages} of {} as pinned ({}):\n{}",
-        lock.display(),
-        missing.len(),
-        shown(&missing)
-    );
-    Err(Error::check(message).remedy(remedy(rootfs, config)))
+    Err(LockError::NotInArchives { path: lock.into(), missing, hint: remedy(rootfs, config) }.into())
 }
 
 const NEW_LOCK: &str = "build once without rootfs.lock and pin the rootfs/packages.lock of that bundle";

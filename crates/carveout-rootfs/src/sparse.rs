@@ -1,7 +1,8 @@
 //! The image for a board: Android's sparse form, in which NVIDIA's tools send it.
 
+use crate::errors::RootfsError;
 use crate::ext4;
-use carveout_host::error::{At, Error, Result};
+use carveout_host::error::{At, Result};
 use carveout_host::sparse::same;
 use std::fs::File;
 use std::io::{BufWriter, Write};
@@ -18,7 +19,7 @@ pub fn from_ext4(raw: &Path, sparse: &Path) -> Result<()> {
     let size = input.metadata().at(raw)?.len();
     let mut out = BufWriter::with_capacity(PIECE, File::create(sparse).at(sparse)?);
     let made = encode_filesystem(&mut input, size, &mut out, BLOCK_SIZE, |block| free.contains(block));
-    made.map_err(|e| Error::check(format!("{}: {e}", sparse.display())))?;
+    made.map_err(|e| RootfsError::SparseImageNotMade { path: sparse.into(), source: e.into() })?;
     out.flush().at(sparse)?;
     drop(out);
     same(raw, size, sparse)

@@ -1,7 +1,8 @@
 //! A root filesystem that is given as a tarball: what can be told of it before it is unpacked.
 
 use super::lock::{self, Sums};
-use carveout_host::error::{At, Error, Result};
+use crate::errors::RootfsError;
+use carveout_host::error::{At, Result};
 use carveout_host::packages;
 use carveout_host::tools::{apt, tarball};
 use carveout_product::Build;
@@ -47,7 +48,7 @@ pub fn examine(build: &Build, path: &Path, sha256: &str, work: &Work) -> Result<
         Ok(())
     })?;
     if !(found.etc && found.programs) {
-        return Err(no_root(path, &found.first));
+        return Err(RootfsError::NotARootFilesystem { path: path.into(), members: found.first }.into());
     }
     let mut sums = Sums::default();
     let packages = lock::installed(&found.installed);
@@ -68,25 +69,6 @@ pub fn examine(build: &Build, path: &Path, sha256: &str, work: &Work) -> Result<
 pub fn has_dpkg(base: &Path) -> Result<bool> {
     let path = base.join(FACTS);
     Ok(fs::read_to_string(&path).at(&path)?.lines().any(|line| line == "dpkg true"))
-}
-
-/// The error of client apps without dpkg.
-pub fn no_dpkg(path: &Path, apps: &[String], config: &Path) -> Error {
-    let message =
-        format!("{}: has no dpkg, which installs the client apps: {}", path.display(), apps.join(", "));
-    Error::usage(message).remedy(format!(
-        "add dpkg to the tarball, or take client_apps out of {}: then the tarball is taken as it is",
-        config.display()
-    ))
-}
-
-fn no_root(path: &Path, first: &[String]) -> Error {
-    let message = format!(
-        "{}: is no root filesystem: it has no etc/ with usr/ or bin/ at its top; its first members are: {}",
-        path.display(),
-        first.join(", ")
-    );
-    Error::usage(message).remedy("pack it from inside: tar -C ROOTFS --numeric-owner --xattrs -cf FILE.tar .")
 }
 
 /// What the members of a tarball tell.
@@ -160,8 +142,8 @@ mod tests {
 
     #[test]
     fn what_is_no_root_filesystem_is_named() {
-        let found = members(&["rootfs/", "rootfs/etc/", "a", "b", "c"]);
-        let error = no_root(Path::new("x.tar"), &found.first);
-        assert!(error.message.ends_with("its first members are: rootfs/, rootfs/etc/, a, b"), "{error}");
+        let members = members(&["rootfs/", "rootfs/etc/", "a", "b", "c"]).first;
+        let error = RootfsError::NotARootFilesystem { path: "x.tar".into(), members }.to_string();
+        assert!(error.ends_with("its first members are: rootfs/, rootfs/etc/, a, b"), "{error}");
     }
 }

@@ -1,7 +1,8 @@
 //! The archives that a root filesystem is made of: the build host's own, and those of a product.
 
 use super::{ARCHITECTURE, explain, settings};
-use carveout_host::error::{At, Error, Result};
+use crate::errors::PackagesError;
+use carveout_host::error::{At, Result};
 use carveout_host::tools::apt::PrivateApt;
 use carveout_product::Mirror;
 use std::fs;
@@ -47,7 +48,7 @@ impl Archives {
         super::open(&folder, 0o755)?;
         for (index, key) in self.keys.iter().enumerate() {
             let bytes = carveout_host::files::read(key)?;
-            let ending = ending(&bytes).ok_or_else(|| no_key(key))?;
+            let ending = ending(&bytes).ok_or_else(|| PackagesError::NotAKey { path: key.clone() })?;
             let to = folder.join(format!("mirror-{index}.{ending}"));
             fs::write(&to, bytes).at(&to)?;
             super::open(&to, 0o644)?;
@@ -81,11 +82,6 @@ fn ending(bytes: &[u8]) -> Option<&'static str> {
         (_, true) => Some("gpg"),
         _ => None,
     }
-}
-
-fn no_key(path: &Path) -> Error {
-    Error::usage(format!("{}: is no OpenPGP public key", path.display()))
-        .remedy("export it with gpg --armor --export KEY, and name that file as `key` of rootfs.mirror")
 }
 
 #[cfg(test)]

@@ -1,7 +1,8 @@
 //! Why a root filesystem could not be made: the first error of mmdebstrap, apt and dpkg, and what they themselves say of it.
 
 use super::settings;
-use carveout_host::error::{Error, Exit, nearest};
+use crate::errors::PackagesError;
+use carveout_host::error::{Cause, Error, nearest};
 use carveout_host::tools::{capture, shell};
 use carveout_product::{Mirror, Rootfs};
 use std::fs;
@@ -24,11 +25,8 @@ pub fn with_first_error(error: Error, log: &Path) -> Error {
     let Some(excerpt) = excerpt(run) else { return error };
     let what = error.message.lines().next().unwrap_or_default();
     let message = format!("{what}\n{excerpt}\n  full log: {}", log.display());
-    let said = said(&excerpt);
-    match said {
-        Some((exit, remedy)) => Error { exit, message, remedy: Some(remedy), ..error },
-        None => Error { exit: Exit::Check, message, remedy: None, ..error },
-    }
+    let Error { facts, causes, others, .. } = error;
+    Error { facts, causes, others, ..said(&excerpt)(message.into()).into() }
 }
 
 fn excerpt(run: &str) -> Option<String> {
@@ -42,50 +40,37 @@ fn excerpt(run: &str) -> Option<String> {
     Some(shown.collect::<Vec<_>>().join("\n").replace("\\'", "'").replace("\\\"", "\""))
 }
 
-/// What apt says in words of its own, and what is right then. Where it says none of these, nothing is guessed.
-fn said(excerpt: &str) -> Option<(Exit, String)> {
-    let has = |texts: &[&str]| texts.iter().any(|text| excerpt.contains(text));
-    let again = "run the command again: what is built already stays";
-    let (exit, remedy) = if has(&["No space left on device"]) {
-        let folder = std::env::temp_dir();
-        (
-            Exit::Environment,
-            format!("free some space in {} and target/carveout, and {again}", folder.display()),
-        )
-    } else if has(&[
-        "Temporary failure resolving",
-        "Could not resolve",
-        "Something wicked happened resolving",
-    ]) {
-        (
-            Exit::Environment,
-            format!("check the network and DNS of this host, which does not know that name, and {again}"),
-        )
-    } else if has(&[
-        "Could not connect",
-        "Unable to connect",
-        "Network is unreachable",
-        "Connection timed out",
-    ]) || has(&["Connection failed", "Connection refused"])
-    {
-        (Exit::Environment, format!("check the network, and apt's proxy if this host needs one, and {again}"))
-    } else if has(&["is not valid yet"]) {
-        (
-            Exit::Environment,
-            "set the clock of this host, or of the archive's: the one is behind the other".into(),
-        )
-    } else if has(&["is expired (invalid since"]) {
-        let remedy = "the archive is no longer updated, or the clock of this host is ahead: correct apt's sources or the clock";
-        (Exit::Environment, remedy.into())
-    } else if has(&["Hash Sum mismatch", "File has unexpected size"]) {
-        let remedy = "run the command again; if it stays, the archive or a proxy before it serves other bytes than are signed";
-        (Exit::Environment, remedy.into())
-    } else if has(&["Could not allocate block in ext2 filesystem"]) {
-        (Exit::Usage, "raise rootfs.size in the product config: the packages do not fit".into())
-    } else {
-        return None;
-    };
-    Some((exit, remedy))
+/// A failure of this cause.
+type Failure = fn(Cause) -> PackagesError;
+
+/// What apt says in words of its own, and which failure that is.
+const SAID: [(&[&str], Failure); 7] = [
+    (&["No space left on device"], |source| PackagesError::DiskFull { source }),
+    (
+        &["Temporary failure resolving", "Could not resolve", "Something wicked happened resolving"],
+        |source| PackagesError::HostNotResolved { source },
+    ),
+    (
+        &[
+            "Could not connect",
+            "Unable to connect",
+            "Network is unreachable",
+            "Connection timed out",
+            "Connection failed",
+            "Connection refused",
+        ],
+        |source| PackagesError::NoConnection { source },
+    ),
+    (&["is not valid yet"], |source| PackagesError::NotValidYet { source }),
+    (&["is expired (invalid since"], |source| PackagesError::Expired { source }),
+    (&["Hash Sum mismatch", "File has unexpected size"], |source| PackagesError::WrongContents { source }),
+    (&["Could not allocate block in ext2 filesystem"], |source| PackagesError::ImageTooSmall { source }),
+];
+
+/// The failure that an excerpt tells of. Where apt says none of its words, nothing is guessed.
+fn said(excerpt: &str) -> Failure {
+    let known = SAID.iter().find(|(texts, _)| texts.iter().any(|text| excerpt.contains(text)));
+    known.map_or(|source| PackagesError::Failed { source }, |(_, failure)| *failure)
 }
 
 /// What to mend in the config for what the archives do not have, or are not signed with.
@@ -104,53 +89,39 @@ fn explain(
     suites: &[String],
     packages: impl Fn() -> Vec<String>,
 ) -> Error {
-    let (suite, config) = (&rootfs.suite, config.display());
-    let message = error.message.clone();
-    let mirror = rootfs.mirrors.iter().find(|mirror| names(&message, mirror));
-    let usage = |remedy: String| Error::usage(message.clone()).remedy(remedy);
-    if let Some(package) = unknown_package(&message) {
+    let (suite, config) = (rootfs.suite.clone(), config.to_owned());
+    let message = &error.message;
+    let says = |texts: &[&str]| texts.iter().any(|text| message.contains(text));
+    let source = Cause::from(message.clone());
+    let mirror = rootfs.mirrors.iter().find(|mirror| names(message, mirror));
+    if let Some(package) = unknown_package(message) {
         let all = packages();
         let near = nearest(&package, all.iter().map(String::as_str).filter(|name| *name != package));
-        let near = near.map(|name| format!(". Did you mean `{name}`?")).unwrap_or_default();
-        return usage(format!(
-            "correct rootfs.packages in {config}: Debian {suite} has no package `{package}`{near}"
-        ));
+        let near = near.map(str::to_owned);
+        return PackagesError::NotFound { package, suite, near, config, source }.into();
     }
     let unsigned = ["NO_PUBKEY", "is not signed", "GPG error", "EXPKEYSIG", "BADSIG", "not verified"];
-    if unsigned.iter().any(|text| message.contains(text)) && !message.contains("404  Not Found") {
-        return match mirror {
-            Some(mirror) => {
-                let whose =
-                    if mirror.key.is_some() { "the key that its `key` names" } else { "Debian's keys" };
-                let remedy = format!(
-                    "{} is not signed with {whose}: correct rootfs.mirror in {config}, `{{ url: URL, key: FILE }}` with the \
-                     public key of the archive",
-                    mirror.url
-                );
-                usage(remedy)
-            }
-            None => Error::environment(message).remedy(
-                "bring Debian's keys up to date on this host: apt-get install debian-archive-keyring",
-            ),
+    if says(&unsigned) && !says(&["404  Not Found"]) {
+        let Some(Mirror { url, key, .. }) = mirror else {
+            return PackagesError::DebianKeysOutdated { source }.into();
+        };
+        let mirror = url.clone();
+        return match key {
+            Some(_) => PackagesError::NotSignedWithKey { mirror, config, source }.into(),
+            None => PackagesError::NotSignedByDebian { mirror, config, source }.into(),
         };
     }
-    let no_suite = ["does not have a Release file", "404  Not Found", "File not found"];
-    if no_suite.iter().any(|text| message.contains(text)) {
-        if let Some(mirror) = mirror {
-            let suites = mirror.suites.join(", ");
-            return usage(format!(
-                "correct rootfs.mirror in {config}: {} has not all of {suites} (`dists/{suite}` must be below the URL)",
-                mirror.url
-            ));
+    if says(&["does not have a Release file", "404  Not Found", "File not found"]) {
+        if let Some(Mirror { url, suites, .. }) = mirror {
+            let (mirror, suites) = (url.clone(), suites.clone());
+            return PackagesError::MirrorLacksSuites { mirror, suites, suite, config, source }.into();
         }
-        let near = nearest(suite, suites.iter().map(String::as_str).filter(|name| name != suite));
-        let near = near.map(|name| format!(". Did you mean `{name}`?")).unwrap_or_default();
-        return usage(format!("correct rootfs.suite in {config}: the archive has no suite {suite}{near}"));
+        let near = nearest(&suite, suites.iter().map(String::as_str).filter(|name| *name != suite));
+        let near = near.map(str::to_owned);
+        return PackagesError::NoSuchSuite { suite, near, config, source }.into();
     }
-    if message.contains("unmet dependencies") && !message.contains("nvidia-l4t-") {
-        return usage(format!(
-            "correct rootfs.packages in {config}: Debian {suite} does not have what the lines above say"
-        ));
+    if says(&["unmet dependencies"]) && !says(&["nvidia-l4t-"]) {
+        return PackagesError::UnmetDependencies { suite, config, source }.into();
     }
     error
 }

@@ -1,4 +1,5 @@
 use super::*;
+use crate::errors::SHOWN;
 use carveout_product::Mirror;
 use std::fs;
 use std::io::Cursor;

@@ -1,4 +1,5 @@
 use super::*;
+use carveout_host::error::Exit;
 use carveout_product::RootfsKind;
 
 fn rootfs() -> Rootfs {
