@@ -4,6 +4,7 @@ mod complaint;
 
 use super::user::LOCALE;
 use crate::Setup;
+use crate::errors::BitBakeError;
 use carveout_host::error::{At, Error, Result};
 use carveout_host::interrupt;
 use carveout_host::packages::Need;
@@ -11,7 +12,7 @@ use carveout_host::process;
 use carveout_host::process::Streams;
 use carveout_host::tools::shell;
 use carveout_host::ui::{Running, Ui};
-use complaint::{ENVIRONMENT, LOG_DATA, USAGE, behind_progress, excerpt, plain};
+use complaint::{LOG_DATA, behind_progress, excerpt, meaning, plain};
 use rustix::process::Signal;
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
@@ -116,7 +117,7 @@ impl BitBake<'_> {
         let mut shell = process::start_in_front(command, Streams::ours())
             .map_err(|unstarted| unstarted.of("a shell for BitBake"))?;
         // How the user leaves it is the user's affair.
-        shell.wait().map(|_| ()).map_err(|e| Error::environment(format!("the shell: {e}")))
+        shell.wait().map(|_| ()).map_err(|source| BitBakeError::ShellLost { source }.into())
     }
 
     /// Arguments of bash that run BitBake: its own script sets up the environment.
@@ -198,17 +199,7 @@ impl Summary {
         }
         let shown: Vec<String> = lines.iter().map(|line| format!("  | {}\n", plain(line))).collect();
         let message = format!("{what}\n{}  full log: {}", shown.concat(), log.display());
-        for (text, remedy) in ENVIRONMENT {
-            if first.contains(text) || output.is_some_and(|output| output.contains(text)) {
-                return Error::environment(message).remedy(remedy);
-            }
-        }
-        for (text, remedy) in USAGE {
-            if first.contains(text) {
-                return Error::usage(message).remedy(remedy);
-            }
-        }
-        Error::check(message)
+        meaning(first, output.map_or("", String::as_str))(message.into()).into()
     }
 }
 

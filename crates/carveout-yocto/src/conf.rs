@@ -2,7 +2,8 @@
 
 use super::host_toolchain;
 use super::layers::Layers;
-use carveout_host::error::{Error, Result};
+use crate::errors::YoctoError;
+use carveout_host::error::Result;
 use carveout_product::{AppSource, Product, Yocto};
 use std::path::Path;
 
@@ -131,27 +132,16 @@ pub fn host(settings: &[host_toolchain::Setting]) -> String {
 
 /// What the layer cannot do is told before anything is built.
 pub fn refuse(product: &Product) -> Result<()> {
-    let wrong = |what: &str, remedy: &str| {
-        Err(Error::usage(format!("{}: the BitBake engine {what}", product.path.display())).remedy(remedy))
-    };
+    let path = product.path.clone();
     if let Some(app) = product.trusted_apps.iter().find(|app| matches!(app.source, AppSource::Elf(_))) {
-        return wrong(
-            &format!("builds trusted apps from recipes, and {} is a finished ELF file", app.name),
-            "write a recipe that installs it to ${datadir}/trusted-os/ta, or use the local engine",
-        );
+        return Err(YoctoError::FinishedApp { path, app: app.name.clone() }.into());
     }
     let l4t = product.l4t()?;
     if l4t.pkc_key.is_some() || l4t.sbk_key.is_some() {
-        return wrong(
-            "does not sign: its flash package is signed for the module while it is flashed",
-            "leave l4t.pkc_key and l4t.sbk_key out, or use the local engine",
-        );
+        return Err(YoctoError::NoSigning { path }.into());
     }
     if l4t.stock_trusted_apps.is_some() {
-        return wrong(
-            "keeps all of NVIDIA's own trusted apps",
-            "leave l4t.stock_trusted_apps out, or use the local engine",
-        );
+        return Err(YoctoError::KeepsStockApps { path }.into());
     }
     Ok(())
 }

@@ -2,10 +2,11 @@
 
 use crate as yocto;
 use crate::bitbake::Summary;
+use crate::errors::YoctoError;
 use crate::{BUNDLE, From, Setup, serve};
 use carveout_build::make;
 use carveout_build::stages::bundle::publish;
-use carveout_host::error::{Error, Result};
+use carveout_host::error::Result;
 use carveout_host::outcome::Outcome;
 use carveout_host::tools::read_limited;
 use carveout_host::ui::Ui;
@@ -95,8 +96,7 @@ pub fn image(request: &make::Request, layers: &Layers, out: &Path, ui: &Ui) -> R
             bundle::bundle_name(&product.name, &product.version, &product.board.name, product.tzdram_size);
         let made = setup.bundles().join(&name);
         if !made.is_dir() {
-            return Err(Error::check(format!("BitBake ended with success, but made no {}", made.display()))
-                .remedy("site.conf of the build folder may set CARVEOUT_ variables: take them out"));
+            return Err(YoctoError::NoBundle { path: made }.into());
         }
         let out = publish::folder(&make::from_here(out)?)?;
         let _out = carveout_host::files::lock_folder(&out, ui)?;
@@ -113,7 +113,8 @@ fn copy(made: &Path, new: &Path) -> Result<bundle::Manifest> {
     carveout_vendor::copy::tree(made, new, &|_| true)?;
     let path = new.join(bundle::MANIFEST);
     let text = String::from_utf8_lossy(&read_limited(&path, MAX_MANIFEST)?).into_owned();
-    bundle::Manifest::from_text(&text).map_err(|e| Error::check(format!("{}: {e}", path.display())))
+    bundle::Manifest::from_text(&text)
+        .map_err(|source| YoctoError::BadManifest { path, source: source.into() }.into())
 }
 
 fn log(build: &Build) -> Result<PathBuf> {
@@ -156,17 +157,13 @@ pub enum Engine {
 pub fn suits(engine: Engine, request: &make::Request, layers: &Layers) -> Result<()> {
     match engine {
         Engine::Local if layers.folder.is_some() || layers.kas.is_some() || layers.host_toolchain => {
-            Err(Error::usage("--layers, --kas and --host-toolchain are for the BitBake engine")
-                .remedy("add --engine bitbake, or leave them out"))
+            Err(YoctoError::BitBakeOptions.into())
         }
         Engine::Bitbake
             if !layers.host_toolchain
                 && (request.overrides.bsp.is_some() || request.overrides.sources.is_some()) =>
         {
-            Err(Error::usage(
-                "--bsp and --sources are for the local engine: meta-tegra fetches NVIDIA's parts itself",
-            )
-            .remedy("leave them out; tarballs that are there go into target/carveout/yocto/downloads"))
+            Err(YoctoError::LocalOptions.into())
         }
         _ => Ok(()),
     }

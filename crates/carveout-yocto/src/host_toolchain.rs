@@ -3,7 +3,8 @@
 
 use super::bitbake::need;
 use super::user::User;
-use carveout_host::error::{At, Error, Result};
+use crate::errors::YoctoError;
+use carveout_host::error::{At, Result};
 use carveout_host::packages;
 use carveout_host::packages::Need;
 use carveout_host::toolchain::Target;
@@ -124,8 +125,8 @@ fn crates(root: &Path, to: &Path, log: &Path) -> Result<PathBuf> {
         fs::read_dir(&cache).at(&cache)?.flatten().map(|entry| entry.path()).collect();
     for name in wanted {
         let found = registries.iter().map(|registry| registry.join(&name)).find(|path| path.is_file());
-        let found = found
-            .ok_or_else(|| Error::check(format!("cargo fetch has left no {name} in {}", cache.display())))?;
+        let found =
+            found.ok_or_else(|| YoctoError::CrateNotFetched { file: name.clone(), cache: cache.clone() })?;
         fs::copy(&found, to.join(&name)).at(&found)?;
     }
     Ok(to.into())

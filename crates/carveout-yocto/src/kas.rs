@@ -1,5 +1,6 @@
 //! Clones of the layers at pinned commits, by kas.
 
+use crate::errors::YoctoError;
 use crate::user::User;
 use carveout_host::dirs::Dirs;
 use carveout_host::error::{At, Error, Result};
@@ -46,8 +47,7 @@ pub struct Clones {
 /// Clones what a kas file names, as its lock file pins it.
 pub fn checkout(root: &Path, file: &Path, user: &User, offline: bool, log: &Path, ui: &Ui) -> Result<Clones> {
     if !file.is_file() {
-        return Err(Error::usage(format!("{}: no kas file", file.display()))
-            .remedy("configs/kas has one for each board; --layers DIR takes clones that are there"));
+        return Err(YoctoError::NoKasFile { path: file.into() }.into());
     }
     let file = std::path::absolute(file).unwrap_or_else(|_| file.into());
     packages::ensure(&NEEDS, offline, log, ui)?;

@@ -4,7 +4,8 @@ mod scan;
 
 pub use scan::words;
 
-use carveout_host::error::{Error, Result};
+use crate::errors::LayersError;
+use carveout_host::error::Result;
 use scan::{Collections, Found};
 use std::collections::BTreeSet;
 use std::fs;
@@ -20,22 +21,22 @@ struct Wanted {
     /// Its name in BBFILE_COLLECTIONS.
     collection: &'static str,
     /// What people call it, and where it comes from.
-    source: &'static str,
+    origin: &'static str,
 }
 
 const WANTED: [Wanted; 4] = [
     Wanted {
         collection: "core",
-        source: "OE-Core: https://git.openembedded.org/openembedded-core, branch kirkstone",
+        origin: "OE-Core: https://git.openembedded.org/openembedded-core, branch kirkstone",
     },
     Wanted {
         collection: "tegra",
-        source: "meta-tegra: https://github.com/OE4T/meta-tegra, branch kirkstone-l4t-r32.7.x",
+        origin: "meta-tegra: https://github.com/OE4T/meta-tegra, branch kirkstone-l4t-r32.7.x",
     },
-    Wanted { collection: "tegra-contrib", source: "the folder contrib of meta-tegra" },
+    Wanted { collection: "tegra-contrib", origin: "the folder contrib of meta-tegra" },
     Wanted {
         collection: "rust-bin-layer",
-        source: "meta-rust-bin: https://github.com/rust-embedded/meta-rust-bin, branch master",
+        origin: "meta-rust-bin: https://github.com/rust-embedded/meta-rust-bin, branch master",
     },
 ];
 
@@ -63,31 +64,25 @@ pub enum Own<'a> {
 }
 
 impl Layers {
-    /// Looks for them below `dir`, which people call `shown`. `root` is the workspace, whose own layer is added.
+    /// Looks for them below `dir`. `root` is the workspace, whose own layer is added.
     pub fn find(dir: &Path, root: &Path, own: &Own) -> Result<Self> {
-        let shown = dir.display();
-        let dir = fs::canonicalize(dir).map_err(|e| {
-            Error::usage(format!("--layers {shown}: {e}"))
-                .remedy("name a folder with clones of OE-Core, BitBake, meta-tegra and meta-rust-bin")
-        })?;
+        let shown = dir;
+        let dir =
+            fs::canonicalize(dir).map_err(|source| LayersError::NoFolder { path: shown.into(), source })?;
         let mut found = scan::below(&dir);
         let mut chosen: BTreeSet<String> = BTreeSet::new();
         if let Own::Named(folders) = own {
             for folder in *folders {
                 let here = scan::at(folder);
                 if here.is_empty() {
-                    return Err(Error::usage(format!(
-                        "{}: is no layer: it has no conf/layer.conf",
-                        folder.display()
-                    ))
-                    .remedy("correct the layers of that repository in the kas file"));
+                    return Err(LayersError::NotALayer { path: folder.clone() }.into());
                 }
                 chosen.extend(here.keys().cloned());
                 // What the file names comes before another clone of the same layer.
                 found.extend(here);
             }
         }
-        ensure_needed(&found, &shown.to_string())?;
+        ensure_needed(&found, shown)?;
         let oe_core = found.get("core").and_then(|core| core.path.parent());
         let oe_core = oe_core.map(Path::to_owned).unwrap_or_default();
         if let Own::Top(files) = own {
@@ -105,36 +100,32 @@ impl Layers {
         let mut all: Vec<PathBuf> = needed.chain(own.iter().cloned()).collect();
         let left =
             found.values().map(|layer| layer.path.clone()).filter(|path| !all.contains(path)).collect();
-        let bitbake = bitbake(&dir, &oe_core, &shown.to_string())?;
+        let bitbake = bitbake(&dir, &oe_core, shown)?;
         all.push(root.join("layers/meta-carveout"));
         Ok(Self { oe_core, bitbake, all, own, left })
     }
 }
 
 /// The layers that meta-carveout needs must be there, for its series.
-fn ensure_needed(found: &Collections, shown: &str) -> Result<()> {
-    let missing: Vec<&str> =
-        WANTED.iter().filter(|want| !found.contains_key(want.collection)).map(|want| want.source).collect();
-    if !missing.is_empty() {
-        let message = format!("{shown}: layers are missing:\n  {}", missing.join("\n  "));
-        return Err(Error::usage(message).remedy("clone them into that folder"));
+fn ensure_needed(found: &Collections, shown: &Path) -> Result<()> {
+    let missing = WANTED.iter().filter(|want| !found.contains_key(want.collection));
+    let layers: Vec<String> = missing.map(|want| want.origin.to_owned()).collect();
+    if !layers.is_empty() {
+        return Err(LayersError::Missing { path: shown.into(), layers }.into());
     }
     for want in &WANTED {
         let Some(layer) = found.get(want.collection) else { continue };
-        ensure_series(layer, &format!("check it out as: {}", want.source))?;
+        if !is_of_series(layer) {
+            let (path, series) = (layer.path.clone(), layer.series.clone());
+            return Err(LayersError::WrongSeries { path, series, origin: want.origin }.into());
+        }
     }
     Ok(())
 }
 
-fn ensure_series(layer: &Found, remedy: &str) -> Result<()> {
+fn is_of_series(layer: &Found) -> bool {
     // `${LAYERSERIES_COMPAT_core}` is BitBake's to judge.
-    if layer.series.iter().any(|series| series == SERIES || series.contains('$')) {
-        return Ok(());
-    }
-    let has = layer.series.join(", ");
-    let has = if has.is_empty() { "says no series" } else { &format!("is for {has}") };
-    let message = format!("{}: {has}; carveout's layer is for {SERIES}", layer.path.display());
-    Err(Error::usage(message).remedy(remedy))
+    layer.series.iter().any(|series| series == SERIES || series.contains('$'))
 }
 
 /// The user's own layers and what they depend on, by priority and path.
@@ -146,19 +137,14 @@ fn own_layers(found: &Collections, chosen: BTreeSet<String>) -> Result<Vec<PathB
     while let Some(name) = queue.pop() {
         let Some(layer) = found.get(&name).filter(|_| seen.insert(name.clone())) else { continue };
         // BitBake only warns of a layer that says no series.
-        if !layer.series.is_empty() {
-            let conf = format!("add {SERIES} to LAYERSERIES_COMPAT_{name} of its conf/layer.conf");
-            ensure_series(layer, &format!("check out its branch for {SERIES}, or {conf}"))?;
+        if !layer.series.is_empty() && !is_of_series(layer) {
+            let (path, series) = (layer.path.clone(), layer.series.clone());
+            return Err(LayersError::OwnOfWrongSeries { path, series, layer: name }.into());
         }
         for other in layer.depends.iter().filter(|other| !is_known(other)) {
             if !found.contains_key(other) {
-                let message = format!(
-                    "{}: LAYERDEPENDS_{name} has {other}, and no layer is called so",
-                    layer.path.display()
-                );
-                return Err(Error::usage(message).remedy(format!(
-                    "clone the layer with BBFILE_COLLECTIONS += \"{other}\" beside the others, or add it to the kas file"
-                )));
+                let (path, dependency) = (layer.path.clone(), other.clone());
+                return Err(LayersError::DependencyMissing { path, layer: name, dependency }.into());
             }
             queue.push(other.clone());
         }
@@ -175,18 +161,14 @@ fn own_layers(found: &Collections, chosen: BTreeSet<String>) -> Result<Vec<PathB
 }
 
 /// BitBake, in one of the places where people have it.
-fn bitbake(dir: &Path, oe_core: &Path, shown: &str) -> Result<PathBuf> {
+fn bitbake(dir: &Path, oe_core: &Path, shown: &Path) -> Result<PathBuf> {
     let places = [oe_core.join("bitbake"), oe_core.join("../bitbake"), dir.join("bitbake")];
-    let found = places.into_iter().find(|path| path.join("bin/bitbake").is_file()).ok_or_else(|| {
-        Error::usage(format!("{shown}: BitBake is missing")).remedy(format!(
-            "clone https://git.openembedded.org/bitbake, branch 2.0, to {}",
-            oe_core.join("bitbake").display()
-        ))
-    })?;
+    let found = places.into_iter().find(|path| path.join("bin/bitbake").is_file());
+    let missing = || LayersError::BitBakeMissing { path: shown.into(), folder: oe_core.join("bitbake") };
+    let found = found.ok_or_else(missing)?;
     let version = version(&found);
     if !version.starts_with("2.0") {
-        let message = format!("{}: is BitBake {version}; {SERIES} wants 2.0", found.display());
-        return Err(Error::usage(message).remedy("check out its branch 2.0"));
+        return Err(LayersError::BitBakeVersion { path: found, version }.into());
     }
     Ok(found)
 }

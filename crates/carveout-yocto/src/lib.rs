@@ -3,6 +3,7 @@
 pub mod bitbake;
 pub mod conf;
 pub mod engine;
+pub mod errors;
 pub mod host_toolchain;
 pub mod kas;
 pub mod layers;
@@ -11,6 +12,7 @@ pub mod recipes;
 pub mod serve;
 pub mod user;
 
+use crate::errors::YoctoError;
 use bitbake::BitBake;
 use carveout_host::dirs::Dirs;
 use carveout_host::error::{At, Error, Result};
@@ -123,17 +125,13 @@ pub fn setup(build: &Build, from: From, on_host: bool, log: &Path) -> Result<Set
 
 /// What meta-tegra calls the board. What the layer cannot build is refused.
 fn machine(product: &Product, on_host: bool) -> Result<&str> {
-    let l4t = product.board.l4t.as_ref().ok_or_else(|| {
-        let board = &product.board.name;
-        Error::usage(format!("{}: board {board} has no MACHINE of BitBake", product.path.display()))
-            .remedy("choose --board jetson-agx-xavier; the local engine builds for virt")
+    let l4t = product.board.l4t.as_ref().ok_or_else(|| YoctoError::NoMachine {
+        path: product.path.clone(),
+        board: product.board.name.clone(),
     })?;
     conf::refuse(product)?;
     if on_host && product.rootfs.is_some() {
-        return Err(Error::usage(
-            "the host's compilers make no packages of a C library, so no image can be made",
-        )
-        .remedy("add --without rootfs"));
+        return Err(YoctoError::HostCompilersMakeNoImage.into());
     }
     Ok(&l4t.machine)
 }

@@ -1,7 +1,8 @@
 //! What a product calls by name must be in the layers: DISTRO, MACHINE, and the image. BitBake would parse for a minute before it says so.
 
 use super::layers::Layers;
-use carveout_host::error::{Error, Result, nearest};
+use crate::errors::YoctoError;
+use carveout_host::error::{Result, nearest};
 use carveout_product::Product;
 use std::collections::BTreeMap;
 use std::fs;
@@ -13,8 +14,6 @@ const NO_DISTRO: &str = "nodistro";
 const DEFAULT_SETUP: &str = "defaultsetup";
 /// How deep recipes lie at most below a layer.
 const DEPTH: usize = 4;
-/// So many names are told.
-const SHOWN: usize = 20;
 
 /// Files that make a layer one that a product needs.
 pub fn files(product: &Product, machine: &str) -> Vec<String> {
@@ -23,21 +22,25 @@ pub fn files(product: &Product, machine: &str) -> Vec<String> {
 
 /// Refuses names that no layer has.
 pub fn ensure(product: &Product, machine: &str, layers: &Layers, root: &Path) -> Result<()> {
+    let path = product.path.clone();
     let distro = &product.yocto.distro;
-    let shown = product.path.display();
     if distro != NO_DISTRO {
         let mut known = confs(layers, "distro");
         known.remove(DEFAULT_SETUP);
         known.insert(NO_DISTRO.into(), PathBuf::new());
-        let what = format!("{shown}: yocto.distro `{distro}`: no layer has conf/distro/{distro}.conf");
-        ensure_known(distro, &known, &what, "distros", &left(layers, &format!("conf/distro/{distro}.conf")))?;
+        if !known.contains_key(distro) {
+            let (known, near) = names(&known, distro);
+            let layer = left(layers, &format!("conf/distro/{distro}.conf"));
+            return Err(YoctoError::UnknownDistro { path, distro: distro.clone(), known, near, layer }.into());
+        }
     }
-    let what = format!(
-        "{shown}: board {} is MACHINE {machine}: no layer has conf/machine/{machine}.conf",
-        product.board.name
-    );
-    let remedy = left(layers, &format!("conf/machine/{machine}.conf"));
-    ensure_known(machine, &confs(layers, "machine"), &what, "machines", &remedy)?;
+    let known = confs(layers, "machine");
+    if !known.contains_key(machine) {
+        let (known, near) = names(&known, machine);
+        let layer = left(layers, &format!("conf/machine/{machine}.conf"));
+        let (board, machine) = (product.board.name.clone(), machine.to_owned());
+        return Err(YoctoError::UnknownMachine { path, board, machine, known, near, layer }.into());
+    }
     if product.rootfs.is_some() {
         let image = &product.yocto.image;
         let (mut recipes, mut images) = (BTreeMap::new(), BTreeMap::new());
@@ -46,50 +49,22 @@ pub fn ensure(product: &Product, machine: &str, layers: &Layers, root: &Path) ->
             recipes_below(folder, DEPTH, &mut recipes, &mut images);
         }
         if !recipes.contains_key(image) {
-            let what = format!(
-                "{shown}: yocto.image `{image}`: no layer has a recipe {image}.bb or {image}_VERSION.bb"
-            );
-            return ensure_known(image, &images, &what, "images", "");
+            let (known, near) = names(&images, image);
+            return Err(YoctoError::UnknownImage { path, image: image.clone(), known, near }.into());
         }
     }
     Ok(())
 }
 
-/// An error with the names that there are, unless the name is one of them.
-fn ensure_known(
-    name: &str,
-    known: &BTreeMap<String, PathBuf>,
-    what: &str,
-    kind: &str,
-    remedy: &str,
-) -> Result<()> {
-    if known.contains_key(name) {
-        return Ok(());
-    }
-    let names: Vec<&str> = known.keys().map(String::as_str).collect();
-    let more = names.len().saturating_sub(SHOWN);
-    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-    let list = if names.is_empty() {
-        "none".into()
-    } else {
-        names.iter().take(SHOWN).copied().collect::<Vec<_>>().join(", ")
-    };
-    let near = nearest(name, names.iter().copied()).map(|near| format!(" Did you mean `{near}`?"));
-    let message = format!("{what}; {kind} there are: {list}{more}.{}", near.unwrap_or_default());
-    let remedy = if remedy.is_empty() {
-        "correct the name, or add the layer that has it to the folder of --layers or to the kas file"
-    } else {
-        remedy
-    };
-    Err(Error::usage(message).remedy(remedy))
+/// The names that there are, and the one that is near enough to be meant.
+fn names(known: &BTreeMap<String, PathBuf>, name: &str) -> (Vec<String>, Option<String>) {
+    let near = nearest(name, known.keys().map(String::as_str)).map(str::to_owned);
+    (known.keys().cloned().collect(), near)
 }
 
 /// A layer that is there, was not taken, and has a file.
-fn left(layers: &Layers, file: &str) -> String {
-    let found = layers.left.iter().find(|layer| layer.join(file).is_file());
-    found
-        .map(|layer| format!("{} has it: name that layer in the kas file", layer.display()))
-        .unwrap_or_default()
+fn left(layers: &Layers, file: &str) -> Option<PathBuf> {
+    layers.left.iter().find(|layer| layer.join(file).is_file()).cloned()
 }
 
 /// Names of `conf/<kind>/*.conf` in all layers, with the files.

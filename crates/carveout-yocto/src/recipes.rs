@@ -9,6 +9,7 @@ mod graph;
 mod licence;
 mod text;
 
+use crate::errors::RecipesError;
 use carveout_host::dirs::Dirs;
 use carveout_host::error::{At, Error, Result};
 use carveout_host::outcome::Outcome;
@@ -68,10 +69,11 @@ pub fn run(check: bool, ui: &Ui) -> Result<Outcome> {
                 ..Outcome::default()
             });
         }
-        return match failure(&failed) {
-            Some(error) => Err(Error { message: below(&[stale, vec![error.message]].concat()), ..error }),
-            None => Err(Error::check(below(&stale)).remedy("run: cargo xtask recipes")),
-        };
+        return Err(if failed.is_empty() {
+            RecipesError::Stale { recipes: stale }.into()
+        } else {
+            RecipesError::NotMade { stale, failures: failures(&failed) }.into()
+        });
     }
     fs::create_dir_all(&folder).at(&folder)?;
     for (name, text) in &wanted {
@@ -82,9 +84,8 @@ pub fn run(check: bool, ui: &Ui) -> Result<Outcome> {
         let path = folder.join(name);
         fs::remove_file(&path).at(&path)?;
     }
-    if let Some(error) = failure(&failed) {
-        let written = format!("{} recipes are written, {} are not:", names.len(), failed.len());
-        return Err(Error { message: below(&[written, error.message]), ..error });
+    if !failed.is_empty() {
+        return Err(RecipesError::SomeNotWritten { written: names.len(), failures: failures(&failed) }.into());
     }
     let line = format!("{}", folder.display());
     Ok(Outcome {
@@ -102,16 +103,9 @@ struct Made {
     failed: BTreeMap<String, Error>,
 }
 
-/// Each below the other: a message's lines behind the first are indented.
-fn below(lines: &[String]) -> String {
-    lines.join("\n").replace('\n', "\n  ")
-}
-
-/// One error of all. A recipe that could not be made now is not left from before: it would lack what has changed.
-fn failure(failed: &BTreeMap<String, Error>) -> Option<Error> {
-    let lines: Vec<String> =
-        failed.iter().map(|(name, error)| format!("{name}: {error}").replace('\n', "\n  ")).collect();
-    (!lines.is_empty()).then(|| Error::check(below(&lines)))
+/// What is told of each. A recipe that could not be made now is not left from before: it would lack what has changed.
+fn failures(failed: &BTreeMap<String, Error>) -> Vec<String> {
+    failed.iter().map(|(name, error)| format!("{name}: {error}").replace('\n', "\n  ")).collect()
 }
 
 /// All recipes. A package that can have none stops no other.

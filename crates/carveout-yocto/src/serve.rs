@@ -2,7 +2,8 @@
 
 use super::user::LOCALE;
 use crate::Setup;
-use carveout_host::error::{At, Error, Result};
+use crate::errors::YoctoError;
+use carveout_host::error::{At, Result};
 use carveout_host::interrupt;
 use carveout_host::process;
 use carveout_host::process::{Running, Streams};
@@ -49,9 +50,10 @@ pub fn run(setup: &Setup, top: &Path, host: &str, ui: &Ui) -> Result<()> {
     }
     setup.user.owns(top, &top.join("served.log"))?;
     for port in [HASH, PR, HTTP] {
-        TcpListener::bind((host, port)).map_err(|e| {
-            Error::environment(format!("{host}:{port}: {e}"))
-                .remedy("name an address of this host, and end what uses the ports 8585, 8686 and 8687")
+        TcpListener::bind((host, port)).map_err(|source| YoctoError::AddressNotUsable {
+            host: host.into(),
+            port,
+            source,
         })?;
     }
     let mut servers = Servers { setup, host, folder, children: Vec::new() };
@@ -123,11 +125,8 @@ impl Servers<'_> {
     fn look(&mut self) -> Result<()> {
         for (name, child) in &mut self.children {
             if let Some(status) = child.try_wait().at(&self.folder)? {
-                let log = self.folder.with_extension("log");
-                return Err(Error::check(format!(
-                    "the {name} has ended ({status}); its log: {}",
-                    log.display()
-                )));
+                let (status, log) = (status.to_string(), self.folder.with_extension("log"));
+                return Err(YoctoError::ServerEnded { server: name, status, log }.into());
             }
         }
         Ok(())

@@ -1,6 +1,7 @@
 //! Who runs BitBake: it refuses root, and so do we for it.
 
-use carveout_host::error::{Error, Result};
+use crate::errors::YoctoError;
+use carveout_host::error::Result;
 use carveout_host::packages::is_root;
 use carveout_host::process;
 use carveout_host::tools::{apt, capture, run, shell};
@@ -33,17 +34,12 @@ impl User {
     }
 
     fn of_root(named: Option<String>) -> Result<Self> {
-        let remedy = format!(
-            "run it as another user, or name one: useradd --create-home builder; {VARIABLE}=builder cargo xtask …"
-        );
         let Some(name) = named.filter(|name| !name.is_empty() && name != "root") else {
-            return Err(Error::environment("BitBake refuses to run as root").remedy(remedy));
+            return Err(YoctoError::RunByRoot.into());
         };
         let sh = shell(Path::new("/"))?;
         if capture("id", cmd!(sh, "id -u -- {name}")).is_err() {
-            return Err(
-                Error::environment(format!("{VARIABLE}: this host has no user {name}")).remedy(remedy)
-            );
+            return Err(YoctoError::NoUser { user: name }.into());
         }
         Ok(Self::Other(name))
     }
@@ -68,9 +64,8 @@ impl User {
                 .arg("-x")
                 .arg(folder);
             if !process::succeeds(test) {
-                let message = format!("{}: user {name}, who runs BitBake, cannot read it", folder.display());
-                return Err(Error::environment(message)
-                    .remedy("put it elsewhere, or: chmod -R a+rX it, and the folders above it"));
+                let (path, user) = (folder.to_path_buf(), name.clone());
+                return Err(YoctoError::UnreadableFolder { path, user }.into());
             }
         }
         Ok(())
@@ -108,10 +103,7 @@ pub fn ensure_locale(offline: bool, log: &Path, ui: &Ui) -> Result<()> {
             return Ok(());
         }
     }
-    let sudo = if is_root() { "" } else { "sudo " };
-    Err(Error::environment(format!("this host has no locale {LOCALE}, which BitBake demands")).remedy(
-        format!("run: {sudo}apt-get install -y locales && {sudo}localedef -i en_US -f UTF-8 {LOCALE}"),
-    ))
+    Err(YoctoError::NoLocale.into())
 }
 
 fn has_locale(sh: &Shell) -> bool {

@@ -1,5 +1,7 @@
 //! What BitBake complains of: which of its lines tell most, and what mends it.
 
+use crate::errors::BitBakeError;
+use carveout_host::error::Cause;
 use carveout_host::text::Lines;
 
 /// Lines of the first complaint that an error shows.
@@ -46,34 +48,33 @@ pub fn plain(line: &str) -> String {
     Lines(line).to_string()
 }
 
+/// A failure of this cause.
+type Failure = fn(Cause) -> BitBakeError;
+
 /// What BitBake says when the environment lacks something.
-pub const ENVIRONMENT: [(&str, &str); 9] = [
-    ("No space left on device", "free some space and run the command again: what is built already stays"),
-    ("disk space", "free some space and run the command again: what is built already stays"),
-    ("Do not use Bitbake as root", "run it as another user"),
-    ("The following required tools", "install them: cargo xtask doctor lists the packages"),
-    (
-        "Checksum mismatch",
-        "the file is another than the recipe names: remove it from DL_DIR, or take the layers' right branch",
-    ),
+const ENVIRONMENT: [(&str, Failure); 9] = [
+    ("No space left on device", |source| BitBakeError::DiskFull { source }),
+    ("disk space", |source| BitBakeError::DiskFull { source }),
+    ("Do not use Bitbake as root", |source| BitBakeError::RunByRoot { source }),
+    ("The following required tools", |source| BitBakeError::ToolsMissing { source }),
+    ("Checksum mismatch", |source| BitBakeError::ChecksumMismatch { source }),
     // OE-Core's check of the network, among its other checks: no recipe's URL has failed.
-    (
-        "CONNECTIVITY_CHECK_URIS",
-        "without a network add --offline; behind a proxy set CONNECTIVITY_CHECK_URIS in conf/site.conf of the build folder",
-    ),
-    ("Network access disabled through BB_NO_NETWORK", "run the command once without --offline"),
-    ("Fetcher failure", FETCH),
-    ("Fetcher Error", FETCH),
+    ("CONNECTIVITY_CHECK_URIS", |source| BitBakeError::NoNetwork { source }),
+    ("Network access disabled through BB_NO_NETWORK", |source| BitBakeError::OfflineFetch { source }),
+    // A file may be put there by hand, whatever is wrong with its URL.
+    ("Fetcher failure", |source| BitBakeError::FetchFailed { source }),
+    ("Fetcher Error", |source| BitBakeError::FetchFailed { source }),
 ];
-/// A file may be put there by hand, whatever is wrong with its URL.
-const FETCH: &str =
-    "make the URL above reachable from this host, or put its file into target/carveout/yocto/downloads";
 /// What it says when it was asked for what cannot be.
-pub const USAGE: [(&str, &str); 3] = [
-    (
-        "Nothing PROVIDES",
-        "name a recipe of the layers: cargo xtask yocto --shell, and there bitbake-layers show-recipes",
-    ),
-    ("CARVEOUT_", "correct the product config, or site.conf of the build folder"),
-    ("is not compatible with the core layer", "check out the layers' branches for kirkstone"),
+const USAGE: [(&str, Failure); 3] = [
+    ("Nothing PROVIDES", |source| BitBakeError::NothingProvides { source }),
+    ("CARVEOUT_", |source| BitBakeError::WrongSetting { source }),
+    ("is not compatible with the core layer", |source| BitBakeError::IncompatibleLayer { source }),
 ];
+
+/// The failure that the first complaint and the output of the task tell of.
+pub fn meaning(first: &str, output: &str) -> Failure {
+    let environment = ENVIRONMENT.iter().find(|(text, _)| first.contains(text) || output.contains(text));
+    let known = environment.or_else(|| USAGE.iter().find(|(text, _)| first.contains(text)));
+    known.map_or(|source| BitBakeError::Failed { source }, |(_, failure)| *failure)
+}

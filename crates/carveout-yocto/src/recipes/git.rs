@@ -3,7 +3,8 @@
 //! BitBake's git fetcher takes the commit of Cargo.lock, and the class `carveout_rust` shows it to cargo under the URL that
 //! Cargo.toml has: cargo builds the very package that it would build here. A submodule is a repository like any other.
 
-use carveout_host::error::{Error, Result};
+use crate::errors::RecipesError;
+use carveout_host::error::Result;
 use carveout_host::tools::cargo::lock::{CrateSource, GitReference};
 use carveout_host::tools::{capture, shell};
 use std::collections::{BTreeMap, BTreeSet};
@@ -67,7 +68,6 @@ impl Repositories {
             return Ok(());
         }
         let sh = shell(folder)?;
-        let wrong = |what: String| Error::check(format!("{}: {what}", path.display()));
         let get = |key: &str| -> Option<String> {
             let text = capture("git", cmd!(sh, "git config --file .gitmodules --get {key}"));
             text.ok().filter(|text| !text.is_empty())
@@ -80,7 +80,7 @@ impl Repositories {
                 continue;
             }
             let (Some(at), Some(child)) = (get(key), get(&format!("{section}.url"))) else {
-                return Err(wrong(format!("{section} has no path or no url")));
+                return Err(RecipesError::BadSubmodule { path, submodule: section.into() }.into());
             };
             let child = absolute(url, &child);
             let object = format!("HEAD:{at}");
@@ -122,7 +122,7 @@ fn absolute(parent: &str, child: &str) -> String {
 ///
 /// # Errors
 /// A URL that BitBake 2.0's git fetcher cannot be told.
-pub fn entries(repositories: &BTreeSet<Repository>) -> Result<Vec<Entry>, String> {
+pub fn entries(repositories: &BTreeSet<Repository>) -> Result<Vec<Entry>> {
     let mut taken: BTreeMap<String, usize> = BTreeMap::new();
     let mut entries = Vec::new();
     for repository in repositories {
@@ -141,10 +141,10 @@ pub fn entries(repositories: &BTreeSet<Repository>) -> Result<Vec<Entry>, String
 
 /// An entry of SRC_URI: git:// with the protocol of the URL. Any branch will do, as the commit is known (nobranch); cargo
 /// takes the commit out of the clone itself (nocheckout).
-fn uri(url: &str, name: &str) -> Result<String, String> {
-    let wrong = |why: &str| Err(format!("git repository {}: {why}", url.escape_debug()));
+fn uri(url: &str, name: &str) -> Result<String> {
+    let shown = url.escape_debug().to_string();
     if url.chars().any(|c| c.is_whitespace() || c.is_control() || ";\"'$\\?#|&<>".contains(c)) {
-        return wrong("BitBake can have no URL with these characters");
+        return Err(RecipesError::UrlCharacters { url: shown }.into());
     }
     let (protocol, rest) = match url.split_once("://") {
         Some((protocol @ ("https" | "http" | "ssh" | "git" | "file"), rest)) => (protocol, rest.to_owned()),
@@ -152,14 +152,14 @@ fn uri(url: &str, name: &str) -> Result<String, String> {
         None if url.split_once(':').is_some_and(|(host, _)| !host.contains('/')) => {
             ("ssh", url.replacen(':', "/", 1))
         }
-        _ => return wrong("BitBake fetches git by https, http, ssh, git and file"),
+        _ => return Err(RecipesError::UrlProtocol { url: shown }.into()),
     };
     let (location, path) = rest.split_once('/').unwrap_or((&rest, ""));
     if path.is_empty() || (location.is_empty() != (protocol == "file")) {
-        return wrong("it has no host or no path");
+        return Err(RecipesError::UrlIncomplete { url: shown }.into());
     }
     if location.rsplit_once('@').is_some_and(|(user, _)| user.contains(':')) {
-        return wrong("a password stands in its URL. Put it into ~/.netrc or a git credential helper");
+        return Err(RecipesError::UrlPassword { url: shown }.into());
     }
     Ok(format!(
         "git://{location}/{path};protocol={protocol};nobranch=1;nocheckout=1;lfs=0;name={name};destsuffix=carveout-git/{name}"
@@ -175,11 +175,11 @@ pub fn work_tree(file: &Path) -> Option<&Path> {
 pub fn ensure_at(folder: &Path, rev: &str) -> Result<()> {
     let sh = shell(folder)?;
     let head = capture("git", cmd!(sh, "git rev-parse HEAD"))?;
-    if head.trim() == rev {
+    let found = head.trim();
+    if found == rev {
         return Ok(());
     }
-    Err(Error::check(format!("{}: is at {}, not at {rev}", folder.display(), head.trim()))
-        .remedy("remove that folder: cargo checks it out again"))
+    Err(RecipesError::WrongCommit { path: folder.into(), found: found.into(), rev: rev.into() }.into())
 }
 
 #[cfg(test)]
@@ -249,13 +249,13 @@ mod tests {
     #[test]
     fn what_bitbake_cannot_fetch_is_refused() {
         for (url, expected) in [
-            ("https://user:secret@git.example/wire", "a password stands in its URL"),
-            ("https://git.example/a;b", "no URL with these characters"),
-            ("svn://git.example/wire", "BitBake fetches git by https, http, ssh, git and file"),
-            ("https://git.example", "no host or no path"),
+            ("https://user:secret@git.example/wire", "url-password"),
+            ("https://git.example/a;b", "url-characters"),
+            ("svn://git.example/wire", "url-protocol"),
+            ("https://git.example", "url-incomplete"),
         ] {
             let error = entries(&repositories(&[url])).unwrap_err();
-            assert!(error.contains(expected), "{error}");
+            assert_eq!(error.code, format!("yocto::recipes::{expected}"), "{error}");
         }
     }
 

@@ -2,6 +2,7 @@
 
 use super::git::{self, Repositories, Repository};
 use super::licence::{Declared, Licence, licence};
+use crate::errors::RecipesError;
 use cargo_metadata::{DependencyKind, Metadata, Package, PackageId};
 use carveout_host::error::{At, Error, Result};
 use carveout_host::tools::cargo::lock::{CargoLock, CrateSource, Locked};
@@ -64,8 +65,7 @@ fn crates_of(lock: &CargoLock) -> Result<BTreeSet<Crate>> {
             Some(sha256) => {
                 Ok(Crate { name: name.clone(), version: version.clone(), sha256: sha256.clone() })
             }
-            None => Err(Error::check(format!("{name} {version}: Cargo.lock has no checksum of it"))
-                .remedy("run: cargo generate-lockfile, which writes them")),
+            None => Err(RecipesError::NoChecksum { package: name.clone(), version: version.clone() }.into()),
         })
         .collect()
 }
@@ -77,11 +77,8 @@ fn crates_of(lock: &CargoLock) -> Result<BTreeSet<Crate>> {
 /// crates.io that is called the same.
 fn ensure_known(name: &str, version: &str, source: &CrateSource) -> Result<()> {
     let CrateSource::Registry(index) = source else { return Ok(()) };
-    Err(Error::usage(format!(
-        "{name} {version} comes from the registry {}; BitBake's crate fetcher knows crates.io alone",
-        index.escape_debug()
-    ))
-    .remedy("depend on it by git and rev, or by path in this workspace"))
+    let (package, version, registry) = (name.into(), version.into(), index.escape_debug().to_string());
+    Err(RecipesError::OtherRegistry { package, version, registry }.into())
 }
 
 /// A path without `.` and `..`, as far as they can be taken out.
@@ -112,7 +109,7 @@ impl Graph {
         let path = root.join("Cargo.toml");
         let text = fs::read_to_string(&path).at(&path)?;
         let manifest: toml::Table =
-            toml::from_str(&text).map_err(|e| Error::usage(format!("{}: {e}", path.display())))?;
+            toml::from_str(&text).map_err(|e| RecipesError::BadWorkspace { path, source: e.into() })?;
         let package = manifest.get("workspace").and_then(|workspace| workspace.get("package"));
         let repository = package.and_then(|package| package.get("repository")?.as_str()).map(str::to_owned);
         Ok(Self { metadata, lock: CargoLock::read(root)?, repository })
@@ -126,7 +123,7 @@ impl Graph {
     fn member(&self, name: &str) -> Result<&Package> {
         let packages = self.metadata.workspace_packages();
         let found = packages.into_iter().find(|package| package.name.as_str() == name);
-        found.ok_or_else(|| Error::usage(format!("package {name}: is not in the workspace")))
+        found.ok_or_else(|| RecipesError::NotInWorkspace { package: name.into() }.into())
     }
 
     /// What a package of the workspace needs, on any build host.
@@ -141,7 +138,10 @@ impl Graph {
                 // Not later: cargo itself may refuse a part that has no settings of that registry.
                 Some(source) => {
                     let source = source.repr.parse::<CrateSource>();
-                    let source = source.map_err(|e| Error::check(format!("{}: {e}", found.name)))?;
+                    let source = source.map_err(|e| RecipesError::UnknownSource {
+                        package: found.name.to_string(),
+                        source: e.into(),
+                    })?;
                     ensure_known(&found.name, &found.version.to_string(), &source)
                         .map_err(|error| self.told(error, &chain))?;
                 }
@@ -181,13 +181,13 @@ impl Graph {
         run("taking a part of the workspace", extract, log)?;
         // cargo takes out of the lock file what nobody needs there.
         cargo::metadata(&part.join("Cargo.toml"), &["--offline"])
-            .map_err(|e| Error::check(format!("a part of the workspace: {}", e.message)))?;
+            .map_err(|e| RecipesError::BadPart { source: e.message.into() })?;
         let lock = CargoLock::read(&part)?;
         let key = |p: &Locked| (p.name.clone(), p.version.clone(), p.source.clone(), p.checksum.clone());
         let known: BTreeSet<_> = self.lock.all().map(key).collect();
         if let Some(other) = lock.all().find(|package| !known.contains(&key(package))) {
-            return Err(Error::check(format!("{} {} is not in Cargo.lock", other.name, other.version))
-                .remedy("run: cargo update --workspace"));
+            let (package, version) = (other.name.clone(), other.version.clone());
+            return Err(RecipesError::NotLocked { package, version }.into());
         }
         for package in lock.all() {
             ensure_known(&package.name, &package.version, &package.source)?;
@@ -211,20 +211,19 @@ impl Graph {
             if !seen.insert(source) {
                 continue;
             }
-            let tree = git::work_tree(found.manifest_path.as_std_path()).ok_or_else(|| {
-                Error::check(format!("{}: is in no work tree of cargo's", found.manifest_path))
-            })?;
+            let path = found.manifest_path.as_std_path();
+            let tree = git::work_tree(path).ok_or_else(|| RecipesError::NoWorkTree { path: path.into() })?;
             git::ensure_at(tree, rev)?;
             all.add_submodules(tree, url)?;
         }
         let all = all.into_set();
-        git::entries(&all).map_err(Error::usage)?;
+        git::entries(&all)?;
         Ok(all)
     }
 
     fn package(&self, id: &PackageId) -> Result<&Package> {
         let found = self.metadata.packages.iter().find(|package| package.id == *id);
-        found.ok_or_else(|| Error::check(format!("cargo metadata does not tell of {id}")))
+        found.ok_or_else(|| RecipesError::NotDescribed { package: id.to_string() }.into())
     }
 
     /// A package's folder, below the workspace.
@@ -233,20 +232,16 @@ impl Graph {
             .manifest_path
             .parent()
             .and_then(|dir| dir.strip_prefix(&self.metadata.workspace_root).ok());
-        let folder = folder.ok_or_else(|| {
-            let (name, path) = (&package.name, &package.manifest_path);
-            Error::usage(format!(
-                "{name} is the path dependency {path}, outside of the workspace, which BitBake builds"
-            ))
-            .remedy("move it into the workspace, or depend on it by git and rev")
+        let folder = folder.ok_or_else(|| RecipesError::OutsideOfWorkspace {
+            package: package.name.to_string(),
+            path: package.manifest_path.clone().into(),
         })?;
         Ok(folder.to_string())
     }
 
     /// A package and all that it, or its build script, depends on; with each the way to it from the package.
     fn closure<'a>(&'a self, id: &'a PackageId) -> Result<BTreeMap<&'a PackageId, Vec<&'a PackageId>>> {
-        let resolve =
-            self.metadata.resolve.as_ref().ok_or_else(|| Error::check("cargo metadata resolves nothing"))?;
+        let resolve = self.metadata.resolve.as_ref().ok_or(RecipesError::NothingResolved)?;
         let nodes: BTreeMap<&PackageId, _> = resolve.nodes.iter().map(|node| (&node.id, node)).collect();
         let (mut found, mut queue) = (BTreeMap::new(), VecDeque::from([(id, vec![id])]));
         while let Some((id, chain)) = queue.pop_front() {

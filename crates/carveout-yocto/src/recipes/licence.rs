@@ -3,7 +3,8 @@
 //! BitBake writes `&` for AND and `|` for OR, and has one word for a licence with an exception (OE-Core kirkstone,
 //! meta/lib/oe/license.py and meta/files/common-licenses).
 
-use carveout_host::error::{At, Error, Result};
+use crate::errors::RecipesError;
+use carveout_host::error::{At, Result};
 use carveout_host::tools::{capture, shell};
 use spdx::expression::{ExprNode, Operator};
 use spdx::{Expression, LicenseItem, LicenseReq, ParseMode};
@@ -81,11 +82,7 @@ const COMMON: [(&str, &str); 22] = [
 /// # Errors
 /// What is no SPDX expression, and a licence whose text neither the package, the workspace nor OE-Core has.
 pub fn licence(package: &str, declared: &Declared, folder: &str, root: &Path) -> Result<Licence> {
-    let wrong = |why: String, remedy: String| Error::usage(format!("{package}: {why}")).remedy(remedy);
-    let manifest = format!("{folder}/Cargo.toml");
-    let own_files = own_files(declared, folder, root).map_err(|why| {
-        wrong(why, format!("move the file into {folder}, and correct license-file in {manifest}"))
-    })?;
+    let own_files = own_files(package, declared, folder, root)?;
     let Some(license) = &declared.license else {
         let Some(file) = declared.file.as_ref() else {
             return Ok(Licence { expression: "CLOSED".into(), files: Vec::new(), own: BTreeMap::new() });
@@ -94,14 +91,12 @@ pub fn licence(package: &str, declared: &Declared, folder: &str, root: &Path) ->
         let files = vec![checksum(file, root)?];
         return Ok(Licence { expression: word.clone(), files, own: [(word, file.clone())].into() });
     };
-    let expression = Expression::parse_mode(license, MODE).map_err(|error| {
-        let at = license.get(error.span.clone()).unwrap_or(license).escape_debug().to_string();
-        wrong(
-            format!("license = \"{}\": `{at}`: {}", license.escape_debug(), error.reason),
-            format!(
-                "write an SPDX expression such as MIT OR Apache-2.0 into {manifest}; for a licence of your own, license-file"
-            ),
-        )
+    let expression = Expression::parse_mode(license, MODE).map_err(|error| RecipesError::LicenceNotSpdx {
+        package: package.into(),
+        license: license.escape_debug().to_string(),
+        part: license.get(error.span.clone()).unwrap_or(license).escape_debug().to_string(),
+        reason: error.reason.to_string(),
+        folder: folder.into(),
     })?;
     let words: Vec<Word> = expression.requirements().map(|found| Word::of(&found.req)).collect();
     let (mut files, mut own) = (own_files.clone(), BTreeMap::new());
@@ -122,10 +117,13 @@ pub fn licence(package: &str, declared: &Declared, folder: &str, root: &Path) ->
             }
             (None, Some((name, md5))) => files.push(format!("${{COMMON_LICENSE_DIR}}/{name};md5={md5}")),
             (None, None) => {
-                return Err(wrong(
-                    format!("license = \"{}\": there is no text of {}", license.escape_debug(), word.text),
-                    format!("put the text into {folder}/LICENSE"),
-                ));
+                return Err(RecipesError::NoLicenceText {
+                    package: package.into(),
+                    license: license.escape_debug().to_string(),
+                    name: word.text.clone(),
+                    folder: folder.into(),
+                }
+                .into());
             }
         }
     }
@@ -200,16 +198,19 @@ fn infix(expression: &Expression) -> String {
 }
 
 /// The package's own files, below the workspace: `license-file`, or what is called so in its folder.
-fn own_files(declared: &Declared, folder: &str, root: &Path) -> Result<Vec<String>, String> {
+fn own_files(package: &str, declared: &Declared, folder: &str, root: &Path) -> Result<Vec<String>> {
     if let Some(file) = &declared.file {
+        let owned = || (package.to_owned(), file.clone(), folder.to_owned());
         let inside = Path::new(file).strip_prefix(folder).is_ok();
         // A recipe has the package's folder, and the licences beside the workspace's Cargo.toml.
         let beside = !file.contains('/') && is_licence(file);
         if !inside && !beside {
-            return Err(format!("license-file is {file}, which its recipe does not have"));
+            let (package, file, folder) = owned();
+            return Err(RecipesError::LicenceFileOutside { package, file, folder }.into());
         }
         if !root.join(file).is_file() {
-            return Err(format!("license-file is {file}, and there is no such file"));
+            let (package, file, folder) = owned();
+            return Err(RecipesError::LicenceFileMissing { package, file, folder }.into());
         }
         return Ok(vec![file.clone()]);
     }

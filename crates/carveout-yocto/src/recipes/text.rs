@@ -3,7 +3,8 @@
 use super::graph::Needed;
 use super::licence::Licence;
 use super::{CARGO_BITBAKE, Kind, git};
-use carveout_host::error::{Error, Result};
+use crate::errors::RecipesError;
+use carveout_host::error::Result;
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
@@ -29,7 +30,7 @@ pub fn finish(raw: &str, needed: &Needed, kind: Kind) -> Result<String> {
     let value = |name: &str| {
         let line = raw.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(" = \""));
         line.and_then(|rest| rest.strip_suffix('"'))
-            .ok_or_else(|| Error::check(format!("{} {} wrote no {name}", CARGO_BITBAKE.0, CARGO_BITBAKE.1)))
+            .ok_or_else(|| RecipesError::NoVariable { variable: name.into() })
     };
     let line = |name: &str, from: &str, known: bool| -> Result<String> {
         let value = value(from)?;
@@ -46,10 +47,7 @@ pub fn finish(raw: &str, needed: &Needed, kind: Kind) -> Result<String> {
     let expected: BTreeSet<String> =
         needed.crates.iter().map(|krate| uri(&krate.name, &krate.version)).collect();
     if !listed.iter().copied().eq(expected.iter().map(String::as_str)) {
-        return Err(Error::check(format!(
-            "{} lists other crates for {} than it was given",
-            CARGO_BITBAKE.0, needed.name
-        )));
+        return Err(RecipesError::OtherCrates { package: needed.name.clone() }.into());
     }
     let (class, what, section) = match kind {
         Kind::TrustedApp => ("carveout_trusted_app", "Trusted app", "bootloaders"),
@@ -70,7 +68,7 @@ pub fn finish(raw: &str, needed: &Needed, kind: Kind) -> Result<String> {
         let _ = writeln!(text, "    {member} \\");
     }
     text.push_str("\"\n");
-    let entries = git::entries(&needed.repositories).map_err(Error::usage)?;
+    let entries = git::entries(&needed.repositories)?;
     let uris: Vec<&str> =
         expected.iter().map(String::as_str).chain(entries.iter().map(|e| e.uri.as_str())).collect();
     if !uris.is_empty() {
