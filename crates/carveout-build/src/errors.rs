@@ -15,3 +15,19 @@ pub use flash::{FlashError, KEYS};
 pub use images::{DeskBootError, SecureOsError};
 pub use release::ReleaseError;
 pub use run::RunError;
+
+/// All of them, for the reference.
+pub const CATALOGS: &[&[carveout_host::error::Entry]] = &[
+    AssembleError::CATALOG,
+    TrustedAppError::CATALOG,
+    BootConfigError::CATALOG,
+    ProductError::CATALOG,
+    StageError::CATALOG,
+    BundleError::CATALOG,
+    FlashError::CATALOG,
+    SecureOsError::CATALOG,
+    DeskBootError::CATALOG,
+    ReleaseError::CATALOG,
+    RunError::CATALOG,
+    crate::new::NewError::CATALOG,
+];

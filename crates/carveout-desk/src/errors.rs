@@ -13,3 +13,13 @@ pub use image::ImageError;
 pub use machine::MachineError;
 pub use package::PackageError;
 pub use target::TargetError;
+
+/// All of them, for the reference.
+pub const CATALOGS: &[&[carveout_host::error::Entry]] = &[
+    ClientError::CATALOG,
+    EmulateError::CATALOG,
+    ImageError::CATALOG,
+    MachineError::CATALOG,
+    PackageError::CATALOG,
+    TargetError::CATALOG,
+];

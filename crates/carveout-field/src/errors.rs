@@ -14,6 +14,17 @@ pub use image::ImageError;
 pub use release::{ChannelError, ReleaseError};
 pub use virt::VirtError;
 
+/// All of them, for the reference.
+pub const CATALOGS: &[&[carveout_host::error::Entry]] = &[
+    BoardError::CATALOG,
+    BundleError::CATALOG,
+    FlashError::CATALOG,
+    ImageError::CATALOG,
+    ReleaseError::CATALOG,
+    ChannelError::CATALOG,
+    VirtError::CATALOG,
+];
+
 #[cfg(test)]
 mod tests {
     use super::*;

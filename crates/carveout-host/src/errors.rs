@@ -19,3 +19,16 @@ pub use package::{Arm64Error, PackageError};
 pub use program::ProgramError;
 pub use sandbox::SandboxError;
 pub use toolchain::ToolchainError;
+
+/// All of them, for the reference.
+pub const CATALOGS: &[&[crate::error::Entry]] = &[
+    ArtifactError::CATALOG,
+    CargoError::CATALOG,
+    DownloadError::CATALOG,
+    FileError::CATALOG,
+    GitError::CATALOG,
+    PackageError::CATALOG,
+    ProgramError::CATALOG,
+    SandboxError::CATALOG,
+    ToolchainError::CATALOG,
+];

@@ -9,3 +9,7 @@ pub use file::KeyFileError;
 pub use sign::SignError;
 pub use token::TokenError;
 pub use verify::VerifyError;
+
+/// All of them, for the reference.
+pub const CATALOGS: &[&[carveout_host::error::Entry]] =
+    &[KeyFileError::CATALOG, SignError::CATALOG, TokenError::CATALOG, VerifyError::CATALOG];

@@ -4,6 +4,11 @@ mod lock;
 mod packages;
 
 pub use lock::LockError;
+
+/// All of them, for the reference.
+pub const CATALOGS: &[&[carveout_host::error::Entry]] =
+    &[RootfsError::CATALOG, LockError::CATALOG, PackagesError::CATALOG];
+
 #[cfg(test)]
 pub use lock::SHOWN;
 pub use packages::PackagesError;

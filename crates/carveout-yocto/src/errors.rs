@@ -154,3 +154,7 @@ carveout_host::errors! {
             ("the {server} has ended ({status}); its log: {}", log.display());
     }
 }
+
+/// All of them, for the reference.
+pub const CATALOGS: &[&[carveout_host::error::Entry]] =
+    &[YoctoError::CATALOG, BitBakeError::CATALOG, LayersError::CATALOG, RecipesError::CATALOG];

@@ -14,3 +14,6 @@ carveout_host::errors! {
         NoRecord { source: Cause } => check "no-record": ("{source}");
     }
 }
+
+/// All of them, for the reference.
+pub const CATALOGS: &[&[carveout_host::error::Entry]] = &[CacheError::CATALOG];
