@@ -1,6 +1,7 @@
 //! The command line of developers: all verbs of carveout, and those of its developers.
 
 mod bench;
+pub mod reference;
 mod test;
 
 use carveout::cli::{BuildArgs, Verb};
@@ -17,6 +18,12 @@ pub enum Xtask {
     Carveout(Verb),
     /// Run all checks: format, lints, licences, unit tests, whole builds.
     Test(TestArgs),
+    /// Write the reference pages of docs/reference: errors and commands.
+    Reference {
+        /// Write nothing; fail if a page is stale.
+        #[arg(long)]
+        check: bool,
+    },
     /// Measure what bulk transfers cost, through the emulator; fail if a promise does not hold.
     Bench(BuildArgs),
 }
@@ -34,6 +41,7 @@ impl Verbs for Xtask {
         match self {
             Self::Carveout(verb) => verb.run(context),
             Self::Test(args) => test::run(args, &context.dirs, context.ui),
+            Self::Reference { check } => reference::run(*check, &context.command, &context.dirs, context.ui),
             Self::Bench(args) => bench::run(&args.request(), context.ui),
         }
     }
