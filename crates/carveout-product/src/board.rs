@@ -3,6 +3,7 @@
 use super::file::{BoardFile, L4tBoard};
 use super::report::Reporter;
 use super::yaml::{self, MAX_CONFIG};
+use crate::errors::BoardError;
 use carveout_host::error::{Error, Result, nearest};
 use carveout_host::tools::read_limited;
 use stage_cache::Key;
@@ -41,39 +42,34 @@ pub fn boards(root: &Path) -> Vec<String> {
 impl Board {
     /// Reads a board's file. The error is a text for whoever named the board.
     pub fn load(root: &Path, name: &str) -> Result<Result<Self, String>> {
+        Ok(Self::find(root, name)?.map_err(|unknown| unknown.to_string()))
+    }
+
+    /// Reads a board's file. The inner error is told of whatever named the board.
+    pub(crate) fn find(root: &Path, name: &str) -> Result<Result<Self, BoardError>> {
         let known = boards(root);
         if !known.iter().any(|board| board == name) {
-            let near = nearest(name, known.iter().map(String::as_str));
-            let near = near.map(|n| format!(" Did you mean `{n}`?")).unwrap_or_default();
-            return Ok(Err(format!(
-                "unknown board `{name}`: configs/boards has {}.{near}",
-                known.join(", ")
-            )));
+            let meant = nearest(name, known.iter().map(String::as_str)).map(str::to_owned);
+            return Ok(Err(BoardError::UnknownBoard { name: name.into(), known, meant }));
         }
         let path = root.join("configs/boards").join(format!("{name}.yaml"));
         let bytes = read_limited(&path, MAX_CONFIG)?;
-        let text = String::from_utf8(bytes)
-            .map_err(|e| Error::usage(format!("{}: no UTF-8 text: {}", path.display(), e.utf8_error())))?;
+        let text = yaml::text(&path, bytes)?;
         let reporter = Reporter { path: &path, text: &text };
         let file: BoardFile = yaml::parse(&reporter)?;
         if file.name != name {
-            let what = format!(
-                "{}: name is `{}`, expected `{name}` as the file is called",
-                path.display(),
-                file.name
-            );
-            return Err(Error::usage(what));
+            return Err(BoardError::OtherName { path, name: file.name, expected: name.into() }.into());
         }
         if let Some((module, error)) =
             file.l4t.iter().flat_map(|l4t| &l4t.modules).find_map(|m| Some((m, m.id.check().err()?)))
         {
-            return Err(Error::usage(format!("{}: module {}: {error}", path.display(), module.name)));
+            let module = module.name.clone();
+            return Err(BoardError::WrongModule { path, module, source: error.into() }.into());
         }
         let dir = if file.l4t.is_some() { Path::new("") } else { path.parent().unwrap_or(root) };
         let (cold_boot, flash) = (dir.join(file.boot_config.cold_boot), dir.join(file.boot_config.flash));
         if cold_boot.file_name() == flash.file_name() {
-            let what = format!("{}: both boot configs have one file name: they must differ", path.display());
-            return Err(Error::usage(what));
+            return Err(BoardError::SameBootConfigs { path }.into());
         }
         let layout = dir.join(file.layout);
         Ok(Ok(Self { name: file.name, path, cold_boot, flash, layout, l4t: file.l4t }))
@@ -86,7 +82,7 @@ impl Board {
 
     /// The error of asking a board without L4T for what only L4T has.
     pub fn has_no_l4t(&self) -> Error {
-        Error::usage(format!("board {} has nothing of NVIDIA's L4T: choose another with --board", self.name))
+        BoardError::NoL4t { board: self.name.clone() }.into()
     }
 
     /// The digest of its own files. Those of an L4T board are the BSP's, which is recorded by itself.

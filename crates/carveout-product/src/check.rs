@@ -4,11 +4,12 @@ use super::file::{AppFile, ProductFile};
 use super::locate::Step::{self, Index, Key};
 use super::report::Reporter;
 use super::yaml::{self, MAX_CONFIG};
+use crate::errors::{AppError, ConfigError};
 use crate::workspace::Workspace;
 use crate::{App, AppSource, Board, Overrides, Product};
 use bundle::{NAME, VERSION, is_plain};
-use carveout_host::error::{Error, Result};
-use carveout_host::size::{Size, human};
+use carveout_host::error::{Cause, Error, Result};
+use carveout_host::size::Size;
 use carveout_host::tools::read_limited;
 use std::collections::BTreeMap;
 use std::fs;
@@ -18,12 +19,9 @@ use trusty_image::limits::{APP_STACK_TOP, MAX_APPS};
 
 /// Reads `path`, applies the command line's overrides, and checks all of it.
 pub fn load(workspace: &Workspace, path: &Path, overrides: &Overrides) -> Result<Product> {
-    let bytes = read_limited(path, MAX_CONFIG).map_err(|error| {
-        let hint = "name a product config with -c FILE; configs/desk.yaml is the default one";
-        Error::usage(error.message).remedy(hint)
-    })?;
-    let text = String::from_utf8(bytes)
-        .map_err(|e| Error::usage(format!("{}: no UTF-8 text: {}", path.display(), e.utf8_error())))?;
+    let bytes = read_limited(path, MAX_CONFIG)
+        .map_err(|error| ConfigError::Unreadable { source: error.message.into() })?;
+    let text = yaml::text(path, bytes)?;
     let reporter = Reporter { path, text: &text };
     let file: ProductFile = yaml::parse(&reporter)?;
     let checker = Checker { workspace, reporter };
@@ -82,16 +80,29 @@ fn shaping(text: &str) -> Option<String> {
     serde_yaml::to_string(&value).ok()
 }
 
+/// What no two TAs may have.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
+enum Unique {
+    Name(String),
+    Uuid(String),
+    Port(String),
+}
+
 /// Takes a TA's name, UUID and ports, none of which another may have. `taken`: what of it, by whom.
-fn claim(taken: &mut BTreeMap<String, String>, app: &App) -> Result<(), String> {
-    let mut names = vec![format!("name {}", app.name)];
+fn claim(taken: &mut BTreeMap<Unique, String>, app: &App) -> Result<(), AppError> {
+    let mut all = vec![Unique::Name(app.name.clone())];
     if let AppSource::Package(declaration) = &app.source {
-        names.push(format!("UUID {}", declaration.uuid));
-        names.extend(declaration.start_ports.iter().map(|p| format!("port {}", p.name)));
+        all.push(Unique::Uuid(declaration.uuid.to_string()));
+        all.extend(declaration.start_ports.iter().map(|port| Unique::Port(port.name.to_string())));
     }
-    for name in names {
-        if let Some(other) = taken.insert(name.clone(), app.name.clone()) {
-            return Err(format!("{} has the same {name} as {other}: each must be unique", app.name));
+    for unique in all {
+        let app = app.name.clone();
+        if let Some(other) = taken.insert(unique.clone(), app.clone()) {
+            return Err(match unique {
+                Unique::Name(name) => AppError::DuplicateName { app, name, other },
+                Unique::Uuid(uuid) => AppError::DuplicateUuid { app, uuid, other },
+                Unique::Port(port) => AppError::DuplicatePort { app, port, other },
+            });
         }
     }
     Ok(())
@@ -104,11 +115,10 @@ struct Checker<'a> {
 
 impl Checker<'_> {
     fn identity(&self, file: &ProductFile) -> Result<()> {
-        for (key, value, more) in [("name", &file.name, NAME), ("version", &file.version, VERSION)] {
-            if !is_plain(value, more) {
-                let what =
-                    format!("`{value}`: letters, digits and {more} are allowed, 64 characters at most");
-                return Err(self.reporter.at(&[Key(key)], &what));
+        for (key, value, allowed) in [("name", &file.name, NAME), ("version", &file.version, VERSION)] {
+            if !is_plain(value, allowed) {
+                let fault = ConfigError::NotAName { value: value.clone(), allowed };
+                return Err(self.reporter.at(&[Key(key)], fault));
             }
         }
         Ok(())
@@ -116,11 +126,10 @@ impl Checker<'_> {
 
     fn board(&self, file: &ProductFile, overrides: &Overrides) -> Result<Board> {
         let name = overrides.board.as_ref().unwrap_or(&file.board);
-        match Board::load(&self.workspace.root, name)? {
-            Ok(board) => Ok(board),
-            Err(what) if overrides.board.is_some() => Err(Error::usage(format!("--board: {what}"))),
-            Err(what) => Err(self.reporter.at(&[Key("board")], &what)),
-        }
+        Board::find(&self.workspace.root, name)?.map_err(|unknown| match overrides.board {
+            Some(_) => Error::from(unknown).within("--board"),
+            None => self.reporter.at(&[Key("board")], unknown),
+        })
     }
 
     /// Size and alignment of the carve-out in bytes.
@@ -128,31 +137,39 @@ impl Checker<'_> {
         let written = self.size(&[Key("tzdram"), Key("size")], &file.tzdram.size)?;
         let alignment = self.size(&[Key("tzdram"), Key("alignment")], &file.tzdram.alignment)?;
         let size = overrides.tzdram.unwrap_or(written);
-        check_tzdram(size, alignment).map_err(|error| match (&error, overrides.tzdram) {
-            (TzdramError::Alignment(_), _) => {
-                self.reporter.at(&[Key("tzdram"), Key("alignment")], &error.to_string())
+        check_tzdram(size, alignment).map_err(|error| {
+            let (key, fault): (_, fn(Cause) -> ConfigError) = match error {
+                TzdramError::Alignment(_) => {
+                    ("alignment", |source| ConfigError::ImpossibleAlignment { source })
+                }
+                TzdramError::Unaligned { .. } => ("size", |source| ConfigError::CarveOutUnaligned { source }),
+                _ => ("size", |source| ConfigError::CarveOutOutOfRange { source }),
+            };
+            let fault = Error::from(fault(error.into()));
+            match overrides.tzdram {
+                Some(_) if key == "size" => fault.within("--tzdram"),
+                _ => self.reporter.at(&[Key("tzdram"), Key(key)], fault),
             }
-            (_, Some(_)) => Error::usage(format!("--tzdram: {error}")),
-            (_, None) => self.reporter.at(&[Key("tzdram"), Key("size")], &error.to_string()),
         })?;
         Ok((size, alignment))
     }
 
     fn size(&self, path: &[Step], text: &str) -> Result<u64> {
-        text.parse::<Size>().map(|size| size.0).map_err(|what| self.reporter.at(path, &what))
+        let size = text.parse::<Size>().map_err(|source| ConfigError::NotASize { source: source.into() });
+        size.map(|size| size.0).map_err(|fault| self.reporter.at(path, fault))
     }
 
     fn trusted_apps(&self, files: &[AppFile]) -> Result<Vec<App>> {
         if files.is_empty() || files.len() > MAX_APPS {
-            let what = format!("{} trusted apps; allowed are 1 to {MAX_APPS}", files.len());
-            return Err(self.reporter.at(&[Key("trusted_apps")], &what));
+            let fault = AppError::WrongNumber { count: files.len(), most: MAX_APPS };
+            return Err(self.reporter.at(&[Key("trusted_apps")], fault));
         }
         let mut apps = Vec::new();
         let mut taken = BTreeMap::new();
         for (index, file) in files.iter().enumerate() {
-            let at = |what: &str| self.reporter.at(&[Key("trusted_apps"), Index(index)], what);
             let app = self.trusted_app(file, index)?;
-            claim(&mut taken, &app).map_err(|what| at(&what))?;
+            let claimed = claim(&mut taken, &app);
+            claimed.map_err(|fault| self.reporter.at(&[Key("trusted_apps"), Index(index)], fault))?;
             apps.push(app);
         }
         Ok(apps)
@@ -165,9 +182,8 @@ impl Checker<'_> {
             match self.size(&path(key), text)? {
                 bytes if (1..u64::from(APP_STACK_TOP)).contains(&bytes) => Ok(Some(bytes as u32)),
                 bytes => {
-                    let what =
-                        format!("{bytes} bytes; allowed are 1 to less than {}", human(APP_STACK_TOP.into()));
-                    Err(self.reporter.at(&path(key), &what))
+                    let fault = AppError::MemoryOutOfRange { bytes, limit: APP_STACK_TOP.into() };
+                    Err(self.reporter.at(&path(key), fault))
                 }
             }
         };
@@ -175,38 +191,25 @@ impl Checker<'_> {
         let (name, source) = match (&file.package, &file.elf) {
             (Some(package), None) => {
                 let declaration = self.workspace.declaration(package);
-                let declaration = declaration.map_err(|what| {
-                    let error = self.reporter.at(&[Key("trusted_apps"), Index(index)], &what);
-                    // The line of the config names the right package: the mistake is in that one's own file.
-                    match self.workspace.package(package, "trusty") {
-                        Ok(package) => error.remedy(format!("correct {}", package.manifest_path)),
-                        Err(_) => error,
-                    }
-                })?;
+                let declaration = declaration
+                    .map_err(|fault| self.reporter.at(&[Key("trusted_apps"), Index(index)], fault))?;
                 (package.clone(), AppSource::Package(Box::new(declaration)))
             }
             (None, Some(elf)) => {
                 let full = self.reporter.path.parent().unwrap_or(Path::new(".")).join(elf);
                 let length = fs::metadata(&full).ok().filter(|m| m.is_file()).map(|m| m.len());
                 if length.is_none_or(|length| length > u64::from(APP_STACK_TOP)) {
-                    let full = full.display();
-                    let what = format!(
-                        "{full} is no file of at most 16 MiB (paths are relative to the config file)"
-                    );
-                    return Err(self.reporter.at(&path("elf"), &what));
+                    return Err(self.reporter.at(&path("elf"), AppError::NoElf { file: full }));
                 }
                 let name = elf.file_stem().unwrap_or_default().to_string_lossy().into_owned();
                 if !is_plain(&name, NAME) {
-                    let what = format!(
-                        "`{name}`: the file's name becomes the app's: letters, digits and {NAME} are allowed"
-                    );
-                    return Err(self.reporter.at(&path("elf"), &what));
+                    return Err(self.reporter.at(&path("elf"), AppError::ElfName { name, allowed: NAME }));
                 }
                 (name, AppSource::Elf(full))
             }
             _ => {
-                let what = "expected either `package` or `elf`";
-                return Err(self.reporter.at(&[Key("trusted_apps"), Index(index)], what));
+                let place = [Key("trusted_apps"), Index(index)];
+                return Err(self.reporter.at(&place, AppError::PackageOrElf));
             }
         };
         Ok(App { name, source, min_heap, min_stack })
@@ -218,16 +221,15 @@ impl Checker<'_> {
         if full.is_file() {
             return Ok(Some(full));
         }
-        let what = format!("{} is no file (paths are relative to the config file)", full.display());
-        Err(self.reporter.at(&[Key("changelog")], &what))
+        Err(self.reporter.at(&[Key("changelog")], ConfigError::NoChangelog { file: full }))
     }
 
     fn client_apps(&self, names: &[String]) -> Result<()> {
         for (index, name) in names.iter().enumerate() {
-            let at = |what: &str| self.reporter.at(&[Key("client_apps"), Index(index)], what);
-            self.workspace.package(name, "deb").map_err(|what| at(&what))?;
+            let place = [Key("client_apps"), Index(index)];
+            self.workspace.find(name, "deb").map_err(|fault| self.reporter.at(&place, fault))?;
             if names.iter().take(index).any(|other| other == name) {
-                return Err(at(&format!("{name} is listed twice")));
+                return Err(self.reporter.at(&place, ConfigError::ListedTwice { name: name.clone() }));
             }
         }
         Ok(())
@@ -252,10 +254,11 @@ mod tests {
         };
         let mut taken = BTreeMap::new();
         let mut claim = |app: App| claim(&mut taken, &app);
-        assert_eq!(claim(app("a", "1", "p.a")), Ok(()));
-        assert_eq!(claim(app("b", "2", "p.b")), Ok(()));
-        assert!(claim(app("c", "3", "p.a")).unwrap_err().starts_with("c has the same port p.a as a"));
-        assert!(claim(app("d", "2", "p.d")).unwrap_err().starts_with("d has the same UUID 00000002-"));
-        assert!(claim(app("a", "5", "p.e")).unwrap_err().starts_with("a has the same name a as a"));
+        claim(app("a", "1", "p.a")).unwrap();
+        claim(app("b", "2", "p.b")).unwrap();
+        let mut error = |app: App| claim(app).unwrap_err().to_string();
+        assert!(error(app("c", "3", "p.a")).starts_with("c has the same port p.a as a"));
+        assert!(error(app("d", "2", "p.d")).starts_with("d has the same UUID 00000002-"));
+        assert!(error(app("a", "5", "p.e")).starts_with("a has the same name a as a"));
     }
 }

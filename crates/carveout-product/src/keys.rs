@@ -3,6 +3,7 @@
 //!
 //! Seen by running the tool of the releases that are built with: `tegrasign_v3.py` (L4T R32.6.1 and later).
 
+use crate::errors::{PkcError, SbkError};
 use pkcs1::der::{Decode, SecretDocument};
 use pkcs8::{ObjectIdentifier, PrivateKeyInfoRef};
 
@@ -14,62 +15,47 @@ const RSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1
 const SBK: usize = 16;
 /// Hexadecimal digits of one, and of each of its words.
 const DIGITS: (usize, usize) = (32, 8);
-/// The form that is wanted.
-const WANTED: &str = "expected are four words of 32 bits, 0x######## 0x######## 0x######## 0x########, or one number of 32 \
-                      hexadecimal digits, or the 16 bytes of the key";
 
 /// Checks an SBK's file: the forms of which NVIDIA's tool makes the key that is written there.
-pub fn sbk(file: &[u8]) -> Result<(), String> {
-    let wrong = |what: &str| Err(format!("{what}; {WANTED}"));
+pub fn sbk(file: &[u8]) -> Result<(), SbkError> {
     let text = match std::str::from_utf8(file).ok().filter(|text| text.chars().all(is_text)) {
         Some(text) => text,
-        None if file.len() != SBK => return wrong(&format!("it has {} bytes", file.len())),
-        None if file.contains(&b'0') => {
-            return wrong(
-                "one of its 16 bytes is 0x30, the character 0: NVIDIA's tool then reads it as text. Write it as words",
-            );
-        }
+        None if file.len() != SBK => return Err(SbkError::WrongLength { bytes: file.len() }),
+        None if file.contains(&b'0') => return Err(SbkError::ByteReadAsText),
         None => return Ok(()),
     };
     let words: Vec<&str> = text.split_ascii_whitespace().collect();
     let plain: Vec<&str> = words.iter().map(|word| word.strip_prefix("0x").unwrap_or(word)).collect();
     if words.is_empty() {
-        return wrong("it is empty");
+        return Err(SbkError::Empty);
     }
     if text.contains(',') {
-        return wrong("its words are separated by commas");
+        return Err(SbkError::Commas);
     }
     if words.iter().any(|word| word.starts_with("0X")) {
-        return wrong("its words begin with 0X instead of 0x");
+        return Err(SbkError::CapitalPrefix);
     }
     if !plain.iter().all(|word| word.bytes().all(|b| b.is_ascii_hexdigit())) {
-        return wrong("it is text, and no hexadecimal number");
+        return Err(SbkError::NotHexadecimal);
     }
     // The tool takes spaces and line ends from between the words, all else from the two ends alone.
     let inner = text.trim_ascii();
     if inner.contains('\r') {
-        return wrong(
-            "its lines end as Windows ends lines (CRLF): NVIDIA's tool cannot read more than one such line",
-        );
+        return Err(SbkError::WindowsLineEnds);
     }
     if inner.contains('\t') {
-        return wrong("there is a tab between its words");
+        return Err(SbkError::Tab);
     }
     if !file.contains(&b'0') && [SBK, 2 * SBK].contains(&file.len()) {
-        return wrong(&format!(
-            "NVIDIA's tool takes {} characters without a 0 for the key's bytes: write 0x in front",
-            file.len()
-        ));
+        return Err(SbkError::DigitsReadAsBytes { characters: file.len() });
     }
     match (plain.len(), plain.iter().all(|word| word.len() == DIGITS.1)) {
         (1, _) if plain.concat().len() == DIGITS.0 => Ok(()),
-        (1, _) => wrong(&format!("it is one number of {} digits", plain.concat().len())),
+        (1, _) => Err(SbkError::WrongNumber { digits: plain.concat().len() }),
         (4, true) => Ok(()),
-        (8, true) => wrong(
-            "it has eight words, 32 bytes: that is the size of a key of Jetson AGX Orin, an SBK of Xavier has 16 bytes",
-        ),
-        (4, false) => wrong("a word of it has more or fewer than 8 digits"),
-        (count, _) => wrong(&format!("it has {count} words")),
+        (8, true) => Err(SbkError::EightWords),
+        (4, false) => Err(SbkError::WrongWord),
+        (words, _) => Err(SbkError::WrongWordCount { words }),
     }
 }
 
@@ -78,56 +64,38 @@ fn is_text(c: char) -> bool {
 }
 
 /// Checks a PKC's file: a PEM file with an RSA private key of 2048 or 3072 bits, without a password.
-pub fn pkc(file: &[u8]) -> Result<(), String> {
-    let expected = "expected is an RSA private key of 2048 or 3072 bits in PEM, without a password";
-    let wrong = |what: &str| Err(format!("{what}; {expected}"));
+pub fn pkc(file: &[u8]) -> Result<(), PkcError> {
     if bits(file).is_some() {
-        return wrong(
-            "it is in DER form: `openssl rsa -inform DER -traditional -in FILE -out OTHER` makes a PEM file of it",
-        );
+        return Err(PkcError::Der);
     }
     let text = String::from_utf8_lossy(file);
     let Some((label, block)) = block(&text) else {
         let labels: Vec<&str> = text.lines().filter_map(begin).collect();
         return match labels.first() {
-            None if file.is_empty() => wrong("it is empty"),
-            None => wrong("it is no PEM file: it has no line -----BEGIN RSA PRIVATE KEY-----"),
-            Some(label) if label.ends_with("PUBLIC KEY") => {
-                wrong("it is a public key: the private one signs")
-            }
-            Some(label) if label.ends_with("CERTIFICATE") => {
-                wrong("it is a certificate: the private key signs")
-            }
-            Some(&"ENCRYPTED PRIVATE KEY") => Err(encrypted()),
-            Some(&"OPENSSH PRIVATE KEY") => wrong(
-                "it is in the form of OpenSSH: `ssh-keygen -p -m PEM -f COPY` writes a copy of it as PEM",
-            ),
-            Some(&"EC PRIVATE KEY" | &"EC PARAMETERS") => wrong("it is a key for elliptic curves"),
-            Some(_) => wrong("it is a PEM file without a private key"),
+            None if file.is_empty() => Err(PkcError::Empty),
+            None => Err(PkcError::NotPem),
+            Some(label) if label.ends_with("PUBLIC KEY") => Err(PkcError::PublicKey),
+            Some(label) if label.ends_with("CERTIFICATE") => Err(PkcError::Certificate),
+            Some(&"ENCRYPTED PRIVATE KEY") => Err(PkcError::Encrypted),
+            Some(&"OPENSSH PRIVATE KEY") => Err(PkcError::OpenSsh),
+            Some(&"EC PRIVATE KEY" | &"EC PARAMETERS") => Err(PkcError::EllipticCurve),
+            Some(_) => Err(PkcError::NoPrivateKey),
         };
     };
     if block.contains("Proc-Type: 4,ENCRYPTED") {
-        return Err(encrypted());
+        return Err(PkcError::Encrypted);
     }
     let Ok((_, document)) = SecretDocument::from_pem(&block) else {
-        return wrong(&format!("what is between BEGIN and END {label} is damaged"));
+        return Err(PkcError::Damaged { label: label.into() });
     };
     match bits(document.as_bytes()) {
         Some(2048 | 3072) => Ok(()),
-        Some(bits) => wrong(&format!("it is an RSA key of {bits} bits")),
+        Some(bits) => Err(PkcError::WrongSize { bits }),
         None => match PrivateKeyInfoRef::from_der(document.as_bytes()) {
-            Ok(info) if info.algorithm.oid != RSA => {
-                wrong("it is a private key of another algorithm than RSA")
-            }
-            _ => wrong(&format!("what is between BEGIN and END {label} is damaged")),
+            Ok(info) if info.algorithm.oid != RSA => Err(PkcError::OtherAlgorithm),
+            _ => Err(PkcError::Damaged { label: label.into() }),
         },
     }
-}
-
-fn encrypted() -> String {
-    "it is encrypted with a password, which NVIDIA's tools do not ask for: `openssl rsa -traditional -in FILE -out OTHER` writes it \
-     without one"
-        .into()
 }
 
 /// The label of a line that begins a block.
@@ -187,10 +155,10 @@ mod tests {
             "11111111 22222222 33333333 44444444",
             "11111111222222223333333344444444\n",
         ] {
-            assert_eq!(sbk(good.as_bytes()), Ok(()), "{good:?}");
+            assert!(sbk(good.as_bytes()).is_ok(), "{good:?}");
         }
         let bytes: [u8; 16] = std::array::from_fn(|at| at as u8 * 17);
-        assert_eq!(sbk(&bytes), Ok(()));
+        assert!(sbk(&bytes).is_ok());
         let with_0x30: [u8; 16] = std::array::from_fn(|at| (at as u8).wrapping_mul(0x30));
         for (file, why) in [
             (&with_0x30[..], "one of its 16 bytes is 0x30"),
@@ -218,7 +186,7 @@ mod tests {
             (b"0X01234567 0X89abcdef 0Xfedcba98 0X76543210\n", "begin with 0X"),
             (b"0x01234567 0x89abcdef 0xfedcba98\t0x76543210\n", "there is a tab between its words"),
         ] {
-            let error = sbk(file).unwrap_err();
+            let error = sbk(file).unwrap_err().to_string();
             assert!(error.contains(why), "{}: {error}", file.escape_ascii());
             assert!(error.contains("expected are four words"), "{error}");
             for part in ["01234567", "89abcdef", "not a key", "11111111"] {
@@ -260,10 +228,10 @@ mod tests {
         let file = |name: &str| std::fs::read(dir.path().join(name)).unwrap();
         let text = String::from_utf8(file("2048")).unwrap();
         for good in [text.clone(), format!("of us\n{text}"), text.replace('\n', "\r\n")] {
-            assert_eq!(pkc(good.as_bytes()), Ok(()));
+            assert!(pkc(good.as_bytes()).is_ok());
         }
         for good in ["pkcs8", "3072"] {
-            assert_eq!(pkc(&file(good)), Ok(()), "{good}");
+            assert!(pkc(&file(good)).is_ok(), "{good}");
         }
         let middle = text.lines().nth(5).unwrap();
         for (bytes, why) in [
@@ -283,7 +251,7 @@ mod tests {
             (text.replace(middle, "").into_bytes(), "is damaged"),
             (b"-----BEGIN RSA PRIVATE KEY-----\nof a test, and none\n".to_vec(), "is damaged"),
         ] {
-            let error = pkc(&bytes).unwrap_err();
+            let error = pkc(&bytes).unwrap_err().to_string();
             assert!(error.contains(why) && !error.contains(middle), "{why}: {error}");
         }
     }

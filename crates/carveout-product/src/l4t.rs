@@ -5,8 +5,9 @@ use super::keys;
 use super::locate::Step::{Index, Key};
 use super::report::Reporter;
 use super::rootfs::image_size;
+use crate::errors::{ConfigError, L4tError};
 use crate::{Board, Overrides};
-use carveout_host::error::{Result, nearest};
+use carveout_host::error::{Error, Result, nearest};
 use carveout_keys::pkcs11::{PkcKey, Uri, is_uri};
 use carveout_keys::secret;
 use std::io::Read;
@@ -51,10 +52,7 @@ pub fn check(
     let readable = |key, path: &Option<PathBuf>| {
         let Some(path) = path else { return Ok(None) };
         if secret::is_text(&path.to_string_lossy()) && !full(path).exists() {
-            let what = format!(
-                "l4t.{key}: expected is the name of a key's file, given is the text of a key (not shown)"
-            );
-            return Err(reporter.hidden(&[Key("l4t"), Key(key)], &what));
+            return Err(reporter.hidden(&[Key("l4t"), Key(key)], L4tError::KeyAsText));
         }
         let path = full(path);
         // A key is used where it lies: what is read here is looked at, and nothing of it is kept or told.
@@ -65,62 +63,54 @@ pub fn check(
         match opened {
             // NVIDIA's scripts run elsewhere: the path must not depend on where we are.
             Ok(bytes) => {
-                let check: fn(&[u8]) -> Result<(), String> =
-                    if key == PKC_KEY { keys::pkc } else { keys::sbk };
-                check(&bytes).map_err(|what| {
-                    reporter.at(&[Key("l4t"), Key(key)], &format!("{}: {what}", path.display()))
-                })?;
+                let checked = match key {
+                    PKC_KEY => keys::pkc(&bytes).map_err(Error::from),
+                    _ => keys::sbk(&bytes).map_err(Error::from),
+                };
+                checked
+                    .map_err(|fault| reporter.at(&[Key("l4t"), Key(key)], fault.within(path.display())))?;
                 Ok(Some(std::path::absolute(&path).unwrap_or(path)))
             }
-            Err(error) => {
-                let what = format!("{}: {error} (paths are relative to the config file)", path.display());
-                Err(reporter.at(&[Key("l4t"), Key(key)], &what))
+            Err(source) => {
+                Err(reporter.at(&[Key("l4t"), Key(key)], L4tError::KeyUnreadable { file: path, source }))
             }
         }
     };
     let pkc_key = match &file.pkc_key {
-        Some(text) if is_uri(text) => Some(PkcKey::Token(
-            Uri::parse(text).map_err(|what| reporter.at(&[Key("l4t"), Key("pkc_key")], &what))?,
-        )),
+        Some(text) if is_uri(text) => Some(PkcKey::Token(Uri::parse(text).map_err(|source| {
+            reporter.at(&[Key("l4t"), Key(PKC_KEY)], L4tError::WrongTokenUri { source: source.into() })
+        })?)),
         path => readable(PKC_KEY, &path.as_ref().map(PathBuf::from))?.map(PkcKey::File),
     };
     if file.sbk_key.as_ref().is_some_and(|path| is_uri(&path.to_string_lossy())) {
-        let what = "an SBK must be a file: NVIDIA's tools encrypt with its bytes, which no token gives away. Only pkc_key may \
-                    be in a token";
-        return Err(reporter.at(&[Key("l4t"), Key("sbk_key")], what));
+        return Err(reporter.at(&[Key("l4t"), Key("sbk_key")], L4tError::SbkInToken));
     }
     if file.sbk_key.is_some() && pkc_key.is_none() {
-        let what = "boards with an SBK are signed, too: pkc_key is missing";
-        return Err(reporter.at(&[Key("l4t"), Key("sbk_key")], what));
+        return Err(reporter.at(&[Key("l4t"), Key("sbk_key")], L4tError::SbkWithoutPkc));
     }
     let sbk_key = readable("sbk_key", &file.sbk_key)?;
     let mut modules = known.modules.clone();
     if let Some(wanted) = &file.modules {
         modules = Vec::new();
         for (index, name) in wanted.iter().enumerate() {
+            let place = [Key("l4t"), Key("modules"), Index(index)];
             let Some(module) = known.modules.iter().find(|module| module.name == *name) else {
-                let names: Vec<&str> = known.modules.iter().map(|module| module.name.as_str()).collect();
-                let near = nearest(name, names.iter().copied()).map(|n| format!(" Did you mean `{n}`?"));
-                let what = format!(
-                    "unknown module `{name}`: board {} has {}.{}",
-                    board.name,
-                    names.join(", "),
-                    near.unwrap_or_default()
-                );
-                return Err(reporter.at(&[Key("l4t"), Key("modules"), Index(index)], &what));
+                let known: Vec<String> = known.modules.iter().map(|module| module.name.clone()).collect();
+                let meant = nearest(name, known.iter().map(String::as_str)).map(str::to_owned);
+                let (module, board) = (name.clone(), board.name.clone());
+                return Err(reporter.at(&place, L4tError::UnknownModule { module, board, known, meant }));
             };
             if modules.contains(module) {
-                let what = format!("{name} is listed twice");
-                return Err(reporter.at(&[Key("l4t"), Key("modules"), Index(index)], &what));
+                return Err(reporter.at(&place, ConfigError::ListedTwice { name: name.clone() }));
             }
             modules.push(module.clone());
         }
         if modules.is_empty() {
-            return Err(reporter.at(&[Key("l4t"), Key("modules")], "expected at least one module"));
+            return Err(reporter.at(&[Key("l4t"), Key("modules")], L4tError::NoModule));
         }
     }
     let app_size = file.app_size.as_ref().map(|text| image_size(text)).transpose();
-    let app_size = app_size.map_err(|what| reporter.at(&[Key("l4t"), Key("app_size")], &what))?;
+    let app_size = app_size.map_err(|fault| reporter.at(&[Key("l4t"), Key("app_size")], fault))?;
     Ok(Some(L4t {
         bsp: overrides.bsp.clone().or_else(|| file.bsp.as_ref().map(full)),
         sources: overrides.sources.clone().or_else(|| file.sources.as_ref().map(full)),

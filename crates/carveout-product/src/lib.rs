@@ -3,6 +3,7 @@
 mod board;
 mod build;
 mod check;
+pub mod errors;
 mod file;
 mod keys;
 mod l4t;

@@ -3,6 +3,7 @@
 use super::locate::Step::{self, Index, Key};
 use super::report::Reporter;
 use super::yocto::is_url;
+use crate::errors::{ConfigError, MirrorError, RootfsError};
 use carveout_host::error::Result;
 use serde::Deserialize;
 use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
@@ -108,18 +109,21 @@ pub fn check(
     let one = |(index, mirror): (usize, &MirrorFile)| {
         let place = [Key("rootfs"), Key("mirror"), Index(index)];
         let place: &[Step] = if file.is_list { &place } else { place.get(..2).unwrap_or_default() };
-        let fails = |what: &str| reporter.at(place, what);
-        check_url(&mirror.url).map_err(|what| fails(&what))?;
+        check_url(&mirror.url).map_err(|fault| reporter.at(place, fault))?;
         let suites = mirror.suites.clone().unwrap_or_else(|| vec![suite.to_owned()]);
         if suites.is_empty() {
-            return Err(fails(&format!("`suites` is empty: name those to take from it, such as [{suite}]")));
+            return Err(reporter.at(place, MirrorError::NoSuites { suite: suite.into() }));
         }
         if let Some(bad) = suites.iter().find(|suite| !is_word(suite)) {
-            return Err(fails(&format!("`{}` is no Debian suite, such as {suite}", bad.escape_debug())));
+            let bad = bad.escape_debug().to_string();
+            return Err(reporter.at(place, RootfsError::NotASuite { suite: bad, example: suite.into() }));
         }
         let key = mirror.key.as_ref().map(|path| {
             let full = reporter.path.parent().unwrap_or(Path::new(".")).join(path);
-            carveout_host::files::open(&full).map_err(|e| fails(&e.message)).map(|_| full)
+            match carveout_host::files::open(&full) {
+                Ok(_) => Ok(full),
+                Err(e) => Err(reporter.at(place, ConfigError::FileUnreadable { source: e.message.into() })),
+            }
         });
         Ok(Mirror { url: mirror.url.clone(), suites, key: key.transpose()? })
     };
@@ -127,20 +131,15 @@ pub fn check(
 }
 
 /// What a line of apt's sources could not hold would change its meaning; and a config is no place for a password.
-fn check_url(url: &str) -> Result<(), String> {
+fn check_url(url: &str) -> Result<(), MirrorError> {
     let host = url.split_once("://").map(|(_, rest)| rest.split('/').next().unwrap_or_default());
     if host.is_some_and(|host| host.contains('@')) {
-        return Err("the URL has a user or a password, which a config must not have: leave them out, and put them into \
-                    /etc/apt/auth.conf.d on the build host (apt_auth.conf(5)), where root's builds find them"
-            .into());
+        return Err(MirrorError::Credentials);
     }
     if is_url(url) {
         return Ok(());
     }
-    let shown = url.escape_debug();
-    Err(format!(
-        "`{shown}` is no archive's URL: expected http://HOST/DIR, https://HOST/DIR or file:///DIR, such as {SNAPSHOT}"
-    ))
+    Err(MirrorError::NotAUrl { url: url.escape_debug().to_string(), example: SNAPSHOT })
 }
 
 #[cfg(test)]

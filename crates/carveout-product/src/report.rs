@@ -1,6 +1,7 @@
 //! Config errors with file, line and the offending text.
 
 use super::locate::{Step, line};
+use crate::errors::ConfigError;
 use carveout_host::error::{Error, nearest};
 use carveout_keys::secret::without_secrets;
 use std::path::Path;
@@ -16,17 +17,13 @@ pub struct Reporter<'a> {
 
 impl Reporter<'_> {
     /// An error about the value at `path`.
-    pub fn at(&self, path: &[Step], what: &str) -> Error {
-        let names: Vec<String> = path.iter().map(show).collect();
-        let name = names.concat();
-        self.on_line(line(self.text, path), &format!("{}: {what}", name.trim_start_matches('.')))
+    pub fn at(&self, path: &[Step], fault: impl Into<Error>) -> Error {
+        self.on_line(line(self.text, path), of_key(path, fault))
     }
 
     /// An error of a value that must not be shown.
-    pub fn hidden(&self, path: &[Step], what: &str) -> Error {
-        let number = line(self.text, path);
-        Error::usage(format!("{}:{number}: {what}", self.path.display()))
-            .remedy(format!("edit line {number} of {}", self.path.display()))
+    pub fn hidden(&self, path: &[Step], fault: impl Into<Error>) -> Error {
+        self.told(line(self.text, path), of_key(path, fault))
     }
 
     /// An error of the YAML reader.
@@ -34,18 +31,39 @@ impl Reporter<'_> {
         let number = error.location().map_or(1, |l| l.line());
         let message = error.to_string();
         let what = message.split(" at line ").next().unwrap_or(&message);
-        self.on_line(number, &format!("{what}{}", suggestion(what)))
+        self.on_line(number, kind(what))
     }
 
     /// An error about a line.
-    pub fn on_line(&self, number: usize, what: &str) -> Error {
+    pub fn on_line(&self, number: usize, fault: impl Into<Error>) -> Error {
         let text = self.text.lines().nth(number.saturating_sub(1)).unwrap_or_default();
-        // A PIN or a password must not be in a config; where it is, it must not get into a log as well.
-        let (what, text) = (without_secrets(what), without_secrets(text));
-        let text: String = text.chars().take(SHOWN).collect();
-        let message = format!("{}:{number}: {what}\n  {number:>4} | {text}", self.path.display());
-        Error::usage(message).remedy(format!("edit line {number} of {}", self.path.display()))
+        let text: String = without_secrets(text).chars().take(SHOWN).collect();
+        self.told(number, cleaned(fault.into())).with_lines(format_args!("  {number:>4} | {text}"))
     }
+
+    fn told(&self, number: usize, mut error: Error) -> Error {
+        let path = self.path.display();
+        error.remedy.get_or_insert_with(|| format!("edit line {number} of {path}"));
+        error.within(format_args!("{path}:{number}")).fact("path", path.to_string()).fact("line", number)
+    }
+}
+
+/// A fault of the value at `path`, with its name.
+fn of_key(path: &[Step], fault: impl Into<Error>) -> Error {
+    let names: String = path.iter().map(show).collect();
+    let name = names.trim_start_matches('.');
+    fault.into().within(name).fact("key", name)
+}
+
+/// A PIN or a password must not be in a config; where it is, it must not get into a log as well.
+fn cleaned(mut error: Error) -> Error {
+    error.message = without_secrets(&error.message);
+    for fact in error.facts.iter_mut().flat_map(|facts| facts.values_mut()) {
+        if let Some(text) = fact.as_str().map(without_secrets) {
+            *fact = text.into();
+        }
+    }
+    error
 }
 
 fn show(step: &Step) -> String {
@@ -55,12 +73,29 @@ fn show(step: &Step) -> String {
     }
 }
 
-/// For "unknown field `x`, expected one of `a`, `b`": the nearest right name.
-fn suggestion(message: &str) -> String {
-    if !message.contains("unknown field `") && !message.contains("unknown variant `") {
-        return String::new();
+/// What is wrong, by the words of serde and its YAML reader. The first of them counts: behind it stands what the config
+/// says.
+fn kind(message: &str) -> ConfigError {
+    type Kind = fn(&str) -> ConfigError;
+    let kinds: [(&str, Kind); 7] = [
+        ("unknown field `", |m| ConfigError::UnknownKey { source: m.into(), meant: meant(m) }),
+        ("unknown variant `", |m| ConfigError::UnknownValue { source: m.into(), meant: meant(m) }),
+        ("missing field `", |m| ConfigError::MissingKey { source: m.into() }),
+        ("duplicate field `", |m| ConfigError::DuplicateKey { source: m.into() }),
+        ("duplicate entry ", |m| ConfigError::DuplicateKey { source: m.into() }),
+        ("invalid type: ", |m| ConfigError::WrongType { source: m.into() }),
+        ("invalid value: ", |m| ConfigError::WrongType { source: m.into() }),
+    ];
+    let found = kinds.into_iter().filter_map(|(words, kind)| Some((message.find(words)?, kind)));
+    match found.min_by_key(|(at, _)| *at) {
+        Some((_, kind)) => kind(message),
+        None => ConfigError::Malformed { source: message.into() },
     }
+}
+
+/// For "unknown field `x`, expected one of `a`, `b`": the nearest right name.
+fn meant(message: &str) -> Option<String> {
     let mut names = message.split('`').skip(1).step_by(2);
     let wrong = names.next().unwrap_or_default();
-    nearest(wrong, names).map(|near| format!(". Did you mean `{near}`?")).unwrap_or_default()
+    nearest(wrong, names).map(str::to_owned)
 }

@@ -5,8 +5,9 @@ pub use super::file::RootfsKind;
 use super::locate::Step::{self, Index, Key};
 use super::mirror::{self, Mirror, MirrorsFile};
 use super::report::Reporter;
-use carveout_host::error::Result;
-use carveout_host::size::{Size, human};
+use crate::errors::{ConfigError, RootfsError};
+use carveout_host::error::{Error, Result};
+use carveout_host::size::Size;
 use std::path::{Path, PathBuf};
 
 /// Smallest image that holds a minimal Debian.
@@ -36,59 +37,55 @@ pub struct Rootfs {
 }
 
 pub fn check(reporter: &Reporter, file: &RootfsFile, has_l4t: bool) -> Result<Rootfs> {
-    let at = |steps: &[Step], what: &str| {
+    let at = |steps: &[Step], fault: Error| {
         let path: Vec<Step> = [Key("rootfs")].iter().chain(steps).copied().collect();
-        reporter.at(&path, what)
+        reporter.at(&path, fault)
     };
+    let wrong = |steps: &[Step], fault: RootfsError| Err(at(steps, fault.into()));
     let debian = file.kind == RootfsKind::Debian;
     match (&file.suite, &file.tarball) {
-        (None, _) if debian => return Err(at(&[], "kind debian needs a suite, such as bookworm")),
-        (_, Some(_)) if debian => return Err(at(&[Key("tarball")], "kind debian takes no tarball")),
-        (_, None) if !debian => {
-            return Err(at(
-                &[],
-                "this kind needs a tarball: the path of NVIDIA's sample root filesystem, or of your own",
-            ));
-        }
-        (Some(_), _) if !debian => return Err(at(&[Key("suite")], "only kind debian has a suite")),
+        (None, _) if debian => return wrong(&[], RootfsError::NoSuite),
+        (_, Some(_)) if debian => return wrong(&[Key("tarball")], RootfsError::TarballNotAllowed),
+        (_, None) if !debian => return wrong(&[], RootfsError::NoTarball),
+        (Some(_), _) if !debian => return wrong(&[Key("suite")], RootfsError::SuiteNotAllowed),
         _ => {}
     }
     if !debian && !file.packages.is_empty() {
-        return Err(at(&[Key("packages")], "only kind debian has packages"));
+        return wrong(&[Key("packages")], RootfsError::PackagesNotAllowed);
     }
     if file.kind == RootfsKind::L4tSample && !has_l4t {
-        return Err(at(
-            &[Key("kind")],
-            "l4t-sample needs NVIDIA's BSP: choose board jetson-agx-xavier, or another kind",
-        ));
+        return wrong(&[Key("kind")], RootfsError::SampleNeedsL4t);
     }
     let suite = file.suite.clone().unwrap_or_default();
     if debian && !is_word(&suite) {
-        return Err(at(&[Key("suite")], &format!("`{suite}` is no Debian suite, such as bookworm")));
+        return wrong(&[Key("suite")], RootfsError::NotASuite { suite, example: "bookworm".into() });
     }
     for (index, package) in file.packages.iter().enumerate() {
         if !is_word(package) {
-            let what = format!("`{package}` is no package name: a-z, 0-9, + - . are allowed");
-            return Err(at(&[Key("packages"), Index(index)], &what));
+            let package = package.clone();
+            return wrong(&[Key("packages"), Index(index)], RootfsError::NotAPackage { package });
         }
     }
-    let size = image_size(&file.size).map_err(|what| at(&[Key("size")], &what))?;
+    let size = image_size(&file.size).map_err(|fault| at(&[Key("size")], fault.into()))?;
     let there = |key, path: &Option<PathBuf>| {
         let found = path.as_ref().map(|path| {
             let full = reporter.path.parent().unwrap_or(Path::new(".")).join(path);
-            carveout_host::files::open(&full).map_err(|e| at(&[Key(key)], &e.message)).map(|_| full)
+            match carveout_host::files::open(&full) {
+                Ok(_) => Ok(full),
+                Err(e) => {
+                    Err(at(&[Key(key)], ConfigError::FileUnreadable { source: e.message.into() }.into()))
+                }
+            }
         });
         found.transpose()
     };
     let none = MirrorsFile::default();
     let mirrors = mirror::check(reporter, file.mirror.as_ref().unwrap_or(&none), &suite, is_word)?;
     if !mirrors.is_empty() && !debian {
-        return Err(at(&[Key("mirror")], "only kind debian has a mirror"));
+        return wrong(&[Key("mirror")], RootfsError::MirrorNotAllowed);
     }
     if !mirrors.is_empty() && file.lock.is_none() {
-        let what = "a mirror has the versions that rootfs.lock pins, and there is no rootfs.lock: add `lock: FILE`, the \
-                    rootfs/packages.lock of an earlier bundle, or take the mirror out";
-        return Err(at(&[Key("mirror")], what));
+        return wrong(&[Key("mirror")], RootfsError::MirrorWithoutLock);
     }
     Ok(Rootfs {
         kind: file.kind,
@@ -102,13 +99,13 @@ pub fn check(reporter: &Reporter, file: &RootfsFile, has_l4t: bool) -> Result<Ro
 }
 
 /// Bytes of a root filesystem's image, or of the partition for one.
-pub fn image_size(text: &str) -> Result<u64, String> {
-    let size: Size = text.parse()?;
+pub fn image_size(text: &str) -> Result<u64, ConfigError> {
+    let size: Size =
+        text.parse().map_err(|source: String| ConfigError::NotASize { source: source.into() })?;
     if (MIN_SIZE..=MAX_SIZE).contains(&size.0) && size.0.is_multiple_of(BLOCK) {
         return Ok(size.0);
     }
-    let (least, most) = (human(MIN_SIZE), human(MAX_SIZE));
-    Err(format!("{} bytes; allowed are {least} to {most}, a multiple of 4096", size.0))
+    Err(ConfigError::ImageSizeOutOfRange { bytes: size.0, least: MIN_SIZE, most: MAX_SIZE })
 }
 
 fn is_word(text: &str) -> bool {

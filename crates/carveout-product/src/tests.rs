@@ -178,6 +178,31 @@ fn errors_name_line_text_and_what_is_allowed() {
 }
 
 #[test]
+fn errors_have_codes_and_facts() {
+    let failed =
+        |from: &str, to: &str| read_with(&GOOD.replacen(from, to, 1), &Overrides::default()).unwrap_err();
+    for (from, to, code) in [
+        ("board:", "bord:", "product::config::unknown-key"),
+        ("kind: debian", "kind: debain", "product::config::unknown-value"),
+        ("[echo-srv-app]", "echo-srv-app", "product::config::wrong-type"),
+        ("name: desk", "name: [", "product::config::malformed"),
+        ("name: desk", "name: desk\nname: desk", "product::config::duplicate-key"),
+        ("name: desk\n", "", "product::config::missing-key"),
+        ("32MiB", "32", "product::config::not-a-size"),
+        ("32MiB", "4GiB", "product::config::carve-out-out-of-range"),
+        ("- echo-srv", "- small-echo-srv", "product::app::duplicate-name"),
+        ("- echo-srv", "- ehco-srv", "product::package::unknown-package"),
+    ] {
+        assert_eq!(failed(from, to).code, code, "{to}");
+    }
+    let facts = failed("board: virt", "board: vrit").facts.unwrap();
+    assert_eq!((facts["line"].as_u64(), facts["key"].as_str()), (Some(3), Some("board")));
+    assert_eq!((facts["name"].as_str(), facts["meant"].as_str()), (Some("vrit"), Some("virt")));
+    let error = failed("name: desk", "name: 'https://me:7391@host/'");
+    assert!(!format!("{error:?}").contains("7391"), "{error:?}");
+}
+
+#[test]
 fn an_error_shows_the_line_and_how_to_mend_it() {
     let error = read_with(&GOOD.replacen("32MiB", "32M", 1), &Overrides::default()).unwrap_err();
     let shown = error.to_string().replace(&std::env::temp_dir().display().to_string(), "");

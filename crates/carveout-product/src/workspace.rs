@@ -4,6 +4,7 @@ mod folders;
 
 pub use folders::Folders;
 
+use crate::errors::PackageError;
 use cargo_metadata::{Metadata, Package, camino::Utf8Path};
 use carveout_host::error::{Result, nearest};
 use carveout_host::tools::cargo;
@@ -38,20 +39,26 @@ impl Workspace {
         packages.map(|p| p.name.as_str()).collect()
     }
 
-    /// The package of this name, which must declare itself under `[package.metadata.<table>]`.
+    /// The package of this name, which must declare itself under `[package.metadata.<table>]`. The error is a text for
+    /// whoever named it.
     pub fn package(&self, name: &str, table: &str) -> Result<&Package, String> {
+        self.find(name, table).map_err(|fault| fault.to_string())
+    }
+
+    /// The same with an error that has a code.
+    pub(crate) fn find(&self, name: &str, table: &str) -> Result<&Package, PackageError> {
         let found = self.metadata.packages.iter().find(|p| p.name.as_str() == name);
+        let name = name.to_owned();
         match found {
             Some(package) if package.metadata.get(table).is_some() => Ok(package),
-            Some(package) => Err(format!(
-                "package `{name}` has no [package.metadata.{table}] in {}",
-                package.manifest_path
-            )),
+            Some(package) => {
+                let manifest = package.manifest_path.to_string();
+                Err(PackageError::Undeclared { name, table: table.into(), manifest })
+            }
             None => {
-                let known = self.declaring(table);
-                let near = nearest(name, known.iter().copied());
-                let near = near.map(|n| format!(" Did you mean `{n}`?")).unwrap_or_default();
-                Err(format!("unknown package `{name}`: this workspace has {}.{near}", known.join(", ")))
+                let known: Vec<String> = self.declaring(table).into_iter().map(str::to_owned).collect();
+                let meant = nearest(&name, known.iter().map(String::as_str)).map(str::to_owned);
+                Err(PackageError::UnknownPackage { name, known, meant })
             }
         }
     }
@@ -62,11 +69,13 @@ impl Workspace {
     }
 
     /// What a TA of the workspace declares.
-    pub fn declaration(&self, name: &str) -> Result<Declaration, String> {
-        let package = self.package(name, "trusty")?;
-        let text = fs::read_to_string(&package.manifest_path);
-        let text = text.map_err(|e| format!("{}: {e}", package.manifest_path))?;
-        Declaration::from_cargo_toml(&text).map_err(|e| format!("{}: {e}", package.manifest_path))
+    pub fn declaration(&self, name: &str) -> Result<Declaration, PackageError> {
+        let path = &self.find(name, "trusty")?.manifest_path;
+        let manifest = || path.to_string();
+        let text = fs::read_to_string(path)
+            .map_err(|source| PackageError::ManifestUnreadable { manifest: manifest(), source })?;
+        Declaration::from_cargo_toml(&text)
+            .map_err(|e| PackageError::WrongDeclaration { manifest: manifest(), source: e.into() })
     }
 
     /// All that a package is built from: sources of it and of its path dependencies, checksums of the others.

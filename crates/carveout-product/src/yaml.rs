@@ -4,8 +4,10 @@
 //! braces are text in quotes or comments, only a whole scanner can tell, and one that is wrong could be led past: all of them count.
 
 use super::report::Reporter;
+use crate::errors::ConfigError;
 use carveout_host::error::Result;
 use serde::de::DeserializeOwned;
+use std::path::Path;
 
 /// Largest config that is read, in bytes: ours have 2 KiB, and a list of 15,000 packages would fit.
 pub const MAX_CONFIG: u64 = 256 << 10;
@@ -14,32 +16,35 @@ pub const MAX_FLOWS: usize = 256;
 /// Aliases (`*name`) of a config, at most: each repeats what its anchor names, which may have aliases itself.
 pub const MAX_ALIASES: usize = 256;
 
+/// A file's text.
+pub fn text(path: &Path, bytes: Vec<u8>) -> Result<String> {
+    String::from_utf8(bytes)
+        .map_err(|error| ConfigError::NotUtf8 { path: path.into(), source: error.utf8_error().into() }.into())
+}
+
 /// Reads a config.
 pub fn parse<T: DeserializeOwned>(reporter: &Reporter) -> Result<T> {
-    if let Some((line, what)) = excess(reporter.text) {
-        return Err(reporter.on_line(line, &what));
+    if let Some((line, fault)) = excess(reporter.text) {
+        return Err(reporter.on_line(line, fault));
     }
     serde_yaml::from_str(reporter.text).map_err(|e| reporter.yaml(&e))
 }
 
 /// The line from which on there is too much of something, and what.
-fn excess(text: &str) -> Option<(usize, String)> {
+fn excess(text: &str) -> Option<(usize, ConfigError)> {
     if text.len() as u64 > MAX_CONFIG {
-        return Some((1, format!("{} bytes: at most {MAX_CONFIG} are read", text.len())));
+        return Some((1, ConfigError::TooLarge { bytes: text.len(), most: MAX_CONFIG }));
     }
     let begins = |before: Option<u8>| before.is_none_or(|b| !b.is_ascii_alphanumeric() && b != b'*');
     let (mut line, mut flows, mut aliases, mut before) = (1, 0, 0, None);
     for byte in text.bytes() {
         flows += usize::from(matches!(byte, b'{' | b'['));
         aliases += usize::from(byte == b'*' && begins(before));
-        let too = |most: usize, what: &str| {
-            Some((line, format!("more than {most} {what} in the file: write fewer")))
-        };
         if flows > MAX_FLOWS {
-            return too(MAX_FLOWS, "`{` and `[`, those in quotes and comments included,");
+            return Some((line, ConfigError::TooManyBrackets { most: MAX_FLOWS }));
         }
         if aliases > MAX_ALIASES {
-            return too(MAX_ALIASES, "aliases (`*name`)");
+            return Some((line, ConfigError::TooManyAliases { most: MAX_ALIASES }));
         }
         line += usize::from(byte == b'\n');
         before = Some(byte);
@@ -51,7 +56,6 @@ fn excess(text: &str) -> Option<(usize, String)> {
 mod tests {
     use super::*;
     use serde_yaml::Value;
-    use std::path::Path;
     use std::time::{Duration, Instant};
 
     fn error(text: &str) -> String {

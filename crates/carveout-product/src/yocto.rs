@@ -2,6 +2,7 @@
 
 use super::locate::Step::Key;
 use super::report::Reporter;
+use crate::errors::YoctoError;
 use carveout_host::error::Result;
 use serde::Deserialize;
 
@@ -44,20 +45,20 @@ const DISTRO: &str = "nodistro";
 pub fn check(reporter: &Reporter, file: Option<&YoctoFile>) -> Result<Yocto> {
     let default = YoctoFile::default();
     let file = file.unwrap_or(&default);
-    let checked = |key, value: &Option<String>, good: fn(&str) -> bool, allowed: &str| match value {
+    type Fault = fn(String) -> YoctoError;
+    let checked = |key, value: &Option<String>, good: fn(&str) -> bool, fault: Fault| match value {
         Some(text) if !good(text) => {
-            let what = format!("`{}`: expected {allowed}", text.escape_debug());
-            Err(reporter.at(&[Key("yocto"), Key(key)], &what))
+            Err(reporter.at(&[Key("yocto"), Key(key)], fault(text.escape_debug().to_string())))
         }
         value => Ok(value.clone()),
     };
-    let recipe = "the name of a recipe: a-z, 0-9, - + and .";
-    let url = "file:///DIR, http://HOST/DIR or https://HOST/DIR, without user and password: those go into ~/.netrc of who runs BitBake";
-    let address = "HOST:PORT, such as build-cache.example:8686";
+    let recipe: Fault = |value| YoctoError::NotARecipe { value };
+    let distro: Fault = |value| YoctoError::NotADistro { value };
+    let url: Fault = |value| YoctoError::NotAUrl { value };
+    let address: Fault = |value| YoctoError::NotAnAddress { value };
     Ok(Yocto {
         image: checked("image", &file.image, is_recipe, recipe)?.unwrap_or_else(|| IMAGE.into()),
-        distro: checked("distro", &file.distro, is_recipe, "the name of a distro")?
-            .unwrap_or_else(|| DISTRO.into()),
+        distro: checked("distro", &file.distro, is_recipe, distro)?.unwrap_or_else(|| DISTRO.into()),
         sstate_mirror: checked("sstate_mirror", &file.sstate_mirror, is_url, url)?,
         downloads_mirror: checked("downloads_mirror", &file.downloads_mirror, is_url, url)?,
         hash_server: checked("hash_server", &file.hash_server, is_address, address)?,

@@ -1,0 +1,21 @@
+//! What can go wrong with a product config, a board and a workspace, by areas. What is wrong in a config is told with the
+//! file, the line, the key and the line's text; where an error has no help of its own, its help is to edit that line.
+
+mod apps;
+mod config;
+mod keys;
+mod l4t;
+mod rootfs;
+mod yocto;
+
+pub use apps::{AppError, PackageError};
+pub use config::{BoardError, ConfigError};
+pub use keys::{PkcError, SbkError};
+pub use l4t::L4tError;
+pub use rootfs::{MirrorError, RootfsError};
+pub use yocto::YoctoError;
+
+/// The sentence that names what was meant, if something is near enough.
+fn did_you_mean(name: Option<&str>) -> String {
+    name.map(|name| format!(" Did you mean `{name}`?")).unwrap_or_default()
+}

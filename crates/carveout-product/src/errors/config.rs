@@ -1,0 +1,85 @@
+//! Errors of configs as such, and of boards.
+
+use super::did_you_mean;
+use carveout_host::error::Cause;
+use carveout_host::size::human;
+use std::path::PathBuf;
+
+carveout_host::errors! {
+    /// What can be wrong with a product config or a board's file.
+    pub enum ConfigError("product::config") {
+        /// The product config cannot be read.
+        Unreadable { source: Cause } => usage "unreadable": ("{source}"),
+            help ("name a product config with -c FILE; configs/desk.yaml is the default one");
+        /// The product config or the board's file is not UTF-8 text.
+        NotUtf8 { path: PathBuf, source: Cause } => usage "not-utf-8": ("{}: no UTF-8 text: {source}", path.display());
+        /// The file is larger than any config is.
+        TooLarge { bytes: usize, most: u64 } => usage "too-large": ("{bytes} bytes: at most {most} are read");
+        /// The file has more opening braces and brackets than any config needs.
+        TooManyBrackets { most: usize } => usage "too-many-brackets":
+            ("more than {most} `{{` and `[`, those in quotes and comments included, in the file: write fewer");
+        /// The file has more YAML aliases than any config needs.
+        TooManyAliases { most: usize } => usage "too-many-aliases":
+            ("more than {most} aliases (`*name`) in the file: write fewer");
+        /// A key is not one of those that are allowed at its place.
+        UnknownKey { source: Cause, meant: Option<String> }
+            => usage "unknown-key": ("{source}{}{}", dot(meant.as_deref()), did_you_mean(meant.as_deref()));
+        /// A value is not one of the words that are allowed at its place.
+        UnknownValue { source: Cause, meant: Option<String> }
+            => usage "unknown-value": ("{source}{}{}", dot(meant.as_deref()), did_you_mean(meant.as_deref()));
+        /// A key that must be there is not.
+        MissingKey { source: Cause } => usage "missing-key": ("{source}");
+        /// A key is written twice.
+        DuplicateKey { source: Cause } => usage "duplicate-key": ("{source}");
+        /// A value is of another type than is expected, such as a word instead of a list.
+        WrongType { source: Cause } => usage "wrong-type": ("{source}");
+        /// The file is not correct YAML, or one of its values cannot be read.
+        Malformed { source: Cause } => usage "malformed": ("{source}");
+        /// The product's name or version has a character that is not allowed, or is too long.
+        NotAName { value: String, allowed: &'static str } => usage "not-a-name":
+            ("`{value}`: letters, digits and {allowed} are allowed, 64 characters at most");
+        /// A size is not a number with a unit.
+        NotASize { source: Cause } => usage "not-a-size": ("{source}");
+        /// The alignment of the carve-out is not a power of two, too small or too large.
+        ImpossibleAlignment { source: Cause } => usage "impossible-alignment": ("{source}");
+        /// The carve-out is too small or too large to boot.
+        CarveOutOutOfRange { source: Cause } => usage "carve-out-out-of-range": ("{source}");
+        /// The size of the carve-out is not a multiple of its alignment.
+        CarveOutUnaligned { source: Cause } => usage "carve-out-unaligned": ("{source}");
+        /// The size of a filesystem's image is too small or too large, or not in whole blocks.
+        ImageSizeOutOfRange { bytes: u64, least: u64, most: u64 } => usage "image-size-out-of-range":
+            ("{bytes} bytes; allowed are {} to {}, a multiple of 4096", human(*least), human(*most));
+        /// A file that the config names cannot be opened.
+        FileUnreadable { source: Cause } => usage "file-unreadable": ("{source}");
+        /// The changelog that the config names is not a file.
+        NoChangelog { file: PathBuf } => usage "no-changelog":
+            ("{} is no file (paths are relative to the config file)", file.display());
+        /// A client app or a module is listed twice.
+        ListedTwice { name: String } => usage "listed-twice": ("{name} is listed twice");
+    }
+}
+
+fn dot(meant: Option<&str>) -> &'static str {
+    if meant.is_some() { "." } else { "" }
+}
+
+carveout_host::errors! {
+    /// What can be wrong with a board.
+    pub enum BoardError("product::board") {
+        /// No board has the name.
+        UnknownBoard { name: String, known: Vec<String>, meant: Option<String> } => usage "unknown-board":
+            ("unknown board `{name}`: configs/boards has {}.{}", known.join(", "), did_you_mean(meant.as_deref()));
+        /// The name in a board's file is not the file's own.
+        OtherName { path: PathBuf, name: String, expected: String } => usage "other-name":
+            ("{}: name is `{name}`, expected `{expected}` as the file is called", path.display());
+        /// The identity of a module in a board's file is impossible.
+        WrongModule { path: PathBuf, module: String, source: Cause } => usage "wrong-module":
+            ("{}: module {module}: {source}", path.display());
+        /// The two boot configs of a board have the same file name.
+        SameBootConfigs { path: PathBuf } => usage "same-boot-configs":
+            ("{}: both boot configs have one file name: they must differ", path.display());
+        /// The command needs NVIDIA's L4T, and the product's board has none.
+        NoL4t { board: String } => usage "no-l4t":
+            ("board {board} has nothing of NVIDIA's L4T: choose another with --board");
+    }
+}
