@@ -1,6 +1,7 @@
 //! NVIDIA's board files (`*.conf` of the BSP), which are shell scripts: read as flash.sh reads them.
 
-use carveout_host::error::{At, Error, Result};
+use crate::errors::BoardConfError;
+use carveout_host::error::{At, Result};
 use carveout_host::tools::{capture, shell};
 use std::path::{Component, Path};
 use xshell::cmd;
@@ -46,24 +47,19 @@ pub fn read(bsp: &Path, board: &str, root_device: &str) -> Result<BoardConf> {
     let path = "PATH=/usr/sbin:/usr/bin:/sbin:/bin";
     let cmd = cmd!(sh, "env -i LC_ALL=C {path} bash -c {SCRIPT} bash {bsp} {board} {root_device}");
     let text = capture("bash", cmd);
-    let wrong = |what: &str| {
-        Error::usage(format!("{}/{board}.conf, a board file of NVIDIA's BSP: {what}", bsp.display()))
-            .remedy("unpack NVIDIA's tarball again, or correct your change of the file")
-    };
-    let text = text.map_err(|_| wrong("bash cannot read it"))?;
+    let file = format!("{}/{board}.conf", bsp.display());
+    let Ok(text) = text else { return Err(BoardConfError::Unreadable { file }.into()) };
     let [command_line, chip, boot_device, table_device, secure_os] = text.split('\n').collect::<Vec<_>>()[..]
     else {
-        return Err(wrong("CMDLINE, CMDLINE_ADD, CHIPID, OTA_…_DEVICE or TOSFILE have more than one line"));
+        return Err(BoardConfError::SeveralLines { file }.into());
     };
     if command_line.contains(['|', '\\', '&']) {
-        return Err(wrong(&format!("flash.sh can use no | \\ & in the command line: {command_line}")));
+        return Err(BoardConfError::CommandLine { file, command_line: command_line.into() }.into());
     }
     let inside = |path: &str| Path::new(path).components().all(|c| matches!(c, Component::Normal(_)));
     if secure_os.is_empty() || !inside(secure_os) {
-        return Err(wrong(&format!(
-            "TOSFILE is `{}`, expected a path within the BSP, such as bootloader/tos_t194.img",
-            secure_os.escape_debug()
-        )));
+        let secure_os = secure_os.escape_debug().to_string();
+        return Err(BoardConfError::SecureOsPath { file, secure_os }.into());
     }
     let [command_line, chip, boot_device, table_device, secure_os] =
         [command_line, chip, boot_device, table_device, secure_os].map(str::to_owned);

@@ -2,9 +2,10 @@
 
 use crate as vendor;
 use crate::board_conf;
+use crate::errors::BspError;
 use crate::release::Release;
 use crate::{Vendor, copy, license, release};
-use carveout_host::error::{Error, Result};
+use carveout_host::error::Result;
 use carveout_product::Build;
 use carveout_product::{Board, L4tBoard, RootfsKind};
 use stage_cache::{Key, Output, stamps};
@@ -128,24 +129,15 @@ pub fn ensure_kernel(build: &Build, bsp: &Bsp) -> Result<()> {
     if build.product.rootfs.is_none() || missing.is_empty() {
         return Ok(());
     }
-    let message = format!(
-        "{}: the BSP has no {}: a full flash needs it",
-        bsp.given.display(),
-        missing.join(" and no ")
-    );
-    Err(Error::usage(message).remedy(
-        "use a whole BSP, or build with --without rootfs: that bundle flashes the secure-os partition alone",
-    ))
+    let missing = missing.into_iter().map(str::to_owned).collect();
+    Err(BspError::NoKernel { path: bsp.given.clone(), missing }.into())
 }
 
 /// The folder that holds flash.sh.
 fn top(given: &Path) -> Result<PathBuf> {
     let candidates = [given.to_owned(), given.join(TOP)];
-    candidates.into_iter().find(|dir| dir.join(MARK).is_file()).ok_or_else(|| {
-        let message =
-            format!("{}: has no {MARK}, neither itself nor in {TOP}: this is no L4T BSP", given.display());
-        Error::usage(message).remedy("name the folder Linux_for_Tegra of NVIDIA's BSP, or its tarball")
-    })
+    let found = candidates.into_iter().find(|dir| dir.join(MARK).is_file());
+    found.ok_or_else(|| BspError::NoBsp { path: given.into(), mark: MARK, top: TOP }.into())
 }
 
 fn is_needed(path: &str, debs: bool) -> bool {
@@ -169,19 +161,13 @@ pub fn missing(board: &Board, l4t: &L4tBoard, bsp: &Path) -> Vec<String> {
 fn whole(build: &Build, bsp: &Path, given: &Path) -> Result<()> {
     let board = &build.product.board;
     let l4t = board.l4t()?;
-    let conf = format!("{}.conf", l4t.flash_name);
-    if !bsp.join(&conf).exists() {
-        let message =
-            format!("{}: has no {conf}: this BSP is for other boards than {}", given.display(), board.name);
-        return Err(Error::usage(message)
-            .remedy("use the BSP for Jetson AGX Xavier (T186 in NVIDIA's download names)"));
+    let path = given.to_owned();
+    let file = format!("{}.conf", l4t.flash_name);
+    if !bsp.join(&file).exists() {
+        return Err(BspError::OtherBoards { path, file, board: board.name.clone() }.into());
     }
-    let missing: Vec<String> = missing(board, l4t, bsp).iter().map(|name| format!("  {name}")).collect();
-    if missing.is_empty() {
-        return Ok(());
-    }
-    let message = format!("{}: the BSP is not whole, it lacks\n{}", given.display(), missing.join("\n"));
-    Err(Error::usage(message).remedy("unpack NVIDIA's tarball again, or name the tarball itself"))
+    let missing = missing(board, l4t, bsp);
+    if missing.is_empty() { Ok(()) } else { Err(BspError::NotWhole { path, missing }.into()) }
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! Copies parts of a tree: contents, modes and links. The original is only read.
 
-use carveout_host::error::{At, Error, Result};
+use crate::errors::VendorError;
+use carveout_host::error::{At, Result};
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Component, Path};
@@ -58,8 +59,7 @@ fn link(from: &Path, to: &Path, path: &str) -> Result<()> {
 }
 
 fn outside(from: &Path, target: &Path) -> Result<()> {
-    Err(Error::usage(format!("{}: is a link to {}, outside the tree", from.display(), target.display()))
-        .remedy("replace the link by what it leads to"))
+    Err(VendorError::LinkOutside { path: from.into(), target: target.into() }.into())
 }
 
 #[cfg(test)]

@@ -5,7 +5,8 @@
 //! `flash.xml.bin`), and partition GUIDs given in the layout. Their exit codes are not believed: the outputs tell.
 
 use crate::copy;
-use carveout_host::error::{At, Error, Result};
+use crate::errors::ToolError;
+use carveout_host::error::{At, Result};
 use carveout_host::packages::{Need, is_root};
 use carveout_host::process;
 use carveout_host::tools::{run, shell};
@@ -270,19 +271,13 @@ fn finished(result: Result<()>, folder: &Path, file: &str, log: &Path) -> Result
     let text = fs::read(log).at(log)?;
     let text = String::from_utf8_lossy(&text);
     if text.contains("Exec format error") || text.contains("cannot execute binary file") {
-        let message = "NVIDIA's flash tools are 32-bit x86 programs, which do not run on this host";
-        return Err(
-            Error::environment(message).remedy("build on an x86-64 host whose kernel runs 32-bit programs")
-        );
+        return Err(ToolError::NotX86.into());
     }
     let how = if result.is_ok() { "ended with success" } else { "failed" };
     let made = folder.join(file);
-    let made = made.strip_prefix(folder.parent().unwrap_or(folder)).unwrap_or(&made).display();
+    let made = made.strip_prefix(folder.parent().unwrap_or(folder)).unwrap_or(&made).into();
     let says = first_error(&text).unwrap_or_else(|| "    no line of their log tells of an error".into());
-    let log = log.display();
-    Err(Error::check(format!(
-        "NVIDIA's scripts {how}, but made no {made}; the first error that they told:\n{says}\n  full log: {log}"
-    )))
+    Err(ToolError::NothingMade { how, made, says, log: log.into() }.into())
 }
 
 /// The first line of a log that tells of a failure, with the lines that lead to it: the cause stands above it.

@@ -6,13 +6,15 @@
 pub mod board_conf;
 pub mod bsp;
 pub mod copy;
+pub mod errors;
 pub mod l4t;
 pub mod license;
 pub mod release;
 pub mod sources;
 pub mod trusty;
 
-use carveout_host::error::{At, Error, Result};
+use crate::errors::VendorError;
+use carveout_host::error::{At, Result};
 use carveout_host::tools::curl;
 use carveout_host::tools::curl::{Size, Url};
 use carveout_host::tools::{run, scratch, shell};
@@ -85,14 +87,9 @@ pub fn locate(build: &Build, vendor: Vendor) -> Result<PathBuf> {
     if let Some(path) = vendor.given(l4t) {
         return match fs::metadata(&path) {
             Ok(_) => fs::canonicalize(&path).at(&path),
-            Err(error) => {
-                let message = format!("{}: {}: {error}", vendor.name(), path.display());
-                let remedy = format!(
-                    "name an unpacked tree or a tarball with {}, in the product config, or in {}",
-                    vendor.option(),
-                    vendor.variable()
-                );
-                Err(Error::usage(message).remedy(remedy))
+            Err(source) => {
+                let (name, option, variable) = (vendor.name(), vendor.option(), vendor.variable());
+                Err(VendorError::GivenUnreadable { name, path, source, option, variable }.into())
             }
         };
     }
@@ -101,11 +98,7 @@ pub fn locate(build: &Build, vendor: Vendor) -> Result<PathBuf> {
     let folder = downloads(build);
     let file = folder.join(url.file_name()?);
     if !file.exists() && build.offline {
-        let message =
-            format!("{} is neither given nor downloaded, and --offline forbids to fetch it", vendor.name());
-        let remedy =
-            format!("name it with {} PATH, or run the command once without --offline", vendor.option());
-        return Err(Error::environment(message).remedy(remedy));
+        return Err(VendorError::NotDownloaded { name: vendor.name(), option: vendor.option() }.into());
     }
     license::before_download(l4t, &url, build.ui)?;
     fs::create_dir_all(&folder).at(&folder)?;

@@ -1,5 +1,6 @@
 //! NVIDIA's licence: shown, and accepted once.
 
+use crate::errors::VendorError;
 use carveout_host::dirs::Dirs;
 use carveout_host::error::{At, Error, Result};
 use carveout_host::files;
@@ -51,9 +52,7 @@ pub fn accepted(l4t: &L4t, bsp: &Path, ui: &Ui) -> Result<()> {
 }
 
 fn unaccepted(read: &str) -> Error {
-    Error::usage("NVIDIA's licence has not been accepted yet").remedy(format!(
-        "{read}; if you agree, say --accept-license once, or l4t.accept_license: true in the product config"
-    ))
+    VendorError::LicenseNotAccepted { read: read.into() }.into()
 }
 
 /// Sums of the texts that this user has accepted.

@@ -1,6 +1,7 @@
 //! Which L4T a BSP is: `nv_tegra/bsp_version`, sourced by NVIDIA's scripts.
 
-use carveout_host::error::{Error, Result};
+use crate::errors::BspError;
+use carveout_host::error::Result;
 use std::fmt;
 use std::path::Path;
 
@@ -19,45 +20,30 @@ impl Release {
     /// Reads the release of a BSP and refuses one that carveout does not know.
     pub fn of(bsp: &Path) -> Result<Self> {
         let path = bsp.join(FILE);
-        let text = carveout_host::files::read_to_string(&path).map_err(|e| {
-            Error::usage(format!("{}: this is no L4T BSP, or a half-unpacked one", e.message))
-                .remedy("name the folder Linux_for_Tegra of the whole BSP, or NVIDIA's tarball")
-        })?;
-        let release = Self::parse(&text).map_err(|what| {
-            Error::usage(format!("{}: {what}", path.display()))
-                .remedy("unpack NVIDIA's tarball again, or name the tarball itself")
-        })?;
-        release.check().map_err(|what| {
-            Error::usage(format!("{}: {what}", bsp.display()))
-                .remedy("use a BSP of L4T R32.6.1 to R32.7.x, best R32.7.6")
-        })?;
+        let text = carveout_host::files::read_to_string(&path)
+            .map_err(|error| BspError::NoRelease { source: error.message.into() })?;
+        let release = Self::parse(&text, &path)?;
+        release.check(bsp)?;
         Ok(release)
     }
 
-    fn parse(text: &str) -> Result<Self, String> {
-        let number = |key: &str| {
-            let line = text.lines().find_map(|line| line.trim().strip_prefix(key)?.strip_prefix('='));
+    fn parse(text: &str, path: &Path) -> Result<Self, BspError> {
+        let number = |name: &'static str| {
+            let line = text.lines().find_map(|line| line.trim().strip_prefix(name)?.strip_prefix('='));
             line.and_then(|value| value.trim().trim_matches('"').parse().ok())
-                .ok_or_else(|| format!("no number {key}=…, which each R32 BSP has"))
+                .ok_or_else(|| BspError::NoReleaseNumber { path: path.into(), name })
         };
         Ok(Self { branch: number("BSP_BRANCH")?, major: number("BSP_MAJOR")?, minor: number("BSP_MINOR")? })
     }
 
-    fn check(self) -> Result<(), String> {
+    fn check(self, bsp: &Path) -> Result<(), BspError> {
+        let (path, release) = (bsp.to_owned(), self.to_string());
         match (self.branch, self.major) {
             (32, 6..=7) => Ok(()),
-            (32, 8..) => Err(format!(
-                "this BSP is L4T {self}, which is newer than R32.7, the last that carveout knows"
-            )),
-            (32, _) => Err(format!(
-                "this BSP is L4T {self}: it signs with tegrasign_v2, carveout drives the tegrasign_v3.py of R32.6.1 and later"
-            )),
-            (34.., _) => {
-                Err(format!("this BSP is L4T {self}: from R34 on the trusted OS is OP-TEE, not Trusty"))
-            }
-            _ => Err(format!(
-                "this BSP is L4T {self}, not R32: it has no Trusty for Jetson AGX Xavier that carveout knows"
-            )),
+            (32, 8..) => Err(BspError::TooNew { path, release }),
+            (32, _) => Err(BspError::TooOld { path, release }),
+            (34.., _) => Err(BspError::OpTee { path, release }),
+            _ => Err(BspError::NotR32 { path, release }),
         }
     }
 }
@@ -73,8 +59,9 @@ mod tests {
     use super::*;
 
     fn release(text: &str) -> Result<String, String> {
-        let release = Release::parse(text)?;
-        release.check().map(|()| release.to_string())
+        let release = Release::parse(text, Path::new(FILE)).map_err(|error| error.to_string())?;
+        release.check(Path::new("bsp")).map_err(|error| error.to_string())?;
+        Ok(release.to_string())
     }
 
     #[test]

@@ -3,8 +3,9 @@
 mod edits;
 
 use crate as vendor;
+use crate::errors::SourcesError;
 use crate::{Vendor, copy};
-use carveout_host::error::{Error, Result};
+use carveout_host::error::Result;
 use carveout_host::tools::Scratch;
 use carveout_product::Build;
 use carveout_product::Monitor;
@@ -112,16 +113,8 @@ fn find(tree: &Tree, dir: &Path, given: &Path, kept: &mut Vec<Scratch>, log: &Pa
             return Ok(found);
         }
     }
-    let message = format!(
-        "{}: has no {} sources: neither {} nor a tree with {}",
-        given.display(),
-        tree.name,
-        tree.tarball,
-        tree.mark
-    );
-    Err(Error::usage(message).remedy(
-        "name NVIDIA's public_sources.tbz2 of the BSP's release, or the folder in which its trusty_src.tbz2 is unpacked",
-    ))
+    let Tree { name, tarball, mark, .. } = *tree;
+    Err(SourcesError::NoTree { path: given.into(), name, tarball, mark }.into())
 }
 
 #[cfg(test)]

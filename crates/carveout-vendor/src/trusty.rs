@@ -1,5 +1,6 @@
 //! The kernel build: NVIDIA's Trusty sources, make, and the host's cross compilers.
 
+use crate::errors::ToolError;
 use carveout_host::error::{At, Error, Result};
 use carveout_host::packages::Need;
 use carveout_host::tools::{run, shell};
@@ -32,10 +33,8 @@ pub fn versions() -> Result<Vec<(String, String)>> {
     for (tool, option) in [("gcc", "--version"), ("ld", "--version")] {
         for prefix in [KERNEL_PREFIX, APP_PREFIX] {
             let program = format!("{prefix}{tool}");
-            let text =
-                carveout_host::tools::cargo::ask(Path::new(&program), None, &[option]).map_err(|error| {
-                    Error::environment(error.message).remedy("cargo xtask doctor lists what is missing")
-                })?;
+            let text = carveout_host::tools::cargo::ask(Path::new(&program), None, &[option])
+                .map_err(|error| ToolError::NoCompiler { source: error.message.into() })?;
             versions.push((program, text.lines().next().unwrap_or_default().to_owned()));
         }
     }
@@ -118,7 +117,7 @@ impl Kernel<'_> {
 fn relative(from: &Path, to: &Path) -> Result<String> {
     let common = from.ancestors().find(|dir| to.starts_with(dir) && dir.parent().is_some());
     let Some(common) = common else {
-        return Err(Error::check(format!("{} and {} share no folder", from.display(), to.display())));
+        return Err(ToolError::NoCommonFolder { from: from.into(), to: to.into() }.into());
     };
     let rest = |path: &Path| path.strip_prefix(common).map(Path::to_owned).unwrap_or_default();
     let up = rest(from).components().map(|_| "..").collect::<PathBuf>();

@@ -1,7 +1,8 @@
 //! What NVIDIA's sources (L4T R32.5 to R32.7) need for make 4.3 and gcc 12. Each edit is ours, as small as it can be, and is
 //! made only where it is missing: a tree that has been mended otherwise is left alone.
 
-use carveout_host::error::{At, Error, Result};
+use crate::errors::SourcesError;
+use carveout_host::error::{At, Result};
 use std::fs;
 use std::path::Path;
 
@@ -84,15 +85,8 @@ pub fn apply(edits: &[Edit], tree: &Path, original: &Path) -> Result<()> {
             continue;
         }
         if text.matches(edit.old).count() != 1 {
-            let message = format!(
-                "{}: has not the line that must be mended ({}): {}",
-                original.join(edit.file).display(),
-                edit.why,
-                edit.old.trim_end()
-            );
-            return Err(Error::usage(message).remedy(
-                "use the sources of L4T R32.5 to R32.7 as NVIDIA publishes them, or mend the file by hand",
-            ));
+            let (path, line) = (original.join(edit.file), edit.old.trim_end());
+            return Err(SourcesError::NoLine { path, why: edit.why, line }.into());
         }
         fs::write(&path, text.replace(edit.old, edit.new)).at(&path)?;
     }
