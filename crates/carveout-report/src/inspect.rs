@@ -11,8 +11,9 @@ mod signed;
 mod storage;
 mod text;
 
+use crate::errors::InspectError;
 use carveout_field::device::disk;
-use carveout_host::error::{At, Error, Result};
+use carveout_host::error::{At, Result};
 use carveout_host::outcome::Outcome;
 use carveout_host::text::Text;
 use carveout_host::tools::read_limited;
@@ -65,9 +66,12 @@ pub fn run(path: &Path) -> Result<Outcome> {
 }
 
 fn explain(path: &Path) -> Result<Explained> {
-    let metadata = std::fs::metadata(path).map_err(|e| Error::usage(format!("{}: {e}", path.display())))?;
+    let metadata =
+        std::fs::metadata(path).map_err(|source| InspectError::Unreadable { path: path.into(), source })?;
     if metadata.is_dir() {
-        return bundle::explain(path)?.ok_or_else(|| bundle::no_bundle(path));
+        let kind = "a folder, neither a bundle's nor NVIDIA's BSP";
+        return bundle::explain(path)?
+            .ok_or_else(|| InspectError::NotRecognised { path: path.into(), kind }.into());
     }
     let mut head = Vec::new();
     if metadata.is_file() {
@@ -95,30 +99,29 @@ fn explain(path: &Path) -> Result<Explained> {
     }
     let bytes = read_limited(path, MAX_FILE)?;
     let found = content(path, &bytes)?.or_else(|| storage::other(&head, metadata.len()));
-    found.ok_or_else(|| unknown(path, kind_of(&bytes)))
+    found.ok_or_else(|| InspectError::NotRecognised { path: path.into(), kind: kind_of(&bytes) }.into())
 }
 
 /// What a file's whole content says.
 fn content(path: &Path, bytes: &[u8]) -> Result<Option<Explained>> {
-    let known = |result: Result<Explained, String>| result.map(Some).map_err(|what| named(path, &what));
     if bytes.starts_with(b"NVTOSP") {
-        return known(secure_os::container(bytes));
+        return secure_os::container(path, bytes).map(Some);
     }
     if bytes.starts_with(b"NVDA") {
-        return known(signed::t194(bytes));
+        return signed::t194(path, bytes).map(Some);
     }
     if bytes.starts_with(b"GSHV") {
-        return Ok(Some(signed::t186(bytes)));
+        return Ok(Some(signed::t186(path, bytes)));
     }
     if bytes.starts_with(b"\x7fELF") {
         return secure_os::elf(path, bytes).map(Some);
     }
     if Ekb::looks_like(bytes) {
-        return parts::ekb(bytes).map_err(|what| named(path, &what));
+        return parts::ekb(path, bytes);
     }
     // An MB1 BCT before it is signed has no mark but its length; one that a tool made empty has its name alone.
     if parts::is_mb1_bct(bytes) || is_bct(path) {
-        return known(boot_config::mb1_bct(bytes));
+        return boot_config::mb1_bct(path, bytes).map(Some);
     }
     let found = parts::eeprom(bytes)
         .or_else(|| parts::erased(bytes))
@@ -145,19 +148,6 @@ fn kind_of(bytes: &[u8]) -> &'static str {
         bytes if std::str::from_utf8(bytes).is_ok() => "a text",
         _ => "a binary file",
     }
-}
-
-fn named(path: &Path, what: &str) -> Error {
-    Error::check(format!("{}: {what}", path.display()))
-}
-
-fn unknown(path: &Path, what: &str) -> Error {
-    Error::usage(format!("{}: not recognised ({what})", path.display())).remedy(
-        "inspect knows bundles (folder, .tar.zst, manifest.json), NVIDIA's BSP (Linux_for_Tegra), secure-os images (NVTOSP), lk.bin, \
-         user_tasks.bin, trusted apps (ELF), signed files (NVDA), MB1 BCTs, boot configs (.cfg), partition layouts (.xml), key blobs \
-         (eks.img), module EEPROMs, boot firmware, update payloads, boot.img, device trees, virt devices (virt:FILE), ext4 and sparse \
-         images, archives, minisign keys and signatures, SHA256SUMS",
-    )
 }
 
 #[cfg(test)]

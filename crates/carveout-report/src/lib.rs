@@ -3,6 +3,7 @@
 //! [`Report::read`] takes everything out of the bundle, which it verifies first; [`render`] makes the page and does nothing
 //! else, so that the same report is the same bytes.
 
+pub mod errors;
 mod figures;
 mod identity;
 pub mod inspect;
@@ -19,9 +20,10 @@ pub use page::render;
 pub use records::Flashed;
 
 use bundle::{Diff, Manifest, PublicKey};
-use carveout_host::error::{At, Error, Result};
+use carveout_host::error::{At, Result};
 use carveout_host::files;
 use carveout_keys::Authenticity;
+use errors::ReportError;
 use std::path::Path;
 use tegra_flash::Layout;
 use trusty_image::Plan;
@@ -104,14 +106,12 @@ pub fn write(bundle: &Path, previous: Option<&Path>, key: Option<&PublicKey>, to
 /// Writes the page. It gets its name when it is whole.
 pub fn save(report: &Report, bundle: &Path, to: &Path) -> Result<()> {
     if to.is_dir() {
-        return Err(Error::usage(format!("{}: is a folder; the report is a file", to.display()))
-            .remedy("name a file behind -o, such as report.html"));
+        return Err(ReportError::OutputIsFolder { path: to.into() }.into());
     }
     let folder = files::parent(to);
     let real = folder.canonicalize().at(folder)?;
     if bundle.is_dir() && real.starts_with(bundle.canonicalize().at(bundle)?) {
-        let what = format!("{}: lies in the bundle, which would not be whole with it", to.display());
-        return Err(Error::usage(what).remedy("name a file outside of the bundle's folder behind -o"));
+        return Err(ReportError::OutputInBundle { path: to.into() }.into());
     }
     files::write(to, render(report), files::OUTPUT)
 }

@@ -1,9 +1,10 @@
 //! Everything of a report that the bundle itself says.
 
+use crate::errors::ReportError;
 use crate::{Changes, Package, Report};
 use bundle::{FileEntry, Manifest, PublicKey, Role, Side, Source};
 use carveout_field::verify::{check, signed, unreadable};
-use carveout_host::error::{Error, Result};
+use carveout_host::error::Result;
 use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::Path;
@@ -79,10 +80,12 @@ fn changes(old: &Path, new: &Side) -> Result<Changes> {
 fn layout(bundle: &Path, manifest: &Manifest, contents: &Contents) -> Result<Layout> {
     let file = files(manifest, Role::Layout).find_map(|file| Some((file, contents.get(&file.path)?)));
     let Some((file, bytes)) = file else {
-        return Err(Error::check(format!("{}: has no partition layout", bundle.display())));
+        return Err(ReportError::NoLayout { bundle: bundle.into() }.into());
     };
-    Layout::parse(&String::from_utf8_lossy(bytes))
-        .map_err(|e| Error::check(format!("{}: {}: {e}", bundle.display(), file.path)))
+    Layout::parse(&String::from_utf8_lossy(bytes)).map_err(|e| {
+        let (bundle, file) = (bundle.into(), file.path.clone());
+        ReportError::WrongLayout { bundle, file, source: e.into() }.into()
+    })
 }
 
 /// Plans what the bundle holds, as `plan` does for what will be built.
@@ -91,7 +94,8 @@ fn plan(bundle: &Path, manifest: &Manifest, contents: &Contents, layout: &Layout
         let elf = contents.get(&entry.file).map(Vec::as_slice).unwrap_or_default();
         let app = trusty_image::inspect(elf).map_err(|findings| {
             let first = findings.first().map(ToString::to_string).unwrap_or_default();
-            Error::check(format!("{}: {}: {first}", bundle.display(), entry.file))
+            let (bundle, file) = (bundle.into(), entry.file.clone());
+            ReportError::WrongApp { bundle, file, source: first.into() }
         })?;
         Ok(PlannedApp {
             name: entry.name.clone(),

@@ -1,25 +1,28 @@
 //! Boot configs, partition layouts, and what NVIDIA's tools make of them.
 
 use super::Explained;
+use crate::errors::InspectError;
+use carveout_host::error::Result;
 use carveout_host::size::human;
 use carveout_host::text::Text;
 use serde_json::json;
-use tegra_bct::{Family, MiscCfg, TZDRAM_ALIGNMENT, TZDRAM_SIZE, mb1};
+use std::path::Path;
+use tegra_bct::{CfgErrors, Family, MiscCfg, TZDRAM_ALIGNMENT, TZDRAM_SIZE, mb1};
 use tegra_flash::{Layout, Size};
 
 /// What TX2's MB1 reads of Trusty's carve-out, if a config has it.
 const TX2_SIZE: &str = "sw_carveout.tzdram_carveout_size";
 
 /// A boot config; `None` for a text that is none.
-pub fn cfg(bytes: &[u8]) -> Option<Result<Explained, String>> {
+pub fn cfg(path: &Path, bytes: &[u8]) -> Option<Result<Explained>> {
     let text = std::str::from_utf8(bytes).ok()?;
     match Family::of(bytes) {
         // A broken one is still one: its keys are nobody else's.
-        Some(Family::Misc194) => Some(misc(bytes)),
+        Some(Family::Misc194) => Some(misc(path, bytes)),
         Some(Family::Misc186) => Some(Ok(tx2(bytes))),
         family if is_like_cfg(text) => match family {
             Some(other) => Some(Ok(without_carve_out(other, text))),
-            None => Some(misc(bytes)),
+            None => Some(misc(path, bytes)),
         },
         _ => None,
     }
@@ -35,13 +38,14 @@ fn is_like_cfg(text: &str) -> bool {
     lines.iter().filter(like).count() * 2 > lines.len()
 }
 
-fn misc(bytes: &[u8]) -> Result<Explained, String> {
-    let cfg = MiscCfg::parse(bytes).map_err(|e| e.to_string())?;
+fn misc(path: &Path, bytes: &[u8]) -> Result<Explained> {
+    let wrong = |e: CfgErrors| InspectError::WrongBootConfig { path: path.into(), source: e.into() };
+    let cfg = MiscCfg::parse(bytes).map_err(wrong)?;
     let mut text = Text::block(&format!("misc boot config, {} values\n", cfg.entries().count()));
     let mut values = serde_json::Map::new();
     for key in [TZDRAM_SIZE, TZDRAM_ALIGNMENT] {
-        let value = cfg.get(key).map_err(|e| e.to_string())?;
-        let line = cfg.line(key).map_err(|e| e.to_string())?;
+        let value = cfg.get(key).map_err(wrong)?;
+        let line = cfg.line(key).map_err(wrong)?;
         let _ = writeln!(text, "  {key:<27} 0x{value:08x} = {} (line {line})", human(value));
     }
     for (key, value) in cfg.entries() {
@@ -80,8 +84,9 @@ fn without_carve_out(family: Family, text: &str) -> Explained {
 }
 
 /// A partition layout.
-pub fn layout(text: &str) -> Result<Explained, String> {
-    let layout = Layout::parse(text).map_err(|e| e.to_string())?;
+pub fn layout(path: &Path, text: &str) -> Result<Explained> {
+    let layout =
+        Layout::parse(text).map_err(|e| InspectError::WrongLayout { path: path.into(), source: e.into() })?;
     let mut out = Text::block(&format!("partition layout, {} partitions\n", layout.partitions().count()));
     let mut rows = Vec::new();
     for device in &layout.devices {
@@ -103,8 +108,9 @@ pub fn layout(text: &str) -> Result<Explained, String> {
 }
 
 /// The carve-out of a generated boot config.
-pub fn mb1_bct(bytes: &[u8]) -> Result<Explained, String> {
-    let found = mb1::read(bytes).map_err(|e| e.to_string())?;
+pub fn mb1_bct(path: &Path, bytes: &[u8]) -> Result<Explained> {
+    let found =
+        mb1::read(bytes).map_err(|e| InspectError::WrongBct { path: path.into(), source: e.into() })?;
     let text = Text::block(&format!(
         "MB1 BCT, {} bytes: what MB1 reads of the carve-out\n  size         0x{:08x} = {} (at 0x918)\n  alignment    0x{:08x} = {} (at 0x920)\n",
         bytes.len(),

@@ -1,6 +1,7 @@
 //! A bundle: what its manifest says.
 
-use super::{Explained, named, unknown};
+use super::Explained;
+use crate::errors::InspectError;
 use bundle::limits::MAX_TEXT;
 use bundle::{DeskBoot, Given, Manifest, Source};
 use carveout_host::error::Result;
@@ -28,7 +29,7 @@ pub fn explain(path: &Path) -> Result<Option<Explained>> {
         (Some(text), _) => of_text(path, &text).map(Some),
         // A folder or an archive of anything else.
         (None, Err(_)) if files > 0 && is_bundle(path) => {
-            Err(named(path, "manifest.json is not its first file: cargo xtask verify says more"))
+            Err(InspectError::ManifestNotFirst { path: path.into() }.into())
         }
         (None, _) => Ok(None),
     }
@@ -41,14 +42,10 @@ fn is_bundle(path: &Path) -> bool {
 
 /// A manifest by itself.
 pub fn of_text(path: &Path, text: &str) -> Result<Explained> {
-    let manifest = Manifest::from_text(text).map_err(|e| named(path, &format!("manifest.json: {e}")))?;
+    let manifest = Manifest::from_text(text)
+        .map_err(|e| InspectError::WrongManifest { path: path.into(), source: e.into() })?;
     let json = serde_json::to_value(&manifest).unwrap_or_else(|_| json!({}));
     Ok(Explained::new(shown(&manifest), json))
-}
-
-/// The error of a folder that is neither a bundle nor a BSP.
-pub fn no_bundle(path: &Path) -> carveout_host::error::Error {
-    unknown(path, "a folder, neither a bundle's nor NVIDIA's BSP")
 }
 
 /// A bundle's manifest.

@@ -1,9 +1,12 @@
 //! Small parts of a board: its key blob, its module's EEPROM, firmware, what NVIDIA's tools generate.
 
 use super::Explained;
+use crate::errors::InspectError;
+use carveout_host::error::Result;
 use carveout_host::text::Text;
 use serde_json::json;
 use std::collections::BTreeSet;
+use std::path::Path;
 use tegra_flash::eeprom::blank;
 use tegra_flash::{Eeprom, EepromError, Ekb, firmware};
 
@@ -18,10 +21,12 @@ const ENTRY: [(u8, usize); 2] = [(b'2', 120), (b'3', 184)];
 const MOST: u32 = 4096;
 
 /// An encrypted key blob.
-pub fn ekb(bytes: &[u8]) -> Result<Option<Explained>, String> {
+pub fn ekb(path: &Path, bytes: &[u8]) -> Result<Option<Explained>> {
     let ekb = match Ekb::parse(bytes) {
         None => return Ok(None),
-        Some(result) => result.map_err(|e| e.to_string())?,
+        Some(result) => {
+            result.map_err(|e| InspectError::WrongKeyBlob { path: path.into(), source: e.into() })?
+        }
     };
     let keys = ekb.sample_keys();
     let verdict = match keys {

@@ -1,7 +1,8 @@
 //! What holds trusted apps: a secure-os image, a bare kernel, TAs one behind the other, one TA.
 
-use super::{Explained, named};
-use carveout_host::error::Result;
+use super::Explained;
+use crate::errors::InspectError;
+use carveout_host::error::{Cause, Result};
 use carveout_host::loader;
 use carveout_host::size::human;
 use carveout_host::text::Text;
@@ -20,7 +21,8 @@ const PT_INTERP: u32 = 3;
 const MACHINES: [(u16, &str); 4] = [(40, "32-bit ARM"), (183, "AArch64"), (62, "x86-64"), (3, "32-bit x86")];
 
 /// A secure-os image. One read back from a partition may have bytes behind it.
-pub fn container(bytes: &[u8]) -> Result<Explained, String> {
+pub fn container(path: &Path, bytes: &[u8]) -> Result<Explained> {
+    let wrong = |source: Cause| InspectError::WrongSecureOs { path: path.into(), source };
     let length = container::announced_size(bytes).filter(|l| *l < bytes.len()).unwrap_or(bytes.len());
     let (image, behind) = bytes.split_at_checked(length).unwrap_or((bytes, &[]));
     // Only what a partition is erased to may follow; else a wrong size would hide.
@@ -29,7 +31,7 @@ pub fn container(bytes: &[u8]) -> Result<Explained, String> {
     let read = match Container::parse(image) {
         Ok(read) => read,
         Err(error @ ContainerError::Optee) => return Ok(optee(&error, image.len())),
-        Err(error) => return Err(error.to_string()),
+        Err(error) => return Err(wrong(error.into()).into()),
     };
     let signed = container::signed_size(image.len() as u64);
     let mut text = Text::block(&format!(
@@ -48,7 +50,7 @@ pub fn container(bytes: &[u8]) -> Result<Explained, String> {
         // Concatenated trusted apps are taken apart to the last byte; in a kernel they are looked for.
         let whole = read.os.starts_with(b"\x7fELF");
         let found =
-            if whole { tasks::split(read.os).map_err(|e| e.to_string())? } else { tasks::find(read.os) };
+            if whole { tasks::split(read.os).map_err(|e| wrong(e.into()))? } else { tasks::find(read.os) };
         let (shown, values) = list(&found);
         text.push(&shown.indented());
         apps = values;
@@ -99,7 +101,7 @@ pub fn elf(path: &Path, bytes: &[u8]) -> Result<Explained> {
         // Two sound ones and then a broken one: not one TA with bytes behind it.
         Err(tasks::TasksError::Elf { index: 2.., .. } | tasks::TasksError::End { index: 1.., .. }) => {
             let error = tasks::split(bytes).err().map(|e| e.to_string()).unwrap_or_default();
-            return Err(named(path, &format!("trusted apps one behind the other (user_tasks.bin): {error}")));
+            return Err(InspectError::WrongTasks { path: path.into(), source: error.into() }.into());
         }
         _ => {}
     }

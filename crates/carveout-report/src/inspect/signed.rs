@@ -1,9 +1,12 @@
 //! What NVIDIA's tools or NVIDIA itself have signed.
 
 use super::{Explained, boot_config, parts, secure_os};
+use crate::errors::InspectError;
 use bundle::sha256;
+use carveout_host::error::Result;
 use carveout_host::text::Text;
 use serde_json::json;
+use std::path::Path;
 use tegra_bct::signed::{Signed, kind_name, nvidias_own};
 
 /// Bytes of the header for t186, and where it has the length of what is behind it.
@@ -11,7 +14,7 @@ const T186_HEADER: usize = 0x190;
 const T186_LENGTH: std::ops::Range<usize> = 0x188..0x18c;
 
 /// A file with the header for t194.
-pub fn t194(bytes: &[u8]) -> Result<Explained, String> {
+pub fn t194(path: &Path, bytes: &[u8]) -> Result<Explained> {
     if let Some((kind, length)) = nvidias_own(bytes) {
         let name = kind_name(kind).unwrap_or_default();
         let kind = kind.escape_ascii().to_string();
@@ -23,17 +26,14 @@ pub fn t194(bytes: &[u8]) -> Result<Explained, String> {
             json!({ "kind": "nvidia-signed", "content_kind": kind, "size": length }),
         ));
     }
-    let signed =
-        Signed::parse(bytes).ok_or_else(|| format!("{} bytes are too few for a signed file", bytes.len()))?;
+    let signed = Signed::parse(bytes)
+        .ok_or_else(|| InspectError::SignedTooShort { path: path.into(), bytes: bytes.len() })?;
     if kind_name(signed.kind).is_none() {
         return Ok(t186_rom(bytes.len()));
     }
     if signed.content.len() < signed.length {
-        return Err(format!(
-            "announces {} bytes behind its header, {} are there",
-            signed.length,
-            signed.content.len()
-        ));
+        let (announced, there) = (signed.length, signed.content.len());
+        return Err(InspectError::SignedTruncated { path: path.into(), announced, there }.into());
     }
     let whole = sha256(signed.content) == hex(&signed.digest);
     // A file that was encrypted with an SBK cannot be told from a damaged one.
@@ -48,9 +48,9 @@ pub fn t194(bytes: &[u8]) -> Result<Explained, String> {
         signed.length
     ));
     let inner = match &signed.kind {
-        b"TOSB" if whole => Some(secure_os::container(signed.content)?),
-        b"MBCT" if whole => Some(boot_config::mb1_bct(signed.content)?),
-        b"EKSB" if whole => parts::ekb(signed.content)?,
+        b"TOSB" if whole => Some(secure_os::container(path, signed.content)?),
+        b"MBCT" if whole => Some(boot_config::mb1_bct(path, signed.content)?),
+        b"EKSB" if whole => parts::ekb(path, signed.content)?,
         _ => None,
     };
     let kind = signed.kind.escape_ascii().to_string();
@@ -72,10 +72,10 @@ fn t186_rom(size: usize) -> Explained {
 }
 
 /// A file with the header that NVIDIA's tools put in front for t186 (`GSHV`).
-pub fn t186(bytes: &[u8]) -> Explained {
+pub fn t186(path: &Path, bytes: &[u8]) -> Explained {
     let length = bytes.get(T186_LENGTH).and_then(|b| b.try_into().ok()).map_or(0, u32::from_le_bytes);
     let behind = bytes.get(T186_HEADER..).unwrap_or_default();
-    let inner = if behind.starts_with(b"NVTOSP") { secure_os::container(behind).ok() } else { None };
+    let inner = if behind.starts_with(b"NVTOSP") { secure_os::container(path, behind).ok() } else { None };
     let mut text =
         Text::block(&format!("signed for t186 (Jetson TX2), {length} bytes behind the header (GSHV)\n"));
     let mut json = json!({ "kind": "signed-t186", "size": length });

@@ -1,6 +1,7 @@
 //! Texts: keys and signatures, sums, a manifest, boot configs, layouts, and what else people have of a BSP.
 
-use super::{Explained, boot_config, bundle, named};
+use super::{Explained, boot_config, bundle};
+use crate::errors::InspectError;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use carveout_host::error::Result;
@@ -40,7 +41,7 @@ const KNOWN: [(&str, &str); 14] = [
 pub fn explain(path: &Path, bytes: &[u8]) -> Result<Option<Explained>> {
     let Ok(text) = std::str::from_utf8(bytes) else { return Ok(None) };
     if text.contains("<partition_layout") {
-        return boot_config::layout(text).map(Some).map_err(|what| named(path, &what));
+        return boot_config::layout(path, text).map(Some);
     }
     if let Some(found) = minisign(text) {
         return Ok(Some(found));
@@ -53,7 +54,7 @@ pub fn explain(path: &Path, bytes: &[u8]) -> Result<Option<Explained>> {
         return Ok(Some(found));
     }
     if text.lines().any(|line| line.trim_end() == "[package.metadata.trusty]") {
-        return declaration(text).map(Some).map_err(|what| named(path, &what));
+        return declaration(path, text).map(Some);
     }
     // Of JSON, whose lines are indented, a key; of all else a line as it stands: scripts that write such files have indented ones.
     let begins = |mark: &str| {
@@ -63,10 +64,7 @@ pub fn explain(path: &Path, bytes: &[u8]) -> Result<Option<Explained>> {
     if let Some(found) = KNOWN.iter().find(|(mark, _)| begins(mark)) {
         return Ok(Some(simple(found.1, bytes.len())));
     }
-    match boot_config::cfg(bytes) {
-        Some(result) => result.map(Some).map_err(|what| named(path, &what)),
-        None => Ok(None),
-    }
+    boot_config::cfg(path, bytes).transpose()
 }
 
 fn simple(what: &str, length: usize) -> Explained {
@@ -77,8 +75,9 @@ fn simple(what: &str, length: usize) -> Explained {
 }
 
 /// What a TA declares in its Cargo.toml.
-fn declaration(text: &str) -> Result<Explained, String> {
-    let declared = Declaration::from_cargo_toml(text).map_err(|e| e.to_string())?;
+fn declaration(path: &Path, text: &str) -> Result<Explained> {
+    let declared = Declaration::from_cargo_toml(text)
+        .map_err(|e| InspectError::WrongDeclaration { path: path.into(), source: e.into() })?;
     let mut out = Text::block(&format!(
         "Cargo.toml of a trusted app\n  UUID         {}\n  heap         {}\n  stack        {}\n",
         declared.uuid,
