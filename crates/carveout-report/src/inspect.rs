@@ -105,13 +105,13 @@ fn explain(path: &Path) -> Result<Explained> {
 /// What a file's whole content says.
 fn content(path: &Path, bytes: &[u8]) -> Result<Option<Explained>> {
     if bytes.starts_with(b"NVTOSP") {
-        return secure_os::container(path, bytes).map(Some);
+        return secure_os::image(path, bytes).map(Some);
     }
     if bytes.starts_with(b"NVDA") {
         return signed::t194(path, bytes).map(Some);
     }
     if bytes.starts_with(b"GSHV") {
-        return Ok(Some(signed::t186(path, bytes)));
+        return Ok(Some(signed::t186(bytes)));
     }
     if bytes.starts_with(b"\x7fELF") {
         return secure_os::elf(path, bytes).map(Some);

@@ -1,6 +1,7 @@
 //! The command line of carveout, as a library: xtask adds the verbs of its developers.
 
 pub mod cli;
+pub mod errors;
 mod usage;
 pub mod verbs;
 

@@ -1,6 +1,7 @@
 //! A command line that is none: what is wrong with it, in clap's words.
 
-use carveout_host::error::{Error, Exit};
+use crate::errors::CommandError;
+use carveout_host::error::Exit;
 use carveout_host::outcome::document;
 use carveout_host::text::Shown;
 use carveout_host::ui;
@@ -18,7 +19,7 @@ pub fn refused(error: &Refused, command: Command) -> ExitCode {
     let text = told(error, command);
     let text = text.trim_end();
     if is_for_machines() {
-        ui::print_json(&document(Err(&Error::usage(text))));
+        ui::print_json(&document(Err(&CommandError::WrongArguments { source: text.into() }.into())));
     } else {
         ui::refuse(text);
     }

@@ -20,9 +20,14 @@ const PT_INTERP: u32 = 3;
 /// Names of some machines, for people.
 const MACHINES: [(u16, &str); 4] = [(40, "32-bit ARM"), (183, "AArch64"), (62, "x86-64"), (3, "32-bit x86")];
 
+/// A file that is a secure-os image.
+pub fn image(path: &Path, bytes: &[u8]) -> Result<Explained> {
+    let found = container(bytes);
+    found.map_err(|source| InspectError::WrongSecureOs { path: path.into(), source }.into())
+}
+
 /// A secure-os image. One read back from a partition may have bytes behind it.
-pub fn container(path: &Path, bytes: &[u8]) -> Result<Explained> {
-    let wrong = |source: Cause| InspectError::WrongSecureOs { path: path.into(), source };
+pub fn container(bytes: &[u8]) -> Result<Explained, Cause> {
     let length = container::announced_size(bytes).filter(|l| *l < bytes.len()).unwrap_or(bytes.len());
     let (image, behind) = bytes.split_at_checked(length).unwrap_or((bytes, &[]));
     // Only what a partition is erased to may follow; else a wrong size would hide.
@@ -31,7 +36,7 @@ pub fn container(path: &Path, bytes: &[u8]) -> Result<Explained> {
     let read = match Container::parse(image) {
         Ok(read) => read,
         Err(error @ ContainerError::Optee) => return Ok(optee(&error, image.len())),
-        Err(error) => return Err(wrong(error.into()).into()),
+        Err(error) => return Err(error.into()),
     };
     let signed = container::signed_size(image.len() as u64);
     let mut text = Text::block(&format!(
@@ -49,8 +54,7 @@ pub fn container(path: &Path, bytes: &[u8]) -> Result<Explained> {
     if !read.encrypted {
         // Concatenated trusted apps are taken apart to the last byte; in a kernel they are looked for.
         let whole = read.os.starts_with(b"\x7fELF");
-        let found =
-            if whole { tasks::split(read.os).map_err(|e| wrong(e.into()))? } else { tasks::find(read.os) };
+        let found = if whole { tasks::split(read.os)? } else { tasks::find(read.os) };
         let (shown, values) = list(&found);
         text.push(&shown.indented());
         apps = values;

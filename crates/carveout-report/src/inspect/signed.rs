@@ -48,7 +48,7 @@ pub fn t194(path: &Path, bytes: &[u8]) -> Result<Explained> {
         signed.length
     ));
     let inner = match &signed.kind {
-        b"TOSB" if whole => Some(secure_os::container(path, signed.content)?),
+        b"TOSB" if whole => Some(secure_os::image(path, signed.content)?),
         b"MBCT" if whole => Some(boot_config::mb1_bct(path, signed.content)?),
         b"EKSB" if whole => parts::ekb(path, signed.content)?,
         _ => None,
@@ -72,10 +72,10 @@ fn t186_rom(size: usize) -> Explained {
 }
 
 /// A file with the header that NVIDIA's tools put in front for t186 (`GSHV`).
-pub fn t186(path: &Path, bytes: &[u8]) -> Explained {
+pub fn t186(bytes: &[u8]) -> Explained {
     let length = bytes.get(T186_LENGTH).and_then(|b| b.try_into().ok()).map_or(0, u32::from_le_bytes);
     let behind = bytes.get(T186_HEADER..).unwrap_or_default();
-    let inner = if behind.starts_with(b"NVTOSP") { secure_os::container(path, behind).ok() } else { None };
+    let inner = if behind.starts_with(b"NVTOSP") { secure_os::container(behind).ok() } else { None };
     let mut text =
         Text::block(&format!("signed for t186 (Jetson TX2), {length} bytes behind the header (GSHV)\n"));
     let mut json = json!({ "kind": "signed-t186", "size": length });

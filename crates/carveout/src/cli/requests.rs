@@ -4,11 +4,12 @@ use super::{
     AssembleAppArgs, BackupArgs, BuildArgs, EmulateArgs, FlashArgs, ImageArgs, ReleaseArgs, RestoreArgs,
     RunArgs, YoctoArgs,
 };
+use crate::errors::CommandError;
 use bundle::PublicKey;
 use carveout_build::{assemble, make, release, run};
 use carveout_desk::emulate;
 use carveout_field::flash;
-use carveout_host::error::{Error, Result};
+use carveout_host::error::Result;
 use carveout_keys::public_key;
 use carveout_product::Overrides;
 use carveout_yocto::engine;
@@ -139,7 +140,9 @@ impl FlashArgs {
         let exactly = |word: &str| word.parse().map(flash::Extent::Exactly);
         let extent = self.scope.as_deref().map(|word| match word {
             "auto" => Ok(flash::Extent::Auto),
-            word => exactly(word).map_err(|e| Error::usage(format!("--scope {word}: {e}"))),
+            word => {
+                exactly(word).map_err(|e| CommandError::WrongScope { scope: word.into(), source: e.into() })
+            }
         });
         Ok(flash::Request {
             bundle: self.bundle.clone(),

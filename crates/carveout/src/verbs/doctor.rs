@@ -1,5 +1,6 @@
 //! `doctor`: what this host has and lacks.
 
+use crate::errors::CommandError;
 use carveout_build::stages::client_apps;
 use carveout_build::workshop::EMULATOR_NEEDS;
 use carveout_desk::qemu;
@@ -89,11 +90,11 @@ pub fn run(ui: &Ui) -> Result<Outcome> {
         let json = json!({ "ok": true, "needs": rows });
         return Ok(Outcome { line: Some(Text::lines(lines)), json, ..Outcome::default() });
     }
-    let message = format!("this host lacks something\n  {}", lines.join("\n  "));
     let remedy = match (missing.as_slice(), ids) {
         ([], Err(Error { remedy: Some(remedy), .. })) => remedy,
         ([], _) => "run: sudo systemctl restart systemd-binfmt".to_owned(),
         (missing, _) => format!("run: {}", packages::install_command(missing)),
     };
-    Err(Error::environment(message).remedy(remedy).fact("needs", rows))
+    let error = Error::from(CommandError::HostLacks { needs: rows.into() });
+    Err(error.with_lines(format_args!("  {}", lines.join("\n  "))).remedy(remedy))
 }

@@ -1,8 +1,9 @@
 //! `completions` and `manual`: what shells and `man` know of the command line, out of its one definition.
 
 use crate::cli::ManualArgs;
+use crate::errors::CommandError;
 use carveout_host::dirs::Dirs;
-use carveout_host::error::{At, Error, Result};
+use carveout_host::error::{At, Result};
 use carveout_host::outcome::Outcome;
 use carveout_host::packages;
 use carveout_host::packages::Need;
@@ -138,7 +139,7 @@ fn write(tree: &Path, command: &Command, log: &Path) -> Result<usize> {
     put(tree, &format!("{doc}/copyright"), COPYRIGHT)?;
     put(tree, &format!("{doc}/changelog"), &changelog())?;
     let sh = shell(tree)?;
-    let pages = sh.read_dir(&man).map_err(|e| Error::environment(e.to_string()))?;
+    let pages = sh.read_dir(&man).map_err(|e| CommandError::ManPagesUnreadable { source: e.into() })?;
     let count = pages.len();
     run_tool("packing the man pages", cmd!(sh, "gzip -9n {pages...} {doc}/changelog"), log)?;
     Ok(count)

@@ -1,8 +1,9 @@
 //! `report`: the page that explains a bundle.
 
 use crate::cli::{ReportArgs, requests};
+use crate::errors::CommandError;
 use carveout_host::dirs::Dirs;
-use carveout_host::error::{Error, Result};
+use carveout_host::error::Result;
 use carveout_host::outcome::Outcome;
 use carveout_host::ui::Ui;
 use carveout_report::{Flashed, Report, save};
@@ -13,7 +14,8 @@ use std::path::PathBuf;
 pub fn run(args: &ReportArgs, ui: &Ui) -> Result<Outcome> {
     let key = requests::key(args.key.as_deref())?;
     let mut report = Report::read(&args.bundle, args.previous.as_deref(), key.as_ref())?;
-    let text = report.manifest.to_text().map_err(|e| Error::check(e.to_string()))?;
+    let text = report.manifest.to_text();
+    let text = text.map_err(|e| CommandError::ManifestNotWritten { source: e.into() })?;
     report.records =
         Flashed::of(&carveout_field::device::record::place(&Dirs::find()), &bundle::sha256(text.as_bytes()))?;
     let name = report.manifest.bundle_name();
