@@ -54,10 +54,16 @@ pub fn run(check: bool, command: &Command, dirs: &Dirs, ui: &Ui) -> Result<Outco
         }
     }
     if check {
-        stale.iter().for_each(|name| ui.note(&format!("{FOLDER}/{name} is stale; cargo xtask reference writes it")));
+        stale
+            .iter()
+            .for_each(|name| ui.note(&format!("{FOLDER}/{name} is stale; cargo xtask reference writes it")));
     }
     let line = if stale.is_empty() { "ok".to_owned() } else { format!("{FOLDER}: {}", stale.join(", ")) };
-    Ok(Outcome { line: Some(line.into()), json: json!({ "stale": stale }), failed: check && !stale.is_empty() })
+    Ok(Outcome {
+        line: Some(line.into()),
+        json: json!({ "stale": stale }),
+        failed: check && !stale.is_empty(),
+    })
 }
 
 /// A template as it is shown: with what is put in.
@@ -89,7 +95,10 @@ fn errors() -> String {
         let of = code.rsplit_once("::").map_or(code, |(group, _)| group);
         if of != group {
             group = of;
-            let _ = write!(text, "\n## {group}\n\n| code | exit | when | message, and what helps |\n|---|---|---|---|\n");
+            let _ = write!(
+                text,
+                "\n## {group}\n\n| code | exit | when | message, and what helps |\n|---|---|---|---|\n"
+            );
         }
         let help = entry.help.map(|help| format!("<br>help: {}", shown(help))).unwrap_or_default();
         let name = code.rsplit("::").next().unwrap_or_default();
@@ -116,10 +125,16 @@ fn commands(command: &Command) -> String {
 
 fn describe(command: &Command, level: usize, text: &mut String) {
     for below in command.get_subcommands().filter(|below| !below.is_hide_set()) {
-        let name = below.get_display_name().unwrap_or(below.get_name()).replacen("cargo xtask-", "", 1).replace('-', " ");
+        let name = below
+            .get_display_name()
+            .unwrap_or(below.get_name())
+            .replacen("cargo xtask-", "", 1)
+            .replace('-', " ");
         let help = below.clone().term_width(WIDTH).render_long_help().to_string();
-        let lines: Vec<String> =
-            help.lines().map(|line| if line.is_empty() { String::new() } else { format!("    {line}") }).collect();
+        let lines: Vec<String> = help
+            .lines()
+            .map(|line| if line.is_empty() { String::new() } else { format!("    {line}") })
+            .collect();
         let _ = write!(text, "\n{} {name}\n\n{}\n", "#".repeat(level), lines.join("\n").trim_end());
         describe(below, level + 1, text);
     }
@@ -127,7 +142,7 @@ fn describe(command: &Command, level: usize, text: &mut String) {
 
 /// Whether the pages are those that the code makes now.
 pub fn is_current(root: &Path, command: &Command) -> bool {
-    [("errors.md", errors()), ("commands.md", commands(command))]
-        .iter()
-        .all(|(name, text)| fs::read_to_string(root.join(FOLDER).join(name)).is_ok_and(|there| there == *text))
+    [("errors.md", errors()), ("commands.md", commands(command))].iter().all(|(name, text)| {
+        fs::read_to_string(root.join(FOLDER).join(name)).is_ok_and(|there| there == *text)
+    })
 }

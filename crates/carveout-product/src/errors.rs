@@ -21,3 +21,16 @@ pub use yocto::YoctoError;
 fn did_you_mean(name: Option<&str>) -> String {
     name.map(|name| format!(" Did you mean `{name}`?")).unwrap_or_default()
 }
+
+/// All of them, for the reference.
+pub const CATALOGS: &[&[carveout_host::error::Entry]] = &[
+    AppError::CATALOG,
+    PackageError::CATALOG,
+    ConfigError::CATALOG,
+    BoardError::CATALOG,
+    SbkError::CATALOG,
+    PkcError::CATALOG,
+    RootfsError::CATALOG,
+    MirrorError::CATALOG,
+    YoctoError::CATALOG,
+];

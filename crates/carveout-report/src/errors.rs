@@ -72,3 +72,6 @@ carveout_host::errors! {
             ("{}: {source}", path.display());
     }
 }
+
+/// All of them, for the reference.
+pub const CATALOGS: &[&[carveout_host::error::Entry]] = &[ReportError::CATALOG, InspectError::CATALOG];

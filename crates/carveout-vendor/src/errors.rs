@@ -147,3 +147,12 @@ carveout_host::errors! {
             );
     }
 }
+
+/// All of them, for the reference.
+pub const CATALOGS: &[&[carveout_host::error::Entry]] = &[
+    VendorError::CATALOG,
+    BspError::CATALOG,
+    BoardConfError::CATALOG,
+    SourcesError::CATALOG,
+    ToolError::CATALOG,
+];

@@ -18,3 +18,6 @@ carveout_host::errors! {
         ManifestNotWritten { source: Cause } => check "manifest-not-written": ("{source}");
     }
 }
+
+/// All of them, for the reference.
+pub const CATALOGS: &[&[carveout_host::error::Entry]] = &[CommandError::CATALOG];
