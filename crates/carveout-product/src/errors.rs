@@ -1,7 +1,7 @@
 //! What can go wrong with a product config, a board and a workspace, by areas.
 //!
-//! What is wrong in a config is told with the file, the line, the key and the line's text. Where an error has no help of its
-//! own, its help is to edit that line.
+//! What is wrong in a config is told with the file, the line, the key and the line's text. Where an error has no help
+//! of its own, its help is to edit that line.
 
 mod apps;
 mod config;

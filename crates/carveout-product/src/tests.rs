@@ -185,7 +185,7 @@ fn errors_have_codes_and_facts() {
         ("board:", "bord:", "product::config::unknown-key"),
         ("kind: debian", "kind: debain", "product::config::unknown-value"),
         ("[echo-srv-app]", "echo-srv-app", "product::config::wrong-type"),
-        ("name: desk", "name: [", "product::config::malformed"),
+        ("name: desk", "\tname: desk", "product::config::malformed"),
         ("name: desk", "name: desk\nname: desk", "product::config::duplicate-key"),
         ("name: desk\n", "", "product::config::missing-key"),
         ("32MiB", "32", "product::config::not-a-size"),
