@@ -5,7 +5,7 @@ use super::report::Reporter;
 use super::yaml::{self, MAX_CONFIG};
 use crate::errors::BoardError;
 use carveout_host::error::{Error, Result, nearest};
-use carveout_host::tools::read_limited;
+use carveout_host::tools::{cargo, read_limited};
 use stage_cache::Key;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -27,15 +27,24 @@ pub struct Board {
     pub l4t: Option<L4tBoard>,
 }
 
-/// Names of all boards, sorted.
+/// Where boards lie: the workspace's own, then those of carveout.
+fn folders(root: &Path) -> Vec<PathBuf> {
+    let mut roots = vec![root.to_owned()];
+    roots.extend(cargo::carveout(root).ok().filter(|ours| ours != root));
+    roots.iter().map(|root| root.join("configs/boards")).collect()
+}
+
+/// Names of all boards that a workspace knows, sorted.
 pub fn boards(root: &Path) -> Vec<String> {
-    let entries = fs::read_dir(root.join("configs/boards")).into_iter().flatten().flatten();
+    let folders = folders(root);
+    let entries = folders.iter().filter_map(|folder| fs::read_dir(folder).ok()).flatten().flatten();
     let name = |path: PathBuf| {
         let yaml = path.extension().is_some_and(|e| e == "yaml");
         yaml.then(|| path.file_stem().map(|s| s.to_string_lossy().into_owned()))?
     };
     let mut names: Vec<String> = entries.filter_map(|e| name(e.path())).collect();
     names.sort();
+    names.dedup();
     names
 }
 
@@ -52,7 +61,8 @@ impl Board {
             let meant = nearest(name, known.iter().map(String::as_str)).map(str::to_owned);
             return Ok(Err(BoardError::UnknownBoard { name: name.into(), known, meant }));
         }
-        let path = root.join("configs/boards").join(format!("{name}.yaml"));
+        let paths = folders(root).into_iter().map(|folder| folder.join(format!("{name}.yaml")));
+        let path = paths.into_iter().find(|path| path.exists()).unwrap_or_default();
         let bytes = read_limited(&path, MAX_CONFIG)?;
         let text = yaml::text(&path, bytes)?;
         let reporter = Reporter { path: &path, text: &text };
