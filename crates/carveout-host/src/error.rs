@@ -72,7 +72,7 @@ impl Error {
         }
     }
 
-    /// A failure of a crate's own kind: see [`crate::errors`].
+    /// A failure of a crate's own kind: see [`crate::errors!`].
     pub fn of(
         code: &'static str,
         exit: Exit,
