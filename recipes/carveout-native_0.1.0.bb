@@ -2,7 +2,7 @@
 # Made by `cargo xtask recipes` with cargo-bitbake 0.3.16: edit Cargo.toml, not this.
 
 SUMMARY = "Host tool carveout of carveout"
-DESCRIPTION = "The command line of carveout"
+DESCRIPTION = "The command line of carveout: plans, builds, verifies, explains, flashes and emulates bundles"
 HOMEPAGE = "https://github.com/carveout/carveout"
 SECTION = "devel"
 LICENSE = "MIT | Apache-2.0"
