@@ -10,7 +10,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use std::io::{self, IsTerminal, Read, Write as _};
 use std::path::Path;
 use std::process::ExitCode;
-use std::sync::{Mutex, mpsc};
+use std::sync::{Mutex, OnceLock, mpsc};
 use std::time::{Duration, Instant};
 
 /// How often a growing file is looked at, and how often that is told where there is no bar.
@@ -126,7 +126,7 @@ impl Ui {
     fn show(&self, from: Verbosity, line: &str) {
         match &self.bars {
             _ if self.verbosity < from => {}
-            Some(bars) => drop(bars.println(line)),
+            Some(bars) => drop(bars.println(spoken(line.to_owned()))),
             None => say(format_args!("{line}\n")),
         }
     }
@@ -245,7 +245,7 @@ pub fn is_for_a_terminal() -> bool {
 
 /// Prints the result on stdout. A reader who has gone away is no failure.
 pub fn print(text: &str) -> ExitCode {
-    match writeln!(io::stdout(), "{}", Lines(text.trim_end())) {
+    match writeln!(io::stdout(), "{}", spoken(Lines(text.trim_end()).to_string())) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
             line(&format!("error: stdout: {error}"));
             ExitCode::from(crate::error::Exit::Environment as u8)
@@ -293,9 +293,27 @@ pub fn leave(error: &Error) {
     say(format_args!("\nerror: {}\n", Lines(error)));
 }
 
+/// How our own texts call the command.
+const COMMAND: &str = "cargo xtask";
+/// How it is called here.
+static CALLED: OnceLock<&str> = OnceLock::new();
+
+/// Says how the command is called, once: what is shown names it so.
+pub fn called(name: &'static str) {
+    let _ = CALLED.set(name);
+}
+
+/// A text of ours with the command as it is called here.
+pub fn spoken(text: String) -> String {
+    match CALLED.get() {
+        Some(name) if *name != COMMAND => text.replace(COMMAND, name),
+        _ => text,
+    }
+}
+
 /// Writes to stderr at once: others may write there, too.
 fn say(text: std::fmt::Arguments) {
-    let _ = io::stderr().write_all(text.to_string().as_bytes());
+    let _ = io::stderr().write_all(spoken(text.to_string()).as_bytes());
 }
 
 /// Shows what a program of others writes to its stderr, as it comes, until it ends.

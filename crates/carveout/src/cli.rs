@@ -233,8 +233,6 @@ pub struct ImageArgs {
 
 /// Options of `emulate`.
 #[derive(Clone, Debug, Args)]
-#[command(override_usage = "cargo xtask emulate [OPTIONS] <BUNDLE|IMAGE|virt:FILE>\n       \
-                            cargo xtask emulate [OPTIONS] <BUNDLE|IMAGE|virt:FILE> -- <ARGS>...")]
 pub struct EmulateArgs {
     /// A bundle's folder or its .tar.zst; a secure-os image or an lk.bin; or virt:FILE, the disk image of a virt device.
     #[arg(value_name = "BUNDLE|IMAGE|virt:FILE")]

@@ -37,7 +37,15 @@ pub trait Verbs: Subcommand {
 
 /// A command line with these verbs, under its name.
 pub fn command<V: Verbs>(name: &'static str) -> Command {
-    Cli::<V>::command().name(name).bin_name(name)
+    let command = Cli::<V>::command().name(name).bin_name(name);
+    let target = "[OPTIONS] <BUNDLE|IMAGE|virt:FILE>";
+    let usage = format!("{name} emulate {target}\n       {name} emulate {target} -- <ARGS>...");
+    let command = command.mut_subcommand("emulate", |verb| verb.override_usage(usage));
+    // Examples name the command as this clone calls it.
+    command.mut_subcommands(|verb| match verb.get_after_help().map(ToString::to_string) {
+        Some(text) => verb.after_help(ui::spoken(text)),
+        None => verb,
+    })
 }
 
 /// Reads the arguments and does what they say.
@@ -47,6 +55,7 @@ pub fn main<V: Verbs>(name: &'static str) -> ExitCode {
     if let Some(code) = usage::key_in_arguments() {
         return code;
     }
+    ui::called(name);
     let command = command::<V>(name);
     let parsed = command.clone().try_get_matches().and_then(|matches| Cli::<V>::from_arg_matches(&matches));
     let cli = match parsed {

@@ -15,5 +15,6 @@ mod pinned;
 mod recipes;
 mod reproducible;
 mod rootfs;
+mod team;
 mod util;
 mod yocto;

@@ -20,6 +20,8 @@ use xshell::cmd;
 
 /// The package's, the pages' and the completed command's name: cargo runs `cargo-xtask` for `cargo xtask`, and `man` likewise.
 const NAME: &str = "cargo-xtask";
+/// The command where carveout is installed: one word, which needs none of that.
+const COMMAND: &str = "carveout";
 const PACKAGE: &str = "carveout-manual";
 const MAINTAINER: &str = "carveout developers <developers@carveout.example>";
 const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -63,9 +65,13 @@ License: MIT or Apache-2.0
 ";
 
 fn script(shell: Shell, command: &Command) -> String {
+    let mut script = Vec::new();
+    if command.get_name() == COMMAND {
+        clap_complete::generate(shell, &mut command.clone(), COMMAND, &mut script);
+        return String::from_utf8_lossy(&script).into_owned();
+    }
     // clap_complete's script for bash goes wrong with a name of two words or with a hyphen.
     let name = if shell == Shell::Bash { "xtask" } else { NAME };
-    let mut script = Vec::new();
     clap_complete::generate(shell, &mut command.clone().name(name).bin_name(name), name, &mut script);
     let script = String::from_utf8_lossy(&script).into_owned();
     match shell {
