@@ -11,7 +11,7 @@ const MAX_LINES: usize = 400;
 /// The crates that this is about begin so: what builds, explains and touches devices, not the formats below it, nor firmware.
 const ROOMS: [&str; 3] = ["crates/carveout", "crates/stage-cache/", "xtask/src/"];
 
-fn root() -> PathBuf {
+pub fn root() -> PathBuf {
     carveout_host::dirs::Dirs::find().root().unwrap().to_owned()
 }
 
@@ -20,7 +20,7 @@ fn is_of_rooms(name: &str) -> bool {
 }
 
 /// Text files that git tracks, or would.
-fn files() -> Vec<(String, String)> {
+pub fn files() -> Vec<(String, String)> {
     let root = root();
     let arguments = ["-c", "safe.directory=*", "ls-files", "-z", "-co", "--exclude-standard"];
     let listed = Command::new("git").args(arguments).current_dir(&root).output().unwrap();
@@ -31,7 +31,7 @@ fn files() -> Vec<(String, String)> {
     names.filter_map(read).collect()
 }
 
-fn lines_with<'a>(files: &'a [(String, String)], words: &'a [String]) -> Vec<String> {
+pub fn lines_with<'a>(files: &'a [(String, String)], words: &'a [String]) -> Vec<String> {
     let mut found = Vec::new();
     for (name, text) in files {
         for (number, line) in text.lines().enumerate() {
@@ -44,7 +44,7 @@ fn lines_with<'a>(files: &'a [(String, String)], words: &'a [String]) -> Vec<Str
 }
 
 /// Put together here, so that this file does not contain them.
-fn words(pairs: &[[&str; 2]]) -> Vec<String> {
+pub fn words(pairs: &[[&str; 2]]) -> Vec<String> {
     pairs.iter().map(|pair| pair.concat()).collect()
 }
 
@@ -73,7 +73,7 @@ fn nothing_is_left_to_do() {
 }
 
 /// Unit tests are behind the code, or in files of their own.
-fn without_tests(files: Vec<(String, String)>) -> Vec<(String, String)> {
+pub fn without_tests(files: Vec<(String, String)>) -> Vec<(String, String)> {
     let files =
         files.into_iter().filter(|(name, _)| !name.ends_with("tests.rs") && !name.contains("/tests/"));
     files
@@ -383,41 +383,4 @@ fn what_the_guides_make_is_no_change_of_the_work_tree() {
     };
     made.retain(|name| !check(name));
     assert_eq!(made, Vec::<String>::new(), "add them to .gitignore");
-}
-
-#[test]
-fn every_failure_has_its_own_code_and_the_reference_is_current() {
-    let sources =
-        files().into_iter().filter(|(name, _)| name.starts_with("crates/") && name.ends_with(".rs"));
-    let entries = xtask::reference::entries();
-    let mut variants = 0;
-    for (name, text) in sources.filter(|(name, _)| !name.ends_with("error/catalog.rs")) {
-        for line in text.lines().filter_map(|line| line.trim_start().strip_prefix("pub enum ")) {
-            let Some(prefix) = line.split_once("(\"").and_then(|(_, rest)| rest.strip_suffix("\") {")) else {
-                continue;
-            };
-            assert!(entries.keys().any(|code| code.starts_with(&format!("{prefix}::"))), "{name}: {prefix}");
-        }
-        let kinds = ["check \"", "usage \"", "environment \""];
-        variants +=
-            text.lines().filter(|line| kinds.iter().any(|kind| line.contains(&format!("=> {kind}")))).count();
-    }
-    assert_eq!(variants, entries.len(), "a code occurs twice, or an enum is in no CATALOGS");
-    let command = carveout::command::<xtask::Xtask>("cargo xtask");
-    assert!(xtask::reference::is_current(&root(), &command), "run cargo xtask reference");
-}
-
-/// Whatever fails has a code of its own: see `carveout_host::errors!`.
-#[test]
-fn no_failure_is_words_alone() {
-    let made = words(&[["Error::che", "ck("], ["Error::usa", "ge("], ["Error::environ", "ment("]]);
-    let sources =
-        files().into_iter().filter(|(name, _)| name.starts_with("crates/carveout") && name.ends_with(".rs"));
-    let sources: Vec<_> = without_tests(sources.collect())
-        .into_iter()
-        .filter(|(name, _)| {
-            name != "crates/carveout-host/src/error.rs" && name != "crates/carveout-desk/src/link.rs"
-        })
-        .collect();
-    assert_eq!(lines_with(&sources, &made), Vec::<String>::new());
 }

@@ -101,7 +101,7 @@ fn it_runs_and_grows() {
     let text = fs::read_to_string(&service).unwrap();
     fs::write(&service, text.replace("make_ascii_uppercase", "make_ascii_lowercase")).unwrap();
     let value = here(&folder, &["run", "--json", "--", "HELLO"]).result();
-    assert_eq!(value["client"], "hello\n".trim_end(), "{value}");
+    assert_eq!(value["client"], "hello\n", "{value}");
     assert!(here(&folder, &["new", "--ta", "door-lock-srv"]).fails(2).contains("exists already"));
     here(&folder, &["new", "--ta", "second-srv"]).ok();
     here(&folder, &["new", "--app", "second-app"]).ok();
