@@ -27,6 +27,7 @@ pub const CATALOGS: &[&[crate::error::Entry]] = &[
     DownloadError::CATALOG,
     FileError::CATALOG,
     GitError::CATALOG,
+    Arm64Error::CATALOG,
     PackageError::CATALOG,
     ProgramError::CATALOG,
     SandboxError::CATALOG,

@@ -26,7 +26,7 @@ fn workspace(dir: &Path, name: &str) -> PathBuf {
     .ok();
     assert_eq!(made, folder.display().to_string());
     fs::create_dir_all(folder.join("target/carveout/cargo")).unwrap();
-    for shared in ["target/toolchains", "target/carveout/cargo/host"] {
+    for shared in ["target/toolchains", "target/carveout/cargo/host", "target/carveout/tools"] {
         let from = root().join(shared);
         fs::create_dir_all(&from).unwrap();
         std::os::unix::fs::symlink(from, folder.join(shared)).unwrap();
