@@ -33,4 +33,5 @@ pub const CATALOGS: &[&[carveout_host::error::Entry]] = &[
     RootfsError::CATALOG,
     MirrorError::CATALOG,
     YoctoError::CATALOG,
+    L4tError::CATALOG,
 ];
