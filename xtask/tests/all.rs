@@ -11,6 +11,7 @@ mod cli;
 mod hostile;
 mod layer;
 mod reference;
+mod pages;
 #[path = "report/main.rs"]
 mod report;
 mod restore;

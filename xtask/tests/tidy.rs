@@ -319,19 +319,6 @@ fn packages_say_what_they_are() {
     }
 }
 
-#[test]
-fn the_readme_names_every_verb_and_every_package() {
-    let readme = fs::read_to_string(root().join("README.md")).unwrap();
-    let verbs = carveout::command::<xtask::Xtask>("cargo xtask");
-    for verb in verbs.get_subcommands() {
-        assert!(readme.contains(&format!("`{}", verb.get_name())), "{}", verb.get_name());
-    }
-    for (name, _) in files().into_iter().filter(|(name, _)| name.ends_with("/Cargo.toml")) {
-        let package = PathBuf::from(name).parent().unwrap().file_name().unwrap().to_str().unwrap().to_owned();
-        assert!(readme.contains(&package), "{package}");
-    }
-}
-
 /// A guide to errors that nobody sees would be worse than none.
 #[test]
 fn the_errors_that_a_guide_explains_are_ours() {
