@@ -17,8 +17,8 @@ const FOLDER: &str = "docs/reference";
 /// How wide the help of a verb is printed.
 const WIDTH: usize = 100;
 
-/// All failures that have a code, by it.
-pub fn entries() -> BTreeMap<&'static str, &'static Entry> {
+/// All failures that have a code.
+pub fn all() -> Vec<&'static Entry> {
     let catalogs = [
         carveout_host::errors::CATALOGS,
         stage_cache::errors::CATALOGS,
@@ -33,8 +33,12 @@ pub fn entries() -> BTreeMap<&'static str, &'static Entry> {
         carveout_yocto::errors::CATALOGS,
         carveout::errors::CATALOGS,
     ];
-    let all = catalogs.into_iter().flatten().copied().flatten();
-    all.map(|entry| (entry.code, entry)).collect()
+    catalogs.into_iter().flatten().copied().flatten().collect()
+}
+
+/// The same by their codes.
+pub fn entries() -> BTreeMap<&'static str, &'static Entry> {
+    all().into_iter().map(|entry| (entry.code, entry)).collect()
 }
 
 /// Writes the pages, or tells which are stale.

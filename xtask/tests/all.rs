@@ -10,8 +10,8 @@ mod cli;
 #[path = "hostile/main.rs"]
 mod hostile;
 mod layer;
-mod reference;
 mod pages;
+mod reference;
 #[path = "report/main.rs"]
 mod report;
 mod restore;
