@@ -42,6 +42,8 @@ impl Scene {
         let manifest = "[package]\nname = \"xtask\"\nversion = \"0.1.0\"\nedition = \"2024\"\n";
         scene.put("xtask/Cargo.toml", manifest);
         scene.put("xtask/src/lib.rs", "");
+        // The emulator is built of carveout's own sources: here they are.
+        scene.put("crates/carveout-host/Cargo.toml", "");
         let package = |name: &str| format!("[[package]]\nname = \"{name}\"\nversion = \"0.1.0\"\n");
         scene.put("Cargo.lock", &format!("version = 4\n\n{}\n{}", package("trusty-image"), package("xtask")));
         fs::create_dir(scene.path("tmp")).unwrap();
