@@ -67,7 +67,7 @@ pub fn check(bundle: &Path, backend: &str) {
         run.signal("-INT");
         let ended = run.wait();
         assert_eq!(ended.code, Some(0), "{what}: {}", ended.stderr);
-        let told = ended.json["stats"]["trusted_apps"][0]["ended"].as_str().unwrap();
+        let told = ended.json["result"]["stats"]["trusted_apps"][0]["ended"].as_str().unwrap();
         assert!(told.starts_with(&sentence), "{what}: {told}");
         for expected in
             [&sentence, &format!("  place {place}"), "  from  0x"].into_iter().chain(more.iter().copied())

@@ -110,7 +110,7 @@ fn cut_and_lost_messages_are_told() {
         emulate.signal("-INT");
         emulate.wait()
     };
-    assert_eq!(ended.json["stats"]["lost"], 1);
+    assert_eq!(ended.json["result"]["stats"]["lost"], 1);
     let told = "a message of 100 bytes was cut to the port's receive buffer of 16";
     assert!(ended.stderr.contains(told), "{}", ended.stderr);
 }
