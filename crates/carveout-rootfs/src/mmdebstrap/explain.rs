@@ -2,7 +2,7 @@
 
 use super::settings;
 use crate::errors::PackagesError;
-use carveout_host::error::{Cause, Error, nearest};
+use carveout_host::error::{Cause, Error, Exit, nearest};
 use carveout_host::tools::{capture, shell};
 use carveout_product::{Mirror, Rootfs};
 use std::fs;
@@ -19,6 +19,10 @@ const NOISE: [&str; 3] = ["I: ", "Get:", "Selecting previously"];
 
 /// Shows the first error of a log, with the lines that lead to it, instead of the last lines.
 pub fn with_first_error(error: Error, log: &Path) -> Error {
+    // What a signal has ended says nothing of its own failure.
+    if error.exit == Exit::Interrupted {
+        return error;
+    }
     // A log's bytes need not be text.
     let text = fs::read(log).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default();
     let run = text.rsplit("\n$ ").next().unwrap_or_default();

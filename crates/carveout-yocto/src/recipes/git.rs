@@ -7,6 +7,7 @@ use crate::errors::RecipesError;
 use carveout_host::error::Result;
 use carveout_host::tools::cargo::lock::{CrateSource, GitReference};
 use carveout_host::tools::{capture, shell};
+use carveout_keys::secret::without_secrets;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use xshell::cmd;
@@ -142,7 +143,8 @@ pub fn entries(repositories: &BTreeSet<Repository>) -> Result<Vec<Entry>> {
 /// An entry of SRC_URI: git:// with the protocol of the URL. Any branch will do, as the commit is known (nobranch); cargo
 /// takes the commit out of the clone itself (nocheckout).
 fn uri(url: &str, name: &str) -> Result<String> {
-    let shown = url.escape_debug().to_string();
+    // Users and passwords are in no log.
+    let shown = without_secrets(url).escape_debug().to_string();
     if url.chars().any(|c| c.is_whitespace() || c.is_control() || ";\"'$\\?#|&<>".contains(c)) {
         return Err(RecipesError::UrlCharacters { url: shown }.into());
     }
@@ -217,6 +219,21 @@ mod tests {
             );
             assert_eq!((entries[0].uri.as_str(), entries[0].name.as_str()), (expected.as_str(), name));
         }
+    }
+
+    #[test]
+    fn a_password_in_a_url_is_refused_and_not_shown() {
+        for url in [
+            "https://me:hunter2@git.example/wire",
+            "https://me:hunter2@git.example/a b",
+            "https://me:hunter2@",
+        ] {
+            let error = uri(url, "git-wire").unwrap_err();
+            let told = format!("{error} {:?}", error.facts);
+            assert!(!told.contains("hunter2"), "{told}");
+        }
+        let error = uri("https://me:hunter2@git.example/wire", "git-wire").unwrap_err();
+        assert_eq!(error.code, "yocto::recipes::url-password");
     }
 
     #[test]
