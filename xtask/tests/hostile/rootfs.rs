@@ -189,7 +189,7 @@ fn a_killed_build_leaves_nothing_elsewhere_and_the_next_one_removes_the_rest() {
     if is_the_build() {
         return;
     }
-    let test = "rootfs::a_killed_build_leaves_nothing_elsewhere_and_the_next_one_removes_the_rest";
+    let test = "hostile::rootfs::a_killed_build_leaves_nothing_elsewhere_and_the_next_one_removes_the_rest";
     for who in builders() {
         let stage = Stage::new(who);
         for _ in 0..3 {
@@ -221,7 +221,7 @@ fn nobody_else_writes_where_a_root_filesystem_is_made() {
     if is_the_build() {
         return;
     }
-    let test = "rootfs::nobody_else_writes_where_a_root_filesystem_is_made";
+    let test = "hostile::rootfs::nobody_else_writes_where_a_root_filesystem_is_made";
     for who in builders() {
         let stage = Stage::new(who);
         fs::write(stage.path("hang"), "").unwrap();
