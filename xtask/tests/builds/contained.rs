@@ -177,7 +177,9 @@ fn a_user_contains_it_too() {
     let host = TcpListener::bind("127.0.0.1:0").unwrap();
     let mut command = Command::new("setpriv");
     command.args(["--reuid=1234", "--regid=1234", "--clear-groups"]).arg(&test);
-    command.args(["--exact", "builds::contained::a_user_contains_it_too", "--nocapture"]).env(AGAIN, &program);
+    command
+        .args(["--exact", "builds::contained::a_user_contains_it_too", "--nocapture"])
+        .env(AGAIN, &program);
     command.env("CARVEOUT_TEST_PORT", host.local_addr().unwrap().port().to_string());
     assert!(Ran::new(command.current_dir("/")).ok().contains("1 passed"));
 }

@@ -72,7 +72,17 @@ impl Emulate {
 
     /// Connects to a port.
     pub fn connect(&self, port: &str) -> Channel {
-        Channel::connect(&self.socket, port).unwrap_or_else(|e| panic!("{port}: {e}\n{}", self.said()))
+        let start = Instant::now();
+        loop {
+            match Channel::connect(&self.socket, port) {
+                Ok(channel) => return channel,
+                // Its socket has a name a moment before anybody listens there.
+                Err(tipc::Error::Open { .. }) if start.elapsed() < Duration::from_secs(5) => {
+                    std::thread::sleep(Duration::from_millis(10));
+                }
+                Err(e) => panic!("{port}: {e}\n{}", self.said()),
+            }
+        }
     }
 
     /// Sends a signal to it.
