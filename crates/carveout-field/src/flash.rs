@@ -187,8 +187,8 @@ fn boards(args: &Request, bundle: &Path, dirs: &Dirs, ui: &Ui) -> Result<Outcome
     let size = package.manifest.device.as_ref().map_or(0, |device| device.app_size);
     let open = |image: &PathBuf| image::Given::open(image, size, scratch.path(), args.raw_anyway, ui);
     let app = args.app.as_ref().map(open).transpose()?;
-    let folder = record::folder(dirs)?;
-    let backup_dir = args.backup_dir.as_deref().unwrap_or(&folder);
+    let place = record::place(dirs);
+    let backup_dir = args.backup_dir.as_deref().unwrap_or(&place);
     let downgrade = args.allow_downgrade;
     // Scope auto has chosen less than what writes APP: then there is nothing to put back.
     let (keep_app, raw_anyway) = (args.keep_app && scope == Scope::Full, args.raw_anyway);
@@ -205,6 +205,7 @@ fn boards(args: &Request, bundle: &Path, dirs: &Dirs, ui: &Ui) -> Result<Outcome
             ..Outcome::default()
         });
     }
+    let folder = record::folder(dirs)?;
     let results = side_by_side(&boards, |board| board::flash(&job, board, &folder, ui));
     let results: Vec<(String, Result<Record>)> = boards.iter().cloned().zip(results).collect();
     summary(&results, &folder, ui)

@@ -302,6 +302,10 @@ fn a_dry_run_touches_no_board() {
     assert!(ran.stderr().contains("the carve-out becomes 32 MiB"), "{}", ran.stderr());
     assert!(ran.stderr().contains("board 1-2\n") && ran.stderr().contains("module "), "{}", ran.stderr());
     assert_eq!(board.calls(), Vec::<String>::new());
+    // Nor does it make a folder where nothing will be recorded or kept.
+    let other = Bus::new();
+    other.xtask(flash(&["--scope", "secure-os", "--dry-run"])).ok();
+    assert!(!other.home().join("carveout").exists());
     // Without a board it says what it would do with each module.
     let ran = Bus::new().xtask(flash(&["--keep-app", "--dry-run", "--json"]));
     let json = ran.result();
