@@ -41,22 +41,27 @@ pub fn entries() -> BTreeMap<&'static str, &'static Entry> {
     all().into_iter().map(|entry| (entry.code, entry)).collect()
 }
 
+/// The pages that are not those which the code makes now: names and texts.
+pub fn stale(root: &Path, command: &Command) -> Vec<(&'static str, String)> {
+    let mut pages = vec![("errors.md", errors()), ("commands.md", commands(command))];
+    pages.retain(|(name, text)| {
+        !fs::read_to_string(root.join(FOLDER).join(name)).is_ok_and(|there| there == *text)
+    });
+    pages
+}
+
 /// Writes the pages, or tells which are stale.
 pub fn run(check: bool, command: &Command, dirs: &Dirs, ui: &Ui) -> Result<Outcome> {
-    let folder = dirs.root()?.join(FOLDER);
-    let pages = [("errors.md", errors()), ("commands.md", commands(command))];
-    let mut stale = Vec::new();
-    for (name, text) in &pages {
-        let path = folder.join(name);
-        if fs::read_to_string(&path).is_ok_and(|there| there == *text) {
-            continue;
-        }
-        stale.push((*name).to_owned());
-        if !check {
-            fs::create_dir_all(&folder).at(&folder)?;
-            files::write(&path, text, files::OUTPUT)?;
+    let root = dirs.root()?;
+    let stale = stale(root, command);
+    if !check && !stale.is_empty() {
+        let folder = root.join(FOLDER);
+        fs::create_dir_all(&folder).at(&folder)?;
+        for (name, text) in &stale {
+            files::write(&folder.join(name), text, files::OUTPUT)?;
         }
     }
+    let stale: Vec<&str> = stale.iter().map(|(name, _)| *name).collect();
     if check {
         stale
             .iter()
@@ -92,7 +97,7 @@ fn errors() -> String {
         (Exit::Interrupted, "interrupted by a signal; the same command continues"),
     ];
     for (exit, meaning) in meaning {
-        let _ = writeln!(text, "| {} | `{}` | {meaning} |", exit as u8, exit.code());
+        let _ = writeln!(text, "| {} | `{}` | {meaning} |", exit as u8, exit.kind());
     }
     let mut group = "";
     for (code, entry) in entries {
@@ -142,11 +147,4 @@ fn describe(command: &Command, level: usize, text: &mut String) {
         let _ = write!(text, "\n{} {name}\n\n{}\n", "#".repeat(level), lines.join("\n").trim_end());
         describe(below, level + 1, text);
     }
-}
-
-/// Whether the pages are those that the code makes now.
-pub fn is_current(root: &Path, command: &Command) -> bool {
-    [("errors.md", errors()), ("commands.md", commands(command))].iter().all(|(name, text)| {
-        fs::read_to_string(root.join(FOLDER).join(name)).is_ok_and(|there| there == *text)
-    })
 }

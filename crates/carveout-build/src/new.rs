@@ -92,7 +92,7 @@ impl Carveout {
             return Ok(Self::Git { url: url.into(), tag: tag.into() });
         }
         let folder = Path::new(text);
-        if !folder.join("crates/carveout/Cargo.toml").is_file() {
+        if !cargo::is_carveout(folder) {
             return Err(NewError::NoCarveout { given: text.into() }.into());
         }
         Ok(Self::Path(fs::canonicalize(folder).at(folder)?))
@@ -100,7 +100,7 @@ impl Carveout {
 
     /// The clone that the command was called in, or this version's tag.
     fn default_of(dirs: &Dirs) -> Result<Self> {
-        match dirs.workspace().filter(|root| root.join("crates/carveout/Cargo.toml").is_file()) {
+        match dirs.workspace().filter(|root| cargo::is_carveout(root)) {
             Some(root) => Ok(Self::Path(fs::canonicalize(root).at(root)?)),
             None => Ok(Self::Git {
                 url: env!("CARGO_PKG_REPOSITORY").into(),

@@ -15,7 +15,7 @@ use carveout_host::{files, interrupt};
 use carveout_product::{AppSource, Build};
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::thread;
 use std::time::{Duration, SystemTime};
 
@@ -47,7 +47,8 @@ pub fn run(request: &Request, dirs: &Dirs, ui: &Ui) -> Result<Outcome> {
         return once(request, dirs, ui);
     }
     loop {
-        let seen = sources(request, dirs, ui)?;
+        let watched = watched(request, dirs, ui)?;
+        let seen = stamps(&watched);
         match once(request, dirs, ui) {
             Ok(outcome) => {
                 if let Some(text) = &outcome.line {
@@ -61,7 +62,7 @@ pub fn run(request: &Request, dirs: &Dirs, ui: &Ui) -> Result<Outcome> {
                 ui.note("it runs again when a source changes, Ctrl-C ends it");
             }
         }
-        while sources(request, dirs, ui).is_ok_and(|now| now == seen) {
+        while stamps(&watched) == seen {
             interrupt::check()?;
             thread::sleep(LOOK);
         }
@@ -146,47 +147,36 @@ fn client(request: &Request, build: &Build, dirs: &Dirs, ui: &Ui) -> Result<Opti
     Ok(Some(program))
 }
 
-/// Size and time of each file that a product's apps are built from, of the product config, and of the workspace's manifests.
-fn sources(request: &Request, dirs: &Dirs, ui: &Ui) -> Result<BTreeMap<PathBuf, (u64, SystemTime)>> {
-    let mut found = BTreeMap::new();
+/// Files and folders that shape what runs: the product config, the workspace's manifests, and what the apps are built from.
+fn watched(request: &Request, dirs: &Dirs, ui: &Ui) -> Result<Vec<PathBuf>> {
     let root = dirs.root()?;
-    let watched = make::with_build(&request.build.without_rootfs(), ui, |build| {
-        let packages = build.product.trusted_apps.iter().map(|app| app.name.as_str());
+    let mut found: Vec<PathBuf> = ["Cargo.toml", "Cargo.lock"].map(|name| root.join(name)).into();
+    let known = make::with_build(&request.build.without_rootfs(), ui, |build| {
+        let apps = build.product.trusted_apps.iter().map(|app| app.name.as_str());
+        let apps = apps.filter(|name| build.workspace.package(name, "trusty").is_ok());
         let clients = build.product.client_apps.iter().map(String::as_str);
-        let known = packages.filter(|name| build.workspace.package(name, "trusty").is_ok());
-        let folders = build.workspace.folders(known.chain(clients))?;
-        Ok((folders, build.product.path.clone()))
+        let folders = build.workspace.folders(apps.chain(clients))?;
+        let folders = folders.own.into_iter().chain(folders.outside.into_values());
+        Ok(folders.chain([build.product.path.clone()]).collect())
     });
-    let mut queue = match watched {
-        Ok((folders, config)) => {
-            look(&config, &mut found);
-            folders.own.into_iter().chain(folders.outside.into_values()).collect()
-        }
-        // What cannot be read now is mended where it lies.
-        Err(_) => vec![root.join("apps"), root.join("configs")],
-    };
-    for name in ["Cargo.toml", "Cargo.lock"] {
-        look(&root.join(name), &mut found);
-    }
-    while let Some(folder) = queue.pop() {
-        for entry in fs::read_dir(&folder).at(&folder)?.flatten() {
-            let (name, path) = (entry.file_name(), entry.path());
-            if name.to_string_lossy().starts_with('.') || name == "target" {
-                continue;
-            }
-            match entry.file_type() {
-                Ok(kind) if kind.is_dir() => queue.push(path),
-                _ => look(&path, &mut found),
-            }
-        }
-    }
+    // What cannot be read now is mended where it lies.
+    found.extend(known.unwrap_or_else(|_| vec![root.join("apps"), root.join("configs")]));
     Ok(found)
 }
 
-fn look(path: &Path, found: &mut BTreeMap<PathBuf, (u64, SystemTime)>) {
-    if let Ok(metadata) = fs::metadata(path)
-        && let Ok(modified) = metadata.modified()
-    {
-        found.insert(path.into(), (metadata.len(), modified));
+/// Size and time of each file. One that comes or goes while this looks is seen the next time.
+fn stamps(watched: &[PathBuf]) -> BTreeMap<PathBuf, (u64, SystemTime)> {
+    let (mut found, mut queue) = (BTreeMap::new(), watched.to_vec());
+    while let Some(path) = queue.pop() {
+        let Ok(metadata) = fs::metadata(&path) else { continue };
+        if metadata.is_dir() {
+            let entries = fs::read_dir(&path).into_iter().flatten().flatten();
+            let is_source = |name: &str| !name.starts_with('.') && name != "target";
+            let entries = entries.filter(|entry| is_source(&entry.file_name().to_string_lossy()));
+            queue.extend(entries.map(|entry| entry.path()));
+        } else if let Ok(modified) = metadata.modified() {
+            found.insert(path, (metadata.len(), modified));
+        }
     }
+    found
 }

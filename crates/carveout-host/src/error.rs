@@ -26,7 +26,7 @@ pub enum Exit {
 
 impl Exit {
     /// The kind of failure in a word: the code of what has none of its own.
-    pub fn code(self) -> &'static str {
+    pub fn kind(self) -> &'static str {
         match self {
             Self::Check => "check-failed",
             Self::Usage => "wrong-usage",
@@ -60,7 +60,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 impl Error {
     fn new(exit: Exit, message: impl Into<String>) -> Self {
-        let (message, code) = (message.into(), exit.code());
+        let (message, code) = (message.into(), exit.kind());
         Self {
             code,
             exit,
@@ -143,7 +143,7 @@ impl Error {
         let one = |error: &Self| {
             json!({
                 "code": error.code,
-                "kind": error.exit.code(),
+                "kind": error.exit.kind(),
                 "exit": error.exit as u8,
                 "message": error.message,
                 "remedy": error.remedy,

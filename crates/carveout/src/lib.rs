@@ -40,11 +40,13 @@ pub fn command<V: Verbs>(name: &'static str) -> Command {
     let command = Cli::<V>::command().name(name).bin_name(name);
     let target = "[OPTIONS] <BUNDLE|IMAGE|virt:FILE>";
     let usage = format!("{name} emulate {target}\n       {name} emulate {target} -- <ARGS>...");
-    let command = command.mut_subcommand("emulate", |verb| verb.override_usage(usage));
-    // Examples name the command as this clone calls it.
-    command.mut_subcommands(|verb| match verb.get_after_help().map(ToString::to_string) {
-        Some(text) => verb.after_help(ui::spoken(text)),
-        None => verb,
+    command.mut_subcommands(|verb| {
+        let verb = if verb.get_name() == "emulate" { verb.override_usage(usage.clone()) } else { verb };
+        // Examples name the command as it is called here.
+        match verb.get_after_help().map(ToString::to_string) {
+            Some(text) => verb.after_help(ui::spoken(text)),
+            None => verb,
+        }
     })
 }
 

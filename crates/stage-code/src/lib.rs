@@ -49,10 +49,15 @@ type Texts = BTreeMap<String, Vec<(PathBuf, String)>>;
 pub fn write() -> Result<(), Box<dyn Error>> {
     let here = PathBuf::from(env::var("CARGO_MANIFEST_DIR")?);
     let own = ident(&here);
-    let (mut modules, mut crates) = (Texts::new(), BTreeSet::new());
-    for entry in fs::read_dir(here.join(".."))?.flatten() {
-        let name = ident(&entry.path());
-        sources(&entry.path().join("src"), Path::new(""), &mut |path, text| {
+    let (mut modules, mut crates, mut stages) = (Texts::new(), BTreeSet::new(), BTreeSet::new());
+    // Sorted: modules of several crates may have one name.
+    for folder in fs::read_dir(here.join(".."))?.flatten().map(|entry| entry.path()).collect::<BTreeSet<_>>()
+    {
+        let name = ident(&folder);
+        sources(&folder.join("src"), Path::new(""), &mut |path, text| {
+            if name == own && text.contains(CALL) {
+                stages.insert(path.display().to_string());
+            }
             let module = if ROOMS.contains(&name.as_str()) { module(&path) } else { name.clone() };
             if name != PRODUCT.0 || module == PRODUCT.1 {
                 modules.entry(module).or_default().push((Path::new(&name).join(path), text));
@@ -76,8 +81,9 @@ pub fn write() -> Result<(), Box<dyn Error>> {
         let closure = closure(name, &mentions);
         let files = texts.iter().filter_map(|(path, _)| path.strip_prefix(&own).ok());
         for file in files.filter(|file| file.extension().is_some_and(|e| e == "rs")) {
-            rows +=
-                &format!("        {:?} => {:?},\n", file.display().to_string(), digest(&closure, &modules));
+            let file = file.display().to_string();
+            stages.remove(&file);
+            rows += &format!("        {file:?} => {:?},\n", digest(&closure, &modules));
             read.extend(closure.iter().filter_map(|name| modules.get(*name)).flatten().filter_map(names));
         }
     }
@@ -85,15 +91,8 @@ pub fn write() -> Result<(), Box<dyn Error>> {
         let folder = here.join("..").join(name.to_string_lossy().replace('_', "-")).join("src");
         println!("cargo::rerun-if-changed={}", folder.display());
     }
-    let mut without = Vec::new();
-    sources(&here.join("src"), Path::new(""), &mut |path, text| {
-        let row = format!("        {:?} => ", path.display().to_string());
-        if text.contains(CALL) && !rows.contains(&row) {
-            without.push(path.display().to_string());
-        }
-    })?;
-    if !without.is_empty() {
-        return Err(format!("stages whose code has no digest: {}", without.join(", ")).into());
+    if !stages.is_empty() {
+        return Err(format!("stages whose code has no digest: {stages:?}").into());
     }
     let text = format!(
         "/// Digest of the code of a module and of all of ours that it mentions. `file` is `file!()` of it.\n\

@@ -80,10 +80,15 @@ const PROGRAM: u32 = 0o755;
 /// The crate of ours by which [`carveout`] is found, and where it lies in our repository.
 const OURS: (&str, &str) = ("carveout-host", "crates/carveout-host");
 
+/// Whether a folder is a clone of carveout.
+pub fn is_carveout(folder: &Path) -> bool {
+    folder.join(OURS.1).join("Cargo.toml").is_file()
+}
+
 /// Where carveout's own sources lie: the workspace itself, or where cargo has put the crates that it depends on.
 pub fn carveout(root: &Path) -> Result<PathBuf> {
     static KNOWN: Mutex<BTreeMap<PathBuf, PathBuf>> = Mutex::new(BTreeMap::new());
-    if root.join(OURS.1).join("Cargo.toml").is_file() {
+    if is_carveout(root) {
         return Ok(root.into());
     }
     let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);

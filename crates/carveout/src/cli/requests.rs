@@ -19,10 +19,6 @@ pub fn key(given: Option<&str>) -> Result<Option<PublicKey>> {
     given.map(public_key).transpose()
 }
 
-fn has_rootfs(without: &[String]) -> bool {
-    without.iter().any(|part| part == "rootfs")
-}
-
 impl BuildArgs {
     /// What is to be built, with all parts.
     pub fn request(&self) -> make::Request {
@@ -41,7 +37,8 @@ impl BuildArgs {
     }
 
     fn without(&self, without: &[String]) -> make::Request {
-        if has_rootfs(without) { self.request().without_rootfs() } else { self.request() }
+        let request = self.request();
+        if without.iter().any(|part| part == "rootfs") { request.without_rootfs() } else { request }
     }
 }
 
