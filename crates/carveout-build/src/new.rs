@@ -42,6 +42,10 @@ const CRATES: [(&str, &str); 4] = [
 /// Versions of crates that carveout is tested with: cargo keeps those that it can.
 const LOCK: &str = include_str!("../../../Cargo.lock");
 
+/// The manifest of our own workspace, and the profiles of it that others need: apps have the same bytes there.
+const MANIFEST: &str = include_str!("../../../Cargo.toml");
+const PROFILES: [&str; 3] = ["[profile.dev.package]", "[profile.ta]", "[profile.client]"];
+
 /// Files of a workspace, by their paths.
 const WORKSPACE: [(&str, &str); 10] = [
     ("Cargo.toml", include_str!("../templates/workspace/Cargo.toml")),
@@ -144,6 +148,7 @@ impl Values {
             ("@PRODUCT@", &self.product),
             ("@PORT@", &self.port),
             ("@DEPENDENCIES@", &self.dependencies),
+            ("@PROFILES@", &profiles()),
             ("@UUID@", &self.uuid),
             ("@SERVICE@\n", &if service.is_empty() { service.clone() } else { format!("{service}\n") }),
             ("@service@", &ident),
@@ -152,6 +157,13 @@ impl Values {
         .map(|(from, to)| (from, to.to_owned()));
         pairs.iter().fold(text.to_owned(), |text, (from, to)| text.replace(from, to))
     }
+}
+
+/// Each of [`PROFILES`] with what is said of it.
+fn profiles() -> String {
+    let paragraphs = MANIFEST.split("\n\n").map(str::trim);
+    let wanted = paragraphs.filter(|text| text.lines().any(|line| PROFILES.contains(&line)));
+    wanted.collect::<Vec<_>>().join("\n\n")
 }
 
 /// `DoorLock` of door-lock.
@@ -179,13 +191,7 @@ fn uuid() -> Result<String> {
 }
 
 fn write(folder: &Path, files: &[(&str, &str)], values: &Values) -> Result<()> {
-    for (name, text) in files {
-        let path = folder.join(name);
-        let parent = files::parent(&path);
-        fs::create_dir_all(parent).at(parent)?;
-        files::put(&path, values.fill(text))?;
-    }
-    Ok(())
+    files.iter().try_for_each(|(name, text)| files::put_below(folder, name, values.fill(text)))
 }
 
 /// Makes a workspace in a new or an empty folder.
@@ -298,6 +304,14 @@ mod tests {
             assert!(ensure_name(bad).is_err(), "{bad}");
         }
         assert_eq!(type_name("door-lock2"), "DoorLock2");
+    }
+
+    #[test]
+    fn a_workspace_has_our_profiles() {
+        for profile in PROFILES {
+            assert!(profiles().contains(&format!("{profile}\n")), "{profile}");
+        }
+        assert!(profiles().contains("codegen-units = 1") && !profiles().contains("[profile.firmware]"));
     }
 
     #[test]

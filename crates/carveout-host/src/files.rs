@@ -170,6 +170,14 @@ pub fn put(path: &Path, content: impl AsRef<[u8]>) -> Result<()> {
     file.write_all(content.as_ref()).at(path)
 }
 
+/// The same, and the folders above it.
+pub fn put_below(folder: &Path, name: impl AsRef<Path>, content: impl AsRef<[u8]>) -> Result<()> {
+    let path = folder.join(name);
+    let parent = parent(&path);
+    fs::create_dir_all(parent).at(parent)?;
+    put(&path, content)
+}
+
 /// Makes a file in a folder of our own, as [`put`] does.
 pub fn make(path: &Path) -> Result<File> {
     let _ = fs::remove_file(path);

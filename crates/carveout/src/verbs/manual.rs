@@ -4,6 +4,7 @@ use crate::cli::ManualArgs;
 use crate::errors::CommandError;
 use carveout_host::dirs::Dirs;
 use carveout_host::error::{At, Result};
+use carveout_host::files::put_below;
 use carveout_host::outcome::Outcome;
 use carveout_host::packages;
 use carveout_host::packages::Need;
@@ -115,14 +116,6 @@ pub fn run(args: &ManualArgs, command: &Command, ui: &Ui) -> Result<Outcome> {
     })
 }
 
-fn put(tree: &Path, path: &str, text: &str) -> Result<()> {
-    let path = tree.join(path);
-    if let Some(parent) = path.parent() {
-        fs::create_dir_all(parent).at(parent)?;
-    }
-    carveout_host::files::put(&path, text)
-}
-
 /// All files of the package; the number of pages.
 fn write(tree: &Path, command: &Command, log: &Path) -> Result<usize> {
     let man = tree.join("usr/share/man/man1");
@@ -133,17 +126,17 @@ fn write(tree: &Path, command: &Command, log: &Path) -> Result<usize> {
         (Shell::Zsh, "usr/share/zsh/vendor-completions/_cargo-xtask"),
         (Shell::Fish, "usr/share/fish/vendor_conf.d/cargo-xtask.fish"),
     ] {
-        put(tree, path, &script(shell, command))?;
+        put_below(tree, path, &script(shell, command))?;
     }
     // bash-completion looks for completions by the name of the command, which is cargo's: this folder is read at the start.
-    put(
+    put_below(
         tree,
         "etc/bash_completion.d/cargo-xtask",
         "[ ! -r /usr/share/carveout/cargo-xtask.bash ] || . /usr/share/carveout/cargo-xtask.bash\n",
     )?;
     let doc = format!("usr/share/doc/{PACKAGE}");
-    put(tree, &format!("{doc}/copyright"), COPYRIGHT)?;
-    put(tree, &format!("{doc}/changelog"), &changelog())?;
+    put_below(tree, &format!("{doc}/copyright"), COPYRIGHT)?;
+    put_below(tree, &format!("{doc}/changelog"), &changelog())?;
     let sh = shell(tree)?;
     let pages = sh.read_dir(&man).map_err(|e| CommandError::ManPagesUnreadable { source: e.into() })?;
     let count = pages.len();
@@ -163,8 +156,8 @@ fn pack(tree: &Path, out: &Path, log: &Path) -> Result<PathBuf> {
         "Package: {PACKAGE}\nVersion: {VERSION}\nArchitecture: all\nMaintainer: {MAINTAINER}\nSection: doc\nPriority: optional\n\
          Description: man pages and shell completions of carveout\n Those of `cargo xtask`, for bash, zsh and fish.\n"
     );
-    put(tree, "DEBIAN/control", &control)?;
-    put(tree, "DEBIAN/conffiles", "/etc/bash_completion.d/cargo-xtask\n")?;
+    put_below(tree, "DEBIAN/control", &control)?;
+    put_below(tree, "DEBIAN/conffiles", "/etc/bash_completion.d/cargo-xtask\n")?;
     let deb = out.join(format!("{PACKAGE}_{VERSION}_all.deb"));
     let sh = shell(tree)?;
     let made = tree.with_extension("deb");
