@@ -66,10 +66,9 @@ struct Bench {
 }
 
 /// Measures, prints a table, and fails if what carveout promises does not hold.
-pub fn run(request: &Request, ui: &Ui) -> Result<Outcome> {
-    let dirs = Dirs::find();
-    let workshop = Sources { dirs: &dirs, offline: request.offline, ui };
-    let (image, name, tzdram) = make::with_build(&request.without_rootfs(), ui, |build| {
+pub fn run(request: &Request, dirs: &Dirs, ui: &Ui) -> Result<Outcome> {
+    let workshop = Sources { dirs, offline: request.offline, ui };
+    let (image, name, tzdram) = make::with_build(&request.without_rootfs(), dirs, ui, |build| {
         let product = build.product;
         if !product.trusted_apps.iter().any(|app| app.name == TRUSTED_APP) {
             let what =
@@ -85,7 +84,7 @@ pub fn run(request: &Request, ui: &Ui) -> Result<Outcome> {
     })?;
     let bytes = fs::read(&image).at(&image)?;
     let kernel = has_kernel(&bytes).then(|| {
-        Setup::get(BootImage::new(secure_os::IMAGE, &bytes, tzdram)?, &workshop, &dirs, request.offline, ui)
+        Setup::get(BootImage::new(secure_os::IMAGE, &bytes, tzdram)?, &workshop, dirs, request.offline, ui)
     });
     let bench = Bench {
         kernel: kernel.transpose()?,

@@ -42,7 +42,7 @@ impl Verbs for Xtask {
             Self::Carveout(verb) => verb.run(context),
             Self::Test(args) => test::run(args, &context.dirs, context.ui),
             Self::Reference { check } => reference::run(*check, &context.command, &context.dirs, context.ui),
-            Self::Bench(args) => bench::run(&args.request(), context.ui),
+            Self::Bench(args) => bench::run(&args.request(), &context.dirs, context.ui),
         }
     }
 }

@@ -109,3 +109,14 @@ fn no_crate_is_too_large() {
         assert!((1..=MAX_LINES).contains(&lines), "{name}: {lines} lines");
     }
 }
+
+/// Who reads the command line finds them, and hands them on.
+#[test]
+fn folders_are_found_in_one_place() {
+    use crate::tidy::{files, lines_with, without_tests, words};
+    let is_room = |name: &str| name.starts_with("crates/carveout") && name.ends_with(".rs");
+    let sources = without_tests(files().into_iter().filter(|(name, _)| is_room(name)).collect());
+    let found = lines_with(&sources, &words(&[["Dirs::fi", "nd()"]]));
+    let places: BTreeSet<&str> = found.iter().filter_map(|line| line.split(':').next()).collect();
+    assert_eq!(places, BTreeSet::from(["crates/carveout/src/lib.rs"]), "{found:?}");
+}

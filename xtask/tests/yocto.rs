@@ -84,7 +84,9 @@ fn local_conf_of(
     let path = dir.path().join("p.yaml");
     fs::write(&path, text).unwrap();
     let overrides = config::Overrides { without_rootfs, ..Default::default() };
-    let product = config::load(&Workspace::load().unwrap(), &path, &overrides).unwrap();
+    let product =
+        config::load(&Workspace::load(&carveout_host::dirs::Dirs::find()).unwrap(), &path, &overrides)
+            .unwrap();
     let machine = product.board.l4t.as_ref().unwrap().machine.clone();
     conf::refuse(&product)?;
     conf::local(&product, &machine, Path::new("/top"), network)

@@ -1,6 +1,7 @@
 //! NVIDIA's BSP: its release, its carve-out, and what it lacks, for each board that carveout knows.
 
 use crate::errors::ProductError;
+use carveout_host::dirs::Dirs;
 use carveout_host::error::Result;
 use carveout_host::size::human;
 use carveout_host::text::Text;
@@ -33,9 +34,8 @@ pub fn find(path: &Path) -> Option<PathBuf> {
 }
 
 /// Explains a BSP's tree. One that lacks what a build needs is a check that failed.
-pub fn explain(bsp: &Path) -> Result<Explained> {
+pub fn explain(bsp: &Path, dirs: &Dirs) -> Result<Explained> {
     // Boards are the workspace's own.
-    let dirs = carveout_host::dirs::Dirs::find();
     let root = dirs.workspace();
     let release = if bsp.join(release::FILE).exists() { Some(Release::of(bsp)?) } else { None };
     let shown = release.map_or("release unknown".into(), |release| release.to_string());
@@ -143,7 +143,7 @@ mod tests {
         let cfg = |size| format!("carveout.tzdram.size = {size};\ncarveout.tzdram.alignment = 0x100000;\n");
         put("bootloader/t186ref/BCT/tegra194-mb1-bct-misc-l4t.cfg", &cfg("0x2000000"));
         put("bootloader/t186ref/BCT/tegra194-mb1-bct-misc-flash.cfg", &cfg("0x1000000"));
-        let outcome = explain(&find(dir.path()).unwrap()).unwrap();
+        let outcome = explain(&find(dir.path()).unwrap(), &Dirs::find()).unwrap();
         let text = &outcome.text;
         assert!(outcome.failed, "{text}");
         for words in [

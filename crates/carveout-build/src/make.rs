@@ -72,20 +72,20 @@ impl Request {
 }
 
 /// Builds a bundle by itself; its folder.
-pub fn local(request: &Request, boot: bool, out: &Path, ui: &Ui) -> Result<PathBuf> {
-    with_build(request, ui, |build| make(build, boot, out))
+pub fn local(request: &Request, boot: bool, out: &Path, dirs: &Dirs, ui: &Ui) -> Result<PathBuf> {
+    with_build(request, dirs, ui, |build| make(build, boot, out))
 }
 
 /// A product's bundle; its folder.
 pub fn make(build: &Build, boot: bool, out: &Path) -> Result<PathBuf> {
     ensure_host(build, &Wanted { boot, ..Wanted::ALL })?;
     let parts = all(build, boot)?;
-    bundle::run(build, &parts, &from_here(out)?)
+    bundle::run(build, &parts, &from_here(out, &build.dirs())?)
 }
 
 /// Builds one stage and what it needs.
-pub fn part(part: Part, request: &Request, ui: &Ui) -> Result<Output> {
-    with_build(request, ui, |build| match part {
+pub fn part(part: Part, request: &Request, dirs: &Dirs, ui: &Ui) -> Result<Output> {
+    with_build(request, dirs, ui, |build| match part {
         Part::TrustedApps => {
             let apps = trusted_apps::run(build)?;
             plan::check(build, &plan::of(build, &apps, None, None)?)?;
@@ -112,16 +112,16 @@ pub fn part(part: Part, request: &Request, ui: &Ui) -> Result<Output> {
 }
 
 /// The first client app of the default product.
-pub fn first_client_app() -> Result<String> {
-    let workspace = Workspace::load()?;
+pub fn first_client_app(dirs: &Dirs) -> Result<String> {
+    let workspace = Workspace::load(dirs)?;
     let product = load(&workspace, Path::new(DEFAULT_CONFIG), &Overrides::default())?;
     let first = product.client_apps.into_iter().next();
     first.ok_or_else(|| ProductError::NoClientApp { path: product.path }.into())
 }
 
 /// The package of a client app of the workspace, built for the board.
-pub fn client_app(name: &str, ui: &Ui) -> Result<PathBuf> {
-    with_build(&Request::default().without_rootfs(), ui, |build| {
+pub fn client_app(name: &str, dirs: &Dirs, ui: &Ui) -> Result<PathBuf> {
+    with_build(&Request::default().without_rootfs(), dirs, ui, |build| {
         build.workspace.package(name, "deb").map_err(|why| ProductError::UnknownClientApp { why })?;
         ensure_host(build, &Wanted { client_apps: true, ..Wanted::default() })?;
         let output = client_apps::package(build, name)?;
@@ -131,8 +131,13 @@ pub fn client_app(name: &str, ui: &Ui) -> Result<PathBuf> {
 }
 
 /// Loads a product and hands over its build.
-pub fn with_build<T>(request: &Request, ui: &Ui, run: impl FnOnce(&Build) -> Result<T>) -> Result<T> {
-    let workspace = Workspace::load()?;
+pub fn with_build<T>(
+    request: &Request,
+    dirs: &Dirs,
+    ui: &Ui,
+    run: impl FnOnce(&Build) -> Result<T>,
+) -> Result<T> {
+    let workspace = Workspace::load(dirs)?;
     let product = load(&workspace, &request.config, &request.overrides)?;
     if let Some(l4t) = &product.l4t {
         let pkc = l4t.pkc_key.as_ref().and_then(|key| match key {
@@ -152,8 +157,8 @@ fn load(workspace: &Workspace, path: &Path, overrides: &Overrides) -> Result<Pro
 }
 
 /// An output folder: relative to the workspace if it is the default one, else to where we are.
-pub fn from_here(dir: &Path) -> Result<PathBuf> {
-    Ok(if dir.starts_with("target") { Dirs::find().root()?.join(dir) } else { dir.into() })
+pub fn from_here(dir: &Path, dirs: &Dirs) -> Result<PathBuf> {
+    Ok(if dir.starts_with("target") { dirs.root()?.join(dir) } else { dir.into() })
 }
 
 /// What a command builds.
@@ -342,7 +347,7 @@ mod tests {
 
     /// The needs of a product config that stands in the workspace's configs/.
     fn needed(config: &str, wanted: &Wanted) -> Vec<&'static str> {
-        let workspace = Workspace::load().unwrap();
+        let workspace = Workspace::load(&Dirs::find()).unwrap();
         let path = workspace.root.join("configs").join(config);
         let product = config::load(&workspace, &path, &Overrides::default()).unwrap();
         let ui = Ui::new(Verbosity::Quiet);

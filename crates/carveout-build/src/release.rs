@@ -59,8 +59,7 @@ pub struct Request {
 }
 
 /// Builds, signs and publishes a release. What can be refused is refused before anything is built.
-pub fn run(args: &Request, ui: &Ui) -> Result<Outcome> {
-    let dirs = Dirs::find();
+pub fn run(args: &Request, dirs: &Dirs, ui: &Ui) -> Result<Outcome> {
     let root = dirs.root()?;
     let logs = dirs.logs()?;
     let signer = Signer::open(args.sign.as_deref(), args.build.offline, &logs, ui)?;
@@ -69,13 +68,13 @@ pub fn run(args: &Request, ui: &Ui) -> Result<Outcome> {
         Source::open(path).map_err(verify::unreadable)?;
     }
     let Some(bundle) = &args.bundle else {
-        return make::with_build(&args.build, ui, |build| {
+        return make::with_build(&args.build, dirs, ui, |build| {
             let product = build.product;
             sources.check(build)?;
             sources.uri()?;
             let changes = changes(product.changelog.as_deref(), &product.version)?;
             let name = bundle_name(&product.name, &product.version, &product.board.name, product.tzdram_size);
-            let store = open(args, &sources, ui)?;
+            let store = open(args, &sources, dirs, ui)?;
             if let Some(there) = store.existing(&name, signer.public())? {
                 sources.same(&store.folder(&name), &there.manifest)?;
             }
@@ -89,8 +88,8 @@ pub fn run(args: &Request, ui: &Ui) -> Result<Outcome> {
     };
     let manifest = verify::check(bundle)?;
     sources.suit(bundle, &manifest)?;
-    let changes = changes_of(args, &manifest, &mut sources, ui)?;
-    let store = open(args, &sources, ui)?;
+    let changes = changes_of(args, &manifest, &mut sources, dirs, ui)?;
+    let store = open(args, &sources, dirs, ui)?;
     // Of a bundle that was built elsewhere nobody here can say how.
     Release { bundle, manifest: &manifest, changes, sources: None }.publish(args, store, &signer, ui)
 }
@@ -106,8 +105,14 @@ fn changes(changelog: Option<&Path>, version: &str) -> Result<Option<String>> {
 }
 
 /// The same for a bundle that is there: its config says where the changelog is, if `-c` names that config.
-fn changes_of(args: &Request, manifest: &Manifest, sources: &mut Sources, ui: &Ui) -> Result<Option<String>> {
-    let read = make::with_build(&args.build, ui, |build| {
+fn changes_of(
+    args: &Request,
+    manifest: &Manifest,
+    sources: &mut Sources,
+    dirs: &Dirs,
+    ui: &Ui,
+) -> Result<Option<String>> {
+    let read = make::with_build(&args.build, dirs, ui, |build| {
         let product = build.product;
         let same = (&product.name, &product.version) == (&manifest.name, &manifest.version);
         Ok(same.then(|| product.changelog.clone()))
@@ -132,8 +137,8 @@ fn changes_of(args: &Request, manifest: &Manifest, sources: &mut Sources, ui: &U
 }
 
 /// The folder of releases: it can be written to, and a commit's changes are not in it.
-fn open(args: &Request, sources: &Sources, ui: &Ui) -> Result<Store> {
-    let wanted = make::from_here(&args.output_dir)?;
+fn open(args: &Request, sources: &Sources, dirs: &Dirs, ui: &Ui) -> Result<Store> {
+    let wanted = make::from_here(&args.output_dir, dirs)?;
     let made: Vec<_> = wanted.ancestors().take_while(|folder| !folder.exists()).collect();
     let out = publish::folder(&wanted)?;
     made.iter().map(|folder| files::parent(folder)).try_for_each(sync_folder)?;

@@ -71,7 +71,7 @@ pub fn run(request: &Request, dirs: &Dirs, ui: &Ui) -> Result<Outcome> {
 
 fn once(request: &Request, dirs: &Dirs, ui: &Ui) -> Result<Outcome> {
     let workshop = Sources { dirs, offline: request.build.offline, ui };
-    let (target, client) = make::with_build(&request.build.without_rootfs(), ui, |build| {
+    let (target, client) = make::with_build(&request.build.without_rootfs(), dirs, ui, |build| {
         // Side by side: neither needs the other.
         thread::scope(|scope| {
             let client = scope.spawn(|| client(request, build, dirs, ui));
@@ -151,7 +151,7 @@ fn client(request: &Request, build: &Build, dirs: &Dirs, ui: &Ui) -> Result<Opti
 fn watched(request: &Request, dirs: &Dirs, ui: &Ui) -> Result<Vec<PathBuf>> {
     let root = dirs.root()?;
     let mut found: Vec<PathBuf> = ["Cargo.toml", "Cargo.lock"].map(|name| root.join(name)).into();
-    let known = make::with_build(&request.build.without_rootfs(), ui, |build| {
+    let known = make::with_build(&request.build.without_rootfs(), dirs, ui, |build| {
         let apps = build.product.trusted_apps.iter().map(|app| app.name.as_str());
         let apps = apps.filter(|name| build.workspace.package(name, "trusty").is_ok());
         let clients = build.product.client_apps.iter().map(String::as_str);

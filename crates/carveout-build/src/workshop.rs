@@ -65,11 +65,11 @@ impl Workshop for Sources<'_> {
 
     fn client_app(&self, name: Option<&str>) -> Result<PathBuf> {
         let name = name.map_or_else(|| self.first_client_app(), |name| Ok(name.to_owned()))?;
-        make::client_app(&name, self.ui)
+        make::client_app(&name, self.dirs, self.ui)
     }
 
     fn first_client_app(&self) -> Result<String> {
-        make::first_client_app()
+        make::first_client_app(self.dirs)
     }
 }
 

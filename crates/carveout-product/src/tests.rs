@@ -12,11 +12,13 @@ fn read_with(text: &str, overrides: &Overrides) -> Result<Product> {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("p.yaml");
     fs::write(&path, text).unwrap();
-    load(&Workspace::load().unwrap(), &path, overrides).map_err(|mut error| {
-        let folder = format!("{}/", dir.path().display());
-        error.message = error.message.replace(&folder, "");
-        error
-    })
+    load(&Workspace::load(&carveout_host::dirs::Dirs::find()).unwrap(), &path, overrides).map_err(
+        |mut error| {
+            let folder = format!("{}/", dir.path().display());
+            error.message = error.message.replace(&folder, "");
+            error
+        },
+    )
 }
 
 /// First line of the error that the good config gives after one replacement.
@@ -171,7 +173,7 @@ fn errors_name_line_text_and_what_is_allowed() {
             "p.yaml:1: name: `a/b`: letters, digits and -_. are allowed, 64 characters at most",
         ),
     ];
-    let root = Workspace::load().unwrap().root;
+    let root = Workspace::load(&carveout_host::dirs::Dirs::find()).unwrap().root;
     for (from, to, expected) in cases {
         assert_eq!(error(from, to).replace(root.to_str().unwrap(), "ROOT"), expected);
     }
@@ -318,7 +320,7 @@ fn key_files_of_another_form_are_refused() {
 
 #[test]
 fn every_config_of_the_workspace_can_be_built_from() {
-    let workspace = Workspace::load().unwrap();
+    let workspace = Workspace::load(&carveout_host::dirs::Dirs::find()).unwrap();
     let files = fs::read_dir(workspace.root.join("configs")).unwrap().flatten().map(|entry| entry.path());
     let mut boards = Vec::new();
     for path in files.filter(|path| path.is_file()) {

@@ -6,6 +6,7 @@ pub use folders::Folders;
 
 use crate::errors::PackageError;
 use cargo_metadata::{Metadata, Package, camino::Utf8Path};
+use carveout_host::dirs::Dirs;
 use carveout_host::error::{Result, nearest};
 use carveout_host::tools::cargo;
 use carveout_host::tools::cargo::lock::{CargoLock, CrateSource, Locked};
@@ -26,8 +27,8 @@ pub struct Workspace {
 
 impl Workspace {
     /// Reads the workspace's manifests and its lock file.
-    pub fn load() -> Result<Self> {
-        let root = carveout_host::dirs::Dirs::find().root()?.to_owned();
+    pub fn load(dirs: &Dirs) -> Result<Self> {
+        let root = dirs.root()?.to_owned();
         let metadata = cargo::metadata(&root.join("Cargo.toml"), &["--no-deps"])?;
         let lock = CargoLock::read(&root)?;
         Ok(Self { root, metadata, lock })
@@ -160,7 +161,7 @@ mod tests {
 
     #[test]
     fn a_package_is_built_from_its_path_dependencies_and_the_lock() {
-        let workspace = Workspace::load().unwrap();
+        let workspace = Workspace::load(&carveout_host::dirs::Dirs::find()).unwrap();
         let names: Vec<&str> = workspace.closure("echo-srv").iter().map(|l| l.name.as_str()).collect();
         for expected in ["echo-srv", "echo-service", "trusty-ta", "trusty-ta-build", "linked_list_allocator"]
         {
@@ -236,7 +237,7 @@ mod tests {
 
     #[test]
     fn unknown_packages_get_a_hint() {
-        let workspace = Workspace::load().unwrap();
+        let workspace = Workspace::load(&carveout_host::dirs::Dirs::find()).unwrap();
         let error = workspace.package("ehco-srv", "trusty").unwrap_err();
         assert!(error.contains("Did you mean `echo-srv`?"), "{error}");
         assert!(

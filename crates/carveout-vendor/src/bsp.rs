@@ -116,7 +116,7 @@ pub fn run(build: &Build) -> Result<Bsp> {
         whole(build, &from, &given)?;
         copy::tree(&from, work.out, &wanted)
     })?;
-    license::accepted(l4t, &output.dir, build.ui)?;
+    license::accepted(l4t, &output.dir, &build.dirs(), build.ui)?;
     let release = Release::of(&output.dir)?;
     let board = build.product.board.l4t()?;
     let replaced = board_conf::read(&output.dir, &board.flash_name, &board.root_device)?.secure_os;

@@ -100,7 +100,7 @@ pub fn locate(build: &Build, vendor: Vendor) -> Result<PathBuf> {
     if !file.exists() && build.offline {
         return Err(VendorError::NotDownloaded { name: vendor.name(), option: vendor.option() }.into());
     }
-    license::before_download(l4t, &url, build.ui)?;
+    license::before_download(l4t, &url, &build.dirs(), build.ui)?;
     fs::create_dir_all(&folder).at(&folder)?;
     curl::fetch(&url, &download.sha256, Size::AtMost(MAX_DOWNLOAD), &file, build.ui)?;
     Ok(file)

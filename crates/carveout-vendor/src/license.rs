@@ -17,8 +17,8 @@ pub const FILE: &str = "bootloader/LICENSE";
 const SHOWN: usize = 12;
 
 /// Before anything of NVIDIA's is downloaded: the text is not there yet, so its place is named.
-pub fn before_download(l4t: &L4t, url: &Url, ui: &Ui) -> Result<()> {
-    if l4t.accept_license || record().exists() {
+pub fn before_download(l4t: &L4t, url: &Url, dirs: &Dirs, ui: &Ui) -> Result<()> {
+    if l4t.accept_license || record(dirs).exists() {
         return Ok(());
     }
     ui.note(&format!("{url} comes under NVIDIA's \"License For Customer Use of NVIDIA Software\""));
@@ -26,10 +26,10 @@ pub fn before_download(l4t: &L4t, url: &Url, ui: &Ui) -> Result<()> {
 }
 
 /// Before a BSP is used: its licence must have been accepted, by whoever runs us.
-pub fn accepted(l4t: &L4t, bsp: &Path, ui: &Ui) -> Result<()> {
+pub fn accepted(l4t: &L4t, bsp: &Path, dirs: &Dirs, ui: &Ui) -> Result<()> {
     let path = bsp.join(FILE);
     let text = carveout_host::files::read(&path)?;
-    let (record, sum) = (record(), bundle::sha256(&text));
+    let (record, sum) = (record(dirs), bundle::sha256(&text));
     let known = fs::read_to_string(&record).unwrap_or_default();
     if known.lines().any(|line| line == sum) {
         return Ok(());
@@ -56,6 +56,6 @@ fn unaccepted(read: &str) -> Error {
 }
 
 /// Sums of the texts that this user has accepted.
-fn record() -> PathBuf {
-    Dirs::find().state().join("accepted-licenses")
+fn record(dirs: &Dirs) -> PathBuf {
+    dirs.state().join("accepted-licenses")
 }

@@ -6,6 +6,7 @@ use crate::errors::YoctoError;
 use crate::{BUNDLE, From, Setup, serve};
 use carveout_build::make;
 use carveout_build::stages::bundle::publish;
+use carveout_host::dirs::Dirs;
 use carveout_host::error::Result;
 use carveout_host::outcome::Outcome;
 use carveout_host::tools::read_limited;
@@ -50,8 +51,8 @@ pub struct Request {
 }
 
 /// Writes the build folder, and does in it what is asked for.
-pub fn run(args: &Request, ui: &Ui) -> Result<Outcome> {
-    make::with_build(&args.build, ui, |build| {
+pub fn run(args: &Request, dirs: &Dirs, ui: &Ui) -> Result<Outcome> {
+    make::with_build(&args.build, dirs, ui, |build| {
         let log = log(build)?;
         let setup = setup(build, &args.layers, &log)?;
         let bitbake = setup.bitbake();
@@ -85,8 +86,8 @@ pub fn run(args: &Request, ui: &Ui) -> Result<Outcome> {
 }
 
 /// Builds a bundle by BitBake, verifies it and puts it where the local engine would.
-pub fn image(request: &make::Request, layers: &Layers, out: &Path, ui: &Ui) -> Result<PathBuf> {
-    make::with_build(request, ui, |build| {
+pub fn image(request: &make::Request, layers: &Layers, out: &Path, dirs: &Dirs, ui: &Ui) -> Result<PathBuf> {
+    make::with_build(request, dirs, ui, |build| {
         let product = build.product;
         let log = log(build)?;
         let setup = setup(build, layers, &log)?;
@@ -98,7 +99,7 @@ pub fn image(request: &make::Request, layers: &Layers, out: &Path, ui: &Ui) -> R
         if !made.is_dir() {
             return Err(YoctoError::NoBundle { path: made }.into());
         }
-        let out = publish::folder(&make::from_here(out)?)?;
+        let out = publish::folder(&make::from_here(out, dirs)?)?;
         let _out = carveout_host::files::lock_folder(&out, ui)?;
         let running = ui.start("bundle");
         let folder = out.join(&name);

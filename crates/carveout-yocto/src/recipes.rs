@@ -45,8 +45,8 @@ pub enum Kind {
 const HOST_TOOL: &str = "carveout";
 
 /// Writes the recipes, or tells which are stale.
-pub fn run(check: bool, ui: &Ui) -> Result<Outcome> {
-    let workspace = Workspace::load()?;
+pub fn run(check: bool, dirs: &Dirs, ui: &Ui) -> Result<Outcome> {
+    let workspace = Workspace::load(dirs)?;
     let folder = workspace.root.join(FOLDER);
     let Made { recipes: wanted, failed } = all(&workspace, ui)?;
     let there = existing(&folder)?;

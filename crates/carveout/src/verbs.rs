@@ -25,20 +25,20 @@ impl Verbs for Verb {
     fn run(&self, context: &Context) -> Result<Outcome> {
         let Context { dirs, ui, json, command } = context;
         match self {
-            Self::Image(args) => image::run(args, ui),
+            Self::Image(args) => image::run(args, dirs, ui),
             Self::Run(args) => run::run(&args.request(*json), dirs, ui),
             Self::New(args) => new::run(args, dirs, ui),
-            Self::TrustedApps(args) => image::part(Part::TrustedApps, &args.request(), ui),
-            Self::SecureOs(args) => image::part(Part::SecureOs, &args.request(), ui),
-            Self::ClientApps(args) => image::part(Part::ClientApps, &args.request(), ui),
-            Self::Rootfs(args) => image::part(Part::Rootfs, &args.request(), ui),
-            Self::Plan(args) => plan::run(&args.request(), ui),
-            Self::Inspect { path } => inspect::run(path),
+            Self::TrustedApps(args) => image::part(Part::TrustedApps, &args.request(), dirs, ui),
+            Self::SecureOs(args) => image::part(Part::SecureOs, &args.request(), dirs, ui),
+            Self::ClientApps(args) => image::part(Part::ClientApps, &args.request(), dirs, ui),
+            Self::Rootfs(args) => image::part(Part::Rootfs, &args.request(), dirs, ui),
+            Self::Plan(args) => plan::run(&args.request(), dirs, ui),
+            Self::Inspect { path } => inspect::run(path, dirs),
             Self::Verify { bundle, key } => verify::run(bundle, requests::key(key.as_deref())?.as_ref(), ui),
-            Self::Release(args) => release::run(&args.request(), ui),
-            Self::Key(args) => key::run(args, ui),
+            Self::Release(args) => release::run(&args.request(), dirs, ui),
+            Self::Key(args) => key::run(args, dirs, ui),
             Self::Diff { old, new } => diff::run(old, new, ui),
-            Self::Report(args) => report::run(args, ui),
+            Self::Report(args) => report::run(args, dirs, ui),
             Self::Flash(args) => flash::run(&args.request()?, dirs, ui),
             Self::Rollback(args) => flash::rollback(&args.device, args.allow_downgrade, dirs, ui),
             Self::Backup(args) => flash::backup(&args.request(), dirs, ui),
@@ -47,18 +47,18 @@ impl Verbs for Verb {
                 let workshop = Sources { dirs, offline: false, ui };
                 emulate::run(&args.request(*json)?, &workshop, dirs, ui)
             }
-            Self::Recipes(args) => recipes::run(args.check, ui),
+            Self::Recipes(args) => recipes::run(args.check, dirs, ui),
             Self::Yocto(args) => {
                 let request = args.request();
                 engine::suits(Engine::Bitbake, &request.build, &request.layers)?;
-                engine::run(&request, ui)
+                engine::run(&request, dirs, ui)
             }
             Self::Assemble(args) => match &args.step {
                 AssembleStep::App(args) => assemble::app(&args.request(), ui),
                 AssembleStep::Bundle(args) => assemble::assemble(&args.parts, &args.output_dir, ui),
             },
-            Self::Doctor => doctor::run(ui),
-            Self::Manual(args) => manual::run(args, command, ui),
+            Self::Doctor => doctor::run(dirs, ui),
+            Self::Manual(args) => manual::run(args, command, dirs, ui),
             Self::Completions { shell } => Ok(manual::completions(*shell, command)),
         }
     }

@@ -58,7 +58,7 @@ mod tests {
 
     #[test]
     fn path_dependencies_count_and_registries_do_not() {
-        let workspace = Workspace::load().unwrap();
+        let workspace = Workspace::load(&carveout_host::dirs::Dirs::find()).unwrap();
         let folders = workspace.folders(["echo-srv"]).unwrap();
         for name in ["apps/echo-srv", "apps/echo-service", "crates/trusty-ta"] {
             assert!(folders.own.contains(&workspace.root.join(name)), "{name} in {folders:?}");

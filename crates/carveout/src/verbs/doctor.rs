@@ -19,8 +19,7 @@ use carveout_yocto::bitbake;
 use serde_json::json;
 
 /// Lists all needs; fails with exit 3 if one is missing that only a person can install.
-pub fn run(ui: &Ui) -> Result<Outcome> {
-    let dirs = Dirs::find();
+pub fn run(dirs: &Dirs, ui: &Ui) -> Result<Outcome> {
     let root = dirs.root()?;
     let mut needs: Vec<Need> =
         packages::CLIENT_APPS.into_iter().chain(packages::ROOTFS).chain(EMULATOR_NEEDS).collect();

@@ -3,6 +3,7 @@
 use crate::cli::ImageArgs;
 use carveout_build::make;
 use carveout_build::make::{Part, Request};
+use carveout_host::dirs::Dirs;
 use carveout_host::error::Result;
 use carveout_host::outcome::Outcome;
 use carveout_host::ui::Ui;
@@ -11,13 +12,13 @@ use carveout_yocto::engine::Engine;
 use serde_json::json;
 
 /// Builds a bundle.
-pub fn run(args: &ImageArgs, ui: &Ui) -> Result<Outcome> {
+pub fn run(args: &ImageArgs, dirs: &Dirs, ui: &Ui) -> Result<Outcome> {
     let (request, layers) = (args.request(), args.layers());
     let chosen = Engine::from(args.engine);
     engine::suits(chosen, &request, &layers)?;
     let path = match chosen {
-        Engine::Bitbake => engine::image(&request, &layers, &args.output_dir, ui)?,
-        Engine::Local => make::local(&request, !args.no_boot, &args.output_dir, ui)?,
+        Engine::Bitbake => engine::image(&request, &layers, &args.output_dir, dirs, ui)?,
+        Engine::Local => make::local(&request, !args.no_boot, &args.output_dir, dirs, ui)?,
     };
     ui.table();
     let archive = format!("{}.tar.zst", path.display());
@@ -26,8 +27,8 @@ pub fn run(args: &ImageArgs, ui: &Ui) -> Result<Outcome> {
 }
 
 /// Builds one stage and what it needs.
-pub fn part(part: Part, request: &Request, ui: &Ui) -> Result<Outcome> {
-    let output = make::part(part, request, ui)?;
+pub fn part(part: Part, request: &Request, dirs: &Dirs, ui: &Ui) -> Result<Outcome> {
+    let output = make::part(part, request, dirs, ui)?;
     ui.table();
     let json = json!({ "directory": output.dir, "stages": ui.rows() });
     Ok(Outcome { line: Some(output.dir.display().to_string().into()), json, ..Outcome::default() })

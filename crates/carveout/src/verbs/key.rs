@@ -2,7 +2,7 @@
 
 use crate::cli::{KeyAction, KeyArgs};
 use carveout_host::dirs::Dirs;
-use carveout_host::error::{At, Result};
+use carveout_host::error::Result;
 use carveout_host::files;
 use carveout_host::outcome::Outcome;
 use carveout_host::text::Text;
@@ -10,13 +10,11 @@ use carveout_host::ui::Ui;
 use carveout_keys as signing;
 use carveout_keys::Signer;
 use serde_json::json;
-use std::fs;
 use std::path::PathBuf;
 
 /// Makes a key, signs with one, or prints its public key.
-pub fn run(args: &KeyArgs, ui: &Ui) -> Result<Outcome> {
-    let logs = Dirs::find().home().join("logs");
-    fs::create_dir_all(&logs).at(&logs)?;
+pub fn run(args: &KeyArgs, dirs: &Dirs, ui: &Ui) -> Result<Outcome> {
+    let logs = dirs.logs()?;
     let (public, line) = match &args.action {
         KeyAction::New { file, no_password } => {
             let public = signing::generate(file, !no_password)?;

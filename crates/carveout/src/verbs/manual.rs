@@ -89,8 +89,7 @@ pub fn completions(shell: Shell, command: &Command) -> Outcome {
 }
 
 /// Writes the man pages and the completions, and a Debian package of both.
-pub fn run(args: &ManualArgs, command: &Command, ui: &Ui) -> Result<Outcome> {
-    let dirs = Dirs::find();
+pub fn run(args: &ManualArgs, command: &Command, dirs: &Dirs, ui: &Ui) -> Result<Outcome> {
     dirs.root()?;
     let log = dirs.logs()?.join("manual.log");
     packages::ensure(&NEEDS, false, &log, ui)?;
@@ -126,7 +125,7 @@ fn write(tree: &Path, command: &Command, log: &Path) -> Result<usize> {
         (Shell::Zsh, "usr/share/zsh/vendor-completions/_cargo-xtask"),
         (Shell::Fish, "usr/share/fish/vendor_conf.d/cargo-xtask.fish"),
     ] {
-        put_below(tree, path, &script(shell, command))?;
+        put_below(tree, path, script(shell, command))?;
     }
     // bash-completion looks for completions by the name of the command, which is cargo's: this folder is read at the start.
     put_below(
@@ -135,8 +134,8 @@ fn write(tree: &Path, command: &Command, log: &Path) -> Result<usize> {
         "[ ! -r /usr/share/carveout/cargo-xtask.bash ] || . /usr/share/carveout/cargo-xtask.bash\n",
     )?;
     let doc = format!("usr/share/doc/{PACKAGE}");
-    put_below(tree, &format!("{doc}/copyright"), COPYRIGHT)?;
-    put_below(tree, &format!("{doc}/changelog"), &changelog())?;
+    put_below(tree, format!("{doc}/copyright"), COPYRIGHT)?;
+    put_below(tree, format!("{doc}/changelog"), changelog())?;
     let sh = shell(tree)?;
     let pages = sh.read_dir(&man).map_err(|e| CommandError::ManPagesUnreadable { source: e.into() })?;
     let count = pages.len();

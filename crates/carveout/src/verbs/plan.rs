@@ -3,6 +3,7 @@
 use carveout_build::make;
 use carveout_build::make::Request;
 use carveout_build::stages::{boot_config, plan, trusted_apps};
+use carveout_host::dirs::Dirs;
 use carveout_host::error::Result;
 use carveout_host::outcome::{Outcome, columns};
 use carveout_host::size::human;
@@ -17,8 +18,8 @@ use trusty_image::plan::{CONNECTION, Plan, Severity};
 const BAR: u64 = 32;
 
 /// Builds the trusted apps and the image, and plans.
-pub fn run(request: &Request, ui: &Ui) -> Result<Outcome> {
-    let (title, plan) = make::with_build(&request.without_rootfs(), ui, |build| {
+pub fn run(request: &Request, dirs: &Dirs, ui: &Ui) -> Result<Outcome> {
+    let (title, plan) = make::with_build(&request.without_rootfs(), dirs, ui, |build| {
         let apps = trusted_apps::run(build)?;
         let product = build.product;
         let title = format!("{} {} on {}", product.name, product.version, product.board.name);

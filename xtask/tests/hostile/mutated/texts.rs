@@ -30,7 +30,7 @@ fn file(path: &str) -> Vec<u8> {
 
 /// Product configs and boards.
 pub fn configs(tally: &Tally) {
-    let workspace = Workspace::load().unwrap();
+    let workspace = Workspace::load(&carveout_host::dirs::Dirs::find()).unwrap();
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("p.yaml");
     let long = b"name: a\nversion: '1'\nboard: virt\ntzdram: { size: 32MiB, alignment: 1MiB }\ntrusted_apps:\n  - package: echo-srv\n    min_heap: \
