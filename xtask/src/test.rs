@@ -141,7 +141,7 @@ fn checks(args: &TestArgs) -> Vec<(&'static str, Check)> {
             Ok(count(&fs::read_to_string(c.log).unwrap_or_default()))
         }),
     ];
-    if !args.quick {
+    if args.full {
         checks.push(("licences", |c| {
             let (name, version) = CARGO_DENY;
             let (sh, deny) = (c.sh, cargo::helper(&c.dirs.tools(), name, version, false, c.log)?);

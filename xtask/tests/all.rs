@@ -10,6 +10,7 @@ mod cli;
 #[path = "hostile/main.rs"]
 mod hostile;
 mod layer;
+mod licences;
 mod pages;
 mod reference;
 #[path = "report/main.rs"]

@@ -9,17 +9,18 @@ use std::process::Command;
 #[test]
 fn recipes_are_up_to_date_and_stale_ones_are_told() {
     assert_eq!(xtask(["recipes", "--check"]).ok(), "ok");
-    let folder = root().join("recipes");
+    // Stale ones in a clone: other tests read the tree.
+    let dir = tempfile::tempdir().unwrap();
+    let workspace = dir.path().join("clone");
+    clone_to(&workspace);
+    let folder = workspace.join("recipes");
     let (path, stray) = (folder.join("echo-srv_0.1.0.bb"), folder.join("gone-srv_0.1.0.bb"));
     let whole = fs::read_to_string(&path).unwrap();
     fs::write(&path, whole.replace("crates/trusty-abi", "crates/other")).unwrap();
     fs::write(&stray, "").unwrap();
-    let error = xtask(["recipes", "--check"]).fails(1);
-    let mended = xtask(["recipes"]);
-    // Whatever has happened, the tree is as it was.
-    let (now, left) = (fs::read_to_string(&path).unwrap(), stray.exists());
-    fs::write(&path, &whole).unwrap();
-    let _ = fs::remove_file(&stray);
+    let error = recipes(&workspace, &["--check"]).fails(1);
+    recipes(&workspace, &[]).ok();
+    assert_eq!((fs::read_to_string(&path).unwrap(), stray.exists()), (whole, false));
     for expected in [
         "recipes/echo-srv_0.1.0.bb is stale:",
         "-     crates/other \\",
@@ -29,8 +30,13 @@ fn recipes_are_up_to_date_and_stale_ones_are_told() {
     ] {
         assert!(error.contains(expected), "{expected} in {error}");
     }
-    mended.ok();
-    assert_eq!((now, left), (whole, false));
+}
+
+/// `recipes` in a clone.
+fn recipes(workspace: &Path, arguments: &[&str]) -> Ran {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
+    command.arg("recipes").args(arguments).current_dir(workspace);
+    Ran::new(command.env("CARGO_MANIFEST_DIR", workspace.join("xtask")))
 }
 
 /// Writes a file and its folders.
@@ -126,12 +132,7 @@ fn sources_and_licences_of_others() {
     );
     Ran::new(Command::new("cargo").args(["update", "--workspace", "--quiet"]).current_dir(&workspace)).ok();
     write(&workspace.join("recipes/acme-srv_0.1.0.bb"), "stale\n");
-    let recipes = |arguments: &[&str]| {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
-        command.arg("recipes").args(arguments).current_dir(&workspace);
-        Ran::new(command.env("CARGO_MANIFEST_DIR", workspace.join("xtask")))
-    };
-    let error = recipes(&[]).fails(1);
+    let error = recipes(&workspace, &[]).fails(1);
     for expected in [
         "7 recipes are written, 2 are not:",
         &format!(
@@ -162,7 +163,7 @@ fn sources_and_licences_of_others() {
     assert!(own.contains(expected), "{own}");
     // Nothing is left of what would be fetched from elsewhere.
     assert!(recipe("acme-srv").is_err() && recipe("odd-srv").is_err());
-    let checked = recipes(&["--check"]).fails(1);
+    let checked = recipes(&workspace, &["--check"]).fails(1);
     assert!(
         checked.contains("acme-srv: wire-base 0.1.0 comes from") && !checked.contains("is stale"),
         "{checked}"

@@ -2,9 +2,14 @@
 
 use serde_json::Value;
 use std::ffi::OsStr;
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::OnceLock;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// Longer than any run.
+const A_DAY: Duration = Duration::from_secs(86_400);
 
 /// The workspace.
 pub fn root() -> PathBuf {
@@ -88,17 +93,52 @@ pub fn run<S: AsRef<OsStr>>(program: &str, arguments: impl IntoIterator<Item = S
     Ran::new(Command::new(program).args(arguments).env("LC_ALL", "C"))
 }
 
-/// The default product's bundle, built once.
-pub fn desk() -> &'static Path {
-    static DESK: OnceLock<PathBuf> = OnceLock::new();
-    DESK.get_or_init(|| PathBuf::from(xtask(["image"]).ok().lines().last().unwrap()))
+/// A run of all tests, each of which is a process: nextest's name of it, or, without nextest, this process.
+fn this_run() -> &'static str {
+    static RUN: OnceLock<String> = OnceLock::new();
+    RUN.get_or_init(|| {
+        let now = || SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_nanos();
+        std::env::var("NEXTEST_RUN_ID").unwrap_or_else(|_| format!("{}-{}", std::process::id(), now()))
+    })
 }
 
-/// A bundle without root filesystem in a folder of its own, for tests that damage it.
+/// What tests share: made in a folder of its own by the first that needs it, once in a run. Returns what the making returned.
+fn once(name: &str, make: impl FnOnce(&Path) -> String) -> String {
+    let home = Path::new(env!("CARGO_TARGET_TMPDIR")).join("shared");
+    let folder = home.join(this_run()).join(name);
+    fs::create_dir_all(&folder).unwrap();
+    let lock = File::create(folder.join(".lock")).unwrap();
+    lock.lock().unwrap();
+    let made = folder.join(".made");
+    fs::read_to_string(&made).unwrap_or_else(|_| {
+        let old =
+            |path: &Path| path.metadata().unwrap().modified().unwrap().elapsed().is_ok_and(|age| age > A_DAY);
+        for path in fs::read_dir(&home).unwrap().flatten().map(|entry| entry.path()).filter(|path| old(path))
+        {
+            let _ = fs::remove_dir_all(path);
+        }
+        let text = make(&folder);
+        fs::write(&made, &text).unwrap();
+        text
+    })
+}
+
+/// The default product's bundle.
+pub fn desk() -> &'static Path {
+    static DESK: OnceLock<PathBuf> = OnceLock::new();
+    DESK.get_or_init(|| once("desk", |_| xtask(["image"]).ok().lines().last().unwrap().to_owned()).into())
+}
+
+/// A bundle without root filesystem in a folder of the test's own, which may damage it; its archive is beside it.
 pub fn small(dir: &Path, more: &[&str]) -> PathBuf {
-    let out = dir.to_str().unwrap();
-    let arguments = ["image", "--without", "rootfs", "-o", out].into_iter().chain(more.iter().copied());
-    PathBuf::from(xtask(arguments).ok())
+    let made = once(&format!("small{}", more.concat()), |folder| {
+        let out = folder.to_str().unwrap();
+        xtask(["image", "--without", "rootfs", "-o", out].into_iter().chain(more.iter().copied())).ok()
+    });
+    let archive = format!("{made}.tar.zst");
+    fs::create_dir_all(dir).unwrap();
+    run("cp", ["-a", &made, &archive, dir.to_str().unwrap()]).ok();
+    dir.join(Path::new(&made).file_name().unwrap())
 }
 
 /// Our kernel for tests, of the firmware that `emulate` boots.
