@@ -80,7 +80,7 @@ pub fn run(request: &Request, dirs: &Dirs, ui: &Ui) -> Result<Outcome> {
         let measured = built.iter().find(|built| built.app.name == TRUSTED_APP);
         let uuid = measured.map(|built| built.elf.manifest.uuid).unwrap_or_default();
         let image = make::image_of(build, make::bsp(build)?.as_ref(), &apps)?.dir.join(secure_os::IMAGE);
-        Ok((image, format!("--name={uuid}={TRUSTED_APP}"), product.tzdram_size))
+        Ok((image, format!("--name={uuid}={TRUSTED_APP}"), product.tzdram))
     })?;
     let bytes = fs::read(&image).at(&image)?;
     let kernel = has_kernel(&bytes).then(|| {

@@ -100,7 +100,7 @@ pub fn provenance(manifest: &Manifest, said: &Provenance) -> String {
                     "name": manifest.name,
                     "version": manifest.version,
                     "board": manifest.board,
-                    "tzdram": { "size": manifest.tzdram.size, "alignment": manifest.tzdram.alignment },
+                    "tzdram": { "size": manifest.tzdram.size(), "alignment": manifest.tzdram.alignment() },
                     "security_version": manifest.security_version,
                     "config": { "sha256": inputs.config },
                     "without": said.without,

@@ -259,7 +259,7 @@ mod tests {
     #[test]
     fn a_boot_config_never_gets_less_than_the_full_scope() {
         let diff = changed(|new| {
-            new.manifest.tzdram.size *= 2;
+            new.manifest.tzdram = trusty_image::Tzdram::of_size(new.manifest.tzdram.size() * 2).unwrap();
             new.texts.insert("boot-config/misc.cfg".into(), b"a.b = 1;\nc.d = 0x40;\n".to_vec());
             touch(new, "boot-config/misc.cfg");
             touch(new, "secure-os/tos.img");

@@ -39,7 +39,7 @@ pub use given::{Given, Origin};
 pub use hash::{Hashed, copy_hashed, hash_file, sha256};
 pub use manifest::{
     AppEntry, DeskBoot, FORMAT, FileEntry, Inputs, MANIFEST, Manifest, ManifestError, NAME, Partition, Plan,
-    Port, Role, SUMS, Tzdram, VERSION, bundle_name, is_plain, package_name,
+    Port, Role, SUMS, VERSION, bundle_name, is_plain, package_name,
 };
 pub use open::{NotAFile, open, open_with};
 pub use signature::{

@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Component, Path};
 use tegra_flash::Scope;
 use trusty_image::limits::{MAX_APPS, MIB};
-use trusty_image::{AppMemory, Budget, stock};
+use trusty_image::{AppMemory, Budget, Tzdram, stock};
 use uuid::Uuid;
 
 /// Version of the format that this crate writes. It reads this one and those before: format 1 has no modes and no `made_of`.
@@ -82,16 +82,6 @@ pub enum DeskBoot {
     Answered,
     /// It was not booted, because nobody wanted it or QEMU was not there.
     Skipped,
-}
-
-/// The TZDRAM carve-out, in bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Tzdram {
-    /// Its size.
-    pub size: u64,
-    /// Its alignment.
-    pub alignment: u64,
 }
 
 /// What a bundle was built from.
@@ -335,7 +325,7 @@ impl Manifest {
 
     /// Name of the bundle's folder.
     pub fn bundle_name(&self) -> String {
-        bundle_name(&self.name, &self.version, &self.board, self.tzdram.size)
+        bundle_name(&self.name, &self.version, &self.board, self.tzdram)
     }
 
     /// The file of this path, in a manifest that was read: its files are sorted.
@@ -357,9 +347,9 @@ pub fn is_plain(text: &str, more: &str) -> bool {
         && text.chars().all(|c| c.is_ascii_alphanumeric() || more.contains(c))
 }
 
-/// Name of a bundle's folder; `tzdram` in bytes.
-pub fn bundle_name(name: &str, version: &str, board: &str, tzdram: u64) -> String {
-    format!("{name}-{version}-{board}-tzdram{}M", tzdram / MIB)
+/// Name of a bundle's folder.
+pub fn bundle_name(name: &str, version: &str, board: &str, tzdram: Tzdram) -> String {
+    format!("{name}-{version}-{board}-tzdram{}M", tzdram.size() / MIB)
 }
 
 /// Whether a path is relative, plain and stays inside.

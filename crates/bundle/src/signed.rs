@@ -6,7 +6,7 @@ use crate::manifest::{FileEntry, MANIFEST, Manifest, Role};
 use crate::trace::Traced;
 use crate::verify::Problem;
 use std::collections::BTreeMap;
-use tegra_bct::mb1::{self, Mb1Tzdram};
+use tegra_bct::mb1;
 use tegra_bct::signed::Signed;
 use tegra_flash::{Layout, blob};
 
@@ -131,8 +131,7 @@ impl Check<'_> {
     /// What MB1 will read: of the cold boot, and while flashing. What is encrypted cannot be read: its proof was made when it was
     /// built.
     fn carve_outs(&mut self) {
-        let tzdram = &self.manifest.tzdram;
-        let expected = Mb1Tzdram { size: tzdram.size, alignment: tzdram.alignment };
+        let expected = self.manifest.tzdram;
         let (mut found, encrypted) = (0, self.encrypted());
         for file in self.manifest.files.iter().filter(|file| is_checked(file) && !encrypted) {
             let Some(bct) = self.contents.get(&file.path) else { continue };
@@ -146,7 +145,10 @@ impl Check<'_> {
                 Ok(found) if found == expected => continue,
                 Ok(found) => format!(
                     "MB1 would read a carve-out of 0x{:x} aligned to 0x{:x}, the manifest says 0x{:x} and 0x{:x}",
-                    found.size, found.alignment, expected.size, expected.alignment
+                    found.size,
+                    found.alignment,
+                    expected.size(),
+                    expected.alignment()
                 ),
                 Err(error) => error.to_string(),
             };

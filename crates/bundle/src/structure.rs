@@ -6,9 +6,9 @@ use crate::signed;
 use crate::trace::Traced;
 use crate::verify::Problem;
 use std::collections::{BTreeMap, BTreeSet};
-use tegra_bct::{MiscCfg, TZDRAM_ALIGNMENT, TZDRAM_SIZE};
+use tegra_bct::{MiscCfg, keys_of};
 use tegra_flash::Layout;
-use trusty_image::budget::{self, check_tzdram};
+use trusty_image::budget;
 use trusty_image::{AppMemory, Budget, Container, TosType, container, tasks};
 
 /// All problems; the checksums are known to hold.
@@ -22,9 +22,6 @@ pub(crate) fn check(
         let files = manifest.files.iter().filter(move |f| f.role == role);
         files.filter_map(|f| Some((f.path.as_str(), contents.get(&f.path)?.as_slice())))
     };
-    if let Err(error) = check_tzdram(manifest.tzdram.size, manifest.tzdram.alignment) {
-        problems.push(Problem::new(crate::MANIFEST, format!("tzdram: {error}")));
-    }
     for (path, content) in of_role(Role::BootConfig) {
         problems.extend(boot_config(manifest, path, content));
     }
@@ -65,13 +62,12 @@ fn boot_config(manifest: &Manifest, path: &str, content: &[u8]) -> Vec<Problem> 
         Ok(cfg) => cfg,
         Err(errors) => return errors.0.iter().map(|e| Problem::new(path, e.to_string())).collect(),
     };
-    let expected = [(TZDRAM_SIZE, manifest.tzdram.size), (TZDRAM_ALIGNMENT, manifest.tzdram.alignment)];
     let check = |(key, expected): (&str, u64)| match cfg.get(key) {
         Ok(found) if found == expected => None,
         Ok(found) => Some(format!("{key} is 0x{found:x}, the manifest says 0x{expected:x}")),
         Err(error) => Some(error.to_string()),
     };
-    expected.into_iter().filter_map(check).map(|what| Problem::new(path, what)).collect()
+    keys_of(manifest.tzdram).into_iter().filter_map(check).map(|what| Problem::new(path, what)).collect()
 }
 
 fn trusted_apps(
@@ -167,7 +163,7 @@ fn secure_os(
 
 /// The bundle's own TAs in a kernel, which come before NVIDIA's.
 fn in_kernel<'a>(device: &Device, manifest: &Manifest, os: &'a [u8]) -> Result<Vec<&'a [u8]>, String> {
-    budget::check_os(os.len() as u64, manifest.tzdram.size).map_err(|error| error.to_string())?;
+    budget::check_os(os.len() as u64, manifest.tzdram).map_err(|error| error.to_string())?;
     let mut own = tasks::find(os);
     let stock = own.split_off(manifest.trusted_apps.len().min(own.len()));
     let uuid = |elf: &[u8]| trusty_image::inspect(elf).ok().map(|app| app.manifest.uuid);
@@ -249,13 +245,13 @@ fn budgets(
 ) -> Vec<Problem> {
     let mut problems = Vec::new();
     let budget = match manifest.format {
-        1 => Budget::of_format_1(manifest.tzdram.size, monitor, memory),
-        _ => Budget::new(manifest.tzdram.size, monitor, stock, memory),
+        1 => Budget::of_format_1(manifest.tzdram.size(), monitor, memory),
+        _ => Budget::new(manifest.tzdram.size(), monitor, stock, memory),
     };
     if budget.free < 0 {
         let what = format!(
             "the trusted apps need {} bytes more than the carve-out of {} has",
-            -budget.free, manifest.tzdram.size
+            -budget.free, budget.tzdram
         );
         problems.push(Problem::new(crate::MANIFEST, what));
     }

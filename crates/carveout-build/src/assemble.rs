@@ -15,9 +15,8 @@ use carveout_host::ui::Ui;
 use carveout_product::{App, AppSource};
 use serde_json::json;
 use std::path::{Path, PathBuf};
-use trusty_image::limits::{MIB, TZDRAM_MAX};
 use trusty_image::plan::{PlannedApp, Request};
-use trusty_image::{Plan, TrustedApp};
+use trusty_image::{Plan, TrustedApp, Tzdram};
 use trusty_ta_build::Declaration;
 
 /// Largest text that is read.
@@ -70,8 +69,7 @@ pub fn app(args: &BuiltApp, ui: &Ui) -> Result<Outcome> {
         PlannedApp { name, heap_demand: declaration.heap_demand, app: elf, file_size: bytes.len() as u64 };
     // Alone, in the largest carve-out: what is found then is the TA's own fault.
     let request = Request {
-        tzdram: TZDRAM_MAX,
-        alignment: MIB,
+        tzdram: Tzdram::LARGEST,
         monitor: true,
         stock: Vec::new(),
         apps: vec![planned],

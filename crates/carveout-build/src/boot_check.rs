@@ -45,7 +45,7 @@ pub fn run(build: &Build, (apps, lines): (&Output, &Output), image: &Output) -> 
     let key = Key::of(crate::code(file!()))
         .with("qemu", &qemu.version)
         .with("secure-os", &image.content)
-        .with("tzdram", build.product.tzdram_size)
+        .with("tzdram", build.product.tzdram.size())
         .with("ports", ports.join(" "));
     let key = build.workspace.source_key(PACKAGE, key)?;
     build.cache.stage("desk boot", key, |work| {
@@ -54,7 +54,7 @@ pub fn run(build: &Build, (apps, lines): (&Output, &Output), image: &Output) -> 
         let setup = Setup {
             qemu,
             firmware: Sources { dirs: &build.dirs(), offline: build.offline, ui: build.ui }.firmware()?,
-            image: BootImage::new(secure_os::IMAGE, &bytes, build.product.tzdram_size)?,
+            image: BootImage::new(secure_os::IMAGE, &bytes, build.product.tzdram)?,
         };
         boot(build, &setup, (apps, lines), image, &ports, work)?;
         let path = work.out.join("ports");

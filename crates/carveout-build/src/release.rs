@@ -73,7 +73,7 @@ pub fn run(args: &Request, dirs: &Dirs, ui: &Ui) -> Result<Outcome> {
             sources.check(build)?;
             sources.uri()?;
             let changes = changes(product.changelog.as_deref(), &product.version)?;
-            let name = bundle_name(&product.name, &product.version, &product.board.name, product.tzdram_size);
+            let name = bundle_name(&product.name, &product.version, &product.board.name, product.tzdram);
             let store = open(args, &sources, dirs, ui)?;
             if let Some(there) = store.existing(&name, signer.public())? {
                 sources.same(&store.folder(&name), &there.manifest)?;

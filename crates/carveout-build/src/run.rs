@@ -121,7 +121,7 @@ fn target(build: &Build) -> Result<Target> {
         apps: entries,
         debs: Vec::new(),
         device: false,
-        tzdram: Some(build.product.tzdram_size),
+        tzdram: Some(build.product.tzdram),
         memory,
         kernel: None,
         symbols: lines,

@@ -8,7 +8,7 @@ mod package;
 mod profile;
 mod target;
 
-pub use target::Target;
+pub use target::{Target, tzdram};
 
 use crate::Workshop;
 use crate::errors::EmulateError;
@@ -22,6 +22,7 @@ use carveout_host::ui::Ui;
 use client::Client;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
+use trusty_image::Tzdram;
 
 /// Bytes of a Unix socket's path (`sun_path` less its NUL).
 const MAX_SOCKET: usize = 107;
@@ -42,8 +43,8 @@ pub struct Request {
     pub target: String,
     /// What runs the trusted apps; without it, QEMU if there is a kernel and nothing is profiled.
     pub engine: Option<Engine>,
-    /// The carve-out in bytes, for an image that comes without its boot config.
-    pub tzdram: Option<u64>,
+    /// The carve-out, for an image that comes without its boot config.
+    pub tzdram: Option<Tzdram>,
     /// Where to listen, instead of a scratch folder.
     pub listen: Option<PathBuf>,
     /// Tell what each trusted app used of its heap and stack.

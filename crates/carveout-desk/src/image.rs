@@ -6,7 +6,7 @@ use desk_firmware::boot::BootBlock;
 use desk_firmware::map;
 use std::path::Path;
 use trusty_image::limits::MONITOR;
-use trusty_image::{Container, budget, monitor};
+use trusty_image::{Container, Tzdram, budget, monitor};
 
 /// First bytes of an ELF file: of a trusted app, where there is no kernel.
 const ELF: &[u8] = b"\x7fELF";
@@ -15,8 +15,8 @@ const ELF: &[u8] = b"\x7fELF";
 pub struct BootImage {
     /// lk.bin, trusted apps included.
     pub kernel: Vec<u8>,
-    /// The carve-out, in bytes.
-    pub tzdram: u64,
+    /// The carve-out.
+    pub tzdram: Tzdram,
     /// Trusty's share of it: without the monitor's.
     pub share: u64,
 }
@@ -30,8 +30,8 @@ pub fn has_kernel(image: &[u8]) -> bool {
 }
 
 impl BootImage {
-    /// Of a secure-os image or an lk.bin, in a carve-out of `tzdram` bytes. `name` is for errors.
-    pub fn new(name: &str, image: &[u8], tzdram: u64) -> Result<Self> {
+    /// Of a secure-os image or an lk.bin, in a carve-out. `name` is for errors.
+    pub fn new(name: &str, image: &[u8], tzdram: Tzdram) -> Result<Self> {
         let name = name.to_owned();
         let (kernel, has_monitor) = if image.starts_with(b"NVTOSP") {
             let container = match Container::parse(image) {
@@ -54,14 +54,11 @@ impl BootImage {
         if kernel.starts_with(ELF) {
             return Err(ImageError::OnlyTrustedApps { name }.into());
         }
-        if let Err(error) = budget::check_tzdram(tzdram, trusty_image::limits::TZDRAM_GRANULE) {
-            return Err(ImageError::BadTzdramSize { name, source: error.into() }.into());
-        }
         // As on a board: see limits::MONITOR.
         if has_monitor && let Err(error) = budget::check_os(kernel.len() as u64, tzdram) {
             return Err(ImageError::TooLargeForMb2 { name, source: error.into() }.into());
         }
-        let share = tzdram - if has_monitor { MONITOR } else { 0 };
+        let share = tzdram.size() - if has_monitor { MONITOR } else { 0 };
         if kernel.len() as u64 > share {
             return Err(ImageError::KernelTooLarge { name, kernel: kernel.len() as u64, room: share }.into());
         }
@@ -113,13 +110,17 @@ mod tests {
 
     const MIB: u64 = 1 << 20;
 
+    fn tzdram(mib: u64) -> Tzdram {
+        Tzdram::of_size(mib * MIB).unwrap()
+    }
+
     #[test]
     fn a_kernel_gets_the_carve_out_less_the_monitors_share() {
         let tos = Container::pack(&[1; 64], &[2; 4096], TosType::Trusty).unwrap();
-        let image = BootImage::new("x", &tos, 32 * MIB).unwrap();
+        let image = BootImage::new("x", &tos, tzdram(32)).unwrap();
         assert_eq!((image.share, image.dram()), (32 * MIB - (256 << 10), 288 * MIB));
         let without = Container::pack(&[], &[2; 4096], TosType::Trusty).unwrap();
-        assert_eq!(BootImage::new("x", &without, 32 * MIB).unwrap().share, 32 * MIB);
+        assert_eq!(BootImage::new("x", &without, tzdram(32)).unwrap().share, 32 * MIB);
         assert!(has_kernel(&tos) && !has_kernel(ELF));
     }
 
@@ -132,17 +133,15 @@ mod tests {
         let a57 = u64::from(0x410f_d070u32).to_le_bytes();
         let other = Container::pack(&a57.repeat(2), &[2; 4096], TosType::Trusty).unwrap();
         let alone = Container::pack(&[1; 64], &[], TosType::Trusty).unwrap();
-        for (image, tzdram, exit, expected) in [
-            (&tos[..tos.len() / 2], 32 * MIB, Exit::Check, "x: "),
-            (&encrypted, 32 * MIB, Exit::Check, "is encrypted"),
-            (&apps, 32 * MIB, Exit::Check, "has no kernel, only trusted apps"),
-            (&other, 32 * MIB, Exit::Check, "is for another SoC"),
-            (&alone, 32 * MIB, Exit::Check, "has no kernel, only a monitor"),
-            (&tos, MIB, Exit::Check, "carve-out"),
-            (&tos, 107 * MIB, Exit::Usage, "1MiB to 106MiB"),
-            (&tos, 0, Exit::Usage, "1MiB to 106MiB"),
+        for (image, mib, exit, expected) in [
+            (&tos[..tos.len() / 2], 32, Exit::Check, "x: "),
+            (&encrypted, 32, Exit::Check, "is encrypted"),
+            (&apps, 32, Exit::Check, "has no kernel, only trusted apps"),
+            (&other, 32, Exit::Check, "is for another SoC"),
+            (&alone, 32, Exit::Check, "has no kernel, only a monitor"),
+            (&tos, 1, Exit::Check, "carve-out"),
         ] {
-            let error = BootImage::new("x", image, tzdram).err().unwrap();
+            let error = BootImage::new("x", image, tzdram(mib)).err().unwrap();
             assert!(error.to_string().contains(expected), "{expected}: {error}");
             assert_eq!(error.exit, exit, "{expected}");
         }
@@ -152,7 +151,7 @@ mod tests {
     fn a_flash_image_says_where_its_parts_are() {
         let dir = tempfile::tempdir().unwrap();
         let to = dir.path().join("flash");
-        let image = BootImage { kernel: vec![7; 5000], tzdram: 2 * MIB, share: 2 * MIB };
+        let image = BootImage { kernel: vec![7; 5000], tzdram: tzdram(2), share: 2 * MIB };
         image.write(&[1; 100], &[9; 4096], &to).unwrap();
         let flash = std::fs::read(&to).unwrap();
         let at = map::BOOT_BLOCK as usize;

@@ -9,9 +9,10 @@ pub mod loader;
 pub mod outcome;
 pub mod packages;
 pub mod process;
-pub mod size;
 pub mod sparse;
 pub mod text;
 pub mod toolchain;
 pub mod tools;
 pub mod ui;
+
+pub use trusty_image::size;

@@ -14,8 +14,8 @@ use carveout_host::tools::read_limited;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
-use trusty_image::budget::{TzdramError, check_tzdram};
 use trusty_image::limits::{APP_STACK_TOP, MAX_APPS};
+use trusty_image::{Tzdram, TzdramError, TzdramTextError};
 
 /// Reads `path`, applies the command line's overrides, and checks all of it.
 pub fn load(workspace: &Workspace, path: &Path, overrides: &Overrides) -> Result<Product> {
@@ -27,7 +27,7 @@ pub fn load(workspace: &Workspace, path: &Path, overrides: &Overrides) -> Result
     let checker = Checker { workspace, reporter };
     checker.identity(&file)?;
     let board = checker.board(&file, overrides)?;
-    let (tzdram_size, tzdram_alignment) = checker.tzdram(&file, overrides)?;
+    let tzdram = checker.tzdram(&file, overrides)?;
     let trusted_apps = checker.trusted_apps(&file.trusted_apps)?;
     checker.client_apps(&file.client_apps)?;
     let rootfs = file.rootfs.as_ref().filter(|_| !overrides.without_rootfs);
@@ -43,8 +43,7 @@ pub fn load(workspace: &Workspace, path: &Path, overrides: &Overrides) -> Result
         version: file.version,
         security_version: file.security_version,
         board,
-        tzdram_size,
-        tzdram_alignment,
+        tzdram,
         trusted_apps,
         client_apps: file.client_apps,
         rootfs,
@@ -132,26 +131,26 @@ impl Checker<'_> {
         })
     }
 
-    /// Size and alignment of the carve-out in bytes.
-    fn tzdram(&self, file: &ProductFile, overrides: &Overrides) -> Result<(u64, u64)> {
-        let written = self.size(&[Key("tzdram"), Key("size")], &file.tzdram.size)?;
-        let alignment = self.size(&[Key("tzdram"), Key("alignment")], &file.tzdram.alignment)?;
-        let size = overrides.tzdram.unwrap_or(written);
-        check_tzdram(size, alignment).map_err(|error| {
-            let (key, fault): (_, fn(Cause) -> ConfigError) = match error {
-                TzdramError::Alignment(_) => {
-                    ("alignment", |source| ConfigError::ImpossibleAlignment { source })
+    fn tzdram(&self, file: &ProductFile, overrides: &Overrides) -> Result<Tzdram> {
+        file.tzdram.read(overrides.tzdram).map_err(|error| {
+            let key = error.key();
+            let given = matches!(error, TzdramTextError::Impossible(_)) && key == "size";
+            let fault = match error {
+                TzdramTextError::NotASize { why, .. } => ConfigError::NotASize { source: why.into() },
+                TzdramTextError::Impossible(error) => {
+                    let source: Cause = error.clone().into();
+                    match error {
+                        TzdramError::Alignment(_) => ConfigError::ImpossibleAlignment { source },
+                        TzdramError::Unaligned { .. } => ConfigError::CarveOutUnaligned { source },
+                        _ => ConfigError::CarveOutOutOfRange { source },
+                    }
                 }
-                TzdramError::Unaligned { .. } => ("size", |source| ConfigError::CarveOutUnaligned { source }),
-                _ => ("size", |source| ConfigError::CarveOutOutOfRange { source }),
             };
-            let fault = Error::from(fault(error.into()));
             match overrides.tzdram {
-                Some(_) if key == "size" => fault.within("--tzdram"),
+                Some(_) if given => Error::from(fault).within("--tzdram"),
                 _ => self.reporter.at(&[Key("tzdram"), Key(key)], fault),
             }
-        })?;
-        Ok((size, alignment))
+        })
     }
 
     fn size(&self, path: &[Step], text: &str) -> Result<u64> {

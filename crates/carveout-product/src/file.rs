@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::path::PathBuf;
 use tegra_flash::BoardId;
+use trusty_image::TzdramText;
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -18,7 +19,7 @@ pub struct ProductFile {
     #[serde(default)]
     pub security_version: u32,
     pub board: String,
-    pub tzdram: TzdramFile,
+    pub tzdram: TzdramText,
     pub trusted_apps: Vec<AppFile>,
     #[serde(default)]
     pub client_apps: Vec<String>,
@@ -26,18 +27,6 @@ pub struct ProductFile {
     pub l4t: Option<L4tFile>,
     pub yocto: Option<YoctoFile>,
     pub changelog: Option<PathBuf>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct TzdramFile {
-    pub size: String,
-    #[serde(default = "one_mib")]
-    pub alignment: String,
-}
-
-fn one_mib() -> String {
-    "1MiB".into()
 }
 
 /// A TA: a package's name, or a mapping.

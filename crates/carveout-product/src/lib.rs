@@ -27,6 +27,7 @@ pub use yocto::Yocto;
 
 use carveout_host::error::Result;
 use std::path::PathBuf;
+use trusty_image::Tzdram;
 use trusty_ta_build::Declaration;
 
 /// A product as it will be built. Every value has been checked.
@@ -42,10 +43,8 @@ pub struct Product {
     pub security_version: u32,
     /// The board.
     pub board: Board,
-    /// Size of the carve-out in bytes.
-    pub tzdram_size: u64,
-    /// Alignment of the carve-out in bytes.
-    pub tzdram_alignment: u64,
+    /// The carve-out.
+    pub tzdram: Tzdram,
     /// The TAs, in the order of the image.
     pub trusted_apps: Vec<App>,
     /// The client apps: packages of the workspace.
@@ -87,7 +86,7 @@ pub enum AppSource {
 /// What the command line overrides.
 #[derive(Clone, Debug, Default)]
 pub struct Overrides {
-    /// Carve-out in bytes.
+    /// Size of the carve-out in bytes.
     pub tzdram: Option<u64>,
     /// Name of a board.
     pub board: Option<String>,

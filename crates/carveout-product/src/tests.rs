@@ -32,7 +32,7 @@ fn error(from: &str, to: &str) -> String {
 #[test]
 fn a_good_config_is_read() {
     let product = read_with(GOOD, &Overrides::default()).unwrap();
-    assert_eq!(product.tzdram_size, 32 << 20);
+    assert_eq!(product.tzdram.size(), 32 << 20);
     assert_eq!(product.trusted_apps[1].min_heap, Some(128 << 10));
     assert_eq!(product.rootfs.unwrap().size, 1 << 30);
 }
@@ -54,7 +54,7 @@ fn servers_and_comments_make_no_other_bundle() {
 fn the_command_line_overrides() {
     let overrides = Overrides { tzdram: Some(64 << 20), without_rootfs: true, ..Overrides::default() };
     let product = read_with(GOOD, &overrides).unwrap();
-    assert_eq!(product.tzdram_size, 64 << 20);
+    assert_eq!(product.tzdram.size(), 64 << 20);
     assert!(product.rootfs.is_none());
     let other = read_with(GOOD, &Overrides::default()).unwrap();
     assert_ne!(product.digest, other.digest);

@@ -34,7 +34,7 @@ pub fn head(report: &Report) -> Markup {
         header.top {
             p.eyebrow { "carveout bundle" }
             h1 { (plain(&manifest.name)) " " span.version { (plain(&manifest.version)) } }
-            p.lead { "For the board " b { (plain(&manifest.board)) } ", with a TZDRAM carve-out of " b { (human(manifest.tzdram.size)) } "." }
+            p.lead { "For the board " b { (plain(&manifest.board)) } ", with a TZDRAM carve-out of " b { (human(manifest.tzdram.size())) } "." }
             dl.facts {
                 div class=(class) { dt { "Signature" } dd { strong { (signed) } span { (says) } } }
                 div class=(found_class) { dt { "Findings" } dd { strong { (found) } span { (weighs) } } }
@@ -64,7 +64,7 @@ pub fn section(report: &Report) -> Markup {
                 (entry("Bundle", code(&manifest.bundle_name())))
                 (entry("Name and version", html! { (plain(&manifest.name)) " " (plain(&manifest.version)) }))
                 (entry("Board", html! { (plain(&manifest.board)) }))
-                (entry("Carve-out", html! { (size(manifest.tzdram.size)) ", aligned to " (size(manifest.tzdram.alignment)) }))
+                (entry("Carve-out", html! { (size(manifest.tzdram.size())) ", aligned to " (size(manifest.tzdram.alignment())) }))
                 (entry("Security version", html! { (manifest.security_version) }))
                 (entry("Git revision", match &inputs.git_revision {
                     Some(revision) => html! { (code(revision)) @if revision.ends_with("-modified") { " " span.tag.warning { "work tree was modified" } } },

@@ -105,8 +105,7 @@ fn plan(bundle: &Path, manifest: &Manifest, contents: &Contents, layout: &Layout
         })
     });
     let request = Request {
-        tzdram: manifest.tzdram.size,
-        alignment: manifest.tzdram.alignment,
+        tzdram: manifest.tzdram,
         monitor: manifest.plan.memory.monitor > 0,
         stock: manifest.stock_memory(),
         apps: apps.collect::<Result<_>>()?,

@@ -51,9 +51,9 @@ pub fn local(product: &Product, machine: &str, top: &Path, network: Network) -> 
     conf.add(
         "tzdram, in bytes. Another size needs a full flash.",
         "CARVEOUT_TZDRAM_SIZE",
-        &hex(product.tzdram_size),
+        &hex(product.tzdram.size()),
     );
-    conf.add("", "CARVEOUT_TZDRAM_ALIGNMENT", &hex(product.tzdram_alignment));
+    conf.add("", "CARVEOUT_TZDRAM_ALIGNMENT", &hex(product.tzdram.alignment()));
     let names: Vec<&str> = product.trusted_apps.iter().map(|app| app.name.as_str()).collect();
     conf.add(
         "trusted_apps, in the order of the kernel, before NVIDIA's own.",

@@ -93,8 +93,7 @@ pub fn image(request: &make::Request, layers: &Layers, out: &Path, dirs: &Dirs, 
         let setup = setup(build, layers, &log)?;
         let summary = setup.bitbake().run("bitbake", &[BUNDLE], &log, ui)?;
         tell(&summary, ui);
-        let name =
-            bundle::bundle_name(&product.name, &product.version, &product.board.name, product.tzdram_size);
+        let name = bundle::bundle_name(&product.name, &product.version, &product.board.name, product.tzdram);
         let made = setup.bundles().join(&name);
         if !made.is_dir() {
             return Err(YoctoError::NoBundle { path: made }.into());

@@ -32,11 +32,17 @@ pub use error::{CfgError, CfgErrors, Defect};
 pub use family::Family;
 use line::{Entry, parse_line};
 use std::collections::BTreeMap;
+use trusty_image::Tzdram;
 
 /// Size of the TZDRAM carve-out in bytes.
 pub const TZDRAM_SIZE: &str = "carveout.tzdram.size";
 /// Alignment of the TZDRAM carve-out in bytes.
 pub const TZDRAM_ALIGNMENT: &str = "carveout.tzdram.alignment";
+/// The keys of a carve-out, with their values.
+pub fn keys_of(tzdram: Tzdram) -> [(&'static str, u64); 2] {
+    [(TZDRAM_SIZE, tzdram.size()), (TZDRAM_ALIGNMENT, tzdram.alignment())]
+}
+
 /// How the keys of the TZDRAM carve-out begin.
 const TZDRAM: &str = "carveout.tzdram.";
 /// Largest file that is read: NVIDIA's have 4 KiB.
@@ -127,6 +133,11 @@ impl MiscCfg {
             }
         }
         Ok(())
+    }
+
+    /// Sets the carve-out.
+    pub fn set_tzdram(&mut self, tzdram: Tzdram) -> Result<(), CfgErrors> {
+        keys_of(tzdram).into_iter().try_for_each(|(key, value)| self.set(key, value))
     }
 
     /// The 1-based line of a key, which must exist.

@@ -6,19 +6,26 @@
 
 use crate::signed::Signed;
 use std::ops::Range;
+use trusty_image::Tzdram;
 
 /// Size of the TZDRAM carve-out.
 const SIZE: Range<usize> = 0x918..0x920;
 /// Alignment of the TZDRAM carve-out.
 const ALIGNMENT: Range<usize> = 0x920..0x928;
 
-/// What an MB1 BCT says of the TZDRAM carve-out, in bytes.
+/// What an MB1 BCT says of the TZDRAM carve-out, in bytes: whatever a board has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Mb1Tzdram {
     /// Its size.
     pub size: u64,
     /// Its alignment.
     pub alignment: u64,
+}
+
+impl PartialEq<Tzdram> for Mb1Tzdram {
+    fn eq(&self, tzdram: &Tzdram) -> bool {
+        (self.size, self.alignment) == (tzdram.size(), tzdram.alignment())
+    }
 }
 
 /// Why an MB1 BCT is not as it should be.

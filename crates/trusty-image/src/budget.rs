@@ -9,6 +9,7 @@ use crate::limits::{
     TZDRAM_MAX, TZDRAM_MIN,
 };
 use crate::rules::TrustedApp;
+use crate::tzdram::Tzdram;
 
 /// Memory of one TA, in bytes.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -122,43 +123,6 @@ fn kernel<'a>(tzdram: u64, apps: impl Iterator<Item = &'a AppMemory>) -> u64 {
     KERNEL_BASE.saturating_add(of_carve_out).saturating_add(of_apps)
 }
 
-/// Why a carve-out cannot be.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum TzdramError {
-    /// Smaller or larger than the kernel boots in.
-    #[error(
-        "a carve-out of 0x{0:x} bytes does not boot: allowed are 1MiB to 106MiB (the kernel maps TZDRAM into 106 MiB of \
-         address space)"
-    )]
-    Range(u64),
-    /// Not a power of two, or below the memory controller's granularity.
-    #[error("an alignment of 0x{0:x} bytes is impossible: allowed are powers of two from 1MiB to 128MiB")]
-    Alignment(u64),
-    /// Not a multiple of the alignment.
-    #[error("a carve-out of 0x{size:x} bytes is not a multiple of its alignment 0x{alignment:x}")]
-    Unaligned {
-        /// The carve-out's size.
-        size: u64,
-        /// Its alignment.
-        alignment: u64,
-    },
-}
-
-/// Checks a carve-out's size and alignment, in bytes.
-pub fn check_tzdram(size: u64, alignment: u64) -> Result<(), TzdramError> {
-    if !alignment.is_power_of_two() || !(TZDRAM_GRANULE..=128 * MIB).contains(&alignment) {
-        return Err(TzdramError::Alignment(alignment));
-    }
-    if !(TZDRAM_MIN..=TZDRAM_MAX).contains(&size) {
-        return Err(TzdramError::Range(size));
-    }
-    if !size.is_multiple_of(alignment) {
-        return Err(TzdramError::Unaligned { size, alignment });
-    }
-    Ok(())
-}
-
 /// An OS that MB2 would skip, silently.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
@@ -172,8 +136,9 @@ pub struct OsTooLarge {
     pub tzdram: u64,
 }
 
-/// Checks that MB2 loads an OS of `os` bytes into a carve-out of `tzdram` bytes.
-pub fn check_os(os: u64, tzdram: u64) -> Result<(), OsTooLarge> {
+/// Checks that MB2 loads an OS of `os` bytes into a carve-out.
+pub fn check_os(os: u64, tzdram: Tzdram) -> Result<(), OsTooLarge> {
+    let tzdram = tzdram.size();
     if os.saturating_add(MONITOR) <= tzdram { Ok(()) } else { Err(OsTooLarge { os, tzdram }) }
 }
 
@@ -234,22 +199,9 @@ mod tests {
 
     #[test]
     fn mb2_wants_room_besides_the_os() {
-        assert_eq!(check_os(768 * KIB, MIB), Ok(()));
-        assert_eq!(check_os(768 * KIB + 1, MIB), Err(OsTooLarge { os: 768 * KIB + 1, tzdram: MIB }));
-        assert!(check_os(u64::MAX, MIB).is_err());
-    }
-
-    #[test]
-    fn impossible_carve_outs() {
-        assert_eq!(check_tzdram(16 * MIB, MIB), Ok(()));
-        assert_eq!(check_tzdram(106 * MIB, MIB), Ok(()));
-        for size in [0, 1, MIB - 1, 107 * MIB, 4096 * MIB, u64::MAX] {
-            assert_eq!(check_tzdram(size, MIB), Err(TzdramError::Range(size)));
-        }
-        let (size, alignment) = (3 * MIB, 2 * MIB);
-        assert_eq!(check_tzdram(size, alignment), Err(TzdramError::Unaligned { size, alignment }));
-        for alignment in [0, 1, MIB / 2, 3 * MIB, 256 * MIB] {
-            assert_eq!(check_tzdram(16 * MIB, alignment), Err(TzdramError::Alignment(alignment)));
-        }
+        let least = Tzdram::of_size(MIB).unwrap();
+        assert_eq!(check_os(768 * KIB, least), Ok(()));
+        assert_eq!(check_os(768 * KIB + 1, least), Err(OsTooLarge { os: 768 * KIB + 1, tzdram: MIB }));
+        assert!(check_os(u64::MAX, least).is_err());
     }
 }

@@ -4,6 +4,7 @@
 //! * [`elf`], [`rules`]: what the kernel's loader demands of a trusted app (TA).
 //! * [`manifest`]: the words of `.trusty_app.manifest`, read and patched in place.
 //! * [`tasks`]: TAs one behind the other, as the kernel build concatenates them.
+//! * [`size`], [`tzdram`]: sizes as people write them, and the carve-out.
 //! * [`budget`]: what a set of TAs takes of the TZDRAM carve-out.
 //! * [`plan`]: the whole of it, with findings and advice.
 //! * [`stock`]: NVIDIA's own TAs.
@@ -22,11 +23,13 @@ pub mod manifest;
 pub mod monitor;
 pub mod plan;
 pub mod rules;
+pub mod size;
 pub mod stock;
 pub mod strip;
 pub mod tasks;
 #[cfg(any(test, feature = "test-elf"))]
 pub mod test_elf;
+pub mod tzdram;
 
 pub use budget::{AppMemory, Budget};
 pub use container::{Container, ContainerError, TosType};
@@ -34,3 +37,4 @@ pub use manifest::{Manifest, ManifestError};
 pub use plan::Plan;
 pub use rules::{Finding, Rule, TrustedApp, check, inspect};
 pub use strip::strip_debug;
+pub use tzdram::{Tzdram, TzdramError, TzdramText, TzdramTextError};

@@ -8,10 +8,12 @@ mod finding;
 
 pub use finding::{Code, Finding, Severity};
 
-use crate::budget::{AppMemory, Budget, TzdramError, check_tzdram};
+use crate::budget::{AppMemory, Budget};
 use crate::limits::{APP_STACK_TOP, APP_START, KIB, PAGE, TZDRAM_MAX};
 use crate::manifest::{self, MapMem};
 use crate::rules::TrustedApp;
+use crate::size::Size;
+use crate::tzdram::Tzdram;
 
 /// A stack that is likely too small: NVIDIA's stock TAs have one page or two, for C code without a heap of its own.
 pub const SANE_STACK: u32 = 2 * PAGE;
@@ -37,10 +39,8 @@ pub struct PlannedApp {
 /// What is planned.
 #[derive(Clone, Debug)]
 pub struct Request {
-    /// The carve-out's size, in bytes.
-    pub tzdram: u64,
-    /// Its alignment, in bytes.
-    pub alignment: u64,
+    /// The carve-out.
+    pub tzdram: Tzdram,
     /// Whether a monitor (ATF) shares the carve-out.
     pub monitor: bool,
     /// NVIDIA's TAs in the image.
@@ -121,10 +121,10 @@ impl Plan {
     /// Plans.
     pub fn new(request: &Request) -> Self {
         let apps = request.apps.iter().map(|a| AppMemory::new(&a.name, &a.app, a.file_size)).collect();
-        let memory = Budget::new(request.tzdram, request.monitor, request.stock.clone(), apps);
+        let memory = Budget::new(request.tzdram.size(), request.monitor, request.stock.clone(), apps);
         let fill = |(image, size)| Fill { size, used: crate::container::signed_size(image) };
         let mut plan = Self {
-            alignment: request.alignment,
+            alignment: request.tzdram.alignment(),
             least: memory.least(),
             connections: u64::try_from(memory.free).unwrap_or(0) / CONNECTION,
             partition: request.image.zip(request.partition).map(fill),
@@ -153,16 +153,6 @@ impl Plan {
 
     fn carve_out(&self) -> Vec<Finding> {
         let mut findings = Vec::new();
-        if let Err(error) = check_tzdram(self.memory.tzdram, self.alignment) {
-            let (code, remedy) = match error {
-                TzdramError::Range(_) => (Code::TzdramWindow, "set tzdram.size to 1MiB to 106MiB"),
-                _ => (
-                    Code::TzdramAlignment,
-                    "let tzdram.size be a multiple of tzdram.alignment, a power of two",
-                ),
-            };
-            findings.push(Finding::new(code, None, error.to_string(), remedy));
-        }
         if self.memory.free < 0 {
             let what = format!(
                 "{} bytes are missing: the trusted apps take {} bytes, {} {}, the carve-out has {}",
@@ -177,12 +167,12 @@ impl Plan {
                 self.memory.kernel.saturating_add(self.memory.monitor).saturating_add(self.memory.stock()),
                 self.memory.tzdram
             );
-            let least = self.least.and_then(|least| least.checked_next_multiple_of(self.alignment.max(1)));
+            let least = self.least.and_then(|least| least.checked_next_multiple_of(self.alignment));
             let remedy = match least.filter(|least| *least <= TZDRAM_MAX) {
                 Some(least) => {
                     format!(
-                        "set tzdram.size to {}MiB or more, or lower min_heap of the trusted apps",
-                        least >> 20
+                        "set tzdram.size to {} or more, or lower min_heap of the trusted apps",
+                        Size(least)
                     )
                 }
                 None => {

@@ -118,7 +118,7 @@ pub fn report() -> Report {
             trusted_comment: "name=xavier version=1.1.0 board=jetson-agx-xavier security_version=3".into(),
         },
         plan: Plan {
-            alignment: manifest.tzdram.alignment,
+            alignment: manifest.tzdram.alignment(),
             least: memory.least(),
             connections: u64::try_from(memory.free).unwrap() / CONNECTION,
             partition: None,

@@ -1,12 +1,12 @@
 //! The least bundle that verifies, written in no time.
 
-use bundle::{AppEntry, Inputs, Manifest, Plan, Role, Tzdram, Writer, sha256};
+use bundle::{AppEntry, Inputs, Manifest, Plan, Role, Writer, sha256};
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 use tegra_flash::Layout;
 use trusty_image::test_elf::TestElf;
-use trusty_image::{AppMemory, Budget, Container, TosType};
+use trusty_image::{AppMemory, Budget, Container, TosType, Tzdram};
 
 const LAYOUT: &str = "<partition_layout><device type='sdmmc_user' sector_size='512' num_sectors='9999'>\
     <partition name='MB1_BCT' type='x'><size> 65536 </size></partition>\
@@ -43,7 +43,7 @@ pub fn with_client_apps(
         (Role::SecureOs, "secure-os/tos.img", &image, &["secure-os"]),
         (Role::TrustedApp, "trusted-apps/a.elf", &elf, &[]),
     ];
-    let name = bundle::bundle_name("desk", version, "virt", tzdram);
+    let name = bundle::bundle_name("desk", version, "virt", Tzdram::of_size(tzdram).unwrap());
     let folder = dir.join(&name);
     fs::create_dir(&folder).unwrap();
     let mut writer = Writer::new(&folder);
@@ -65,7 +65,7 @@ pub fn with_client_apps(
         security_version: 0,
         version: version.into(),
         board: "virt".into(),
-        tzdram: Tzdram { size: tzdram, alignment: 1 << 20 },
+        tzdram: Tzdram::of_size(tzdram).unwrap(),
         inputs: Inputs {
             config: sha256(b""),
             git_revision: None,

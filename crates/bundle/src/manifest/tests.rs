@@ -11,6 +11,16 @@ fn paths_stay_inside() {
 }
 
 #[test]
+fn a_carve_out_that_does_not_boot_is_refused() {
+    let figures =
+        |size: u64| serde_json::from_value::<Tzdram>(serde_json::json!({ "size": size, "alignment": MIB }));
+    let good = figures(32 * MIB).unwrap();
+    assert_eq!(serde_json::to_string(&good).unwrap(), "{\"size\":33554432,\"alignment\":1048576}");
+    let error = figures(107 * MIB).unwrap_err().to_string();
+    assert!(error.starts_with("a carve-out of 0x6b00000 bytes does not boot"), "{error}");
+}
+
+#[test]
 fn scopes_have_digests_of_their_own() {
     let file = |path: &str, role, sha: &str, partitions: &[&str]| FileEntry {
         path: path.into(),

@@ -8,7 +8,7 @@ use crate::stages::kernel;
 use crate::stages::plan::findings;
 use bundle::{
     AppEntry, DeskBoot, Device, FLASH, FORMAT, FlashPackage, Fused, Inputs, Manifest, Partition, Role,
-    TEGRAFLASH, TOS_IMAGE, Tzdram, Writer,
+    TEGRAFLASH, TOS_IMAGE, Writer,
 };
 use carveout_host::error::{At, Result};
 use carveout_host::files::lock_folder;
@@ -21,7 +21,7 @@ use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Component, Path, PathBuf};
 use trusty_image::plan::{PlannedApp, Request};
-use trusty_image::{Container, Plan, tasks};
+use trusty_image::{Container, Plan, Tzdram, tasks};
 
 /// Our own files for a flash host, beside meta-tegra's package.
 const OWN: [(&str, &str); 2] = [
@@ -31,17 +31,17 @@ const OWN: [(&str, &str); 2] = [
 /// Both slots.
 const SECURE_OS: [&str; 2] = ["secure-os", "secure-os_b"];
 
-/// Writes folder and archive below `out`; the folder's path. `carve_out`: size and alignment of it, in bytes.
-pub fn write(parts: &Parts, carve_out: (u64, u64), out: &Path, ui: &Ui) -> Result<PathBuf> {
+/// Writes folder and archive below `out`; the folder's path.
+pub fn write(parts: &Parts, tzdram: Tzdram, out: &Path, ui: &Ui) -> Result<PathBuf> {
     let out = publish::folder(out)?;
-    let name = bundle::bundle_name(&parts.name, &parts.version, &parts.board, carve_out.0);
+    let name = bundle::bundle_name(&parts.name, &parts.version, &parts.board, tzdram);
     let _lock = lock_folder(&out, ui)?;
     let folder = out.join(name);
-    publish::publish(&folder, |new| fill(parts, carve_out, new))?;
+    publish::publish(&folder, |new| fill(parts, tzdram, new))?;
     Ok(folder)
 }
 
-fn fill(parts: &Parts, (size, alignment): (u64, u64), folder: &Path) -> Result<Manifest> {
+fn fill(parts: &Parts, tzdram: Tzdram, folder: &Path) -> Result<Manifest> {
     let mut writer = Writer::new(folder);
     let (apps, planned) = apps(parts, &mut writer)?;
     writer.add(Role::SecureOs, "secure-os/tos.img", &parts.secure_os, &SECURE_OS).map_err(failed)?;
@@ -68,8 +68,7 @@ fn fill(parts: &Parts, (size, alignment): (u64, u64), folder: &Path) -> Result<M
     let container = Container::parse(&image)
         .map_err(|e| AssembleError::SecureOs { path: parts.secure_os.clone(), source: e.into() })?;
     let request = Request {
-        tzdram: size,
-        alignment,
+        tzdram,
         monitor: !container.monitor.is_empty(),
         stock: tasks::stock_memory(container.os, apps.len()),
         apps: planned,
@@ -92,7 +91,7 @@ fn fill(parts: &Parts, (size, alignment): (u64, u64), folder: &Path) -> Result<M
         version: parts.version.clone(),
         security_version: parts.security_version,
         board: parts.board.clone(),
-        tzdram: Tzdram { size, alignment },
+        tzdram,
         inputs: Inputs {
             config: parts.inputs.config.clone(),
             git_revision: parts.inputs.git_revision.clone(),

@@ -3,11 +3,10 @@
 use crate::errors::AssembleError;
 use bundle::{NAME, VERSION, is_plain};
 use carveout_host::error::Result;
-use carveout_host::size::Size;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use trusty_image::budget::check_tzdram;
+use trusty_image::{Tzdram, TzdramText, TzdramTextError};
 
 /// What a bundle is made of. Paths are absolute.
 #[derive(Debug, Deserialize)]
@@ -22,7 +21,7 @@ pub struct Parts {
     /// The board it is for.
     pub board: String,
     /// The carve-out, as people write sizes.
-    pub tzdram: Tzdram,
+    pub tzdram: TzdramText,
     /// TAs, in the order of the image.
     pub trusted_apps: Vec<AppPart>,
     /// The secure-os image.
@@ -41,16 +40,6 @@ pub struct Parts {
     pub image: Option<ImagePart>,
     /// What the parts were built from.
     pub inputs: InputsPart,
-}
-
-/// Size and alignment.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Tzdram {
-    /// Its size.
-    pub size: String,
-    /// Its alignment.
-    pub alignment: String,
 }
 
 /// A TA.
@@ -94,8 +83,8 @@ pub struct InputsPart {
 }
 
 impl Parts {
-    /// Refuses what cannot become a bundle. `path` is the file's own. Returns size and alignment of the carve-out, in bytes.
-    pub fn check(&self, path: &Path) -> Result<(u64, u64)> {
+    /// Refuses what cannot become a bundle. `path` is the file's own. Returns the carve-out.
+    pub fn check(&self, path: &Path) -> Result<Tzdram> {
         let path = path.to_owned();
         for (key, value, allowed) in
             [("name", &self.name, NAME), ("version", &self.version, VERSION), ("board", &self.board, NAME)]
@@ -114,14 +103,11 @@ impl Parts {
             [a, b] if a.file_name() != b.file_name() => {}
             _ => return Err(AssembleError::BootConfig { path }.into()),
         }
-        let bytes = |text: &str| {
-            let size = text.parse::<Size>().map(|size| size.0);
-            size.map_err(|why| AssembleError::BadSize { path: path.clone(), why })
-        };
-        let (size, alignment) = (bytes(&self.tzdram.size)?, bytes(&self.tzdram.alignment)?);
-        match check_tzdram(size, alignment) {
-            Ok(()) => Ok((size, alignment)),
-            Err(error) => Err(AssembleError::CarveOut { path, source: error.into() }.into()),
-        }
+        self.tzdram.read(None).map_err(|error| match error {
+            TzdramTextError::NotASize { why, .. } => AssembleError::BadSize { path, why }.into(),
+            TzdramTextError::Impossible(error) => {
+                AssembleError::CarveOut { path, source: error.into() }.into()
+            }
+        })
     }
 }

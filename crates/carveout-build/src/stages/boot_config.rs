@@ -8,8 +8,9 @@ use carveout_vendor::bsp::Bsp;
 use stage_cache::{Key, Output};
 use std::fs;
 use std::path::Path;
-use tegra_bct::{MiscCfg, TZDRAM_ALIGNMENT, TZDRAM_SIZE};
+use tegra_bct::MiscCfg;
 use tegra_flash::{Layout, TooSmall, guids};
+use trusty_image::Tzdram;
 
 /// Bytes around the partitions of the virt board's disk: MBR, both GPTs, alignment.
 const DISK_EXTRA: u64 = 4 << 20;
@@ -33,13 +34,13 @@ pub fn run(build: &Build, bsp: Option<&Bsp>) -> Result<Output> {
         .with_file("cold boot", &cold_boot)?
         .with_file("flash", &flash)?
         .with_file("layout", &layout)?
-        .with("tzdram", format!("{} {}", product.tzdram_size, product.tzdram_alignment))
+        .with("tzdram", format!("{} {}", product.tzdram.size(), product.tzdram.alignment()))
         .with("rootfs size", rootfs)
         .with("board", &board.name);
     build.cache.stage("boot config", key, |work| {
         for path in [&cold_boot, &flash] {
             let bytes = fs::read(path).at(path)?;
-            let edited = edit(&bytes, product.tzdram_size, product.tzdram_alignment);
+            let edited = edit(&bytes, product.tzdram);
             let edited = edited
                 .map_err(|e| BootConfigError::MiscConfig { file: shown(bsp, path), source: e.into() })?;
             let to = work.out.join(name(path));
@@ -131,10 +132,9 @@ pub fn name(path: &Path) -> String {
     path.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
 
-fn edit(bytes: &[u8], size: u64, alignment: u64) -> Result<Vec<u8>, tegra_bct::CfgErrors> {
+fn edit(bytes: &[u8], tzdram: Tzdram) -> Result<Vec<u8>, tegra_bct::CfgErrors> {
     let mut cfg = MiscCfg::parse(bytes)?;
-    cfg.set(TZDRAM_SIZE, size)?;
-    cfg.set(TZDRAM_ALIGNMENT, alignment)?;
+    cfg.set_tzdram(tzdram)?;
     Ok(cfg.as_bytes().to_vec())
 }
 
@@ -206,12 +206,12 @@ mod tests {
 
     #[test]
     fn both_keys_are_set() {
-        let edited =
-            edit(b"carveout.tzdram.size = 1;\ncarveout.tzdram.alignment = 2; # x\n", 64 << 20, 1 << 20);
+        let tzdram = Tzdram::of_size(64 << 20).unwrap();
+        let edited = edit(b"carveout.tzdram.size = 1;\ncarveout.tzdram.alignment = 2; # x\n", tzdram);
         let text = String::from_utf8(edited.unwrap()).unwrap();
         assert_eq!(text, "carveout.tzdram.size = 0x04000000;\ncarveout.tzdram.alignment = 0x00100000; # x\n");
         assert!(
-            edit(b"carveout.tzdram.size = 1;\n", 1, 1)
+            edit(b"carveout.tzdram.size = 1;\n", tzdram)
                 .unwrap_err()
                 .to_string()
                 .contains("alignment` is missing")

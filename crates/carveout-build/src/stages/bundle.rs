@@ -8,7 +8,7 @@ mod sbom;
 use super::trusted_apps::Built;
 use super::{boot_config, client_apps, kernel, plan, secure_os, trusted_apps};
 use crate::errors::BundleError;
-use bundle::{AppEntry, DeskBoot, FORMAT, Inputs, Manifest, Partition, Plan, Port, Role, Tzdram, Writer};
+use bundle::{AppEntry, DeskBoot, FORMAT, Inputs, Manifest, Partition, Plan, Port, Role, Writer};
 use carveout_host::error::{At, Error, Result};
 use carveout_host::toolchain::Target;
 use carveout_host::tools::git;
@@ -61,7 +61,7 @@ pub struct L4tParts {
 pub fn run(build: &Build, parts: &Parts, out: &Path) -> Result<PathBuf> {
     let out = publish::folder(out)?;
     let product = build.product;
-    let name = bundle::bundle_name(&product.name, &product.version, &product.board.name, product.tzdram_size);
+    let name = bundle::bundle_name(&product.name, &product.version, &product.board.name, product.tzdram);
     let state = build.dirs().home().join("bundles");
     fs::create_dir_all(&state).at(&state)?;
     // Another clone may write to the same folder, and another call of this one to another folder.
@@ -179,7 +179,7 @@ fn fill(build: &Build, parts: &Parts, inputs: Inputs, folder: &Path) -> Result<M
         version: product.version.clone(),
         security_version: product.security_version,
         board: board.name.clone(),
-        tzdram: Tzdram { size: product.tzdram_size, alignment: product.tzdram_alignment },
+        tzdram: product.tzdram,
         inputs,
         trusted_apps: apps.iter().map(app_entry).collect(),
         client_apps: product.client_apps.clone(),

@@ -25,7 +25,7 @@ use stage_cache::{Key, Output};
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
-use tegra_bct::mb1::{self, Mb1Tzdram};
+use tegra_bct::mb1;
 
 /// Both generated boot configs: of the cold boot, and while flashing.
 const BCTS: [&str; 2] = ["mb1_cold_boot_bct_MB1_sigheader.bct.encrypt", "mb1_bct_MB1_sigheader.bct.encrypt"];
@@ -256,7 +256,7 @@ fn made(folder: &Path, name: &str) -> Result<std::path::PathBuf> {
 
 /// Reads the boot configs that NVIDIA's tools have made: they must carry the carve-out, and differ in nothing else.
 fn prove(build: &Build, made: &Path, unchanged: &Path) -> Result<()> {
-    let (size, alignment) = (build.product.tzdram_size, build.product.tzdram_alignment);
+    let expected = build.product.tzdram;
     for plain in BCTS {
         let name = bct_name(made, plain);
         let path = self::made(made, &name)?;
@@ -265,13 +265,13 @@ fn prove(build: &Build, made: &Path, unchanged: &Path) -> Result<()> {
         let old = fs::read(&old).at(&old)?;
         let found =
             mb1::read(&bct).map_err(|e| FlashError::BootConfig { file: name.clone(), source: e.into() })?;
-        if found != (Mb1Tzdram { size, alignment }) {
+        if found != expected {
             return Err(FlashError::OtherCarveOut {
                 file: name,
                 size: found.size,
                 alignment: found.alignment,
-                expected_size: size,
-                expected_alignment: alignment,
+                expected_size: expected.size(),
+                expected_alignment: expected.alignment(),
             }
             .into());
         }
@@ -296,7 +296,7 @@ fn encrypted(build: &Build, folder: &Path) -> Result<()> {
     for (_, file) in collect::written(folder)?.iter().filter(|(name, _)| name.starts_with("MB1_BCT")) {
         let path = folder.join(file);
         let bct = fs::read(&path).at(&path)?;
-        if mb1::read(&bct).is_ok_and(|found| found.size == build.product.tzdram_size) {
+        if mb1::read(&bct).is_ok_and(|found| found.size == build.product.tzdram.size()) {
             return Err(FlashError::NotEncrypted { file: file.clone() }.into());
         }
     }

@@ -42,7 +42,7 @@ pub fn run(build: &Build, bsp: &Bsp, apps: &Output) -> Result<Output> {
         .with("trusted apps", &apps.content)
         .with("order", order.join(" "))
         .with("monitor", bundle::sha256(&monitor))
-        .with("tzdram", build.product.tzdram_size)
+        .with("tzdram", build.product.tzdram.size())
         .with("epoch", EPOCH);
     build.cache.stage("secure-os", key, |work| {
         known(l4t, &sources.dir)?;
@@ -114,7 +114,7 @@ fn known(l4t: &L4t, sources: &Path) -> Result<()> {
 
 /// Reads the kernel as the loader will: every trusted app must be found again, as it was put in.
 fn check(build: &Build, os: &[u8], paths: &[PathBuf]) -> Result<()> {
-    budget::check_os(os.len() as u64, build.product.tzdram_size)
+    budget::check_os(os.len() as u64, build.product.tzdram)
         .map_err(|e| SecureOsError::TooLarge { source: e.into() })?;
     let found = tasks::find(os);
     if found.len() > MAX_APPS {

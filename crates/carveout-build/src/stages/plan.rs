@@ -51,8 +51,7 @@ pub fn of(build: &Build, apps: &Output, image: Option<&Output>, bsp: Option<&Bsp
         }
     };
     let request = Request {
-        tzdram: product.tzdram_size,
-        alignment: product.tzdram_alignment,
+        tzdram: product.tzdram,
         // Real boards have one, whether the image is built or not.
         monitor: product.board.l4t.is_some()
             || container.is_some_and(|container| !container.monitor.is_empty()),

@@ -18,9 +18,7 @@ use rustix::process::Signal;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
-
-/// NVIDIA's own carve-out: of an image that comes without a boot config.
-const STOCK_TZDRAM: u64 = 16 << 20;
+use trusty_image::Tzdram;
 
 /// What is needed to start.
 pub enum Prepared {
@@ -71,7 +69,7 @@ pub fn prepare(
         }
         return workshop.emulator().map(Prepared::Unicorn);
     }
-    let tzdram = args.tzdram.or(target.tzdram).unwrap_or(STOCK_TZDRAM);
+    let tzdram = args.tzdram.or(target.tzdram).unwrap_or(Tzdram::STOCK);
     let image = BootImage::new(&args.target, &target.image, tzdram)?;
     Setup::get(image, workshop, dirs, false, ui).map(|setup| Prepared::Qemu(Box::new(setup)))
 }

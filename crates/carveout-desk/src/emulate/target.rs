@@ -1,6 +1,6 @@
 //! What is emulated: a bundle, a secure-os image by itself, or a virt device's secure-os partition.
 
-use crate::errors::TargetError;
+use crate::errors::{ImageError, TargetError};
 use crate::run::KnownApp;
 use bundle::{AppEntry, ExtractError, PublicKey, Role, Source, SourceError};
 use carveout_field::device::disk;
@@ -11,6 +11,7 @@ use carveout_host::ui::Ui;
 use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::Path;
+use trusty_image::Tzdram;
 use virt_device::Part;
 
 /// Largest image, in bytes.
@@ -26,8 +27,8 @@ pub struct Target {
     pub debs: Vec<(String, Vec<u8>)>,
     /// Whether it is a virt device, whose client apps are in its root filesystem.
     pub device: bool,
-    /// The carve-out in bytes, if its boot config is there.
-    pub tzdram: Option<u64>,
+    /// The carve-out, if its boot config is there.
+    pub tzdram: Option<Tzdram>,
     /// What of it is free for the kernel when all trusted apps are loaded, in bytes, if a bundle says.
     pub memory: Option<u64>,
     /// The kernel with its symbols, if a bundle has it.
@@ -145,9 +146,15 @@ fn of_bundle(path: &Path, key: Option<&PublicKey>, ui: &Ui) -> Result<Target> {
     };
     debs.sort_by_key(|(file, _): &(String, Vec<u8>)| (place(file), file.clone()));
     let image = image.ok_or_else(|| TargetError::NoSecureOs { path: path.into() })?;
-    let tzdram = Some(manifest.tzdram.size);
+    let tzdram = Some(manifest.tzdram);
     let memory = u64::try_from(manifest.plan.memory.free).ok();
     Ok(Target { image, apps: manifest.trusted_apps, debs, device: false, tzdram, memory, kernel, symbols })
+}
+
+/// The carve-out of this size in bytes. `name`: where it stands.
+pub fn tzdram(name: &str, size: u64) -> Result<Tzdram> {
+    Tzdram::of_size(size)
+        .map_err(|source| ImageError::BadTzdramSize { name: name.into(), source: source.into() }.into())
 }
 
 /// What a virt device serves: what is active.
@@ -171,10 +178,11 @@ fn device(path: &Path, key: Option<&PublicKey>, bundles: Option<&Path>, ui: &Ui)
         }
     }
     // Of a virt device the boot config itself lies there, and zeroes behind it.
-    let tzdram = read(Part::BootConfig).ok().and_then(|bytes| {
+    let size = read(Part::BootConfig).ok().and_then(|bytes| {
         let text = bytes.split(|byte| *byte == 0).next()?;
         tegra_bct::MiscCfg::parse(text).ok()?.get(tegra_bct::TZDRAM_SIZE).ok()
     });
+    let tzdram = size.map(|size| tzdram(&path.display().to_string(), size)).transpose()?;
     let flashed = match device.state().active.as_ref() {
         Some(active) => bundle_of(&active.bundle, &active.digest, key, bundles, ui)?,
         None => None,

@@ -11,7 +11,6 @@ use carveout_host::files::{NewFile, SECRET};
 use carveout_host::tools::scratch;
 use carveout_host::ui::{Running, Ui};
 use std::path::{Path, PathBuf};
-use tegra_bct::mb1::Mb1Tzdram;
 use tegra_flash::Scope;
 
 /// Partitions that are read back after a full flash: both slots of what a device would not boot without.
@@ -174,15 +173,14 @@ fn write(job: &Job, board: &mut Board, identity: &Identity, kept: Option<&Path>)
 
 /// The mistake that this product answers: secure-os alone, and the carve-out of the boot config stays what it was.
 fn same_carve_out(job: &Job, session: &Session) -> Result<()> {
-    let tzdram = &job.package.manifest.tzdram;
-    let wanted = Mb1Tzdram { size: tzdram.size, alignment: tzdram.alignment };
+    let wanted = job.package.manifest.tzdram;
     match session.carve_out()? {
         Some(found) if found == wanted => Ok(()),
         Some(found) => Err(BoardError::OtherCarveOut {
             size: found.size,
             alignment: found.alignment,
-            bundle_size: wanted.size,
-            bundle_alignment: wanted.alignment,
+            bundle_size: wanted.size(),
+            bundle_alignment: wanted.alignment(),
         }
         .into()),
         None => Err(BoardError::CarveOutUnknown.into()),

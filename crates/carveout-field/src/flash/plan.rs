@@ -26,7 +26,7 @@ impl Job<'_> {
         if self.scope != Scope::SecureOs || !self.encrypted() || self.carve_out_unseen {
             return Ok(());
         }
-        Err(FlashError::CarveOutUnseen { carve_out: self.package.manifest.tzdram.size }.into())
+        Err(FlashError::CarveOutUnseen { carve_out: self.package.manifest.tzdram.size() }.into())
     }
 
     /// Bytes of the bundle's files that are written to a module, without the root filesystem.
@@ -97,7 +97,7 @@ impl Job<'_> {
             let time = duration(self.app_size());
             text += &format!("\n  APP is read first: {} in {}, {time}", human(need), dir.display());
         }
-        let tzdram = human(self.package.manifest.tzdram.size);
+        let tzdram = self.package.manifest.tzdram;
         text += "\n  ";
         text += &match self.scope {
             Scope::Full => format!("everything is written; the carve-out becomes {tzdram}"),

@@ -142,7 +142,7 @@ impl Job {
         } else if relaid {
             VirtError::OtherPartitions { path, scope }
         } else if carve_out_differs {
-            VirtError::OtherBootConfig { path, scope, carve_out: self.manifest.tzdram.size }
+            VirtError::OtherBootConfig { path, scope, carve_out: self.manifest.tzdram.size() }
         } else if !self.files.contains_key(&part) {
             VirtError::NothingForScope { bundle: self.manifest.bundle_name(), scope }
         } else {

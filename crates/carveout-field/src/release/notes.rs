@@ -33,7 +33,7 @@ pub fn section<'a>(changelog: &'a str, version: &str) -> Option<&'a str> {
 /// The notes as Markdown.
 pub fn text(manifest: &Manifest, changes: Option<&str>, previous: Option<(&Manifest, &Diff)>) -> String {
     let mut text = format!("# {} {}\n\nBoard {}, ", manifest.name, manifest.version, manifest.board);
-    text += &format!("carve-out {}, ", carveout_host::size::human(manifest.tzdram.size));
+    text += &format!("carve-out {}, ", manifest.tzdram);
     text += &format!("security version {}.\n", manifest.security_version);
     text += &match changes {
         // The changelog's headlines are one level below ours already.

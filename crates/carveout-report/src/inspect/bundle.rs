@@ -67,7 +67,7 @@ fn shown(manifest: &Manifest) -> Text {
         text,
         "  carve-out    {:>10}, alignment {}",
         human(memory.tzdram),
-        human(manifest.tzdram.alignment)
+        human(manifest.tzdram.alignment())
     );
     let _ = writeln!(text, "    kernel     {:>10}", human(memory.kernel));
     if memory.stock() > 0 {

@@ -117,7 +117,7 @@ impl EmulateArgs {
                 "qemu" => emulate::Engine::Qemu,
                 _ => emulate::Engine::Unicorn,
             }),
-            tzdram: self.tzdram.map(|size| size.0),
+            tzdram: self.tzdram.map(|size| emulate::tzdram("--tzdram", size.0)).transpose()?,
             listen: self.listen.clone(),
             profile: self.profile,
             ipc_unittest: self.ipc_unittest,

@@ -2,6 +2,7 @@
 
 use super::{CONNECTION, Code, Finding, Plan, Request};
 use crate::limits::{KIB, PAGE, TZDRAM_MAX};
+use crate::size::Size;
 
 /// A heap is spacious if it has so much more than what will be allocated.
 const SPARE_HEAP: u32 = 64 * KIB as u32;
@@ -16,19 +17,19 @@ pub(super) fn of(plan: &Plan, request: &Request) -> Vec<Finding> {
             plan.memory.free
         );
         let remedy = match plan.memory.tzdram.checked_add(plan.alignment).filter(|size| *size <= TZDRAM_MAX) {
-            Some(size) => format!("set tzdram.size to {}MiB", size >> 20),
+            Some(size) => format!("set tzdram.size to {}", Size(size)),
             None => "lower min_heap of the trusted apps: no carve-out can be larger".into(),
         };
         findings.push(Finding::new(Code::NoConnections, None, what, remedy));
     }
     if let Some(serves) = serves.filter(|serves| *serves < plan.memory.tzdram) {
         let what = format!(
-            "a carve-out of {}MiB serves these trusted apps as well: a larger one buys nothing, and is taken from Linux. \
+            "a carve-out of {} serves these trusted apps as well: a larger one buys nothing, and is taken from Linux. \
              A heap is as large as min_heap says, whatever the carve-out",
-            serves >> 20
+            Size(serves)
         );
         let remedy =
-            format!("set tzdram.size to {}MiB, unless more trusted apps or clients will come", serves >> 20);
+            format!("set tzdram.size to {}, unless more trusted apps or clients will come", Size(serves));
         findings.push(Finding::new(Code::TzdramSpare, None, what, remedy));
     }
     for app in &request.apps {
@@ -53,7 +54,7 @@ pub(super) fn of(plan: &Plan, request: &Request) -> Vec<Finding> {
 
 /// The smallest carve-out of the wanted alignment with room for a connection to each TA.
 fn smallest(plan: &Plan, request: &Request) -> Option<u64> {
-    let alignment = request.alignment.max(1);
+    let alignment = request.tzdram.alignment();
     let least = plan.least?.checked_next_multiple_of(alignment)?;
     let wanted = CONNECTION * request.apps.len() as u64;
     let fits = |size: &u64| plan.memory.in_carve_out(*size).free >= wanted as i64;

@@ -23,10 +23,6 @@ pub enum Code {
     HeapDemand,
     /// All together take more than the carve-out.
     TzdramFull,
-    /// The carve-out is smaller or larger than the kernel boots in.
-    TzdramWindow,
-    /// The carve-out is not a multiple of its alignment, or that is impossible.
-    TzdramAlignment,
     /// The image does not fit into its partition.
     PartitionFull,
     /// Two TAs have the same UUID.
@@ -53,8 +49,6 @@ impl Code {
         match self {
             Self::HeapDemand => "heap-demand",
             Self::TzdramFull => "tzdram-full",
-            Self::TzdramWindow => "tzdram-window",
-            Self::TzdramAlignment => "tzdram-alignment",
             Self::PartitionFull => "partition-full",
             Self::SameUuid => "same-uuid",
             Self::StackSmall => "stack-small",
@@ -70,12 +64,7 @@ impl Code {
     /// How grave it is.
     pub fn severity(self) -> Severity {
         match self {
-            Self::HeapDemand
-            | Self::TzdramFull
-            | Self::TzdramWindow
-            | Self::TzdramAlignment
-            | Self::PartitionFull
-            | Self::SameUuid => Severity::Error,
+            Self::HeapDemand | Self::TzdramFull | Self::PartitionFull | Self::SameUuid => Severity::Error,
             Self::StackSmall | Self::NearStack | Self::DeviceMemory | Self::NoConnections => {
                 Severity::Warning
             }

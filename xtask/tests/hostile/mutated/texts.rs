@@ -41,9 +41,6 @@ pub fn configs(tally: &Tally) {
         fs::write(&path, bytes).unwrap();
         match config::load(&workspace, &path, &Overrides::default()) {
             Ok(product) => {
-                assert!(
-                    trusty_image::budget::check_tzdram(product.tzdram_size, product.tzdram_alignment).is_ok()
-                );
                 assert!((1..=trusty_image::limits::MAX_APPS).contains(&product.trusted_apps.len()));
                 true
             }
@@ -112,7 +109,7 @@ pub fn others(tally: &Tally) {
         let Ok(mut value) = serde_json::from_slice::<Manifest>(bytes) else { return false };
         value.files.sort_by(|a, b| a.path.cmp(&b.path));
         let Ok(manifest) = Manifest::from_text(&value.to_text().unwrap()) else { return false };
-        let _ = (manifest.plan.memory.least(), manifest.plan.memory.in_carve_out(manifest.tzdram.size));
+        let _ = (manifest.plan.memory.least(), manifest.plan.memory.in_carve_out(manifest.tzdram.size()));
         let _ =
             manifest.plan.memory.trusted_apps.iter().map(trusty_image::AppMemory::total).collect::<Vec<_>>();
         let bundle = kit_dir(&folder, &manifest);
@@ -178,8 +175,7 @@ fn plan(manifest: &Manifest) {
         heap_demand: entry.heap_demand,
     };
     let plan = trusty_image::Plan::new(&Request {
-        tzdram: manifest.tzdram.size,
-        alignment: manifest.tzdram.alignment,
+        tzdram: manifest.tzdram,
         monitor: true,
         stock: Vec::new(),
         apps: manifest.trusted_apps.iter().map(planned).collect(),

@@ -4,6 +4,16 @@
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Size(pub u64);
 
+impl std::fmt::Display for Size {
+    /// As it is read: in the largest unit that leaves a whole number, or in hexadecimal.
+    fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+        match UNITS.iter().rev().find(|(_, bytes)| self.0 > 0 && self.0.is_multiple_of(*bytes)) {
+            Some((unit, bytes)) => write!(f, "{}{unit}", self.0 / bytes),
+            None => write!(f, "{:#x}", self.0),
+        }
+    }
+}
+
 const UNITS: [(&str, u64); 3] = [("KiB", 1 << 10), ("MiB", 1 << 20), ("GiB", 1 << 30)];
 
 impl std::str::FromStr for Size {
@@ -59,6 +69,9 @@ mod tests {
             assert!(parse(wrong).unwrap_err().contains("is no size"), "{wrong}");
         }
         assert!(parse("99999999999GiB").unwrap_err().contains("64 bits"));
+        for text in ["32MiB", "3GiB", "1023KiB", "1025MiB", "0x401", "0x0"] {
+            assert_eq!(parse(text).map(|bytes| Size(bytes).to_string()).as_deref(), Ok(text));
+        }
     }
 
     #[test]
