@@ -16,6 +16,7 @@ use crate::verify::Problem;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use tegra_flash::filesystem::{self, root_filesystem};
+use tegra_flash::slots::{self, MB1_BCT, SECURE_OS};
 use tegra_flash::{BoardId, Scope};
 use uuid::Uuid;
 
@@ -26,7 +27,7 @@ pub const COMMON: &str = "common";
 /// Folder in it of meta-tegra's flash package.
 pub const TEGRAFLASH: &str = "tegraflash";
 /// The partition of the root filesystem.
-const APP: &str = "APP";
+const APP: &str = slots::APP[0];
 
 /// The board's side of a bundle.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -110,8 +111,7 @@ const APPLET: &str = "identify/nvtboot_applet";
 /// The secure-os image in meta-tegra's package.
 pub const TOS_IMAGE: &str = "tos-trusty_t194.img";
 /// Partitions that every flash of a module writes or reads back.
-const WRITTEN: [&str; 4] = ["secure-os", "secure-os_b", MB1_BCT, "MB1_BCT_b"];
-const MB1_BCT: &str = "MB1_BCT";
+const WRITTEN: [[&str; 2]; 2] = [SECURE_OS, MB1_BCT];
 
 /// Bytes at the beginning of a root filesystem that are checked: what it is, and in a sparse image the superblock.
 pub const ROOTFS_HEAD: usize = filesystem::HEAD;
@@ -156,7 +156,7 @@ fn check_modules(manifest: &Manifest, device: &Device, problems: &mut Vec<Proble
         if !files.keys().any(|name| name.starts_with(APPLET)) {
             add(crate::MANIFEST, format!("device: module {} has no {APPLET}*", module.name));
         }
-        for partition in WRITTEN.iter().filter(|name| written_to(&files, name).is_none()) {
+        for partition in WRITTEN.as_flattened().iter().filter(|name| written_to(&files, name).is_none()) {
             add(crate::MANIFEST, format!("device: module {} has no file for {partition}", module.name));
         }
     }
@@ -287,7 +287,7 @@ mod tests {
         let names = TOOLS.into_iter().chain([applet, "parts"]);
         manifest.files = names.map(|n| entry(&format!("flash/common/{n}"), Role::Flash, "1")).collect();
         let parts = manifest.files.last_mut().unwrap();
-        parts.partitions = WRITTEN.map(String::from).into();
+        parts.partitions = WRITTEN.concat().into_iter().map(String::from).collect();
         let check = |manifest: &Manifest| {
             let mut problems = Vec::new();
             check_modules(manifest, &device, &mut problems);

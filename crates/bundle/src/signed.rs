@@ -8,7 +8,7 @@ use crate::verify::Problem;
 use std::collections::BTreeMap;
 use tegra_bct::mb1;
 use tegra_bct::signed::Signed;
-use tegra_flash::{Layout, blob};
+use tegra_flash::{Layout, blob, slots};
 
 type Contents = BTreeMap<String, Vec<u8>>;
 
@@ -50,7 +50,7 @@ fn signed_later(manifest: &Manifest, contents: &Contents) -> Vec<Problem> {
     let mut problems = Vec::new();
     for (path, content) in layouts.filter_map(|f| Some((&f.path, contents.get(&f.path)?))) {
         let Ok(layout) = Layout::parse(&String::from_utf8_lossy(content)) else { continue };
-        let slots = layout.partitions().filter(|p| ["secure-os", "secure-os_b"].contains(&p.name.as_str()));
+        let slots = layout.partitions().filter(|p| slots::SECURE_OS.contains(&p.name.as_str()));
         for slot in slots.filter(|slot| slot.file.as_deref() != Some(TOS_IMAGE)) {
             let file = slot.file.as_deref().unwrap_or("no file").escape_debug();
             let what =
@@ -113,7 +113,7 @@ impl Check<'_> {
     fn secure_os(&mut self, module: &ModuleEntry) {
         let images = self.manifest.files.iter().filter(|file| file.role == Role::SecureOs);
         let files = self.manifest.flash_files(&module.name);
-        let slots = ["secure-os", "secure-os_b"].map(|slot| (slot, written_to(&files, slot)));
+        let slots = slots::SECURE_OS.map(|slot| (slot, written_to(&files, slot)));
         for image in images {
             for (slot, file) in slots {
                 let Some((_, file)) = file else { continue };
@@ -136,7 +136,7 @@ impl Check<'_> {
         for file in self.manifest.files.iter().filter(|file| is_checked(file) && !encrypted) {
             let Some(bct) = self.contents.get(&file.path) else { continue };
             let is_bct = Signed::parse(bct).is_some_and(|signed| &signed.kind == MB1_BCT)
-                || file.partitions.iter().any(|name| name == "MB1_BCT");
+                || file.partitions.iter().any(|name| name == slots::MB1_BCT[0]);
             if !is_bct {
                 continue;
             }

@@ -25,7 +25,9 @@ use carveout_host::text::Text;
 use carveout_host::ui::Ui;
 use serde_json::json;
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 use tegra_flash::Scope;
+use tegra_flash::scope::NoScope;
 
 pub use app::{Backup, Restore, backup, restore};
 pub use rollback::rollback;
@@ -37,6 +39,24 @@ pub enum Extent {
     Auto,
     /// This.
     Exactly(Scope),
+}
+
+impl FromStr for Extent {
+    type Err = NoScope;
+
+    fn from_str(text: &str) -> Result<Self, NoScope> {
+        if text == Self::AUTO { Ok(Self::Auto) } else { text.parse().map(Self::Exactly) }
+    }
+}
+
+impl Extent {
+    /// What differs, in a word.
+    const AUTO: &str = "auto";
+
+    /// All, as people write them.
+    pub fn names() -> impl Iterator<Item = &'static str> {
+        [Self::AUTO].into_iter().chain(Scope::ALL.into_iter().rev().map(Scope::name))
+    }
 }
 
 /// What is asked for.

@@ -10,7 +10,7 @@ use tegra_flash::{Device, Partition, Size};
 /// A GPT's copy at the end of a device: 32 sectors of entries and its header.
 const SECONDARY_GPT: (&str, u64) = ("secondary_gpt", 33);
 /// The root filesystem's partition.
-const APP: &str = "APP";
+const APP: &str = tegra_flash::slots::APP[0];
 
 /// A partition with its size in bytes, if that is known before the flash.
 struct Sized<'a> {

@@ -9,11 +9,9 @@ use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::Path;
 use tegra_flash::Layout;
+use tegra_flash::slots::SECURE_OS;
 use trusty_image::Plan;
 use trusty_image::plan::{PlannedApp, Request};
-
-/// The partition of the secure-os image.
-const PARTITION: &str = "secure-os";
 
 impl Report {
     /// Verifies a bundle, and the one before, and takes out what a report shows; with a key, who has made it must
@@ -110,7 +108,7 @@ fn plan(bundle: &Path, manifest: &Manifest, contents: &Contents, layout: &Layout
         stock: manifest.stock_memory(),
         apps: apps.collect::<Result<_>>()?,
         image: files(manifest, Role::SecureOs).next().map(|file| file.size),
-        partition: layout.partition(PARTITION).and_then(|partition| partition.size.number()),
+        partition: layout.partition(SECURE_OS[0]).and_then(|partition| partition.size.number()),
     };
     Ok(Plan::new(&request))
 }

@@ -8,8 +8,6 @@ carveout_host::errors! {
     pub enum CommandError("carveout") {
         /// The arguments of the command are wrong.
         WrongArguments { source: Cause } => usage "wrong-arguments": ("{source}");
-        /// The scope of a flash is none of those that exist.
-        WrongScope { scope: String, source: Cause } => usage "wrong-scope": ("--scope {scope}: {source}");
         /// The host lacks programs or settings; `doctor` lists all it has looked for.
         HostLacks { needs: Value } => environment "host-lacks": ("this host lacks something");
         /// The man pages that were made cannot be listed.

@@ -11,6 +11,7 @@
 //! * [`guids`]: partition GUIDs, so that NVIDIA's tools make up none.
 //! * [`layout`]: the `flash_t194_*.xml` partition layout.
 //! * [`scope`]: which change needs which flash: app, secure-os, full.
+//! * [`slots`]: names of the partitions that a bundle's own files go to.
 //! * [`sparse`]: Android sparse images, the form in which NVIDIA's tools take root filesystems.
 #![warn(clippy::indexing_slicing)]
 
@@ -25,6 +26,7 @@ pub mod firmware;
 pub mod guids;
 pub mod layout;
 pub mod scope;
+pub mod slots;
 pub mod sparse;
 
 pub use board::{BoardError, BoardId};

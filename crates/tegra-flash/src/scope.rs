@@ -1,5 +1,6 @@
 //! What must be flashed for a change.
 
+use crate::slots::{APP, SECURE_OS};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
@@ -33,8 +34,8 @@ impl Scope {
     /// The least scope that writes a partition.
     pub fn of_partition(name: &str) -> Self {
         match name {
-            "APP" | "APP_b" => Self::App,
-            "secure-os" | "secure-os_b" => Self::SecureOs,
+            name if APP.contains(&name) => Self::App,
+            name if SECURE_OS.contains(&name) => Self::SecureOs,
             _ => Self::Full,
         }
     }

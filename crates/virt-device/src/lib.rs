@@ -27,6 +27,7 @@ pub use table::{MAX_DEVICE, MAX_ENTRIES, Space, needed, read as read_table};
 
 use serde::{Deserialize, Serialize};
 use std::io;
+use tegra_flash::slots;
 
 /// The partition with the flash state.
 pub const STATE: &str = "UDA";
@@ -49,13 +50,14 @@ pub const PARTS: [Part; 3] = [Part::BootConfig, Part::SecureOs, Part::App];
 impl Part {
     /// The partition of a slot.
     pub fn partition(self, slot: Slot) -> &'static str {
-        match (self, slot) {
-            (Self::BootConfig, Slot::A) => "MB1_BCT",
-            (Self::BootConfig, Slot::B) => "MB1_BCT_b",
-            (Self::SecureOs, Slot::A) => "secure-os",
-            (Self::SecureOs, Slot::B) => "secure-os_b",
-            (Self::App, Slot::A) => "APP",
-            (Self::App, Slot::B) => "APP_b",
+        let [a, b] = match self {
+            Self::BootConfig => slots::MB1_BCT,
+            Self::SecureOs => slots::SECURE_OS,
+            Self::App => slots::APP,
+        };
+        match slot {
+            Slot::A => a,
+            Slot::B => b,
         }
     }
 }

@@ -9,6 +9,7 @@ use stage_cache::{Key, Output};
 use std::fs;
 use std::path::Path;
 use tegra_bct::MiscCfg;
+use tegra_flash::slots::{APP, KERNEL, MB1_BCT, SECURE_OS};
 use tegra_flash::{Layout, TooSmall, guids};
 use trusty_image::Tzdram;
 
@@ -71,8 +72,8 @@ fn told(build: &Build, cfgs: &[&Path]) -> Result<()> {
 }
 
 /// Partitions that every bundle of an L4T board is written to. The virt board has no kernel of its own.
-const L4T_PARTITIONS: &[&str] = &["MB1_BCT", "secure-os", "kernel", "APP"];
-const VIRT_PARTITIONS: &[&str] = &["MB1_BCT", "secure-os"];
+const L4T_PARTITIONS: &[&str] = &[MB1_BCT[0], SECURE_OS[0], KERNEL[0], APP[0]];
+const VIRT_PARTITIONS: &[&str] = &[MB1_BCT[0], SECURE_OS[0]];
 
 /// Refuses a layout that lacks a partition that is written: NVIDIA's tools would flash what is left, and the board would not
 /// boot. Tells what is assumed of it.

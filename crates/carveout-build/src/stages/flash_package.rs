@@ -26,6 +26,7 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use tegra_bct::mb1;
+use tegra_flash::slots::MB1_BCT;
 
 /// Both generated boot configs: of the cold boot, and while flashing.
 const BCTS: [&str; 2] = ["mb1_cold_boot_bct_MB1_sigheader.bct.encrypt", "mb1_bct_MB1_sigheader.bct.encrypt"];
@@ -43,8 +44,6 @@ const KERNEL: [&str; 2] = [bsp::KERNEL, bsp::INITRD];
 pub const LACKS: &str = "lacks";
 /// Folder of what reads a module's EEPROM.
 pub const IDENTIFY: &str = "identify";
-/// Partitions that are made of them.
-pub const KERNEL_PARTITIONS: [&str; 2] = ["kernel", "kernel_b"];
 
 /// What the flash packages are made of.
 pub struct Parts<'a> {
@@ -293,7 +292,7 @@ fn used(folder: &Path, keys: Keys) -> Result<()> {
 
 /// What was encrypted must not read as it was configured.
 fn encrypted(build: &Build, folder: &Path) -> Result<()> {
-    for (_, file) in collect::written(folder)?.iter().filter(|(name, _)| name.starts_with("MB1_BCT")) {
+    for (_, file) in collect::written(folder)?.iter().filter(|(name, _)| MB1_BCT.contains(&name.as_str())) {
         let path = folder.join(file);
         let bct = fs::read(&path).at(&path)?;
         if mb1::read(&bct).is_ok_and(|found| found.size == build.product.tzdram.size()) {

@@ -10,11 +10,9 @@ use stage_cache::Output;
 use std::fs;
 use std::path::Path;
 use tegra_flash::Layout;
+use tegra_flash::slots::SECURE_OS;
 use trusty_image::plan::{PlannedApp, Request};
 use trusty_image::{Container, Plan, stock, tasks};
-
-/// The partition that the image goes to.
-const PARTITION: &str = "secure-os";
 
 /// Plans with the trusted apps, and the secure-os image if it is built. The layout of an L4T board is in its BSP; without it
 /// the partition's size is not known.
@@ -68,7 +66,7 @@ fn partition(layout: &Path) -> Result<Option<u64>> {
     let text = fs::read_to_string(layout).at(layout)?;
     let parsed = Layout::parse(&text)
         .map_err(|e| BootConfigError::Layout { layout: layout.display().to_string(), source: e.into() })?;
-    Ok(parsed.partition(PARTITION).and_then(|partition| partition.size.number()))
+    Ok(parsed.partition(SECURE_OS[0]).and_then(|partition| partition.size.number()))
 }
 
 /// Refuses a plan that would fail on the device.

@@ -13,6 +13,7 @@ use std::thread::sleep;
 use std::time::Duration;
 use tegra_bct::mb1;
 use tegra_bct::signed::Signed;
+use tegra_flash::slots::MB1_BCT;
 use tegra_flash::{BoardId, ChipId, Eeprom, EepromError, Fuses};
 
 /// How a t194 is named to NVIDIA's tools.
@@ -217,7 +218,7 @@ impl<'a> Session<'a> {
     /// The carve-out that the board's boot config has now. Of an encrypted one it cannot be read.
     pub fn carve_out(&self) -> Result<Option<mb1::Mb1Tzdram>> {
         let back = self.tools.path("read-back.bin");
-        self.read("MB1_BCT", &back, 1 << 16)?;
+        self.read(MB1_BCT[0], &back, 1 << 16)?;
         let bct = fs::read(&back).at(&back)?;
         Ok(Signed::parse(&bct).filter(|signed| &signed.kind == b"MBCT").and_then(|_| mb1::read(&bct).ok()))
     }

@@ -52,7 +52,7 @@ pub struct Restore {
     pub instance: Option<String>,
 }
 
-const APP: &str = "APP";
+const APP: &str = tegra_flash::slots::APP[0];
 /// What a board has of a file that was changed while it was written.
 pub const HALF_WRITTEN: &str = "the board's root filesystem is not sound now";
 /// Bytes of a filesystem's beginning that are not all zero, if there is one.

@@ -12,10 +12,10 @@ use carveout_host::tools::scratch;
 use carveout_host::ui::{Running, Ui};
 use std::path::{Path, PathBuf};
 use tegra_flash::Scope;
+use tegra_flash::slots::{APP, MB1_BCT, SECURE_OS};
 
 /// Partitions that are read back after a full flash: both slots of what a device would not boot without.
-const PROOF: [&str; 4] = ["MB1_BCT", "MB1_BCT_b", "secure-os", "secure-os_b"];
-const SLOTS: [&str; 2] = ["secure-os", "secure-os_b"];
+const PROOF: [[&str; 2]; 2] = [MB1_BCT, SECURE_OS];
 
 /// A board that is worked on.
 pub struct Board<'a> {
@@ -150,7 +150,7 @@ fn write(job: &Job, board: &mut Board, identity: &Identity, kept: Option<&Path>)
             } else {
                 board.step("compare the carve-out", || same_carve_out(job, &session))?;
             }
-            for slot in SLOTS {
+            for slot in SECURE_OS {
                 board.step(&format!("write {slot}"), || {
                     session.write(slot, &session.file_of(slot)?, job.bytes())
                 })?;
@@ -158,11 +158,11 @@ fn write(job: &Job, board: &mut Board, identity: &Identity, kept: Option<&Path>)
             }
         }
         Scope::App => {
-            board.step("write APP", || session.write("APP", crate::device::package::ROOTFS, job.bytes()))?;
+            board.step("write APP", || session.write(APP[0], crate::device::package::ROOTFS, job.bytes()))?;
         }
         Scope::Full => {
             board.step(record::WRITE_EVERYTHING, || session.create(job.bytes()))?;
-            for partition in PROOF {
+            for partition in PROOF.concat() {
                 board.step(&format!("read {partition} back"), || session.compare(partition))?;
             }
         }

@@ -1,6 +1,8 @@
 //! Options of what releases, and of what touches devices.
 
 use super::BuildArgs;
+use carveout_field::flash::Extent;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Subcommand};
 use std::path::PathBuf;
 
@@ -123,8 +125,8 @@ pub struct FlashArgs {
     pub to: Vec<String>,
     /// How much: everything; both slots of secure-os, which leaves the carve-out as it is; the root filesystem; or what differs.
     /// [default: full]
-    #[arg(long, value_parser = ["auto", "full", "secure-os", "app"])]
-    pub scope: Option<String>,
+    #[arg(long, value_parser = PossibleValuesParser::new(Extent::names()).try_map(|word| word.parse::<Extent>()))]
+    pub scope: Option<Extent>,
     /// With --scope auto: the bundle that the device has. Virt devices tell it themselves.
     #[arg(long, value_name = "OLD")]
     pub from: Option<PathBuf>,

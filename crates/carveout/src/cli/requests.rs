@@ -4,7 +4,6 @@ use super::{
     AssembleAppArgs, BackupArgs, BuildArgs, EmulateArgs, FlashArgs, ImageArgs, ReleaseArgs, RestoreArgs,
     RunArgs, YoctoArgs,
 };
-use crate::errors::CommandError;
 use bundle::PublicKey;
 use carveout_build::{assemble, make, release, run};
 use carveout_desk::emulate;
@@ -134,19 +133,12 @@ impl EmulateArgs {
 impl FlashArgs {
     /// What is asked for.
     pub fn request(&self) -> Result<flash::Request> {
-        let exactly = |word: &str| word.parse().map(flash::Extent::Exactly);
-        let extent = self.scope.as_deref().map(|word| match word {
-            "auto" => Ok(flash::Extent::Auto),
-            word => {
-                exactly(word).map_err(|e| CommandError::WrongScope { scope: word.into(), source: e.into() })
-            }
-        });
         Ok(flash::Request {
             bundle: self.bundle.clone(),
             channel: self.channel.clone(),
             product: self.product.clone(),
             to: self.to.clone(),
-            extent: extent.transpose()?,
+            extent: self.scope,
             from: self.from.clone(),
             key: key(self.key.as_deref())?,
             allow_downgrade: self.allow_downgrade,

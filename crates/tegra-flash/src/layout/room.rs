@@ -9,7 +9,7 @@ const DEFAULTS: [(&str, u64); 3] =
 const TABLE: u64 = 33;
 /// APP begins and ends at a multiple of this.
 const ALIGNMENT: u64 = 4096;
-const APP: &str = "APP";
+const APP: &str = crate::slots::APP[0];
 
 /// A device that is too small for its partitions, in bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]

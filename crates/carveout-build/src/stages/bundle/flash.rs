@@ -1,7 +1,7 @@
 //! The folder `flash/` of a bundle: what all modules get once, what one gets in a folder of its own, and the wrapper that
 //! verifies before it flashes.
 
-use super::super::flash_package::{KERNEL_PARTITIONS, LACKS, LAYOUT, MADE_OF, PARTITIONS, SECURE_LAYOUT};
+use super::super::flash_package::{LACKS, LAYOUT, MADE_OF, PARTITIONS, SECURE_LAYOUT};
 use super::super::{flash_package, kernel};
 use super::{L4tParts, failed};
 use crate::errors::BundleError;
@@ -13,6 +13,7 @@ use stage_cache::{Output, stamps};
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+use tegra_flash::slots::KERNEL;
 
 /// Files of ours for a flash host, in the common folder's parent.
 const OWN: [(&str, &str); 2] = [
@@ -47,7 +48,7 @@ pub fn add(build: &Build, parts: &L4tParts, secure_os: &Output, writer: &mut Wri
             let folder = if shared { COMMON } else { module.name.as_str() };
             let partitions: Vec<&str> = package.partitions_of(name);
             // What is made of a stand-in must not get onto a board.
-            if !lacks.is_empty() && partitions.iter().any(|name| KERNEL_PARTITIONS.contains(name)) {
+            if !lacks.is_empty() && partitions.iter().any(|name| KERNEL.contains(name)) {
                 continue;
             }
             let path = format!("{FLASH}/{folder}/{name}");

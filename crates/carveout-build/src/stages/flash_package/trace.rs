@@ -14,6 +14,7 @@ use std::path::Path;
 use tegra_bct::signed::{Signed, is_made_of, payload};
 use tegra_flash::blob;
 use tegra_flash::boot_image::BootImage;
+use tegra_flash::slots::SECURE_OS;
 
 /// Holds what signed files were made of, as JSON by file.
 pub const MADE_OF: &str = "made-of.json";
@@ -114,7 +115,7 @@ impl Traced<'_> {
             return Ok(None);
         }
         let name = MARKS.iter().fold(file.to_owned(), |name, mark| name.replace(mark, ""));
-        let candidates = if partition.starts_with("secure-os") {
+        let candidates = if SECURE_OS.contains(&partition) {
             let image = self.secure_os.dir.join(secure_os::IMAGE);
             vec![Source { name: IMAGE.into(), content: fs::read(&image).at(&image)? }]
         } else if name == BOOT_IMAGE {
@@ -138,7 +139,7 @@ impl Traced<'_> {
 
     /// What should have been signed, in words.
     fn checked(&self, sources: &Names, partition: &str, name: &str) -> String {
-        if partition.starts_with("secure-os") {
+        if SECURE_OS.contains(&partition) {
             return "the secure-os image that was built".into();
         }
         match sources.get(name) {
