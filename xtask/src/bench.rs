@@ -3,9 +3,10 @@
 
 mod field;
 
+use carveout_build::apps::Apps;
 use carveout_build::make;
 use carveout_build::make::Request;
-use carveout_build::stages::{secure_os, trusted_apps};
+use carveout_build::stages::secure_os;
 use carveout_build::workshop::Sources;
 use carveout_desk::Workshop;
 use carveout_desk::console::Console;
@@ -75,11 +76,11 @@ pub fn run(request: &Request, dirs: &Dirs, ui: &Ui) -> Result<Outcome> {
                 format!("{}: has no trusted app {TRUSTED_APP}, which is measured", product.path.display());
             return Err(Error::usage(what).remedy("measure a product that has it, as configs/desk.yaml"));
         }
-        let apps = trusted_apps::run(build)?;
-        let built = trusted_apps::read(product, &apps.dir)?;
-        let measured = built.iter().find(|built| built.app.name == TRUSTED_APP);
+        let apps = Apps::build(build)?;
+        let measured = apps.built.iter().find(|built| built.name == TRUSTED_APP);
         let uuid = measured.map(|built| built.elf.manifest.uuid).unwrap_or_default();
-        let image = make::image_of(build, make::bsp(build)?.as_ref(), &apps)?.dir.join(secure_os::IMAGE);
+        let image =
+            make::image_of(build, make::bsp(build)?.as_ref(), &apps.files)?.dir.join(secure_os::IMAGE);
         Ok((image, format!("--name={uuid}={TRUSTED_APP}"), product.tzdram))
     })?;
     let bytes = fs::read(&image).at(&image)?;

@@ -14,6 +14,7 @@
 //! bounded memory. Two builds of the same inputs give the same bytes.
 
 mod archive;
+mod builder;
 mod device;
 mod diff;
 mod extract;
@@ -32,6 +33,7 @@ mod verify;
 mod writer;
 
 pub use archive::{write_archive, write_signed};
+pub use builder::{About, SECURE_OS_IMAGE, trusted_app};
 pub use device::{COMMON, Device, FLASH, FlashPackage, Fused, ModuleEntry, TEGRAFLASH, TOS_IMAGE};
 pub use diff::{Diff, Difference, Side, diff};
 pub use extract::{ExtractError, Extracted, extract};

@@ -13,7 +13,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Component, Path};
 use tegra_flash::Scope;
 use trusty_image::limits::{MAX_APPS, MIB};
-use trusty_image::{AppMemory, Budget, Tzdram, stock};
+use trusty_image::stock::Stock;
+use trusty_image::{Budget, Tzdram, stock};
 use uuid::Uuid;
 
 /// Version of the format that this crate writes. It reads this one and those before: format 1 has no modes and no `made_of`.
@@ -217,15 +218,16 @@ pub struct FileEntry {
 }
 
 impl Manifest {
-    /// What each of NVIDIA's TAs in the image takes. Format 1 names them alone.
-    pub fn stock_memory(&self) -> Vec<AppMemory> {
-        match &self.device {
+    /// What of NVIDIA's shares the carve-out. Format 1 names its TAs alone.
+    pub fn stock(&self) -> Stock {
+        let apps = match &self.device {
             Some(device) if self.format == 1 => {
                 let names = device.stock_trusted_apps.iter().filter_map(|uuid| stock::name(*uuid));
                 stock::memory(Some(&names.map(str::to_owned).collect::<Vec<_>>()))
             }
             _ => self.plan.memory.stock_trusted_apps.clone(),
-        }
+        };
+        Stock { monitor: self.plan.memory.monitor > 0, apps }
     }
 
     /// Digests of what each scope writes, from the files' partitions.

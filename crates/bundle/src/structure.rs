@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use tegra_bct::{MiscCfg, keys_of};
 use tegra_flash::Layout;
 use trusty_image::budget;
+use trusty_image::stock::Stock;
 use trusty_image::{AppMemory, Budget, Container, TosType, container, tasks};
 
 /// All problems; the checksums are known to hold.
@@ -29,14 +30,11 @@ pub(crate) fn check(
     for (path, content) in of_role(Role::TrustedAppSymbols) {
         problems.extend(symbols(manifest, contents, path, content));
     }
-    let (mut monitor, mut stock) = (false, Vec::new());
+    let mut stock = Stock::default();
     for (path, content) in of_role(Role::SecureOs) {
         problems.extend(secure_os(manifest, contents, path, content));
         if let Ok(container) = Container::parse(content) {
-            monitor |= !container.monitor.is_empty();
-            if manifest.device.is_some() {
-                stock = tasks::stock_memory(container.os, manifest.trusted_apps.len());
-            }
+            stock = Stock::of_image(&container, manifest.trusted_apps.len());
         }
     }
     let layouts: Vec<(&str, &[u8])> = of_role(Role::Layout).collect();
@@ -52,7 +50,7 @@ pub(crate) fn check(
     problems.extend(device::check(manifest, contents));
     problems.extend(signed::check(manifest, contents, traced));
     if problems.is_empty() {
-        problems.extend(budgets(manifest, monitor, stock, memory));
+        problems.extend(budgets(manifest, stock, memory));
     }
     problems
 }
@@ -237,16 +235,11 @@ fn partitions(manifest: &Manifest, path: &str, content: &[u8]) -> Vec<Problem> {
     problems
 }
 
-fn budgets(
-    manifest: &Manifest,
-    monitor: bool,
-    stock: Vec<AppMemory>,
-    memory: Vec<AppMemory>,
-) -> Vec<Problem> {
+fn budgets(manifest: &Manifest, stock: Stock, memory: Vec<AppMemory>) -> Vec<Problem> {
     let mut problems = Vec::new();
     let budget = match manifest.format {
-        1 => Budget::of_format_1(manifest.tzdram.size(), monitor, memory),
-        _ => Budget::new(manifest.tzdram.size(), monitor, stock, memory),
+        1 => Budget::of_format_1(manifest.tzdram.size(), stock.monitor, memory),
+        _ => Budget::new(manifest.tzdram.size(), stock.monitor, stock.apps, memory),
     };
     if budget.free < 0 {
         let what = format!(

@@ -3,20 +3,21 @@
 mod bundle;
 mod parts;
 
+use crate::apps::Built;
 use crate::errors::{AssembleError, TrustedAppError};
 use crate::stages::plan::findings;
 use crate::stages::trusted_apps;
 use carveout_host::error::Result;
 use carveout_host::files;
-use carveout_host::loader;
 use carveout_host::outcome::Outcome;
 use carveout_host::tools::{read_limited, scratch};
 use carveout_host::ui::Ui;
 use carveout_product::{App, AppSource};
 use serde_json::json;
 use std::path::{Path, PathBuf};
-use trusty_image::plan::{PlannedApp, Request};
-use trusty_image::{Plan, TrustedApp, Tzdram};
+use trusty_image::plan::Request;
+use trusty_image::stock::Stock;
+use trusty_image::{Plan, Tzdram};
 use trusty_ta_build::Declaration;
 
 /// Largest text that is read.
@@ -38,11 +39,13 @@ pub struct BuiltApp {
 }
 
 /// An ELF file must be the one that its package declares.
-fn same_app(elf: &Path, app: &TrustedApp, declared: &Path, declaration: &Declaration) -> Result<()> {
-    if app.manifest.uuid == declaration.uuid {
+fn same_app(built: &Built, elf: &Path, declared: &Path) -> Result<()> {
+    let uuid = built.elf.manifest.uuid;
+    let Some(other) = built.declaration.as_ref().map(|declared| declared.uuid).filter(|other| *other != uuid)
+    else {
         return Ok(());
-    }
-    let (uuid, declared_uuid) = (app.manifest.uuid.to_string(), declaration.uuid.to_string());
+    };
+    let (uuid, declared_uuid) = (uuid.to_string(), other.to_string());
     Err(TrustedAppError::OtherUuid { elf: elf.into(), uuid, declared: declared.into(), declared_uuid }.into())
 }
 
@@ -54,28 +57,19 @@ pub fn app(args: &BuiltApp, ui: &Ui) -> Result<Outcome> {
         size.map(u32::try_from).transpose().map_err(|_| TrustedAppError::SizeTooLarge { option })
     };
     let app = App {
-        name: name.clone(),
+        name,
         source: AppSource::Package(Box::new(declaration.clone())),
         min_heap: words(args.min_heap, "--min-heap")?,
         min_stack: words(args.min_stack, "--min-stack")?,
     };
     let scratch = scratch("app")?;
-    let finished = scratch.path().join(trusted_apps::file_name(&app));
+    let finished = scratch.path().join(trusted_apps::file_name(&app.name));
     trusted_apps::finish(&app, &args.elf, &finished)?;
-    let bytes = files::read(&finished)?;
-    let elf = loader::inspect(&args.elf, &bytes)?;
-    same_app(&args.elf, &elf, &args.declared, &declaration)?;
-    let planned =
-        PlannedApp { name, heap_demand: declaration.heap_demand, app: elf, file_size: bytes.len() as u64 };
+    let built = Built::read(&app.name, &finished, Some(declaration))?;
+    same_app(&built, &args.elf, &args.declared)?;
     // Alone, in the largest carve-out: what is found then is the TA's own fault.
-    let request = Request {
-        tzdram: Tzdram::LARGEST,
-        monitor: true,
-        stock: Vec::new(),
-        apps: vec![planned],
-        image: None,
-        partition: None,
-    };
+    let stock = Stock { monitor: true, ..Stock::default() };
+    let request = Request::new(Tzdram::LARGEST, stock, vec![built.planned()]);
     findings(&args.elf, &Plan::new(&request))?;
     if let Some(out) = &args.output {
         files::copy(&finished, out, files::OUTPUT)?;

@@ -1,5 +1,6 @@
 //! Boots what was built, before it gets its name: every port that Linux may use must answer.
 
+use crate::apps::Apps;
 use crate::errors::DeskBootError;
 use crate::stages::{kernel, secure_os, trusted_apps};
 use crate::workshop::Sources;
@@ -10,9 +11,7 @@ use carveout_desk::qemu::Qemu;
 use carveout_desk::run::{KnownApp, Symbols};
 use carveout_desk::{BootImage, Desk, PACKAGE, Setup, Workshop, fault};
 use carveout_host::error::{At, Error, Result};
-use carveout_host::loader;
 use carveout_host::packages;
-use carveout_product::AppSource;
 use carveout_product::Build;
 use stage_cache::{Key, Output, Work};
 use std::fs;
@@ -27,7 +26,7 @@ const ANSWER: Duration = Duration::from_secs(20);
 const SETTLE: Duration = Duration::from_millis(100);
 
 /// Boots the image of an L4T board, unless QEMU is not there and may not be installed.
-pub fn run(build: &Build, (apps, lines): (&Output, &Output), image: &Output) -> Result<DeskBoot> {
+pub fn run(build: &Build, apps: &Apps, image: &Output) -> Result<DeskBoot> {
     let logs = build.dirs().logs()?;
     // An ordinary user's machine may be without it; a build as root installs it, as it does all else.
     let may_install = packages::is_root() && !build.offline;
@@ -41,7 +40,7 @@ pub fn run(build: &Build, (apps, lines): (&Output, &Output), image: &Output) -> 
             return Ok(DeskBoot::Skipped);
         }
     };
-    let ports = ports(build);
+    let ports = ports(apps);
     let key = Key::of(crate::code(file!()))
         .with("qemu", &qemu.version)
         .with("secure-os", &image.content)
@@ -56,7 +55,7 @@ pub fn run(build: &Build, (apps, lines): (&Output, &Output), image: &Output) -> 
             firmware: Sources { dirs: &build.dirs(), offline: build.offline, ui: build.ui }.firmware()?,
             image: BootImage::new(secure_os::IMAGE, &bytes, build.product.tzdram)?,
         };
-        boot(build, &setup, (apps, lines), image, &ports, work)?;
+        boot(&setup, apps, image, &ports, work)?;
         let path = work.out.join("ports");
         carveout_host::files::put(&path, ports.join("\n"))
     })?;
@@ -64,36 +63,24 @@ pub fn run(build: &Build, (apps, lines): (&Output, &Output), image: &Output) -> 
 }
 
 /// Ports that Linux may connect to, of trusted apps that declare them.
-fn ports(build: &Build) -> Vec<String> {
-    let declarations = build.product.trusted_apps.iter().filter_map(|app| match &app.source {
-        AppSource::Package(declaration) => Some(declaration),
-        AppSource::Elf(_) => None,
-    });
+fn ports(apps: &Apps) -> Vec<String> {
+    let declarations = apps.built.iter().filter_map(|app| app.declaration.as_ref());
     let ports = declarations.flat_map(|declaration| &declaration.start_ports);
     ports.filter(|port| port.flags.allow_ns_connect).map(|port| port.name.clone()).collect()
 }
 
-fn boot(
-    build: &Build,
-    setup: &Setup,
-    (apps, lines): (&Output, &Output),
-    image: &Output,
-    ports: &[String],
-    work: &Work,
-) -> Result<()> {
+fn boot(setup: &Setup, apps: &Apps, image: &Output, ports: &[String], work: &Work) -> Result<()> {
     let mut symbols = Symbols { apps: Vec::new(), kernel: fs::read(image.dir.join(kernel::SYMBOLS)).ok() };
-    for app in &build.product.trusted_apps {
-        let path = apps.dir.join(trusted_apps::file_name(app));
-        let elf = fs::read(&path).at(&path)?;
-        let uuid = loader::inspect(&path, &elf)?.manifest.uuid;
-        let debug = fs::read(lines.dir.join(trusted_apps::symbols_name(app))).ok();
-        let ports = match &app.source {
-            AppSource::Package(declared) => {
-                declared.start_ports.iter().map(|port| port.name.clone()).collect()
-            }
-            AppSource::Elf(_) => Vec::new(),
-        };
-        symbols.apps.push(KnownApp { name: app.name.clone(), uuid, elf, debug, ports });
+    for app in &apps.built {
+        let debug = fs::read(apps.symbols.dir.join(trusted_apps::symbols_name(&app.name))).ok();
+        let ports = app.declaration.iter().flat_map(|declared| &declared.start_ports);
+        symbols.apps.push(KnownApp {
+            name: app.name.clone(),
+            uuid: app.elf.manifest.uuid,
+            elf: app.bytes.clone(),
+            debug,
+            ports: ports.map(|port| port.name.clone()).collect(),
+        });
     }
     let dir = carveout_host::tools::scratch("desk")?;
     let mut desk = Desk::start(setup, dir.path(), Console::create(work.log, false)?)?;

@@ -1,5 +1,6 @@
 //! Builds bundles: the stages, and what releases them.
 
+pub mod apps;
 pub mod assemble;
 pub mod boot_check;
 pub mod bsp_report;

@@ -1,10 +1,11 @@
 //! `image`, and the verbs of single stages.
 
+use crate::apps::Apps;
 use crate::boot_check;
 use crate::errors::{ProductError, StageError};
 use crate::stages::bundle::{L4tParts, Parts};
 use crate::stages::flash_package::Pkc;
-use crate::stages::{boot_config, bundle, client_apps, flash_package, kernel, plan, secure_os, trusted_apps};
+use crate::stages::{boot_config, bundle, client_apps, flash_package, kernel, plan, secure_os};
 use ::bundle::DeskBoot;
 use carveout_desk::qemu;
 use carveout_host::dirs::Dirs;
@@ -29,6 +30,7 @@ use stage_cache::Output;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::{self, ScopedJoinHandle};
+use trusty_image::Plan;
 
 /// A single stage's verb.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,13 +89,13 @@ pub fn make(build: &Build, boot: bool, out: &Path) -> Result<PathBuf> {
 pub fn part(part: Part, request: &Request, dirs: &Dirs, ui: &Ui) -> Result<Output> {
     with_build(request, dirs, ui, |build| match part {
         Part::TrustedApps => {
-            let apps = trusted_apps::run(build)?;
-            plan::check(build, &plan::of(build, &apps, None, None)?)?;
-            Ok(apps)
+            let apps = Apps::build(build)?;
+            plan::checked(build, &plan::request(build, &apps.built, None)?)?;
+            Ok(apps.files)
         }
         Part::SecureOs => {
             ensure_host(build, &Wanted { secure_os: true, ..Wanted::default() })?;
-            secure(build, bsp(build)?.as_ref()).map(|(.., image)| image)
+            secure(build, bsp(build)?.as_ref()).map(|secure| secure.image)
         }
         Part::ClientApps => {
             ensure_host(build, &Wanted { client_apps: true, ..Wanted::default() })?;
@@ -231,14 +233,21 @@ pub fn bsp(build: &Build) -> Result<Option<Bsp>> {
     build.product.board.l4t.is_some().then(|| bsp::run(build)).transpose()
 }
 
-/// Trusted apps, their symbols, and the secure-os image, whose plan has no errors.
-fn secure(build: &Build, bsp: Option<&Bsp>) -> Result<(Output, Output, Output)> {
-    let (apps, symbols) = trusted_apps::with_symbols(build)?;
+/// The secure world of a product, whose plan has no errors.
+struct Secure {
+    apps: Apps,
+    image: Output,
+    plan: Plan,
+}
+
+fn secure(build: &Build, bsp: Option<&Bsp>) -> Result<Secure> {
+    let apps = Apps::build(build)?;
+    let request = plan::request(build, &apps.built, bsp)?;
     // What is wrong with the apps is told before the image is made of them.
-    plan::check(build, &plan::of(build, &apps, None, bsp)?)?;
-    let image = image_of(build, bsp, &apps)?;
-    plan::check(build, &plan::of(build, &apps, Some(&image), bsp)?)?;
-    Ok((apps, symbols, image))
+    plan::checked(build, &request)?;
+    let image = image_of(build, bsp, &apps.files)?;
+    let plan = plan::checked(build, &plan::with_image(request, &image)?)?;
+    Ok(Secure { apps, image, plan })
 }
 
 /// The secure-os image of these trusted apps.
@@ -266,20 +275,21 @@ fn all(build: &Build, boot: bool) -> Result<Parts> {
         let clients = scope.spawn(|| ways.run(|| client_apps::run(build)));
         let secure = scope.spawn(|| {
             ways.run(|| {
-                let (apps, symbols, image) = secure(build, bsp_ref)?;
+                let secure = secure(build, bsp_ref)?;
+                let image = &secure.image;
                 let desk_boot = match bsp_ref {
                     None => None,
-                    Some(_) if boot => Some(boot_check::run(build, (&apps, &symbols), &image)?),
+                    Some(_) if boot => Some(boot_check::run(build, &secure.apps, image)?),
                     Some(_) => Some(DeskBoot::Skipped),
                 };
                 let parts = |bsp| flash_package::Parts {
                     bsp,
                     boot_config: &boot_config,
-                    secure_os: &image,
+                    secure_os: image,
                     pkc: &pkc,
                 };
                 let packages = bsp_ref.map(|bsp| flash_package::run(build, &parts(bsp))).transpose()?;
-                Ok(((apps, symbols), image, desk_boot, packages))
+                Ok((secure, desk_boot, packages))
             })
         });
         let (clients, base) = (join(clients), join(base));
@@ -295,10 +305,11 @@ fn all(build: &Build, boot: bool) -> Result<Parts> {
     });
     // All that failed is told, in the order of the stages.
     match (secure, clients, rootfs) {
-        (Ok(((trusted_apps, symbols), secure_os, desk_boot, packages)), Ok(client_apps), Ok(rootfs)) => {
+        (Ok((secure, desk_boot, packages)), Ok(client_apps), Ok(rootfs)) => {
             let sources = build.sources.get().cloned().unwrap_or_default();
             let l4t = bsp.zip(packages).map(|(bsp, packages)| L4tParts { bsp, packages, sources });
-            Ok(Parts { trusted_apps, symbols, secure_os, boot_config, client_apps, rootfs, l4t, desk_boot })
+            let Secure { apps, image, plan } = secure;
+            Ok(Parts { apps, secure_os: image, plan, boot_config, client_apps, rootfs, l4t, desk_boot })
         }
         (secure, clients, rootfs) => {
             let failed = [secure.err(), clients.err(), rootfs.err()];

@@ -1,9 +1,10 @@
 //! `run`: from an edit to an answer. It builds the trusted apps and a client app for this host, and nothing else, and runs the one against
 //! the others.
 
+use crate::apps::Apps;
 use crate::errors::RunError;
 use crate::make::{self, Request as Wanted};
-use crate::stages::{bundle, plan, secure_os, trusted_apps};
+use crate::stages::{plan, secure_os, trusted_apps};
 use crate::workshop::Sources;
 use carveout_desk::emulate::{self, Engine, Target};
 use carveout_host::dirs::Dirs;
@@ -12,7 +13,7 @@ use carveout_host::outcome::Outcome;
 use carveout_host::tools::cargo;
 use carveout_host::ui::Ui;
 use carveout_host::{files, interrupt};
-use carveout_product::{AppSource, Build};
+use carveout_product::Build;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
@@ -98,18 +99,13 @@ fn once(request: &Request, dirs: &Dirs, ui: &Ui) -> Result<Outcome> {
 
 /// The trusted apps of a product, alone in an image.
 fn target(build: &Build) -> Result<Target> {
-    let (apps, symbols) = trusted_apps::with_symbols(build)?;
-    let planned = plan::of(build, &apps, None, None)?;
-    plan::check(build, &planned)?;
-    let image = files::read(&secure_os::run(build, &apps)?.dir.join(secure_os::IMAGE))?;
+    let apps = Apps::build(build)?;
+    let planned = plan::checked(build, &plan::request(build, &apps.built, None)?)?;
+    let image = files::read(&secure_os::run(build, &apps.files)?.dir.join(secure_os::IMAGE))?;
     let (mut entries, mut lines) = (Vec::new(), BTreeMap::new());
-    for built in trusted_apps::read(build.product, &apps.dir)? {
-        let declaration = match &built.app.source {
-            AppSource::Package(declaration) => Some(&**declaration),
-            AppSource::Elf(_) => None,
-        };
-        let entry = bundle::entry(&built.app.name, &built.elf, declaration);
-        let path = symbols.dir.join(trusted_apps::symbols_name(built.app));
+    for built in &apps.built {
+        let entry = built.entry();
+        let path = apps.symbols.dir.join(trusted_apps::symbols_name(&built.name));
         if path.exists() {
             lines.insert(entry.symbols(), files::read(&path)?);
         }

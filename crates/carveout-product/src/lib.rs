@@ -74,6 +74,16 @@ pub struct App {
     pub min_stack: Option<u32>,
 }
 
+impl App {
+    /// What its package declares; none of a finished ELF file.
+    pub fn declaration(&self) -> Option<&Declaration> {
+        match &self.source {
+            AppSource::Package(declaration) => Some(declaration),
+            AppSource::Elf(_) => None,
+        }
+    }
+}
+
 /// Where a TA comes from.
 #[derive(Clone, Debug)]
 pub enum AppSource {

@@ -104,8 +104,7 @@ fn plan(bundle: &Path, manifest: &Manifest, contents: &Contents, layout: &Layout
     });
     let request = Request {
         tzdram: manifest.tzdram,
-        monitor: manifest.plan.memory.monitor > 0,
-        stock: manifest.stock_memory(),
+        stock: manifest.stock(),
         apps: apps.collect::<Result<_>>()?,
         image: files(manifest, Role::SecureOs).next().map(|file| file.size),
         partition: layout.partition(SECURE_OS[0]).and_then(|partition| partition.size.number()),

@@ -9,10 +9,12 @@ mod finding;
 pub use finding::{Code, Finding, Severity};
 
 use crate::budget::{AppMemory, Budget};
+use crate::container::Container;
 use crate::limits::{APP_STACK_TOP, APP_START, KIB, PAGE, TZDRAM_MAX};
 use crate::manifest::{self, MapMem};
 use crate::rules::TrustedApp;
 use crate::size::Size;
+use crate::stock::Stock;
 use crate::tzdram::Tzdram;
 
 /// A stack that is likely too small: NVIDIA's stock TAs have one page or two, for C code without a heap of its own.
@@ -41,16 +43,33 @@ pub struct PlannedApp {
 pub struct Request {
     /// The carve-out.
     pub tzdram: Tzdram,
-    /// Whether a monitor (ATF) shares the carve-out.
-    pub monitor: bool,
-    /// NVIDIA's TAs in the image.
-    pub stock: Vec<AppMemory>,
+    /// What of NVIDIA's is in it, too.
+    pub stock: Stock,
     /// The TAs, in the image's order.
     pub apps: Vec<PlannedApp>,
     /// Bytes of the secure-os image, once it is built.
     pub image: Option<u64>,
     /// Bytes of its partition.
     pub partition: Option<u64>,
+}
+
+impl Request {
+    /// Of what will be built.
+    pub fn new(tzdram: Tzdram, stock: Stock, apps: Vec<PlannedApp>) -> Self {
+        Self { tzdram, stock, apps, image: None, partition: None }
+    }
+
+    /// With the image of `size` bytes that was built: what of NVIDIA's it holds is what counts.
+    #[must_use]
+    pub fn with_image(self, image: &Container, size: u64) -> Self {
+        Self { stock: Stock::of_image(image, self.apps.len()), image: Some(size), ..self }
+    }
+
+    /// With the size of the image's partition in bytes, if it is known.
+    #[must_use]
+    pub fn with_partition(self, partition: Option<u64>) -> Self {
+        Self { partition, ..self }
+    }
 }
 
 /// A part of a TA's user address space.
@@ -121,7 +140,8 @@ impl Plan {
     /// Plans.
     pub fn new(request: &Request) -> Self {
         let apps = request.apps.iter().map(|a| AppMemory::new(&a.name, &a.app, a.file_size)).collect();
-        let memory = Budget::new(request.tzdram.size(), request.monitor, request.stock.clone(), apps);
+        let memory =
+            Budget::new(request.tzdram.size(), request.stock.monitor, request.stock.apps.clone(), apps);
         let fill = |(image, size)| Fill { size, used: crate::container::signed_size(image) };
         let mut plan = Self {
             alignment: request.tzdram.alignment(),

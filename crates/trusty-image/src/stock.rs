@@ -1,6 +1,7 @@
 //! NVIDIA's own TAs of L4T R32, by their UUIDs (`app/` of `trusty_src.tbz2`, R32.7).
 
 use crate::budget::AppMemory;
+use crate::container::Container;
 use crate::limits::KIB;
 use uuid::{Uuid, uuid};
 
@@ -29,6 +30,22 @@ pub fn memory(folders: Option<&[String]>) -> Vec<AppMemory> {
         stack: STACK * KIB,
     })
     .collect()
+}
+
+/// What of NVIDIA's shares the carve-out with a product's TAs.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Stock {
+    /// Whether a monitor (ATF) does.
+    pub monitor: bool,
+    /// TAs.
+    pub apps: Vec<AppMemory>,
+}
+
+impl Stock {
+    /// Of an image in which `own` TAs of the product come first.
+    pub fn of_image(image: &Container, own: usize) -> Self {
+        Self { monitor: !image.monitor.is_empty(), apps: crate::tasks::stock_memory(image.os, own) }
+    }
 }
 
 /// The folder of a stock TA.

@@ -47,8 +47,8 @@ fn stock_apps_of_format_1_count_by_their_names() {
         stock_trusted_apps: vec![stock::STOCK[3].0],
         flash_package: FlashPackage::None,
     });
-    assert_eq!(manifest.stock_memory(), []);
+    assert_eq!(manifest.stock().apps, []);
     manifest.format = 1;
-    assert_eq!(manifest.stock_memory(), stock::memory(Some(&["nvidia-sample/luks-srv".to_owned()])));
-    assert_eq!(manifest.stock_memory()[0].total(), 80 * 1024);
+    assert_eq!(manifest.stock().apps, stock::memory(Some(&["nvidia-sample/luks-srv".to_owned()])));
+    assert_eq!(manifest.stock().apps[0].total(), 80 * 1024);
 }

@@ -2,35 +2,33 @@
 
 use super::parts::{ImagePart, Parts};
 use super::{declaration, same_app};
+use crate::apps::Built;
 use crate::errors::AssembleError;
-use crate::stages::bundle::{entry, failed, partitions, publish};
+use crate::stages::bundle::{failed, partitions, publish};
 use crate::stages::kernel;
 use crate::stages::plan::findings;
 use bundle::{
-    AppEntry, DeskBoot, Device, FLASH, FORMAT, FlashPackage, Fused, Inputs, Manifest, Partition, Role,
-    TEGRAFLASH, TOS_IMAGE, Writer,
+    About, DeskBoot, Device, FLASH, FlashPackage, Fused, Inputs, Manifest, Role, TEGRAFLASH, TOS_IMAGE,
+    Writer,
 };
 use carveout_host::error::{At, Result};
 use carveout_host::files::lock_folder;
-use carveout_host::loader;
 use carveout_host::tools::{scratch, tarball};
 use carveout_host::ui::Ui;
 use carveout_rootfs::sparse;
-use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Component, Path, PathBuf};
-use trusty_image::plan::{PlannedApp, Request};
-use trusty_image::{Container, Plan, Tzdram, tasks};
+use tegra_flash::slots::{APP, SECURE_OS};
+use trusty_image::plan::Request;
+use trusty_image::stock::Stock;
+use trusty_image::{Container, Plan, Tzdram};
 
 /// Our own files for a flash host, beside meta-tegra's package.
 const OWN: [(&str, &str); 2] = [
     ("flash.sh", include_str!("../scripts/tegraflash.sh")),
     ("README.txt", include_str!("../scripts/tegraflash-readme.txt")),
 ];
-/// Both slots.
-const SECURE_OS: [&str; 2] = ["secure-os", "secure-os_b"];
-
 /// Writes folder and archive below `out`; the folder's path.
 pub fn write(parts: &Parts, tzdram: Tzdram, out: &Path, ui: &Ui) -> Result<PathBuf> {
     let out = publish::folder(out)?;
@@ -43,16 +41,13 @@ pub fn write(parts: &Parts, tzdram: Tzdram, out: &Path, ui: &Ui) -> Result<PathB
 
 fn fill(parts: &Parts, tzdram: Tzdram, folder: &Path) -> Result<Manifest> {
     let mut writer = Writer::new(folder);
-    let (apps, planned) = apps(parts, &mut writer)?;
-    writer.add(Role::SecureOs, "secure-os/tos.img", &parts.secure_os, &SECURE_OS).map_err(failed)?;
-    if let Some(symbols) = &parts.kernel_symbols {
-        writer.add(Role::KernelSymbols, "secure-os/lk.elf", symbols, &[]).map_err(failed)?;
-    }
+    let apps = apps(parts, &mut writer)?;
+    writer.add_secure_os(&parts.secure_os, parts.kernel_symbols.as_deref()).map_err(failed)?;
     for path in &parts.boot_config {
-        writer.add(Role::BootConfig, &format!("boot-config/{}", name(path)), path, &[]).map_err(failed)?;
+        writer.add_boot_config(path, &[]).map_err(failed)?;
     }
     for path in &parts.client_apps {
-        writer.add(Role::ClientApp, &format!("client-apps/{}", name(path)), path, &[]).map_err(failed)?;
+        writer.add_client_app(path).map_err(failed)?;
     }
     let scratch = scratch("assemble")?;
     let mut layout = parts.layout.clone();
@@ -61,20 +56,16 @@ fn fill(parts: &Parts, tzdram: Tzdram, folder: &Path) -> Result<Manifest> {
         package_lock = Some(rootfs(image, scratch.path(), &mut writer)?);
         layout = flash_package(image, scratch.path(), &mut writer)?;
     }
-    let layout_path = format!("layout/{}", name(&layout));
-    writer.add(Role::Layout, &layout_path, &layout, &[]).map_err(failed)?;
+    let layout_path = writer.add_layout(&name(&layout), &layout).map_err(failed)?;
     let partitions = partitions(&writer, &parts.board, &layout_path, &layout, Some(parts.app_size))?;
     let image = carveout_host::files::read(&parts.secure_os)?;
     let container = Container::parse(&image)
         .map_err(|e| AssembleError::SecureOs { path: parts.secure_os.clone(), source: e.into() })?;
-    let request = Request {
-        tzdram,
-        monitor: !container.monitor.is_empty(),
-        stock: tasks::stock_memory(container.os, apps.len()),
-        apps: planned,
-        image: Some(image.len() as u64),
-        partition: partitions.iter().find(|p| p.name == SECURE_OS[0]).map(|p: &Partition| p.size),
-    };
+    let size = partitions.iter().find(|p| p.name == SECURE_OS[0]).map(|p| p.size);
+    let planned = apps.iter().map(Built::planned).collect();
+    let request = Request::new(tzdram, Stock::default(), planned)
+        .with_image(&container, image.len() as u64)
+        .with_partition(size);
     let plan = Plan::new(&request);
     findings(&parts.secure_os, &plan)?;
     let device = Device {
@@ -85,8 +76,7 @@ fn fill(parts: &Parts, tzdram: Tzdram, folder: &Path) -> Result<Manifest> {
         stock_trusted_apps: kernel::stock_behind(container.os, apps.len())?,
         flash_package: if parts.image.is_some() { FlashPackage::Tegraflash } else { FlashPackage::None },
     };
-    let manifest = Manifest {
-        format: FORMAT,
+    let manifest = writer.manifest(About {
         name: parts.name.clone(),
         version: parts.version.clone(),
         security_version: parts.security_version,
@@ -101,52 +91,41 @@ fn fill(parts: &Parts, tzdram: Tzdram, folder: &Path) -> Result<Manifest> {
             // BitBake's own records tell where parts come from.
             given: Vec::new(),
         },
-        trusted_apps: apps,
+        trusted_apps: apps.iter().map(Built::entry).collect(),
         client_apps: parts
             .client_apps
             .iter()
             .map(|path| bundle::package_name(&name(path)).to_owned())
             .collect(),
-        plan: bundle::Plan { memory: plan.memory, partitions },
+        memory: plan.memory,
+        partitions,
         device: Some(device),
         desk_boot: Some(DeskBoot::Skipped),
-        files: Vec::new(),
-        flash: BTreeMap::new(),
-        digest: String::new(),
-    };
+    });
     writer.finish(manifest).map_err(failed)
 }
 
-/// The TAs: as the manifest has them, and for the plan.
-fn apps(parts: &Parts, writer: &mut Writer) -> Result<(Vec<AppEntry>, Vec<PlannedApp>)> {
-    let (mut entries, mut planned) = (Vec::new(), Vec::new());
+/// The TAs, each the one that its package declares.
+fn apps(parts: &Parts, writer: &mut Writer) -> Result<Vec<Built>> {
+    let mut apps = Vec::new();
     for part in &parts.trusted_apps {
-        let bytes = carveout_host::files::read(&part.elf)?;
-        let elf = loader::inspect(&part.elf, &bytes)?;
         let declared = part.declared.as_deref().map(declaration).transpose()?;
-        if let (Some(path), Some(declared)) = (&part.declared, &declared) {
-            same_app(&part.elf, &elf, path, declared)?;
+        let built = Built::read(&part.name, &part.elf, declared)?;
+        if let Some(path) = &part.declared {
+            same_app(&built, &part.elf, path)?;
         }
-        entries.push(entry(&part.name, &elf, declared.as_ref()));
-        let path = format!("trusted-apps/{}.elf", part.name);
-        writer.add(Role::TrustedApp, &path, &part.elf, &[]).map_err(failed)?;
-        planned.push(PlannedApp {
-            name: part.name.clone(),
-            heap_demand: declared.and_then(|d| d.heap_demand),
-            app: elf,
-            file_size: bytes.len() as u64,
-        });
+        writer.add_trusted_app(&built.entry(), &part.elf, None).map_err(failed)?;
+        apps.push(built);
     }
-    Ok((entries, planned))
+    Ok(apps)
 }
 
 /// The root filesystem in the sparse form that NVIDIA's tools send, and its packages, whose digest is returned.
 fn rootfs(image: &ImagePart, scratch: &Path, writer: &mut Writer) -> Result<String> {
     let made = scratch.join("system.img");
     sparse::from_ext4(&image.rootfs, &made)?;
-    writer.add(Role::Rootfs, "rootfs/system.img", &made, &["APP"]).map_err(failed)?;
+    writer.add_rootfs(&made, &image.packages, &APP[..1]).map_err(failed)?;
     fs::remove_file(&made).at(&made)?;
-    writer.add(Role::PackageLock, "rootfs/packages.lock", &image.packages, &[]).map_err(failed)?;
     Ok(bundle::hash_file(&image.packages).at(&image.packages)?.sha256)
 }
 

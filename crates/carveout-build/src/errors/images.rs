@@ -15,6 +15,8 @@ carveout_host::errors! {
         NotJoined { source: Cause } => check "apps-not-joined": ("{source}");
         /// The monitor and the trusted apps cannot be put into an image.
         NotPacked { source: Cause } => check "not-packed": ("{source}");
+        /// The image that was built cannot be read back.
+        Unreadable { path: PathBuf, source: Cause } => check "unreadable": ("{}: {source}", path.display());
         /// The secure-os image of the BSP cannot be read.
         StockImage { path: PathBuf, source: Cause } => usage "unreadable-stock-image":
             ("{}: {source}", path.display()),

@@ -5,10 +5,10 @@ pub mod given;
 pub mod publish;
 mod sbom;
 
-use super::trusted_apps::Built;
-use super::{boot_config, client_apps, kernel, plan, secure_os, trusted_apps};
+use super::{boot_config, client_apps, kernel, secure_os, trusted_apps};
+use crate::apps::{Apps, Built};
 use crate::errors::BundleError;
-use bundle::{AppEntry, DeskBoot, FORMAT, Inputs, Manifest, Partition, Plan, Port, Role, Writer};
+use bundle::{About, DeskBoot, Inputs, Manifest, Partition, Role, Writer};
 use carveout_host::error::{At, Error, Result};
 use carveout_host::toolchain::Target;
 use carveout_host::tools::git;
@@ -21,8 +21,8 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use tegra_flash::Layout;
-use trusty_image::TrustedApp;
-use trusty_ta_build::Declaration;
+use tegra_flash::slots::{APP, MB1_BCT};
+use trusty_image::Plan;
 
 /// What a bundle is made of, in CycloneDX.
 pub const SBOM: &str = "sbom.cdx.json";
@@ -30,11 +30,11 @@ pub const SBOM: &str = "sbom.cdx.json";
 /// What goes into a bundle.
 pub struct Parts {
     /// The trusted apps.
-    pub trusted_apps: Output,
-    /// What names their lines.
-    pub symbols: Output,
+    pub apps: Apps,
     /// The secure-os image.
     pub secure_os: Output,
+    /// The plan of both.
+    pub plan: Plan,
     /// Boot config and layout.
     pub boot_config: Output,
     /// The client apps.
@@ -97,7 +97,8 @@ fn key(inputs: &Inputs, parts: &Parts) -> Key {
     let key = Key::of(crate::code(file!()))
         .with("inputs", format!("{inputs:?}"))
         .with("desk boot", format!("{:?}", parts.desk_boot));
-    let all = [&parts.trusted_apps, &parts.symbols, &parts.secure_os, &parts.boot_config, &parts.client_apps];
+    let all =
+        [&parts.apps.files, &parts.apps.symbols, &parts.secure_os, &parts.boot_config, &parts.client_apps];
     let packages = parts.l4t.iter().map(|l4t| &l4t.packages);
     let all = all.into_iter().chain(&parts.rootfs).chain(packages).enumerate();
     all.fold(key, |key, (index, part)| key.with(format!("part {index}"), &part.content))
@@ -120,47 +121,35 @@ fn fill(build: &Build, parts: &Parts, inputs: Inputs, folder: &Path) -> Result<M
     let product = build.product;
     let board = &product.board;
     let mut writer = Writer::new(folder);
-    for app in &product.trusted_apps {
-        let name = trusted_apps::file_name(app);
-        let from = parts.trusted_apps.dir.join(&name);
-        writer.add(Role::TrustedApp, &format!("trusted-apps/{name}"), &from, &[]).map_err(failed)?;
-        let name = trusted_apps::symbols_name(app);
-        let from = parts.symbols.dir.join(&name);
-        if from.exists() {
-            let path = format!("trusted-apps/{name}");
-            writer.add(Role::TrustedAppSymbols, &path, &from, &[]).map_err(failed)?;
-        }
+    for app in &parts.apps.built {
+        let elf = parts.apps.files.dir.join(trusted_apps::file_name(&app.name));
+        let symbols = parts.apps.symbols.dir.join(trusted_apps::symbols_name(&app.name));
+        let symbols = symbols.exists().then_some(symbols.as_path());
+        writer.add_trusted_app(&app.entry(), &elf, symbols).map_err(failed)?;
     }
     let tos = parts.secure_os.dir.join(secure_os::IMAGE);
-    let slots = ["secure-os", "secure-os_b"];
-    writer.add(Role::SecureOs, "secure-os/tos.img", &tos, &slots).map_err(failed)?;
     let symbols = parts.secure_os.dir.join(kernel::SYMBOLS);
-    if symbols.exists() {
-        writer.add(Role::KernelSymbols, "secure-os/lk.elf", &symbols, &[]).map_err(failed)?;
-    }
+    writer.add_secure_os(&tos, symbols.exists().then_some(&*symbols)).map_err(failed)?;
     // Of a real board the binary that is made of it goes to these partitions.
-    let slots: &[&str] = if parts.l4t.is_some() { &[] } else { &["MB1_BCT", "MB1_BCT_b"] };
+    let slots: &[&str] = if parts.l4t.is_some() { &[] } else { &MB1_BCT };
     for (file, slots) in [(&board.cold_boot, slots), (&board.flash, &[])] {
-        let name = boot_config::name(file);
-        let from = parts.boot_config.dir.join(&name);
-        writer.add(Role::BootConfig, &format!("boot-config/{name}"), &from, slots).map_err(failed)?;
+        let from = parts.boot_config.dir.join(boot_config::name(file));
+        writer.add_boot_config(&from, slots).map_err(failed)?;
     }
     let layout_name = boot_config::name(&board.layout);
-    let layout_path = format!("layout/{layout_name}");
     let layout_from = match &parts.l4t {
         Some(l4t) => flash::layout(build, &l4t.packages)?,
         None => parts.boot_config.dir.join(&layout_name),
     };
-    writer.add(Role::Layout, &layout_path, &layout_from, &[]).map_err(failed)?;
+    let layout_path = writer.add_layout(&layout_name, &layout_from).map_err(failed)?;
     for deb in parts.client_apps.files("deb")? {
-        let name = boot_config::name(&deb);
-        writer.add(Role::ClientApp, &format!("client-apps/{name}"), &deb, &[]).map_err(failed)?;
+        writer.add_client_app(&deb).map_err(failed)?;
     }
     if let Some(part) = &parts.rootfs {
         let (image, lock) = (part.dir.join(rootfs::IMAGE), part.dir.join(rootfs::LOCK));
-        let slots: &[&str] = if parts.l4t.is_some() { &["APP"] } else { &["APP", "APP_b"] };
-        writer.add(Role::Rootfs, "rootfs/system.img", &image, slots).map_err(failed)?;
-        writer.add(Role::PackageLock, "rootfs/packages.lock", &lock, &[]).map_err(failed)?;
+        // NVIDIA's layouts have one slot of it.
+        let slots: &[&str] = if parts.l4t.is_some() { &APP[..1] } else { &APP };
+        writer.add_rootfs(&image, &lock, slots).map_err(failed)?;
     }
     let scratch = carveout_host::tools::scratch("bundle")?;
     let sbom_path = scratch.path().join(SBOM);
@@ -170,28 +159,21 @@ fn fill(build: &Build, parts: &Parts, inputs: Inputs, folder: &Path) -> Result<M
     };
     let app_size = device.as_ref().map(|device| device.app_size);
     let partitions = partitions(&writer, &board.name, &layout_path, &layout_from, app_size)?;
-    let apps = trusted_apps::read(product, &parts.trusted_apps.dir)?;
-    let bsp = parts.l4t.as_ref().map(|l4t| &l4t.bsp);
-    let memory = plan::of(build, &parts.trusted_apps, Some(&parts.secure_os), bsp)?.memory;
-    let manifest = Manifest {
-        format: FORMAT,
+    let manifest = writer.manifest(About {
         name: product.name.clone(),
         version: product.version.clone(),
         security_version: product.security_version,
         board: board.name.clone(),
         tzdram: product.tzdram,
         inputs,
-        trusted_apps: apps.iter().map(app_entry).collect(),
+        trusted_apps: parts.apps.built.iter().map(Built::entry).collect(),
         client_apps: product.client_apps.clone(),
-        plan: Plan { memory, partitions },
+        memory: parts.plan.memory.clone(),
+        partitions,
         device,
         desk_boot: parts.desk_boot,
-        files: Vec::new(),
-        flash: BTreeMap::new(),
-        digest: String::new(),
-    };
-    // It tells of the files that are there by now.
-    let text = sbom::text(build, parts, &Manifest { files: writer.files().to_vec(), ..manifest.clone() })?;
+    });
+    let text = sbom::text(build, parts, &manifest)?;
     fs::write(&sbom_path, text).at(&sbom_path)?;
     writer.add(Role::Sbom, SBOM, &sbom_path, &[]).map_err(failed)?;
     writer.finish(manifest).map_err(failed)
@@ -221,32 +203,6 @@ pub fn failed(error: bundle::WriterError) -> Error {
     match error {
         bundle::WriterError::Io { path, error } => Error::io(&path, &error),
         other => BundleError::Manifest { source: other.into() }.into(),
-    }
-}
-
-fn app_entry(Built { app, elf, .. }: &Built) -> AppEntry {
-    let declaration = match &app.source {
-        AppSource::Package(declaration) => Some(declaration.as_ref()),
-        AppSource::Elf(_) => None,
-    };
-    entry(&app.name, elf, declaration)
-}
-
-/// What the manifest says of a TA.
-pub fn entry(name: &str, elf: &TrustedApp, declaration: Option<&Declaration>) -> AppEntry {
-    let ports = declaration.iter().flat_map(|d| &d.start_ports).map(|port| Port {
-        name: port.name.clone(),
-        allow_ta_connect: port.flags.allow_ta_connect,
-        allow_ns_connect: port.flags.allow_ns_connect,
-    });
-    AppEntry {
-        name: name.into(),
-        file: format!("trusted-apps/{name}.elf"),
-        uuid: elf.manifest.uuid,
-        heap: elf.manifest.heap(),
-        stack: elf.manifest.stack(),
-        heap_demand: declaration.and_then(|d| d.heap_demand),
-        ports: ports.collect(),
     }
 }
 

@@ -32,7 +32,8 @@ pub fn run(build: &Build, bsp: &Bsp, apps: &Output) -> Result<Output> {
     let logs = build.dirs().logs()?;
     packages::ensure(&trusty::NEEDS, build.offline, &logs.join("host.log"), build.ui)?;
     let sources = sources::run(build)?;
-    let order: Vec<String> = build.product.trusted_apps.iter().map(trusted_apps::file_name).collect();
+    let order: Vec<String> =
+        build.product.trusted_apps.iter().map(|app| trusted_apps::file_name(&app.name)).collect();
     let monitor = monitor(build, l4t, bsp, &sources)?;
     let kernel = compilers(Key::of(crate::code(file!())))?
         .with("sources", &sources.content)

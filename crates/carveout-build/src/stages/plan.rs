@@ -1,9 +1,10 @@
 //! The memory plan of a product, once its trusted apps are built.
 
-use super::{secure_os, trusted_apps};
+use super::secure_os;
+use crate::apps::Built;
 use crate::errors::{BootConfigError, SecureOsError};
 use carveout_host::error::{At, Error, Result};
-use carveout_product::AppSource;
+use carveout_host::files;
 use carveout_product::Build;
 use carveout_vendor::bsp::Bsp;
 use stage_cache::Output;
@@ -11,54 +12,35 @@ use std::fs;
 use std::path::Path;
 use tegra_flash::Layout;
 use tegra_flash::slots::SECURE_OS;
-use trusty_image::plan::{PlannedApp, Request};
-use trusty_image::{Container, Plan, stock, tasks};
+use trusty_image::plan::Request;
+use trusty_image::stock::{self, Stock};
+use trusty_image::{Container, Plan};
 
-/// Plans with the trusted apps, and the secure-os image if it is built. The layout of an L4T board is in its BSP; without it
-/// the partition's size is not known.
-pub fn of(build: &Build, apps: &Output, image: Option<&Output>, bsp: Option<&Bsp>) -> Result<Plan> {
+/// What is planned before there is an image. The layout of an L4T board is in its BSP; without it the partition's size is not known.
+pub fn request(build: &Build, apps: &[Built], bsp: Option<&Bsp>) -> Result<Request> {
     let product = build.product;
-    let apps = trusted_apps::read(product, &apps.dir)?.into_iter().map(|built| PlannedApp {
-        name: built.app.name.clone(),
-        heap_demand: match &built.app.source {
-            AppSource::Package(declaration) => declaration.heap_demand,
-            AppSource::Elf(_) => None,
-        },
-        app: built.elf,
-        file_size: built.size,
-    });
-    let image = image.map(|output| {
-        let path = output.dir.join(secure_os::IMAGE);
-        fs::read(&path).at(&path)
-    });
-    let image = image.transpose()?;
     let layout = match (&product.board.l4t, bsp) {
         (Some(_), None) => None,
         (_, bsp) => {
             Some(bsp.map_or_else(|| product.board.layout.clone(), |bsp| bsp.path(&product.board.layout)))
         }
     };
-    let partition = layout.map(|layout| partition(&layout)).transpose()?.flatten();
-    let container = image.as_deref().and_then(|image| Container::parse(image).ok());
-    // What the image holds, or will hold. The virt board has no kernel, and none of NVIDIA's trusted apps.
-    let stock = match (&product.board.l4t, &container) {
-        (None, _) => Vec::new(),
-        (Some(_), Some(container)) => tasks::stock_memory(container.os, product.trusted_apps.len()),
-        (Some(_), None) => {
-            stock::memory(product.l4t.as_ref().and_then(|l4t| l4t.stock_trusted_apps.as_deref()))
-        }
+    // The virt board has no monitor, and none of NVIDIA's trusted apps.
+    let stock = match &product.l4t {
+        None => Stock::default(),
+        Some(l4t) => Stock { monitor: true, apps: stock::memory(l4t.stock_trusted_apps.as_deref()) },
     };
-    let request = Request {
-        tzdram: product.tzdram,
-        // Real boards have one, whether the image is built or not.
-        monitor: product.board.l4t.is_some()
-            || container.is_some_and(|container| !container.monitor.is_empty()),
-        stock,
-        apps: apps.collect(),
-        image: image.as_ref().map(|image| image.len() as u64),
-        partition,
-    };
-    Ok(Plan::new(&request))
+    let request = Request::new(product.tzdram, stock, apps.iter().map(Built::planned).collect());
+    Ok(request.with_partition(layout.map(|layout| partition(&layout)).transpose()?.flatten()))
+}
+
+/// The same with the image that was built.
+pub fn with_image(request: Request, image: &Output) -> Result<Request> {
+    let path = image.dir.join(secure_os::IMAGE);
+    let bytes = files::read(&path)?;
+    let container =
+        Container::parse(&bytes).map_err(|e| SecureOsError::Unreadable { path, source: e.into() })?;
+    Ok(request.with_image(&container, bytes.len() as u64))
 }
 
 /// Bytes of the partition that the image goes to.
@@ -69,9 +51,10 @@ fn partition(layout: &Path) -> Result<Option<u64>> {
     Ok(parsed.partition(SECURE_OS[0]).and_then(|partition| partition.size.number()))
 }
 
-/// Refuses a plan that would fail on the device.
-pub fn check(build: &Build, plan: &Plan) -> Result<()> {
-    findings(&build.product.path, plan).map_err(|error| match error.remedy.clone() {
+/// Plans, and refuses what would fail on the device.
+pub fn checked(build: &Build, request: &Request) -> Result<Plan> {
+    let plan = Plan::new(request);
+    findings(&build.product.path, &plan).map(|()| plan).map_err(|error| match error.remedy.clone() {
         Some(remedy) => error.remedy(format!("{remedy}; cargo xtask plan shows the whole")),
         None => error,
     })

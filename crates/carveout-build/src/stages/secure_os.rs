@@ -13,7 +13,8 @@ pub const IMAGE: &str = "tos.img";
 
 /// The image's directory. The virt board has no monitor and no kernel: the TAs alone are the OS part.
 pub fn run(build: &Build, apps: &Output) -> Result<Output> {
-    let order: Vec<String> = build.product.trusted_apps.iter().map(trusted_apps::file_name).collect();
+    let order: Vec<String> =
+        build.product.trusted_apps.iter().map(|app| trusted_apps::file_name(&app.name)).collect();
     let key =
         Key::of(crate::code(file!())).with("trusted apps", &apps.content).with("order", order.join(" "));
     build.cache.stage("secure-os", key, |work| {

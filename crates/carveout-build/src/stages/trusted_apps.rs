@@ -6,27 +6,22 @@ use carveout_host::loader::inspect;
 use carveout_host::toolchain::Target;
 use carveout_host::tools::cargo::CrossBuild;
 use carveout_product::Build;
-use carveout_product::{App, AppSource, Product};
+use carveout_product::{App, AppSource};
 use stage_cache::{Key, Output, Work};
 use std::fs;
 use std::path::{Path, PathBuf};
-use trusty_image::{TrustedApp, manifest};
+use trusty_image::manifest;
 
-/// The trusted apps' directory, an ELF file each.
-pub fn run(build: &Build) -> Result<Output> {
-    with_symbols(build).map(|(apps, _)| apps)
-}
-
-/// The trusted apps' directory, and one with the files that name lines of those that were built here.
-pub fn with_symbols(build: &Build) -> Result<(Output, Output)> {
+/// The trusted apps' directory, an ELF file each, and one with the files that name lines of those that were built here.
+pub fn run(build: &Build) -> Result<(Output, Output)> {
     let mut parts = Vec::new();
     for app in &build.product.trusted_apps {
         let key = key(build, app)?;
         let name = format!("trusted app {}", app.name);
         let output = build.cache.stage(&name, key, |work| {
             let elf = fetch(build, app, work)?;
-            finish(app, &elf, &work.out.join(file_name(app)))?;
-            keep_symbols(app, &elf, &work.out.join(symbols_name(app)))
+            finish(app, &elf, &work.out.join(file_name(&app.name)))?;
+            keep_symbols(app, &elf, &work.out.join(symbols_name(&app.name)))
         })?;
         parts.push((app, output));
     }
@@ -35,8 +30,8 @@ pub fn with_symbols(build: &Build) -> Result<(Output, Output)> {
 }
 
 /// One directory of a file of each app, as far as there is one.
-fn collect(build: &Build, stage: &str, parts: &[(&App, Output)], name: fn(&App) -> String) -> Result<Output> {
-    let files = parts.iter().map(|(app, part)| (name(app), part.dir.join(name(app))));
+fn collect(build: &Build, stage: &str, parts: &[(&App, Output)], name: fn(&str) -> String) -> Result<Output> {
+    let files = parts.iter().map(|(app, part)| (name(&app.name), part.dir.join(name(&app.name))));
     let files: Vec<_> = files.filter(|(_, from)| from.exists()).collect();
     let key = files
         .iter()
@@ -50,33 +45,13 @@ fn collect(build: &Build, stage: &str, parts: &[(&App, Output)], name: fn(&App) 
 }
 
 /// Name of a TA's file.
-pub fn file_name(app: &App) -> String {
-    format!("{}.elf", app.name)
+pub fn file_name(name: &str) -> String {
+    format!("{name}.elf")
 }
 
 /// Name of the file that names lines of a TA: the ELF file as it was linked.
-pub fn symbols_name(app: &App) -> String {
-    format!("{}.debug", app.name)
-}
-
-/// A finished TA.
-pub struct Built<'a> {
-    /// What the config says of it.
-    pub app: &'a App,
-    /// What its ELF file says.
-    pub elf: TrustedApp,
-    /// Bytes of the file.
-    pub size: u64,
-}
-
-/// Reads the TAs in a directory, in the order of the config.
-pub fn read<'a>(product: &'a Product, dir: &Path) -> Result<Vec<Built<'a>>> {
-    let read = |app| {
-        let path = dir.join(file_name(app));
-        let bytes = carveout_host::files::read(&path)?;
-        Ok(Built { app, elf: inspect(&path, &bytes)?, size: bytes.len() as u64 })
-    };
-    product.trusted_apps.iter().map(read).collect()
+pub fn symbols_name(name: &str) -> String {
+    format!("{name}.debug")
 }
 
 fn key(build: &Build, app: &App) -> Result<Key> {

@@ -1,8 +1,9 @@
 //! `plan`: what a product takes of its memory, and what must or may be changed.
 
+use carveout_build::apps::Apps;
 use carveout_build::make;
 use carveout_build::make::Request;
-use carveout_build::stages::{boot_config, plan, trusted_apps};
+use carveout_build::stages::{boot_config, plan};
 use carveout_host::dirs::Dirs;
 use carveout_host::error::Result;
 use carveout_host::outcome::{Outcome, columns};
@@ -20,19 +21,20 @@ const BAR: u64 = 32;
 /// Builds the trusted apps and the image, and plans.
 pub fn run(request: &Request, dirs: &Dirs, ui: &Ui) -> Result<Outcome> {
     let (title, plan) = make::with_build(&request.without_rootfs(), dirs, ui, |build| {
-        let apps = trusted_apps::run(build)?;
+        let apps = Apps::build(build)?;
         let product = build.product;
         let title = format!("{} {} on {}", product.name, product.version, product.board.name);
         // Without NVIDIA's parts the plan is that of the trusted apps.
         if product.board.l4t.is_some() && !vendor::at_hand(build)? {
             ui.note("BSP and sources are not both given: the secure-os partition is not in this plan");
-            return Ok((title, plan::of(build, &apps, None, None)?));
+            return Ok((title, Plan::new(&plan::request(build, &apps.built, None)?)));
         }
         let bsp = make::bsp(build)?;
         // What is wrong with boot config and layout is told here, too.
         boot_config::run(build, bsp.as_ref())?;
-        let image = make::image_of(build, bsp.as_ref(), &apps)?;
-        Ok((title, plan::of(build, &apps, Some(&image), bsp.as_ref())?))
+        let request = plan::request(build, &apps.built, bsp.as_ref())?;
+        let image = make::image_of(build, bsp.as_ref(), &apps.files)?;
+        Ok((title, Plan::new(&plan::with_image(request, &image)?)))
     })?;
     let mut shown = Text::new();
     let _ = writeln!(shown, "{title}");

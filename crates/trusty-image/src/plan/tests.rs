@@ -16,8 +16,7 @@ fn app(name: &str, heap: u32, stack: u32, heap_demand: Option<u32>) -> PlannedAp
 fn request(tzdram: u64, apps: Vec<PlannedApp>) -> Request {
     Request {
         tzdram: Tzdram::of_size(tzdram).unwrap(),
-        monitor: false,
-        stock: Vec::new(),
+        stock: Stock::default(),
         apps,
         image: Some(100_000),
         partition: Some(2_621_440),
@@ -97,7 +96,7 @@ fn sums_are_compared_with_the_carve_out() {
     assert_eq!(codes(&request(21 * MIB, apps())), ["no-connections"]);
     assert!(codes(&request(22 * MIB, apps())).is_empty());
     let mut with_monitor = request(21 * MIB, apps());
-    with_monitor.monitor = true;
+    with_monitor.stock.monitor = true;
     assert_eq!(Plan::new(&with_monitor).memory.monitor, 256 * KIB);
     let many = (0..16).map(|i| app(&format!("{}", (b'a' + i) as char), 15 << 20, STACK, None)).collect();
     let error = Plan::new(&request(106 * MIB, many)).errors().next().unwrap().clone();

@@ -176,8 +176,7 @@ fn plan(manifest: &Manifest) {
     };
     let plan = trusty_image::Plan::new(&Request {
         tzdram: manifest.tzdram,
-        monitor: true,
-        stock: Vec::new(),
+        stock: manifest.stock(),
         apps: manifest.trusted_apps.iter().map(planned).collect(),
         image: manifest.plan.partitions.first().map(|partition| partition.used),
         partition: manifest.plan.partitions.first().map(|partition| partition.size),

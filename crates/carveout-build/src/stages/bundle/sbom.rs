@@ -1,6 +1,6 @@
 //! The bundle's SBOM: what its apps are linked of, by cargo; its Debian packages, by their lock; NVIDIA's parts.
 
-use super::{Parts, rootfs, trusted_apps};
+use super::{Parts, rootfs};
 use crate::errors::BundleError;
 use attestation::{Crate, Member, Vendor};
 use bundle::{Manifest, Role};
@@ -18,7 +18,7 @@ pub fn text(build: &Build, parts: &Parts, manifest: &Manifest) -> Result<String>
     let product = build.product;
     let mut members = Vec::new();
     for app in &product.trusted_apps {
-        let file = format!("trusted-apps/{}", trusted_apps::file_name(app));
+        let file = bundle::trusted_app(&app.name);
         members.push(match app.source {
             AppSource::Package(_) => member(build, &app.name, Target::TrustedApp, file)?,
             AppSource::Elf(_) => {

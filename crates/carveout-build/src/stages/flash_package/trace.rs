@@ -19,7 +19,7 @@ use tegra_flash::slots::SECURE_OS;
 /// Holds what signed files were made of, as JSON by file.
 pub const MADE_OF: &str = "made-of.json";
 /// Where a bundle has the secure-os image.
-const IMAGE: &str = "secure-os/tos.img";
+const IMAGE: &str = bundle::SECURE_OS_IMAGE;
 /// What NVIDIA's tools put into the names of what they sign.
 const MARKS: [&str; 3] = ["_sigheader", ".encrypt", ".signed"];
 /// flash.sh puts it before the name of the device tree that the kernel gets.
