@@ -283,49 +283,5 @@ class Bundle(unittest.TestCase):
             self.assertIsNone(bundle.revision(folder))
 
 
-class BootConfig(unittest.TestCase):
-    """The shell function of tegra-bootfiles_%.bbappend."""
-
-    def set(self, files, key="size", value="0x02000000"):
-        with open(os.path.join(LAYER, "recipes-bsp/tegra-binaries/tegra-bootfiles_%.bbappend")) as file:
-            function = re.search(r"^carveout_set\(\) \{.*?^\}", file.read(), re.M | re.S)[0]
-        with tempfile.TemporaryDirectory() as folder:
-            target = os.path.join(folder, "tegraflash")
-            os.mkdir(target)
-            for name, text in files.items():
-                with open(os.path.join(target, name), "w", newline="") as file:
-                    file.write(text)
-            function = function.replace("${D}${datadir}", folder)
-            script = 'bbfatal() { echo "$*" >&2; exit 1; }\n%s\ncarveout_set %s %s\n' % (function, key, value)
-            # As BitBake runs it.
-            ran = subprocess.run(["sh", "-e", "-c", script], capture_output=True, text=True)
-            found = {}
-            for name in files:
-                with open(os.path.join(target, name), newline="") as file:
-                    found[name] = file.read()
-            return ran.returncode, ran.stderr, found
-
-    CFG = "a = 1;\ncarveout.tzdram.size = 0x01000000; #16MB\r\ncarveout.tzdram.size_more = 5;\ncarveout.tzdram.ecc_protected = 0;\n"
-
-    def test_one_value_is_changed_in_each_file(self):
-        other = "tegra194-mb1-bct-misc-none.cfg"
-        code, error, found = self.set({"tegra194-mb1-bct-misc-l4t.cfg": self.CFG, other: "a = 1;\n"})
-        self.assertEqual((code, error), (0, ""))
-        self.assertEqual(found["tegra194-mb1-bct-misc-l4t.cfg"], self.CFG.replace("0x01000000", "0x02000000"))
-        self.assertEqual(found[other], "a = 1;\n")
-
-    def test_what_cannot_be_set_is_told(self):
-        name = "tegra194-mb1-bct-misc-l4t.cfg"
-        for text, expected in [
-            ("a = 1;\n", "no misc boot config has carveout.tzdram.size"),
-            (self.CFG * 2, "stands there 2 times"),
-            ("carveout.tzdram.size = 0x01000000\n", "could not be set"),
-            ("#carveout.tzdram.size = 1;\n", "no misc boot config"),
-        ]:
-            code, error, _ = self.set({name: text})
-            self.assertEqual(code, 1, text)
-            self.assertIn(expected, error)
-
-
 if __name__ == "__main__":
     unittest.main()

@@ -120,18 +120,25 @@ class Values(ParseTest):
         sources, image = (os.path.join(self.folder, name) for name in "sd")
         os.mkdir(sources)
         name = "tegra194-mb1-bct-misc-l4t.cfg"
-        with open(os.path.join(sources, name), "w") as file:
-            file.write("carveout.tzdram.size = 0x01000000; # 16MB\ncarveout.tzdram.alignment = 0x00100000;\n")
+        open(os.path.join(sources, name), "w").close()
+        tools = os.path.join(self.folder, "tools")
+        os.mkdir(tools)
+        with open(os.path.join(tools, "carveout"), "w") as file:
+            file.write('#!/bin/sh\necho "$@" >&2\n')
+        os.chmod(os.path.join(tools, "carveout"), 0o755)
         d.setVar("S", sources)
         d.setVar("D", image)
-        ran = self.run_task(d, "do_install")
+        ran = self.run_task(d, "do_install", 'PATH="%s:$PATH"' % tools)
         self.assertEqual(ran.returncode, 0, ran.stderr)
-        with open(os.path.join(image, "usr/share/tegraflash", name)) as file:
-            self.assertEqual(file.read(), "carveout.tzdram.size = 0x02000000; # 16MB\ncarveout.tzdram.alignment = 0x00200000;\n")
+        installed = os.path.join(image, "usr/share/tegraflash", name)
+        asked = ["assemble", "boot-config", "--size", "32MiB", "--alignment", "2MiB", installed]
+        self.assertEqual(ran.stderr.split(), asked)
+        self.assertEqual(d.getVarFlag("do_install", "depends").split(), ["carveout-native:do_populate_sysroot"])
 
     def test_another_soc_keeps_its_own(self):
         d = self.parsed(MACHINE="jetson-nano-devkit").recipes
-        self.assertNotIn("carveout_set", d["tegra-bootfiles"].getVar("do_install"))
+        self.assertNotIn("carveout", d["tegra-bootfiles"].getVar("do_install"))
+        self.assertEqual(d["tegra-bootfiles"].getVarFlag("do_install", "depends") or "", "")
         self.assertEqual(d["trusty-l4t"].getVar("EXTRA_OEMAKE"), "TARGET=t186")
 
     def test_tasks_are_in_their_order(self):

@@ -4,20 +4,22 @@ mod bundle;
 mod parts;
 
 use crate::apps::Built;
-use crate::errors::{AssembleError, TrustedAppError};
+use crate::errors::{AssembleError, BootConfigError, TrustedAppError};
 use crate::stages::plan::findings;
 use crate::stages::trusted_apps;
-use carveout_host::error::Result;
+use carveout_host::error::{At, Result};
 use carveout_host::files;
 use carveout_host::outcome::Outcome;
 use carveout_host::tools::{read_limited, scratch};
 use carveout_host::ui::Ui;
 use carveout_product::{App, AppSource};
 use serde_json::json;
+use std::fs;
 use std::path::{Path, PathBuf};
+use tegra_bct::{CfgErrors, MiscCfg};
 use trusty_image::plan::Request;
 use trusty_image::stock::Stock;
-use trusty_image::{Plan, Tzdram};
+use trusty_image::{Plan, Tzdram, TzdramText};
 use trusty_ta_build::Declaration;
 
 /// Largest text that is read.
@@ -81,6 +83,29 @@ pub fn app(args: &BuiltApp, ui: &Ui) -> Result<Outcome> {
     Ok(Outcome { line: Some("ok".into()), json: json!({ "ok": true }), ..Outcome::default() })
 }
 
+/// Sets the carve-out in misc boot configs. One without any is left as it is, unless none has one.
+pub fn boot_config(files: &[PathBuf], tzdram: &TzdramText) -> Result<Outcome> {
+    let tzdram = tzdram.read(None).map_err(|e| AssembleError::NoCarveOut { source: e.into() })?;
+    let mut edited = Vec::new();
+    for path in files {
+        let wrong =
+            |e: CfgErrors| BootConfigError::MiscConfig { file: path.display().to_string(), source: e.into() };
+        let mut cfg = MiscCfg::parse(&read_limited(path, MAX_TEXT)?).map_err(wrong)?;
+        if cfg.has_tzdram() {
+            cfg.set_tzdram(tzdram).map_err(wrong)?;
+            edited.push((path, cfg));
+        }
+    }
+    if edited.is_empty() {
+        return Err(AssembleError::NoBootConfig { count: files.len() }.into());
+    }
+    for (path, cfg) in &edited {
+        fs::write(path, cfg.as_bytes()).at(path)?;
+    }
+    let json = json!({ "files": edited.iter().map(|(path, _)| path).collect::<Vec<_>>() });
+    Ok(Outcome { json, ..Outcome::default() })
+}
+
 /// Writes a bundle of the parts that a JSON file names: docs/yocto.md.
 pub fn assemble(parts_file: &Path, out: &Path, ui: &Ui) -> Result<Outcome> {
     let text = text(parts_file)?;
@@ -102,4 +127,55 @@ fn declaration(path: &Path) -> Result<Declaration> {
 fn text(path: &Path) -> Result<String> {
     let bytes = read_limited(path, MAX_TEXT)?;
     String::from_utf8(bytes).map_err(|_| AssembleError::NotText { path: path.into() }.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CFG: &str = "a = 1;\ncarveout.tzdram.size = 0x01000000; #16MB\r\ncarveout.tzdram.alignment = 0x00100000;\n\
+                       carveout.tzdram.size_more = 5;\ncarveout.tzdram.ecc_protected = 0;\n";
+
+    /// Edits files of these contents; what they hold then.
+    fn edited(texts: &[&str], size: &str) -> Result<Vec<String>> {
+        let dir = tempfile::tempdir().unwrap();
+        let paths = (0..texts.len()).map(|n| dir.path().join(format!("{n}.cfg")));
+        let paths: Vec<PathBuf> = paths.collect();
+        paths.iter().zip(texts).for_each(|(path, text)| fs::write(path, text).unwrap());
+        let outcome = boot_config(&paths, &TzdramText { size: size.into(), alignment: "2MiB".into() });
+        let found: Vec<String> = paths.iter().map(|path| fs::read_to_string(path).unwrap()).collect();
+        if outcome.is_err() {
+            assert_eq!(found, texts, "nothing is changed by halves");
+        }
+        outcome.map(|_| found)
+    }
+
+    #[test]
+    fn the_carve_out_is_set_in_each_boot_config_that_has_one() {
+        let new = CFG.replace("0x01000000", "0x02000000").replace("0x00100000", "0x00200000");
+        assert_eq!(edited(&[CFG, "a = 1;\n", CFG], "32MiB").unwrap(), [&new, "a = 1;\n", &new]);
+    }
+
+    #[test]
+    fn a_carve_out_that_cannot_be_set_is_told() {
+        let twice = CFG.repeat(2);
+        let no_end = CFG.replace("0x01000000;", "0x01000000");
+        for (texts, size, expected) in [
+            (&["a = 1;\n"][..], "32MiB", "none of 1 misc boot configs has a carve-out"),
+            (
+                &["#carveout.tzdram.size = 1;\na = 1;\n"],
+                "32MiB",
+                "none of 1 misc boot configs has a carve-out",
+            ),
+            (&[CFG, &twice], "32MiB", "stands on line 2 already"),
+            (&[CFG, &no_end], "32MiB", "`;` is missing"),
+            (&[CFG, "carveout.tzdram.size = 1;\n"], "32MiB", "`carveout.tzdram.alignment` is missing"),
+            (&[CFG], "107MiB", "allowed are 1MiB to 106MiB"),
+            (&[CFG], "33MiB", "is not a multiple of its alignment"),
+            (&[CFG], "32", "has no unit"),
+        ] {
+            let error = edited(texts, size).unwrap_err().to_string();
+            assert!(error.contains(expected), "{expected}: {error}");
+        }
+    }
 }

@@ -283,8 +283,24 @@ pub struct AssembleArgs {
 pub enum AssembleStep {
     /// Check a trusted app by the rules of the kernel's loader and against what its Cargo.toml declares.
     App(AssembleAppArgs),
+    /// Set the carve-out in those of these misc boot configs that have one.
+    BootConfig(AssembleBootConfigArgs),
     /// Write a bundle, as folder and .tar.zst, and verify it.
     Bundle(AssembleBundleArgs),
+}
+
+/// Options of `assemble boot-config`.
+#[derive(Clone, Debug, Args)]
+pub struct AssembleBootConfigArgs {
+    /// The files, which are changed.
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// Size of the carve-out, e.g. 32MiB.
+    #[arg(long, value_name = "SIZE")]
+    pub size: String,
+    /// Its alignment.
+    #[arg(long, value_name = "SIZE")]
+    pub alignment: String,
 }
 
 /// Options of `assemble app`.

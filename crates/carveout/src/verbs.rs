@@ -55,6 +55,7 @@ impl Verbs for Verb {
             }
             Self::Assemble(args) => match &args.step {
                 AssembleStep::App(args) => assemble::app(&args.request(), ui),
+                AssembleStep::BootConfig(args) => assemble::boot_config(&args.files, &args.tzdram()),
                 AssembleStep::Bundle(args) => assemble::assemble(&args.parts, &args.output_dir, ui),
             },
             Self::Doctor => doctor::run(dirs, ui),

@@ -135,6 +135,11 @@ impl MiscCfg {
         Ok(())
     }
 
+    /// Whether it says anything of the carve-out's size or alignment.
+    pub fn has_tzdram(&self) -> bool {
+        [TZDRAM_SIZE, TZDRAM_ALIGNMENT].iter().any(|key| self.entries.contains_key(*key))
+    }
+
     /// Sets the carve-out.
     pub fn set_tzdram(&mut self, tzdram: Tzdram) -> Result<(), CfgErrors> {
         keys_of(tzdram).into_iter().try_for_each(|(key, value)| self.set(key, value))

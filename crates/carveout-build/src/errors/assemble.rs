@@ -29,6 +29,12 @@ carveout_host::errors! {
         /// No board can have a carve-out of the size and alignment in the parts file.
         CarveOut { path: PathBuf, source: Cause } => usage "impossible-carve-out":
             ("{}: tzdram: {source}", path.display());
+        /// The carve-out that boot configs are to get is none that a board can have.
+        NoCarveOut { source: Cause } => usage "wrong-carve-out": ("{source}");
+        /// None of the given misc boot configs has a carve-out.
+        NoBootConfig { count: usize } => check "no-boot-config":
+            ("none of {count} misc boot configs has a carve-out"),
+            help ("give those of Tegra194: tegra194-mb1-bct-misc-*.cfg");
         /// The given secure-os image cannot be read.
         SecureOs { path: PathBuf, source: Cause } => check "unreadable-secure-os":
             ("{}: {source}", path.display());

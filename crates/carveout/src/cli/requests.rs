@@ -1,8 +1,8 @@
 //! What a command line asks for, in the words of the crates that do it.
 
 use super::{
-    AssembleAppArgs, BackupArgs, BuildArgs, EmulateArgs, FlashArgs, ImageArgs, ReleaseArgs, RestoreArgs,
-    RunArgs, YoctoArgs,
+    AssembleAppArgs, AssembleBootConfigArgs, BackupArgs, BuildArgs, EmulateArgs, FlashArgs, ImageArgs,
+    ReleaseArgs, RestoreArgs, RunArgs, YoctoArgs,
 };
 use bundle::PublicKey;
 use carveout_build::{assemble, make, release, run};
@@ -12,6 +12,7 @@ use carveout_host::error::Result;
 use carveout_keys::public_key;
 use carveout_product::Overrides;
 use carveout_yocto::engine;
+use trusty_image::TzdramText;
 
 /// Who must have signed a bundle.
 pub fn key(given: Option<&str>) -> Result<Option<PublicKey>> {
@@ -175,6 +176,13 @@ impl RestoreArgs {
             raw_anyway: self.raw_anyway,
             instance: self.instance.clone(),
         }
+    }
+}
+
+impl AssembleBootConfigArgs {
+    /// Which carve-out.
+    pub fn tzdram(&self) -> TzdramText {
+        TzdramText { size: self.size.clone(), alignment: self.alignment.clone() }
     }
 }
 

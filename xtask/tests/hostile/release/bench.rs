@@ -29,7 +29,7 @@ pub struct Bench {
 }
 
 pub fn name(version: &str) -> String {
-    bundle::bundle_name("desk", version, "virt", TZDRAM)
+    bundle::bundle_name("desk", version, "virt", trusty_image::Tzdram::of_size(TZDRAM).unwrap())
 }
 
 pub fn text(output: &Output) -> String {
