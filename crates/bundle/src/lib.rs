@@ -18,6 +18,7 @@ mod builder;
 mod device;
 mod diff;
 mod extract;
+mod frames;
 mod given;
 mod hash;
 pub mod limits;
@@ -37,6 +38,7 @@ pub use builder::{About, SECURE_OS_IMAGE, trusted_app};
 pub use device::{COMMON, Device, FLASH, FlashPackage, Fused, ModuleEntry, TEGRAFLASH, TOS_IMAGE};
 pub use diff::{Diff, Difference, Side, diff};
 pub use extract::{ExtractError, Extracted, extract};
+pub use frames::{Frames, compression, write_frame};
 pub use given::{Given, Origin};
 pub use hash::{Hashed, copy_hashed, hash_file, sha256};
 pub use manifest::{

@@ -1,5 +1,6 @@
 //! A bundle to read: a folder or a `.tar.zst`.
 
+use crate::frames::FrameReader;
 use crate::hash::hash_blocks;
 use crate::limits::MAX_TEXT;
 use crate::manifest::{MANIFEST, Manifest, SUMS};
@@ -7,7 +8,7 @@ use crate::open::open;
 use crate::signature::{MAX_SIGNATURE, SIGNATURE};
 use crate::writer::{DATA, PROGRAM};
 use std::fs;
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{self, BufReader, Read};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
@@ -192,7 +193,7 @@ fn walk(folder: &Path, prefix: &str, paths: &mut Vec<String>) -> Result<(), Sour
 fn read_archive(archive: &Path, each: &mut Each) -> Result<String, SourceError> {
     let error = |error| SourceError::Io { path: archive.into(), error };
     let file = BufReader::new(open(archive).map_err(error)?);
-    let mut tar = tar::Archive::new(zstd::Decoder::with_buffer(file).map_err(error)?.single_frame());
+    let mut tar = tar::Archive::new(FrameReader::new(file));
     let mut top = None;
     // Raw: an extension's declared size would be read into memory. Ours have none.
     for entry in tar.entries().map_err(error)?.raw(true) {
@@ -220,10 +221,9 @@ fn read_archive(archive: &Path, each: &mut Each) -> Result<String, SourceError> 
         let meta = Meta { mode, size: entry.size() };
         each(path, meta, &mut entry).map_err(error)?;
     }
-    // The checksum of the last block is checked only when all has been read.
-    let mut decoder = tar.into_inner();
+    // The checksum of a frame is checked only when all of it has been read.
     let mut tail = 0;
-    let zeros = hash_blocks(&mut decoder, |block| {
+    let zeros = hash_blocks(tar.into_inner(), |block| {
         tail += block.len() as u64;
         if tail > MAX_TAIL {
             return Err(io::Error::other("zeros without end behind the last file"));
@@ -235,8 +235,5 @@ fn read_archive(archive: &Path, each: &mut Each) -> Result<String, SourceError> 
         }
     });
     zeros.map_err(error)?;
-    match decoder.finish().fill_buf().map_err(error)? {
-        [] => Ok(top.unwrap_or_default()),
-        _ => Err(error(io::Error::other("more bytes behind the archive"))),
-    }
+    Ok(top.unwrap_or_default())
 }

@@ -110,12 +110,12 @@ impl Sample {
     }
 }
 
-fn problems(path: &Path) -> Vec<String> {
+pub(crate) fn problems(path: &Path) -> Vec<String> {
     let verified = verify(&Source::open(path).unwrap()).unwrap();
     verified.problems.iter().map(ToString::to_string).collect()
 }
 
-fn written() -> (tempfile::TempDir, PathBuf, Manifest) {
+pub(crate) fn written() -> (tempfile::TempDir, PathBuf, Manifest) {
     let dir = tempfile::tempdir().unwrap();
     let folder = dir.path().join("desk");
     let manifest = Sample::new().write(&folder);
@@ -124,7 +124,7 @@ fn written() -> (tempfile::TempDir, PathBuf, Manifest) {
 
 fn archive(folder: &Path, manifest: &Manifest) -> Vec<u8> {
     let path = folder.with_extension("tar.zst");
-    write_archive(folder, &manifest.bundle_name(), manifest, 1, &path).unwrap();
+    write_archive(folder, &manifest.bundle_name(), manifest, 1, &Frames::default(), &path).unwrap();
     fs::read(path).unwrap()
 }
 
@@ -255,13 +255,15 @@ fn an_archive_with_more_in_it_is_refused() {
         }
     };
     assert_eq!(refused(&plain, b""), "");
-    assert!(
-        refused(&plain, &zstd::encode_all(&b"more"[..], 1).unwrap())
-            .ends_with("more bytes behind the archive")
-    );
-    assert!(refused(&plain, b"x").ends_with("more bytes behind the archive"));
-    let tail = refused(&[&plain[..], b"hidden"].concat(), b"");
-    assert!(tail.ends_with("more than zeros behind the last file"), "{tail}");
+    let frame = |bytes: &[u8]| zstd::encode_all(bytes, 1).unwrap();
+    let ends = |said: String, with: &str| assert!(said.ends_with(with), "{said}");
+    ends(refused(&plain, &frame(b"more")), "more than zeros behind the last file");
+    ends(refused(&[&plain[..], b"hidden"].concat(), b""), "more than zeros behind the last file");
+    assert_eq!(refused(&plain, &frame(&[0; 512])), "");
+    ends(refused(&plain, &frame(b"")), "holds a zstd frame without contents");
+    ends(refused(&plain, b"x"), "holds bytes that are no zstd frame");
+    // A frame that unpacking skips.
+    ends(refused(&plain, b"\x50\x2a\x4d\x18\x04\0\0\0more"), "holds bytes that are no zstd frame");
     let changed = |change: fn(&mut tar::Header)| {
         let mut tar = plain.clone();
         let mut header = tar::Header::from_byte_slice(&tar[..512]).clone();
@@ -293,7 +295,7 @@ fn an_archive_with_more_in_it_is_refused() {
 fn an_archive_under_another_name_is_refused() {
     let (_dir, folder, manifest) = written();
     let path = folder.with_extension("tar.zst");
-    write_archive(&folder, "other", &manifest, 1, &path).unwrap();
+    write_archive(&folder, "other", &manifest, 1, &Frames::default(), &path).unwrap();
     assert_eq!(
         problems(&path),
         ["manifest.json: the archive's folder is called other, expected desk-1-virt-tzdram32M"]

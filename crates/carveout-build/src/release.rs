@@ -7,8 +7,8 @@ use crate::make;
 use crate::release::provenance::PROVENANCE;
 use crate::release::sources::Sources;
 use crate::stages::bundle::given::Input;
-use crate::stages::bundle::{SBOM, publish};
-use bundle::{Manifest, Role, Source, bundle_name};
+use crate::stages::bundle::{SBOM, frames, publish};
+use bundle::{Frames, Manifest, Role, Source, bundle_name};
 use carveout_field::release::index::Entry;
 use carveout_field::release::store::{Published, Store, released};
 use carveout_field::release::{SIGNATURE, SUMS, notes};
@@ -82,7 +82,8 @@ pub fn run(args: &Request, dirs: &Dirs, ui: &Ui) -> Result<Outcome> {
             let manifest = verify::check(&bundle)?;
             sources.suit(&bundle, &manifest)?;
             sources.unmoved(&manifest)?;
-            let release = Release { bundle: &bundle, manifest: &manifest, changes, sources: Some(&sources) };
+            let (home, sources) = (&dirs.home(), Some(&sources));
+            let release = Release { bundle: &bundle, manifest: &manifest, changes, sources, home };
             release.publish(args, store, &signer, ui)
         });
     };
@@ -91,7 +92,7 @@ pub fn run(args: &Request, dirs: &Dirs, ui: &Ui) -> Result<Outcome> {
     let changes = changes_of(args, &manifest, &mut sources, dirs, ui)?;
     let store = open(args, &sources, dirs, ui)?;
     // Of a bundle that was built elsewhere nobody here can say how.
-    Release { bundle, manifest: &manifest, changes, sources: None }.publish(args, store, &signer, ui)
+    Release { bundle, manifest: &manifest, changes, sources: None, home: &dirs.home() }.publish(args, store, &signer, ui)
 }
 
 /// What the product's changelog says of a version.
@@ -154,6 +155,8 @@ struct Release<'a> {
     changes: Option<String>,
     /// What it was built of, if it was built here.
     sources: Option<&'a Sources>,
+    /// Where results of stages are kept.
+    home: &'a Path,
 }
 
 impl Release<'_> {
@@ -217,14 +220,19 @@ impl Release<'_> {
         signer: &Signer,
         without_rootfs: bool,
     ) -> Result<Entry> {
-        let Self { bundle, manifest, changes, sources } = self;
+        let Self { bundle, manifest, changes, sources, home } = self;
         let name = manifest.bundle_name();
         let archive = new.join(format!("{name}.tar.zst"));
         let sums = manifest.sums().map_err(|e| ReleaseError::Checksums { source: e.into() })?;
         let comment = signing::comment(manifest);
         let signature = signer.sign(sums.as_bytes(), &comment)?;
         let source = Source::open(bundle).map_err(verify::unreadable)?;
-        bundle::write_signed(&source, manifest, &signature, EPOCH, &archive).map_err(verify::unreadable)?;
+        let (frames, _held) = match &source {
+            Source::Folder(folder) => frames::of(folder, manifest, home)?,
+            Source::Archive(_) => (Frames::default(), Vec::new()),
+        };
+        bundle::write_signed(&source, manifest, &signature, EPOCH, &frames, &archive)
+            .map_err(verify::unreadable)?;
         interrupt::check()?;
         // What devices will check.
         verify::signed(&archive, Some(signer.public()))?;

@@ -102,7 +102,7 @@ pub fn image(request: &make::Request, layers: &Layers, out: &Path, dirs: &Dirs, 
         let _out = carveout_host::files::lock_folder(&out, ui)?;
         let running = ui.start("bundle");
         let folder = out.join(&name);
-        publish::publish(&folder, |new| copy(&made, new))?;
+        publish::publish(&folder, Some(&dirs.home()), |new| copy(&made, new))?;
         running.done();
         Ok(folder)
     })

@@ -80,6 +80,11 @@ pub struct Output {
 }
 
 impl Output {
+    /// Whether its files have the contents that they were made with. This reads them all; that nobody has touched them was seen before.
+    pub fn is_whole(&self) -> Result<bool> {
+        Ok(tree::digest(&self.dir, &|name| name == RECORD)? == self.content)
+    }
+
     /// Its files with this extension, sorted.
     pub fn files(&self, extension: &str) -> Result<Vec<PathBuf>> {
         let entries = fs::read_dir(&self.dir).at(&self.dir)?.flatten().map(|entry| entry.path());
@@ -287,6 +292,19 @@ mod tests {
         assert!(old.reused);
         let new = cache.renew(&old, || build(root.path(), "x")).unwrap();
         assert!(!new.reused && build(root.path(), "x").unwrap().reused);
+    }
+
+    #[test]
+    fn a_damaged_result_that_looks_untouched_is_not_whole() {
+        let root = tempfile::tempdir().unwrap();
+        let made = build(root.path(), "x").unwrap();
+        assert!(made.is_whole().unwrap());
+        let path = made.dir.join("a/file");
+        let time = fs::metadata(&path).unwrap().modified().unwrap();
+        fs::write(&path, "y").unwrap();
+        File::options().write(true).open(&path).unwrap().set_modified(time).unwrap();
+        let found = build(root.path(), "x").unwrap();
+        assert!(found.reused && !found.is_whole().unwrap());
     }
 
     #[test]

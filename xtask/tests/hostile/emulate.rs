@@ -237,7 +237,7 @@ fn a_bundle_is_verified_before_anything_of_it_runs() {
     let mut bytes = fs::read(&archive).unwrap();
     bytes.extend(b"more");
     fs::write(&archive, bytes).unwrap();
-    says(&archive, &[], 1, "more bytes behind the archive");
+    says(&archive, &[], 1, "holds bytes that are no zstd frame");
     fs::write(folder.join("more"), "x").unwrap();
     says(&folder, &[], 1, "more: does not belong to the bundle");
 }

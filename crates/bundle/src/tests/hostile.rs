@@ -66,11 +66,11 @@ fn a_signed_bundle_tells_who_has_made_it() {
         minisign::sign(None, &pair.sk, sums.as_bytes(), Some("comment"), None).unwrap().into_string();
     let path = folder.with_extension("tar.zst");
     let source = Source::open(&folder).unwrap();
-    write_signed(&source, &manifest, &signature, 1, &path).unwrap();
+    write_signed(&source, &manifest, &signature, 1, &Frames::default(), &path).unwrap();
     let first = fs::read(&path).unwrap();
     // An archive is signed as well as a folder; a signature that is there is replaced.
     let again = folder.with_extension("again");
-    write_signed(&Source::open(&path).unwrap(), &manifest, &signature, 1, &again).unwrap();
+    write_signed(&Source::open(&path).unwrap(), &manifest, &signature, 1, &Frames::default(), &again).unwrap();
     assert_eq!(fs::read(&again).unwrap(), first);
     let verified = verify(&Source::open(&path).unwrap()).unwrap();
     assert_eq!(verified.problems, []);

@@ -35,7 +35,7 @@ pub fn write(parts: &Parts, tzdram: Tzdram, out: &Path, ui: &Ui) -> Result<PathB
     let name = bundle::bundle_name(&parts.name, &parts.version, &parts.board, tzdram);
     let _lock = lock_folder(&out, ui)?;
     let folder = out.join(name);
-    publish::publish(&folder, |new| fill(parts, tzdram, new))?;
+    publish::publish(&folder, None, |new| fill(parts, tzdram, new))?;
     Ok(folder)
 }
 

@@ -22,6 +22,9 @@ carveout_host::errors! {
             help ("use fewer or smaller trusted apps, or a smaller rootfs.size");
         /// The manifest of the bundle cannot be written.
         Manifest { source: Cause } => check "wrong-manifest": ("{source}");
+        /// A file of the bundle was changed while the bundle was written.
+        Changed { path: PathBuf } => check "changed-meanwhile":
+            ("{}: was changed while the bundle was written", path.display()), help ("run the same command again");
         /// The output of cargo tree has a line that is no package and version.
         TreeLine { name: String, line: String } => check "unknown-tree-line": ("cargo tree says of {name}: `{line}`");
         /// The output of cargo tree does not list the package that it was asked for.

@@ -1,6 +1,7 @@
 //! The bundle: all results in one folder and one archive, verified before they get their names.
 
 mod flash;
+pub mod frames;
 pub mod given;
 pub mod publish;
 mod sbom;
@@ -81,7 +82,7 @@ pub fn run(build: &Build, parts: &Parts, out: &Path) -> Result<PathBuf> {
     }
     running.building("building: parts have changed");
     let _ = fs::remove_file(&record);
-    let result = publish::publish(&folder, |new| fill(build, parts, inputs, new));
+    let result = publish::publish(&folder, Some(&build.dirs().home()), |new| fill(build, parts, inputs, new));
     match result.and_then(|()| seal(&key, &folder, &archive)) {
         Ok(seal) => carveout_host::files::write(&record, seal, carveout_host::files::OUTPUT)?,
         Err(error) => {

@@ -1,7 +1,8 @@
 //! Gives a bundle its name: folder and archive are written beside it, verified, and then renamed.
 
-use crate::errors::BundleError;
-use bundle::Manifest;
+use super::frames;
+use crate::errors::{BundleError, StageError};
+use bundle::{Frames, Manifest};
 use carveout_host::error::{At, Error, Result};
 use carveout_host::files;
 use rustix::fs::{CWD, RenameFlags, renameat_with};
@@ -10,6 +11,7 @@ use stage_cache::EPOCH;
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use std::thread;
 
 /// How names of unfinished bundles begin.
 const TEMPORARY: &str = ".carveout-bundle-";
@@ -32,21 +34,33 @@ pub fn archive(folder: &Path) -> PathBuf {
     name.into()
 }
 
-/// Lets `fill` write a bundle, verifies it as folder and as archive, and gives both their names.
-pub fn publish(folder: &Path, fill: impl FnOnce(&Path) -> Result<Manifest>) -> Result<()> {
+/// Lets `fill` write a bundle, verifies it as folder and as archive, and gives both their names. `home`: where results of stages are
+/// kept, and with them compressed frames; none are kept without.
+pub fn publish(folder: &Path, home: Option<&Path>, fill: impl FnOnce(&Path) -> Result<Manifest>) -> Result<()> {
     let out = folder.parent().unwrap_or(Path::new("."));
     let temporary = files::beside(out, TEMPORARY).at(out)?;
     let new_folder = temporary.path().join("folder");
     let new_archive = temporary.path().join("archive.tar.zst");
     fs::create_dir(&new_folder).at(&new_folder)?;
     let manifest = fill(&new_folder)?;
-    bundle::write_archive(&new_folder, &manifest.bundle_name(), &manifest, EPOCH, &new_archive)
-        .at(&new_archive)?;
-    for path in [&new_folder, &new_archive] {
-        carveout_field::verify::check(path)?;
-    }
+    thread::scope(|scope| {
+        // Side by side: it reads each file once, and packing reads them, too.
+        let checked = scope.spawn(|| carveout_field::verify::check(&new_folder));
+        let packed = pack(&new_folder, &manifest, home, &new_archive);
+        checked.join().unwrap_or_else(|_| Err(StageError::Panicked.into()))?;
+        packed
+    })?;
     put(&new_archive, &archive(folder))?;
     put(&new_folder, folder)
+}
+
+fn pack(folder: &Path, manifest: &Manifest, home: Option<&Path>, archive: &Path) -> Result<()> {
+    let (frames, _held) = match home {
+        Some(home) => frames::of(folder, manifest, home)?,
+        None => (Frames::default(), Vec::new()),
+    };
+    bundle::write_archive(folder, &manifest.bundle_name(), manifest, EPOCH, &frames, archive).at(archive)?;
+    carveout_field::verify::check(archive).map(drop)
 }
 
 /// Gives a new bundle its name. An older one of that name is there until the new one is.
