@@ -68,7 +68,7 @@ struct Bench {
 
 /// Measures, prints a table, and fails if what carveout promises does not hold.
 pub fn run(request: &Request, dirs: &Dirs, ui: &Ui) -> Result<Outcome> {
-    let workshop = Sources { dirs, offline: request.offline, ui };
+    let workshop = Sources::new(dirs, request.offline, ui);
     let (image, name, tzdram) = make::with_build(&request.without_rootfs(), dirs, ui, |build| {
         let product = build.product;
         if !product.trusted_apps.iter().any(|app| app.name == TRUSTED_APP) {

@@ -56,7 +56,9 @@ impl<'a> Writer<'a> {
     ) -> io::Result<()> {
         self.header(path, size, executable)?;
         // What has become shorter must not make a damaged archive.
-        let whole = |copied: u64| if copied == size { Ok(()) } else { Err(io::ErrorKind::UnexpectedEof.into()) };
+        let whole = |copied: u64| -> io::Result<()> {
+            if copied == size { Ok(()) } else { Err(io::ErrorKind::UnexpectedEof.into()) }
+        };
         let mut from = from.take(size);
         match frame {
             Some(frame) => self.cut(|out| io::copy(&mut open(frame)?, out).map(drop))?,

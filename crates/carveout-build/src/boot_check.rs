@@ -52,7 +52,7 @@ pub fn run(build: &Build, apps: &Apps, image: &Output) -> Result<DeskBoot> {
         let bytes = fs::read(&path).at(&path)?;
         let setup = Setup {
             qemu,
-            firmware: Sources { dirs: &build.dirs(), offline: build.offline, ui: build.ui }.firmware()?,
+            firmware: Sources::new(&build.dirs(), build.offline, build.ui).firmware()?,
             image: BootImage::new(secure_os::IMAGE, &bytes, build.product.tzdram)?,
         };
         boot(&setup, apps, image, &ports, work)?;

@@ -228,7 +228,7 @@ impl Release<'_> {
         let signature = signer.sign(sums.as_bytes(), &comment)?;
         let source = Source::open(bundle).map_err(verify::unreadable)?;
         let (frames, _held) = match &source {
-            Source::Folder(folder) => frames::of(folder, manifest, home)?,
+            Source::Folder(folder) => frames::of(folder, &manifest.files, home)?,
             Source::Archive(_) => (Frames::default(), Vec::new()),
         };
         bundle::write_signed(&source, manifest, &signature, EPOCH, &frames, &archive)

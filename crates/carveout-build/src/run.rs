@@ -6,6 +6,7 @@ use crate::errors::RunError;
 use crate::make::{self, Request as Wanted};
 use crate::stages::{plan, secure_os, trusted_apps};
 use crate::workshop::Sources;
+use carveout_desk::Workshop;
 use carveout_desk::emulate::{self, Engine, Target};
 use carveout_host::dirs::Dirs;
 use carveout_host::error::{At, Error, Result};
@@ -71,13 +72,16 @@ pub fn run(request: &Request, dirs: &Dirs, ui: &Ui) -> Result<Outcome> {
 }
 
 fn once(request: &Request, dirs: &Dirs, ui: &Ui) -> Result<Outcome> {
-    let workshop = Sources { dirs, offline: request.build.offline, ui };
+    let workshop = Sources::new(dirs, request.build.offline, ui);
     let (target, client) = make::with_build(&request.build.without_rootfs(), dirs, ui, |build| {
-        // Side by side: neither needs the other.
+        // Side by side: none needs another.
         thread::scope(|scope| {
             let client = scope.spawn(|| client(request, build, dirs, ui));
-            let target = target(build);
-            Ok((target?, make::join(client)?))
+            let emulator = scope.spawn(|| workshop.emulator());
+            let (target, client, emulator) = (target(build), make::join(client), make::join(emulator));
+            let ready = (target?, client?);
+            // The workshop keeps it.
+            emulator.map(|_| ready)
         })
     })?;
     let emulated = emulate::Request {

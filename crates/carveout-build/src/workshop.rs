@@ -12,6 +12,7 @@ use carveout_host::tools::cargo::CrossBuild;
 use carveout_host::ui::Ui;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 /// The emulator.
 const EMULATOR: &str = "trusty-emulator";
@@ -30,6 +31,15 @@ pub struct Sources<'a> {
     pub offline: bool,
     /// Progress.
     pub ui: &'a Ui,
+    /// The emulator, once it is built.
+    emulator: OnceLock<PathBuf>,
+}
+
+impl<'a> Sources<'a> {
+    /// Makes nothing yet.
+    pub fn new(dirs: &'a Dirs, offline: bool, ui: &'a Ui) -> Self {
+        Self { dirs, offline, ui, emulator: OnceLock::new() }
+    }
 }
 
 impl Workshop for Sources<'_> {
@@ -55,8 +65,12 @@ impl Workshop for Sources<'_> {
     }
 
     fn emulator(&self) -> Result<PathBuf> {
+        if let Some(built) = self.emulator.get() {
+            return Ok(built.clone());
+        }
         packages::ensure(&EMULATOR_NEEDS, self.offline, &self.dirs.logs()?.join("host.log"), self.ui)?;
-        self.host_program(&cargo::carveout(self.dirs.root()?)?, EMULATOR)
+        let built = self.host_program(&cargo::carveout(self.dirs.root()?)?, EMULATOR)?;
+        Ok(self.emulator.get_or_init(|| built).clone())
     }
 
     fn client_for_host(&self, name: &str) -> Result<PathBuf> {

@@ -10,12 +10,13 @@ use crate::error::{At, Result};
 use crate::errors::ToolchainError;
 use crate::tools::{cargo, run, shell};
 use crate::ui::Ui;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex, OnceLock};
 use xshell::cmd;
 
 /// What is built.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Target {
     /// TAs: ARMv7-A without an OS.
     TrustedApp,
@@ -49,6 +50,8 @@ pub struct Toolchain {
     pub linker: PathBuf,
     /// The unpacked Debian tree, if it is Debian's.
     debian: Option<debian::Tree>,
+    /// See [`Self::versions`]; its programs are asked once.
+    versions: Arc<OnceLock<Vec<(String, String)>>>,
 }
 
 impl Toolchain {
@@ -64,6 +67,14 @@ impl Toolchain {
 
     /// All that shapes what is built: compiler, linker, and the C library that goes into client apps.
     pub fn versions(&self) -> Result<Vec<(String, String)>> {
+        if let Some(known) = self.versions.get() {
+            return Ok(known.clone());
+        }
+        let versions = self.ask_versions()?;
+        Ok(self.versions.get_or_init(|| versions).clone())
+    }
+
+    fn ask_versions(&self) -> Result<Vec<(String, String)>> {
         let first = |text: String| text.lines().next().unwrap_or_default().to_owned();
         let mut versions = Vec::new();
         let mut add = |tool: &str, version| versions.push((format!("{tool} for {}", self.triple), version));
@@ -134,8 +145,8 @@ pub struct Toolchains<'a> {
     logs: PathBuf,
     offline: bool,
     ui: &'a Ui,
-    /// One thread provisions, others wait.
-    provisioning: Mutex<()>,
+    /// What was found. One thread looks and provisions, others wait.
+    found: Mutex<BTreeMap<Target, Toolchain>>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -150,12 +161,21 @@ impl<'a> Toolchains<'a> {
     pub fn new(root: &Path, offline: bool, ui: &'a Ui) -> Self {
         let target = root.join("target");
         let (home, logs) = (target.join("toolchains"), target.join("carveout/logs"));
-        Self { home, logs, offline, ui, provisioning: Mutex::new(()) }
+        Self { home, logs, offline, ui, found: Mutex::default() }
     }
 
     /// The toolchain for a target, provisioned if need be.
     pub fn get(&self, target: Target) -> Result<Toolchain> {
-        let _one = self.provisioning.lock().map_err(|_| ToolchainError::AnotherStageFailed)?;
+        let mut found = self.found.lock().map_err(|_| ToolchainError::AnotherStageFailed)?;
+        if let Some(known) = found.get(&target) {
+            return Ok(known.clone());
+        }
+        let toolchain = self.find(target)?;
+        found.insert(target, toolchain.clone());
+        Ok(toolchain)
+    }
+
+    fn find(&self, target: Target) -> Result<Toolchain> {
         let way = way()?;
         if let Some(found) = self.existing(target, way)? {
             return Ok(found);
@@ -215,13 +235,15 @@ impl<'a> Toolchains<'a> {
         }
         let version = cargo::ask("rustc".as_ref(), None, &["--version"])?;
         let linker = linker(target)?;
-        Ok(Some(Toolchain { target, triple: triple.into(), version, linker, debian: None }))
+        let triple = triple.into();
+        Ok(Some(Toolchain { target, triple, version, linker, debian: None, versions: Arc::default() }))
     }
 
     fn debian(&self, target: Target, tree: debian::Tree) -> Result<Toolchain> {
         let version = cargo::ask(&tree.rustc(), Some(&tree.libraries()), &["--version"])?;
         let linker = linker(target)?;
-        Ok(Toolchain { target, triple: target.triple().into(), version, linker, debian: Some(tree) })
+        let (triple, debian) = (target.triple().into(), Some(tree));
+        Ok(Toolchain { target, triple, version, linker, debian, versions: Arc::default() })
     }
 
     fn rustup_add(&self, triple: &str) -> bool {

@@ -44,7 +44,7 @@ impl Verbs for Verb {
             Self::Backup(args) => flash::backup(&args.request(), dirs, ui),
             Self::Restore(args) => flash::restore(&args.request(), dirs, ui),
             Self::Emulate(args) => {
-                let workshop = Sources { dirs, offline: false, ui };
+                let workshop = Sources::new(dirs, false, ui);
                 emulate::run(&args.request(*json)?, &workshop, dirs, ui)
             }
             Self::Recipes(args) => recipes::run(args.check, dirs, ui),

@@ -149,7 +149,7 @@ pub fn test_kernel() -> Vec<u8> {
     let build = || {
         let ui = carveout_host::ui::Ui::new(carveout_host::ui::Verbosity::Quiet);
         let dirs = carveout_host::dirs::Dirs::find();
-        let folder = Sources { dirs: &dirs, offline: false, ui: &ui }.firmware().unwrap();
+        let folder = Sources::new(&dirs, false, &ui).firmware().unwrap();
         std::fs::read(folder.join(carveout_desk::TEST_KERNEL)).unwrap()
     };
     KERNEL.get_or_init(build).clone()

@@ -2,9 +2,13 @@
 
 use crate::errors::TrustedAppError;
 use carveout_host::error::{At, Result};
+use carveout_host::files;
+use carveout_host::interrupt;
 use carveout_host::loader::inspect;
 use carveout_host::toolchain::Target;
+use carveout_host::tools::cargo;
 use carveout_host::tools::cargo::CrossBuild;
+use carveout_host::ui::{Ui, Verbosity};
 use carveout_product::Build;
 use carveout_product::{App, AppSource};
 use stage_cache::{Key, Output, Work};
@@ -14,10 +18,16 @@ use trusty_image::manifest;
 
 /// The trusted apps' directory, an ELF file each, and one with the files that name lines of those that were built here.
 pub fn run(build: &Build) -> Result<(Output, Output)> {
+    let apps = build.product.trusted_apps.iter();
+    let keyed = apps.map(|app| Ok((app, format!("trusted app {}", app.name), key(build, app)?)));
+    let keyed = keyed.collect::<Result<Vec<_>>>()?;
+    let changed = keyed.iter().filter(|(_, name, key)| !build.cache.has(name, key));
+    let changed = changed.filter(|(app, ..)| matches!(app.source, AppSource::Package(_)));
+    // What fails here is told by the app's own stage, which then compiles nothing that is compiled.
+    let _ = compile(build, &changed.map(|(app, ..)| *app).collect::<Vec<_>>());
+    interrupt::check()?;
     let mut parts = Vec::new();
-    for app in &build.product.trusted_apps {
-        let key = key(build, app)?;
-        let name = format!("trusted app {}", app.name);
+    for (app, name, key) in keyed {
         let output = build.cache.stage(&name, key, |work| {
             let elf = fetch(build, app, work)?;
             finish(app, &elf, &work.out.join(file_name(&app.name)))?;
@@ -70,22 +80,52 @@ fn key(build: &Build, app: &App) -> Result<Key> {
 fn fetch(build: &Build, app: &App, work: &Work) -> Result<PathBuf> {
     match &app.source {
         AppSource::Elf(path) => Ok(path.clone()),
-        AppSource::Package(_) => CrossBuild {
-            root: &build.workspace.root,
-            package: &app.name,
-            profile: "ta",
-            target_dir: &build.cargo_dir("ta"),
-            toolchain: &build.toolchains.get(Target::TrustedApp)?,
-            offline: build.offline,
-            ui: build.ui,
-        }
-        .run(work.log),
+        AppSource::Package(_) => cross_build(build, app, build.ui, |cross| cross.run(work.log)),
     }
+}
+
+fn cross_build<T>(
+    build: &Build,
+    app: &App,
+    ui: &Ui,
+    run: impl FnOnce(&CrossBuild) -> Result<T>,
+) -> Result<T> {
+    run(&CrossBuild {
+        root: &build.workspace.root,
+        package: &app.name,
+        profile: "ta",
+        target_dir: &build.cargo_dir("ta"),
+        toolchain: &build.toolchains.get(Target::TrustedApp)?,
+        offline: build.offline,
+        ui,
+    })
+}
+
+/// Compiles several packages side by side, in one call of cargo: it is one call at a time that may use cargo's folder. Only if each comes
+/// out of it as out of a call of its own.
+fn compile(build: &Build, apps: &[&App]) -> Result<()> {
+    let names: Vec<&str> = apps.iter().map(|app| app.name.as_str()).collect();
+    let ([first, _, ..], root) = (apps, &build.workspace.root) else { return Ok(()) };
+    if !cargo::share_features(root, &names, Target::TrustedApp.triple(), build.offline)? {
+        return Ok(());
+    }
+    let running = build.ui.start("cargo");
+    running.building(&format!("compiling {}", names.join(", ")));
+    let log = build.dirs().logs()?.join("trusted-apps-together.log");
+    files::new_log(&log)?;
+    // Warnings are shown by the app's own stage.
+    let quiet = Ui::new(Verbosity::Quiet);
+    let compiled = cross_build(build, first, &quiet, |cross| cross.together(&names, &log));
+    match &compiled {
+        Ok(_) => running.done(),
+        Err(_) => running.fail(),
+    }
+    compiled.map(drop)
 }
 
 /// Sets what the config overrides, takes debug information out of what was built here, and checks the result.
 pub fn finish(app: &App, from: &Path, to: &Path) -> Result<()> {
-    let mut elf = carveout_host::files::read(from)?;
+    let mut elf = files::read(from)?;
     if let AppSource::Package(_) = app.source {
         elf = trusty_image::strip_debug(&elf)
             .map_err(|e| TrustedAppError::NotStripped { path: from.into(), source: e.into() })?;

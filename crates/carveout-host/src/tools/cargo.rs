@@ -15,12 +15,14 @@ use crate::ui::Ui;
 use cargo_metadata::Metadata;
 use lock::CargoLock;
 use messages::Messages;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::{BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::slice;
 use std::sync::{Mutex, PoisonError};
+use std::thread;
 use xshell::{Cmd, cmd};
 
 /// The cargo that runs us.
@@ -126,6 +128,31 @@ pub fn tree(root: &Path, package: &str, triple: &str, offline: bool) -> Result<S
     capture("cargo tree", clean(cmd))
 }
 
+/// Whether one call of cargo compiles these packages as a call for each does. In one call the crates that they share get the features that
+/// any of them wants, and another feature may give other bytes.
+pub fn share_features(root: &Path, packages: &[&str], triple: &str, offline: bool) -> Result<bool> {
+    let features = |packages: &[&str]| -> Result<BTreeSet<String>> {
+        let (sh, cargo) = (shell(root)?, program());
+        let offline = offline.then_some("--offline");
+        let packages = packages.iter().flat_map(|package| ["--package", *package]);
+        let kinds = ["--edges", "normal,build", "--prefix", "none", "--format", "{p} {f}"];
+        let cmd = cmd!(sh, "{cargo} tree --locked {offline...} {packages...} --target {triple} {kinds...}");
+        let tree = capture("cargo tree", clean(cmd))?;
+        Ok(tree.lines().map(|line| line.trim_end_matches(" (*)").to_owned()).collect())
+    };
+    let features = &features;
+    thread::scope(|scope| {
+        let alone = packages.iter().map(|package| scope.spawn(move || features(slice::from_ref(package))));
+        let alone: Vec<_> = alone.collect();
+        let together = features(packages)?;
+        let mut each = BTreeSet::new();
+        for thread in alone {
+            each.extend(thread.join().unwrap_or_else(|_| Ok(BTreeSet::new()))?);
+        }
+        Ok(each == together)
+    })
+}
+
 /// A cross build of one package.
 pub struct CrossBuild<'a> {
     /// The workspace.
@@ -154,10 +181,16 @@ impl CrossBuild<'_> {
 
     /// Builds and returns the folder with the package's programs.
     pub fn folder(&self, log: &Path) -> Result<PathBuf> {
+        self.together(&[self.package], log)
+    }
+
+    /// Builds several packages in one call, this one or not; see [`share_features`].
+    pub fn together(&self, packages: &[&str], log: &Path) -> Result<PathBuf> {
         let sh = shell(self.root)?;
         let Toolchain { triple, linker, .. } = self.toolchain;
         let variable = triple.to_uppercase().replace('-', "_");
-        let (cargo, package, profile) = (program(), self.package, self.profile);
+        let (cargo, profile) = (program(), self.profile);
+        let selected = packages.iter().flat_map(|package| ["--package", *package]);
         let std = self.toolchain.build_std().map(|crates| format!("-Zbuild-std={crates}"));
         let offline = self.offline.then_some("--offline");
         fs::create_dir_all(self.target_dir).at(self.target_dir)?;
@@ -169,7 +202,7 @@ impl CrossBuild<'_> {
         }
         let cmd = cmd!(
             sh,
-            "{cargo} build --locked {offline...} --package {package} --profile {profile} --target {triple} {std...} --message-format json"
+            "{cargo} build --locked {offline...} {selected...} --profile {profile} --target {triple} {std...} --message-format json"
         );
         let cmd = clean(cmd)
             .envs(self.toolchain.environment())
@@ -182,7 +215,7 @@ impl CrossBuild<'_> {
             )
             .env("RUSTC_WRAPPER", &wrapper)
             .env("CARGO_TARGET_DIR", self.target_dir);
-        compile(&format!("building {package}"), cmd, log, self.ui)?;
+        compile(&format!("building {}", packages.join(", ")), cmd, log, self.ui)?;
         Ok(self.target_dir.join(triple).join(profile))
     }
 }

@@ -56,7 +56,7 @@ pub fn publish(folder: &Path, home: Option<&Path>, fill: impl FnOnce(&Path) -> R
 
 fn pack(folder: &Path, manifest: &Manifest, home: Option<&Path>, archive: &Path) -> Result<()> {
     let (frames, _held) = match home {
-        Some(home) => frames::of(folder, manifest, home)?,
+        Some(home) => frames::of(folder, &manifest.files, home)?,
         None => (Frames::default(), Vec::new()),
     };
     bundle::write_archive(folder, &manifest.bundle_name(), manifest, EPOCH, &frames, archive).at(archive)?;
