@@ -191,7 +191,8 @@ mod tests {
         let (dir, folder, manifest) = written();
         let mut frames = Frames::of_files_from(300);
         let file = manifest.files.iter().find(|file| file.path == "rootfs/system.img").unwrap();
-        let (other, frame, out) = (dir.path().join("other"), dir.path().join("frame"), dir.path().join("out"));
+        let (other, frame, out) =
+            (dir.path().join("other"), dir.path().join("frame"), dir.path().join("out"));
         fs::write(&other, vec![7; usize::try_from(file.size).unwrap()]).unwrap();
         let other = write_frame(&other, &frame).unwrap().sha256;
         frames.keep(&file.sha256, frame);

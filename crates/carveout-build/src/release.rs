@@ -92,7 +92,8 @@ pub fn run(args: &Request, dirs: &Dirs, ui: &Ui) -> Result<Outcome> {
     let changes = changes_of(args, &manifest, &mut sources, dirs, ui)?;
     let store = open(args, &sources, dirs, ui)?;
     // Of a bundle that was built elsewhere nobody here can say how.
-    Release { bundle, manifest: &manifest, changes, sources: None, home: &dirs.home() }.publish(args, store, &signer, ui)
+    Release { bundle, manifest: &manifest, changes, sources: None, home: &dirs.home() }
+        .publish(args, store, &signer, ui)
 }
 
 /// What the product's changelog says of a version.

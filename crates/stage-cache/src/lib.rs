@@ -315,7 +315,7 @@ mod tests {
         assert_eq!(fs::read_to_string(first.dir.join("a/file")).unwrap(), "x");
         assert!(build(root.path(), "x").unwrap().reused);
         let ui = Ui::new(Verbosity::Quiet);
-        let has = |input: &str| Cache::new(root.path(), &ui).has("a stage", &Key::default().with("input", input));
+        let has = |x: &str| Cache::new(root.path(), &ui).has("a stage", &Key::default().with("input", x));
         assert!(has("x") && !has("y"));
         let other = build(root.path(), "y").unwrap();
         assert!(!other.reused && other.dir != first.dir);

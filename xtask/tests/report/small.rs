@@ -93,6 +93,14 @@ pub fn with_client_apps(
     };
     edit(&mut manifest);
     let manifest = writer.finish(manifest).unwrap();
-    bundle::write_archive(&folder, &name, &manifest, 1, &bundle::Frames::default(), &dir.join(format!("{name}.tar.zst"))).unwrap();
+    bundle::write_archive(
+        &folder,
+        &name,
+        &manifest,
+        1,
+        &bundle::Frames::default(),
+        &dir.join(format!("{name}.tar.zst")),
+    )
+    .unwrap();
     name
 }

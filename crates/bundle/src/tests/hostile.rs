@@ -70,7 +70,8 @@ fn a_signed_bundle_tells_who_has_made_it() {
     let first = fs::read(&path).unwrap();
     // An archive is signed as well as a folder; a signature that is there is replaced.
     let again = folder.with_extension("again");
-    write_signed(&Source::open(&path).unwrap(), &manifest, &signature, 1, &Frames::default(), &again).unwrap();
+    write_signed(&Source::open(&path).unwrap(), &manifest, &signature, 1, &Frames::default(), &again)
+        .unwrap();
     assert_eq!(fs::read(&again).unwrap(), first);
     let verified = verify(&Source::open(&path).unwrap()).unwrap();
     assert_eq!(verified.problems, []);

@@ -3,7 +3,6 @@
 use crate::errors::TrustedAppError;
 use carveout_host::error::{At, Result};
 use carveout_host::files;
-use carveout_host::interrupt;
 use carveout_host::loader::inspect;
 use carveout_host::toolchain::Target;
 use carveout_host::tools::cargo;
@@ -11,10 +10,14 @@ use carveout_host::tools::cargo::CrossBuild;
 use carveout_host::ui::{Ui, Verbosity};
 use carveout_product::Build;
 use carveout_product::{App, AppSource};
-use stage_cache::{Key, Output, Work};
+use stage_cache::{Cache, Key, Output, Work};
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use trusty_image::manifest;
+
+/// What tells whether apps may be compiled together.
+const SAME: &str = "same";
 
 /// The trusted apps' directory, an ELF file each, and one with the files that name lines of those that were built here.
 pub fn run(build: &Build) -> Result<(Output, Output)> {
@@ -23,13 +26,11 @@ pub fn run(build: &Build) -> Result<(Output, Output)> {
     let keyed = keyed.collect::<Result<Vec<_>>>()?;
     let changed = keyed.iter().filter(|(_, name, key)| !build.cache.has(name, key));
     let changed = changed.filter(|(app, ..)| matches!(app.source, AppSource::Package(_)));
-    // What fails here is told by the app's own stage, which then compiles nothing that is compiled.
-    let _ = compile(build, &changed.map(|(app, ..)| *app).collect::<Vec<_>>());
-    interrupt::check()?;
+    let compiled = compile(build, &changed.map(|(app, ..)| *app).collect::<Vec<_>>())?;
     let mut parts = Vec::new();
     for (app, name, key) in keyed {
         let output = build.cache.stage(&name, key, |work| {
-            let elf = fetch(build, app, work)?;
+            let elf = fetch(build, app, compiled.get(&app.name), work)?;
             finish(app, &elf, &work.out.join(file_name(&app.name)))?;
             keep_symbols(app, &elf, &work.out.join(symbols_name(&app.name)))
         })?;
@@ -77,19 +78,14 @@ fn key(build: &Build, app: &App) -> Result<Key> {
     }
 }
 
-fn fetch(build: &Build, app: &App, work: &Work) -> Result<PathBuf> {
-    match &app.source {
-        AppSource::Elf(path) => Ok(path.clone()),
-        AppSource::Package(_) => cross_build(build, app, build.ui, |cross| cross.run(work.log)),
+fn fetch(build: &Build, app: &App, compiled: Option<&PathBuf>, work: &Work) -> Result<PathBuf> {
+    match (&app.source, compiled) {
+        (AppSource::Elf(path), _) | (_, Some(path)) => Ok(path.clone()),
+        _ => cross_build(build, app, |cross| cross.run(work.log)),
     }
 }
 
-fn cross_build<T>(
-    build: &Build,
-    app: &App,
-    ui: &Ui,
-    run: impl FnOnce(&CrossBuild) -> Result<T>,
-) -> Result<T> {
+fn cross_build<T>(build: &Build, app: &App, run: impl FnOnce(&CrossBuild) -> Result<T>) -> Result<T> {
     run(&CrossBuild {
         root: &build.workspace.root,
         package: &app.name,
@@ -97,30 +93,57 @@ fn cross_build<T>(
         target_dir: &build.cargo_dir("ta"),
         toolchain: &build.toolchains.get(Target::TrustedApp)?,
         offline: build.offline,
-        ui,
+        ui: build.ui,
     })
 }
 
-/// Compiles several packages side by side, in one call of cargo: it is one call at a time that may use cargo's folder. Only if each comes
-/// out of it as out of a call of its own.
-fn compile(build: &Build, apps: &[&App]) -> Result<()> {
+/// Compiles several packages side by side, in one call of cargo: two calls would wait for each other. Programs by name; none where only
+/// calls of their own give them their bytes.
+fn compile(build: &Build, apps: &[&App]) -> Result<BTreeMap<String, PathBuf>> {
     let names: Vec<&str> = apps.iter().map(|app| app.name.as_str()).collect();
-    let ([first, _, ..], root) = (apps, &build.workspace.root) else { return Ok(()) };
-    if !cargo::share_features(root, &names, Target::TrustedApp.triple(), build.offline)? {
-        return Ok(());
+    let [first, _, ..] = apps else { return Ok(BTreeMap::new()) };
+    if !keep_their_bytes(build, &names)? {
+        return Ok(BTreeMap::new());
     }
     let running = build.ui.start("cargo");
     running.building(&format!("compiling {}", names.join(", ")));
     let log = build.dirs().logs()?.join("trusted-apps-together.log");
     files::new_log(&log)?;
-    // Warnings are shown by the app's own stage.
-    let quiet = Ui::new(Verbosity::Quiet);
-    let compiled = cross_build(build, first, &quiet, |cross| cross.together(&names, &log));
-    match &compiled {
-        Ok(_) => running.done(),
-        Err(_) => running.fail(),
+    match cross_build(build, first, |cross| cross.together(&names, &log)) {
+        Ok(folder) => {
+            running.done();
+            Ok(names.iter().map(|name| ((*name).to_owned(), folder.join(name))).collect())
+        }
+        Err(error) => {
+            running.fail();
+            Err(error)
+        }
     }
-    compiled.map(drop)
+}
+
+/// Whether packages come out of one call of cargo as out of a call for each. To know that takes as long as a small build: it is kept.
+fn keep_their_bytes(build: &Build, packages: &[&str]) -> Result<bool> {
+    let root = &build.workspace.root;
+    let folders = build.workspace.folders(packages.iter().copied())?;
+    let manifests = [root.join("Cargo.lock"), root.join("Cargo.toml")].into_iter();
+    let manifests = manifests
+        .chain(folders.own.iter().chain(folders.outside.values()).map(|folder| folder.join("Cargo.toml")));
+    let mut key = Key::of(crate::code(file!())).with("packages", packages.join(" "));
+    for (tool, version) in build.toolchains.get(Target::TrustedApp)?.versions()? {
+        key = key.with(tool, version);
+    }
+    for path in manifests {
+        key = key.with_file(&path.display().to_string(), &path)?;
+    }
+    // It is no part of a product: nothing is told of it.
+    let ui = Ui::new(Verbosity::Quiet);
+    let kept = Cache::new(&build.dirs().home(), &ui).stage("features", key, |work| {
+        let same = cargo::share_features(root, packages, Target::TrustedApp.triple(), build.offline)?;
+        let path = work.out.join(SAME);
+        fs::write(&path, same.to_string()).at(&path)
+    })?;
+    let path = kept.dir.join(SAME);
+    Ok(fs::read_to_string(&path).at(&path)? == true.to_string())
 }
 
 /// Sets what the config overrides, takes debug information out of what was built here, and checks the result.

@@ -41,7 +41,11 @@ fn frame(from: &Path, file: &FileEntry, cache: &Cache) -> Result<Output> {
     cache.stage(&format!("frames {}", path.get(..16).unwrap_or(&path)), key, |work| {
         let out = work.out.join(FRAME);
         let hashed = bundle::write_frame(from, &out).at(&out)?;
-        if hashed.sha256 == file.sha256 { Ok(()) } else { Err(BundleError::Changed { path: from.into() }.into()) }
+        if hashed.sha256 == file.sha256 {
+            Ok(())
+        } else {
+            Err(BundleError::Changed { path: from.into() }.into())
+        }
     })
 }
 

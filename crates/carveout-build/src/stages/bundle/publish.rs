@@ -36,7 +36,11 @@ pub fn archive(folder: &Path) -> PathBuf {
 
 /// Lets `fill` write a bundle, verifies it as folder and as archive, and gives both their names. `home`: where results of stages are
 /// kept, and with them compressed frames; none are kept without.
-pub fn publish(folder: &Path, home: Option<&Path>, fill: impl FnOnce(&Path) -> Result<Manifest>) -> Result<()> {
+pub fn publish(
+    folder: &Path,
+    home: Option<&Path>,
+    fill: impl FnOnce(&Path) -> Result<Manifest>,
+) -> Result<()> {
     let out = folder.parent().unwrap_or(Path::new("."));
     let temporary = files::beside(out, TEMPORARY).at(out)?;
     let new_folder = temporary.path().join("folder");
