@@ -1,7 +1,7 @@
 //! What the bundle is: name, origin, signature, the board that it is for.
 
 use super::figures::{code, count, heading, plain, size, table};
-use crate::{Report, Signature};
+use crate::report::{Report, Signature};
 use bundle::{DeskBoot, Device, FlashPackage, Fused, Given};
 use carveout_host::size::human;
 use maud::{Markup, html};

@@ -5,19 +5,20 @@
 mod boot_config;
 mod bundle;
 mod device;
+mod explained;
 mod parts;
 pub mod secure_os;
 mod signed;
 mod storage;
 mod text;
 
+pub use explained::Explained;
+
 use crate::errors::InspectError;
 use carveout_field::device::disk;
 use carveout_host::error::{At, Result};
 use carveout_host::outcome::Outcome;
-use carveout_host::text::Text;
 use carveout_host::tools::read_limited;
-use serde_json::Value;
 use std::io::Read;
 use std::path::Path;
 use tegra_flash::Ekb;
@@ -25,35 +26,6 @@ use tegra_flash::filesystem::HEAD;
 
 /// Largest file that is read whole: a secure-os image, an ELF file, a config.
 const MAX_FILE: u64 = 64 << 20;
-
-/// What is told of a file.
-pub struct Explained {
-    /// For people.
-    pub text: Text,
-    /// The same for machines.
-    pub json: Value,
-    /// Whether it says that something is not as it must be.
-    pub failed: bool,
-}
-
-impl Explained {
-    /// What is as it must be.
-    pub fn new(text: Text, json: Value) -> Self {
-        Self { text, json, failed: false }
-    }
-
-    /// What is not.
-    pub fn failed(text: Text, json: Value) -> Self {
-        Self { text, json, failed: true }
-    }
-
-    /// What is printed of it.
-    pub fn outcome(self, path: &Path) -> Outcome {
-        let mut line = Text::from(format!("{}: ", path.display()));
-        line.push(&self.text);
-        Outcome { line: Some(line), json: self.json, failed: self.failed }
-    }
-}
 
 /// Explains `path`, or the virt device in `virt:FILE`.
 pub fn run(path: &Path) -> Result<Outcome> {

@@ -2,7 +2,7 @@
 
 use super::figures::plain;
 use super::{identity, partitions, tables, usage};
-use crate::Report;
+use crate::report::Report;
 use maud::{DOCTYPE, PreEscaped, html};
 
 /// All of the page's looks.

@@ -2,7 +2,7 @@
 
 use super::figures::{code, count, heading, plain, share, size, table};
 use super::map::{Map, Segment, fill};
-use crate::Report;
+use crate::report::Report;
 use carveout_host::size::human;
 use maud::{Markup, html};
 use tegra_flash::{Device, Partition, Size};

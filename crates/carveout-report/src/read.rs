@@ -1,7 +1,7 @@
 //! Everything of a report that the bundle itself says.
 
 use crate::errors::ReportError;
-use crate::{Changes, Package, Report};
+use crate::report::{Changes, Package, Report};
 use bundle::{FileEntry, Manifest, PublicKey, Role, Side, Source};
 use carveout_field::verify::{check, signed, unreadable};
 use carveout_host::error::Result;

@@ -2,7 +2,8 @@
 
 use super::figures::{code, count, heading, plain, share, size, table, table_of_groups};
 use super::map::{Map, Segment, fill};
-use crate::{Changes, Flashed, Report};
+use crate::records::Flashed;
+use crate::report::{Changes, Report};
 use bundle::{AppEntry, FileEntry, MANIFEST, Role};
 use carveout_field::diff::{reason, scope_name, short};
 use carveout_host::size::human;

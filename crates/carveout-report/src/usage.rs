@@ -1,7 +1,7 @@
 //! How to verify and flash this very bundle: commands to copy.
 
 use super::figures::{code, heading, plain};
-use crate::{Report, Signature};
+use crate::report::{Report, Signature};
 use bundle::{FlashPackage, Fused};
 use maud::{Markup, html};
 use tegra_flash::Scope;

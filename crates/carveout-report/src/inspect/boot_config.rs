@@ -1,6 +1,6 @@
 //! Boot configs, partition layouts, and what NVIDIA's tools make of them.
 
-use super::Explained;
+use super::explained::Explained;
 use crate::errors::InspectError;
 use carveout_host::error::Result;
 use carveout_host::size::human;

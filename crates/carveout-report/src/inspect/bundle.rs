@@ -1,6 +1,6 @@
 //! A bundle: what its manifest says.
 
-use super::Explained;
+use super::explained::Explained;
 use crate::errors::InspectError;
 use bundle::limits::MAX_TEXT;
 use bundle::{DeskBoot, Given, Manifest, Source};

@@ -1,6 +1,6 @@
 //! A virt device: what it holds and serves.
 
-use super::Explained;
+use super::explained::Explained;
 use carveout_field::device::disk;
 use carveout_host::error::Result;
 use carveout_host::size::human;

@@ -1,6 +1,6 @@
 //! Small parts of a board: its key blob, its module's EEPROM, firmware, what NVIDIA's tools generate.
 
-use super::Explained;
+use super::explained::Explained;
 use crate::errors::InspectError;
 use carveout_host::error::Result;
 use carveout_host::text::Text;

@@ -1,6 +1,6 @@
 //! What holds trusted apps: a secure-os image, a bare kernel, TAs one behind the other, one TA.
 
-use super::Explained;
+use super::explained::Explained;
 use crate::errors::InspectError;
 use carveout_host::error::{Cause, Result};
 use carveout_host::loader;

@@ -1,6 +1,7 @@
 //! What NVIDIA's tools or NVIDIA itself have signed.
 
-use super::{Explained, boot_config, parts, secure_os};
+use super::explained::Explained;
+use super::{boot_config, parts, secure_os};
 use crate::errors::InspectError;
 use bundle::sha256;
 use carveout_host::error::Result;

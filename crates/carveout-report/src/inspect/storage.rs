@@ -1,6 +1,6 @@
 //! Disks, filesystems, archives, kernels: by their first bytes, because they may be larger than memory.
 
-use super::Explained;
+use super::explained::Explained;
 use carveout_host::size::human;
 use carveout_host::text::Text;
 use serde_json::json;

@@ -1,6 +1,7 @@
 //! Texts: keys and signatures, sums, a manifest, boot configs, layouts, and what else people have of a BSP.
 
-use super::{Explained, boot_config, bundle};
+use super::explained::Explained;
+use super::{boot_config, bundle};
 use crate::errors::InspectError;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
