@@ -1,4 +1,5 @@
 use super::*;
+use serde_json::Value;
 use serde_json::json;
 
 /// What is told of bytes in a file of this name, and whether it is that something is wrong.
