@@ -80,10 +80,28 @@ impl Hsm {
     }
 
     fn open_for(&self, uri: &str, pin: Option<&str>, purpose: Purpose) -> Result<Token, Error> {
+        self.open_by("", uri, pin, purpose)
+    }
+
+    /// `does`: what the module does besides, if it is [`Hsm::odd`].
+    fn open_by(&self, does: &str, uri: &str, pin: Option<&str>, purpose: Purpose) -> Result<Token, Error> {
         let more = if uri.contains('?') { String::new() } else { format!("?module-path={}", self.module) };
         let sh = shell(self.dir.path()).unwrap();
         sh.set_var("SOFTHSM2_CONF", self.path("softhsm2.conf"));
-        Token::open(&sh, &Uri::parse(&format!("{uri}{more}")).unwrap(), pin, purpose)
+        sh.set_var("REAL_MODULE", self.module);
+        sh.set_var("MODULE_DOES", does);
+        let program = Path::new(env!("CARGO_BIN_EXE_xtask"));
+        Token::open(&sh, program, &Uri::parse(&format!("{uri}{more}")).unwrap(), pin, purpose)
+    }
+
+    /// What names a module with habits.
+    fn odd(&self) -> String {
+        let (source, module) = (self.path("module.c"), self.path("module.so"));
+        fs::write(&source, include_str!("module.c")).unwrap();
+        let output =
+            Command::new("cc").args(["-shared", "-fPIC", "-o"]).args([&module, &source]).output().unwrap();
+        succeeded(&output);
+        format!("?module-path={}", module.display())
     }
 
     /// A folder with the stand-in, and a script in the place of NVIDIA's program.
@@ -233,6 +251,29 @@ fn ed25519_keys_sign_messages() {
 }
 
 #[test]
+fn modules_may_print_and_crash() {
+    let Some(hsm) = Hsm::new() else { return };
+    hsm.key("release", "01", &["-algorithm", "ED25519"]);
+    let uri = format!("pkcs11:token=Boot%20keys;object=release{}", hsm.odd());
+    let open = |does: &str| hsm.open_by(does, &uri, Some(PIN), Purpose::Releases);
+    let token = open("print").unwrap();
+    assert_eq!((token.public().len(), token.sign(&DATA).unwrap().len()), (64, 64));
+    let error = open("crash").err().unwrap();
+    assert_eq!(error.code, "keys::token::module-crashed", "{error}");
+}
+
+#[test]
+fn keys_that_ask_for_the_pin_each_time_sign() {
+    let Some(hsm) = Hsm::new() else { return };
+    let key = hsm.rsa("pkc", "01", 2048);
+    let uri = format!("pkcs11:token=Boot%20keys;object=pkc{}", hsm.odd());
+    let token = hsm.open_by("ask", &uri, Some(PIN), Purpose::Boards).unwrap();
+    let (_, signatures) = calls(&hsm.bootloader().join("tegraopenssl"), token.key_file(), 256);
+    assert!(!token.is_random() && signatures[0] == signatures[1]);
+    assert_eq!(verify(&hsm, &key, &signatures[0]), "Verified OK\n");
+}
+
+#[test]
 fn all_other_calls_are_nvidias() {
     let Some(hsm) = Hsm::new() else { return };
     let key = hsm.rsa("pkc", "01", 2048);
@@ -307,6 +348,11 @@ fn what_is_wrong_is_told_without_the_pin() {
             "pkcs11:token=a;object=b?module-path=/no.so",
             Some(PIN),
             "the PKCS#11 module cannot be loaded: /no.so: cannot open shared object file: No such file or directory",
+        ),
+        (
+            "pkcs11:token=a;object=b?module-path=/lib/x86_64-linux-gnu/libm.so.6",
+            Some(PIN),
+            "the PKCS#11 module cannot be loaded: /lib/x86_64-linux-gnu/libm.so.6: it has no C_GetFunctionList",
         ),
     ];
     for (uri, pin, expected) in cases {

@@ -29,7 +29,7 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 use xshell::{Cmd, Shell};
 
-/// Words in names of variables of ours that no program gets: we alone sign, and a token is told its PIN in another way (tools/token.rs).
+/// Words in names of variables of ours that no program gets: we alone sign, and a token is told its PIN in another way (carveout_keys::token).
 const SECRETS: [&str; 6] = ["KEY", "PASSPHRASE", "PASSWORD", "PIN", "SECRET", "TOKEN"];
 /// How names begin of variables that a program of somebody else's gets, and no others.
 const COMMON: [&str; 9] = ["HOME", "LANG", "LC_", "LOGNAME", "PATH", "RUST_", "TERM", "TMPDIR", "USER"];

@@ -174,10 +174,17 @@ impl Signer {
             packages::ensure(&token::NEEDS, offline, &logs.join("host.log"), ui)?;
         }
         let pin = token::pin(&parsed)?;
-        let token = Token::open(&shell(logs)?, &parsed, pin.as_deref(), Purpose::Releases)?;
-        let bytes: Option<[u8; 32]> = unhex(token.public());
-        let public = bytes.map(PublicKey::from_raw);
-        let public = public.ok_or_else(|| SignError::WrongPublicKey { uri: without_pin(uri) })?;
+        let token = Token::open(
+            &shell(logs)?,
+            Path::new(token::OURSELVES),
+            &parsed,
+            pin.as_deref(),
+            Purpose::Releases,
+        )?;
+        let mut bytes = [0; 32];
+        hex::decode_to_slice(token.public(), &mut bytes)
+            .map_err(|_| SignError::WrongPublicKey { uri: without_pin(uri) })?;
+        let public = PublicKey::from_raw(bytes);
         Ok(Self { public, key: Key::Token(Box::new(token)) })
     }
 
@@ -308,12 +315,6 @@ pub fn public_path(path: &Path) -> std::path::PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(".pub");
     name.into()
-}
-
-fn unhex<const N: usize>(text: &str) -> Option<[u8; N]> {
-    let pair = |at: usize| u8::from_str_radix(text.get(2 * at..2 * at + 2)?, 16).ok();
-    let bytes: Option<Vec<u8>> = (0..text.len() / 2).map(pair).collect();
-    bytes?.try_into().ok()
 }
 
 #[cfg(test)]

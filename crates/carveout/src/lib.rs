@@ -52,6 +52,9 @@ pub fn command<V: Verbs>(name: &'static str) -> Command {
 
 /// Reads the arguments and does what they say.
 pub fn main<V: Verbs>(name: &'static str) -> ExitCode {
+    if let Some(code) = carveout_keys::token::helper() {
+        return code;
+    }
     // Modes of files are the same for every caller: they are part of what is built.
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o022));
     if let Some(code) = usage::key_in_arguments() {

@@ -16,6 +16,10 @@ carveout_host::errors! {
         /// The file with the PIN is not text in UTF-8.
         PinFileNotUtf8 { path: PathBuf } => usage "pin-file-not-utf-8": ("{}: no text in UTF-8", path.display()),
             help ("put the PIN, and nothing else, into CARVEOUT_PKCS11_PIN or the file");
+        /// The program is a static one, which cannot load the PKCS#11 module.
+        StaticProgram { setting: &'static str, uri: String } => environment "static-program":
+            ("{setting} {uri}: this static program cannot load PKCS#11 modules"),
+            help ("use the packaged carveout or cargo xtask");
         /// The PKCS#11 module that the URI names cannot be loaded.
         NoModule { setting: &'static str, uri: String, detail: String } => environment "no-module":
             ("{setting} {uri}: the PKCS#11 module cannot be loaded: {detail}"),

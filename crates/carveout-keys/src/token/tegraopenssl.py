@@ -3,7 +3,7 @@
 
 The calls and what they leave are those of L4T R32.7.2 (bootloader/tegrasign_v3_internal.py, and NVIDIA's program run
 beside this one: xtask/tests/token.rs compares them). A key file that begins with MARK stands for a key in a token; it has the
-public key, and the socket where agent.py signs.
+public key, and the socket beside it signs (token/helper.rs).
 """
 import hashlib
 import os

@@ -37,7 +37,8 @@ impl Pkc {
         let home = build.dirs().home();
         packages::ensure(&needs, build.offline, &home.join("logs/host.log"), build.ui)?;
         let pin = token::pin(uri)?;
-        let token = Token::open(&shell(&home)?, uri, pin.as_deref(), Purpose::Boards)?;
+        let token =
+            Token::open(&shell(&home)?, Path::new(token::OURSELVES), uri, pin.as_deref(), Purpose::Boards)?;
         if token.is_random() {
             build.ui.note(
                 "the token makes signatures with random parts: packages that it signs anew differ in them",
