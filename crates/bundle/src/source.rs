@@ -54,13 +54,10 @@ pub enum Source {
     Archive(PathBuf),
 }
 
-/// Whether a file begins as a bundle's archive does.
-pub fn is_archive(path: &Path) -> io::Result<bool> {
+/// Whether a file can be read and begins as a bundle's archive does.
+pub fn is_archive(path: &Path) -> bool {
     let mut magic = [0; ARCHIVE_MAGIC.len()];
-    match crate::open(path)?.read_exact(&mut magic) {
-        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(false),
-        read => read.map(|()| magic == ARCHIVE_MAGIC),
-    }
+    crate::open(path).and_then(|mut file| file.read_exact(&mut magic)).is_ok() && magic == ARCHIVE_MAGIC
 }
 
 impl Source {

@@ -35,14 +35,14 @@ pub(crate) const DATA: u32 = 0o644;
 
 /// Gives a file its mode, whatever the umask; whether it is a program.
 fn set_mode(role: Role, path: &Path) -> io::Result<bool> {
-    let executable = role == Role::Flash && is_program(path)?;
+    let executable = role == Role::Flash && begins_as_program(path)?;
     let mode = if executable { PROGRAM } else { DATA };
     fs::set_permissions(path, Permissions::from_mode(mode)).map(|()| executable)
 }
 
 /// Whether a file of the flash folder is run: a script or an ELF file. Its mode where it comes from does not count: it depends on
 /// how that was unpacked.
-fn is_program(path: &Path) -> io::Result<bool> {
+fn begins_as_program(path: &Path) -> io::Result<bool> {
     let mut head = Vec::new();
     crate::open::open(path)?.take(4).read_to_end(&mut head)?;
     Ok(head.starts_with(b"#!") || head == *b"\x7fELF")

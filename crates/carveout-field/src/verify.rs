@@ -56,7 +56,7 @@ pub fn signed(path: &Path, key: Option<&PublicKey>) -> Result<(Manifest, Authent
     let verified = bundle::verify(&source).map_err(|e| match e {
         // What a damaged archive looks like is the bundle's fault, not the environment's.
         SourceError::Io { path, error: source } if archive && source.raw_os_error().is_none() => {
-            if bundle::is_archive(&path).unwrap_or(false) {
+            if bundle::is_archive(&path) {
                 BundleError::DamagedArchive { path, source }.into()
             } else {
                 BundleError::NotAnArchive { path }.into()

@@ -70,7 +70,7 @@ impl<'a> Lines<'a> {
             Ok::<_, addr2line::gimli::Error>(EndianSlice::new(bytes, LittleEndian))
         };
         let dwarf = Dwarf::load(section).ok()?;
-        if !is_bounded(&dwarf).unwrap_or(false) {
+        if !is_bounded(&dwarf) {
             return None;
         }
         Context::from_dwarf(dwarf).ok().map(Self)
@@ -109,7 +109,11 @@ impl<'a> Lines<'a> {
 }
 
 /// Whether DWARF can be read in a bounded time and with a bounded stack.
-fn is_bounded(dwarf: &Dwarf<Reader>) -> gimli::Result<bool> {
+fn is_bounded(dwarf: &Dwarf<Reader>) -> bool {
+    within_limits(dwarf).unwrap_or(false)
+}
+
+fn within_limits(dwarf: &Dwarf<Reader>) -> gimli::Result<bool> {
     let bytes = |section: &Reader| section.len();
     // The shortest entry of a list of ranges takes two bytes.
     let ranges =

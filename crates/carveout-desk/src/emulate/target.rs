@@ -50,7 +50,7 @@ impl Target {
         if virt.is_some() {
             return device(path, key, bundles, ui);
         }
-        if metadata.is_file() && !bundle::is_archive(path).unwrap_or(false) {
+        if metadata.is_file() && !bundle::is_archive(path) {
             ensure_no_key(target, key)?;
             let image = read_limited(path, MAX_IMAGE)?;
             let container = trusty_image::Container::parse(&image);

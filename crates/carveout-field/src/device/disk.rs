@@ -144,7 +144,7 @@ impl Fresh {
             Ok(old) => {
                 lock(path, &old)?;
                 let size = old.metadata().at(path)?.len();
-                let blank = is_blank(path, &old)?;
+                let blank = has_only_holes(path, &old)?;
                 let known = !blank && Device::open(old.try_clone().at(path)?, size).is_ok();
                 if !blank && !known {
                     return Err(VirtError::HoldsOther { path: path.into() }.into());
@@ -174,7 +174,7 @@ impl Fresh {
 }
 
 /// Whether a file has nothing but holes.
-pub fn is_blank(path: &Path, file: &File) -> Result<bool> {
+pub fn has_only_holes(path: &Path, file: &File) -> Result<bool> {
     match seek(file, SeekFrom::Data(0)) {
         Err(Errno::NXIO) => Ok(true),
         Ok(_) => Ok(false),

@@ -77,7 +77,7 @@ pub fn flash(job: &Job, usb: &str, folder: &Path, ui: &Ui) -> Result<Record> {
 
 fn steps(job: &Job, board: &mut Board, folder: &Path, ui: &Ui) -> Result<()> {
     let identity = board.identify(job)?;
-    is_allowed(job, &identity, folder)?;
+    ensure_allowed(job, &identity, folder)?;
     let kept = if job.keep_app { Some(keep(job, board, &identity)?) } else { None };
     let result = write(job, board, &identity, kept.as_deref());
     let Some(kept) = kept else { return result };
@@ -103,7 +103,7 @@ fn steps(job: &Job, board: &mut Board, folder: &Path, ui: &Ui) -> Result<()> {
 }
 
 /// Refuses a bundle behind what the board has had, as far as this host's records know it: boards do not tell.
-fn is_allowed(job: &Job, identity: &Identity, folder: &Path) -> Result<()> {
+fn ensure_allowed(job: &Job, identity: &Identity, folder: &Path) -> Result<()> {
     let (had, has) =
         (record::security_version(folder, &identity.chip.text)?, job.package.manifest.security_version);
     if has >= had || job.downgrade {

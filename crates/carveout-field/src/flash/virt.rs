@@ -81,7 +81,7 @@ impl Job {
         match self.scope {
             Some(Scope::Full) => return Ok((Some(Scope::Full), "everything is written".into())),
             Some(scope) => {
-                self.is_enough(path, scope, active.is_some(), relaid, boot_differs)?;
+                self.ensure_enough(path, scope, active.is_some(), relaid, boot_differs)?;
                 return Ok((Some(scope), format!("{} is written, nothing else", scope)));
             }
             None => {}
@@ -126,7 +126,7 @@ impl Job {
     }
 
     /// The mistake that this product answers: secure-os alone, and the carve-out stays what it was.
-    fn is_enough(
+    fn ensure_enough(
         &self,
         path: &Path,
         scope: Scope,
@@ -310,7 +310,7 @@ impl Job {
 fn opened(path: &Path) -> Result<Option<Device<File>>> {
     match bundle::open(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Ok(file) if disk::is_blank(path, &file)? => Ok(None),
+        Ok(file) if disk::has_only_holes(path, &file)? => Ok(None),
         _ => disk::open(path).map(Some),
     }
 }
