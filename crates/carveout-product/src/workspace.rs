@@ -1,18 +1,13 @@
 //! The cargo workspace: where it is, its packages, and digests of what each is built from.
 
-mod folders;
-
-pub use folders::Folders;
-
 use crate::errors::PackageError;
-use cargo_metadata::{Metadata, Package, camino::Utf8Path};
+use cargo_metadata::{Package, camino::Utf8Path};
 use carveout_host::dirs::Dirs;
 use carveout_host::error::{Result, nearest};
-use carveout_host::tools::cargo;
-use carveout_host::tools::cargo::lock::{CargoLock, CrateSource, Locked};
+use carveout_host::tools::cargo::graph::{Folders, Graph};
+use carveout_host::tools::cargo::lock::CrateSource;
 use stage_cache::Key;
 use stage_cache::tree;
-use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use trusty_ta_build::Declaration;
@@ -21,22 +16,21 @@ use trusty_ta_build::Declaration;
 pub struct Workspace {
     /// Its folder.
     pub root: PathBuf,
-    metadata: Metadata,
-    lock: CargoLock,
+    /// Its members and its lock file.
+    pub graph: Graph,
 }
 
 impl Workspace {
     /// Reads the workspace's manifests and its lock file.
     pub fn load(dirs: &Dirs) -> Result<Self> {
         let root = dirs.root()?.to_owned();
-        let metadata = cargo::metadata(&root.join("Cargo.toml"), &["--no-deps"])?;
-        let lock = CargoLock::read(&root)?;
-        Ok(Self { root, metadata, lock })
+        let graph = Graph::members(&root)?;
+        Ok(Self { root, graph })
     }
 
     /// Names of the packages that declare themselves under `[package.metadata.<table>]`.
     pub fn declaring(&self, table: &str) -> Vec<&str> {
-        let packages = self.metadata.packages.iter().filter(|p| p.metadata.get(table).is_some());
+        let packages = self.graph.metadata.packages.iter().filter(|p| p.metadata.get(table).is_some());
         packages.map(|p| p.name.as_str()).collect()
     }
 
@@ -48,7 +42,7 @@ impl Workspace {
 
     /// The same with an error that has a code.
     pub(crate) fn find(&self, name: &str, table: &str) -> Result<&Package, PackageError> {
-        let found = self.metadata.packages.iter().find(|p| p.name.as_str() == name);
+        let found = self.graph.package(name);
         let name = name.to_owned();
         match found {
             Some(package) if package.metadata.get(table).is_some() => Ok(package),
@@ -62,11 +56,6 @@ impl Workspace {
                 Err(PackageError::UnknownPackage { name, known, meant })
             }
         }
-    }
-
-    /// What the lock file has of this name and version: several where they come from different places.
-    pub fn locked(&self, name: &str, version: &str) -> Vec<&Locked> {
-        self.lock.package.iter().filter(|locked| locked.name == name && locked.version == version).collect()
     }
 
     /// What a TA of the workspace declares.
@@ -85,15 +74,13 @@ impl Workspace {
         for path in self.cargo_configs() {
             key = key.with_file(&path.display().to_string(), &path)?;
         }
-        for locked in self.closure(name) {
+        for locked in self.graph.locked(name) {
             let id = format!("{} {}", locked.name, locked.version);
             if locked.source != CrateSource::Path {
                 // A crate of git has no checksum: its commit stands in its source.
                 let source = locked.source.to_string();
                 key = key.with(id, format!("{source} {}", locked.checksum.as_deref().unwrap_or_default()));
-            } else if let Some(package) =
-                self.metadata.packages.iter().find(|p| p.name.as_str() == locked.name)
-            {
+            } else if let Some(package) = self.graph.package(&locked.name) {
                 let dir = package.manifest_path.parent().unwrap_or(Utf8Path::new("."));
                 key = key.with(id, tree_digest(dir.as_std_path())?);
             }
@@ -102,6 +89,11 @@ impl Workspace {
             key = key.with(format!("{name} outside the workspace"), tree_digest(&dir)?);
         }
         Ok(key)
+    }
+
+    /// The folders of packages and of all path dependencies.
+    pub fn folders<'a>(&self, packages: impl IntoIterator<Item = &'a str>) -> Result<Folders> {
+        self.graph.folders(&self.root, packages)
     }
 
     /// The config files that cargo reads for a build in the workspace.
@@ -114,36 +106,6 @@ impl Workspace {
             .chain(["rust-toolchain.toml", "rust-toolchain"].map(|name| self.root.join(name)))
             .filter(|path| path.is_file())
             .collect()
-    }
-
-    /// A package and all that it depends on, by the lock file.
-    fn closure(&self, name: &str) -> Vec<&Locked> {
-        let mut by_name: BTreeMap<&str, Vec<&Locked>> = BTreeMap::new();
-        for locked in &self.lock.package {
-            by_name.entry(&locked.name).or_default().push(locked);
-        }
-        let mut found: BTreeMap<(&str, &str, &CrateSource), &Locked> = BTreeMap::new();
-        let mut queue = vec![name.to_owned()];
-        let mut seen = BTreeSet::new();
-        while let Some(wanted) = queue.pop() {
-            if !seen.insert(wanted.clone()) {
-                continue;
-            }
-            // `name`, `name version` where the lock file holds several, `name version (source)` where they come from several places.
-            let mut words = wanted.split(' ');
-            let (name, version) = (words.next().unwrap_or_default(), words.next());
-            let source = words.next().map(|source| source.trim_matches(['(', ')']));
-            for locked in by_name.get(name).into_iter().flatten() {
-                // There the source of git is without its commit.
-                let is_from =
-                    |source: &str| locked.source.to_string().split('#').next() == source.split('#').next();
-                if version.is_none_or(|v| v == locked.version) && source.is_none_or(is_from) {
-                    queue.extend(locked.dependencies.iter().cloned());
-                    found.insert((&locked.name, &locked.version, &locked.source), locked);
-                }
-            }
-        }
-        found.into_values().collect()
     }
 }
 
@@ -158,11 +120,12 @@ pub fn tree_digest(dir: &Path) -> Result<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::collections::{BTreeMap, BTreeSet};
 
     #[test]
     fn a_package_is_built_from_its_path_dependencies_and_the_lock() {
         let workspace = Workspace::load(&carveout_host::dirs::Dirs::find()).unwrap();
-        let names: Vec<&str> = workspace.closure("echo-srv").iter().map(|l| l.name.as_str()).collect();
+        let names: Vec<&str> = workspace.graph.locked("echo-srv").iter().map(|l| l.name.as_str()).collect();
         for expected in ["echo-srv", "echo-service", "trusty-ta", "trusty-ta-build", "linked_list_allocator"]
         {
             assert!(names.contains(&expected), "{expected} in {names:?}");
@@ -178,9 +141,9 @@ mod tests {
         fs::write(root.join("src/lib.rs"), "").unwrap();
         let manifest = "[package]\nname = \"own\"\nversion = \"1.0.0\"\nedition = \"2021\"\n";
         fs::write(root.join("Cargo.toml"), manifest).unwrap();
-        let metadata = cargo::metadata(&root.join("Cargo.toml"), &["--no-deps"]).unwrap();
         let lock = format!("[[package]]\nname = \"own\"\nversion = \"1.0.0\"\n{more}");
-        Workspace { root: root.into(), metadata, lock: toml::from_str(&lock).unwrap() }
+        fs::write(root.join("Cargo.lock"), lock).unwrap();
+        Workspace { root: root.into(), graph: Graph::members(root).unwrap() }
     }
 
     #[test]
@@ -197,27 +160,6 @@ mod tests {
         assert_ne!(git("a"), git("b"), "another commit of the same version is another crate");
         let crates_io = key("registry+https://github.com/rust-lang/crates.io-index");
         assert_ne!(crates_io, key("sparse+https://crates.example/index/"));
-    }
-
-    #[test]
-    fn crates_of_one_name_and_version_are_told_apart() {
-        let dir = tempfile::tempdir().unwrap();
-        let (io, git) =
-            ("registry+https://github.com/rust-lang/crates.io-index", "git+https://git.example/wire");
-        let block = |source: &str| {
-            format!("[[package]]\nname = \"wire\"\nversion = \"0.3.0\"\nsource = \"{source}\"\n")
-        };
-        let rev = "a".repeat(40);
-        let of = |dependency: &str| {
-            let more =
-                format!("dependencies = [{dependency}]\n{}{}", block(io), block(&format!("{git}#{rev}")));
-            let workspace = locked(dir.path(), &more);
-            let found = workspace.closure("own");
-            found.iter().map(|l| l.source.to_string()).filter(|s| !s.is_empty()).collect::<Vec<_>>()
-        };
-        assert_eq!(of(&format!("\"wire 0.3.0 ({git})\"")), [format!("{git}#{rev}")]);
-        assert_eq!(of(&format!("\"wire 0.3.0 ({io})\"")), [io]);
-        assert_eq!(of(&format!("\"wire 0.3.0 ({io})\", \"wire 0.3.0 ({git})\"")).len(), 2);
     }
 
     #[test]
@@ -243,5 +185,50 @@ mod tests {
         assert!(
             workspace.package("tipc", "trusty").unwrap_err().contains("has no [package.metadata.trusty]")
         );
+    }
+
+    #[test]
+    fn path_dependencies_count_and_registries_do_not() {
+        let workspace = Workspace::load(&carveout_host::dirs::Dirs::find()).unwrap();
+        let folders = workspace.folders(["echo-srv"]).unwrap();
+        for name in ["apps/echo-srv", "apps/echo-service", "crates/trusty-ta"] {
+            assert!(folders.own.contains(&workspace.root.join(name)), "{name} in {folders:?}");
+        }
+        assert!(!folders.own.contains(&workspace.root.join("apps/small-echo-srv")));
+        assert_eq!(folders.outside, BTreeMap::new());
+    }
+
+    #[test]
+    fn a_crate_outside_the_workspace_is_found_and_shapes_what_is_built() {
+        let dir = tempfile::tempdir().unwrap();
+        let top = fs::canonicalize(dir.path()).unwrap();
+        let write = |path: &str, text: &str| {
+            let path = top.join(path);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, text).unwrap();
+        };
+        let package =
+            |name: &str| format!("[package]\nname = '{name}'\nversion = '1.0.0'\nedition = '2021'\n");
+        write("w/Cargo.toml", "[workspace]\nmembers = ['app']\nresolver = '2'\n");
+        write(
+            "w/app/Cargo.toml",
+            &format!("{}[dependencies]\nwire = {{ path = '../../wire' }}\n", package("app")),
+        );
+        write("w/app/src/lib.rs", "");
+        write("wire/Cargo.toml", &package("wire"));
+        write("wire/src/lib.rs", "// one");
+        let root = top.join("w");
+        let sh = carveout_host::tools::shell(&root).unwrap();
+        let cargo = carveout_host::tools::cargo::program();
+        xshell::cmd!(sh, "{cargo} generate-lockfile --offline").quiet().ignore_stderr().run().unwrap();
+        let workspace = Workspace { root: root.clone(), graph: Graph::members(&root).unwrap() };
+        let folders = workspace.folders(["app"]).unwrap();
+        assert_eq!(folders.own, BTreeSet::from([root.join("app")]));
+        assert_eq!(folders.outside, BTreeMap::from([("wire".to_owned(), top.join("wire"))]));
+        let key = || workspace.source_key("app", Key::default()).unwrap().digest();
+        let one = key();
+        assert_eq!(key(), one);
+        write("wire/src/lib.rs", "// two");
+        assert_ne!(key(), one);
     }
 }

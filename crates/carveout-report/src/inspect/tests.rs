@@ -1,6 +1,5 @@
 use super::*;
-use serde_json::Value;
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// What is told of bytes in a file of this name, and whether it is that something is wrong.
 fn told(name: &str, bytes: &[u8]) -> (String, Value, bool) {

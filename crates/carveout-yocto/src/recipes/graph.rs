@@ -3,12 +3,12 @@
 use super::git::{self, Repositories, Repository};
 use super::licence::{Declared, Licence, licence};
 use crate::errors::RecipesError;
-use cargo_metadata::{DependencyKind, Metadata, Package, PackageId};
+use cargo_metadata::{Package, PackageId};
 use carveout_host::error::{At, Error, Result};
+use carveout_host::tools::cargo::graph::Graph as Cargo;
 use carveout_host::tools::cargo::lock::{CargoLock, CrateSource, Locked};
 use carveout_host::tools::{cargo, run, scratch, shell};
-use std::collections::btree_map::Entry;
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 use xshell::cmd;
@@ -96,8 +96,7 @@ fn normal(path: &str) -> String {
 
 /// All packages and how they depend on each other.
 pub struct Graph {
-    metadata: Metadata,
-    lock: CargoLock,
+    cargo: Cargo,
     /// Where the workspace is published.
     repository: Option<String>,
 }
@@ -105,14 +104,14 @@ pub struct Graph {
 impl Graph {
     /// Reads the workspace at `root`.
     pub fn load(root: &Path) -> Result<Self> {
-        let metadata = cargo::metadata(&root.join("Cargo.toml"), &["--locked"])?;
+        let cargo = Cargo::whole(root)?;
         let path = root.join("Cargo.toml");
         let text = fs::read_to_string(&path).at(&path)?;
         let manifest: toml::Table =
             toml::from_str(&text).map_err(|e| RecipesError::BadWorkspace { path, source: e.into() })?;
         let package = manifest.get("workspace").and_then(|workspace| workspace.get("package"));
         let repository = package.and_then(|package| package.get("repository")?.as_str()).map(str::to_owned);
-        Ok(Self { metadata, lock: CargoLock::read(root)?, repository })
+        Ok(Self { cargo, repository })
     }
 
     /// The folder of a package of the workspace, below it.
@@ -121,7 +120,7 @@ impl Graph {
     }
 
     fn member(&self, name: &str) -> Result<&Package> {
-        let packages = self.metadata.workspace_packages();
+        let packages = self.cargo.metadata.workspace_packages();
         let found = packages.into_iter().find(|package| package.name.as_str() == name);
         found.ok_or_else(|| RecipesError::NotInWorkspace { package: name.into() }.into())
     }
@@ -131,7 +130,7 @@ impl Graph {
         let package = self.member(name)?;
         let folder = self.folder(package)?;
         let mut members = BTreeSet::new();
-        for (id, chain) in self.closure(&package.id)? {
+        for (id, chain) in self.cargo.resolved(&package.id).ok_or(RecipesError::NothingResolved)? {
             let found = self.package(id)?;
             match &found.source {
                 None => drop(members.insert(self.folder(found).map_err(|error| self.told(error, &chain))?)),
@@ -155,7 +154,7 @@ impl Graph {
             name: name.into(),
             version: package.version.to_string(),
             description: package.description.clone(),
-            licence: licence(name, &declared, &folder, self.metadata.workspace_root.as_std_path())?,
+            licence: licence(name, &declared, &folder, self.cargo.metadata.workspace_root.as_std_path())?,
             repository,
             members,
             crates: crates_of(&part)?,
@@ -173,7 +172,7 @@ impl Graph {
     /// The lock file of a workspace that has these members alone, without their tests: what BitBake builds
     /// (lib/carveout/workspace.py).
     fn part(&self, members: &BTreeSet<String>, log: &Path) -> Result<CargoLock> {
-        let (root, scratch) = (self.metadata.workspace_root.as_std_path(), scratch("recipes-part")?);
+        let (root, scratch) = (self.cargo.metadata.workspace_root.as_std_path(), scratch("recipes-part")?);
         let part = scratch.path().join("workspace");
         let sh = shell(root)?;
         let extract =
@@ -184,7 +183,7 @@ impl Graph {
             .map_err(|e| RecipesError::BadPart { source: e.message.into() })?;
         let lock = CargoLock::read(&part)?;
         let key = |p: &Locked| (p.name.clone(), p.version.clone(), p.source.clone(), p.checksum.clone());
-        let known: BTreeSet<_> = self.lock.all().map(key).collect();
+        let known: BTreeSet<_> = self.cargo.lock.all().map(key).collect();
         if let Some(other) = lock.all().find(|package| !known.contains(&key(package))) {
             let (package, version) = (other.name.clone(), other.version.clone());
             return Err(RecipesError::NotLocked { package, version }.into());
@@ -207,7 +206,7 @@ impl Graph {
                 p.source.as_ref().is_some_and(|s| s.repr.parse().ok().as_ref() == Some(&package.source))
             };
             // An unused patch is in no graph; what cargo does not build needs no submodules.
-            let Some(found) = self.metadata.packages.iter().find(of) else { continue };
+            let Some(found) = self.cargo.metadata.packages.iter().find(of) else { continue };
             if !seen.insert(source) {
                 continue;
             }
@@ -222,8 +221,7 @@ impl Graph {
     }
 
     fn package(&self, id: &PackageId) -> Result<&Package> {
-        let found = self.metadata.packages.iter().find(|package| package.id == *id);
-        found.ok_or_else(|| RecipesError::NotDescribed { package: id.to_string() }.into())
+        self.cargo.by_id(id).ok_or_else(|| RecipesError::NotDescribed { package: id.to_string() }.into())
     }
 
     /// A package's folder, below the workspace.
@@ -231,29 +229,12 @@ impl Graph {
         let folder = package
             .manifest_path
             .parent()
-            .and_then(|dir| dir.strip_prefix(&self.metadata.workspace_root).ok());
+            .and_then(|dir| dir.strip_prefix(&self.cargo.metadata.workspace_root).ok());
         let folder = folder.ok_or_else(|| RecipesError::OutsideOfWorkspace {
             package: package.name.to_string(),
             path: package.manifest_path.clone().into(),
         })?;
         Ok(folder.to_string())
-    }
-
-    /// A package and all that it, or its build script, depends on; with each the way to it from the package.
-    fn closure<'a>(&'a self, id: &'a PackageId) -> Result<BTreeMap<&'a PackageId, Vec<&'a PackageId>>> {
-        let resolve = self.metadata.resolve.as_ref().ok_or(RecipesError::NothingResolved)?;
-        let nodes: BTreeMap<&PackageId, _> = resolve.nodes.iter().map(|node| (&node.id, node)).collect();
-        let (mut found, mut queue) = (BTreeMap::new(), VecDeque::from([(id, vec![id])]));
-        while let Some((id, chain)) = queue.pop_front() {
-            let Entry::Vacant(vacant) = found.entry(id) else { continue };
-            for dependency in nodes.get(id).into_iter().flat_map(|node| &node.deps) {
-                if dependency.dep_kinds.iter().any(|kind| kind.kind != DependencyKind::Development) {
-                    queue.push_back((&dependency.pkg, [&chain[..], &[&dependency.pkg]].concat()));
-                }
-            }
-            vacant.insert(chain);
-        }
-        Ok(found)
     }
 }
 

@@ -7,6 +7,7 @@ use bundle::{Manifest, Role};
 use carveout_host::error::{At, Result};
 use carveout_host::toolchain::Target;
 use carveout_host::tools::cargo;
+use carveout_host::tools::cargo::graph::{Linked, Unclear};
 use carveout_host::tools::cargo::lock::CrateSource;
 use carveout_product::AppSource;
 use carveout_product::Build;
@@ -46,52 +47,26 @@ pub fn text(build: &Build, parts: &Parts, manifest: &Manifest) -> Result<String>
 /// A package of the workspace and what is linked into it.
 fn member(build: &Build, name: &str, target: Target, file: String) -> Result<Member> {
     let lines = cargo::tree(&build.workspace.root, name, target.triple(), build.offline)?;
-    let mut crates = BTreeSet::new();
-    for line in lines.lines() {
-        let (package, license) = line.split_once('|').unwrap_or((line, ""));
-        let mut words = package.split_whitespace();
-        let (Some(found), Some(version)) = (words.next(), words.next().and_then(|v| v.strip_prefix('v')))
-        else {
-            return Err(BundleError::TreeLine { name: name.into(), line: line.into() }.into());
-        };
-        // Behind a package that was told before stands (*).
-        let license = license.trim_end_matches(" (*)").to_owned();
-        let source = source(build, found, version, package)?;
-        crates.insert(Crate { name: found.into(), version: version.into(), license, source });
-    }
+    let linked = build.workspace.graph.linked(&lines).map_err(|unclear| match unclear {
+        Unclear::Line(line) => BundleError::TreeLine { name: name.into(), line },
+        Unclear::Origin(name, version) => BundleError::UnknownOrigin { name, version },
+    })?;
+    let mut crates: BTreeSet<Crate> = linked.into_iter().map(described).collect();
     let own = crates.iter().find(|found| found.name == name).cloned();
     let own = own.ok_or_else(|| BundleError::NotInTree { name: name.into() })?;
     crates.remove(&own);
     Ok(Member { name: name.into(), version: own.version, file, crates })
 }
 
-/// Where a crate comes from, by the lock file. `package` is cargo tree's line of it, which tells apart what has one name and version.
-fn source(build: &Build, name: &str, version: &str, package: &str) -> Result<attestation::CrateSource> {
-    let behind = package.split_once(" (").map(|(_, behind)| behind);
-    let kind = |source: &CrateSource| match behind {
-        None => *source == CrateSource::CratesIo,
-        Some(text) if text.starts_with('/') => *source == CrateSource::Path,
-        Some(text) if text.starts_with("registry `") => matches!(source, CrateSource::Registry(_)),
-        // A procedural macro says so in place of where it comes from.
-        Some(text) => match source {
-            CrateSource::Git { url, .. } => text.starts_with(url.as_str()),
-            _ => true,
-        },
-    };
-    let all = build.workspace.locked(name, version);
-    let found = match &all[..] {
-        [only] => Some(*only),
-        several => several.iter().find(|locked| kind(&locked.source)).copied(),
-    };
-    let locked =
-        found.ok_or_else(|| BundleError::UnknownOrigin { name: name.into(), version: version.into() })?;
+fn described(Linked { license, locked }: Linked) -> Crate {
     let sha256 = locked.checksum.clone();
-    Ok(match &locked.source {
+    let source = match &locked.source {
         CrateSource::Path => attestation::CrateSource::Path,
         CrateSource::CratesIo => attestation::CrateSource::CratesIo(sha256),
         CrateSource::Registry(index) => attestation::CrateSource::Registry { index: index.clone(), sha256 },
         CrateSource::Git { url, rev, .. } => {
             attestation::CrateSource::Git { url: url.clone(), rev: rev.clone() }
         }
-    })
+    };
+    Crate { name: locked.name.clone(), version: locked.version.clone(), license: license.into(), source }
 }
