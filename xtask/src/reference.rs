@@ -61,12 +61,12 @@ pub fn run(check: bool, command: &Command, dirs: &Dirs, ui: &Ui) -> Result<Outco
             files::write(&folder.join(name), text, files::OUTPUT)?;
         }
     }
-    let stale: Vec<&str> = stale.iter().map(|(name, _)| *name).collect();
-    if check {
-        stale
-            .iter()
-            .for_each(|name| ui.note(&format!("{FOLDER}/{name} is stale; cargo xtask reference writes it")));
+    for (name, text) in stale.iter().filter(|_| check) {
+        let old = fs::read_to_string(root.join(FOLDER).join(name)).unwrap_or_default();
+        let difference = carveout_host::text::difference(&old, text);
+        ui.note(&format!("{FOLDER}/{name} is stale; cargo xtask reference writes it:\n{difference}"));
     }
+    let stale: Vec<&str> = stale.iter().map(|(name, _)| *name).collect();
     let line = if stale.is_empty() { "ok".to_owned() } else { format!("{FOLDER}: {}", stale.join(", ")) };
     Ok(Outcome {
         line: Some(line.into()),

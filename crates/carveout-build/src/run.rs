@@ -10,6 +10,7 @@ use carveout_desk::Workshop;
 use carveout_desk::emulate::{self, Engine, Target};
 use carveout_host::dirs::Dirs;
 use carveout_host::error::{At, Error, Result};
+use carveout_host::files::DirEntry;
 use carveout_host::outcome::Outcome;
 use carveout_host::tools::cargo;
 use carveout_host::ui::Ui;
@@ -166,17 +167,15 @@ fn watched(request: &Request, dirs: &Dirs, ui: &Ui) -> Result<Vec<PathBuf>> {
 
 /// Size and time of each file. One that comes or goes while this looks is seen the next time.
 fn stamps(watched: &[PathBuf]) -> BTreeMap<PathBuf, (u64, SystemTime)> {
-    let (mut found, mut queue) = (BTreeMap::new(), watched.to_vec());
-    while let Some(path) = queue.pop() {
-        let Ok(metadata) = fs::metadata(&path) else { continue };
-        if metadata.is_dir() {
-            let entries = fs::read_dir(&path).into_iter().flatten().flatten();
-            let is_source = |name: &str| !name.starts_with('.') && name != "target";
-            let entries = entries.filter(|entry| is_source(&entry.file_name().to_string_lossy()));
-            queue.extend(entries.map(|entry| entry.path()));
-        } else if let Ok(modified) = metadata.modified() {
-            found.insert(path, (metadata.len(), modified));
-        }
-    }
-    found
+    let is_source = |entry: &DirEntry| {
+        let name = entry.file_name().to_string_lossy();
+        entry.depth() == 0 || !name.starts_with('.') && name != "target"
+    };
+    let below = |path: &PathBuf| files::walk(path).min_depth(0).follow_links(true).into_iter();
+    let entries = watched.iter().flat_map(|path| below(path).filter_entry(is_source)).flatten();
+    let stamp = |entry: DirEntry| {
+        let metadata = entry.metadata().ok().filter(|metadata| !metadata.is_dir())?;
+        Some((entry.into_path(), (metadata.len(), metadata.modified().ok()?)))
+    };
+    entries.filter_map(stamp).collect()
 }

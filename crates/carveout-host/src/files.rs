@@ -6,9 +6,11 @@
 
 pub mod durable;
 mod scratch;
+mod walk;
 
 pub use durable::sync_folder;
 pub use scratch::{Scratch, beside, scratch};
+pub use walk::{DirEntry, below, list, walk};
 
 use crate::error::{At, Error, Result};
 use crate::errors::FileError;

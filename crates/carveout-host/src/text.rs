@@ -2,6 +2,7 @@
 //!
 //! Lines of ours are made by [`Text`]; an [`Error`](crate::error::Error) and a note are blocks ([`block`]). [`crate::ui`] prints them.
 
+use similar::{ChangeTag, TextDiff};
 use std::fmt::{self, Arguments, Display, Write};
 use trusty_abi::text::is_unseen;
 pub use trusty_abi::text::{Lines, Shown};
@@ -115,9 +116,30 @@ pub fn seen_json(text: &str) -> String {
     out
 }
 
+/// Lines that differ between two texts, as far as the first few: `- ` stands before those of the first, `+ ` before those of the other.
+pub fn difference(old: &str, new: &str) -> String {
+    const SHOWN: usize = 12;
+    let diff = TextDiff::from_lines(old, new);
+    let changes = diff.iter_all_changes().filter(|change| change.tag() != ChangeTag::Equal);
+    let mut lines = changes.map(|change| format!("{INDENT}{} {}", change.tag(), change.value().trim_end()));
+    let shown: Vec<String> = lines.by_ref().take(SHOWN).collect();
+    match lines.count() {
+        0 => shown.join("\n"),
+        more => format!("{}\n{INDENT}… {more} lines more", shown.join("\n")),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn differences_are_told_by_line() {
+        assert_eq!(difference("a\nb\n", "a\nc\n"), "  - b\n  + c");
+        assert_eq!(difference("a\nb\n", "b\na\n"), "  - a\n  + a");
+        let many: String = (0..50).map(|n| format!("{n}\n")).collect();
+        assert!(difference("", &many).ends_with("  + 11\n  … 38 lines more"));
+    }
 
     #[test]
     fn a_value_begins_no_line() {

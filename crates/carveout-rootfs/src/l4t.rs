@@ -4,6 +4,7 @@ use crate::errors::{PackagesError, RootfsError};
 use crate::mmdebstrap::Parts;
 use crate::{DEVICES, INIT, OTHER_INITS};
 use carveout_host::error::{At, Error, Result};
+use carveout_host::files;
 use carveout_host::tools::dpkg::Control;
 use carveout_product::{L4tBoard, Module, Rootfs};
 use carveout_vendor::board_conf;
@@ -122,11 +123,8 @@ type Known = BTreeMap<String, (PathBuf, Control)>;
 fn packages(bsp: &Path) -> Result<Known> {
     let mut known = Known::new();
     for folder in FOLDERS.map(|folder| bsp.join(folder)).into_iter().filter(|folder| folder.is_dir()) {
-        let entries = fs::read_dir(&folder).at(&folder)?.flatten().map(|entry| entry.path());
-        let mut debs: Vec<PathBuf> =
-            entries.filter(|path| path.extension().is_some_and(|e| e == "deb")).collect();
-        debs.sort();
-        for deb in debs {
+        let entries = files::list(&folder)?.into_iter();
+        for deb in entries.filter(|path| path.extension().is_some_and(|e| e == "deb")) {
             let control = Control::read(&deb)?;
             let name = |path: &Path| path.strip_prefix(bsp).unwrap_or(path).display().to_string();
             if let Some((other, _)) = known.get(&control.name) {

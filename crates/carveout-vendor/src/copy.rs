@@ -2,36 +2,30 @@
 
 use crate::errors::VendorError;
 use carveout_host::error::{At, Result};
+use carveout_host::files::{self, DirEntry};
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Component, Path};
 
 /// Copies the files below `from` whose paths, relative to it, are wanted.
 pub fn tree(from: &Path, to: &Path, wanted: &dyn Fn(&str) -> bool) -> Result<()> {
-    walk(from, to, "", wanted)
-}
-
-fn walk(from: &Path, to: &Path, prefix: &str, wanted: &dyn Fn(&str) -> bool) -> Result<()> {
-    let dir = from.join(prefix);
-    for entry in fs::read_dir(&dir).at(&dir)? {
-        let entry = entry.at(&dir)?;
-        let Ok(name) = entry.file_name().into_string() else { continue };
-        let path = format!("{prefix}{name}");
-        let kind = entry.file_type().at(&entry.path())?;
-        if kind.is_dir() {
-            // A folder counts as wanted with a slash behind its name.
-            if wanted(&format!("{path}/")) {
-                walk(from, to, &format!("{path}/"), wanted)?;
-            }
-        } else if wanted(&path) {
-            let target = to.join(&path);
-            let parent = target.parent().unwrap_or(to);
-            fs::create_dir_all(parent).at(parent)?;
-            if kind.is_symlink() {
-                link(&entry.path(), &target, &path)?;
-            } else if kind.is_file() {
-                fs::copy(entry.path(), &target).at(&entry.path())?;
-            }
+    let name = |entry: &DirEntry| Some(entry.path().strip_prefix(from).ok()?.to_str()?.to_owned());
+    let is_wanted = |entry: &DirEntry| match name(entry) {
+        // A folder counts as wanted with a slash behind its name.
+        Some(path) if entry.file_type().is_dir() => wanted(&format!("{path}/")),
+        Some(path) => wanted(&path),
+        None => false,
+    };
+    for entry in files::below(from, is_wanted) {
+        let entry = entry?;
+        let Some(path) = name(&entry).filter(|_| !entry.file_type().is_dir()) else { continue };
+        let target = to.join(&path);
+        let parent = target.parent().unwrap_or(to);
+        fs::create_dir_all(parent).at(parent)?;
+        if entry.path_is_symlink() {
+            link(entry.path(), &target, &path)?;
+        } else if entry.file_type().is_file() {
+            fs::copy(entry.path(), &target).at(entry.path())?;
         }
     }
     Ok(())

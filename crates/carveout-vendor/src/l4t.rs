@@ -7,6 +7,7 @@
 use crate::copy;
 use crate::errors::ToolError;
 use carveout_host::error::{At, Result};
+use carveout_host::files;
 use carveout_host::packages::{Need, is_root};
 use carveout_host::process;
 use carveout_host::tools::{run, shell};
@@ -240,10 +241,7 @@ fn write_program(path: &Path, text: &str) -> Result<()> {
 
 /// Folders in a folder, sorted.
 fn folders(dir: &Path) -> Result<Vec<PathBuf>> {
-    let entries = fs::read_dir(dir).at(dir)?.flatten().map(|entry| entry.path());
-    let mut folders: Vec<PathBuf> = entries.filter(|path| path.is_dir()).collect();
-    folders.sort();
-    Ok(folders)
+    Ok(files::list(dir)?.into_iter().filter(|path| path.is_dir()).collect())
 }
 
 /// No network for NVIDIA's scripts, where the kernel lets us; they need none.

@@ -3,6 +3,7 @@
 use super::layers::Layers;
 use crate::errors::YoctoError;
 use carveout_host::error::{Result, nearest};
+use carveout_host::files::{DirEntry, walk};
 use carveout_product::Product;
 use std::collections::BTreeMap;
 use std::fs;
@@ -46,7 +47,7 @@ pub fn ensure(product: &Product, machine: &str, layers: &Layers, root: &Path) ->
         let (mut recipes, mut images) = (BTreeMap::new(), BTreeMap::new());
         // meta-carveout brings the recipes of the workspace's own packages.
         for folder in layers.all.iter().chain([&root.join("recipes")]) {
-            recipes_below(folder, DEPTH, &mut recipes, &mut images);
+            recipes_below(folder, &mut recipes, &mut images);
         }
         if !recipes.contains_key(image) {
             let (known, near) = names(&images, image);
@@ -81,24 +82,22 @@ fn confs(layers: &Layers, kind: &str) -> BTreeMap<String, PathBuf> {
 /// Names of recipes below a folder, and of those in folders called `images`. Layers within layers are others'.
 fn recipes_below(
     dir: &Path,
-    depth: usize,
     recipes: &mut BTreeMap<String, PathBuf>,
     images: &mut BTreeMap<String, PathBuf>,
 ) {
-    for path in fs::read_dir(dir).into_iter().flatten().flatten().map(|entry| entry.path()) {
-        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        if let Some(stem) = name.strip_suffix(".bb") {
-            let recipe = stem.split('_').next().unwrap_or(stem).to_owned();
-            if dir.ends_with("images") {
-                images.insert(recipe.clone(), path.clone());
-            }
-            recipes.insert(recipe, path);
-        } else if depth > 0
-            && !name.starts_with('.')
-            && path.is_dir()
-            && !path.join("conf/layer.conf").is_file()
-        {
-            recipes_below(&path, depth - 1, recipes, images);
+    let is_own = |entry: &DirEntry| {
+        !entry.file_type().is_dir()
+            || !entry.file_name().to_string_lossy().starts_with('.')
+                && !entry.path().join("conf/layer.conf").is_file()
+    };
+    let entries = walk(dir).max_depth(DEPTH + 1).follow_links(true).into_iter().filter_entry(is_own);
+    for path in entries.flatten().map(DirEntry::into_path) {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let Some(stem) = name.strip_suffix(".bb") else { continue };
+        let recipe = stem.split('_').next().unwrap_or(stem).to_owned();
+        if path.parent().is_some_and(|folder| folder.ends_with("images")) {
+            images.insert(recipe.clone(), path.clone());
         }
+        recipes.insert(recipe, path);
     }
 }

@@ -54,7 +54,8 @@ pub fn run(check: bool, dirs: &Dirs, ui: &Ui) -> Result<Outcome> {
     for (name, text) in &wanted {
         match there.get(name) {
             Some(old) if old == text => {}
-            Some(old) => stale.push(format!("{FOLDER}/{name} is stale:\n{}", text::difference(old, text))),
+            Some(old) => stale
+                .push(format!("{FOLDER}/{name} is stale:\n{}", carveout_host::text::difference(old, text))),
             None => stale.push(format!("{FOLDER}/{name} is missing")),
         }
     }

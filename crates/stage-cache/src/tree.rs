@@ -3,6 +3,7 @@
 use crate::Key;
 use crate::errors::CacheError;
 use carveout_host::error::{At, Result};
+use carveout_host::files;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, Metadata};
@@ -44,21 +45,16 @@ fn is_executable(metadata: &Metadata) -> bool {
 
 /// Stamps of all files and links below a folder, by path; but for what is skipped at its top.
 pub fn stamps(dir: &Path, skipped: &str) -> Result<BTreeMap<String, Stamp>> {
-    fn walk(dir: &Path, prefix: &str, skipped: &str, found: &mut BTreeMap<String, Stamp>) -> Result<()> {
-        for entry in fs::read_dir(dir).at(dir)? {
-            let path = entry.at(dir)?.path();
-            let name = format!("{prefix}{}", name(&path));
-            let metadata = fs::symlink_metadata(&path).at(&path)?;
-            if metadata.is_dir() {
-                walk(&path, &format!("{name}/"), skipped, found)?;
-            } else if name != skipped {
-                found.insert(name, Stamp::of(&path, &metadata)?);
-            }
-        }
-        Ok(())
-    }
     let mut found = BTreeMap::new();
-    walk(dir, "", skipped, &mut found)?;
+    for entry in files::below(dir, |_| true) {
+        let entry = entry?;
+        let path = entry.path();
+        let name = path.strip_prefix(dir).unwrap_or(path).to_string_lossy().into_owned();
+        if !entry.file_type().is_dir() && name != skipped {
+            let metadata = fs::symlink_metadata(path).at(path)?;
+            found.insert(name, Stamp::of(path, &metadata)?);
+        }
+    }
     Ok(found)
 }
 

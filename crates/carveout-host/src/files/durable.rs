@@ -20,13 +20,13 @@ pub fn rename(from: &Path, to: &Path) -> Result<()> {
 
 /// Syncs all files and folders below a folder, and then the folder.
 pub fn sync_tree(folder: &Path) -> Result<()> {
-    for entry in fs::read_dir(folder).at(folder)? {
-        let entry = entry.at(folder)?;
+    for entry in super::below(folder, |_| true) {
+        let entry = entry?;
         let path = entry.path();
-        if entry.file_type().at(&path)?.is_dir() {
-            sync_tree(&path)?;
+        if entry.file_type().is_dir() {
+            sync_folder(path)?;
         } else {
-            File::open(&path).and_then(|file| file.sync_all()).at(&path)?;
+            File::open(path).and_then(|file| file.sync_all()).at(path)?;
         }
     }
     sync_folder(folder)

@@ -5,11 +5,11 @@
 
 use crate::errors::RecipesError;
 use carveout_host::error::{At, Result};
+use carveout_host::files;
 use carveout_host::tools::{capture, shell};
 use spdx::expression::{ExprNode, Operator};
 use spdx::{Expression, LicenseItem, LicenseReq, ParseMode};
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::Path;
 use xshell::cmd;
 
@@ -214,13 +214,14 @@ fn own_files(package: &str, declared: &Declared, folder: &str, root: &Path) -> R
         }
         return Ok(vec![file.clone()]);
     }
-    let entries = fs::read_dir(root.join(folder)).into_iter().flatten().flatten();
-    let files = entries.filter(|entry| entry.path().is_file());
-    let mut names: Vec<String> =
-        files.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
-    names.retain(|name| is_licence(name));
-    names.sort();
-    Ok(names.into_iter().map(|name| format!("{folder}/{name}")).collect())
+    let names = names(&root.join(folder)).filter(|name| is_licence(name));
+    Ok(names.map(|name| format!("{folder}/{name}")).filter(|path| root.join(path).is_file()).collect())
+}
+
+/// Names of what is in a folder, in order.
+fn names(folder: &Path) -> impl Iterator<Item = String> + use<> {
+    let entries = files::list(folder).unwrap_or_default().into_iter();
+    entries.map(|path| path.file_name().unwrap_or_default().to_string_lossy().into_owned())
 }
 
 /// Whether a file is called as licences are. The layer's lib/carveout/workspace.py copies the same ones.
@@ -233,10 +234,7 @@ fn is_licence(name: &str) -> bool {
 /// The file beside the workspace's Cargo.toml that is called as the licence is: LICENSE-MIT, LICENSE-APACHE, LICENSE-BSD-3-Clause.
 fn of_workspace(license: &str, root: &Path) -> Option<String> {
     let family = license.split('-').next().unwrap_or(license);
-    let entries = fs::read_dir(root).into_iter().flatten().flatten();
-    let mut names: Vec<String> =
-        entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
-    names.sort();
+    let names: Vec<String> = names(root).collect();
     let called = |wanted: &str| {
         let wanted = wanted.to_ascii_uppercase();
         names.iter().find(|name| {
@@ -263,6 +261,7 @@ fn checksum(file: &str, root: &Path) -> Result<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
 
     fn folder() -> tempfile::TempDir {
         let dir = tempfile::tempdir().unwrap();

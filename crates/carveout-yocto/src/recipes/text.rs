@@ -118,22 +118,6 @@ fn licence(licence: &Licence) -> String {
     text
 }
 
-/// Lines that differ, as far as the first few.
-pub fn difference(old: &str, new: &str) -> String {
-    const SHOWN: usize = 12;
-    let (a, b): (BTreeSet<&str>, BTreeSet<&str>) = (old.lines().collect(), new.lines().collect());
-    let gone = old.lines().filter(|line| !b.contains(line)).map(|line| format!("  - {line}"));
-    let come = new.lines().filter(|line| !a.contains(line)).map(|line| format!("  + {line}"));
-    let lines: Vec<String> = gone.chain(come).collect();
-    match lines.len() {
-        0 => "  its lines are in another order".into(),
-        count if count > SHOWN => {
-            format!("{}\n  … {} lines more", lines.get(..SHOWN).unwrap_or_default().join("\n"), count - SHOWN)
-        }
-        _ => lines.join("\n"),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::graph::Crate;
@@ -217,13 +201,5 @@ mod tests {
         for absent in ["DESCRIPTION", "HOMEPAGE", "LIC_FILES_CHKSUM"] {
             assert!(!text.contains(absent), "{absent} in {text}");
         }
-    }
-
-    #[test]
-    fn differences_are_told_by_line() {
-        assert_eq!(difference("a\nb\n", "a\nc\n"), "  - b\n  + c");
-        assert_eq!(difference("a\nb\n", "b\na\n"), "  its lines are in another order");
-        let many: String = (0..50).map(|n| format!("{n}\n")).collect();
-        assert!(difference("", &many).ends_with("38 lines more"));
     }
 }
