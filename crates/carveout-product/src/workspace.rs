@@ -1,10 +1,13 @@
 //! The cargo workspace: where it is, its packages, and digests of what each is built from.
 
+mod graph;
+
+pub use graph::{Folders, Graph, Linked, Unclear};
+
 use crate::errors::PackageError;
 use cargo_metadata::{Package, camino::Utf8Path};
 use carveout_host::dirs::Dirs;
 use carveout_host::error::{Result, nearest};
-use carveout_host::tools::cargo::graph::{Folders, Graph};
 use carveout_host::tools::cargo::lock::CrateSource;
 use stage_cache::Key;
 use stage_cache::tree;

@@ -1,10 +1,7 @@
 //! cargo: cross builds of TAs and client apps, helper programs, Debian packages.
 
-pub mod graph;
 pub mod lock;
 mod messages;
-
-pub use graph::{metadata, tree};
 
 use super::{capture, run, shell};
 use crate::error::{At, Result};
@@ -15,7 +12,7 @@ use crate::process;
 use crate::process::Streams;
 use crate::toolchain::Toolchain;
 use crate::ui::Ui;
-use graph::Graph;
+use cargo_metadata::Metadata;
 use lock::CargoLock;
 use messages::Messages;
 use std::collections::{BTreeMap, BTreeSet};
@@ -100,12 +97,35 @@ pub fn carveout(root: &Path) -> Result<PathBuf> {
     if let Some(found) = known.get(root) {
         return Ok(found.clone());
     }
-    let graph = Graph::whole(root)?;
-    let sources = graph.package(OURS.0).and_then(|package| package.manifest_path.ancestors().nth(3));
+    let metadata = metadata(&root.join("Cargo.toml"), &["--locked"])?;
+    let ours = metadata.packages.iter().find(|package| package.name.as_str() == OURS.0);
+    let sources = ours.and_then(|package| package.manifest_path.ancestors().nth(3));
     let sources: PathBuf =
         sources.map(Into::into).ok_or_else(|| CargoError::NoCarveout { root: root.into() })?;
     known.insert(root.into(), sources.clone());
     Ok(sources)
+}
+
+/// What cargo knows of the workspace of a manifest.
+pub fn metadata(manifest: &Path, options: &[&str]) -> Result<Metadata> {
+    let (sh, cargo) = (process::shell(Path::new("."))?, program());
+    let cmd = cmd!(sh, "{cargo} metadata --format-version 1 --manifest-path {manifest} {options...}");
+    let output = process::output(cmd, None).map_err(|unstarted| unstarted.of("cargo metadata"))?;
+    if !output.status.success() {
+        let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+        return Err(CargoError::NoMetadata { said }.into());
+    }
+    serde_json::from_slice(&output.stdout)
+        .map_err(|e| CargoError::UnreadableMetadata { source: e.into() }.into())
+}
+
+/// What is linked into a package, itself first: a line each, name, `v` and version, behind a `|` the licence.
+pub fn tree(root: &Path, package: &str, triple: &str, offline: bool) -> Result<String> {
+    let (sh, cargo) = (shell(root)?, program());
+    let offline = offline.then_some("--offline");
+    let kinds = ["--edges", "normal,no-proc-macro", "--prefix", "none", "--format", "{p}|{l}"];
+    let cmd = cmd!(sh, "{cargo} tree --locked {offline...} --package {package} --target {triple} {kinds...}");
+    capture("cargo tree", clean(cmd))
 }
 
 /// Whether one call of cargo compiles these packages as a call for each does. In one call the crates that they share get the features that

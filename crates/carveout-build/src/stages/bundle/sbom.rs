@@ -7,10 +7,10 @@ use bundle::{Manifest, Role};
 use carveout_host::error::{At, Result};
 use carveout_host::toolchain::Target;
 use carveout_host::tools::cargo;
-use carveout_host::tools::cargo::graph::{Linked, Unclear};
 use carveout_host::tools::cargo::lock::CrateSource;
 use carveout_product::AppSource;
 use carveout_product::Build;
+use carveout_product::workspace::{Linked, Unclear};
 use std::collections::BTreeSet;
 use std::fs;
 

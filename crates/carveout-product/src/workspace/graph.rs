@@ -1,29 +1,12 @@
 //! The one reader of a workspace's packages and of what they depend on: by its lock file, by cargo's resolver, or as cargo links them.
 
-use super::lock::{CargoLock, CrateSource, Locked};
-use super::{clean, program};
-use crate::error::Result;
-use crate::errors::CargoError;
-use crate::process;
-use crate::tools::{capture, shell};
 use cargo_metadata::{DependencyKind, Metadata, Package, PackageId};
+use carveout_host::error::Result;
+use carveout_host::tools::cargo;
+use carveout_host::tools::cargo::lock::{CargoLock, CrateSource, Locked};
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::path::{Path, PathBuf};
-use xshell::cmd;
-
-/// What cargo knows of the workspace of a manifest.
-pub fn metadata(manifest: &Path, options: &[&str]) -> Result<Metadata> {
-    let (sh, cargo) = (process::shell(Path::new("."))?, program());
-    let cmd = cmd!(sh, "{cargo} metadata --format-version 1 --manifest-path {manifest} {options...}");
-    let output = process::output(cmd, None).map_err(|unstarted| unstarted.of("cargo metadata"))?;
-    if !output.status.success() {
-        let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
-        return Err(CargoError::NoMetadata { said }.into());
-    }
-    serde_json::from_slice(&output.stdout)
-        .map_err(|e| CargoError::UnreadableMetadata { source: e.into() }.into())
-}
 
 /// Packages and how they depend on each other.
 pub struct Graph {
@@ -72,7 +55,10 @@ impl Graph {
     }
 
     fn read(root: &Path, option: &str) -> Result<Self> {
-        Ok(Self { metadata: metadata(&root.join("Cargo.toml"), &[option])?, lock: CargoLock::read(root)? })
+        Ok(Self {
+            metadata: cargo::metadata(&root.join("Cargo.toml"), &[option])?,
+            lock: CargoLock::read(root)?,
+        })
     }
 
     /// The package of a name, which must be the only one: members have names of their own.
@@ -133,7 +119,7 @@ impl Graph {
         Some(found)
     }
 
-    /// What `tree` has printed, itself first.
+    /// What [`cargo::tree`] has printed, itself first.
     pub fn linked<'a>(&'a self, tree: &'a str) -> Result<Vec<Linked<'a>>, Unclear> {
         let linked = |line: &'a str| {
             let (package, license) = line.split_once('|').unwrap_or((line, ""));
@@ -196,15 +182,6 @@ impl Graph {
         }
         Ok(folders)
     }
-}
-
-/// What is linked into a package: a line each, name, `v` and version, behind a `|` the licence. [`Graph::linked`] reads it.
-pub fn tree(root: &Path, package: &str, triple: &str, offline: bool) -> Result<String> {
-    let (sh, cargo) = (shell(root)?, program());
-    let offline = offline.then_some("--offline");
-    let kinds = ["--edges", "normal,no-proc-macro", "--prefix", "none", "--format", "{p}|{l}"];
-    let cmd = cmd!(sh, "{cargo} tree --locked {offline...} --package {package} --target {triple} {kinds...}");
-    capture("cargo tree", clean(cmd))
 }
 
 #[cfg(test)]
