@@ -1,6 +1,7 @@
 //! The command line of developers: all verbs of carveout, and those of its developers.
 
 mod bench;
+mod packages;
 pub mod reference;
 mod test;
 
@@ -24,6 +25,12 @@ pub enum Xtask {
         #[arg(long)]
         check: bool,
     },
+    /// Build carveout as one static program, and the Debian packages of it and of its emulator, into target/packages.
+    Packages {
+        /// Use no network: fail if something is not there yet.
+        #[arg(long)]
+        offline: bool,
+    },
     /// Measure what bulk transfers cost, through the emulator; fail if a promise does not hold.
     Bench(BuildArgs),
 }
@@ -45,6 +52,7 @@ impl Verbs for Xtask {
             Self::Carveout(verb) => verb.run(context),
             Self::Test(args) => test::run(args, &context.dirs, context.ui),
             Self::Reference { check } => reference::run(*check, &context.command, &context.dirs, context.ui),
+            Self::Packages { offline } => packages::run(*offline, &context.dirs, context.ui),
             Self::Bench(args) => bench::run(&args.request(), &context.dirs, context.ui),
         }
     }

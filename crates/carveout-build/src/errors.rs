@@ -5,6 +5,7 @@ mod boards;
 mod bundles;
 mod flash;
 mod images;
+mod program;
 mod release;
 mod run;
 
@@ -13,6 +14,7 @@ pub use boards::{BootConfigError, ProductError, StageError};
 pub use bundles::BundleError;
 pub use flash::{FlashError, KEYS};
 pub use images::{DeskBootError, SecureOsError};
+pub use program::ProgramError;
 pub use release::ReleaseError;
 pub use run::RunError;
 
@@ -27,6 +29,7 @@ pub const CATALOGS: &[&[carveout_host::error::Entry]] = &[
     FlashError::CATALOG,
     SecureOsError::CATALOG,
     DeskBootError::CATALOG,
+    ProgramError::CATALOG,
     ReleaseError::CATALOG,
     RunError::CATALOG,
     crate::new::NewError::CATALOG,

@@ -7,6 +7,7 @@ pub mod bsp_report;
 pub mod errors;
 pub mod make;
 pub mod new;
+pub mod program;
 pub mod release;
 pub mod run;
 pub mod stages;

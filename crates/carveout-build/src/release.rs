@@ -4,6 +4,8 @@ pub mod provenance;
 pub mod sources;
 use crate::errors::ReleaseError;
 use crate::make;
+use crate::program;
+use crate::program::Programs;
 use crate::release::provenance::PROVENANCE;
 use crate::release::sources::Sources;
 use crate::stages::bundle::given::Input;
@@ -54,6 +56,8 @@ pub struct Request {
     pub keep: Option<usize>,
     /// Do not boot the secure-os image.
     pub no_boot: bool,
+    /// This program beside the bundle, instead of one that is built.
+    pub program: Option<PathBuf>,
     /// Where releases lie.
     pub output_dir: PathBuf,
 }
@@ -64,6 +68,7 @@ pub fn run(args: &Request, dirs: &Dirs, ui: &Ui) -> Result<Outcome> {
     let logs = dirs.logs()?;
     let signer = Signer::open(args.sign.as_deref(), args.build.offline, &logs, ui)?;
     let mut sources = Sources::of(root)?;
+    let program = args.program.as_deref().map(program::read).transpose()?;
     if let Some(path) = &args.previous {
         Source::open(path).map_err(verify::unreadable)?;
     }
@@ -82,8 +87,14 @@ pub fn run(args: &Request, dirs: &Dirs, ui: &Ui) -> Result<Outcome> {
             let manifest = verify::check(&bundle)?;
             sources.suit(&bundle, &manifest)?;
             sources.unmoved(&manifest)?;
-            let (home, sources) = (&dirs.home(), Some(&sources));
-            let release = Release { bundle: &bundle, manifest: &manifest, changes, sources, home };
+            let release = Release {
+                bundle: &bundle,
+                manifest: &manifest,
+                changes,
+                sources: Some(&sources),
+                program,
+                dirs,
+            };
             release.publish(args, store, &signer, ui)
         });
     };
@@ -92,7 +103,7 @@ pub fn run(args: &Request, dirs: &Dirs, ui: &Ui) -> Result<Outcome> {
     let changes = changes_of(args, &manifest, &mut sources, dirs, ui)?;
     let store = open(args, &sources, dirs, ui)?;
     // Of a bundle that was built elsewhere nobody here can say how.
-    Release { bundle, manifest: &manifest, changes, sources: None, home: &dirs.home() }
+    Release { bundle, manifest: &manifest, changes, sources: None, program, dirs }
         .publish(args, store, &signer, ui)
 }
 
@@ -156,8 +167,9 @@ struct Release<'a> {
     changes: Option<String>,
     /// What it was built of, if it was built here.
     sources: Option<&'a Sources>,
-    /// Where results of stages are kept.
-    home: &'a Path,
+    /// The program that was given.
+    program: Option<Vec<u8>>,
+    dirs: &'a Dirs,
 }
 
 impl Release<'_> {
@@ -196,9 +208,15 @@ impl Release<'_> {
         if self.changes.is_none() {
             ui.note(&format!("{NOTES} lists no changes: {}", notes::NO_CHANGELOG));
         }
+        let program = match &self.program {
+            Some(program) => program.clone(),
+            None => self.built_program(args.build.offline, ui)?,
+        };
         let running = ui.start("release");
         running.building(&format!("sign {name}"));
         let filled = store.fill(&name, |new| {
+            let path = new.join(program::NAME);
+            files::write(&path, &program, program::EXECUTABLE)?;
             self.fill(new, previous.as_deref(), signer, args.build.overrides.without_rootfs)
         });
         let (new, entry) = match filled {
@@ -213,7 +231,24 @@ impl Release<'_> {
         Ok(Published::New)
     }
 
-    /// Writes all its files.
+    /// carveout itself, for technicians.
+    fn built_program(&self, offline: bool, ui: &Ui) -> Result<Vec<u8>> {
+        let running = ui.start(program::NAME);
+        running.building("build it as one static program");
+        let programs = Programs { dirs: self.dirs, profile: program::PROFILE, offline, ui };
+        match programs.build(program::NAME).and_then(|path| program::read(&path)) {
+            Ok(program) => {
+                running.done();
+                Ok(program)
+            }
+            Err(error) => {
+                running.fail();
+                Err(error)
+            }
+        }
+    }
+
+    /// Writes all its other files.
     fn fill(
         &self,
         new: &Path,
@@ -221,7 +256,7 @@ impl Release<'_> {
         signer: &Signer,
         without_rootfs: bool,
     ) -> Result<Entry> {
-        let Self { bundle, manifest, changes, sources, home } = self;
+        let Self { bundle, manifest, changes, sources, .. } = self;
         let name = manifest.bundle_name();
         let archive = new.join(format!("{name}.tar.zst"));
         let sums = manifest.sums().map_err(|e| ReleaseError::Checksums { source: e.into() })?;
@@ -229,7 +264,7 @@ impl Release<'_> {
         let signature = signer.sign(sums.as_bytes(), &comment)?;
         let source = Source::open(bundle).map_err(verify::unreadable)?;
         let (frames, _held) = match &source {
-            Source::Folder(folder) => frames::of(folder, &manifest.files, home)?,
+            Source::Folder(folder) => frames::of(folder, &manifest.files, &self.dirs.home())?,
             Source::Archive(_) => (Frames::default(), Vec::new()),
         };
         bundle::write_signed(&source, manifest, &signature, EPOCH, &frames, &archive)

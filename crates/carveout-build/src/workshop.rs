@@ -1,7 +1,8 @@
 //! What the desk runs, made of the workspace's sources when it is first used.
 
+use crate::errors::ProgramError;
 use crate::make;
-use carveout_desk::{PACKAGE as FIRMWARE, Workshop};
+use carveout_desk::{MONITOR, PACKAGE as FIRMWARE, Workshop};
 use carveout_host::dirs::Dirs;
 use carveout_host::error::{At, Result};
 use carveout_host::packages;
@@ -9,13 +10,14 @@ use carveout_host::packages::Need;
 use carveout_host::toolchain::{Target, Toolchains};
 use carveout_host::tools::cargo;
 use carveout_host::tools::cargo::CrossBuild;
+use carveout_host::tools::find;
 use carveout_host::ui::Ui;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 /// The emulator.
-const EMULATOR: &str = "trusty-emulator";
+pub const EMULATOR: &str = "trusty-emulator";
 /// What builds its engine.
 pub const EMULATOR_NEEDS: [Need; 3] = [
     Need { program: "cmake", package: "cmake", why: "builds the engine of the emulator" },
@@ -23,7 +25,14 @@ pub const EMULATOR_NEEDS: [Need; 3] = [
     Need { program: "cc", package: "gcc", why: "builds the engine of the emulator" },
 ];
 
-/// The workspace of whoever calls.
+/// What is installed beside the program, where there is no workspace: `lib/carveout` beside the `bin` that it lies in.
+fn installed(name: &str) -> PathBuf {
+    let program = std::env::current_exe().unwrap_or_default();
+    let prefix = program.ancestors().nth(2).filter(|_| program.is_absolute());
+    prefix.unwrap_or(Path::new("/usr")).join("lib/carveout").join(name)
+}
+
+/// The workspace of whoever calls; or what is installed, where there is none.
 pub struct Sources<'a> {
     /// Where it is.
     pub dirs: &'a Dirs,
@@ -44,6 +53,11 @@ impl<'a> Sources<'a> {
 
 impl Workshop for Sources<'_> {
     fn firmware(&self) -> Result<PathBuf> {
+        if self.dirs.workspace().is_none() {
+            let folder = installed("firmware");
+            let there = folder.join(MONITOR).is_file();
+            return if there { Ok(folder) } else { Err(ProgramError::NoFirmware { path: folder }.into()) };
+        }
         let (root, home) = (&cargo::carveout(self.dirs.root()?)?, self.dirs.home());
         let toolchain = Toolchains::new(root, self.offline, self.ui).get(Target::Firmware)?;
         let build = CrossBuild {
@@ -61,12 +75,17 @@ impl Workshop for Sources<'_> {
     }
 
     fn emulator_needs(&self) -> Vec<Need> {
-        EMULATOR_NEEDS.to_vec()
+        if self.dirs.workspace().is_some() { EMULATOR_NEEDS.to_vec() } else { Vec::new() }
     }
 
     fn emulator(&self) -> Result<PathBuf> {
         if let Some(built) = self.emulator.get() {
             return Ok(built.clone());
+        }
+        if self.dirs.workspace().is_none() {
+            let path = installed(EMULATOR);
+            let found = if path.is_file() { Some(path.clone()) } else { find(EMULATOR) };
+            return found.ok_or_else(|| ProgramError::NoEmulator { path }.into());
         }
         packages::ensure(&EMULATOR_NEEDS, self.offline, &self.dirs.logs()?.join("host.log"), self.ui)?;
         let built = self.host_program(&cargo::carveout(self.dirs.root()?)?, EMULATOR)?;

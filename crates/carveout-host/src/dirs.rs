@@ -74,7 +74,9 @@ impl Dirs {
 
 fn state() -> PathBuf {
     let state = std::env::var_os("XDG_STATE_HOME").filter(|v| !v.is_empty()).map(PathBuf::from);
-    let home = || std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".local/state"));
+    // Without HOME, as services are started, that of the user's account.
+    let home =
+        || std::env::home_dir().filter(|home| home.is_absolute()).map(|home| home.join(".local/state"));
     state.or_else(home).unwrap_or_else(|| "/nonexistent".into()).join("carveout")
 }
 

@@ -27,6 +27,15 @@ const fn need(program: &'static str, package: &'static str, why: &'static str) -
 /// The C library that client apps are linked with.
 pub const CROSS_LIBC: &str = "/usr/aarch64-linux-gnu/lib/libc.a";
 
+/// The C library that carveout itself is linked with where it is to run on any host.
+pub const LIBC: &str = "/usr/lib/x86_64-linux-gnu/libc.a";
+
+/// For carveout itself as one static program.
+pub const PROGRAM: [Need; 2] = [
+    need("x86_64-linux-gnu-gcc", "gcc", "links carveout as one static program"),
+    need(LIBC, "libc6-dev", "C library that carveout is linked with"),
+];
+
 /// For client apps.
 pub const CLIENT_APPS: [Need; 2] = [
     need("aarch64-linux-gnu-gcc", "gcc-aarch64-linux-gnu", "links client apps for the board"),

@@ -24,6 +24,8 @@ pub enum Target {
     ClientApp,
     /// What boots a secure-os image in QEMU: AArch64 without an OS and without floating point, which is the kernel's.
     Firmware,
+    /// carveout itself, for who has no Rust: a static program for Linux on x86-64.
+    Program,
 }
 
 impl Target {
@@ -33,6 +35,7 @@ impl Target {
             Self::TrustedApp => "armv7a-none-eabi",
             Self::ClientApp => "aarch64-unknown-linux-gnu",
             Self::Firmware => "aarch64-unknown-none-softfloat",
+            Self::Program => "x86_64-unknown-linux-gnu",
         }
     }
 }
@@ -83,9 +86,13 @@ impl Toolchain {
             Target::TrustedApp | Target::Firmware => {
                 add("lld", first(cargo::ask(&self.linker, None, &["-flavor", "gnu", "--version"])?));
             }
-            Target::ClientApp => {
+            Target::ClientApp | Target::Program => {
                 add("gcc", first(cargo::ask(&self.linker, None, &["--version"])?));
-                let libc = Path::new(crate::packages::CROSS_LIBC);
+                let libc = match self.target {
+                    Target::Program => crate::packages::LIBC,
+                    _ => crate::packages::CROSS_LIBC,
+                };
+                let libc = Path::new(libc);
                 add("sha256 of libc.a", bundle::hash_file(libc).at(libc)?.sha256);
             }
         }
@@ -102,7 +109,8 @@ impl Toolchain {
 
     /// The crates of the standard library that are built from source, if any.
     pub fn build_std(&self) -> Option<&'static str> {
-        (self.debian.is_some() && self.target != Target::ClientApp).then_some("core,alloc")
+        let on_linux = matches!(self.target, Target::ClientApp | Target::Program);
+        (self.debian.is_some() && !on_linux).then_some("core,alloc")
     }
 
     /// Compiler flags. No path of the host stays in the output.
@@ -132,7 +140,7 @@ impl Toolchain {
                     flags.push("-Cforce-frame-pointers=yes".into());
                 }
             }
-            Target::ClientApp => flags.push("-Ctarget-feature=+crt-static".into()),
+            Target::ClientApp | Target::Program => flags.push("-Ctarget-feature=+crt-static".into()),
         }
         flags
     }
@@ -269,6 +277,7 @@ fn way() -> Result<Way> {
 fn linker(target: Target) -> Result<PathBuf> {
     match target {
         Target::ClientApp => Ok("aarch64-linux-gnu-gcc".into()),
+        Target::Program => Ok("x86_64-linux-gnu-gcc".into()),
         Target::TrustedApp | Target::Firmware => {
             let sysroot = cargo::ask("rustc".as_ref(), None, &["--print", "sysroot"])?;
             let folder = PathBuf::from(sysroot).join("lib/rustlib");

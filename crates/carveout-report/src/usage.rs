@@ -16,10 +16,11 @@ pub fn section(report: &Report) -> Markup {
     html! {
         section aria-labelledby="usage" {
             (heading("usage", "Verify and flash"))
-            p { "The bundle’s folder and its archive are interchangeable: carveout takes either." }
+            p { "The bundle’s folder and its archive are interchangeable: carveout takes either. A release has " code { "carveout" }
+                " beside its archive, a program for any Linux on x86-64, which needs nothing else: " code { "./carveout" } " runs it there." }
             h3 { "Verify" }
             @if signed { p { code { "KEY.pub" } " is the public key of who should have made it. Get it by another way than the bundle." } }
-            (commands(&[&format!("cargo xtask verify {archive}{key}")]))
+            (commands(&[&format!("carveout verify {archive}{key}")]))
             p { "Without carveout:" }
             @let minisign = if signed { "minisign -V -m SHA256SUMS -p KEY.pub" } else { "" };
             (commands(&[&format!("tar -xf {archive}"), &format!("cd {name}"), minisign, "sha256sum --check SHA256SUMS"]))
@@ -55,7 +56,7 @@ fn commands(lines: &[&str]) -> Markup {
 }
 
 fn virt(report: &Report, archive: &str, key: &str) -> Markup {
-    let flash = format!("cargo xtask flash {archive} --to virt:DEVICE.img");
+    let flash = format!("carveout flash {archive} --to virt:DEVICE.img");
     html! {
         p { code { "DEVICE.img" } " is the disk image of a virt device." }
         (commands(&[&format!("{flash}{key}")]))
@@ -67,7 +68,7 @@ fn virt(report: &Report, archive: &str, key: &str) -> Markup {
 }
 
 fn board(report: &Report, package: FlashPackage, name: &str, key: &str) -> Markup {
-    let flash = format!("sudo -E cargo xtask flash {name}.tar.zst --to usb");
+    let flash = format!("sudo -E carveout flash {name}.tar.zst --to usb");
     let lacks = report.manifest.scope_lacks(Scope::Full, false);
     // The boot config of a board with an SBK is encrypted.
     let encrypted = report.manifest.device.as_ref().is_some_and(|device| device.fused == Fused::PkcSbk);
@@ -98,7 +99,7 @@ fn board(report: &Report, package: FlashPackage, name: &str, key: &str) -> Marku
                 (commands(&[&format!("{flash} --scope auto --from {}.tar.zst{key}", changes.from)]))
             }
             @if package == FlashPackage::Modules {
-                p { "Without carveout, in the bundle’s folder:" }
+                p { "The same by the script in the bundle’s folder, which finds " code { "carveout" } " beside that folder or in PATH:" }
                 (commands(&[&format!("sudo flash/flash.sh{}", if lacks.is_some() { alone } else { "" })]))
             } @else {
                 p { "It runs in the bundle’s folder, and needs no carveout." }

@@ -12,6 +12,7 @@ mod guides;
 mod jetson;
 mod manual;
 mod pinned;
+mod program;
 mod recipes;
 mod reproducible;
 mod rootfs;

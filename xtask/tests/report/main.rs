@@ -53,9 +53,9 @@ fn each_section_has_what_it_is_for() {
         "stack-small",
         "What mends it: set min_stack of echo-srv.",
         "failed: write: the board went away",
-        "cargo xtask verify xavier-1.1.0-jetson-agx-xavier-tzdram32M.tar.zst --key KEY.pub",
+        "carveout verify xavier-1.1.0-jetson-agx-xavier-tzdram32M.tar.zst --key KEY.pub",
         "minisign -V -m SHA256SUMS -p KEY.pub",
-        "cargo xtask flash xavier-1.1.0-jetson-agx-xavier-tzdram32M.tar.zst --to usb --scope auto --from xavier-1.0.0-",
+        "sudo -E carveout flash xavier-1.1.0-jetson-agx-xavier-tzdram32M.tar.zst --to usb --scope auto --from xavier-1.0.0-",
     ] {
         assert!(page.contains(expected), "{expected}\n{page}");
     }

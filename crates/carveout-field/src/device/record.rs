@@ -19,7 +19,7 @@ pub const RECORDS: &str = "records.jsonl";
 pub const WRITE_EVERYTHING: &str = "write everything";
 /// The first step of secure-os alone that writes.
 pub const WRITE_SECURE_OS: &str = "write secure-os";
-/// Steps after which a board may run what was flashed. flash.sh of a bundle names them alike.
+/// Steps after which a board may run what was flashed.
 const WRITES: [&str; 2] = [WRITE_EVERYTHING, WRITE_SECURE_OS];
 
 /// Longest record that is read, in bytes: a flash of a board has some KiB.

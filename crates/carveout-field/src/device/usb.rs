@@ -36,17 +36,32 @@ pub fn choose(wanted: &[String]) -> Result<Vec<String>> {
     if let Some(missing) = wanted.iter().find(|name| !found.contains(name)) {
         return Err(BoardError::NotAtPlace { instance: missing.clone(), boards: found }.into());
     }
-    if !wanted.is_empty() {
-        return Ok(wanted.to_vec());
-    }
-    if !found.is_empty() {
-        return Ok(found);
+    let chosen = if wanted.is_empty() { found } else { wanted.to_vec() };
+    if !chosen.is_empty() {
+        return chosen.iter().try_for_each(|instance| ensure_reachable(instance)).map(|()| chosen);
     }
     let other = devices().into_iter().find_map(|(product, instance)| {
         let (_, device) = OTHERS.iter().find(|(id, _)| *id == product)?;
         Some(BoardError::OtherDevice { instance, device })
     });
     Err(other.unwrap_or(BoardError::NoBoard).into())
+}
+
+/// An error if the kernel's file of a device is not ours to write to: NVIDIA's tools would only fail, when all is verified.
+fn ensure_reachable(instance: &str) -> Result<()> {
+    let is_it = |dir: &Path| place(dir).as_deref() == Some(instance);
+    let number = |dir: PathBuf| {
+        let [bus, device] = ["busnum", "devnum"].map(|name| read(&dir, name)?.parse::<u16>().ok());
+        Some((bus?, device?))
+    };
+    let Some((bus, device)) = folders().find(|dir| is_it(dir)).and_then(number) else { return Ok(()) };
+    let path = PathBuf::from(format!("/dev/bus/usb/{bus:03}/{device:03}"));
+    match rustix::fs::access(&path, rustix::fs::Access::WRITE_OK) {
+        Err(rustix::io::Errno::ACCESS) => {
+            Err(BoardError::NoAccess { instance: instance.into(), path }.into())
+        }
+        _ => Ok(()),
+    }
 }
 
 /// The boards that are there now, of the wanted ones or of all. None is no error.
@@ -68,16 +83,20 @@ pub fn wait(instance: &str, most: Duration) -> Result<()> {
 
 /// Product and place of NVIDIA's devices.
 fn devices() -> Vec<(String, String)> {
+    let of_nvidia = folders().filter(|dir| read(dir, "idVendor").as_deref() == Some(VENDOR));
+    of_nvidia.filter_map(|dir| Some((read(&dir, "idProduct")?, place(&dir)?))).collect()
+}
+
+/// What the kernel shows of each device.
+fn folders() -> impl Iterator<Item = PathBuf> {
     let root = std::env::var_os(VARIABLE).map_or_else(|| DEVICES.into(), PathBuf::from);
-    let entries = fs::read_dir(root).into_iter().flatten().flatten();
-    let read =
-        |dir: &Path, name: &str| fs::read_to_string(dir.join(name)).ok().map(|text| text.trim().to_owned());
-    entries
-        .filter_map(|entry| {
-            let dir = entry.path();
-            read(&dir, "idVendor").filter(|vendor| vendor == VENDOR)?;
-            let place = format!("{}-{}", read(&dir, "busnum")?, read(&dir, "devpath")?);
-            Some((read(&dir, "idProduct")?, place))
-        })
-        .collect()
+    fs::read_dir(root).into_iter().flatten().flatten().map(|entry| entry.path())
+}
+
+fn read(dir: &Path, name: &str) -> Option<String> {
+    fs::read_to_string(dir.join(name)).ok().map(|text| text.trim().to_owned())
+}
+
+fn place(dir: &Path) -> Option<String> {
+    Some(format!("{}-{}", read(dir, "busnum")?, read(dir, "devpath")?))
 }

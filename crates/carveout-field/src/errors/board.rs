@@ -26,6 +26,10 @@ carveout_host::errors! {
             "connect the board's front USB-C port, hold its middle button (Force Recovery), press and release reset, \
              and look for 0955:7019 in lsusb"
         );
+        /// The user may not write to a board in recovery mode.
+        NoAccess { instance: String, path: PathBuf } => environment "no-access":
+            ("the board at USB {instance} cannot be reached: {path}: permission denied", path = path.display()),
+            help ("run the command as root: sudo -E");
         /// Several boards in recovery mode are at this host, and the command is for one.
         Several { boards: Vec<String> } => usage "several-boards":
             ("{count} boards are there: {boards}", count = boards.len(), boards = boards.join(", ")),

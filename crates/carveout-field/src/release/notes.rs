@@ -53,17 +53,26 @@ pub fn text(manifest: &Manifest, changes: Option<&str>, previous: Option<(&Manif
     }
     let name = manifest.bundle_name();
     let package = manifest.device.as_ref().map(|device| device.flash_package);
-    let to = if package.is_some() { "usb --from OLD_BUNDLE" } else { "virt:FILE" };
+    let archive = format!("{name}.tar.zst");
     let flash = match package {
         Some(FlashPackage::None) => String::new(),
         Some(FlashPackage::Tegraflash) => {
-            format!("tar -xf {name}.tar.zst\nsudo bash {name}/flash/flash.sh\n")
+            format!("tar -xf {archive}\nsudo bash {name}/flash/flash.sh\n")
         }
-        _ => format!("cargo xtask flash {name}.tar.zst --to {to} --scope auto --key PUBLIC_KEY\n"),
+        // Only root reaches a board over USB.
+        Some(FlashPackage::Modules) => {
+            format!("sudo -E ./carveout flash {archive} --to usb --key PUBLIC_KEY\n")
+        }
+        None => format!("./carveout flash {archive} --to virt:FILE --scope auto --key PUBLIC_KEY\n"),
     };
-    text += &format!(
-        "\n## How to flash\n\n```\ncargo xtask verify {name}.tar.zst --key PUBLIC_KEY\n{flash}```\n"
-    );
+    text += "\n## How to flash\n\nWith `carveout` of this folder, on any Linux on x86-64. It needs nothing else.\n\n";
+    text += &format!("```\nchmod +x carveout\n./carveout verify {archive} --key PUBLIC_KEY\n{flash}```\n");
+    if package == Some(FlashPackage::Modules) && previous.is_some() {
+        text += &format!(
+            "\nA board that has the release before gets what differs, if the bundle of that release is named:\n\n```\n\
+             sudo -E ./carveout flash {archive} --to usb --scope auto --from OLD_BUNDLE --key PUBLIC_KEY\n```\n"
+        );
+    }
     text
 }
 

@@ -34,6 +34,10 @@ pub struct ReleaseArgs {
     /// Do not boot the secure-os image in QEMU before the bundle gets its name (boards with a kernel); the manifest says so.
     #[arg(long)]
     pub no_boot: bool,
+    /// Put this program beside the bundle instead of building one: carveout as a static program for Linux on x86-64, with which
+    /// technicians flash.
+    #[arg(long, value_name = "FILE")]
+    pub program: Option<PathBuf>,
     /// Where releases lie.
     #[arg(short, long, value_name = "DIR", default_value = "target/releases")]
     pub output_dir: PathBuf,

@@ -88,6 +88,7 @@ impl ReleaseArgs {
             previous: self.previous.clone(),
             keep: self.keep,
             no_boot: self.no_boot,
+            program: self.program.clone(),
             output_dir: self.output_dir.clone(),
         }
     }

@@ -82,6 +82,25 @@ fn script(shell: Shell, command: &Command) -> String {
     }
 }
 
+/// Writes what a package of the command `carveout` has beside it: its man pages below `man`, and its completions by shell. The command
+/// line is that of carveout itself.
+pub fn write_installed(command: &Command, folder: &Path) -> Result<()> {
+    let man = folder.join("man");
+    fs::create_dir_all(&man).at(&man)?;
+    clap_mangen::generate_to(command.clone(), &man).at(&man)?;
+    for page in fs::read_dir(&man).at(&man)? {
+        let path = page.at(&man)?.path();
+        // Texts of ours name the command as a clone has it.
+        let text = fs::read_to_string(&path).at(&path)?.replace("cargo xtask", COMMAND);
+        carveout_host::files::put(&path, text)?;
+    }
+    for (shell, name) in [(Shell::Bash, "bash"), (Shell::Zsh, "zsh"), (Shell::Fish, "fish")] {
+        let text = script(shell, command).replace("cargo xtask", COMMAND);
+        put_below(folder, format!("{COMMAND}.{name}"), text)?;
+    }
+    Ok(())
+}
+
 /// Prints a completion script.
 pub fn completions(shell: Shell, command: &Command) -> Outcome {
     let script = script(shell, command);

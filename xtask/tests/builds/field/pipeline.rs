@@ -123,8 +123,13 @@ fn a_tag_is_released() {
     super::clone_to(clone.as_ref());
     // xtask itself serves it, too: cargo would build it again for another folder.
     fs::create_dir(dir.path().join("bin")).unwrap();
+    crate::report::small::test_program(path("program").as_ref());
+    let packages = format!(
+        "if [ \"$2\" = packages ]; then [ -z \"${{CARVEOUT_SIGN_KEY:-}}\" ] || exit 1; mkdir -p target/packages && exec cp {} target/packages/carveout; fi",
+        path("program")
+    );
     let cargo = format!(
-        "#!/bin/sh\nif [ \"$1\" = xtask ]; then shift; exec env CARGO_MANIFEST_DIR={clone}/xtask {} \"$@\"; fi\nexec {} \"$@\"\n",
+        "#!/bin/sh\n{packages}\nif [ \"$1\" = xtask ]; then shift; exec env CARGO_MANIFEST_DIR={clone}/xtask {} \"$@\"; fi\nexec {} \"$@\"\n",
         env!("CARGO_BIN_EXE_xtask"),
         env!("CARGO"),
     );
@@ -145,6 +150,7 @@ fn a_tag_is_released() {
     let release = release.lines().last().unwrap();
     let sums = format!("{release}/SHA256SUMS");
     run("minisign", ["-V", "-q", "-p", &format!("{key}.pub"), "-m", &sums]).ok();
+    assert_eq!(fs::read(format!("{release}/carveout")).unwrap(), fs::read(path("program")).unwrap());
     let archive = format!("{release}/tagged-2.0.0-virt-tzdram32M.tar.zst");
     assert_eq!(xtask(["verify", &archive, "--key", &format!("{key}.pub")]).ok(), "ok");
 }

@@ -2,6 +2,7 @@
 
 use super::{clone_to, commit, git, product_repository};
 use crate::builds::util::{Ran, desk};
+use crate::report::small::test_program;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -24,6 +25,7 @@ impl Place {
         place.config("trusted_apps: [echo-srv]");
         commit(&place.product);
         place.xtask(&["key", "new", &place.path("key"), "--no-password"]).ok();
+        test_program(place.path("carveout").as_ref());
         place
     }
 
@@ -44,8 +46,12 @@ impl Place {
 
     /// `release` of the product, with options instead of its own.
     fn release(&self, more: &[&str]) -> Ran {
-        let own =
-            [("-c", self.path("product/p.yaml")), ("--sign", self.path("key")), ("-o", self.path("out"))];
+        let own = [
+            ("-c", self.path("product/p.yaml")),
+            ("--sign", self.path("key")),
+            ("-o", self.path("out")),
+            ("--program", self.path("carveout")),
+        ];
         let own = own.iter().filter(|(name, _)| !more.contains(name));
         let own = own.flat_map(|(name, value)| [*name, value.as_str()]);
         self.xtask(&["release"].into_iter().chain(own).chain(more.iter().copied()).collect::<Vec<_>>())

@@ -3,9 +3,11 @@
 use super::{active, clone_to, commit, open, product_repository};
 use crate::browser::driver::{Browser, VIEWS, complaints, sources};
 use crate::builds::util::{Ran, desk, root};
+use crate::report::small::test_program;
 use serde_json::Value;
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -31,6 +33,7 @@ impl Field {
         // A trusted app of someone else's, finished.
         fs::copy(desk().join("trusted-apps/small-echo-srv.elf"), product.join("small-echo-srv.elf")).unwrap();
         field.xtask(&["key", "new", &field.path("key"), "--no-password"]).ok();
+        test_program(field.path("carveout").as_ref());
         field
     }
 
@@ -72,8 +75,8 @@ impl Field {
         fs::write(product.join("NEWS.md"), format!("# News\n\n## {version}\n\n- news of {version}\n"))
             .unwrap();
         commit(&product);
-        let (key, out) = (self.path("key"), self.path("releases"));
-        let arguments = ["release", "-c", &config, "--sign", &key, "-o", &out];
+        let [key, out, program] = ["key", "releases", "carveout"].map(|name| self.path(name));
+        let arguments = ["release", "-c", &config, "--sign", &key, "-o", &out, "--program", &program];
         PathBuf::from(self.xtask(&[&arguments[..], more].concat()).ok())
     }
 
@@ -160,6 +163,8 @@ fn releases_reach_devices_survive_a_cut_and_are_gone_back_from() {
     super::attestations::are_valid(&first, &field.workspace, &field.dir.path().join("product"));
     // Everybody can check a release, with common tools too.
     assert_eq!(field.xtask(&["verify", &archive(&first), "--key", &key]).ok(), "ok");
+    let program = fs::metadata(first.join("carveout")).unwrap();
+    assert_eq!(program.permissions().mode() & 0o777, 0o755);
     let sums =
         Command::new("sha256sum").args(["-c", "--quiet", "SHA256SUMS"]).current_dir(&first).output().unwrap();
     assert!(sums.status.success(), "{sums:?}");
@@ -179,6 +184,9 @@ fn releases_reach_devices_survive_a_cut_and_are_gone_back_from() {
         notes.contains("To flash: `secure-os`") && notes.contains("trusted_apps.echo-srv.heap"),
         "{notes}"
     );
+    let flash =
+        "./carveout flash field-1.1.0-virt-tzdram32M.tar.zst --to virt:FILE --scope auto --key PUBLIC_KEY\n";
+    assert!(notes.contains(flash) && !notes.contains("cargo xtask"), "{notes}");
     assert!(notes.contains("## Changes\n\n- news of 1.1.0\n\n## Since 1.0.0"), "{notes}");
     let auto = ["flash", "--channel", &releases, "--key", &key, "--scope", "auto", "--to", &devices[0]];
     assert_eq!(field.xtask(&[&auto[..], &["--dry-run"]].concat()).ok(), "secure-os");

@@ -4,6 +4,7 @@ mod tables;
 
 use crate::builds::field::clone_to;
 use crate::builds::util::{Ran, desk, root, run};
+use crate::report::small::test_program;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -60,7 +61,8 @@ fn exception(guide: &str, command: &str) -> Option<&'static str> {
 /// A command of ours without what a shell makes of it, as clap gets it.
 fn words(command: &str) -> Option<Vec<&str>> {
     let command = command.split(" # ").next().unwrap_or_default();
-    let rest = command.strip_prefix("sudo -E ").unwrap_or(command).strip_prefix("cargo xtask ")?;
+    let rest = command.strip_prefix("sudo -E ").unwrap_or(command);
+    let rest = rest.strip_prefix("cargo xtask ").or_else(|| rest.strip_prefix("./carveout "))?;
     Some(["cargo xtask"].into_iter().chain(rest.split_whitespace()).collect())
 }
 
@@ -99,6 +101,8 @@ impl Reader {
         );
         fs::write(bin.join("cargo"), cargo).unwrap();
         run("chmod", ["+x".as_ref(), bin.join("cargo").as_os_str()]).ok();
+        // Of a release, in place of one that is compiled for minutes.
+        test_program(&reader.dir.path().join("carveout"));
         reader
     }
 
@@ -219,5 +223,6 @@ fn a_command_is_told_from_output() {
         words("sudo -E cargo xtask flash B --to usb # x").unwrap(),
         ["cargo xtask", "flash", "B", "--to", "usb"]
     );
+    assert_eq!(words("./carveout verify B").unwrap(), ["cargo xtask", "verify", "B"]);
     assert_eq!(words("sed s/a/b/"), None);
 }

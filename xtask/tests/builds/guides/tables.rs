@@ -1,10 +1,12 @@
 //! What a test cannot run of the guides, and what it must put in for a reader's own names.
 
 /// Programs that begin a command of a guide, where a block of it does.
-pub const PROGRAMS: [&str; 14] = [
+pub const PROGRAMS: [&str; 16] = [
     "$EDITOR",
+    "./carveout",
     "cargo",
     "cd",
+    "chmod",
     "cp",
     "echo-srv-app",
     "find",
@@ -47,7 +49,7 @@ const NETWORK: &str = "needs a server of somebody else's";
 const COMPILES: &str = "compiles carveout again, for minutes";
 
 /// Commands that are not run: the guide, how the command begins, the reason.
-pub const EXCEPTIONS: [(&str, &str, &str); 27] = [
+pub const EXCEPTIONS: [(&str, &str, &str); 28] = [
     ("README.md", "cargo xtask test", "runs this test"),
     ("README.md", "cd ../door-lock", "leaves the clone"),
     ("README.md", "cargo xtask run -- hello", COMPILES),
@@ -68,7 +70,8 @@ pub const EXCEPTIONS: [(&str, &str, &str); 27] = [
     ("docs/jetson.md", "cargo xtask restore BUNDLE", BOARD),
     ("docs/jetson.md", "echo-srv-app --self-test", ON_BOARD),
     ("docs/releases.md", "cargo xtask flash --channel https://", NETWORK),
-    ("docs/field-flashing.md", "sudo -E cargo xtask flash", BOARD),
+    ("docs/field-flashing.md", "sudo -E ./carveout flash", BOARD),
+    ("docs/field-flashing.md", "chmod +x carveout", "is of a release's folder"),
     ("docs/yocto.md", "cargo xtask image --engine bitbake", BITBAKE),
     ("docs/yocto.md", "useradd --create-home builder", "changes this host"),
     ("docs/yocto.md", "cargo xtask yocto --layers DIR", BITBAKE),
@@ -82,11 +85,14 @@ pub const RELEASE: &str = "target/releases/desk-0.1.0-virt-tzdram32M";
 const ARCHIVE: &str = "target/releases/desk-0.1.0-virt-tzdram32M/desk-0.1.0-virt-tzdram32M.tar.zst";
 
 /// Names that a reader puts in for a guide's: the guide, its name, the test's.
-pub const NAMES: [(&str, &str, &str); 4] = [
+pub const NAMES: [(&str, &str, &str); 6] = [
     ("docs/releases.md", "verify desk-0.1.0-virt-tzdram32M.tar.zst", VERIFY),
     ("docs/releases.md", "OLD.tar.zst", ARCHIVE),
     ("docs/releases.md", "NEW.tar.zst", ARCHIVE),
+    ("docs/releases.md", "--keep 5", "--keep 5 --program ../carveout"),
     ("docs/field-flashing.md", "NAME.tar.zst", ARCHIVE),
+    // A release's own program, which xtask stands for.
+    ("docs/field-flashing.md", "./carveout", "cargo xtask"),
 ];
 
 const VERIFY: &str = "verify target/releases/desk-0.1.0-virt-tzdram32M/desk-0.1.0-virt-tzdram32M.tar.zst";
@@ -108,7 +114,7 @@ pub const BEFORE: [(&str, &str); 3] = [
     ("minisign -V -p release.key.pub", "cp release.key.pub target/releases/desk-0.1.0-virt-tzdram32M/"),
     // "back to the bundle before": there is one.
     (
-        "cargo xtask rollback virt:one.img",
+        "./carveout rollback virt:one.img",
         "cargo xtask flash target/releases/desk-0.1.0-virt-tzdram32M/desk-0.1.0-virt-tzdram32M.tar.zst --to virt:one.img --scope full --keep-app",
     ),
 ];

@@ -1,6 +1,7 @@
 //! A workspace, a key, bundles of its commit, and a folder that has one release: `release --bundle` in less than a second.
 
 use crate::report::small;
+use crate::report::small::test_program;
 use bundle::{Manifest, PublicKey};
 use carveout_field::release::fetch::{Wanted, newest};
 use carveout_host::ui::{Ui, Verbosity};
@@ -67,6 +68,7 @@ impl Bench {
         let aim = dir.path().join("aim.so");
         ok(Command::new("cc").args(["-shared", "-fPIC", "-O1", "-o"]).arg(aim).arg(source).arg("-ldl"));
         let bench = Self { dir, key, revision };
+        test_program(&bench.path("carveout"));
         for version in [OLD, NEW, "3.0.0"] {
             bench.bundle("bundles", version, |_| ());
         }
@@ -102,6 +104,7 @@ impl Bench {
         let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
         command.current_dir(self.path("workspace")).arg("release").arg("--bundle").arg(bundle);
         command.arg("--sign").arg(self.path("key")).arg("-o").arg(out).args(more);
+        command.arg("--program").arg(self.path("carveout"));
         command.env_remove("CARGO_MANIFEST_DIR").env("XDG_STATE_HOME", self.path("state"));
         command.stdin(Stdio::null());
         command

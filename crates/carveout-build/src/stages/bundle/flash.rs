@@ -1,5 +1,5 @@
 //! The folder `flash/` of a bundle: what all modules get once, what one gets in a folder of its own, and the wrapper that
-//! verifies before it flashes.
+//! calls carveout.
 
 use super::super::flash_package::{LACKS, LAYOUT, MADE_OF, PARTITIONS, SECURE_LAYOUT};
 use super::super::{flash_package, kernel};
