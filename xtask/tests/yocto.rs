@@ -88,7 +88,7 @@ fn local_conf_of(
             .unwrap();
     let machine = product.board.l4t.as_ref().unwrap().machine.clone();
     conf::refuse(&product)?;
-    conf::local(&product, &machine, Path::new("/top"), network)
+    conf::local(&product, &machine, None, Path::new("/top"), network)
 }
 
 #[test]

@@ -85,8 +85,9 @@ pub fn sbom(manifest: &Manifest, members: &[Member], lock: Option<&str>, vendors
         }
         uses.entry(product.clone()).or_default().insert(reference.clone());
         let mut linked = BTreeSet::new();
-        // A finished ELF file says nothing of its licence, nor of what is in it.
-        if let Some(given) = given(&format!("trusted_apps.{}", member.name)) {
+        // A finished ELF file or Debian package says nothing of its licence, nor of what is in it.
+        let key = if member.file.starts_with("client-apps/") { "client_apps" } else { "trusted_apps" };
+        if let Some(given) = given(&format!("{key}.{}", member.name)) {
             component["licenses"] = json!([{ "license": { "name": NOASSERTION } }]);
             linked.insert(given);
         }

@@ -117,7 +117,7 @@ pub fn part(part: Part, request: &Request, dirs: &Dirs, ui: &Ui) -> Result<Outpu
 pub fn first_client_app(dirs: &Dirs) -> Result<String> {
     let workspace = Workspace::load(dirs)?;
     let product = load(&workspace, Path::new(DEFAULT_CONFIG), &Overrides::default())?;
-    let first = product.client_apps.into_iter().next();
+    let first = product.own_client_apps().next().map(str::to_owned);
     first.ok_or_else(|| ProductError::NoClientApp { path: product.path }.into())
 }
 
@@ -193,7 +193,7 @@ fn ensure_host(build: &Build, wanted: &Wanted) -> Result<()> {
 fn needs(build: &Build, wanted: &Wanted) -> Result<Vec<Need>> {
     let product = build.product;
     let mut needs: Vec<Need> = Vec::new();
-    if wanted.client_apps && !product.client_apps.is_empty() {
+    if wanted.client_apps && product.own_client_apps().next().is_some() {
         needs.extend(packages::CLIENT_APPS);
     }
     if let Some(rootfs) = product.rootfs.as_ref().filter(|_| wanted.rootfs) {

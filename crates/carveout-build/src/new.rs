@@ -1,15 +1,20 @@
 //! `new`: a workspace of a team's own, or one more app in it.
 
+mod names;
+mod unfinished;
+
 use carveout_host::dirs::Dirs;
 use carveout_host::error::{At, Result};
 use carveout_host::files;
 use carveout_host::outcome::Outcome;
+use carveout_host::tools::cargo::lock::CargoLock;
 use carveout_host::tools::{cargo, find, run, shell};
 use carveout_host::ui::Ui;
 use serde_json::json;
 use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
+use unfinished::Unfinished;
 use xshell::cmd;
 
 carveout_host::errors! {
@@ -17,8 +22,25 @@ carveout_host::errors! {
     pub enum NewError("build::new") {
         /// A name is not one that packages, ports and bundles can have.
         Name { name: String } => usage "name":
-            ("`{name}`: no name for packages: lower-case letters, digits and single hyphens are allowed, a letter first, {MAX_NAME} characters at most"),
+            ("`{name}`: no name for packages: lower-case letters, digits and single hyphens are allowed, a letter first, {} characters at most", names::MAX),
             help ("name it, for example, door-lock");
+        /// A name is a word of Rust's or of cargo's.
+        Reserved { name: String } => usage "reserved": ("`{name}`: Rust or cargo uses this word, and no package can have it"),
+            help ("name it, for example, {name}-srv");
+        /// A crate that the workspace is built of has the name.
+        Taken { name: String } => usage "taken": ("`{name}`: a crate in Cargo.lock of this workspace has this name"),
+            help ("choose another name");
+        /// There is a file where the folder of a new workspace is to be.
+        NotAFolder { path: PathBuf } => usage "not-a-folder": ("{}: is a file, not a folder", path.display()),
+            help ("name a new folder");
+        /// The folder of a new workspace would lie in another workspace, to which cargo counts what is in it.
+        InWorkspace { folder: PathBuf, workspace: PathBuf } => usage "in-workspace":
+            ("{}: lies in the cargo workspace {}", folder.display(), workspace.display()),
+            help ("name a folder outside of it");
+        /// The workspace does not take the new app as its member.
+        NotAMember { name: String, manifest: PathBuf } => usage "not-a-member":
+            ("{}: its members have no apps/{name}", manifest.display()),
+            help ("write members = [\"apps/*\", \"xtask\"] into it");
         /// The folder of a new workspace holds something.
         NotEmpty { folder: PathBuf } => usage "not-empty": ("{}: is not empty", folder.display()),
             help ("name a new folder");
@@ -30,8 +52,6 @@ carveout_host::errors! {
     }
 }
 
-/// Longest name: it becomes that of packages, ports and a bundle.
-const MAX_NAME: usize = 32;
 /// Crates of carveout that a workspace depends on, and where each lies in carveout's repository.
 const CRATES: [(&str, &str); 4] = [
     ("carveout", "crates/carveout"),
@@ -143,6 +163,7 @@ impl Values {
         } else {
             format!("{}.workspace = true", self.service)
         };
+        let named = if self.service.is_empty() { &self.name } else { &self.product };
         let pairs = [
             ("@NAME@", self.name.as_str()),
             ("@PRODUCT@", &self.product),
@@ -152,7 +173,8 @@ impl Values {
             ("@UUID@", &self.uuid),
             ("@SERVICE@\n", &if service.is_empty() { service.clone() } else { format!("{service}\n") }),
             ("@service@", &ident),
-            ("@Type@", &type_name(if self.service.is_empty() { &self.name } else { &self.product })),
+            // No type of trusty_ta's is called so, whatever the name.
+            ("@Type@", &format!("{}Service", names::of_type(named))),
         ]
         .map(|(from, to)| (from, to.to_owned()));
         pairs.iter().fold(text.to_owned(), |text, (from, to)| text.replace(from, to))
@@ -164,22 +186,6 @@ fn profiles() -> String {
     let paragraphs = MANIFEST.split("\n\n").map(str::trim);
     let wanted = paragraphs.filter(|text| text.lines().any(|line| PROFILES.contains(&line)));
     wanted.collect::<Vec<_>>().join("\n\n")
-}
-
-/// `DoorLock` of door-lock.
-fn type_name(name: &str) -> String {
-    let word = |word: &str| {
-        let mut letters = word.chars();
-        letters.next().map(|first| first.to_ascii_uppercase()).into_iter().chain(letters).collect::<String>()
-    };
-    name.split('-').map(word).collect()
-}
-
-fn ensure_name(name: &str) -> Result<()> {
-    let letters = name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
-    let begins = name.bytes().next().is_some_and(|b| b.is_ascii_lowercase());
-    let good = letters && begins && name.len() <= MAX_NAME && !name.ends_with('-') && !name.contains("--");
-    if good { Ok(()) } else { Err(NewError::Name { name: name.into() }.into()) }
 }
 
 /// A random UUID, version 4.
@@ -207,13 +213,11 @@ pub fn workspace(
         folder.file_name().unwrap_or_default().to_string_lossy().to_lowercase().replace(['_', ' ', '.'], "-")
     };
     let name = name.map_or_else(of_folder, str::to_owned);
-    ensure_name(&name)?;
-    let is_empty = |folder: &Path| fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_none());
-    if folder.exists() && !is_empty(folder) {
-        return Err(NewError::NotEmpty { folder: folder.clone() }.into());
-    }
+    names::ensure(&name)?;
+    ensure_outside(folder)?;
     let from = from.cloned().map_or_else(|| Carveout::default_of(dirs), Ok)?;
-    fs::create_dir_all(folder).at(folder)?;
+    let mut unfinished = Unfinished::begin(folder, folder)?;
+    let root = unfinished.staging.clone();
     let service = format!("{name}-service");
     let of = |app: &str| -> Result<Values> {
         Ok(Values {
@@ -225,18 +229,20 @@ pub fn workspace(
             uuid: uuid()?,
         })
     };
-    write(folder, &WORKSPACE, &of(&name)?)?;
-    write(&folder.join("apps").join(&service), &SERVICE, &of(&name)?)?;
+    write(&root, &WORKSPACE, &of(&name)?)?;
+    write(&root.join("apps").join(&service), &SERVICE, &of(&name)?)?;
     let srv = format!("{name}-srv");
-    write(&folder.join("apps").join(&srv), &[&TRUSTED_APP[..], &[WITH_SERVICE]].concat(), &of(&srv)?)?;
+    write(&root.join("apps").join(&srv), &[&TRUSTED_APP[..], &[WITH_SERVICE]].concat(), &of(&srv)?)?;
     let app = format!("{name}-app");
-    write(&folder.join("apps").join(&app), &CLIENT_APP, &of(&app)?)?;
-    files::put(&folder.join("Cargo.lock"), LOCK)?;
-    lock(folder)?;
+    write(&root.join("apps").join(&app), &CLIENT_APP, &of(&app)?)?;
+    files::put(&root.join("Cargo.lock"), LOCK)?;
+    lock(&root)?;
     if find("git").is_some() && !folder.ancestors().any(|above| above.join(".git").exists()) {
-        let sh = shell(folder)?;
-        run("git init", cmd!(sh, "git init --quiet"), &Dirs::of(folder).logs()?.join("new.log"))?;
+        let sh = shell(&root)?;
+        run("git init", cmd!(sh, "git init --quiet"), &Dirs::of(&root).logs()?.join("new.log"))?;
     }
+    unfinished.place()?;
+    unfinished.keep();
     ui.note(&format!("next: cd {} && cargo test && cargo xtask run -- hello", folder.display()));
     Ok(made(folder))
 }
@@ -252,12 +258,15 @@ pub enum Kind {
 
 /// Adds an app to the workspace.
 pub fn app(kind: Kind, name: &str, dirs: &Dirs, ui: &Ui) -> Result<Outcome> {
-    ensure_name(name)?;
+    names::ensure(name)?;
     let root = dirs.root()?;
     let folder = root.join("apps").join(name);
-    if folder.exists() {
+    if fs::symlink_metadata(&folder).is_ok() {
         return Err(NewError::Exists { folder }.into());
     }
+    names::ensure_free(name, CargoLock::read(root)?.all().map(|package| package.name.as_str()))?;
+    let mut unfinished = Unfinished::begin(&folder, root)?;
+    let staging = &unfinished.staging;
     let values = Values {
         name: name.into(),
         product: name.into(),
@@ -268,22 +277,41 @@ pub fn app(kind: Kind, name: &str, dirs: &Dirs, ui: &Ui) -> Result<Outcome> {
     };
     let key = match kind {
         Kind::TrustedApp => {
-            write(&folder, &[&TRUSTED_APP[..], &[ALONE]].concat(), &values)?;
+            write(staging, &[&TRUSTED_APP[..], &[ALONE]].concat(), &values)?;
             "trusted_apps"
         }
         Kind::ClientApp => {
-            write(&folder, &CLIENT_APP, &values)?;
+            write(staging, &CLIENT_APP, &values)?;
             "client_apps"
         }
     };
-    lock(root)?;
+    unfinished.place()?;
+    if !lock(root)?.iter().any(|member| member == name) {
+        return Err(NewError::NotAMember { name: name.into(), manifest: root.join("Cargo.toml") }.into());
+    }
+    unfinished.keep();
     ui.note(&format!("to build it, name it in a product config: {key}: [{name}]"));
     Ok(made(&folder))
 }
 
 /// Makes Cargo.lock fit the workspace, with the versions that are in it as far as they serve.
-fn lock(root: &Path) -> Result<()> {
-    cargo::metadata(&root.join("Cargo.toml"), &[]).map(drop)
+///
+/// Its members, by name.
+fn lock(root: &Path) -> Result<Vec<String>> {
+    let metadata = cargo::metadata(&root.join("Cargo.toml"), &[])?;
+    Ok(metadata.workspace_packages().iter().map(|package| package.name.to_string()).collect())
+}
+
+/// A workspace is in no other: that one's cargo would count the apps to its own members, or refuse them.
+fn ensure_outside(folder: &Path) -> Result<()> {
+    let is_workspace = |above: &&Path| {
+        let manifest = fs::read_to_string(above.join("Cargo.toml")).unwrap_or_default();
+        manifest.lines().any(|line| line.trim_start().starts_with("[workspace"))
+    };
+    match folder.ancestors().skip(1).find(is_workspace) {
+        Some(above) => Err(NewError::InWorkspace { folder: folder.into(), workspace: above.into() }.into()),
+        None => Ok(()),
+    }
 }
 
 fn made(folder: &Path) -> Outcome {
@@ -294,17 +322,6 @@ fn made(folder: &Path) -> Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn names_are_those_of_packages() {
-        for good in ["a", "door-lock", "cam2"] {
-            assert!(ensure_name(good).is_ok(), "{good}");
-        }
-        for bad in ["", "-a", "a-", "A", "a_b", "2a", "a--b", "a/b", &"a".repeat(33)] {
-            assert!(ensure_name(bad).is_err(), "{bad}");
-        }
-        assert_eq!(type_name("door-lock2"), "DoorLock2");
-    }
 
     #[test]
     fn a_workspace_has_our_profiles() {

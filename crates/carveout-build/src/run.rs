@@ -134,7 +134,8 @@ fn client(request: &Request, build: &Build, dirs: &Dirs, ui: &Ui) -> Result<Opti
     if request.wait {
         return Ok(None);
     }
-    let name = match request.client.as_ref().or(build.product.client_apps.first()) {
+    // A finished package holds no program for this host.
+    let name = match request.client.as_deref().or(build.product.own_client_apps().next()) {
         Some(name) => name,
         None => return Err(RunError::NoClientApp { config: build.product.path.clone() }.into()),
     };
@@ -155,8 +156,7 @@ fn watched(request: &Request, dirs: &Dirs, ui: &Ui) -> Result<Vec<PathBuf>> {
     let known = make::with_build(&request.build.without_rootfs(), dirs, ui, |build| {
         let apps = build.product.trusted_apps.iter().map(|app| app.name.as_str());
         let apps = apps.filter(|name| build.workspace.package(name, "trusty").is_ok());
-        let clients = build.product.client_apps.iter().map(String::as_str);
-        let folders = build.workspace.folders(apps.chain(clients))?;
+        let folders = build.workspace.folders(apps.chain(build.product.own_client_apps()))?;
         let folders = folders.own.into_iter().chain(folders.outside.into_values());
         Ok(folders.chain([build.product.path.clone()]).collect())
     });

@@ -29,7 +29,7 @@ pub fn load(workspace: &Workspace, path: &Path, overrides: &Overrides) -> Result
     let board = checker.board(&file, overrides)?;
     let tzdram = checker.tzdram(&file, overrides)?;
     let trusted_apps = checker.trusted_apps(&file.trusted_apps)?;
-    checker.client_apps(&file.client_apps)?;
+    let client_apps = super::client::check(&checker.reporter, workspace, &file.client_apps)?;
     let rootfs = file.rootfs.as_ref().filter(|_| !overrides.without_rootfs);
     let rootfs =
         rootfs.map(|r| super::rootfs::check(&checker.reporter, r, board.l4t.is_some())).transpose()?;
@@ -45,7 +45,7 @@ pub fn load(workspace: &Workspace, path: &Path, overrides: &Overrides) -> Result
         board,
         tzdram,
         trusted_apps,
-        client_apps: file.client_apps,
+        client_apps,
         rootfs,
         l4t,
         yocto,
@@ -221,17 +221,6 @@ impl Checker<'_> {
             return Ok(Some(full));
         }
         Err(self.reporter.at(&[Key("changelog")], ConfigError::NoChangelog { file: full }))
-    }
-
-    fn client_apps(&self, names: &[String]) -> Result<()> {
-        for (index, name) in names.iter().enumerate() {
-            let place = [Key("client_apps"), Index(index)];
-            self.workspace.find(name, "deb").map_err(|fault| self.reporter.at(&place, fault))?;
-            if names.iter().take(index).any(|other| other == name) {
-                return Err(self.reporter.at(&place, ConfigError::ListedTwice { name: name.clone() }));
-            }
-        }
-        Ok(())
     }
 }
 

@@ -10,7 +10,7 @@ mod l4t;
 mod rootfs;
 mod yocto;
 
-pub use apps::{AppError, PackageError};
+pub use apps::{AppError, ClientAppError, PackageError};
 pub use config::{BoardError, ConfigError};
 pub use keys::{PkcError, SbkError};
 pub use l4t::L4tError;
@@ -25,6 +25,7 @@ fn did_you_mean(name: Option<&str>) -> String {
 /// All of them, for the reference.
 pub const CATALOGS: &[&[carveout_host::error::Entry]] = &[
     AppError::CATALOG,
+    ClientAppError::CATALOG,
     PackageError::CATALOG,
     ConfigError::CATALOG,
     BoardError::CATALOG,

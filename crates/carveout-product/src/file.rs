@@ -22,7 +22,7 @@ pub struct ProductFile {
     pub tzdram: TzdramText,
     pub trusted_apps: Vec<AppFile>,
     #[serde(default)]
-    pub client_apps: Vec<String>,
+    pub client_apps: Vec<ClientFile>,
     pub rootfs: Option<RootfsFile>,
     pub l4t: Option<L4tFile>,
     pub yocto: Option<YoctoFile>,
@@ -64,6 +64,43 @@ impl<'de> Deserialize<'de> for AppFile {
                 let Mapping { package, elf, min_heap, min_stack } =
                     Mapping::deserialize(MapAccessDeserializer::new(map))?;
                 Ok(AppFile { package, elf, min_heap, min_stack })
+            }
+        }
+        deserializer.deserialize_any(Either)
+    }
+}
+
+/// A client app: a package's name, or a finished Debian package.
+#[derive(Debug)]
+pub enum ClientFile {
+    /// A package of the workspace.
+    Package(String),
+    /// `{ deb: FILE }`.
+    Deb(PathBuf),
+}
+
+impl<'de> Deserialize<'de> for ClientFile {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Mapping {
+            deb: PathBuf,
+        }
+        struct Either;
+        impl<'de> Visitor<'de> for Either {
+            type Value = ClientFile;
+
+            fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+                f.write_str("a package's name, or { deb: FILE }")
+            }
+
+            fn visit_str<E>(self, name: &str) -> Result<ClientFile, E> {
+                Ok(ClientFile::Package(name.into()))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<ClientFile, A::Error> {
+                let Mapping { deb } = Mapping::deserialize(MapAccessDeserializer::new(map))?;
+                Ok(ClientFile::Deb(deb))
             }
         }
         deserializer.deserialize_any(Either)

@@ -3,6 +3,7 @@
 mod board;
 mod build;
 mod check;
+mod client;
 pub mod errors;
 mod file;
 mod keys;
@@ -19,6 +20,7 @@ pub use board::{Board, boards};
 pub use build::Build;
 pub use carveout_keys::pkcs11::PkcKey;
 pub use check::load;
+pub use client::{ClientApp, Deb};
 pub use file::{Download, L4tBoard, Module, Monitor};
 pub use l4t::L4t;
 pub use mirror::{Mirror, SNAPSHOT};
@@ -47,8 +49,8 @@ pub struct Product {
     pub tzdram: Tzdram,
     /// The TAs, in the order of the image.
     pub trusted_apps: Vec<App>,
-    /// The client apps: packages of the workspace.
-    pub client_apps: Vec<String>,
+    /// The client apps: packages of the workspace, and finished ones.
+    pub client_apps: Vec<ClientApp>,
     /// The root filesystem, if it is wanted.
     pub rootfs: Option<Rootfs>,
     /// What it says of NVIDIA's parts and of keys, if the board has L4T.
@@ -111,6 +113,16 @@ pub struct Overrides {
 }
 
 impl Product {
+    /// Names of all client apps.
+    pub fn client_names(&self) -> Vec<String> {
+        self.client_apps.iter().map(|app| app.name.clone()).collect()
+    }
+
+    /// Names of those client apps that are packages of the workspace.
+    pub fn own_client_apps(&self) -> impl Iterator<Item = &str> {
+        self.client_apps.iter().filter(|app| app.deb.is_none()).map(|app| app.name.as_str())
+    }
+
     /// What the product says of NVIDIA's parts, for what only L4T boards have.
     pub fn l4t(&self) -> Result<&L4t> {
         self.l4t.as_ref().ok_or_else(|| self.board.has_no_l4t())

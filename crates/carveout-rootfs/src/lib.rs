@@ -152,10 +152,10 @@ fn given(build: &Build, path: &Path) -> Result<Output> {
     let key = Key::of(crate::code(file!())).with("tarball", &sha256);
     let examined =
         build.cache.stage("rootfs tarball", key, |work| tarball::examine(build, path, &sha256, work))?;
-    let apps = &build.product.client_apps;
+    let apps = build.product.client_names();
     // Told now, before anything is built for it.
     if !apps.is_empty() && !tarball::has_dpkg(&examined.dir)? {
-        let (apps, config) = (apps.clone(), build.product.path.clone());
+        let config = build.product.path.clone();
         return Err(RootfsError::AppsWithoutDpkg { path: path.into(), apps, config }.into());
     }
     Ok(examined)

@@ -30,8 +30,14 @@ pub enum Network {
     None,
 }
 
-/// `local.conf` of a product. `top`: what build folders share.
-pub fn local(product: &Product, machine: &str, top: &Path, network: Network) -> Result<String> {
+/// `local.conf` of a product. `top`: what build folders share. `workspace`: of a team's own, which is not carveout's.
+pub fn local(
+    product: &Product,
+    machine: &str,
+    workspace: Option<&Path>,
+    top: &Path,
+    network: Network,
+) -> Result<String> {
     let mut conf = Conf(format!(
         "# Written by cargo xtask for {}: edit that. What is yours alone goes into site.conf beside this file.\n",
         product.path.file_name().unwrap_or_default().to_string_lossy()
@@ -45,6 +51,10 @@ pub fn local(product: &Product, machine: &str, top: &Path, network: Network) -> 
     conf.add("yocto.distro.", "DISTRO", &yocto.distro);
     conf.add("Whatever the distro, results are in tmp/.", "TCLIBCAPPEND", "");
     conf.add("Client apps are Debian packages, as in the other engine.", "PACKAGE_CLASSES", "package_deb");
+    if let Some(root) = workspace {
+        let why = "The workspace of the apps, and of their recipes.";
+        conf.add(why, "CARVEOUT_WORKSPACE", &root.display().to_string());
+    }
     conf.add("The bundle's name: name and version.", "CARVEOUT_PRODUCT_NAME", &product.name);
     conf.add("", "CARVEOUT_PRODUCT_VERSION", &product.version);
     conf.add("security_version.", "CARVEOUT_SECURITY_VERSION", &product.security_version.to_string());
@@ -68,7 +78,11 @@ pub fn local(product: &Product, machine: &str, top: &Path, network: Network) -> 
             }
         }
     }
-    conf.add("client_apps, installed in the image.", "CARVEOUT_CLIENT_APPS", &product.client_apps.join(" "));
+    conf.add(
+        "client_apps, installed in the image.",
+        "CARVEOUT_CLIENT_APPS",
+        &product.client_names().join(" "),
+    );
     let (image, why) = match &product.rootfs {
         Some(_) => {
             (yocto.image.as_str(), "yocto.image: its root filesystem and flash package go into the bundle.")
@@ -135,6 +149,9 @@ pub fn refuse(product: &Product) -> Result<()> {
     let path = product.path.clone();
     if let Some(app) = product.trusted_apps.iter().find(|app| matches!(app.source, AppSource::Elf(_))) {
         return Err(YoctoError::FinishedApp { path, app: app.name.clone() }.into());
+    }
+    if let Some(app) = product.client_apps.iter().find(|app| app.deb.is_some()) {
+        return Err(YoctoError::FinishedClientApp { path, app: app.name.clone() }.into());
     }
     let l4t = product.l4t()?;
     if l4t.pkc_key.is_some() || l4t.sbk_key.is_some() {

@@ -9,7 +9,7 @@ use carveout_build::stages::bundle::publish;
 use carveout_host::dirs::Dirs;
 use carveout_host::error::Result;
 use carveout_host::outcome::Outcome;
-use carveout_host::tools::read_limited;
+use carveout_host::tools::{cargo, read_limited};
 use carveout_host::ui::Ui;
 use carveout_product::Build;
 use serde_json::json;
@@ -125,7 +125,10 @@ fn log(build: &Build) -> Result<PathBuf> {
 
 /// The build folder, with layers that are there or that kas clones.
 fn setup(build: &Build, layers: &Layers, log: &Path) -> Result<Setup> {
-    let default = build.workspace.root.join(format!("configs/kas/{}.yml", build.product.board.name));
+    let file = format!("configs/kas/{}.yml", build.product.board.name);
+    // A workspace's own, or carveout's.
+    let own = build.workspace.root.join(&file);
+    let default = if own.is_file() { own } else { cargo::carveout(&build.workspace.root)?.join(&file) };
     let from =
         layers.folder.as_deref().map_or(From::Kas(layers.kas.as_deref().unwrap_or(&default)), From::Folder);
     yocto::setup(build, from, layers.host_toolchain, log)

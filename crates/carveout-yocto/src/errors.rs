@@ -65,6 +65,13 @@ carveout_host::errors! {
                 path.display()
             ),
             help ("write a recipe that installs it to ${{datadir}}/trusted-os/ta, or use the local engine");
+        /// A client app of the product is a finished Debian package.
+        FinishedClientApp { path: PathBuf, app: String } => usage "finished-client-app":
+            (
+                "{}: the BitBake engine builds client apps from recipes, and {app} is a finished Debian package",
+                path.display()
+            ),
+            help ("write a recipe that installs its files and name it in IMAGE_INSTALL of your image, or use the local engine");
         /// The product names keys that its boot files are to be signed with.
         NoSigning { path: PathBuf } => usage "no-signing":
             (

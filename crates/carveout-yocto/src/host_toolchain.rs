@@ -14,11 +14,12 @@ use carveout_product::Build;
 use carveout_vendor as vendor;
 use carveout_vendor::Vendor;
 use carveout_vendor::sources;
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use xshell::cmd;
 
-/// The layer's folder in the workspace.
+/// The layer's folder in carveout's repository.
 pub const LAYER: &str = "layers/meta-carveout-host-toolchain";
 /// Debian packages that it wants besides those of BitBake itself.
 pub const NEEDS: [Need; 8] = [
@@ -69,7 +70,12 @@ pub fn prepare(build: &Build, user: &User, top: &Path, log: &Path) -> Result<Vec
     let own = PathBuf::from(cargo::ask("rustc".as_ref(), None, &["--print", "sysroot"])?).join("bin/cargo");
     let cargo = home.join("cargo");
     fs::copy(&own, &cargo).at(&own)?;
-    let crates = crates(&build.workspace.root, &home.join("crates"), log)?;
+    let crates = home.join("crates");
+    // The host tool is built of carveout's own workspace.
+    let root = &build.workspace.root;
+    for workspace in BTreeSet::from([root.clone(), cargo::carveout(root)?]) {
+        fetch(&workspace, &crates, log)?;
+    }
     user.reads(&[&bsp, &trees, &rust, &crates])?;
     running.done();
     let setting = |name, path, stamp: &str| Setting { name, path, stamp: bundle::sha256(stamp.as_bytes()) };
@@ -105,7 +111,7 @@ fn readable(folder: &Path) -> Result<()> {
 }
 
 /// The crates of Cargo.lock, out of cargo's own cache, which is filled if need be.
-fn crates(root: &Path, to: &Path, log: &Path) -> Result<PathBuf> {
+fn fetch(root: &Path, to: &Path, log: &Path) -> Result<()> {
     fs::create_dir_all(to).at(to)?;
     let wanted: Vec<String> = CargoLock::read(root)?
         .package
@@ -115,7 +121,7 @@ fn crates(root: &Path, to: &Path, log: &Path) -> Result<PathBuf> {
         .filter(|name| !to.join(name).is_file())
         .collect();
     if wanted.is_empty() {
-        return Ok(to.into());
+        return Ok(());
     }
     let sh = shell(root)?;
     run("cargo fetch", cmd!(sh, "cargo fetch --locked"), log)?;
@@ -129,5 +135,5 @@ fn crates(root: &Path, to: &Path, log: &Path) -> Result<PathBuf> {
             found.ok_or_else(|| YoctoError::CrateNotFetched { file: name.clone(), cache: cache.clone() })?;
         fs::copy(&found, to.join(&name)).at(&found)?;
     }
-    Ok(to.into())
+    Ok(())
 }

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 
 /// The release series that everything is for.
 pub const SERIES: &str = "kirkstone";
-/// Collections of this workspace, which are added by us.
+/// Collections of carveout's repository, which are added by us.
 const OURS: [&str; 2] = ["carveout", "carveout-host-toolchain"];
 
 /// A layer that is needed.
@@ -64,8 +64,8 @@ pub enum Own<'a> {
 }
 
 impl Layers {
-    /// Looks for them below `dir`. `root` is the workspace, whose own layer is added.
-    pub fn find(dir: &Path, root: &Path, own: &Own) -> Result<Self> {
+    /// Looks for them below `dir`. `carveout` is carveout's repository, whose own layer is added.
+    pub fn find(dir: &Path, carveout: &Path, own: &Own) -> Result<Self> {
         let shown = dir;
         let dir =
             fs::canonicalize(dir).map_err(|source| LayersError::NoFolder { path: shown.into(), source })?;
@@ -101,7 +101,7 @@ impl Layers {
         let left =
             found.values().map(|layer| layer.path.clone()).filter(|path| !all.contains(path)).collect();
         let bitbake = bitbake(&dir, &oe_core, shown)?;
-        all.push(root.join("layers/meta-carveout"));
+        all.push(carveout.join("layers/meta-carveout"));
         Ok(Self { oe_core, bitbake, all, own, left })
     }
 }

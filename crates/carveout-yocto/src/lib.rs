@@ -17,6 +17,7 @@ use bitbake::BitBake;
 use carveout_host::dirs::Dirs;
 use carveout_host::error::{At, Error, Result};
 use carveout_host::packages;
+use carveout_host::tools::cargo;
 use carveout_product::Build;
 use carveout_product::Product;
 use conf::Network;
@@ -52,11 +53,12 @@ pub enum From<'a> {
 /// Writes the build folder. `on_host`: with this host's compilers. What is wrong is told at once, before anything is cloned.
 pub fn setup(build: &Build, from: From, on_host: bool, log: &Path) -> Result<Setup> {
     let (root, product) = (&build.workspace.root, build.product);
+    let carveout = &cargo::carveout(root)?;
     let machine = machine(product, on_host)?;
     // Before the host is looked at, and later what kas has cloned.
     let given = match from {
         From::Folder(folder) => {
-            let layers = Layers::find(folder, root, &Own::Top(&names::files(product, machine)))?;
+            let layers = Layers::find(folder, carveout, &Own::Top(&names::files(product, machine)))?;
             names::ensure(product, machine, &layers, root)?;
             Some(layers)
         }
@@ -80,7 +82,7 @@ pub fn setup(build: &Build, from: From, on_host: bool, log: &Path) -> Result<Set
         (Some(layers), _) => layers,
         (None, From::Folder(file) | From::Kas(file)) => {
             let clones = kas::checkout(root, file, &user, build.offline, log, build.ui)?;
-            let layers = Layers::find(&clones.folder, root, &Own::Named(&clones.layers))?;
+            let layers = Layers::find(&clones.folder, carveout, &Own::Named(&clones.layers))?;
             names::ensure(product, machine, &layers, root)?;
             layers
         }
@@ -90,7 +92,7 @@ pub fn setup(build: &Build, from: From, on_host: bool, log: &Path) -> Result<Set
         build.ui.note(&format!("layers besides those that carveout needs: {}", own.join(" ")));
     }
     let read: Vec<&Path> =
-        [root, &layers.oe_core].into_iter().chain(&layers.own).map(PathBuf::as_path).collect();
+        [root, carveout, &layers.oe_core].into_iter().chain(&layers.own).map(PathBuf::as_path).collect();
     user.reads(&read)?;
     let top = Dirs::of(root).home().join("yocto");
     let suffix = if on_host { "-host-toolchain" } else { "" };
@@ -104,9 +106,9 @@ pub fn setup(build: &Build, from: From, on_host: bool, log: &Path) -> Result<Set
         (false, true) => Network::Mirrors,
         (false, false) => Network::All,
     };
-    let mut local = conf::local(product, machine, &top, network)?;
+    let mut local = conf::local(product, machine, (root != carveout).then_some(root), &top, network)?;
     if on_host {
-        layers.all.push(root.join(host_toolchain::LAYER));
+        layers.all.push(carveout.join(host_toolchain::LAYER));
         let settings = host_toolchain::prepare(build, &user, &top, log)?;
         local.push_str(&conf::host(&settings));
     }

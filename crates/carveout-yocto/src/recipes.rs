@@ -115,12 +115,14 @@ fn all(workspace: &Workspace, ui: &Ui) -> Result<Made> {
     let graph = graph::Graph::load(&workspace.root)?;
     let of = |table| workspace.declaring(table).into_iter();
     let apps = of("trusty").map(|name| (name, Kind::TrustedApp));
-    let packages =
-        apps.chain(of("deb").map(|name| (name, Kind::ClientApp))).chain([(HOST_TOOL, Kind::HostTool)]);
+    // Examples of ours do not ship, and the tool is ours alone.
+    let is_ours = cargo::is_carveout(&workspace.root);
+    let tool = is_ours.then_some((HOST_TOOL, Kind::HostTool));
+    let packages = apps.chain(of("deb").map(|name| (name, Kind::ClientApp))).chain(tool);
     let mut needed = Vec::new();
     let mut failed = BTreeMap::new();
     for (name, kind) in packages {
-        if kind != Kind::HostTool && !graph.folder_of(name)?.starts_with(APPS) {
+        if is_ours && kind != Kind::HostTool && !graph.folder_of(name)?.starts_with(APPS) {
             continue;
         }
         match graph.needed(name, &log) {

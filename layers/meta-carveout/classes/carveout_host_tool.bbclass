@@ -5,7 +5,12 @@
 # nooelint: oelint.var.inheritlast.native
 inherit carveout_rust native
 
+# It is carveout's, whoever's apps are built.
+CARVEOUT_WORKSPACE = "${CARVEOUT_REPOSITORY}"
+CARVEOUT_WORKSPACE_URI = ""
 CARGO_BUILD_PROFILE = "dev"
+# What runs on the build host has cargo's own names.
+RUSTC_WRAPPER = ""
 
 do_install() {
     install -D -m 0755 ${CARGO_BINDIR}/${BPN} ${D}${bindir}/${BPN}

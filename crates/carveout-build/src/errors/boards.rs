@@ -53,6 +53,10 @@ carveout_host::errors! {
     pub enum StageError("build::stage") {
         /// The build of a client app has left no Debian package.
         NoPackage { name: String } => check "no-package": ("{name}: no package was built");
+        /// The finished package of a client app has changed while it was copied.
+        DebChanged { path: PathBuf } => check "package-changed":
+            ("{}: its name, version or architecture has changed during the build", path.display()),
+            help ("run the command again");
         /// A stage has ended by a bug of carveout.
         Panicked => check "panicked": ("a stage has panicked: this is a bug of carveout, please report it");
     }

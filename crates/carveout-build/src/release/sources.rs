@@ -62,8 +62,8 @@ impl Sources {
         inputs.extend(shapes.filter(|input| input.path.exists()));
         let inputs: Vec<Input> = inputs.into_iter().filter(|input| input.supplier.is_none()).collect();
         self.committed(&inputs)?;
-        let apps = product.trusted_apps.iter().map(|app| &app.name).chain(&product.client_apps);
-        let own: Vec<_> = build.workspace.folders(apps.map(String::as_str))?.own.into_iter().collect();
+        let apps = product.trusted_apps.iter().map(|app| app.name.as_str()).chain(product.own_client_apps());
+        let own: Vec<_> = build.workspace.folders(apps)?.own.into_iter().collect();
         let hidden = self.workspace.ignored(&own)?;
         let files: Vec<String> = hidden.into_iter().filter(|path| may_be_source(path)).collect();
         if !files.is_empty() {

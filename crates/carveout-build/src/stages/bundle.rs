@@ -168,7 +168,7 @@ fn fill(build: &Build, parts: &Parts, inputs: Inputs, folder: &Path) -> Result<M
         tzdram: product.tzdram,
         inputs,
         trusted_apps: parts.apps.built.iter().map(Built::entry).collect(),
-        client_apps: product.client_apps.clone(),
+        client_apps: product.client_names(),
         memory: parts.plan.memory.clone(),
         partitions,
         device,
@@ -213,7 +213,7 @@ fn inputs(build: &Build, parts: &Parts) -> Result<Inputs> {
     if packages {
         toolchains.extend(build.toolchains.get(Target::TrustedApp)?.versions()?);
     }
-    if !build.product.client_apps.is_empty() {
+    if build.product.own_client_apps().next().is_some() {
         toolchains.extend(build.toolchains.get(Target::ClientApp)?.versions()?);
         toolchains.insert(client_apps::CARGO_DEB.0.into(), client_apps::CARGO_DEB.1.into());
     }

@@ -1,10 +1,11 @@
-//! Client apps: static aarch64 programs in Debian packages.
+//! Client apps: static aarch64 programs in Debian packages, and finished packages.
 
+use crate::errors::StageError;
 use carveout_host::error::{At, Result};
 use carveout_host::toolchain::Target;
 use carveout_host::tools::cargo;
 use carveout_host::tools::cargo::CrossBuild;
-use carveout_product::Build;
+use carveout_product::{Build, ClientApp, Deb};
 use stage_cache::EPOCH;
 use stage_cache::{Key, Output};
 use std::fs;
@@ -15,18 +16,33 @@ pub const CARGO_DEB: (&str, &str) = ("cargo-deb", "3.8.0");
 
 /// The directory with the packages.
 pub fn run(build: &Build) -> Result<Output> {
-    let parts: Result<Vec<Output>> =
-        build.product.client_apps.iter().map(|name| package(build, name)).collect();
-    let parts = parts?;
-    let names = build.product.client_apps.iter();
-    let key = names
-        .zip(&parts)
-        .fold(Key::of(crate::code(file!())), |key, (name, part)| key.with(name, &part.content));
+    let mut key = Key::of(crate::code(file!()));
+    let mut parts = Vec::new();
+    for ClientApp { name, deb } in &build.product.client_apps {
+        match deb {
+            Some(deb) => key = key.with_file(&deb.file_name(name), &deb.path)?,
+            None => {
+                let part = package(build, name)?;
+                key = key.with(name, &part.content);
+                parts.push(part);
+            }
+        }
+    }
     build.cache.stage("client apps", key, |work| {
         for part in &parts {
             for deb in part.files("deb")? {
                 let to = work.out.join(deb.file_name().unwrap_or_default());
                 fs::copy(&deb, &to).at(&to)?;
+            }
+        }
+        for ClientApp { name, deb } in &build.product.client_apps {
+            let Some(deb) = deb else { continue };
+            let to = work.out.join(deb.file_name(name));
+            fs::copy(&deb.path, &to).at(&deb.path)?;
+            // What was checked is what ships.
+            let (now, copied) = Deb::read(&to)?;
+            if now != *name || copied.file_name(name) != deb.file_name(name) {
+                return Err(StageError::DebChanged { path: deb.path.clone() }.into());
             }
         }
         Ok(())

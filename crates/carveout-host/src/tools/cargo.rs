@@ -111,8 +111,11 @@ pub fn metadata(manifest: &Path, options: &[&str]) -> Result<Metadata> {
     let (sh, cargo) = (process::shell(Path::new("."))?, program());
     let cmd = cmd!(sh, "{cargo} metadata --format-version 1 --manifest-path {manifest} {options...}");
     let output = process::output(cmd, None).map_err(|unstarted| unstarted.of("cargo metadata"))?;
+    interrupt::check()?;
     if !output.status.success() {
         let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+        // One that was killed says nothing.
+        let said = if said.is_empty() { output.status.to_string() } else { said };
         return Err(CargoError::NoMetadata { said }.into());
     }
     serde_json::from_slice(&output.stdout)

@@ -36,6 +36,27 @@ carveout_host::errors! {
 }
 
 carveout_host::errors! {
+    /// What can be wrong with the client apps of a product.
+    pub enum ClientAppError("product::client-app") {
+        /// The finished package of a client app is not there.
+        NoDeb { file: PathBuf } => usage "no-deb":
+            ("{} is no file (paths are relative to the config file)", file.display());
+        /// The finished package of a client app is for another processor than the board's.
+        Architecture { file: PathBuf, architecture: String } => usage "architecture":
+            ("{}: its architecture is {architecture}; allowed are arm64 and all", file.display());
+        /// The name of a finished package is none that Debian allows.
+        Name { file: PathBuf, name: String } => usage "name":
+            ("{}: its name is `{name}`: a-z, 0-9 and +-. are allowed, 64 characters at most", file.display());
+        /// The version of a finished package is none that Debian allows.
+        Version { file: PathBuf, version: String } => usage "version":
+            ("{}: its version is `{version}`: letters, digits and +-.~: are allowed, 64 characters at most", file.display());
+        /// A finished package has the name of another client app.
+        DuplicateName { name: String } => usage "duplicate-name":
+            ("two client apps are packages of the name {name}: a device installs one of that name");
+    }
+}
+
+carveout_host::errors! {
     /// What can be wrong with the package of an app.
     pub enum PackageError("product::package") {
         /// The workspace has no such package.

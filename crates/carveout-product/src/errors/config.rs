@@ -54,7 +54,7 @@ carveout_host::errors! {
         /// The changelog that the config names is not a file.
         NoChangelog { file: PathBuf } => usage "no-changelog":
             ("{} is no file (paths are relative to the config file)", file.display());
-        /// A client app or a module is listed twice.
+        /// A package of the workspace or a module is listed twice.
         ListedTwice { name: String } => usage "listed-twice": ("{name} is listed twice");
     }
 }

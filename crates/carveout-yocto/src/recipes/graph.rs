@@ -10,8 +10,11 @@ use carveout_host::tools::{cargo, run, scratch, shell};
 use carveout_product::workspace::Graph as Cargo;
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use xshell::cmd;
+
+/// What takes a part of a workspace, in carveout's repository.
+const SCRIPT: &str = "layers/meta-carveout/lib/carveout/workspace.py";
 
 /// A crate of crates.io.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -37,8 +40,12 @@ pub struct Needed {
     pub licence: Licence,
     /// Where its sources are published.
     pub repository: Option<String>,
+    /// Whether the workspace is carveout's own.
+    pub is_ours: bool,
     /// Folders of the workspace that it is built of, its own included.
     pub members: BTreeSet<String>,
+    /// Folders of carveout's repository that it is built of, where the workspace depends on them by path.
+    pub ours: BTreeSet<String>,
     /// Crates of crates.io, in order.
     pub crates: BTreeSet<Crate>,
     /// Repositories of its crates of git.
@@ -97,6 +104,8 @@ fn normal(path: &str) -> String {
 /// All packages and how they depend on each other.
 pub struct Graph {
     cargo: Cargo,
+    /// Where carveout's own sources lie.
+    carveout: PathBuf,
     /// Where the workspace is published.
     repository: Option<String>,
 }
@@ -111,7 +120,7 @@ impl Graph {
             toml::from_str(&text).map_err(|e| RecipesError::BadWorkspace { path, source: e.into() })?;
         let package = manifest.get("workspace").and_then(|workspace| workspace.get("package"));
         let repository = package.and_then(|package| package.get("repository")?.as_str()).map(str::to_owned);
-        Ok(Self { cargo, repository })
+        Ok(Self { cargo, carveout: cargo::carveout(root)?, repository })
     }
 
     /// The folder of a package of the workspace, below it.
@@ -129,11 +138,16 @@ impl Graph {
     pub fn needed(&self, name: &str, log: &Path) -> Result<Needed> {
         let package = self.member(name)?;
         let folder = self.folder(package)?;
-        let mut members = BTreeSet::new();
+        let (mut members, mut ours) = (BTreeSet::new(), BTreeSet::new());
         for (id, chain) in self.cargo.resolved(&package.id).ok_or(RecipesError::NothingResolved)? {
             let found = self.package(id)?;
             match &found.source {
-                None => drop(members.insert(self.folder(found).map_err(|error| self.told(error, &chain))?)),
+                None => match self.folder_in_carveout(found) {
+                    Some(folder) => drop(ours.insert(folder)),
+                    None => {
+                        drop(members.insert(self.folder(found).map_err(|error| self.told(error, &chain))?))
+                    }
+                },
                 // Not later: cargo itself may refuse a part that has no settings of that registry.
                 Some(source) => {
                     let source = source.repr.parse::<CrateSource>();
@@ -146,7 +160,7 @@ impl Graph {
                 }
             }
         }
-        let part = self.part(&members, log)?;
+        let part = self.part(&members, &ours, log)?;
         let repository = package.repository.clone().or_else(|| self.repository.clone());
         let file = package.license_file.as_ref().map(|file| normal(&format!("{folder}/{file}")));
         let declared = Declared { license: package.license.clone(), file };
@@ -156,7 +170,9 @@ impl Graph {
             description: package.description.clone(),
             licence: licence(name, &declared, &folder, self.cargo.metadata.workspace_root.as_std_path())?,
             repository,
+            is_ours: cargo::is_carveout(self.cargo.metadata.workspace_root.as_std_path()),
             members,
+            ours,
             crates: crates_of(&part)?,
             repositories: self.repositories(&part)?,
         })
@@ -171,12 +187,12 @@ impl Graph {
 
     /// The lock file of a workspace that has these members alone, without their tests: what BitBake builds
     /// (lib/carveout/workspace.py).
-    fn part(&self, members: &BTreeSet<String>, log: &Path) -> Result<CargoLock> {
+    fn part(&self, members: &BTreeSet<String>, ours: &BTreeSet<String>, log: &Path) -> Result<CargoLock> {
         let (root, scratch) = (self.cargo.metadata.workspace_root.as_std_path(), scratch("recipes-part")?);
         let part = scratch.path().join("workspace");
         let sh = shell(root)?;
-        let extract =
-            cmd!(sh, "python3 layers/meta-carveout/lib/carveout/workspace.py {root} {part} {members...}");
+        let (carveout, script) = (&self.carveout, self.carveout.join(SCRIPT));
+        let extract = cmd!(sh, "python3 -B {script} {root} {part} {carveout} {members...} -- {ours...}");
         run("taking a part of the workspace", extract, log)?;
         // cargo takes out of the lock file what nobody needs there.
         cargo::metadata(&part.join("Cargo.toml"), &["--offline"])
@@ -235,6 +251,13 @@ impl Graph {
             path: package.manifest_path.clone().into(),
         })?;
         Ok(folder.to_string())
+    }
+
+    /// A package's folder below carveout's repository, of one that is not in the workspace.
+    fn folder_in_carveout(&self, package: &Package) -> Option<String> {
+        let path =
+            package.manifest_path.parent().filter(|dir| !dir.starts_with(&self.cargo.metadata.workspace_root))?;
+        path.as_std_path().strip_prefix(&self.carveout).ok().map(|folder| folder.display().to_string())
     }
 }
 

@@ -54,10 +54,14 @@ pub fn finish(raw: &str, needed: &Needed, kind: Kind) -> Result<String> {
         Kind::ClientApp => ("carveout_client_app", "Client app", "console/utils"),
         Kind::HostTool => ("carveout_host_tool", "Host tool", "devel"),
     };
+    // What a team makes is under the team's licence.
+    let (header, of) = match needed.is_ours {
+        true => ("# SPDX-License-Identifier: MIT OR Apache-2.0\n", " of carveout"),
+        false => ("", ""),
+    };
     let mut text = format!(
-        "# SPDX-License-Identifier: MIT OR Apache-2.0\n\
-         # Made by `cargo xtask recipes` with {} {}: edit Cargo.toml, not this.\n\n\
-         SUMMARY = \"{what} {} of carveout\"\n{description}{homepage}\
+        "{header}# Made by `cargo xtask recipes` with {} {}: edit Cargo.toml, not this.\n\n\
+         SUMMARY = \"{what} {}{of}\"\n{description}{homepage}\
          SECTION = \"{section}\"\n{}\ninherit {class}\n\nCARVEOUT_MEMBERS = \"\\\n",
         CARGO_BITBAKE.0,
         CARGO_BITBAKE.1,
@@ -68,6 +72,15 @@ pub fn finish(raw: &str, needed: &Needed, kind: Kind) -> Result<String> {
         let _ = writeln!(text, "    {member} \\");
     }
     text.push_str("\"\n");
+    if !needed.ours.is_empty() {
+        text.push_str(
+            "\n# By path, in the repository that meta-carveout is a part of.\nCARVEOUT_CRATES = \"\\\n",
+        );
+        for folder in &needed.ours {
+            let _ = writeln!(text, "    {folder} \\");
+        }
+        text.push_str("\"\n");
+    }
     let entries = git::entries(&needed.repositories)?;
     let uris: Vec<&str> =
         expected.iter().map(String::as_str).chain(entries.iter().map(|e| e.uri.as_str())).collect();
@@ -139,7 +152,9 @@ mod tests {
                 own: [("LicenseRef-a".to_owned(), "apps/a-srv/EULA".to_owned())].into(),
             },
             repository: Some("https://carveout.example/carveout".into()),
+            is_ours: true,
             members: ["apps/a-srv".to_owned(), "crates/b".to_owned()].into(),
+            ours: BTreeSet::new(),
             crates: [krate("toml", "1.2.1+spec-1.1.0"), krate("crc", "3.4.0")].into(),
             repositories: BTreeSet::new(),
         }
@@ -190,6 +205,18 @@ mod tests {
             assert!(text.contains(expected), "{expected} in {text}");
         }
         assert!(!finish(RAW, &needed(), Kind::TrustedApp).unwrap().contains("SRCREV"));
+    }
+
+    #[test]
+    fn a_team_has_recipes_of_its_own() {
+        let ours = ["crates/tipc".to_owned()].into();
+        let text = finish(RAW, &Needed { is_ours: false, ours, ..needed() }, Kind::TrustedApp).unwrap();
+        assert!(
+            text.starts_with("# Made by") && text.contains("SUMMARY = \"Trusted app a-srv\"\n"),
+            "{text}"
+        );
+        assert!(text.contains("CARVEOUT_CRATES = \"\\\n    crates/tipc \\\n\"\n"), "{text}");
+        assert!(!finish(RAW, &needed(), Kind::TrustedApp).unwrap().contains("CARVEOUT_CRATES"));
     }
 
     #[test]

@@ -110,7 +110,7 @@ def inputs(value_of, compilers):
         digest = hashlib.sha256(lines.encode()).hexdigest()
     return {
         "config": digest,
-        "git_revision": revision(workspace),
+        "git_revision": value_of("CARVEOUT_WORKSPACE_REV") or revision(workspace),
         "toolchains": toolchains,
         "bsp": None if checks_only else value_of("L4T_VERSION"),
     }

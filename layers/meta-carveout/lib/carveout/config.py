@@ -32,7 +32,7 @@ def size(text):
 
 def problems(value_of, flags_of, workspace):
     """What is wrong with the variables, a line each. `value_of` gives a variable's value or None, `flags_of` a dict of its flags."""
-    return carve_out(value_of) + apps(value_of, workspace) + sizes(value_of, flags_of) + product(value_of)
+    return carve_out(value_of) + apps(value_of, workspace) + sizes(value_of, flags_of) + product(value_of) + source(value_of)
 
 
 def carve_out(value_of):
@@ -120,6 +120,23 @@ def product(value_of):
     if text and not re.fullmatch("[0-9a-fA-F]{64}", text):
         found.append(
             'CARVEOUT_CONFIG_DIGEST = "%s": allowed is a SHA-256, 64 hexadecimal digits; if empty, it is that of the variables' % text
+        )
+    return found
+
+
+def source(value_of):
+    """What is wrong with where a workspace is fetched from."""
+    uri, rev = value_of("CARVEOUT_WORKSPACE_URI") or "", value_of("CARVEOUT_WORKSPACE_REV") or ""
+    found = []
+    if uri and (not uri.startswith("git://") or len(uri.split()) > 1 or re.search(";(rev|name|destsuffix|subdir|subpath)=", uri)):
+        found.append(
+            'CARVEOUT_WORKSPACE_URI = "%s": allowed is one git:// entry of SRC_URI without rev, name and destsuffix, such as '
+            "git://git.example/team/door-lock.git;protocol=https;branch=main" % uri
+        )
+    if bool(uri) != bool(rev) or rev and not re.fullmatch("[0-9a-f]{40}", rev):
+        found.append(
+            'CARVEOUT_WORKSPACE_REV = "%s": allowed is the commit of CARVEOUT_WORKSPACE_URI, 40 hexadecimal digits; without that, '
+            "nothing" % rev
         )
     return found
 

@@ -9,9 +9,13 @@ import os
 import re
 import shutil
 import sys
+from collections import namedtuple
 
 # How Cargo.lock calls crates.io, and its sparse protocol.
 CRATES_IO = "registry+https://github.com/rust-lang/crates.io-index"
+
+# carveout's own repository, and folders of it that a workspace depends on by path.
+Carveout = namedtuple("Carveout", "repository crates", defaults=("", ()))
 
 
 def without_tests(manifest):
@@ -36,13 +40,28 @@ def with_members(manifest, members):
     return text
 
 
+def with_paths(manifest, folder, workspace, carveout):
+    """The text of a Cargo.toml of a folder, whose paths to crates of carveout lead to its repository: a copy lies elsewhere."""
+
+    def moved(match):
+        path = os.path.normpath(os.path.join(folder, match[3]))
+        if not path.startswith(workspace + os.sep):
+            for crate in carveout.crates:
+                if path.endswith(os.sep + crate):
+                    return '%s"%s"' % (match[1], os.path.join(carveout.repository, crate))
+        return match[0]
+
+    return re.sub(r"""(\bpath\s*=\s*)(["'])([^"'\n]*)\2""", moved, manifest)
+
+
 def is_licence(name):
     """Whether a file is called as licences are: `cargo xtask recipes` names the same ones."""
     return re.fullmatch(r"(LICENSE|LICENCE|COPYING|UNLICENSE)([-._].*)?", name, re.I) is not None
 
 
-def extract(workspace, members, to):
+def extract(workspace, members, to, carveout=Carveout()):
     """Copies a part of a workspace: these members, by their folders."""
+    workspace = os.path.abspath(workspace)
     if os.path.isdir(to):
         shutil.rmtree(to)
     os.makedirs(to)
@@ -50,7 +69,7 @@ def extract(workspace, members, to):
         if os.path.isfile(os.path.join(workspace, name)):
             shutil.copy2(os.path.join(workspace, name), to)
     with open(os.path.join(workspace, "Cargo.toml")) as file:
-        text = with_members(file.read(), members)
+        text = with_paths(with_members(file.read(), members), workspace, workspace, carveout)
     with open(os.path.join(to, "Cargo.toml"), "w") as file:
         file.write(text)
     for member in members:
@@ -59,7 +78,7 @@ def extract(workspace, members, to):
         shutil.copytree(source, target, ignore=lambda folder, _, top=source: ["target"] if folder == top else [])
         path = os.path.join(target, "Cargo.toml")
         with open(path) as file:
-            text = without_tests(file.read())
+            text = with_paths(without_tests(file.read()), source, workspace, carveout)
         with open(path, "w") as file:
             file.write(text)
 
@@ -99,5 +118,6 @@ def stale(workspace, members, uris, commits=()):
 
 
 if __name__ == "__main__":
-    # workspace.py WORKSPACE TO MEMBER…: cargo xtask recipes asks cargo what such a part needs.
-    extract(sys.argv[1], sys.argv[3:], sys.argv[2])
+    # workspace.py WORKSPACE TO REPOSITORY MEMBER… -- CRATE…: cargo xtask recipes asks cargo what such a part needs.
+    split = sys.argv.index("--")
+    extract(sys.argv[1], sys.argv[4:split], sys.argv[2], Carveout(sys.argv[3], sys.argv[split + 1 :]))

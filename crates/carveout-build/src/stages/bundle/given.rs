@@ -7,7 +7,7 @@ use carveout_host::tools::git;
 use carveout_host::tools::git::Repository;
 use carveout_product::Build;
 use carveout_product::workspace::{Workspace, tree_digest};
-use carveout_product::{AppSource, Product, RootfsKind};
+use carveout_product::{AppSource, ClientApp, Product, RootfsKind};
 use std::path::{Path, PathBuf};
 
 /// The config's own name among them.
@@ -44,7 +44,10 @@ pub fn inputs(product: &Product, workspace: &Workspace) -> Result<Vec<Input>> {
         add("board.flash".into(), &board.flash);
         add("board.layout".into(), &board.layout);
     }
-    let mut packages: Vec<&str> = product.client_apps.iter().map(String::as_str).collect();
+    for ClientApp { name, deb } in &product.client_apps {
+        deb.iter().for_each(|deb| add(format!("client_apps.{name}"), &deb.path));
+    }
+    let mut packages: Vec<&str> = product.own_client_apps().collect();
     for app in &product.trusted_apps {
         match &app.source {
             AppSource::Elf(path) => add(format!("trusted_apps.{}", app.name), path),

@@ -8,9 +8,8 @@ use carveout_host::error::{At, Result};
 use carveout_host::toolchain::Target;
 use carveout_host::tools::cargo;
 use carveout_host::tools::cargo::lock::CrateSource;
-use carveout_product::AppSource;
-use carveout_product::Build;
 use carveout_product::workspace::{Linked, Unclear};
+use carveout_product::{AppSource, Build, ClientApp};
 use std::collections::BTreeSet;
 use std::fs;
 
@@ -27,12 +26,18 @@ pub fn text(build: &Build, parts: &Parts, manifest: &Manifest) -> Result<String>
             }
         });
     }
-    for name in &product.client_apps {
+    for ClientApp { name, deb } in &product.client_apps {
         let of = |file: &&bundle::FileEntry| {
             file.role == Role::ClientApp && file.path.starts_with(&format!("client-apps/{name}_"))
         };
         let file = manifest.files.iter().find(of).map(|file| file.path.clone()).unwrap_or_default();
-        members.push(member(build, name, Target::ClientApp, file)?);
+        members.push(match deb {
+            None => member(build, name, Target::ClientApp, file)?,
+            Some(deb) => {
+                let (name, version) = (name.clone(), deb.version.clone());
+                Member { name, version, file, crates: BTreeSet::new() }
+            }
+        });
     }
     let lock = parts.rootfs.as_ref().map(|part| part.dir.join(rootfs::LOCK));
     let lock = lock.map(|path| fs::read_to_string(&path).at(&path)).transpose()?;
