@@ -91,11 +91,23 @@ class Config(unittest.TestCase):
             ("CARVEOUT_CONFIG_DIGEST", "0" * 63, "64 hexadecimal digits"),
             ("CARVEOUT_CONFIG_DIGEST", "0" * 65, "if empty, it is that of the variables"),
             ("CARVEOUT_CONFIG_DIGEST", "g" * 64, "64 hexadecimal digits"),
+            ("CARVEOUT_WORKSPACE_URI", "git://git.example/a.git", "CARVEOUT_WORKSPACE_REV"),
+            ("CARVEOUT_WORKSPACE_REV", "ab" * 20, "the commit of CARVEOUT_WORKSPACE_URI"),
         ]:
             found = self.problems(**{variable: value})
             self.assertEqual(len(found), 1, (variable, value, found))
             self.assertIn(expected, found[0])
             self.assertIn(variable, found[0])
+
+    def test_where_a_workspace_is_fetched_from(self):
+        rev = "ab" * 20
+        found = lambda uri: self.problems(CARVEOUT_WORKSPACE_URI=uri, CARVEOUT_WORKSPACE_REV=rev)
+        self.assertEqual(found("git://git.example/a.git;protocol=https;branch=main"), [])
+        for uri in ["https://git.example/a.git", "git://git.example/a b", "git://git.example/a.git;name=x", "git://git.example/a;rev=1"]:
+            self.assertEqual(len(found(uri)), 1, uri)
+            self.assertIn("allowed is one git:// entry of SRC_URI", found(uri)[0])
+        found = self.problems(CARVEOUT_WORKSPACE_URI="git://git.example/a.git", CARVEOUT_WORKSPACE_REV="main")
+        self.assertEqual(len(found), 1)
 
     def test_heaps_and_stacks(self):
         for variable in ["CARVEOUT_MIN_HEAP", "CARVEOUT_MIN_STACK"]:

@@ -1,6 +1,7 @@
 //! The BitBake layer under what PyPI has for it: Yocto's linter, and BitBake's own parser. No OE-Core is needed.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+use crate::builds::team::{here, workspace};
 use carveout_host::dirs::Dirs;
 use carveout_host::tools::pip;
 use carveout_host::tools::pip::Package;
@@ -116,6 +117,24 @@ fn the_rules_that_are_off_would_find_something() {
     for rule in off {
         assert!(said.contains(&format!(":{rule}:")), "{rule} in {said}");
     }
+}
+
+/// A team's own workspace, outside of this one: its recipes, by BitBake's parser.
+#[test]
+fn bitbake_parses_a_teams_workspace() {
+    let dir = tempfile::tempdir().unwrap();
+    let team = workspace(dir.path(), "door-lock");
+    here(&team, &["recipes"]).ok();
+    assert_eq!(here(&team, &["recipes", "--check"]).ok(), "ok");
+    let mut found: Vec<_> =
+        fs::read_dir(team.join("recipes")).unwrap().map(|e| e.unwrap().file_name()).collect();
+    found.sort();
+    assert_eq!(found, ["door-lock-app_0.1.0.bb", "door-lock-srv_0.1.0.bb"]);
+    let script = root().join("xtask/tests/parse_team.py");
+    let places = [&script, &root(), &team].map(|path| path.to_str().unwrap().to_owned());
+    let (good, said) = run(&BITBAKE, &root(), &places.each_ref().map(String::as_str));
+    assert!(good, "{said}");
+    assert!(said.contains("Ran 5 tests"), "{said}");
 }
 
 #[test]

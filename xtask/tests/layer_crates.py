@@ -39,6 +39,21 @@ class Part(unittest.TestCase):
             with open(os.path.join(to, "crates/trusty-ta/Cargo.toml")) as file:
                 self.assertNotIn("dev-dependencies", file.read())
 
+    def test_paths_to_crates_of_carveout_lead_to_its_repository(self):
+        carveout = workspace.Carveout("/opt/carveout", ["crates/tipc", "crates/trusty-ta"])
+        moved = lambda text: workspace.with_paths(text, "/team/door/apps/a", "/team/door", carveout)
+        for path, expected in [
+            ("/home/me/carveout/crates/tipc", "/opt/carveout/crates/tipc"),
+            ("../../../carveout/crates/trusty-ta", "/opt/carveout/crates/trusty-ta"),
+            # One that the recipe does not name, the team's own, and a file of the package.
+            ("/home/me/carveout/crates/carveout", "/home/me/carveout/crates/carveout"),
+            ("../service", "../service"),
+            ("../../crates/tipc", "../../crates/tipc"),
+            ("src/lib.rs", "src/lib.rs"),
+        ]:
+            self.assertEqual(moved('a = { path = "%s" }\n' % path), 'a = { path = "%s" }\n' % expected)
+        self.assertEqual(moved("path = '../../../c/crates/tipc'"), 'path = "/opt/carveout/crates/tipc"')
+
     def test_stale_recipes(self):
         with tempfile.TemporaryDirectory() as folder:
             os.makedirs(folder + "/apps/own")

@@ -6,7 +6,7 @@ use super::report::Reporter;
 use crate::errors::{ClientAppError, ConfigError};
 use crate::workspace::Workspace;
 use bundle::is_plain;
-use carveout_host::error::Result;
+use carveout_host::error::{At, Result};
 use carveout_host::tools::dpkg::Control;
 use std::path::{Path, PathBuf};
 
@@ -48,7 +48,8 @@ impl Deb {
     /// # Errors
     /// It is no Debian package, or none that a board can take.
     pub fn read(path: &Path) -> Result<(String, Self)> {
-        let Control { name, identity, .. } = Control::read(path)?;
+        // dpkg-deb runs in another folder.
+        let Control { name, identity, .. } = Control::read(&std::path::absolute(path).at(path)?)?;
         let mut fields = identity.split('\t').skip(1).map(str::to_owned);
         let (version, architecture) = (fields.next().unwrap_or_default(), fields.next().unwrap_or_default());
         let file = path.to_owned();

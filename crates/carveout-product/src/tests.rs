@@ -179,6 +179,66 @@ fn errors_name_line_text_and_what_is_allowed() {
     }
 }
 
+/// A package of nothing, as dpkg-deb writes it.
+fn deb(folder: &std::path::Path, file: &str, name: &str, version: &str, architecture: &str) {
+    let tree = folder.join("tree");
+    fs::create_dir_all(tree.join("DEBIAN")).unwrap();
+    let control = format!(
+        "Package: {name}\nVersion: {version}\nArchitecture: {architecture}\nMaintainer: a <a@acme.example>\nDescription: a\n"
+    );
+    fs::write(tree.join("DEBIAN/control"), control).unwrap();
+    let mut build = std::process::Command::new("dpkg-deb");
+    let built = build.args(["--nocheck", "--build"]).arg(&tree).arg(folder.join(file)).output().unwrap();
+    assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
+}
+
+#[test]
+fn finished_packages_are_client_apps_and_wrong_ones_are_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let folder = dir.path();
+    for (file, name, version, architecture) in [
+        ("good.deb", "acme-tool", "2:1.4+b1~x", "arm64"),
+        ("all.deb", "acme-data", "1", "all"),
+        ("other.deb", "acme-other", "1", "amd64"),
+        ("clash.deb", "echo-srv-app", "1", "arm64"),
+        ("again.deb", "acme-tool", "3", "arm64"),
+    ] {
+        deb(folder, file, name, version, architecture);
+    }
+    fs::write(folder.join("text.deb"), "no package\n").unwrap();
+    let read = |apps: &str| {
+        let apps = apps.replace("deb: ", &format!("deb: {}/", folder.display()));
+        read_with(&GOOD.replace("[echo-srv-app]", &apps), &Overrides::default())
+    };
+    let product = read("[{ deb: good.deb }, echo-srv-app, { deb: all.deb }]").unwrap();
+    assert_eq!(product.client_names(), ["acme-tool", "echo-srv-app", "acme-data"]);
+    assert_eq!(product.own_client_apps().collect::<Vec<_>>(), ["echo-srv-app"]);
+    let names = product.client_apps.iter().filter_map(|app| Some(app.deb.as_ref()?.file_name(&app.name)));
+    assert_eq!(names.collect::<Vec<_>>(), ["acme-tool_1.4+b1~x_arm64.deb", "acme-data_1_all.deb"]);
+    for (apps, code, expected) in [
+        ("[{ deb: none.deb }]", "product::client-app::no-deb", "client_apps[0].deb: "),
+        (
+            "[{ deb: other.deb }]",
+            "product::client-app::architecture",
+            "its architecture is amd64; allowed are arm64 and all",
+        ),
+        ("[{ deb: text.deb }]", "host::package::not-a-package", "text.deb: is no Debian package"),
+        (
+            "[echo-srv-app, { deb: clash.deb }]",
+            "product::client-app::duplicate-name",
+            "of the name echo-srv-app",
+        ),
+        ("[{ deb: clash.deb }, echo-srv-app]", "product::client-app::duplicate-name", "client_apps[1]: "),
+        ("[{ deb: good.deb }, { deb: again.deb }]", "product::client-app::duplicate-name", "acme-tool"),
+        ("[echo-srv-app, echo-srv-app]", "product::config::listed-twice", "echo-srv-app is listed twice"),
+        ("[{ dep: good.deb }]", "product::config::unknown-key", "unknown field `dep`"),
+    ] {
+        let error = read(apps).unwrap_err();
+        assert_eq!(error.code, code, "{apps}: {error}");
+        assert!(error.message.contains("p.yaml:8: ") && error.message.contains(expected), "{error}");
+    }
+}
+
 #[test]
 fn errors_have_codes_and_facts() {
     let failed =

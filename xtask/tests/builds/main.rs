@@ -16,6 +16,6 @@ mod program;
 mod recipes;
 mod reproducible;
 mod rootfs;
-mod team;
-mod util;
+pub mod team;
+pub mod util;
 mod yocto;

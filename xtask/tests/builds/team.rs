@@ -1,19 +1,24 @@
 //! A workspace of a team's own, outside the clone: made, tested, built twice, run.
 
 use crate::builds::util::{Ran, manifest, root, run, xtask};
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use std::fs;
+use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread;
+use std::time::Duration;
 
 /// Our program, called in another workspace.
-fn here(workspace: &Path, arguments: &[&str]) -> Ran {
+pub fn here(workspace: &Path, arguments: &[&str]) -> Ran {
     let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
     Ran::new(command.args(arguments).current_dir(workspace).env_remove("CARGO_MANIFEST_DIR"))
 }
 
 /// A new workspace. The emulator and the toolchains are those that are there already.
-fn workspace(dir: &Path, name: &str) -> PathBuf {
+pub fn workspace(dir: &Path, name: &str) -> PathBuf {
     let folder = dir.join(name);
     let made = xtask([
         "new".as_ref(),
@@ -32,6 +37,22 @@ fn workspace(dir: &Path, name: &str) -> PathBuf {
         std::os::unix::fs::symlink(from, folder.join(shared)).unwrap();
     }
     folder
+}
+
+/// A Debian package of one file, `<folder>/<name>.deb`.
+pub fn package(folder: &Path, name: &str, version: &str, architecture: &str) -> PathBuf {
+    let (tree, deb) = (folder.join("tree"), folder.join(format!("{name}.deb")));
+    fs::create_dir_all(tree.join("DEBIAN")).unwrap();
+    fs::create_dir_all(tree.join("usr/share/acme")).unwrap();
+    fs::write(tree.join("usr/share/acme/data"), "1\n").unwrap();
+    let control = format!(
+        "Package: {name}\nVersion: {version}\nArchitecture: {architecture}\nMaintainer: A <a@acme.example>\nDescription: a\n"
+    );
+    fs::write(tree.join("DEBIAN/control"), control).unwrap();
+    run("dpkg-deb", ["--root-owner-group".as_ref(), "--build".as_ref(), tree.as_os_str(), deb.as_os_str()])
+        .ok();
+    fs::remove_dir_all(&tree).unwrap();
+    deb
 }
 
 #[test]
@@ -64,6 +85,11 @@ fn two_places_give_one_bundle_and_a_trusted_app_has_its_bytes_in_and_out_of_the_
         ),
     )
     .unwrap();
+    // A package from elsewhere goes along.
+    let deb = package(&first.join("vendor"), "acme-tool", "2:1.4+b1", "all");
+    let text = fs::read_to_string(&config).unwrap();
+    let with = "[door-lock-app, { deb: ../vendor/acme-tool.deb }]";
+    fs::write(&config, text.replace("[door-lock-app]", with)).unwrap();
     Ran::new(Command::new("cargo").args(["metadata", "--format-version", "1"]).current_dir(&first)).ok();
     let second = dir.path().join("an other/place");
     fs::create_dir_all(second.parent().unwrap()).unwrap();
@@ -87,7 +113,17 @@ fn two_places_give_one_bundle_and_a_trusted_app_has_its_bytes_in_and_out_of_the_
     assert!(archive(&one) == archive(&two), "{} and {} differ", one.display(), two.display());
     let ours = PathBuf::from(xtask(["trusted-apps"]).ok()).join("small-echo-srv.elf");
     assert!(fs::read(ours).unwrap() == fs::read(one.join("trusted-apps/small-echo-srv.elf")).unwrap());
-    assert_eq!(manifest(&one)["client_apps"], Value::from(vec!["door-lock-app"]));
+    let manifest = manifest(&one);
+    assert_eq!(manifest["client_apps"], Value::from(vec!["door-lock-app", "acme-tool"]));
+    let shipped = "client-apps/acme-tool_1.4+b1_all.deb";
+    assert!(fs::read(one.join(shipped)).unwrap() == fs::read(&deb).unwrap());
+    let files = manifest["files"].as_array().unwrap();
+    let entry = files.iter().find(|file| file["path"] == shipped).unwrap();
+    let given = manifest["inputs"]["given"].as_array().unwrap();
+    let given = given.iter().find(|given| given["name"] == "client_apps.acme-tool").unwrap();
+    assert!(entry["sha256"].is_string() && given["sha256"] == entry["sha256"], "{given}");
+    let sbom = fs::read_to_string(one.join("sbom.cdx.json")).unwrap();
+    assert!(sbom.contains("\"acme-tool\"") && sbom.contains("2:1.4+b1"), "{sbom}");
     here(&first, &["verify", one.to_str().unwrap()]).ok();
 }
 
@@ -121,6 +157,87 @@ fn it_runs_and_grows() {
     assert_eq!(here(&folder, &["run", "--", "as it is"]).ok(), "as it is");
     let full = here(&folder, &["new", "."]).fails(2);
     assert!(full.contains("is not empty"), "{full}");
+}
+
+/// What `run --watch` prints, line by line, until it is ended.
+struct Watch {
+    child: Child,
+    lines: Receiver<String>,
+}
+
+impl Watch {
+    fn start(folder: &Path) -> Self {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
+        command.args(["run", "--watch", "--", "Hello"]).current_dir(folder).env_remove("CARGO_MANIFEST_DIR");
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let (sender, lines) = channel();
+        let (out, err) = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
+        let pass = |reader: Box<dyn Read + Send>, sender: Sender<String>| {
+            thread::spawn(move || {
+                BufReader::new(reader).lines().map_while(Result::ok).try_for_each(|line| sender.send(line))
+            })
+        };
+        pass(Box::new(out), sender.clone());
+        pass(Box::new(err), sender);
+        Self { child, lines }
+    }
+
+    /// Waits for a line with these words, and then until it watches again; what was printed.
+    fn says(&self, expected: &str) -> Vec<String> {
+        let mut said = Vec::new();
+        for words in [expected, "runs again when a source changes"] {
+            while !said.iter().any(|line: &String| line.contains(words)) {
+                match self.lines.recv_timeout(Duration::from_secs(300)) {
+                    Ok(line) => said.push(line),
+                    Err(error) => panic!("{error}: no `{words}` in {said:#?}"),
+                }
+            }
+        }
+        said
+    }
+}
+
+/// Processes that work in a folder or have its name in their command line, but ourselves.
+fn processes_of(folder: &Path) -> Vec<String> {
+    let is_of = |process: &Path| {
+        let at = fs::read_link(process.join("cwd")).is_ok_and(|cwd| cwd.starts_with(folder));
+        let words = fs::read(process.join("cmdline")).unwrap_or_default();
+        at || String::from_utf8_lossy(&words).contains(folder.to_str().unwrap())
+    };
+    let all = fs::read_dir("/proc").unwrap().flatten().map(|entry| entry.path());
+    all.filter(|path| is_of(path)).map(|path| path.display().to_string()).collect()
+}
+
+#[test]
+fn what_is_saved_runs_until_ctrl_c() {
+    let dir = tempfile::tempdir().unwrap();
+    let folder = workspace(dir.path(), "door-lock");
+    here(&folder, &["new", "--ta", "second-srv"]).ok();
+    let edit = |path: &str, from: &str, to: &str| {
+        let path = folder.join(path);
+        let text = fs::read_to_string(&path).unwrap();
+        assert!(text.contains(from), "{from} in {text}");
+        fs::write(&path, text.replacen(from, to, 1)).unwrap();
+    };
+    edit("configs/desk.yaml", "  - door-lock-srv\n", "  - second-srv\n");
+    edit("apps/door-lock-app/src/main.rs", "com.example.door-lock", "com.example.second-srv");
+    let mut watch = Watch::start(&folder);
+    watch.says("Hello");
+    // The app's own file.
+    let (main, send) = ("apps/second-srv/src/main.rs", "        handle.send(");
+    edit(main, send, &format!("        buffer.make_ascii_uppercase();\n{send}"));
+    watch.says("HELLO");
+    edit(main, "uppercase();", "lowercase()");
+    let said = watch.says("error: ");
+    assert!(said.iter().any(|line| line.contains("expected `;`")), "{said:#?}");
+    edit(main, "lowercase()", "lowercase();");
+    watch.says("hello");
+    let id = Pid::from_child(&watch.child);
+    kill_process(id, Signal::INT).unwrap();
+    assert_eq!(watch.child.wait().unwrap().code(), Some(130));
+    let left = (0..100).map(|_| (thread::sleep(Duration::from_millis(50)), processes_of(&folder)).1);
+    let last = left.take_while(|left| !left.is_empty()).last().unwrap_or_default();
+    assert!(processes_of(&folder).is_empty(), "{last:?}");
 }
 
 /// The host's tests of what `new` writes, and its xtask, which needs nothing but carveout.

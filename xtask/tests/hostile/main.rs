@@ -6,6 +6,7 @@ mod flash;
 mod kit;
 mod limits;
 mod mutated;
+mod new;
 mod process;
 mod rootfs;
 

@@ -79,7 +79,8 @@ fn ensure_empty(folder: &Path) -> Result<()> {
     let entries = match fs::read_dir(folder) {
         Ok(entries) => entries,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
-        Err(error) if error.kind() == ErrorKind::NotADirectory => {
+        // Not one of those above it.
+        Err(error) if error.kind() == ErrorKind::NotADirectory && folder.exists() => {
             return Err(NewError::NotAFolder { path: folder.into() }.into());
         }
         Err(error) => return Err(error).at(folder),

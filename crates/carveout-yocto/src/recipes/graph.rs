@@ -142,12 +142,13 @@ impl Graph {
         for (id, chain) in self.cargo.resolved(&package.id).ok_or(RecipesError::NothingResolved)? {
             let found = self.package(id)?;
             match &found.source {
-                None => match self.folder_in_carveout(found) {
-                    Some(folder) => drop(ours.insert(folder)),
-                    None => {
-                        drop(members.insert(self.folder(found).map_err(|error| self.told(error, &chain))?))
-                    }
-                },
+                None => {
+                    let (into, folder) = match self.folder_in_carveout(found) {
+                        Some(folder) => (&mut ours, folder),
+                        None => (&mut members, self.folder(found).map_err(|error| self.told(error, &chain))?),
+                    };
+                    into.insert(folder);
+                }
                 // Not later: cargo itself may refuse a part that has no settings of that registry.
                 Some(source) => {
                     let source = source.repr.parse::<CrateSource>();

@@ -1,6 +1,7 @@
 //! What xtask does around BitBake, with a stand-in for it that says what BitBake says; and what is refused before it starts.
 
 use super::{BOARD, on, product, yocto};
+use crate::builds::team::{package, workspace};
 use crate::builds::util::{Ran, root, xtask};
 use carveout_host::packages::is_root;
 use carveout_yocto::user::User;
@@ -222,6 +223,39 @@ fn layers_of_ones_own_are_built_with() {
     let error = run().fails(2);
     let expected = "is MACHINE jetson-agx-xavier-devkit: no layer has conf/machine/jetson-agx-xavier-devkit.conf; machines there are: ";
     assert!(error.contains(expected) && error.contains("jetson-tx2-devkit"), "{error}");
+}
+
+/// A team's own workspace: the layer and the board's file are carveout's, the recipes its own.
+#[test]
+fn a_teams_workspace_is_built_with_its_own_recipes() {
+    if is_root() && User::Other("nobody".into()).reads(&[&root()]).is_err() {
+        println!("skipped: user nobody, who would run BitBake, cannot read {}", root().display());
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let given = layers(dir.path()).display().to_string();
+    let team = workspace(dir.path(), "door-lock");
+    let run = |more: &[&str]| {
+        let arguments = ["yocto", "-c", "configs/jetson.yaml", "--layers", &given];
+        Ran::new(on(&team, &[&arguments, more].concat()).env_remove("CARGO_MANIFEST_DIR"))
+    };
+    let folder = PathBuf::from(run(&[]).ok());
+    assert!(folder.starts_with(&team), "{}", folder.display());
+    let conf = |name: &str| fs::read_to_string(folder.join("conf").join(name)).unwrap();
+    let layer = format!("    {}/layers/meta-carveout \\\n\"", root().display());
+    assert!(conf("bblayers.conf").contains(&layer), "{layer} in {}", conf("bblayers.conf"));
+    let own = format!("\nCARVEOUT_WORKSPACE = \"{}\"\n", team.display());
+    assert!(conf("local.conf").contains(&own), "{own} in {}", conf("local.conf"));
+    // What only the local engine can is told.
+    package(&team.join("vendor"), "acme-tool", "1", "arm64");
+    let config = team.join("configs/jetson.yaml");
+    let text = fs::read_to_string(&config).unwrap();
+    fs::write(&config, text.replace("[door-lock-app]", "[{ deb: ../vendor/acme-tool.deb }]")).unwrap();
+    let refused = run(&[]).fails(2);
+    assert!(
+        refused.contains("acme-tool is a finished Debian package") && refused.contains("help: "),
+        "{refused}"
+    );
 }
 
 /// Two bundles that differ by their carve-out.
