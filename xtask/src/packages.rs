@@ -31,7 +31,7 @@ pub fn run(offline: bool, dirs: &Dirs, ui: &Ui) -> Result<Outcome> {
     packages::ensure(&EMULATOR_NEEDS, offline, &log, ui)?;
     let (name, version) = CARGO_DEB;
     let cargo_deb = cargo::helper(&dirs.tools(), name, version, offline, &log)?;
-    stage(&dirs.home().join(STAGED), &Sources { dirs, offline, ui })?;
+    stage(&dirs.home().join(STAGED), &Sources::new(dirs, offline, ui))?;
     let out = root.join(OUT);
     fs::create_dir_all(&out).at(&out)?;
     let programs = Programs { dirs, profile: program::PROFILE, offline, ui };
