@@ -1,6 +1,7 @@
 // Looks at a report page in headless Chromium, or compares two screenshots. Tells what it found as JSON; judging is the test's.
 //
 //   node drive.mjs look PAGE.html CHROMIUM FOLDER    screenshots go to FOLDER
+//   node drive.mjs picture PAGE.html CHROMIUM TO.png a window on its memory map, for a page of docs/
 //   node drive.mjs compare GOLDEN.png FOUND.png DIFFERENCE.png
 
 import { readFileSync, writeFileSync } from "node:fs";
@@ -67,6 +68,22 @@ async function look(path, chromium, folder) {
   }
 }
 
+async function picture(path, chromium, to) {
+  const browser = await puppeteer.launch({ executablePath: chromium, args: FLAGS });
+  try {
+    const page = await browser.newPage();
+    await page.setViewport({ width: 1000, height: 640 });
+    await page.goto(pathToFileURL(path).href);
+    await page.addStyleTag({ content: FONTS });
+    await page.evaluate(() => document.fonts.ready);
+    await page.evaluate(() => document.getElementById("memory").scrollIntoView());
+    await page.screenshot({ path: to });
+    return {};
+  } finally {
+    await browser.close();
+  }
+}
+
 // Follows every link. One that leads nowhere, or out of the page, says so.
 async function links(page) {
   const found = [];
@@ -98,5 +115,5 @@ function compare(golden, found, difference) {
 }
 
 const [what, ...paths] = process.argv.slice(2);
-const told = what === "look" ? await look(...paths) : compare(...paths);
+const told = await { look, picture, compare }[what](...paths);
 process.stdout.write(`${JSON.stringify(told, null, 1)}\n`);

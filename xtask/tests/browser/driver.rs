@@ -64,9 +64,17 @@ impl Browser {
     }
 
     fn run(&self, arguments: &[&Path]) -> Value {
+        self.told(self.command(arguments).env("FONTCONFIG_FILE", self.path("fonts.conf")))
+    }
+
+    fn command(&self, arguments: &[&Path]) -> Command {
         let mut command = Command::new("node");
-        command.arg(&self.driver).args(arguments).env("FONTCONFIG_FILE", self.path("fonts.conf"));
-        let output = command.env("HOME", self.scratch.path()).output().unwrap();
+        command.arg(&self.driver).args(arguments).env("HOME", self.scratch.path());
+        command
+    }
+
+    fn told(&self, command: &mut Command) -> Value {
+        let output = command.output().unwrap();
         let stderr = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{command:?}\n{stderr}");
         serde_json::from_slice(&output.stdout).unwrap()
@@ -77,6 +85,12 @@ impl Browser {
         let file = self.path("page.html");
         fs::write(&file, page).unwrap();
         self.run(&["look".as_ref(), &file, host_path(CHROMIUM.program).as_path(), self.scratch.path()])
+    }
+
+    /// What a window shows of a report's memory map, with letters as people see them.
+    pub fn picture(&self, page: &Path, to: &Path) {
+        let chromium = host_path(CHROMIUM.program);
+        self.told(&mut self.command(&["picture".as_ref(), page, &chromium, to]));
     }
 
     /// The share of pixels in which two pictures differ.

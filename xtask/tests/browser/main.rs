@@ -1,11 +1,12 @@
 //! The report page in headless Chromium: what it logs and asks for, that it fits, that its links lead somewhere, what axe finds,
 //! and what it looks like.
 //!
-//! With CARVEOUT_NEW_SCREENSHOTS=1 the pictures in golden/ are renewed: look at them before they are committed.
+//! With CARVEOUT_NEW_SCREENSHOTS=1 the pictures in golden/ and that of the README are renewed: look at them before they are committed.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
 pub mod driver;
 
+use crate::builds::util::{desk, root, xtask};
 use crate::report::fixture;
 use carveout_host::dirs::Dirs;
 use carveout_report::render;
@@ -50,6 +51,19 @@ fn the_page_is_well_behaved_and_looks_as_it_should() {
 fn a_page_of_the_virt_board_is_well_behaved_too() {
     let found = Browser::new().look(&render(&fixture::virt()));
     assert_eq!(complaints(&found), Vec::<String>::new());
+}
+
+/// The picture of the README is of the default product's report.
+#[test]
+fn the_picture_of_a_report_is_small() {
+    let picture = root().join("docs/images/report.png");
+    if std::env::var_os("CARVEOUT_NEW_SCREENSHOTS").is_some() {
+        let browser = Browser::new();
+        let page = browser.path("report.html");
+        xtask(["report".as_ref(), desk().as_os_str(), "-o".as_ref(), page.as_os_str()]).ok();
+        browser.picture(&page, &picture);
+    }
+    assert!(fs::metadata(&picture).unwrap().len() < MAX_GOLDEN);
 }
 
 /// The checks find what they are for.
