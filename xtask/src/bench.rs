@@ -21,6 +21,7 @@ use carveout_host::size::human;
 use carveout_host::text::Text;
 use carveout_host::tools::scratch;
 use carveout_host::ui::Ui;
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Value, json};
 use std::fs;
@@ -38,17 +39,38 @@ const PAYLOAD: f64 = 0.99;
 /// By how much the cost of a byte may differ between large transfers and be called linear.
 const LINEAR: f64 = 1.05;
 
+/// Of `bench`.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Measured {
+    /// Echoes of files, from small to large.
+    rows: Vec<Row>,
+    /// carveout beside common tools.
+    peers: Vec<field::Compared>,
+    /// What is promised, and whether it holds.
+    verdicts: Vec<(String, bool)>,
+}
+
 /// One measurement.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Echo")]
 struct Row {
+    /// Bytes of the file.
     bytes: u64,
+    /// Time of the echo.
     seconds: f64,
+    /// Bytes each second, both ways.
     bytes_per_second: f64,
+    /// Payload of the bytes of a message, 0 to 1.
     payload_share: f64,
+    /// Instructions of the trusted app.
     instructions: u64,
+    /// Instructions for each byte.
     instructions_per_byte: f64,
+    /// Bytes of the heap that were touched.
     heap_touched: u64,
+    /// Bytes of the stack that were touched.
     stack_touched: u64,
+    /// Whether every byte came back as it was sent.
     intact: bool,
     /// The same through the image's own kernel, if it has one.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -105,8 +127,8 @@ pub fn run(request: &Request, dirs: &Dirs, ui: &Ui) -> Result<Outcome> {
     let mut verdicts = verdicts(&rows);
     verdicts.extend(peers.iter().map(field::Compared::verdict));
     let failed = verdicts.iter().any(|(_, holds)| !holds);
-    let json = json!({ "rows": rows, "peers": peers, "verdicts": verdicts });
     let line = text(&rows, &field::text(&peers), &verdicts);
+    let json = json!(Measured { rows, peers, verdicts });
     Ok(Outcome { line: Some(line), json, failed })
 }
 

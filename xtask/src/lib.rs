@@ -19,7 +19,7 @@ pub enum Xtask {
     Carveout(Verb),
     /// Run all checks: format, lints, licences, unit tests, whole builds.
     Test(TestArgs),
-    /// Write the reference pages of docs/reference: errors and commands.
+    /// Write the reference pages of docs/reference: errors, commands, configs, manifest, documents of --json.
     Reference {
         /// Write nothing; fail if a page is stale.
         #[arg(long)]

@@ -1,21 +1,34 @@
 //! `reference`: the pages of docs/reference, made of the code itself.
 
+pub mod schemas;
+mod tables;
+
 use carveout_host::dirs::Dirs;
 use carveout_host::error::{At, Entry, Exit, Result};
 use carveout_host::files;
 use carveout_host::outcome::Outcome;
 use carveout_host::ui::Ui;
 use clap::Command;
-use serde_json::json;
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
+use tables::{Kind, Tables};
 
 /// Where the pages lie.
 const FOLDER: &str = "docs/reference";
 /// How wide the help of a verb is printed.
 const WIDTH: usize = 100;
+
+/// Of `reference`.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Pages {
+    /// The pages that were not those which the code makes; they are now, without `--check`.
+    stale: Vec<&'static str>,
+}
 
 /// All failures that have a code.
 pub fn all() -> Vec<&'static Entry> {
@@ -43,7 +56,17 @@ pub fn entries() -> BTreeMap<&'static str, &'static Entry> {
 
 /// The pages that are not those which the code makes now: names and texts.
 pub fn stale(root: &Path, command: &Command) -> Vec<(&'static str, String)> {
-    let mut pages = vec![("errors.md", errors()), ("commands.md", commands(command))];
+    let json = schemas::documents();
+    let product = schemas::read::<carveout_product::ProductFile>();
+    let mut pages = vec![
+        ("errors.md", errors()),
+        ("commands.md", commands(command)),
+        ("json.md", documents(&json, command)),
+        ("json.schema.json", text_of(&json)),
+        ("config.md", config(&product)),
+        ("config.schema.json", text_of(&product)),
+        ("manifest.md", manifest()),
+    ];
     pages.retain(|(name, text)| {
         !fs::read_to_string(root.join(FOLDER).join(name)).is_ok_and(|there| there == *text)
     });
@@ -68,11 +91,7 @@ pub fn run(check: bool, command: &Command, dirs: &Dirs, ui: &Ui) -> Result<Outco
     }
     let stale: Vec<&str> = stale.iter().map(|(name, _)| *name).collect();
     let line = if stale.is_empty() { "ok".to_owned() } else { format!("{FOLDER}: {}", stale.join(", ")) };
-    Ok(Outcome {
-        line: Some(line.into()),
-        json: json!({ "stale": stale }),
-        failed: check && !stale.is_empty(),
-    })
+    Ok(Outcome { line: Some(line.into()), failed: check && !stale.is_empty(), json: json!(Pages { stale }) })
 }
 
 /// A template as it is shown: with what is put in.
@@ -147,4 +166,70 @@ fn describe(command: &Command, level: usize, text: &mut String) {
         let _ = write!(text, "\n{} {name}\n\n{}\n", "#".repeat(level), lines.join("\n").trim_end());
         describe(below, level + 1, text);
     }
+}
+
+fn text_of(schema: &Value) -> String {
+    format!("{schema:#}\n")
+}
+
+fn documents(schema: &Value, command: &Command) -> String {
+    let tables = Tables::new(schema, Kind::Printed);
+    let mut text = String::from(
+        "# What `--json` prints\n\n<!-- Made by cargo xtask reference. -->\n\n\
+         With `--json` a command prints one document on stdout, of success and of failure. [json.schema.json](json.schema.json) is its JSON\n\
+         Schema (draft 2020-12): the whole schema takes the document of every command, and `#/$defs/VERB` the `result` of one. A field may\n\
+         be added at any time; `schema` rises when one goes or gets another meaning.\n\n## The document\n\n",
+    );
+    let of = |name: &str| Tables::new(&schema["$defs"][name], Kind::Printed).root();
+    let document = of("Document");
+    let document = document.lines().map(|line| match line.starts_with("| `result` |") {
+        true => "| `result` | below | What the command has to say; null if it could not do it. |",
+        false => line,
+    });
+    for line in document {
+        let _ = writeln!(text, "{line}");
+    }
+    text.push_str("\n## Results\n\n| command | result |\n|---|---|\n");
+    for verb in schemas::verbs() {
+        let name = verb_name(command, verb);
+        let _ = writeln!(text, "| `{name}` | {} |", tables.type_of(&schema["$defs"][verb]));
+    }
+    text.push_str("\n## Types\n\nSizes are bytes, and digests are SHA-256 in hexadecimal digits, where nothing else is said.\n");
+    let is_type = |name: &str| name != "Document" && schemas::verbs().all(|verb| verb != name);
+    text + &tables.types(3, is_type)
+}
+
+/// How a verb is typed: of two words if it has verbs below.
+fn verb_name(command: &Command, verb: &str) -> String {
+    match verb.split_once('-') {
+        Some((first, second)) if command.find_subcommand(verb).is_none() => format!("{first} {second}"),
+        _ => verb.to_owned(),
+    }
+}
+
+fn config(product: &Value) -> String {
+    let section = |heading: &str, schema: &Value| {
+        let tables = Tables::new(schema, Kind::Written);
+        format!("\n## {heading}\n\n{}{}", tables.root(), tables.types(3, |_| true))
+    };
+    let board = schemas::read::<carveout_product::BoardFile>();
+    let declaration = schemas::read::<trusty_ta_build::Declaration>();
+    String::from(
+        "# Configs\n\n<!-- Made by cargo xtask reference. -->\n\n\
+         Every key of the files that people write. [product.md](../product.md) shows them in use. A key that is not here is refused.\n\
+         [config.schema.json](config.schema.json) is the JSON Schema of a product config: editors check and complete with it.\n",
+    ) + &section("A product config", product)
+        + &section("A board", &board)
+        + &section("What a trusted app declares", &declaration)
+}
+
+fn manifest() -> String {
+    let schema = schemas::written::<bundle::Manifest>();
+    let tables = Tables::new(&schema, Kind::Printed);
+    format!(
+        "# The manifest of a bundle\n\n<!-- Made by cargo xtask reference. -->\n\n\
+         Every field of `manifest.json`. Sizes are bytes, and digests are SHA-256 in hexadecimal digits, where nothing else is said.\n\n{}{}",
+        tables.root(),
+        tables.types(2, |_| true)
+    )
 }

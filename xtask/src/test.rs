@@ -13,6 +13,8 @@ use carveout_host::text::Text;
 use carveout_host::tools::{capture, cargo, find, pip, run as run_tool, shell};
 use carveout_host::ui::Ui;
 use junit::Ran;
+use schemars::JsonSchema;
+use serde::Serialize;
 use serde_json::json;
 use std::fs;
 use std::path::Path;
@@ -40,6 +42,19 @@ const NEEDS: [Need; 9] = [
         why: "reads sparse images, beside our own reader",
     },
 ];
+
+/// Of `test`.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Tested {
+    /// How many tests have passed.
+    pub passed: u64,
+    /// How many have failed.
+    pub failed: u64,
+    /// How many were skipped.
+    pub skipped: u64,
+    /// The checks that have failed.
+    pub checks: Vec<&'static str>,
+}
 
 /// Tests by their outcome.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -91,7 +106,8 @@ pub fn run(args: &TestArgs, dirs: &Dirs, ui: &Ui) -> Result<Outcome> {
         }
     }
     let line = totals.line();
-    let json = json!({ "passed": totals.passed, "failed": totals.failed, "skipped": totals.skipped, "checks": failures });
+    let Totals { passed, failed, skipped } = totals;
+    let json = json!(Tested { passed, failed, skipped, checks: failures.clone() });
     if !failures.is_empty() {
         ui.note(&format!("failed: {}", failures.join(", ")));
     }

@@ -17,6 +17,7 @@ mod reference;
 mod report;
 mod restore;
 mod rooms;
+mod schema;
 mod signing;
 mod tidy;
 mod token;

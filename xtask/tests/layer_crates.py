@@ -23,6 +23,10 @@ class Part(unittest.TestCase):
         expected = '[package]\nname = "a"\n[dependencies]\ny = "1"\n[lints]\nworkspace = true\n'
         self.assertEqual(workspace.without_tests(manifest), expected)
 
+    def test_what_only_the_reference_needs_is_left_out(self):
+        manifest = '[features]\nschema = ["dep:schemars", "b/schema"]\n[dependencies]\nschemars = { workspace = true, optional = true }\nx = "1"\n'
+        self.assertEqual(workspace.without_tests(manifest), '[features]\nschema = []\n[dependencies]\nx = "1"\n')
+
     def test_members(self):
         text = '[workspace]\nmembers = ["apps/*"]\ndefault-members = [\n    "a",\n]\nexclude = ["fuzz"]\n[profile.ta]\n'
         self.assertEqual(workspace.with_members(text, ["a/b", "c"]), '[workspace]\nmembers = ["a/b", "c"]\n[profile.ta]\n')

@@ -35,3 +35,46 @@ fn no_failure_is_words_alone() {
         .collect();
     assert_eq!(lines_with(&sources, &made), Vec::<String>::new());
 }
+
+/// A verb without verbs below it, by its name in the schema of `--json`.
+fn leaves(command: &clap::Command, before: &str) -> Vec<String> {
+    let below = command.get_subcommands().filter(|verb| !verb.is_hide_set());
+    let name = |verb: &clap::Command| format!("{before}{}", verb.get_name());
+    below
+        .flat_map(|verb| match leaves(verb, &format!("{}-", name(verb))) {
+            none if none.is_empty() => vec![name(verb)],
+            all => all,
+        })
+        .collect()
+}
+
+#[test]
+fn each_verb_has_its_result_in_the_schema() {
+    let command = carveout::command::<xtask::Xtask>("cargo xtask");
+    let mut all = leaves(&command, "");
+    all.sort();
+    assert_eq!(all, xtask::reference::schemas::verbs().collect::<Vec<_>>());
+}
+
+/// Guides name failures by their codes, which never change; a code that is none would lead nowhere.
+#[test]
+fn codes_in_guides_are_codes() {
+    let entries = xtask::reference::entries();
+    let crates: Vec<String> =
+        entries.keys().filter_map(|code| Some(code.split_once("::")?.0.into())).collect();
+    let mut seen = 0;
+    for (name, text) in
+        files().into_iter().filter(|(name, _)| name.starts_with("docs/") && name.ends_with(".md"))
+    {
+        // In errors.md the codes stand without their groups.
+        for word in text.split('`').skip(1).step_by(2).filter(|word| word.matches("::").count() == 2) {
+            let ours =
+                crates.iter().any(|first| word.split_once("::").is_some_and(|(start, _)| start == first));
+            if ours && word.contains('-') {
+                assert!(entries.contains_key(word), "{name}: {word}");
+                seen += 1;
+            }
+        }
+    }
+    assert!(seen > 20, "{seen}");
+}

@@ -3,12 +3,7 @@
 //! ```text
 //! flash/common/…      what all modules get: NVIDIA's tools, signed files, lists, licences
 //! flash/<module>/…    what one module gets
-//! ```
-//!
-//! or, of a bundle that BitBake has made ([`FlashPackage::Tegraflash`]):
-//!
-//! ```text
-//! flash/tegraflash/…  meta-tegra's flash package without the root filesystem, which is the bundle's own
+//! flash/tegraflash/…  instead of both, of a bundle that BitBake has made: meta-tegra's flash package without the root filesystem
 //! ```
 
 use crate::manifest::{FileEntry, Manifest, NAME, Role, is_plain};
@@ -31,6 +26,7 @@ const APP: &str = slots::APP[0];
 
 /// The board's side of a bundle.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Device {
     /// The modules that it has files for.
@@ -50,6 +46,7 @@ pub struct Device {
 
 /// Of which kind the folder `flash` is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum FlashPackage {
     /// Signed files for each module, as NVIDIA's mass flash has them.
@@ -69,6 +66,7 @@ impl FlashPackage {
 
 /// A module.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct ModuleEntry {
     /// Its name, and that of its folder.
@@ -79,6 +77,7 @@ pub struct ModuleEntry {
 
 /// What a board's fuses demand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Fused {
     /// Nothing: a board as it is sold.

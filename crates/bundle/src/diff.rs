@@ -27,6 +27,7 @@ pub struct Side {
 
 /// Something that differs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Difference {
     /// What: a key of the manifest, a file, a key in a file.
     pub what: String,
@@ -40,6 +41,7 @@ pub struct Difference {
 
 /// All of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Diff {
     /// One by one: what the manifest says, boot configs, packages, files.
     pub differences: Vec<Difference>,

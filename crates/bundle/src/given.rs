@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 /// A file or folder that a build was given by path. Where it lay on the build host is told nowhere: two hosts make the same bundle.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Given {
     /// Which input it is, by the key of the product config: `config`, `board`, `trusted_apps.NAME`, `rootfs.lock`, `l4t.bsp`. Each
@@ -29,6 +30,7 @@ pub struct Given {
 
 /// Where a file can be had again.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Origin {
     /// Its path in the repository; empty of a folder that is the whole repository.

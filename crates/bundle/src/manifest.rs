@@ -27,6 +27,7 @@ const NO_DIGEST: &str = "0000000000000000000000000000000000000000000000000000000
 
 /// What a bundle is made of and for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Manifest {
     /// [`FORMAT`], or an earlier one.
@@ -77,6 +78,7 @@ fn is_false(value: &bool) -> bool {
 
 /// What became of the boot in QEMU.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum DeskBoot {
     /// The kernel came up, and every declared port that Linux may use answered.
@@ -87,6 +89,7 @@ pub enum DeskBoot {
 
 /// What a bundle was built from.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Inputs {
     /// SHA-256 of the product config and its board, as used.
@@ -107,6 +110,7 @@ pub struct Inputs {
 
 /// A TA.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct AppEntry {
     /// Its name.
@@ -134,6 +138,7 @@ impl AppEntry {
 
 /// A declared port.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Port {
     /// Its path.
@@ -146,6 +151,7 @@ pub struct Port {
 
 /// Memory and partition budgets.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "Budgets"))]
 #[serde(deny_unknown_fields)]
 pub struct Plan {
     /// What is taken of the carve-out.
@@ -156,6 +162,7 @@ pub struct Plan {
 
 /// How full a partition is, in bytes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Partition {
     /// Its name.
@@ -168,6 +175,7 @@ pub struct Partition {
 
 /// What a file is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Role {
@@ -197,6 +205,7 @@ pub enum Role {
 
 /// A file of the bundle.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct FileEntry {
     /// Path in the bundle, with `/`.

@@ -7,6 +7,7 @@ use tegra_bct::signed::{self, HEADER, Signed};
 
 /// What a file that NVIDIA's tools have signed was made of.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct MadeOf {
     /// A file of the bundle, or `bsp:` and a file of NVIDIA's BSP.

@@ -5,6 +5,7 @@ mod parts;
 
 use crate::apps::Built;
 use crate::errors::{AssembleError, BootConfigError, TrustedAppError};
+use crate::results::{AppAssembled, BundleAssembled};
 use crate::stages::plan::findings;
 use crate::stages::trusted_apps;
 use carveout_host::error::{At, Result};
@@ -80,7 +81,7 @@ pub fn app(args: &BuiltApp, ui: &Ui) -> Result<Outcome> {
         "{}: the kernel's loader takes it, and its heap is what it declares",
         args.elf.display()
     ));
-    Ok(Outcome { line: Some("ok".into()), json: json!({ "ok": true }), ..Outcome::default() })
+    Ok(Outcome { line: Some("ok".into()), json: json!(AppAssembled { ok: true }), ..Outcome::default() })
 }
 
 /// Sets the carve-out in misc boot configs. One without any is left as it is, unless none has one.
@@ -114,7 +115,7 @@ pub fn assemble(parts_file: &Path, out: &Path, ui: &Ui) -> Result<Outcome> {
     let carve_out = parts.check(parts_file)?;
     let folder = bundle::write(&parts, carve_out, out, ui)?;
     ui.note(&format!("{} is verified", folder.display()));
-    let json = json!({ "bundle": folder });
+    let json = json!(BundleAssembled { bundle: folder.clone() });
     Ok(Outcome { line: Some(folder.display().to_string().into()), json, ..Outcome::default() })
 }
 

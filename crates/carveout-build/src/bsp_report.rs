@@ -6,11 +6,13 @@ use carveout_host::error::Result;
 use carveout_host::size::human;
 use carveout_host::text::Text;
 use carveout_product::{Board, L4tBoard, boards};
+use carveout_report::inspect::found::{BspBoard, Found};
+use carveout_report::inspect::rows::BspConfig;
 use carveout_report::inspect::{Explained, secure_os};
 use carveout_vendor::bsp::{INITRD, KERNEL, missing};
 use carveout_vendor::release;
 use carveout_vendor::release::Release;
-use serde_json::{Value, json};
+use serde_json::Value;
 use std::path::{Path, PathBuf};
 use tegra_bct::{MiscCfg, TZDRAM_ALIGNMENT, TZDRAM_SIZE};
 
@@ -50,7 +52,7 @@ pub fn explain(bsp: &Path, dirs: &Dirs) -> Result<Explained> {
         let board = Board::load(root, &name)?.map_err(|why| ProductError::Board { why })?;
         let Some(l4t) = &board.l4t else { continue };
         let row = of_board(bsp, &board, l4t, &mut text)?;
-        whole &= row["lacks"].as_array().is_some_and(Vec::is_empty);
+        whole &= row.lacks.is_empty();
         rows.push(row);
     }
     for name in FULL.iter().filter(|name| !bsp.join(name).is_file()) {
@@ -59,12 +61,12 @@ pub fn explain(bsp: &Path, dirs: &Dirs) -> Result<Explained> {
     if !whole {
         text.push_str("  this BSP is not whole: unpack NVIDIA's tarball again, or name the tarball itself\n");
     }
-    let json = json!({ "kind": "bsp", "release": release.map(|r| r.to_string()), "whole": whole, "boards": rows,
-        "lacks": FULL.iter().filter(|name| !bsp.join(name).is_file()).collect::<Vec<_>>() });
-    Ok(if whole { Explained::new(text, json) } else { Explained::failed(text, json) })
+    let lacks = FULL.iter().filter(|name| !bsp.join(name).is_file()).map(|name| (*name).to_owned()).collect();
+    let found = Found::Bsp { release: release.map(|r| r.to_string()), whole, boards: rows, lacks };
+    Ok(if whole { Explained::new(text, found) } else { Explained::failed(text, found) })
 }
 
-fn of_board(bsp: &Path, board: &Board, l4t: &L4tBoard, text: &mut Text) -> Result<Value> {
+fn of_board(bsp: &Path, board: &Board, l4t: &L4tBoard, text: &mut Text) -> Result<BspBoard> {
     let _ = writeln!(text, "  for board {} ({})", board.name, l4t.flash_name);
     let lacks = missing(board, l4t, bsp);
     let mut configs = Vec::new();
@@ -92,7 +94,7 @@ fn of_board(bsp: &Path, board: &Board, l4t: &L4tBoard, text: &mut Text) -> Resul
             if force {
                 in_force.push(said);
             }
-            configs.push(json!({ "file": file, "in_force": force, "tzdram": said }));
+            configs.push(BspConfig { file: file.into(), in_force: force, tzdram: said });
         }
     }
     let differ = matches!(in_force.as_slice(), [Some(one), Some(other)] if one != other);
@@ -120,9 +122,13 @@ fn of_board(bsp: &Path, board: &Board, l4t: &L4tBoard, text: &mut Text) -> Resul
     for name in &lacks {
         let _ = writeln!(text, "    lacks {name}");
     }
-    Ok(
-        json!({ "board": board.name, "boot_config": configs, "carve_outs_differ": differ, "secure_os": secure_os, "lacks": lacks }),
-    )
+    Ok(BspBoard {
+        board: board.name.clone(),
+        boot_config: configs,
+        carve_outs_differ: differ,
+        secure_os,
+        lacks,
+    })
 }
 
 #[cfg(test)]

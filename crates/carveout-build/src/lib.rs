@@ -9,6 +9,7 @@ pub mod make;
 pub mod new;
 pub mod program;
 pub mod release;
+pub mod results;
 pub mod run;
 pub mod stages;
 pub mod workshop;

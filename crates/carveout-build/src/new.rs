@@ -3,6 +3,7 @@
 mod names;
 mod unfinished;
 
+use crate::results::Made;
 use carveout_host::dirs::Dirs;
 use carveout_host::error::{At, Result};
 use carveout_host::files;
@@ -316,7 +317,7 @@ fn ensure_outside(folder: &Path) -> Result<()> {
 
 fn made(folder: &Path) -> Outcome {
     let line = folder.display().to_string();
-    Outcome { json: json!({ "folder": line }), line: Some(line.into()), ..Outcome::default() }
+    Outcome { json: json!(Made { folder: line.clone() }), line: Some(line.into()), ..Outcome::default() }
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use crate::program;
 use crate::program::Programs;
 use crate::release::provenance::PROVENANCE;
 use crate::release::sources::Sources;
+use crate::results::Released;
 use crate::stages::bundle::given::Input;
 use crate::stages::bundle::{SBOM, frames, publish};
 use bundle::{Frames, Manifest, Role, Source, bundle_name};
@@ -193,11 +194,11 @@ impl Release<'_> {
             None => self.new_release(args, store, signer, ui)?,
         };
         let line = folder.display().to_string();
-        let json = json!({
-            "release": line,
-            "channel": args.channel,
-            "key_id": signer.public().id().to_string(),
-            "already": published == Published::Already,
+        let json = json!(Released {
+            release: line.clone(),
+            channel: args.channel.to_string(),
+            key_id: signer.public().id().to_string(),
+            already: published == Published::Already,
         });
         Ok(Outcome { line: Some(line.into()), json, ..Outcome::default() })
     }

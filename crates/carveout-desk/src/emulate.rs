@@ -5,13 +5,14 @@ mod client;
 mod contained;
 mod ipc_unittest;
 mod package;
-mod profile;
+pub mod profile;
 mod target;
 
 pub use target::{Target, tzdram};
 
 use crate::Workshop;
 use crate::errors::EmulateError;
+use crate::results::Emulated;
 use bundle::PublicKey;
 use carveout_host::dirs::Dirs;
 use carveout_host::error::{Error, Result};
@@ -152,11 +153,10 @@ fn finish(args: &Request, ended: Option<client::Ended>, stats: &Value, ui: &Ui) 
         return Err(error);
     }
     let line = args.profile.then(|| profile::table(stats));
-    let mut json = json!({ "stats": stats, "client": ended.map(|ended| ended.output) });
-    if args.profile
-        && let Some(object) = json.as_object_mut()
-    {
-        object.insert("profile".into(), json!(profile::rows(stats)));
-    }
+    let json = json!(Emulated {
+        stats: stats.clone(),
+        client: ended.and_then(|ended| ended.output),
+        profile: args.profile.then(|| profile::rows(stats)),
+    });
     Ok(Outcome { line, json, ..Outcome::default() })
 }

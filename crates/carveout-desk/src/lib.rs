@@ -14,6 +14,7 @@ mod image;
 mod link;
 pub mod machine;
 pub mod qemu;
+pub mod results;
 pub mod run;
 mod workshop;
 

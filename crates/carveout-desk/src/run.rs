@@ -3,6 +3,7 @@
 use super::fault;
 use super::machine::Desk;
 use crate::errors::MachineError;
+use crate::results::{EndedApp, KernelStats};
 use carveout_host::error::{Error, Result};
 use rustix::event::{PollFd, PollFlags};
 use serde_json::{Value, json};
@@ -139,15 +140,16 @@ fn serve(
         }
     }
     server.stop();
-    json!({
-        "backend": "qemu",
-        "qemu": version,
-        "boot_milliseconds": desk.boot_time.map(|time| time.as_millis() as u64),
-        "messages": server.messages,
-        "lost": desk.lost(),
-        "absent_devices": desk.devices(),
-        "console": desk.console.path(),
-        "trusted_apps": desk.ends().map(|(name, ended)| json!({ "name": name, "ended": ended })).collect::<Vec<_>>(),
-        "fault": fault,
+    let ended = |(name, ended): (&str, &str)| EndedApp { name: name.into(), ended: ended.into() };
+    json!(KernelStats {
+        backend: "qemu",
+        qemu: version.into(),
+        boot_milliseconds: desk.boot_time.map(|time| time.as_millis() as u64),
+        messages: server.messages,
+        lost: desk.lost(),
+        absent_devices: desk.devices(),
+        console: desk.console.path().into(),
+        trusted_apps: desk.ends().map(ended).collect(),
+        fault,
     })
 }

@@ -1,6 +1,7 @@
 //! `diff`: what differs between two bundles, and what must be flashed for it.
 
 use super::verify::{check, unreadable};
+use crate::results::Compared;
 use bundle::{Diff, Difference, Manifest, Side, Source};
 use carveout_host::error::Result;
 use carveout_host::outcome::Outcome;
@@ -16,7 +17,11 @@ pub fn run(old: &Path, new: &Path, ui: &Ui) -> Result<Outcome> {
     ui.note(reason(&diff));
     Ok(Outcome {
         line: Some(scope_name(diff.scope).into()),
-        json: json!({ "scope": scope_name(diff.scope), "in_two_steps": diff.in_two_steps, "differences": diff.differences }),
+        json: json!(Compared {
+            scope: scope_name(diff.scope),
+            in_two_steps: diff.in_two_steps,
+            differences: diff.differences,
+        }),
         ..Outcome::default()
     })
 }

@@ -17,6 +17,7 @@ use crate::diff;
 use crate::errors::{BundleError, FlashError};
 use crate::release::fetch;
 use crate::release::fetch::Wanted;
+use crate::results::{BoardsPlan, DevicePlans, Flashed};
 use ::bundle::PublicKey;
 use carveout_host::dirs::Dirs;
 use carveout_host::error::{Error, Result};
@@ -158,8 +159,8 @@ fn devices(args: &Request, bundle: &Path, virt: &[&Path], dirs: &Dirs, ui: &Ui) 
     if args.dry_run {
         let plans = paths.iter().map(|path| job.plan(path)).collect::<Result<Vec<_>>>()?;
         plans.iter().zip(&args.to).for_each(|((_, why), to)| ui.note(&format!("{to}: {why}")));
-        let scopes: Vec<&str> = plans.iter().map(|(scope, _)| diff::scope_name(*scope)).collect();
-        let json = json!({ "devices": args.to, "scopes": scopes });
+        let scopes: Vec<&'static str> = plans.iter().map(|(scope, _)| diff::scope_name(*scope)).collect();
+        let json = json!(DevicePlans { devices: args.to.clone(), scopes: scopes.clone() });
         let named = |(to, scope)| format!("{to}: {scope}");
         let line = match &scopes[..] {
             [scope] => Text::from(scope),
@@ -189,7 +190,11 @@ fn boards(args: &Request, bundle: &Path, dirs: &Dirs, ui: &Ui) -> Result<Outcome
     let Some(scope) = scope else {
         return Ok(Outcome {
             line: Some("none".into()),
-            json: json!({ "boards": [], "plan": "nothing that is on a device differs" }),
+            json: json!(BoardsPlan {
+                boards: Vec::new(),
+                modules: None,
+                plan: "nothing that is on a device differs".into()
+            }),
             ..Outcome::default()
         });
     };
@@ -221,7 +226,7 @@ fn boards(args: &Request, bundle: &Path, dirs: &Dirs, ui: &Ui) -> Result<Outcome
     if args.dry_run {
         return Ok(Outcome {
             line: Some(scope.name().into()),
-            json: json!({ "boards": boards, "modules": job.modules(), "plan": plan }),
+            json: json!(BoardsPlan { boards, modules: Some(job.modules()), plan: plan.to_string() }),
             ..Outcome::default()
         });
     }
@@ -295,10 +300,10 @@ fn summary(results: &[(String, Result<Record>)], folder: &Path, ui: &Ui) -> Resu
     let failed: Vec<&Error> = results.iter().filter_map(|(_, result)| result.as_ref().err()).collect();
     ui.note(&format!("records: {}", folder.join(record::RECORDS).display()));
     let Some(first) = failed.first() else {
-        let records: Vec<&Record> = results.iter().filter_map(|(_, result)| result.as_ref().ok()).collect();
+        let boards = results.iter().filter_map(|(_, result)| result.as_ref().ok().cloned()).collect();
         return Ok(Outcome {
             line: Some(Text::lines(lines)),
-            json: json!({ "boards": records }),
+            json: json!(Flashed { boards }),
             ..Outcome::default()
         });
     };

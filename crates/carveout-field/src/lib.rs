@@ -5,4 +5,5 @@ pub mod diff;
 pub mod errors;
 pub mod flash;
 pub mod release;
+pub mod results;
 pub mod verify;

@@ -1,6 +1,7 @@
 //! `verify`: checks a bundle.
 
 use crate::errors::BundleError;
+use crate::results::Verified;
 use bundle::{FlashPackage, Fused, Manifest, PublicKey, Source, SourceError};
 use carveout_host::error::{Error, Result};
 use carveout_host::outcome::Outcome;
@@ -28,7 +29,7 @@ pub fn run(path: &Path, key: Option<&PublicKey>, ui: &Ui) -> Result<Outcome> {
     };
     Ok(Outcome {
         line: Some("ok".into()),
-        json: json!({ "ok": true, "bundle": manifest.bundle_name(), "signed_by": signed_by }),
+        json: json!(Verified { ok: true, bundle: manifest.bundle_name(), signed_by }),
         ..Outcome::default()
     })
 }

@@ -6,7 +6,8 @@ pub use catalog::{Cause, Entry, Field, facts};
 
 use crate::errors::FileError;
 use crate::text::block;
-use serde_json::{Map, Value, json};
+use serde::Serialize;
+use serde_json::{Map, Value};
 use std::fmt;
 use std::io;
 use std::path::Path;
@@ -53,6 +54,26 @@ pub struct Error {
     pub causes: Box<[String]>,
     /// What has failed besides, independently of this.
     pub others: Box<[Error]>,
+}
+
+/// A failure, for machines.
+#[derive(Clone, Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Failure {
+    /// Which failure it is: a code of errors.md. It never changes.
+    pub code: &'static str,
+    /// The kind of failure in a word: `check-failed`, `wrong-usage`, `environment-lacks` or `interrupted`.
+    pub kind: &'static str,
+    /// The exit code of that kind.
+    pub exit: u8,
+    /// What failed, for people.
+    pub message: String,
+    /// The command or edit that mends it; null without one.
+    pub remedy: Option<String>,
+    /// Why, from the nearest cause to the first.
+    pub causes: Vec<String>,
+    /// The values that the failure is about, by the names of errors.md.
+    pub facts: Map<String, Value>,
 }
 
 /// Result with [`Error`].
@@ -139,17 +160,15 @@ impl Error {
     }
 
     /// For machines: this failure and the others, each with its code, kind, exit code, message, remedy, causes and facts.
-    pub fn json(&self) -> Vec<Value> {
-        let one = |error: &Self| {
-            json!({
-                "code": error.code,
-                "kind": error.exit.kind(),
-                "exit": error.exit as u8,
-                "message": error.message,
-                "remedy": error.remedy,
-                "causes": error.causes,
-                "facts": error.facts.as_deref().cloned().unwrap_or_default(),
-            })
+    pub fn json(&self) -> Vec<Failure> {
+        let one = |error: &Self| Failure {
+            code: error.code,
+            kind: error.exit.kind(),
+            exit: error.exit as u8,
+            message: error.message.clone(),
+            remedy: error.remedy.clone(),
+            causes: error.causes.to_vec(),
+            facts: error.facts.as_deref().cloned().unwrap_or_default(),
         };
         self.each().map(one).collect()
     }
@@ -213,6 +232,7 @@ pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) ->
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::json;
 
     #[test]
     fn near_names_are_found() {
@@ -233,12 +253,12 @@ mod tests {
         assert_eq!(error.to_string(), "no app\n  help: write it\nerror: no network");
         let nested = Error::all([Error::usage("first"), error]).unwrap();
         assert_eq!(nested.exit, Exit::Usage);
-        let values = nested.json();
+        let values = json!(nested.json());
         assert_eq!(
             values[0],
             json!({ "code": "wrong-usage", "kind": "wrong-usage", "exit": 2, "message": "first", "remedy": null, "causes": [], "facts": {} })
         );
-        let messages: Vec<_> = values.iter().map(|value| &value["message"]).collect();
+        let messages: Vec<_> = values.as_array().unwrap().iter().map(|value| &value["message"]).collect();
         assert_eq!(messages, ["first", "no app", "no network"]);
         assert_eq!((&values[1]["facts"]["app"], &values[2]["exit"]), (&json!("x"), &json!(3)));
         assert_eq!(Error::all([]), None);

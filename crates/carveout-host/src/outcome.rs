@@ -1,7 +1,8 @@
 //! What a command leaves behind.
 
-use crate::error::Error;
+use crate::error::{Error, Failure};
 use crate::text::{Shown, Text};
+use serde::Serialize;
 use serde_json::{Value, json};
 
 /// Rows as lines with aligned columns, two spaces between them.
@@ -34,11 +35,25 @@ pub struct Outcome {
 /// Version of what `--json` prints. It rises when something that was there is no more, or means something else.
 pub const SCHEMA: u32 = 1;
 
+/// What a command prints with `--json`.
+#[derive(Clone, Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Document {
+    /// Version of this document: 1. It rises when something that was there is no more, or means something else.
+    pub schema: u32,
+    /// Whether the exit code is 0. A check that fails has `ok` false, a `result`, and no `errors`.
+    pub ok: bool,
+    /// What the command has to say; null if it could not do it.
+    pub result: Value,
+    /// All that failed; the first decides the exit code.
+    pub errors: Vec<Failure>,
+}
+
 /// What `--json` prints, of success and of failure: the result of a verb, or what has failed.
 pub fn document(result: Result<&Outcome, &Error>) -> Value {
     let (ok, result, errors) = match result {
         Ok(outcome) => (!outcome.failed, outcome.json.clone(), Vec::new()),
         Err(error) => (false, Value::Null, error.json()),
     };
-    json!({ "schema": SCHEMA, "ok": ok, "result": result, "errors": errors })
+    json!(Document { schema: SCHEMA, ok, result, errors })
 }

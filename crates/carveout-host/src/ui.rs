@@ -32,6 +32,7 @@ pub enum Verbosity {
 
 /// One finished stage.
 #[derive(Clone, Debug, serde::Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "Stage"))]
 pub struct Row {
     /// Its name.
     pub stage: String,

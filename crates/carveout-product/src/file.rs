@@ -11,21 +11,36 @@ use std::path::PathBuf;
 use tegra_flash::BoardId;
 use trusty_image::TzdramText;
 
+/// A product config. Sizes are written `32MiB`, `512KiB`, `1GiB` or in hexadecimal bytes, `0x2000000`. Paths are relative to the config.
 #[derive(Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "Product"))]
 #[serde(deny_unknown_fields)]
 pub struct ProductFile {
+    /// The product's name: letters, digits and `-_.`, a letter or digit first, 64 characters at most.
     pub name: String,
+    /// The product's version: as `name`, and `+~`.
     pub version: String,
+    /// A whole number below 2^32. Devices refuse a smaller one than they have had.
     #[serde(default)]
     pub security_version: u32,
+    /// The board: a file in `configs/boards` of the workspace or of carveout, such as `virt` or `jetson-agx-xavier`.
     pub board: String,
+    /// The carve-out.
     pub tzdram: TzdramText,
+    /// The trusted apps, in the order of the image: 1 to 38, no two with one name, UUID or port.
+    #[cfg_attr(feature = "schema", schemars(with = "Vec<AppForm>", length(min = 1, max = 38)))]
     pub trusted_apps: Vec<AppFile>,
+    /// The client apps: packages of the workspace with `[package.metadata.deb]`, or finished Debian packages. The first is the one that `emulate` and `run` take.
     #[serde(default)]
+    #[cfg_attr(feature = "schema", schemars(with = "Vec<ClientForm>"))]
     pub client_apps: Vec<ClientFile>,
+    /// The root filesystem; without it the bundle has none.
     pub rootfs: Option<RootfsFile>,
+    /// NVIDIA's parts and keys, for boards with NVIDIA's L4T; other boards ignore it.
     pub l4t: Option<L4tFile>,
+    /// What `--engine bitbake` takes.
     pub yocto: Option<YoctoFile>,
+    /// The file that a release's notes take the section of its version from.
     pub changelog: Option<PathBuf>,
 }
 
@@ -38,16 +53,35 @@ pub struct AppFile {
     pub min_stack: Option<String>,
 }
 
+/// A TA as a mapping: `package` or `elf`, not both.
+#[derive(Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "TrustedAppMapping"))]
+#[serde(deny_unknown_fields)]
+pub struct AppMapping {
+    /// A package of the workspace with `[package.metadata.trusty]`.
+    package: Option<String>,
+    /// A finished ELF file of 16 MiB at most. Its name is the file's without extension.
+    elf: Option<PathBuf>,
+    /// Another heap than the app declares: less than 16MiB; the kernel rounds it up to 4 KiB.
+    min_heap: Option<String>,
+    /// Another stack than the app declares, likewise.
+    min_stack: Option<String>,
+}
+
+/// The forms of a TA.
+#[cfg(feature = "schema")]
+#[derive(schemars::JsonSchema)]
+#[schemars(untagged, rename = "TrustedApp")]
+#[allow(dead_code)]
+pub enum AppForm {
+    /// The name of a package of the workspace with `[package.metadata.trusty]`.
+    Name(String),
+    /// The same or a finished ELF file, with what is to be changed.
+    Mapping(AppMapping),
+}
+
 impl<'de> Deserialize<'de> for AppFile {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        #[derive(Deserialize)]
-        #[serde(deny_unknown_fields)]
-        struct Mapping {
-            package: Option<String>,
-            elf: Option<PathBuf>,
-            min_heap: Option<String>,
-            min_stack: Option<String>,
-        }
         struct Either;
         impl<'de> Visitor<'de> for Either {
             type Value = AppFile;
@@ -61,8 +95,8 @@ impl<'de> Deserialize<'de> for AppFile {
             }
 
             fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<AppFile, A::Error> {
-                let Mapping { package, elf, min_heap, min_stack } =
-                    Mapping::deserialize(MapAccessDeserializer::new(map))?;
+                let AppMapping { package, elf, min_heap, min_stack } =
+                    AppMapping::deserialize(MapAccessDeserializer::new(map))?;
                 Ok(AppFile { package, elf, min_heap, min_stack })
             }
         }
@@ -79,13 +113,29 @@ pub enum ClientFile {
     Deb(PathBuf),
 }
 
+/// A finished client app.
+#[derive(Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "FinishedClientApp"))]
+#[serde(deny_unknown_fields)]
+struct DebMapping {
+    /// Its Debian package, for arm64 or all.
+    deb: PathBuf,
+}
+
+/// What a client app may be, for the reference.
+#[cfg(feature = "schema")]
+#[derive(schemars::JsonSchema)]
+#[schemars(untagged, rename = "ClientApp")]
+#[allow(dead_code)]
+enum ClientForm {
+    /// The name of a package of the workspace with `[package.metadata.deb]`.
+    Name(String),
+    /// A finished package.
+    Deb(DebMapping),
+}
+
 impl<'de> Deserialize<'de> for ClientFile {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        #[derive(Deserialize)]
-        #[serde(deny_unknown_fields)]
-        struct Mapping {
-            deb: PathBuf,
-        }
         struct Either;
         impl<'de> Visitor<'de> for Either {
             type Value = ClientFile;
@@ -99,7 +149,7 @@ impl<'de> Deserialize<'de> for ClientFile {
             }
 
             fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<ClientFile, A::Error> {
-                let Mapping { deb } = Mapping::deserialize(MapAccessDeserializer::new(map))?;
+                let DebMapping { deb } = DebMapping::deserialize(MapAccessDeserializer::new(map))?;
                 Ok(ClientFile::Deb(deb))
             }
         }
@@ -107,38 +157,59 @@ impl<'de> Deserialize<'de> for ClientFile {
     }
 }
 
+/// The root filesystem.
 #[derive(Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "Rootfs"))]
 #[serde(deny_unknown_fields)]
 pub struct RootfsFile {
+    /// How it is made.
     pub kind: RootfsKind,
+    /// Debian's name of the release, such as `bookworm`: with `debian`, and with no other kind.
     pub suite: Option<String>,
+    /// The tarball that it is made of: needed with the kinds other than `debian`.
     pub tarball: Option<PathBuf>,
+    /// Debian packages besides the minimal set; with `debian` alone.
     #[serde(default)]
     pub packages: Vec<String>,
+    /// Size of its image: 256MiB to 1024GiB, a multiple of 4 KiB. Of a Jetson it is the size of the partition APP.
     pub size: String,
+    /// A `packages.lock` of an earlier bundle: any difference is an error.
     pub lock: Option<PathBuf>,
+    /// Archives that still have the locked versions: one, or a list. It needs `lock`.
+    #[cfg_attr(feature = "schema", schemars(with = "Option<super::mirror::MirrorsForm>"))]
     pub mirror: Option<MirrorsFile>,
 }
 
 /// What a product says of NVIDIA's parts and of keys; for L4T boards alone.
 #[derive(Debug, Default, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "L4t"))]
 #[serde(deny_unknown_fields)]
 pub struct L4tFile {
+    /// NVIDIA's BSP: a folder or a tarball. `--bsp` comes first; without both `CARVEOUT_L4T_BSP`, else the pinned download.
     pub bsp: Option<PathBuf>,
+    /// NVIDIA's public sources, likewise: `--sources`, `CARVEOUT_L4T_SOURCES`.
     pub sources: Option<PathBuf>,
+    /// Whether NVIDIA's licence has been read and is accepted.
     #[serde(default)]
     pub accept_license: bool,
+    /// Where the monitor (ATF) comes from.
     #[serde(default)]
     pub monitor: Monitor,
+    /// NVIDIA's own TAs to keep, by folder, such as `nvidia-sample/luks-srv`; without it all.
     pub stock_trusted_apps: Option<Vec<String>>,
+    /// The modules to make files for, by their names in the board's file: at least one; without it all of the board.
     pub modules: Option<Vec<String>>,
+    /// Size of the partition APP in a bundle without root filesystem, as `rootfs.size`; without it the board's.
     pub app_size: Option<String>,
+    /// Signs for fused boards: a PEM file or a PKCS#11 URI.
     pub pkc_key: Option<String>,
+    /// Encrypts for fused boards: a file. It needs `pkc_key`.
     pub sbk_key: Option<PathBuf>,
 }
 
 /// Where the monitor (ATF) comes from.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Monitor {
     /// Out of the secure-os image of the BSP.
@@ -150,6 +221,7 @@ pub enum Monitor {
 
 /// How a root filesystem is made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum RootfsKind {
     /// Debian by mmdebstrap.
@@ -160,24 +232,36 @@ pub enum RootfsKind {
     Tarball,
 }
 
+/// A board, `configs/boards/NAME.yaml`. A workspace's own boards come before carveout's of the same name. Paths are relative to
+/// this file; of a board with `l4t` they are relative to the BSP's `Linux_for_Tegra`.
 #[derive(Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "Board"))]
 #[serde(deny_unknown_fields)]
 pub struct BoardFile {
+    /// Its name, that of the file.
     pub name: String,
+    /// Its misc boot configs.
     pub boot_config: BootConfigFile,
+    /// Its partition layout.
     pub layout: PathBuf,
+    /// What a board with NVIDIA's L4T has besides.
     pub l4t: Option<L4tBoard>,
 }
 
+/// Misc boot configs of a board, two files of different names.
 #[derive(Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "BootConfig"))]
 #[serde(deny_unknown_fields)]
 pub struct BootConfigFile {
+    /// That of the cold boot.
     pub cold_boot: PathBuf,
+    /// That of flashing.
     pub flash: PathBuf,
 }
 
 /// What a board with NVIDIA's L4T has besides.
 #[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct L4tBoard {
     /// Name of the board for NVIDIA's scripts.
@@ -188,8 +272,9 @@ pub struct L4tBoard {
     pub machine: String,
     /// NVIDIA's secure-os image in the BSP.
     pub secure_os: PathBuf,
-    /// Bytes of the partition APP where the product has no root filesystem.
+    /// Size of the partition APP where the product has no root filesystem.
     #[serde(deserialize_with = "size")]
+    #[cfg_attr(feature = "schema", schemars(with = "String"))]
     pub app_size: u64,
     /// The modules that may sit on it.
     pub modules: Vec<Module>,
@@ -204,6 +289,7 @@ fn size<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
 
 /// A module, by the name that a product uses for it.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Module {
     /// Its name, such as `32gb`.
@@ -214,6 +300,7 @@ pub struct Module {
 
 /// Pinned downloads.
 #[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Downloads {
     /// The BSP.
@@ -224,6 +311,7 @@ pub struct Downloads {
 
 /// A pinned download.
 #[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Download {
     /// Where from.

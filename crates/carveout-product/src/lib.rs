@@ -21,6 +21,8 @@ pub use build::Build;
 pub use carveout_keys::pkcs11::PkcKey;
 pub use check::load;
 pub use client::{ClientApp, Deb};
+#[cfg(feature = "schema")]
+pub use file::{BoardFile, ProductFile};
 pub use file::{Download, L4tBoard, Module, Monitor};
 pub use l4t::L4t;
 pub use mirror::{Mirror, SNAPSHOT};

@@ -40,15 +40,45 @@ pub struct MirrorsFile {
     is_list: bool,
 }
 
+/// An archive as a mapping.
+#[derive(Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "ArchiveMapping"))]
+#[serde(deny_unknown_fields)]
+pub struct MirrorMapping {
+    /// Its address, with `dists` below: `http://HOST/DIR`, `https://HOST/DIR` or `file:///DIR`, without user and password.
+    url: String,
+    /// The suites to take from it; without it `rootfs.suite`.
+    suites: Option<Vec<String>>,
+    /// The public keys that sign it, a file; without it Debian's.
+    key: Option<PathBuf>,
+}
+
+/// The forms of an archive.
+#[cfg(feature = "schema")]
+#[derive(schemars::JsonSchema)]
+#[schemars(untagged, rename = "Archive")]
+#[allow(dead_code)]
+pub enum MirrorForm {
+    /// Its address.
+    Url(String),
+    /// Its address with what is special about it.
+    Mapping(MirrorMapping),
+}
+
+/// The forms of archives.
+#[cfg(feature = "schema")]
+#[derive(schemars::JsonSchema)]
+#[schemars(untagged, rename = "Mirror")]
+#[allow(dead_code)]
+pub enum MirrorsForm {
+    /// One archive.
+    One(MirrorForm),
+    /// More of them.
+    More(Vec<MirrorForm>),
+}
+
 impl<'de> Deserialize<'de> for MirrorFile {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        #[derive(Deserialize)]
-        #[serde(deny_unknown_fields)]
-        struct Mapping {
-            url: String,
-            suites: Option<Vec<String>>,
-            key: Option<PathBuf>,
-        }
         struct Either;
         impl<'de> Visitor<'de> for Either {
             type Value = MirrorFile;
@@ -62,7 +92,8 @@ impl<'de> Deserialize<'de> for MirrorFile {
             }
 
             fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<MirrorFile, A::Error> {
-                let Mapping { url, suites, key } = Mapping::deserialize(MapAccessDeserializer::new(map))?;
+                let MirrorMapping { url, suites, key } =
+                    MirrorMapping::deserialize(MapAccessDeserializer::new(map))?;
                 Ok(MirrorFile { url, suites, key })
             }
         }

@@ -6,15 +6,22 @@ use crate::errors::YoctoError;
 use carveout_host::error::Result;
 use serde::Deserialize;
 
-/// As it is written.
+/// What BitBake is told.
 #[derive(Debug, Default, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "Yocto"))]
 #[serde(deny_unknown_fields)]
 pub struct YoctoFile {
+    /// The recipe of the image in the bundle; without it `carveout-image`.
     pub image: Option<String>,
+    /// The DISTRO; without it `nodistro`.
     pub distro: Option<String>,
+    /// Where results of other builds are taken from: `file:///DIR`, `http://HOST/DIR` or `https://HOST/DIR`, without user and password.
     pub sstate_mirror: Option<String>,
+    /// Where sources are taken from first, likewise.
     pub downloads_mirror: Option<String>,
+    /// The hash-equivalence server, `HOST:PORT`.
     pub hash_server: Option<String>,
+    /// The PR server, `HOST:PORT`.
     pub pr_server: Option<String>,
 }
 

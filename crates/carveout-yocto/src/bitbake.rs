@@ -47,6 +47,7 @@ pub struct BitBake<'a> {
 
 /// What a run has said.
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Summary {
     /// Tasks that it went through.
     pub attempted: u64,

@@ -3,6 +3,7 @@
 use crate as yocto;
 use crate::bitbake::Summary;
 use crate::errors::YoctoError;
+use crate::results::BuildFolder;
 use crate::{BUNDLE, From, Setup, serve};
 use carveout_build::make;
 use carveout_build::stages::bundle::publish;
@@ -73,7 +74,7 @@ pub fn run(args: &Request, dirs: &Dirs, ui: &Ui) -> Result<Outcome> {
             _ => {
                 let line = setup.build.display().to_string();
                 return Ok(Outcome {
-                    json: json!({ "folder": line }),
+                    json: json!(BuildFolder { folder: line.clone() }),
                     line: Some(line.into()),
                     ..Outcome::default()
                 });

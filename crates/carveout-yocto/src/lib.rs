@@ -9,6 +9,7 @@ pub mod kas;
 pub mod layers;
 mod names;
 pub mod recipes;
+pub mod results;
 pub mod serve;
 pub mod user;
 

@@ -10,6 +10,7 @@ mod licence;
 mod text;
 
 use crate::errors::RecipesError;
+use crate::results::Recipes;
 use carveout_host::dirs::Dirs;
 use carveout_host::error::{At, Error, Result};
 use carveout_host::outcome::Outcome;
@@ -61,12 +62,12 @@ pub fn run(check: bool, dirs: &Dirs, ui: &Ui) -> Result<Outcome> {
     }
     let left: Vec<&String> = there.keys().filter(|name| !wanted.contains_key(*name)).collect();
     stale.extend(left.iter().map(|name| format!("{FOLDER}/{name} is of no package")));
-    let names: Vec<&String> = wanted.keys().collect();
+    let names: Vec<String> = wanted.keys().cloned().collect();
     if check {
         if stale.is_empty() && failed.is_empty() {
             return Ok(Outcome {
                 line: Some("ok".into()),
-                json: json!({ "recipes": names }),
+                json: json!(Recipes { recipes: names, changed: None }),
                 ..Outcome::default()
             });
         }
@@ -91,7 +92,7 @@ pub fn run(check: bool, dirs: &Dirs, ui: &Ui) -> Result<Outcome> {
     let line = format!("{}", folder.display());
     Ok(Outcome {
         line: Some(line.into()),
-        json: json!({ "recipes": names, "changed": stale.len() }),
+        json: json!(Recipes { recipes: names, changed: Some(stale.len()) }),
         ..Outcome::default()
     })
 }

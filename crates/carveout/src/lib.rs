@@ -2,6 +2,7 @@
 
 pub mod cli;
 pub mod errors;
+pub mod results;
 mod usage;
 pub mod verbs;
 

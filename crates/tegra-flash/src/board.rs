@@ -29,6 +29,7 @@ const OTHERS: [(&str, &str, &str); 13] = [
 
 /// What a module's EEPROM says of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct BoardId {
     /// Number of the module, e.g. `2888`.

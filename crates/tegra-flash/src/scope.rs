@@ -7,6 +7,7 @@ use std::str::FromStr;
 
 /// How much of a device is written, from least to most.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Scope {
     /// The root filesystem, of a board with two slots for it the one that is not active.

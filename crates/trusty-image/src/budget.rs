@@ -13,6 +13,7 @@ use crate::tzdram::Tzdram;
 
 /// Memory of one TA, in bytes.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct AppMemory {
     /// Its name.
@@ -44,6 +45,7 @@ impl AppMemory {
 
 /// The carve-out and what is taken of it, in bytes.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Budget {
     /// The carve-out.

@@ -20,6 +20,7 @@ const MAX_SIZE: u32 = u32::MAX - PAGE + 1;
 
 /// A memory-mapped I/O region that a TA may map.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct MapMem {
     /// The id by which the TA asks for it.

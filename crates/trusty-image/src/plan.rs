@@ -74,6 +74,7 @@ impl Request {
 
 /// A part of a TA's user address space.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Range {
     /// `image`, `heap`, `free` or `stack`.
     pub what: &'static str,
@@ -85,6 +86,7 @@ pub struct Range {
 
 /// Device memory that a TA may map.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "DeviceMemory"))]
 pub struct Device {
     /// Its number in the TA's manifest.
     pub id: u32,
@@ -96,6 +98,7 @@ pub struct Device {
 
 /// A TA's user address space, from the image up to the stack's top.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct AddressSpace {
     /// The TA.
     pub name: String,
@@ -110,6 +113,7 @@ pub struct AddressSpace {
 
 /// How full the secure-os partition is, in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Fill {
     /// Its size.
     pub size: u64,
@@ -119,6 +123,7 @@ pub struct Fill {
 
 /// The plan.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Plan {
     /// What is taken of the carve-out.
     pub memory: Budget,

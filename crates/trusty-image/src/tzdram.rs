@@ -7,17 +7,21 @@ use std::fmt;
 
 /// A carve-out that the kernel boots in, of a size and an alignment that the memory controller knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "CarveOut"))]
 #[serde(try_from = "Figures")]
 pub struct Tzdram {
     size: u64,
     alignment: u64,
 }
 
-/// What a manifest says of a carve-out, before it is checked.
+/// The TZDRAM carve-out, in bytes.
 #[derive(Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "CarveOut"))]
 #[serde(rename = "Tzdram", deny_unknown_fields)]
 struct Figures {
+    /// Its size.
     size: u64,
+    /// Its alignment.
     alignment: u64,
 }
 
@@ -98,13 +102,14 @@ pub enum TzdramError {
     },
 }
 
-/// A carve-out as people write it: sizes with units.
+/// The carve-out (TZDRAM), as people write it: sizes with units.
 #[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "Tzdram"))]
 #[serde(deny_unknown_fields)]
 pub struct TzdramText {
-    /// Its size.
+    /// Its size: 1MiB to 106MiB, a multiple of the alignment.
     pub size: String,
-    /// Its alignment; the least where none is written.
+    /// Its alignment: a power of two, 1MiB to 128MiB.
     #[serde(default = "least_alignment")]
     pub alignment: String,
 }

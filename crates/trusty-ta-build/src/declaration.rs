@@ -18,46 +18,55 @@ const MAX_BUFFER_SIZE: u32 = 4096;
 
 /// What a TA declares. The keys are those of AOSP Trusty's `manifest.json`, sizes in bytes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Declaration {
-    /// Its identity.
+    /// Its identity: a UUID, or the initialiser of C's `struct uuid`.
     #[serde(deserialize_with = "values::uuid")]
+    #[cfg_attr(feature = "schema", schemars(with = "String"))]
     pub uuid: Uuid,
-    /// Heap that the kernel gives it, rounded up to 4096; all that it can ever allocate.
+    /// Heap that the kernel gives it, rounded up to 4096; all that it can ever allocate. 1 to 16777215.
     #[serde(deserialize_with = "values::number")]
+    #[cfg_attr(feature = "schema", schemars(with = "values::NumberForm"))]
     pub min_heap: u32,
-    /// Stack that the kernel gives it, rounded up to 4096.
+    /// Stack that the kernel gives it, rounded up to 4096. 1 to 16777215.
     #[serde(deserialize_with = "values::number")]
+    #[cfg_attr(feature = "schema", schemars(with = "values::NumberForm"))]
     pub min_stack: u32,
-    /// What it will allocate at most, if it says so.
+    /// What it will allocate at most, if it says so: `plan` and `image` refuse a smaller heap. A key of carveout's own.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "values::some_number")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<values::NumberForm>"))]
     pub heap_demand: Option<u32>,
     /// Ports that it publishes.
     #[serde(default)]
     pub start_ports: Vec<StartPort>,
-    /// I/O regions that it may map.
+    /// Device memory that it may map.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub mem_map: Vec<Region>,
 }
 
 /// A port that a TA publishes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct StartPort {
-    /// Its path, shorter than 64 bytes, e.g. `com.example.srv.echo`.
+    /// Its path, 1 to 63 visible ASCII characters, e.g. `com.example.srv.echo`.
     pub name: String,
     /// Who may connect.
     pub flags: PortFlags,
     /// Receive buffers of each end of a connection, 1 to 32; without it those of carveout's bulk transfers (10).
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "values::some_number")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<values::NumberForm>"))]
     pub msg_queue_len: Option<u32>,
     /// Bytes of a receive buffer, 1 to 4096; without it 4080, the most that Linux can send.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "values::some_number")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<values::NumberForm>"))]
     pub msg_max_size: Option<u32>,
 }
 
 /// Who may connect to a port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct PortFlags {
     /// Other TAs.
@@ -68,16 +77,20 @@ pub struct PortFlags {
 
 /// An I/O region that a TA may map.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Region {
     /// The id by which the TA asks for it.
     #[serde(deserialize_with = "values::number")]
+    #[cfg_attr(feature = "schema", schemars(with = "values::NumberForm"))]
     pub id: u32,
     /// Physical address, a multiple of 4096.
     #[serde(deserialize_with = "values::number")]
+    #[cfg_attr(feature = "schema", schemars(with = "values::NumberForm"))]
     pub addr: u32,
     /// Size in bytes.
     #[serde(deserialize_with = "values::number")]
+    #[cfg_attr(feature = "schema", schemars(with = "values::NumberForm"))]
     pub size: u32,
 }
 

@@ -34,6 +34,7 @@ pub const STATE: &str = "UDA";
 
 /// What is written as a whole.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Part {
     /// The misc boot config, in which the carve-out is.
@@ -64,6 +65,7 @@ impl Part {
 
 /// One of the two places of a part.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Slot {
     /// The first.

@@ -33,6 +33,7 @@ pub struct State {
 
 /// A bundle on a device.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Installed {
     /// Its name.
     pub bundle: String,
@@ -48,6 +49,7 @@ pub struct Installed {
 
 /// A part on a device.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Placed {
     /// Where.
     pub slot: Slot,

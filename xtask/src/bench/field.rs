@@ -6,6 +6,7 @@ use carveout_host::text::Text;
 use carveout_host::tools::{capture, scratch, shell};
 use carveout_host::ui::Ui;
 use rustix::fs::{Advice, fadvise};
+use schemars::JsonSchema;
 use serde::Serialize;
 use std::fs::{self, File};
 use std::io::{BufWriter, Write};
@@ -24,14 +25,22 @@ const VERIFY_RATIO: f64 = 1.3;
 const RUNS: usize = 3;
 
 /// One comparison.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Comparison")]
 pub struct Compared {
+    /// What is done.
     what: &'static str,
+    /// The other tool.
     peer: &'static str,
+    /// With so many bytes.
     bytes: u64,
+    /// Time of carveout.
     seconds: f64,
+    /// Time of the other tool.
     peer_seconds: f64,
+    /// The one divided by the other.
     ratio: f64,
+    /// What is promised of that, at most.
     limit: f64,
 }
 

@@ -19,14 +19,16 @@ pub fn root() -> PathBuf {
 /// What a command printed and how it ended.
 pub struct Ran {
     shown: String,
+    arguments: Vec<String>,
     output: Output,
 }
 
 impl Ran {
     pub fn new(command: &mut Command) -> Self {
         let shown = format!("{command:?}");
+        let arguments = command.get_args().map(|word| word.to_string_lossy().into_owned()).collect();
         let output = command.output().unwrap_or_else(|e| panic!("{shown}: {e}"));
-        Self { shown, output }
+        Self { shown, arguments, output }
     }
 
     pub fn stdout(&self) -> String {
@@ -43,7 +45,7 @@ impl Ran {
         self.stdout()
     }
 
-    /// What `--json` prints.
+    /// What `--json` prints, as the schema has it.
     pub fn json(&self) -> Value {
         let document: Value =
             serde_json::from_str(&self.stdout()).unwrap_or_else(|e| panic!("{}: {e}", self.shown));
@@ -53,6 +55,7 @@ impl Ran {
             (&Value::from(1), &Value::from(ended_well)),
             "{document}"
         );
+        assert_eq!(crate::schema::faults(&self.arguments, &document), Vec::<String>::new(), "{document}");
         document
     }
 

@@ -46,7 +46,12 @@ impl Place {
     /// Runs a verb for people and for machines, and looks at all that it prints.
     fn run(&self, arguments: &[&str]) -> String {
         let text = clean(&self.command(arguments).output().unwrap(), arguments);
-        clean(&self.command(&[arguments, &["--json"]].concat()).output().unwrap(), arguments);
+        let output = self.command(&[arguments, &["--json"]].concat()).output().unwrap();
+        clean(&output, arguments);
+        let document: Value =
+            serde_json::from_slice(&output.stdout).unwrap_or_else(|e| panic!("{arguments:?}: {e}"));
+        let words: Vec<String> = arguments.iter().map(|word| (*word).to_owned()).collect();
+        assert_eq!(crate::schema::faults(&words, &document), Vec::<String>::new(), "{arguments:?}");
         text
     }
 }

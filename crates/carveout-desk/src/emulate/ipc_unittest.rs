@@ -1,6 +1,7 @@
 //! NVIDIA's own test of the kernel's IPC, which stock images hold: it runs when somebody connects to its port.
 
 use crate::errors::EmulateError;
+use crate::results::IpcUnittest;
 use carveout_host::error::Result;
 use carveout_host::outcome::Outcome;
 use serde_json::{Value, json};
@@ -31,7 +32,7 @@ pub fn run(socket: &Path) -> Result<Verdict> {
 impl Verdict {
     /// The command's outcome: an error unless nothing has failed.
     pub fn outcome(self, stats: Value) -> Result<Outcome> {
-        let json = json!({ "ipc_unittest": self.0, "stats": stats });
+        let json = json!(IpcUnittest { ipc_unittest: self.0.clone(), stats });
         match self.0.as_str() {
             "PASSED" => Ok(Outcome {
                 line: Some(format!("ipc-unittest: {}", self.0).into()),

@@ -9,6 +9,7 @@ const PAGE: u64 = 4096;
 
 /// One trusted app, in bytes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "Profile"))]
 pub struct Row {
     /// Its name.
     pub name: String,

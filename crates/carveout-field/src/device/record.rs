@@ -30,6 +30,7 @@ pub const SWITCH: &str = "switch";
 
 /// One step.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Step {
     /// What was done.
     pub step: String,
@@ -41,6 +42,7 @@ pub struct Step {
 
 /// A flash of one device.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Record {
     /// When it began, in UTC.
     pub started: String,

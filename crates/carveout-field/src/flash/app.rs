@@ -10,6 +10,7 @@ use crate::device::record::Record;
 use crate::device::session::Session;
 use crate::device::usb;
 use crate::errors::{BoardError, ImageError};
+use crate::results::{BackedUp, Recorded};
 use carveout_host::dirs::Dirs;
 use carveout_host::error::{At, Error, Result};
 use carveout_host::files;
@@ -176,7 +177,7 @@ pub fn backup(args: &Backup, dirs: &Dirs, ui: &Ui) -> Result<Outcome> {
     let path = args.output.display().to_string();
     Ok(Outcome {
         line: Some(path.as_str().into()),
-        json: json!({ "file": path, "record": record }),
+        json: json!(BackedUp { file: path, record }),
         ..Outcome::default()
     })
 }
@@ -219,7 +220,7 @@ pub fn restore(args: &Restore, dirs: &Dirs, ui: &Ui) -> Result<Outcome> {
     })?;
     Ok(Outcome {
         line: Some(record.result.as_str().into()),
-        json: json!({ "record": record }),
+        json: json!(Recorded { record }),
         ..Outcome::default()
     })
 }

@@ -4,6 +4,7 @@ use crate::device::disk;
 use crate::device::record;
 use crate::device::record::Record;
 use crate::errors::{FlashError, VirtError};
+use crate::results::Recorded;
 use carveout_host::dirs::Dirs;
 use carveout_host::error::Result;
 use carveout_host::outcome::Outcome;
@@ -33,9 +34,5 @@ pub fn rollback(to: &str, allow_downgrade: bool, dirs: &Dirs, ui: &Ui) -> Result
         Err(_) => running.fail(),
     }
     let record = record.end(&folder, result)?;
-    Ok(Outcome {
-        line: Some(previous.bundle.into()),
-        json: json!({ "record": record }),
-        ..Outcome::default()
-    })
+    Ok(Outcome { line: Some(previous.bundle.into()), json: json!(Recorded { record }), ..Outcome::default() })
 }

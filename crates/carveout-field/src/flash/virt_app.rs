@@ -7,6 +7,7 @@ use crate::device::disk::failed;
 use crate::device::record;
 use crate::device::record::{Record, SWITCH};
 use crate::errors::VirtError;
+use crate::results::{BackedUp, Recorded};
 use carveout_host::dirs::Dirs;
 use carveout_host::error::{At, Result};
 use carveout_host::files;
@@ -53,7 +54,7 @@ pub fn backup(path: &Path, args: &Backup, dirs: &Dirs, ui: &Ui) -> Result<Outcom
     }
     let record = record.end(&folder, result)?;
     let file = args.output.display().to_string();
-    let json = json!({ "file": file, "record": record });
+    let json = json!(BackedUp { file: file.clone(), record });
     Ok(Outcome { line: Some(file.into()), json, ..Outcome::default() })
 }
 
@@ -92,7 +93,7 @@ pub fn restore(path: &Path, args: &Restore, dirs: &Dirs, ui: &Ui) -> Result<Outc
     let record = record.end(&folder, result)?;
     Ok(Outcome {
         line: Some(record.result.as_str().into()),
-        json: json!({ "record": record }),
+        json: json!(Recorded { record }),
         ..Outcome::default()
     })
 }

@@ -1,11 +1,12 @@
 //! Boot configs, partition layouts, and what NVIDIA's tools make of them.
 
 use super::explained::Explained;
+use super::found::Found;
+use super::rows::{CarveOutRead, LayoutPartition};
 use crate::errors::InspectError;
 use carveout_host::error::Result;
 use carveout_host::size::human;
 use carveout_host::text::Text;
-use serde_json::json;
 use std::path::Path;
 use tegra_bct::{CfgErrors, Family, MiscCfg, TZDRAM_ALIGNMENT, TZDRAM_SIZE, mb1};
 use tegra_flash::{Layout, Size};
@@ -42,15 +43,12 @@ fn misc(path: &Path, bytes: &[u8]) -> Result<Explained> {
     let wrong = |e: CfgErrors| InspectError::WrongBootConfig { path: path.into(), source: e.into() };
     let cfg = MiscCfg::parse(bytes).map_err(wrong)?;
     let mut text = Text::block(&format!("misc boot config, {} values\n", cfg.entries().count()));
-    let mut values = serde_json::Map::new();
     for key in [TZDRAM_SIZE, TZDRAM_ALIGNMENT] {
         let value = cfg.get(key).map_err(wrong)?;
         let line = cfg.line(key).map_err(wrong)?;
         let _ = writeln!(text, "  {key:<27} 0x{value:08x} = {} (line {line})", human(value));
     }
-    for (key, value) in cfg.entries() {
-        values.insert(key.into(), json!(value));
-    }
+    let values = cfg.entries().map(|(key, value)| (key.to_owned(), value)).collect();
     let warnings: Vec<String> = cfg.warnings().iter().map(ToString::to_string).collect();
     for warning in &warnings {
         let _ = writeln!(text, "  warning: {warning}");
@@ -58,7 +56,7 @@ fn misc(path: &Path, bytes: &[u8]) -> Result<Explained> {
     text.push_str(
         "  a change of either takes effect only by a full flash: they are part of the signed MB1_BCT\n",
     );
-    Ok(Explained::new(text, json!({ "kind": "misc-cfg", "values": values, "warnings": warnings })))
+    Ok(Explained::new(text, Found::MiscCfg { values, warnings }))
 }
 
 fn tx2(bytes: &[u8]) -> Explained {
@@ -69,10 +67,7 @@ fn tx2(bytes: &[u8]) -> Explained {
     };
     let text =
         Text::block(&format!("{}\n  {carve_out}\n  it is not for Jetson AGX Xavier\n", Family::Misc186));
-    Explained::new(
-        text,
-        json!({ "kind": "boot-config", "family": Family::Misc186.word(), "tzdram_size": size }),
-    )
+    Explained::new(text, Found::Tx2Config { family: Family::Misc186.word(), tzdram_size: size })
 }
 
 fn without_carve_out(family: Family, text: &str) -> Explained {
@@ -80,7 +75,7 @@ fn without_carve_out(family: Family, text: &str) -> Explained {
     let text = Text::block(&format!(
         "{family}, {values} values\n  it has no TZDRAM carve-out: that is in tegra194-mb1-bct-misc-*.cfg of the same folder\n"
     ));
-    Explained::new(text, json!({ "kind": "boot-config", "family": family.word(), "values": values }))
+    Explained::new(text, Found::BootConfig { family: family.word(), values })
 }
 
 /// A partition layout.
@@ -100,11 +95,16 @@ pub fn layout(path: &Path, text: &str) -> Result<Explained> {
             };
             let file = partition.file.as_deref().unwrap_or("-");
             let _ = writeln!(out, "    {:<22} {:<30} {size:>12} {file}", partition.name, partition.kind);
-            rows.push(json!({ "name": partition.name, "type": partition.kind, "size": size, "file": partition.file }));
+            rows.push(LayoutPartition {
+                name: partition.name.clone(),
+                kind: partition.kind.clone(),
+                size,
+                file: partition.file.clone(),
+            });
         }
     }
-    let assumed = layout.devices.iter().any(|device| device.sector_size_assumed);
-    Ok(Explained::new(out, json!({ "kind": "layout", "partitions": rows, "sector_size_assumed": assumed })))
+    let sector_size_assumed = layout.devices.iter().any(|device| device.sector_size_assumed);
+    Ok(Explained::new(out, Found::Layout { partitions: rows, sector_size_assumed }))
 }
 
 /// The carve-out of a generated boot config.
@@ -119,6 +119,6 @@ pub fn mb1_bct(path: &Path, bytes: &[u8]) -> Result<Explained> {
         found.alignment,
         human(found.alignment)
     ));
-    let json = json!({ "kind": "mb1-bct", "tzdram": { "size": found.size, "alignment": found.alignment } });
-    Ok(Explained::new(text, json))
+    let tzdram = CarveOutRead { size: found.size, alignment: found.alignment };
+    Ok(Explained::new(text, Found::Mb1Bct { tzdram }))
 }

@@ -7,7 +7,6 @@ use bundle::{DeskBoot, Given, Manifest, Source};
 use carveout_host::error::Result;
 use carveout_host::size::human;
 use carveout_host::text::Text;
-use serde_json::json;
 use std::io::Read;
 use std::path::Path;
 use trusty_image::stock;
@@ -44,8 +43,7 @@ fn is_bundle(path: &Path) -> bool {
 pub fn of_text(path: &Path, text: &str) -> Result<Explained> {
     let manifest = Manifest::from_text(text)
         .map_err(|e| InspectError::WrongManifest { path: path.into(), source: e.into() })?;
-    let json = serde_json::to_value(&manifest).unwrap_or_else(|_| json!({}));
-    Ok(Explained::new(shown(&manifest), json))
+    Ok(Explained::new(shown(&manifest), &manifest))
 }
 
 /// A bundle's manifest.

@@ -1,15 +1,16 @@
 //! A virt device: what it holds and serves.
 
 use super::explained::Explained;
+use super::found::Found;
+use super::rows::DiskPartition;
 use carveout_field::device::disk;
 use carveout_host::error::Result;
 use carveout_host::size::human;
 use carveout_host::text::Text;
-use serde_json::json;
 use std::io::Read;
 use std::path::Path;
 use tegra_bct::{MiscCfg, TZDRAM_SIZE};
-use virt_device::{Installed, PARTS, Part, STATE};
+use virt_device::{Installed, PARTS, Part, STATE, State};
 
 /// Largest boot config that is read.
 const MAX_CFG: u64 = 1 << 20;
@@ -36,10 +37,9 @@ pub fn explain(path: &Path) -> Result<Explained> {
         let _ = writeln!(text, "  partition    {name:<12} {:>10}{}", human(*size), role(&state.active, name));
     }
     text.push_str("  (as its flash state says; cargo xtask emulate virt:FILE runs its trusted apps)\n");
-    let rows: Vec<_> = partitions.iter().map(|(name, size)| json!({ "name": name, "size": size })).collect();
-    let json = json!({ "kind": "virt-device", "active": state.active, "previous": state.previous,
-        "security_version": state.security_version, "tzdram": tzdram, "partitions": rows });
-    Ok(Explained::new(text, json))
+    let partitions = partitions.into_iter().map(|(name, size)| DiskPartition { name, size }).collect();
+    let State { active, previous, security_version, .. } = state;
+    Ok(Explained::new(text, Found::VirtDevice { active, previous, security_version, tzdram, partitions }))
 }
 
 /// What a partition is to the active bundle.

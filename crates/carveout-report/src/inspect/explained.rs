@@ -2,7 +2,8 @@
 
 use carveout_host::outcome::Outcome;
 use carveout_host::text::Text;
-use serde_json::Value;
+use serde::Serialize;
+use serde_json::{Value, json};
 use std::path::Path;
 
 /// What is told of a file.
@@ -17,13 +18,13 @@ pub struct Explained {
 
 impl Explained {
     /// What is as it must be.
-    pub fn new(text: Text, json: Value) -> Self {
-        Self { text, json, failed: false }
+    pub fn new(text: Text, found: impl Serialize) -> Self {
+        Self { text, json: json!(found), failed: false }
     }
 
     /// What is not.
-    pub fn failed(text: Text, json: Value) -> Self {
-        Self { text, json, failed: true }
+    pub fn failed(text: Text, found: impl Serialize) -> Self {
+        Self { text, json: json!(found), failed: true }
     }
 
     /// What is printed of it.

@@ -1,10 +1,11 @@
 //! Small parts of a board: its key blob, its module's EEPROM, firmware, what NVIDIA's tools generate.
 
 use super::explained::Explained;
+use super::found::Found;
+use super::rows::OfSize;
 use crate::errors::InspectError;
 use carveout_host::error::Result;
 use carveout_host::text::Text;
-use serde_json::json;
 use std::collections::BTreeSet;
 use std::path::Path;
 use tegra_flash::eeprom::blank;
@@ -38,10 +39,7 @@ pub fn ekb(path: &Path, bytes: &[u8]) -> Result<Option<Explained>> {
     };
     let text =
         Text::block(&format!("encrypted key blob (EKB, partition eks), {} bytes\n  {verdict}\n", ekb.size));
-    Ok(Some(Explained::new(
-        text,
-        json!({ "kind": "ekb", "size": ekb.size, "nvidias_default": keys.is_some() }),
-    )))
+    Ok(Some(Explained::new(text, Found::Ekb { size: ekb.size, nvidias_default: keys.is_some() })))
 }
 
 /// A module's EEPROM. That it is blank or damaged is a check that failed.
@@ -56,8 +54,7 @@ pub fn eeprom(bytes: &[u8]) -> Option<Explained> {
             let text = Text::block(&format!(
                 "EEPROM of a Jetson module, 256 bytes\n  {error}\n  flash refuses such a board: which module it is would be a guess\n"
             ));
-            let json = json!({ "kind": "eeprom", "blank": blank, "error": error.to_string() });
-            return Some(Explained::failed(text, json));
+            return Some(Explained::failed(text, Found::BadEeprom { blank, error: error.to_string() }));
         }
     };
     let known = match found.id.check() {
@@ -68,9 +65,8 @@ pub fn eeprom(bytes: &[u8]) -> Option<Explained> {
         "EEPROM of a Jetson module, 256 bytes, its checksum holds\n  part number  {}\n  module       {}\n  {known}\n",
         found.part_number, found.id
     ));
-    let json =
-        json!({ "kind": "eeprom", "blank": false, "part_number": found.part_number, "module": found.id });
-    Some(Explained::new(text, json))
+    let found = Found::Eeprom { blank: false, part_number: found.part_number, module: found.id };
+    Some(Explained::new(text, found))
 }
 
 /// Firmware, by what is in it.
@@ -84,7 +80,7 @@ pub fn boot_part(bytes: &[u8]) -> Option<Explained> {
     ));
     Some(Explained::new(
         text,
-        json!({ "kind": "firmware", "name": found.name, "partition": found.partition, "size": bytes.len() }),
+        Found::Firmware { name: found.name, partition: found.partition, size: bytes.len() },
     ))
 }
 
@@ -94,29 +90,29 @@ pub fn generated(bytes: &[u8]) -> Option<Explained> {
         let bytes = bytes.get(4 * index..4 * index + 4)?.try_into().ok()?;
         Some(u32::from_le_bytes(bytes))
     };
-    let one = |what: &str, kind: &str| {
+    let one = |what: &str, kind: fn(OfSize) -> Found| {
         let text = Text::block(&format!("{what}, {} bytes\n", bytes.len()));
-        Some(Explained::new(text, json!({ "kind": kind, "size": bytes.len() })))
+        Some(Explained::new(text, kind(OfSize { size: bytes.len() })))
     };
     // The first word of these is their length.
     let own_length = word(0).is_some_and(|length| length as usize == bytes.len());
     let zeros = bytes.get(4..64).is_some_and(|b| b.iter().all(|b| *b == 0));
     // A backup table: its header is the device's last sector.
     if bytes.last_chunk::<512>().is_some_and(|sector| sector.starts_with(b"EFI PART")) {
-        return one("partition table by itself (GPT, the copy at a device's end)", "gpt-backup");
+        return one("partition table by itself (GPT, the copy at a device's end)", Found::GptBackup);
     }
     if bytes.starts_with(b"\0NBC") {
-        return one("slot metadata (SMD): which slot is booted, and how often it is tried", "smd");
+        return one("slot metadata (SMD): which slot is booted, and how often it is tried", Found::Smd);
     }
     if own_length && zeros && bytes.len() == BR_BCT {
-        return one("boot ROM BCT (BR-BCT, partition BCT)", "br-bct");
+        return one("boot ROM BCT (BR-BCT, partition BCT)", Found::BrBct);
     }
     if own_length && zeros {
-        return one("message for the boot ROM in recovery mode (RCM)", "rcm");
+        return one("message for the boot ROM in recovery mode (RCM)", Found::Rcm);
     }
     // The layout's version, 1.0000 as an integer, and its number of devices.
     if word(0) == Some(10_000) && word(1).is_some_and(|devices| (1..16).contains(&devices)) {
-        return one("partition layout in NVIDIA's binary form (flash.xml.bin)", "layout-bin");
+        return one("partition layout in NVIDIA's binary form (flash.xml.bin)", Found::LayoutBin);
     }
     None
 }
@@ -136,7 +132,7 @@ pub fn blob(bytes: &[u8]) -> Option<Explained> {
         let text = Text::block(&format!(
             "pictures that the boot loader shows (NVIDIA blob), {entries} of them, {size} bytes\n"
         ));
-        return Some(Explained::new(text, json!({ "kind": "bmp-blob", "entries": entries, "size": size })));
+        return Some(Explained::new(text, Found::BmpBlob { entries, size }));
     }
     let step = ENTRY.iter().find(|(digit, _)| *digit == version).map(|(_, bytes)| *bytes);
     let (mut partitions, mut specs) = (BTreeSet::new(), BTreeSet::new());
@@ -158,10 +154,7 @@ pub fn blob(bytes: &[u8]) -> Option<Explained> {
     for spec in &specs {
         let _ = writeln!(out, "  module       {spec}");
     }
-    Some(Explained::new(
-        out,
-        json!({ "kind": "bup", "entries": entries, "size": size, "partitions": partitions, "modules": specs }),
-    ))
+    Some(Explained::new(out, Found::Bup { entries, size, partitions, modules: specs }))
 }
 
 /// A file of nothing but one byte, as a partition is erased to.
@@ -171,5 +164,5 @@ pub fn erased(bytes: &[u8]) -> Option<Explained> {
         "{} bytes of 0x{byte:02x}: an erased partition or a placeholder\n",
         bytes.len()
     ));
-    Some(Explained::new(text, json!({ "kind": "blank", "byte": byte, "size": bytes.len() })))
+    Some(Explained::new(text, Found::Blank { byte, size: bytes.len() }))
 }

@@ -1,12 +1,13 @@
 //! What holds trusted apps: a secure-os image, a bare kernel, TAs one behind the other, one TA.
 
 use super::explained::Explained;
+use super::found::{Found, Listed};
+use super::rows::OfSize;
 use crate::errors::InspectError;
 use carveout_host::error::{Cause, Result};
 use carveout_host::loader;
 use carveout_host::size::human;
 use carveout_host::text::Text;
-use serde_json::{Value, json};
 use std::path::Path;
 use trusty_image::elf::Elf;
 use trusty_image::limits::APP_STACK_TOP;
@@ -59,9 +60,15 @@ pub fn container(bytes: &[u8]) -> Result<Explained, Cause> {
         text.push(&shown.indented());
         apps = values;
     }
-    let json = json!({ "kind": "secure-os", "size": image.len(), "signed_size": signed, "monitor": read.monitor.len(),
-        "os": read.os.len(), "encrypted": read.encrypted, "trusted_apps": apps });
-    Ok(Explained::new(text, json))
+    let found = Found::SecureOs {
+        size: image.len(),
+        signed_size: signed,
+        monitor: read.monitor.len(),
+        os: read.os.len(),
+        encrypted: read.encrypted,
+        trusted_apps: apps,
+    };
+    Ok(Explained::new(text, found))
 }
 
 /// An image that R35's desk would take.
@@ -69,7 +76,7 @@ fn optee(error: &ContainerError, size: usize) -> Explained {
     let text = Text::block(&format!(
         "secure-os image (NVTOSP), {size} bytes: {error}\n  carveout builds, checks and emulates images of L4T R32 alone\n"
     ));
-    Explained::new(text, json!({ "kind": "op-tee", "size": size }))
+    Explained::new(text, Found::OpTee(OfSize { size }))
 }
 
 /// A bare kernel, `lk.bin`, if it has TAs in it.
@@ -82,7 +89,7 @@ pub fn kernel(bytes: &[u8]) -> Option<Explained> {
     let mut text =
         Text::block(&format!("Trusty's kernel (lk.bin), {} bytes, without container\n", bytes.len()));
     text.push(&shown.indented());
-    Some(Explained::new(text, json!({ "kind": "lk", "size": bytes.len(), "trusted_apps": apps })))
+    Some(Explained::new(text, Found::Lk { size: bytes.len(), trusted_apps: apps }))
 }
 
 /// An ELF file: a TA, TAs one behind the other, or something else.
@@ -99,8 +106,7 @@ pub fn elf(path: &Path, bytes: &[u8]) -> Result<Explained> {
                 bytes.len()
             ));
             text.push(&shown.indented());
-            let json = json!({ "kind": "user-tasks", "size": bytes.len(), "trusted_apps": values });
-            return Ok(Explained::new(text, json));
+            return Ok(Explained::new(text, Found::UserTasks { size: bytes.len(), trusted_apps: values }));
         }
         // Two sound ones and then a broken one: not one TA with bytes behind it.
         Err(tasks::TasksError::Elf { index: 2.., .. } | tasks::TasksError::End { index: 1.., .. }) => {
@@ -110,8 +116,8 @@ pub fn elf(path: &Path, bytes: &[u8]) -> Result<Explained> {
         _ => {}
     }
     let app = loader::inspect(path, bytes)?;
-    let (text, json) = trusted_app(&app, bytes.len());
-    Ok(Explained::new(text, json))
+    let (text, found) = trusted_app(&app, bytes.len());
+    Ok(Explained::new(text, found))
 }
 
 /// An ELF file that nobody has meant for a TA.
@@ -134,16 +140,19 @@ fn foreign(bytes: &[u8]) -> Option<Explained> {
         "ELF file: {kind} for {name}, {} bytes; no trusted app, which is a static 32-bit ARM program with a section {SECTION}\n",
         bytes.len()
     ));
-    Some(Explained::new(text, json!({ "kind": "elf", "machine": machine, "size": bytes.len() })))
+    Some(Explained::new(text, Found::Elf { machine, size: bytes.len() }))
 }
 
 /// TAs, as text and for machines.
-fn list(elves: &[&[u8]]) -> (Text, Vec<Value>) {
+fn list(elves: &[&[u8]]) -> (Text, Vec<Listed>) {
     let mut text = Text::new();
     let mut values = Vec::new();
     for elf in elves {
         let shown = match trusty_image::inspect(elf) {
-            Ok(app) => trusted_app(&app, elf.len()),
+            Ok(app) => {
+                let (text, found) = trusted_app(&app, elf.len());
+                (text, Listed::Sound(Box::new(found)))
+            }
             Err(findings) => {
                 let list: Vec<String> = findings.iter().map(ToString::to_string).collect();
                 (
@@ -151,7 +160,7 @@ fn list(elves: &[&[u8]]) -> (Text, Vec<Value>) {
                         "trusted app that the loader would not take:\n  {}\n",
                         list.join("\n  ")
                     )),
-                    json!({ "findings": list }),
+                    Listed::Refused { findings: list },
                 )
             }
         };
@@ -162,7 +171,7 @@ fn list(elves: &[&[u8]]) -> (Text, Vec<Value>) {
 }
 
 /// A TA.
-fn trusted_app(app: &TrustedApp, file_size: usize) -> (Text, Value) {
+fn trusted_app(app: &TrustedApp, file_size: usize) -> (Text, Found) {
     let manifest = &app.manifest;
     let mut text = Text::block(&format!(
         "trusted app, {file_size} bytes, passes all rules of the loader\n  UUID         {}{}\n  entry        0x{:x}\n",
@@ -200,7 +209,15 @@ fn trusted_app(app: &TrustedApp, file_size: usize) -> (Text, Value) {
         let _ =
             writeln!(text, "  map_mem      id {}, 0x{:x}, {} bytes", region.id, region.offset, region.size);
     }
-    let json = json!({ "kind": "trusted-app", "uuid": manifest.uuid, "stock": stock::name(manifest.uuid), "size": file_size, "entry": app.entry,
-        "image": app.image_size, "heap": manifest.heap(), "stack": manifest.stack(), "map_mem": manifest.map_mem });
-    (text, json)
+    let found = Found::TrustedApp {
+        uuid: manifest.uuid,
+        stock: stock::name(manifest.uuid),
+        size: file_size,
+        entry: app.entry,
+        image: app.image_size,
+        heap: manifest.heap(),
+        stack: manifest.stack(),
+        map_mem: manifest.map_mem.clone(),
+    };
+    (text, found)
 }

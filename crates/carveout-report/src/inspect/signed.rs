@@ -1,12 +1,12 @@
 //! What NVIDIA's tools or NVIDIA itself have signed.
 
 use super::explained::Explained;
+use super::found::Found;
 use super::{boot_config, parts, secure_os};
 use crate::errors::InspectError;
 use bundle::sha256;
 use carveout_host::error::Result;
 use carveout_host::text::Text;
-use serde_json::json;
 use std::path::Path;
 use tegra_bct::signed::{Signed, kind_name, nvidias_own};
 
@@ -22,10 +22,7 @@ pub fn t194(path: &Path, bytes: &[u8]) -> Result<Explained> {
         let text = Text::block(&format!(
             "{name} ({kind}), signed by NVIDIA alone, {length} bytes behind the header\n"
         ));
-        return Ok(Explained::new(
-            text,
-            json!({ "kind": "nvidia-signed", "content_kind": kind, "size": length }),
-        ));
+        return Ok(Explained::new(text, Found::NvidiaSigned { content_kind: Some(kind), size: length }));
     }
     let signed = Signed::parse(bytes)
         .ok_or_else(|| InspectError::SignedTooShort { path: path.into(), bytes: bytes.len() })?;
@@ -54,14 +51,13 @@ pub fn t194(path: &Path, bytes: &[u8]) -> Result<Explained> {
         b"EKSB" if whole => parts::ekb(path, signed.content)?,
         _ => None,
     };
-    let kind = signed.kind.escape_ascii().to_string();
-    let mut json =
-        json!({ "kind": "signed", "content_kind": kind, "size": signed.length, "checksum_holds": whole });
-    if let Some(inner) = inner {
+    let content = inner.map(|inner| {
         text.push(&inner.text.indented());
-        json["content"] = inner.json;
-    }
-    Ok(Explained::new(text, json))
+        inner.json
+    });
+    let content_kind = signed.kind.escape_ascii().to_string();
+    let found = Found::Signed { content_kind, size: signed.length, checksum_holds: whole, content };
+    Ok(Explained::new(text, found))
 }
 
 /// What the boot ROM of t186 loads has a header of another form, whose fields are not known here.
@@ -69,7 +65,7 @@ fn t186_rom(size: usize) -> Explained {
     let text = Text::block(&format!(
         "part of the boot chain that NVIDIA has signed (NVDA), {size} bytes; its header names no part that t194 has: t186 (Jetson TX2)\n"
     ));
-    Explained::new(text, json!({ "kind": "nvidia-signed", "content_kind": null, "size": size }))
+    Explained::new(text, Found::NvidiaSigned { content_kind: None, size })
 }
 
 /// A file with the header that NVIDIA's tools put in front for t186 (`GSHV`).
@@ -79,12 +75,11 @@ pub fn t186(bytes: &[u8]) -> Explained {
     let inner = if behind.starts_with(b"NVTOSP") { secure_os::container(behind).ok() } else { None };
     let mut text =
         Text::block(&format!("signed for t186 (Jetson TX2), {length} bytes behind the header (GSHV)\n"));
-    let mut json = json!({ "kind": "signed-t186", "size": length });
-    if let Some(inner) = inner {
+    let content = inner.map(|inner| {
         text.push(&inner.text.indented());
-        json["content"] = inner.json;
-    }
-    Explained::new(text, json)
+        inner.json
+    });
+    Explained::new(text, Found::SignedT186 { size: length, content })
 }
 
 fn hex(digest: &[u8]) -> String {

@@ -1,9 +1,10 @@
 //! Disks, filesystems, archives, kernels: by their first bytes, because they may be larger than memory.
 
 use super::explained::Explained;
+use super::found::Found;
+use super::rows::DiskPartition;
 use carveout_host::size::human;
 use carveout_host::text::Text;
-use serde_json::json;
 use std::path::Path;
 use tegra_flash::filesystem::{Ext4, Kind, identify};
 
@@ -47,8 +48,8 @@ pub fn head(path: &Path, head: &[u8], length: u64) -> Option<Explained> {
         Kind::Ext4(found) => return Some(ext4(&found, length)),
         Kind::DamagedExt4(error) => {
             let text = Text::block(&format!("a damaged ext4 filesystem, {length} bytes: {error}\n"));
-            let json = json!({ "kind": "ext4", "file_size": length, "error": error.to_string() });
-            return Some(Explained::failed(text, json));
+            let found = Found::BadExt4 { file_size: length, error: error.to_string() };
+            return Some(Explained::failed(text, found));
         }
         Kind::Other(_) | Kind::Empty | Kind::Zeros | Kind::Unknown => {}
     }
@@ -75,9 +76,9 @@ pub fn other(head: &[u8], length: u64) -> Option<Explained> {
     }
 }
 
-fn simple(what: &str, advice: &str, length: u64) -> Explained {
+fn simple(what: &'static str, advice: &str, length: u64) -> Explained {
     let text = Text::block(&format!("{what}, {length} bytes\n  {advice}\n"));
-    Explained::new(text, json!({ "kind": "other", "what": what, "size": length }))
+    Explained::new(text, Found::Other { what, size: length })
 }
 
 fn word(bytes: &[u8], at: usize) -> Option<u32> {
@@ -92,7 +93,7 @@ fn sparse(head: &[u8], length: u64) -> Explained {
         raw,
         human(raw)
     ));
-    Explained::new(text, json!({ "kind": "sparse", "size": length, "raw_size": raw }))
+    Explained::new(text, Found::Sparse { size: length, raw_size: raw })
 }
 
 fn ext4(found: &Ext4, length: u64) -> Explained {
@@ -104,8 +105,9 @@ fn ext4(found: &Ext4, length: u64) -> Explained {
         "a root filesystem: flash and restore write it to the partition APP; e2fsck -fn FILE checks it".into()
     };
     let text = Text::block(&format!("filesystem ({found}), {size} bytes ({})\n  {verdict}\n", human(size)));
-    let json = json!({ "kind": "ext4", "size": size, "file_size": length, "label": found.label, "state": found.state() });
-    if cut { Explained::failed(text, json) } else { Explained::new(text, json) }
+    let (label, state) = (found.label.clone(), found.state());
+    let found = Found::Ext4 { size, file_size: length, label, state };
+    if cut { Explained::failed(text, found) } else { Explained::new(text, found) }
 }
 
 /// Kernel, ramdisk and command line of Android's boot image, version 0: what NVIDIA's `mkbootimg` makes.
@@ -117,10 +119,7 @@ fn boot_image(head: &[u8], length: u64) -> Option<Explained> {
         "boot image (boot.img) for the partition kernel, {length} bytes, not signed\n  kernel       {kernel} bytes\n  ramdisk      {ramdisk} bytes\n  page         {page} bytes\n  command line {}\n",
         if line.is_empty() { "none" } else { &line }
     ));
-    Some(Explained::new(
-        text,
-        json!({ "kind": "boot-image", "size": length, "kernel": kernel, "ramdisk": ramdisk, "command_line": line }),
-    ))
+    Some(Explained::new(text, Found::BootImage { size: length, kernel, ramdisk, command_line: line }))
 }
 
 /// A device tree, whose names lie at its end.
@@ -139,10 +138,8 @@ pub fn device_tree(bytes: &[u8]) -> Option<Explained> {
     if cut {
         let _ = writeln!(text, "  cut off: the file has {} bytes", bytes.len());
     }
-    let root: serde_json::Map<_, _> =
-        root.into_iter().map(|(name, value)| (name.to_owned(), json!(value))).collect();
-    let json = json!({ "kind": "device-tree", "size": size, "root": root });
-    Some(if cut { Explained::failed(text, json) } else { Explained::new(text, json) })
+    let found = Found::DeviceTree { size, root: root.into_iter().collect() };
+    Some(if cut { Explained::failed(text, found) } else { Explained::new(text, found) })
 }
 
 /// `model` and `compatible` of the root node, which come before the nodes in it.
@@ -197,7 +194,7 @@ fn disk(path: &Path, length: u64) -> Explained {
         }
         None => text.push_str("  its partition table cannot be read\n"),
     }
-    let rows = partitions.unwrap_or_default();
-    let rows: Vec<_> = rows.iter().map(|(name, size)| json!({ "name": name, "size": size })).collect();
-    Explained::new(text, json!({ "kind": "disk", "size": length, "partitions": rows }))
+    let partitions = partitions.unwrap_or_default().into_iter();
+    let partitions = partitions.map(|(name, size)| DiskPartition { name, size }).collect();
+    Explained::new(text, Found::Disk { size: length, partitions })
 }

@@ -1,6 +1,8 @@
 //! Texts: keys and signatures, sums, a manifest, boot configs, layouts, and what else people have of a BSP.
 
 use super::explained::Explained;
+use super::found::Found;
+use super::rows::Minisign;
 use super::{boot_config, bundle};
 use crate::errors::InspectError;
 use base64::Engine as _;
@@ -8,7 +10,6 @@ use base64::engine::general_purpose::STANDARD;
 use carveout_host::error::Result;
 use carveout_host::size::human;
 use carveout_host::text::Text;
-use serde_json::json;
 use std::path::Path;
 use trusty_ta_build::Declaration;
 
@@ -68,11 +69,8 @@ pub fn explain(path: &Path, bytes: &[u8]) -> Result<Option<Explained>> {
     boot_config::cfg(path, bytes).transpose()
 }
 
-fn simple(what: &str, length: usize) -> Explained {
-    Explained::new(
-        Text::block(&format!("{what}, {length} bytes\n")),
-        json!({ "kind": "text", "what": what, "size": length }),
-    )
+fn simple(what: &'static str, length: usize) -> Explained {
+    Explained::new(Text::block(&format!("{what}, {length} bytes\n")), Found::Text { what, size: length })
 }
 
 /// What a TA declares in its Cargo.toml.
@@ -97,7 +95,7 @@ fn declaration(path: &Path, text: &str) -> Result<Explained> {
     for region in &declared.mem_map {
         let _ = writeln!(out, "  mem_map      id {}, 0x{:x}, {} bytes", region.id, region.addr, region.size);
     }
-    Ok(Explained::new(out, json!({ "kind": "declaration", "declaration": declared })))
+    Ok(Explained::new(out, Found::Declaration { declaration: declared }))
 }
 
 /// minisign's files: a comment, and what base64 hides.
@@ -109,19 +107,21 @@ fn minisign(text: &str) -> Option<Explained> {
         let bytes: Option<[u8; 8]> = key.get(range).and_then(|b: &[u8]| b.try_into().ok());
         format!("{:016X}", bytes.map_or(0, u64::from_le_bytes))
     };
-    let (what, kind, id) = match key.len() {
-        PUBLIC => {
-            ("public key (minisign): verify and flash take it with --key", "minisign-public", Some(id(ID)))
-        }
-        SIGNATURE => ("signature (minisign)", "minisign-signature", Some(id(ID))),
+    let (what, kind, id): (_, fn(Minisign) -> Found, _) = match key.len() {
+        PUBLIC => (
+            "public key (minisign): verify and flash take it with --key",
+            Found::MinisignPublic,
+            Some(id(ID)),
+        ),
+        SIGNATURE => ("signature (minisign)", Found::MinisignSignature, Some(id(ID))),
         SECRET if key.get(2..4) == Some(&[0, 0]) => (
             "SECRET key (minisign) without a password: keep it where releases are signed, and out of git",
-            "minisign-secret",
+            Found::MinisignSecret,
             Some(id(SECRET_ID)),
         ),
         SECRET => (
             "SECRET key (minisign) with a password: keep it where releases are signed, and out of git",
-            "minisign-secret",
+            Found::MinisignSecret,
             None,
         ),
         _ => return None,
@@ -135,7 +135,10 @@ fn minisign(text: &str) -> Option<Explained> {
     if let Some(trusted) = trusted {
         let _ = writeln!(out, "  comment      {} (signed)", trusted.trim());
     }
-    Some(Explained::new(out, json!({ "kind": kind, "key": id, "trusted_comment": trusted.map(str::trim) })))
+    Some(Explained::new(
+        out,
+        kind(Minisign { key: id, trusted_comment: trusted.map(|comment| comment.trim().to_owned()) }),
+    ))
 }
 
 /// `sha256sum`'s list.
@@ -151,7 +154,7 @@ fn sums(text: &str) -> Option<Explained> {
     let out = Text::block(&format!(
         "sha256 sums of {lines} files: sha256sum -c FILE compares them, cargo xtask verify BUNDLE checks a bundle's\n"
     ));
-    Some(Explained::new(out, json!({ "kind": "sha256sums", "files": lines })))
+    Some(Explained::new(out, Found::Sha256sums { files: lines }))
 }
 
 fn pem(text: &str) -> Option<Explained> {
@@ -159,13 +162,13 @@ fn pem(text: &str) -> Option<Explained> {
     let secret = label.contains("PRIVATE KEY");
     let advice = if secret { "; a secret: keep it where images are signed, and out of git" } else { "" };
     let out = Text::block(&format!("PEM file: {}{advice}\n", label.to_lowercase()));
-    Some(Explained::new(out, json!({ "kind": "pem", "label": label, "secret": secret })))
+    Some(Explained::new(out, Found::Pem { label: label.into(), secret }))
 }
 
 fn script(text: &str) -> Option<Explained> {
     let program = text.lines().next()?.strip_prefix("#!")?.trim();
     Some(Explained::new(
         Text::block(&format!("script for {program}, {} bytes\n", text.len())),
-        json!({ "kind": "script", "program": program, "size": text.len() }),
+        Found::Script { program: program.into(), size: text.len() },
     ))
 }

@@ -256,8 +256,10 @@ impl Graph {
 
     /// A package's folder below carveout's repository, of one that is not in the workspace.
     fn folder_in_carveout(&self, package: &Package) -> Option<String> {
-        let path =
-            package.manifest_path.parent().filter(|dir| !dir.starts_with(&self.cargo.metadata.workspace_root))?;
+        let path = package
+            .manifest_path
+            .parent()
+            .filter(|dir| !dir.starts_with(&self.cargo.metadata.workspace_root))?;
         path.as_std_path().strip_prefix(&self.carveout).ok().map(|folder| folder.display().to_string())
     }
 }

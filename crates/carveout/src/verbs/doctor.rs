@@ -1,6 +1,7 @@
 //! `doctor`: what this host has and lacks.
 
 use crate::errors::CommandError;
+use crate::results;
 use carveout_build::stages::client_apps;
 use carveout_build::workshop::EMULATOR_NEEDS;
 use carveout_desk::qemu;
@@ -30,7 +31,7 @@ pub fn run(dirs: &Dirs, ui: &Ui) -> Result<Outcome> {
     let mut rows = Vec::new();
     let mut add = |what: &str, state: &str, why: &str| {
         lines.push(format!("{state:<8} {what:<28} {why}"));
-        rows.push(json!({ "what": what, "state": state, "why": why }));
+        rows.push(results::Need { what: what.into(), state: state.into(), why: why.into() });
     };
     let mut missing = Vec::new();
     for need in &needs {
@@ -86,7 +87,7 @@ pub fn run(dirs: &Dirs, ui: &Ui) -> Result<Outcome> {
     let state = if there { "ok" } else { "later" };
     add(&format!("{name} {version}"), state, "packs client apps; installed by the first build");
     if missing.is_empty() && (arm64 || packages::is_root()) && ids.is_ok() {
-        let json = json!({ "ok": true, "needs": rows });
+        let json = json!(results::Checked { ok: true, needs: rows });
         return Ok(Outcome { line: Some(Text::lines(lines)), json, ..Outcome::default() });
     }
     let remedy = match (missing.as_slice(), ids) {
@@ -94,6 +95,6 @@ pub fn run(dirs: &Dirs, ui: &Ui) -> Result<Outcome> {
         ([], _) => "run: sudo systemctl restart systemd-binfmt".to_owned(),
         (missing, _) => format!("run: {}", packages::install_command(missing)),
     };
-    let error = Error::from(CommandError::HostLacks { needs: rows.into() });
+    let error = Error::from(CommandError::HostLacks { needs: json!(rows) });
     Err(error.with_lines(format_args!("  {}", lines.join("\n  "))).remedy(remedy))
 }

@@ -1,6 +1,7 @@
 //! `image`, and the verbs of single stages.
 
 use crate::cli::ImageArgs;
+use crate::results::{Built, PartBuilt};
 use carveout_build::make;
 use carveout_build::make::{Part, Request};
 use carveout_host::dirs::Dirs;
@@ -22,7 +23,7 @@ pub fn run(args: &ImageArgs, dirs: &Dirs, ui: &Ui) -> Result<Outcome> {
     };
     ui.table();
     let archive = format!("{}.tar.zst", path.display());
-    let json = json!({ "bundle": path, "archive": archive, "stages": ui.rows() });
+    let json = json!(Built { bundle: path.clone(), archive, stages: ui.rows() });
     Ok(Outcome { line: Some(path.display().to_string().into()), json, ..Outcome::default() })
 }
 
@@ -30,6 +31,6 @@ pub fn run(args: &ImageArgs, dirs: &Dirs, ui: &Ui) -> Result<Outcome> {
 pub fn part(part: Part, request: &Request, dirs: &Dirs, ui: &Ui) -> Result<Outcome> {
     let output = make::part(part, request, dirs, ui)?;
     ui.table();
-    let json = json!({ "directory": output.dir, "stages": ui.rows() });
+    let json = json!(PartBuilt { directory: output.dir.clone(), stages: ui.rows() });
     Ok(Outcome { line: Some(output.dir.display().to_string().into()), json, ..Outcome::default() })
 }

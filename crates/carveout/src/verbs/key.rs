@@ -1,6 +1,7 @@
 //! `key`: keys that sign releases.
 
 use crate::cli::{KeyAction, KeyArgs};
+use crate::results::Key;
 use carveout_host::dirs::Dirs;
 use carveout_host::error::Result;
 use carveout_host::files;
@@ -41,6 +42,6 @@ pub fn run(args: &KeyArgs, dirs: &Dirs, ui: &Ui) -> Result<Outcome> {
             (public, line)
         }
     };
-    let json = json!({ "key_id": public.id().to_string(), "public": public.to_text() });
+    let json = json!(Key { key_id: public.id().to_string(), public: public.to_text() });
     Ok(Outcome { line: Some(line), json, ..Outcome::default() })
 }

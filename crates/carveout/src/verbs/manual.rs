@@ -2,6 +2,7 @@
 
 use crate::cli::ManualArgs;
 use crate::errors::CommandError;
+use crate::results::{Completions, Manual};
 use carveout_host::dirs::Dirs;
 use carveout_host::error::{At, Result};
 use carveout_host::files::put_below;
@@ -104,7 +105,11 @@ pub fn write_installed(command: &Command, folder: &Path) -> Result<()> {
 /// Prints a completion script.
 pub fn completions(shell: Shell, command: &Command) -> Outcome {
     let script = script(shell, command);
-    Outcome { json: json!({ "script": script }), line: Some(Text::ours(&script)), ..Outcome::default() }
+    Outcome {
+        json: json!(Completions { script: script.clone() }),
+        line: Some(Text::ours(&script)),
+        ..Outcome::default()
+    }
 }
 
 /// Writes the man pages and the completions, and a Debian package of both.
@@ -128,7 +133,7 @@ pub fn run(args: &ManualArgs, command: &Command, dirs: &Dirs, ui: &Ui) -> Result
     ui.note(&format!("{pages} man pages; to read the first: man {}", first.display()));
     let path = deb.display().to_string();
     Ok(Outcome {
-        json: json!({ "package": path, "pages": pages }),
+        json: json!(Manual { package: path.clone(), pages }),
         line: Some(path.into()),
         ..Outcome::default()
     })

@@ -2,6 +2,7 @@
 
 use crate::cli::{ReportArgs, requests};
 use crate::errors::CommandError;
+use crate::results::Reported;
 use carveout_host::dirs::Dirs;
 use carveout_host::error::Result;
 use carveout_host::outcome::Outcome;
@@ -24,7 +25,7 @@ pub fn run(args: &ReportArgs, dirs: &Dirs, ui: &Ui) -> Result<Outcome> {
     ui.note(&format!("{name}: verified; the page needs no network and no other file"));
     Ok(Outcome {
         line: Some(to.display().to_string().into()),
-        json: json!({ "report": to, "bundle": name }),
+        json: json!(Reported { report: to, bundle: name }),
         ..Outcome::default()
     })
 }

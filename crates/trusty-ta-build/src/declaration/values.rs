@@ -9,6 +9,18 @@ const LIKE: &str = "write it as uuid = \"6d1fc0de-5275-7374-ec40-000000000001\" 
 /// Fields of `struct uuid` in C: their sizes in hexadecimal digits.
 const C_FIELDS: [usize; 11] = [8, 4, 4, 2, 2, 2, 2, 2, 2, 2, 2];
 
+/// A number: as it is, or as a text such as `"0x1000"`.
+#[cfg(feature = "schema")]
+#[derive(schemars::JsonSchema)]
+#[schemars(untagged, rename = "Number")]
+#[allow(dead_code)]
+pub enum NumberForm {
+    /// As it is.
+    Plain(u32),
+    /// As a text.
+    Text(String),
+}
+
 /// A UUID: with or without hyphens, braces or `urn:uuid:`, in capitals or not, or as the initialiser of C's `struct uuid`.
 pub fn uuid<'d, D: Deserializer<'d>>(deserializer: D) -> Result<Uuid, D::Error> {
     let text: String = serde::Deserialize::deserialize(deserializer)?;

@@ -19,14 +19,14 @@ Carveout = namedtuple("Carveout", "repository crates", defaults=("", ()))
 
 
 def without_tests(manifest):
-    """The text of a Cargo.toml without its dev-dependencies."""
+    """The text of a Cargo.toml without its dev-dependencies, and without schemars, which only the reference pages need."""
     kept, skip = [], False
     for line in manifest.splitlines(keepends=True):
         header = re.match(r"\s*\[+\s*([^\]]+?)\s*\]+", line)
         if header:
             skip = re.fullmatch(r"(target\..+\.)?dev-dependencies(\..+)?", header[1]) is not None
-        if not skip:
-            kept.append(line)
+        if not skip and not re.match(r"schemars\s*=.*optional", line):
+            kept.append(re.sub(r"^schema\s*=.*", "schema = []", line))
     return "".join(kept)
 
 
