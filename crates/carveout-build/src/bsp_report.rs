@@ -165,7 +165,7 @@ mod tests {
         ] {
             assert!(text.as_str().contains(words), "{words} in {text}");
         }
-        assert_eq!(outcome.json["whole"], json!(false));
-        assert_eq!(outcome.json["boards"][0]["carve_outs_differ"], json!(true));
+        assert_eq!(outcome.json["whole"], false);
+        assert_eq!(outcome.json["boards"][0]["carve_outs_differ"], true);
     }
 }

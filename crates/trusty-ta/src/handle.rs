@@ -63,7 +63,7 @@ impl Handle {
 
     /// Sends up to 4 parts as one message, without putting them together first.
     pub fn send_parts(&self, parts: &[&[u8]]) -> Result<()> {
-        let length = parts.iter().map(|part| part.len()).sum();
+        let length: usize = parts.iter().map(|part| part.len()).sum();
         let sent = kernel().send_msg(self.as_raw(), parts)?;
         if sent == length { Ok(()) } else { Err(Error::TooBig) }
     }
