@@ -6,12 +6,14 @@
 use crate::builds::util::{root, xtask};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
+use std::sync::OnceLock;
 
 /// What in a document is not as the schema has it. `arguments`: of the command that has printed it.
 pub fn faults(arguments: &[String], document: &Value) -> Vec<String> {
-    let schema = xtask::reference::schemas::documents();
+    static SCHEMA: OnceLock<Value> = OnceLock::new();
+    let schema = SCHEMA.get_or_init(xtask::reference::schemas::documents);
     let checker = Checker { definitions: schema["$defs"].as_object().unwrap() };
-    let mut faults = checker.faults(&schema, document, "document", true);
+    let mut faults = checker.faults(schema, document, "document", true);
     let known: BTreeSet<&str> = xtask::reference::schemas::verbs().collect();
     let two = arguments.windows(2).map(|pair| format!("{}-{}", pair[0], pair[1]));
     let words = arguments.iter().cloned().zip(two.chain([String::new()]));
@@ -79,9 +81,14 @@ impl Checker<'_> {
                         faults.push(format!("{at}: {length} items, {keyword} is {limit}"));
                     }
                 }
-                "minimum" if value.as_f64() < of.as_f64() => faults.push(format!("{at}: {value} < {of}")),
-                "maximum" if value.as_f64() > of.as_f64() => faults.push(format!("{at}: {value} > {of}")),
-                "minimum" | "maximum" => {}
+                "minimum" | "maximum" => {
+                    let limit = of.as_f64().unwrap();
+                    let beyond =
+                        |value: f64| if keyword == "minimum" { value < limit } else { value > limit };
+                    if value.as_f64().is_some_and(beyond) {
+                        faults.push(format!("{at}: {value}, {keyword} is {of}"));
+                    }
+                }
                 "required" => {
                     let missing = of
                         .as_array()

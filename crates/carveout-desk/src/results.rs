@@ -94,7 +94,6 @@ struct EmulatorStats {
     /// Messages that nobody has read.
     unread: u64,
     /// What stopped Trusty, if anything did.
-    #[schemars(required)]
     fault: Option<String>,
 }
 
@@ -110,7 +109,6 @@ struct EmulatedApp {
     /// Whether it has exited.
     exited: bool,
     /// How it ended, if it did.
-    #[schemars(required)]
     ended: Option<String>,
     /// Instructions that it executed.
     instructions: u64,
@@ -123,7 +121,6 @@ struct EmulatedApp {
     /// Bytes of the heap that it touched.
     heap_touched: u64,
     /// Where it was refused more heap, if it was.
-    #[schemars(required)]
     heap_refused: Option<u64>,
     /// Bytes of its stack.
     min_stack: u64,

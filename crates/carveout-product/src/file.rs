@@ -192,7 +192,7 @@ pub struct L4tFile {
     /// Whether NVIDIA's licence has been read and is accepted.
     #[serde(default)]
     pub accept_license: bool,
-    /// Where the monitor (ATF) comes from.
+    /// Where the monitor (ATF) comes from; without it `bsp`.
     #[serde(default)]
     pub monitor: Monitor,
     /// NVIDIA's own TAs to keep, by folder, such as `nvidia-sample/luks-srv`; without it all.

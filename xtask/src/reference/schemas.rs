@@ -115,7 +115,7 @@ fn cleaned(mut schema: Value) -> Value {
     schema
 }
 
-/// "[`X`](path)" and "[`X`]" become "`X`".
+/// "[`A::b`](path)" and "[`b`]" become "`b`".
 fn plain(text: &str) -> String {
     let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
     let mut parts = text.split("[`");
@@ -126,7 +126,7 @@ fn plain(text: &str) -> String {
             Some((_, rest)) => rest,
             None => rest,
         };
-        made.push_str(&format!("`{name}`{rest}"));
+        made.push_str(&format!("`{}`{rest}", name.rsplit("::").next().unwrap_or(name)));
     }
     made
 }
@@ -137,7 +137,7 @@ mod tests {
 
     #[test]
     fn links_of_rustdoc_become_plain() {
-        assert_eq!(plain("As [`A::b`](crate::A::b),\nand [`C`]; [d]."), "As `A::b`, and `C`; [d].");
+        assert_eq!(plain("As [`A::b`](crate::A::b),\nand [`C`]; [d]."), "As `b`, and `C`; [d].");
     }
 
     /// schemars calls a second type of one name NAME2.

@@ -186,6 +186,8 @@ impl<'a> Tables<'a> {
     fn either(&self, forms: &[Value]) -> String {
         let forms: Vec<String> = forms.iter().map(|form| self.type_of(form)).collect();
         match forms.as_slice() {
+            // What may be left out is not written as null.
+            [form, null] if null == "null" && self.kind == Kind::Written => form.clone(),
             [form, null] if null == "null" => format!("{form} or null"),
             forms => forms.join(" or "),
         }

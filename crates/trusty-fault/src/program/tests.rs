@@ -68,25 +68,28 @@ fn frames_are_followed_to_the_start() {
     assert_eq!(check(&[(15, 0), (14, BEHIND_BLX), (3, 0)], 0x10, &FRAMES), [BEHIND_BLX, IN_START]);
 }
 
+/// No calls.
+const NONE: [u32; 0] = [];
+
 /// None rather than words that only look like code.
 #[test]
 fn what_is_not_sure_is_left_out() {
     // The link register is anything by now: `bare` has made calls, and no frame.
-    assert_eq!(check(&[(15, 0x8038), (14, IN_BARE)], 0x10, &FRAMES), []);
+    assert_eq!(check(&[(15, 0x8038), (14, IN_BARE)], 0x10, &FRAMES), NONE);
     // A jump to nowhere that was no call; and one that another register made.
-    assert_eq!(check(&[(15, 0), (14, IN_MIDDLE)], 0x10, &FRAMES), []);
-    assert_eq!(check(&[(15, 0), (14, BEHIND_BLX), (3, 0x9000)], 0x10, &FRAMES), []);
+    assert_eq!(check(&[(15, 0), (14, IN_MIDDLE)], 0x10, &FRAMES), NONE);
+    assert_eq!(check(&[(15, 0), (14, BEHIND_BLX), (3, 0x9000)], 0x10, &FRAMES), NONE);
     // 16-bit code, and an address that no function has.
-    assert_eq!(check(&[(15, 0x8018)], 0x30, &FRAMES), []);
-    assert_eq!(check(&[(15, 0x9000), (14, IN_MIDDLE)], 0x10, &FRAMES), []);
+    assert_eq!(check(&[(15, 0x8018)], 0x30, &FRAMES), NONE);
+    assert_eq!(check(&[(15, 0x9000), (14, IN_MIDDLE)], 0x10, &FRAMES), NONE);
     // A frame pointer below the stack pointer, unaligned, at the end, or to what is unknown.
     for frame in [0xff_ee00, 0xff_f001, APP_STACK_TOP - 4, u32::MAX - 3, 0xff_f800] {
-        assert_eq!(check(&[(15, 0x8018), (11, frame)], 0x10, &FRAMES), [], "{frame:x}");
+        assert_eq!(check(&[(15, 0x8018), (11, frame)], 0x10, &FRAMES), NONE, "{frame:x}");
     }
     // Frames that lead back, and a return address that is none.
     assert_eq!(check(&[(15, 0x8018)], 0x10, &[(0xff_f000, 0xff_f000, IN_START)]), [IN_START]);
     for back in [0x8010, 0x8018, 0x800e, 0, u32::MAX, BASE] {
-        assert_eq!(check(&[(15, 0x8018)], 0x10, &[(0xff_f000, 0xff_f100, back)]), [], "{back:x}");
+        assert_eq!(check(&[(15, 0x8018)], 0x10, &[(0xff_f000, 0xff_f100, back)]), NONE, "{back:x}");
     }
     // Behind a call in a function without frames the chain ends.
     assert_eq!(check(&[(15, 0x8018)], 0x10, &[(0xff_f000, 0xff_f100, IN_BARE), FRAMES[1]]), [IN_BARE]);
