@@ -203,13 +203,13 @@ mod tests {
         Graph::members(root).unwrap()
     }
 
-    /// With two crates of one name and version.
+    /// With two crates of one name and version, in cargo's order.
     fn twins(root: &Path, dependency: &str) -> Graph {
         let block = |source: &str| {
             format!("[[package]]\nname = \"wire\"\nversion = \"0.3.0\"\nsource = \"{source}\"\n")
         };
         let git = format!("{GIT}#{}", "a".repeat(40));
-        graph(root, &format!("dependencies = [{dependency}]\n{}{}", block(IO), block(&git)))
+        graph(root, &format!("dependencies = [{dependency}]\n{}{}", block(&git), block(IO)))
     }
 
     #[test]
