@@ -136,7 +136,7 @@ mod tests {
     #[test]
     fn differences_are_told_by_line() {
         assert_eq!(difference("a\nb\n", "a\nc\n"), "  - b\n  + c");
-        assert_eq!(difference("a\nb\n", "b\na\n"), "  - a\n  + a");
+        assert_eq!(difference("a\nb\n", "b\na\n"), "  + b\n  - b");
         let many: String = (0..50).map(|n| format!("{n}\n")).collect();
         assert!(difference("", &many).ends_with("  + 11\n  … 38 lines more"));
     }

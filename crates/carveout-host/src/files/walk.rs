@@ -48,7 +48,7 @@ mod tests {
         assert_eq!(names, ["a", "b", "b/c", "b/circle", "b/file"]);
         assert_eq!(list(dir.path()).unwrap(), ["a", "b", "skipped"].map(path));
         let error = list(&path("none")).unwrap_err();
-        assert_eq!(error.code, "host::file::not-found", "{error}");
+        assert_eq!(error.code, "host::file::access-failed", "{error}");
         assert!(error.message.starts_with(&path("none").display().to_string()), "{error}");
     }
 }
