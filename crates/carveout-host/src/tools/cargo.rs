@@ -350,4 +350,29 @@ mod tests {
         assert_eq!(registries_of(&path("src"), &lock), [path("src/index-2"), path("src/mirror-1")]);
         assert!(registries_of(&path("none"), &lock).is_empty());
     }
+
+    #[test]
+    fn packages_are_compiled_together_if_that_changes_no_feature() {
+        let dir = tempfile::tempdir().unwrap();
+        let write = |package: &str, more: &str| {
+            let folder = dir.path().join(package);
+            fs::create_dir_all(folder.join("src")).unwrap();
+            fs::write(folder.join("src/lib.rs"), "").unwrap();
+            let head = format!("[package]\nname = '{package}'\nversion = '1.0.0'\nedition = '2024'\n");
+            fs::write(folder.join("Cargo.toml"), head + more).unwrap();
+        };
+        fs::write(dir.path().join("Cargo.toml"), "[workspace]\nmembers = ['*']\nresolver = '3'\n").unwrap();
+        write("wire", "[features]\nlong = []\n");
+        write("one", "[dependencies]\nwire.path = '../wire'\n");
+        let same = |other: &str| {
+            write("two", other);
+            let (sh, cargo) = (shell(dir.path()).unwrap(), program());
+            cmd!(sh, "{cargo} generate-lockfile --offline").quiet().ignore_stderr().run().unwrap();
+            share_features(dir.path(), &["one", "two"], "armv7a-none-eabi", true).unwrap()
+        };
+        assert!(same("[dependencies]\nwire.path = '../wire'\n"));
+        assert!(!same("[dependencies]\nwire = { path = '../wire', features = ['long'] }\n"));
+        // What tests alone want is not built.
+        assert!(same("[dev-dependencies]\nwire = { path = '../wire', features = ['long'] }\n"));
+    }
 }
