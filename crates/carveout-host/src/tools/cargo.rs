@@ -141,7 +141,9 @@ pub fn share_features(root: &Path, packages: &[&str], triple: &str, offline: boo
         let kinds = ["--edges", "normal,build", "--prefix", "none", "--format", "{p} {f}"];
         let cmd = cmd!(sh, "{cargo} tree --locked {offline...} {packages...} --target {triple} {kinds...}");
         let tree = capture("cargo tree", clean(cmd))?;
-        Ok(tree.lines().map(|line| line.trim_end_matches(" (*)").to_owned()).collect())
+        // An empty line is between two packages.
+        let lines = tree.lines().filter(|line| !line.is_empty());
+        Ok(lines.map(|line| line.trim_end_matches(" (*)").to_owned()).collect())
     };
     let features = &features;
     thread::scope(|scope| {
