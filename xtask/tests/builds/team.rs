@@ -197,6 +197,14 @@ impl Watch {
     }
 }
 
+/// A test that fails leaves nothing that runs.
+impl Drop for Watch {
+    fn drop(&mut self) {
+        let _ = kill_process(Pid::from_child(&self.child), Signal::TERM);
+        let _ = self.child.wait();
+    }
+}
+
 /// Processes that work in a folder or have its name in their command line, but ourselves.
 fn processes_of(folder: &Path) -> Vec<String> {
     let is_of = |process: &Path| {
