@@ -30,7 +30,7 @@ pub struct ProductFile {
     /// The trusted apps, in the order of the image: 1 to 38, no two with one name, UUID or port.
     #[cfg_attr(feature = "schema", schemars(with = "Vec<AppForm>", length(min = 1, max = 38)))]
     pub trusted_apps: Vec<AppFile>,
-    /// The client apps: packages of the workspace with `[package.metadata.deb]`, or finished Debian packages. The first is the one that `emulate` and `run` take.
+    /// The client apps: packages of the workspace with `[package.metadata.deb]`, or finished Debian packages. The first is the one that `emulate` takes; the first of the workspace is the one that `run` takes.
     #[serde(default)]
     #[cfg_attr(feature = "schema", schemars(with = "Vec<ClientForm>"))]
     pub client_apps: Vec<ClientFile>,
@@ -118,7 +118,7 @@ pub enum ClientFile {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "FinishedClientApp"))]
 #[serde(deny_unknown_fields)]
 struct DebMapping {
-    /// Its Debian package, for arm64 or all.
+    /// Its Debian package, for arm64 or all, with another name than the other client apps. `--engine bitbake` refuses it.
     deb: PathBuf,
 }
 

@@ -104,7 +104,7 @@ fn places_that_cannot_be_are_refused() {
         ("file", 2, "file: is a file, not a folder"),
         ("file/door", 1, "Not a directory"),
         ("full", 2, "full: is not empty"),
-        ("dangling", 1, "dangling: "),
+        ("dangling", 1, "dangling/.carveout-new: File exists"),
         ("other/apps/door-lock", 2, &*format!("other/apps/door-lock: lies in the cargo workspace {other}")),
         (clone.to_str().unwrap(), 2, "lies in the cargo workspace"),
         ("/proc/door-lock", 1, "/proc/door-lock"),
