@@ -1,6 +1,7 @@
 //! carveout as one static program: what a technician runs, who has no Rust, no sources and any Linux on x86-64.
 
 use crate::errors::ProgramError;
+use crate::workshop::EMULATOR;
 use carveout_host::dirs::Dirs;
 use carveout_host::error::Result;
 use carveout_host::packages;
@@ -24,7 +25,7 @@ pub const PROFILE: &str = "client";
 /// Bytes of a program, at most. It has some 20 MB.
 const MAX_PROGRAM: u64 = 256 << 20;
 
-/// Builds programs of carveout's own sources: static ones, for any Linux on x86-64.
+/// Builds programs of carveout's own sources for others: static ones, for any Linux on x86-64, but for the emulator.
 pub struct Programs<'a> {
     /// The workspace of whoever calls.
     pub dirs: &'a Dirs,
@@ -55,10 +56,14 @@ impl Programs<'_> {
         let logs = dirs.logs()?;
         packages::ensure(&packages::PROGRAM, offline, &logs.join("host.log"), ui)?;
         let root = &cargo::carveout(dirs.root()?)?;
-        let toolchain = Toolchains::new(root, offline, ui).get(Target::Program)?;
-        let target_dir = &dirs.home().join("cargo/program");
+        let (target, folder) = match package {
+            EMULATOR => (Target::Emulator, "cargo/emulator"),
+            _ => (Target::Program, "cargo/program"),
+        };
+        let toolchain = Toolchains::new(root, offline, ui).get(target)?;
+        let target_dir = &dirs.home().join(folder);
         let build = CrossBuild { root, package, profile, target_dir, toolchain: &toolchain, offline, ui };
-        let log = logs.join(format!("{package}-static.log"));
+        let log = logs.join(format!("{package}-packed.log"));
         let _ = fs::remove_file(&log);
         run(&build, &log)
     }

@@ -26,6 +26,9 @@ pub enum Target {
     Firmware,
     /// carveout itself, for who has no Rust: a static program for Linux on x86-64.
     Program,
+    /// The emulator for a package: the same with the C library of the host. Its engine is built as a shared library, too, and flags of
+    /// static programs break that.
+    Emulator,
 }
 
 impl Target {
@@ -35,7 +38,7 @@ impl Target {
             Self::TrustedApp => "armv7a-none-eabi",
             Self::ClientApp => "aarch64-unknown-linux-gnu",
             Self::Firmware => "aarch64-unknown-none-softfloat",
-            Self::Program => "x86_64-unknown-linux-gnu",
+            Self::Program | Self::Emulator => "x86_64-unknown-linux-gnu",
         }
     }
 }
@@ -86,11 +89,11 @@ impl Toolchain {
             Target::TrustedApp | Target::Firmware => {
                 add("lld", first(cargo::ask(&self.linker, None, &["-flavor", "gnu", "--version"])?));
             }
-            Target::ClientApp | Target::Program => {
+            Target::ClientApp | Target::Program | Target::Emulator => {
                 add("gcc", first(cargo::ask(&self.linker, None, &["--version"])?));
                 let libc = match self.target {
-                    Target::Program => crate::packages::LIBC,
-                    _ => crate::packages::CROSS_LIBC,
+                    Target::ClientApp => crate::packages::CROSS_LIBC,
+                    _ => crate::packages::LIBC,
                 };
                 let libc = Path::new(libc);
                 add("sha256 of libc.a", bundle::hash_file(libc).at(libc)?.sha256);
@@ -109,7 +112,7 @@ impl Toolchain {
 
     /// The crates of the standard library that are built from source, if any.
     pub fn build_std(&self) -> Option<&'static str> {
-        let on_linux = matches!(self.target, Target::ClientApp | Target::Program);
+        let on_linux = matches!(self.target, Target::ClientApp | Target::Program | Target::Emulator);
         (self.debian.is_some() && !on_linux).then_some("core,alloc")
     }
 
@@ -141,6 +144,7 @@ impl Toolchain {
                 }
             }
             Target::ClientApp | Target::Program => flags.push("-Ctarget-feature=+crt-static".into()),
+            Target::Emulator => {}
         }
         flags
     }
@@ -277,7 +281,7 @@ fn way() -> Result<Way> {
 fn linker(target: Target) -> Result<PathBuf> {
     match target {
         Target::ClientApp => Ok("aarch64-linux-gnu-gcc".into()),
-        Target::Program => Ok("x86_64-linux-gnu-gcc".into()),
+        Target::Program | Target::Emulator => Ok("x86_64-linux-gnu-gcc".into()),
         Target::TrustedApp | Target::Firmware => {
             let sysroot = cargo::ask("rustc".as_ref(), None, &["--print", "sysroot"])?;
             let folder = PathBuf::from(sysroot).join("lib/rustlib");

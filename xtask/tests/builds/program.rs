@@ -187,7 +187,9 @@ fn the_packages_have_what_they_name() {
         }
         let changelog = fs::read_to_string(folder.join(deb["changelog"].as_str().unwrap())).unwrap();
         assert!(changelog.starts_with(&format!("{own} ({}-1) ", package.version)), "{changelog}");
-        assert!(assets.iter().any(|[_, to, _]| *to == format!("usr/share/lintian/overrides/{own}")));
+        // The emulator has a C library of its host's, and says which.
+        let depends = if name == program::NAME { "" } else { "$auto" };
+        assert_eq!(deb["depends"], depends);
     }
     // Bash reads the completions that a package has.
     let bash = staged.path().join("carveout.bash");
