@@ -1,7 +1,7 @@
 //! Recipes for BitBake.
 
 use crate::builds::field::clone_to;
-use crate::builds::util::{Ran, root, run, xtask};
+use crate::builds::util::{Ran, run, xtask};
 use std::fs;
 use std::path::Path;
 use std::process::Command;

@@ -179,6 +179,6 @@ fn publish(dir: &Path, out: &Path, at: usize) {
             let text = fs::read_to_string(new.join(bundle::MANIFEST)).unwrap();
             Ok(bundle::Manifest::from_text(&text).unwrap())
         };
-        publish::publish(&out.join(&name), fill).unwrap();
+        publish::publish(&out.join(&name), None, fill).unwrap();
     }
 }
