@@ -68,8 +68,8 @@ pub fn run(args: &Request, dirs: &Dirs, ui: &Ui) -> Result<Outcome> {
     let root = dirs.root()?;
     let logs = dirs.logs()?;
     let signer = Signer::open(args.sign.as_deref(), args.build.offline, &logs, ui)?;
-    let mut sources = Sources::of(root)?;
     let program = args.program.as_deref().map(program::read).transpose()?;
+    let mut sources = Sources::of(root)?;
     if let Some(path) = &args.previous {
         Source::open(path).map_err(verify::unreadable)?;
     }
