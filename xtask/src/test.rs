@@ -17,6 +17,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::json;
 use std::fs;
+use std::num::NonZero;
 use std::path::Path;
 use std::time::Instant;
 use xshell::{Shell, cmd};
@@ -24,6 +25,8 @@ use xshell::{Shell, cmd};
 const CARGO_DENY: (&str, &str) = ("cargo-deny", "0.20.2");
 /// Taken where it is installed.
 const CARGO_NEXTEST: (&str, &str) = ("cargo-nextest", "0.9.143");
+/// So many tests run besides one on each core.
+const WAITING: usize = 2;
 /// So many of the slowest tests are told.
 const SLOWEST: usize = 10;
 /// For the tests alone.
@@ -178,9 +181,12 @@ fn tests(c: &Checked) -> Result<Totals> {
     };
     let filter = if c.args.quick { "not test(/^(builds|browser|layer)::/)" } else { "all()" };
     let what = ["--workspace", "--locked", "--lib", "--bins", "--test", "*", "--no-tests", "fail"];
+    // Some wait for what another one builds.
+    let threads = std::thread::available_parallelism().map_or(2, NonZero::get) + WAITING;
+    let threads = threads.to_string();
     let report = c.dirs.root()?.join("target/nextest/default/junit.xml");
     let _ = fs::remove_file(&report);
-    let cmd = cmd!(sh, "{nextest} nextest run {what...} --filterset {filter}");
+    let cmd = cmd!(sh, "{nextest} nextest run {what...} --test-threads {threads} --filterset {filter}");
     let ended = run_tool("cargo nextest", cmd.env("NEXTEST_HIDE_PROGRESS_BAR", "1"), c.log);
     let text = match (fs::read_to_string(&report), ended) {
         (Ok(text), _) => text,
