@@ -1,8 +1,9 @@
 //! The bundle as `.tar.zst`: manifest first, then the checksums and their signature, so that it can be verified while it is read.
 
+use crate::format::{MANIFEST, SUMS};
 use crate::frames::{Frames, encoder};
 use crate::limits::MAX_TEXT;
-use crate::manifest::{MANIFEST, Manifest, SUMS};
+use crate::manifest::Manifest;
 use crate::open::open;
 use crate::signature::SIGNATURE;
 use crate::source::{Source, SourceError};

@@ -1,7 +1,9 @@
 //! Which file of a bundle lies where, and the manifest around them: for all that build bundles.
 
 use crate::device::Device;
-use crate::manifest::{AppEntry, DeskBoot, FORMAT, Inputs, Manifest, Partition, Plan, Role};
+use crate::file_entry::Role;
+use crate::format::FORMAT;
+use crate::manifest::{AppEntry, Budgets, DeskBoot, Inputs, Manifest, Partition};
 use crate::writer::{Writer, WriterError};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -110,7 +112,7 @@ impl Writer {
             inputs: about.inputs,
             trusted_apps: about.trusted_apps,
             client_apps: about.client_apps,
-            plan: Plan { memory: about.memory, partitions: about.partitions },
+            plan: Budgets { memory: about.memory, partitions: about.partitions },
             device: about.device,
             desk_boot: about.desk_boot,
             files: self.files().to_vec(),

@@ -1,8 +1,9 @@
 //! What differs between two bundles, and the least that must be flashed for it.
 
 use crate::device::{FLASH, TOS_IMAGE};
+use crate::file_entry::{FileEntry, Role};
 use crate::limits::MAX_TEXT;
-use crate::manifest::{FileEntry, Manifest, Role};
+use crate::manifest::Manifest;
 use crate::source::{Source, SourceError};
 use serde::Serialize;
 use serde_json::Value;

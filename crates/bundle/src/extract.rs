@@ -1,8 +1,10 @@
 //! Some files of a bundle, for those who run or flash them.
 
+use crate::file_entry::FileEntry;
+use crate::format::MANIFEST;
 use crate::hash::sha256;
 use crate::limits::{MAX_EXTRACTED, MAX_TEXT};
-use crate::manifest::{FileEntry, MANIFEST, Manifest, ManifestError};
+use crate::manifest::{Manifest, ManifestError};
 use crate::source::{Source, SourceError};
 use std::collections::BTreeSet;
 use std::io::{self, Read};

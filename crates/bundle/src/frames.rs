@@ -1,16 +1,17 @@
 //! The frames of zstd that an archive is made of. The content of a large file is a frame of its own, which depends on nothing else: one
 //! that is kept serves each archive with this file. Readers such as `tar --zstd` read frames one behind the other as one.
 
+use crate::file_entry::FileEntry;
 use crate::hash::{Hashed, hash_blocks};
-use crate::manifest::FileEntry;
 use crate::open::open;
-use crate::source::ARCHIVE_MAGIC;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, BufRead, Chain, Cursor, Read, Write};
 use std::mem;
 use std::path::{Path, PathBuf};
 
+/// How a bundle's archive starts: the magic number of zstd.
+pub const ARCHIVE_MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
 /// Higher levels gain a few per cent of a root filesystem and take minutes.
 const LEVEL: i32 = 6;
 /// Changes the output's bytes if it is changed between 0 and more; all others give the same.
@@ -80,9 +81,9 @@ pub fn write_frame(from: &Path, out: &Path) -> io::Result<Hashed> {
 }
 
 /// Unpacks frames, and nothing but frames that have contents: an archive hides nothing.
-pub(crate) struct FrameReader<R: BufRead>(State<R>);
+pub(crate) struct FrameReader<R: BufRead>(FrameState<R>);
 
-enum State<R: BufRead> {
+enum FrameState<R: BufRead> {
     Between(R),
     In { decoder: Box<zstd::Decoder<'static, Chain<Cursor<Vec<u8>>, R>>>, empty: bool },
     Ended,
@@ -90,7 +91,7 @@ enum State<R: BufRead> {
 
 impl<R: BufRead> FrameReader<R> {
     pub(crate) fn new(reader: R) -> Self {
-        Self(State::Between(reader))
+        Self(FrameState::Between(reader))
     }
 }
 
@@ -98,8 +99,8 @@ impl<R: BufRead> Read for FrameReader<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         loop {
             // What fails is not read on.
-            match mem::replace(&mut self.0, State::Ended) {
-                State::Between(mut reader) => {
+            match mem::replace(&mut self.0, FrameState::Ended) {
+                FrameState::Between(mut reader) => {
                     let mut magic = Vec::new();
                     reader.by_ref().take(ARCHIVE_MAGIC.len() as u64).read_to_end(&mut magic)?;
                     if magic.is_empty() {
@@ -109,21 +110,21 @@ impl<R: BufRead> Read for FrameReader<R> {
                         return Err(io::Error::other("holds bytes that are no zstd frame"));
                     }
                     let decoder = zstd::Decoder::with_buffer(Cursor::new(magic).chain(reader))?;
-                    self.0 = State::In { decoder: Box::new(decoder.single_frame()), empty: true };
+                    self.0 = FrameState::In { decoder: Box::new(decoder.single_frame()), empty: true };
                 }
-                State::In { mut decoder, empty } => match decoder.read(buffer)? {
+                FrameState::In { mut decoder, empty } => match decoder.read(buffer)? {
                     0 if buffer.is_empty() => {
-                        self.0 = State::In { decoder, empty };
+                        self.0 = FrameState::In { decoder, empty };
                         return Ok(0);
                     }
                     0 if empty => return Err(io::Error::other("holds a zstd frame without contents")),
-                    0 => self.0 = State::Between(decoder.finish().into_inner().1),
+                    0 => self.0 = FrameState::Between(decoder.finish().into_inner().1),
                     length => {
-                        self.0 = State::In { decoder, empty: false };
+                        self.0 = FrameState::In { decoder, empty: false };
                         return Ok(length);
                     }
                 },
-                State::Ended => return Ok(0),
+                FrameState::Ended => return Ok(0),
             }
         }
     }

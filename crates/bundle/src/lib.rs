@@ -18,12 +18,16 @@ mod builder;
 mod device;
 mod diff;
 mod extract;
+mod file_entry;
+mod flash;
+mod format;
 mod frames;
 mod given;
 mod hash;
 pub mod limits;
 mod manifest;
 mod open;
+mod problem;
 mod signature;
 mod signed;
 mod source;
@@ -38,21 +42,24 @@ pub use builder::{About, SECURE_OS_IMAGE, trusted_app};
 pub use device::{COMMON, Device, FLASH, FlashPackage, Fused, ModuleEntry, TEGRAFLASH, TOS_IMAGE};
 pub use diff::{Diff, Difference, Side, diff};
 pub use extract::{ExtractError, Extracted, extract};
-pub use frames::{Frames, compression, write_frame};
+pub use file_entry::{FileEntry, Role};
+pub use format::{FORMAT, MANIFEST, SUMS};
+pub use frames::{ARCHIVE_MAGIC, Frames, compression, write_frame};
 pub use given::{Given, Origin};
 pub use hash::{Hashed, copy_hashed, hash_file, sha256};
 pub use manifest::{
-    AppEntry, DeskBoot, FORMAT, FileEntry, Inputs, MANIFEST, Manifest, ManifestError, NAME, Partition, Plan,
-    Port, Role, SUMS, VERSION, bundle_name, is_plain, package_name,
+    AppEntry, Budgets, DeskBoot, Inputs, Manifest, ManifestError, NAME, Partition, Port, VERSION,
+    bundle_name, is_plain, package_name,
 };
 pub use open::{NotAFile, open, open_with};
+pub use problem::Problem;
 pub use signature::{
     Claim, KeyId, MAX_COMMENT, MAX_SIGNATURE, PublicKey, RAW, SECRET_KEY, SIGNATURE, SignatureError,
     secret_key, sign,
 };
-pub use source::{ARCHIVE_MAGIC, Source, SourceError, is_archive};
+pub use source::{Source, SourceError, is_archive};
 pub use trace::MadeOf;
-pub use verify::{Problem, Signed, Verified, verify};
+pub use verify::{Signed, Verified, verify};
 pub use writer::{Writer, WriterError};
 
 #[cfg(test)]

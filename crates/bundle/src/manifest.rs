@@ -3,11 +3,12 @@
 pub use error::ManifestError;
 
 use crate::device::Device;
+use crate::file_entry::{FileEntry, Role};
+use crate::format::{FORMAT, MANIFEST, SUMS};
 use crate::given::Given;
 use crate::hash::sha256;
 use crate::limits::{MAX_BYTES, MAX_FILES, MAX_MODULES, MAX_WRITES};
 use crate::signature::SIGNATURE;
-use crate::trace::MadeOf;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Component, Path};
@@ -17,12 +18,6 @@ use trusty_image::stock::Stock;
 use trusty_image::{Budget, Tzdram, stock};
 use uuid::Uuid;
 
-/// Version of the format that this crate writes. It reads this one and those before: format 1 has no modes and no `made_of`.
-pub const FORMAT: u32 = 2;
-/// Name of the manifest.
-pub const MANIFEST: &str = "manifest.json";
-/// Name of the checksum file.
-pub const SUMS: &str = "SHA256SUMS";
 const NO_DIGEST: &str = "0000000000000000000000000000000000000000000000000000000000000000";
 
 /// What a bundle is made of and for.
@@ -51,7 +46,7 @@ pub struct Manifest {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub client_apps: Vec<String>,
     /// Memory and partition budgets.
-    pub plan: Plan,
+    pub plan: Budgets,
     /// The real board that it is flashed to; none for a board that is a disk image.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub device: Option<Device>,
@@ -69,11 +64,6 @@ pub struct Manifest {
 #[allow(clippy::trivially_copy_pass_by_ref)] // serde wants it so.
 fn is_zero(number: &u32) -> bool {
     *number == 0
-}
-
-#[allow(clippy::trivially_copy_pass_by_ref)]
-fn is_false(value: &bool) -> bool {
-    !*value
 }
 
 /// What became of the boot in QEMU.
@@ -151,9 +141,9 @@ pub struct Port {
 
 /// Memory and partition budgets.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "Budgets"))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
-pub struct Plan {
+pub struct Budgets {
     /// What is taken of the carve-out.
     pub memory: Budget,
     /// What is taken of each partition that gets a file.
@@ -171,59 +161,6 @@ pub struct Partition {
     pub size: u64,
     /// What is written to it, signature header included.
     pub used: u64,
-}
-
-/// What a file is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(rename_all = "kebab-case")]
-#[non_exhaustive]
-pub enum Role {
-    /// The secure-os image.
-    SecureOs,
-    /// Its kernel as an ELF file without debug information, which names addresses.
-    KernelSymbols,
-    /// A TA's ELF file.
-    TrustedApp,
-    /// The same with its debug information, which names files and lines.
-    TrustedAppSymbols,
-    /// A misc boot-config file.
-    BootConfig,
-    /// The partition layout.
-    Layout,
-    /// A client app's Debian package.
-    ClientApp,
-    /// The root filesystem's image.
-    Rootfs,
-    /// The list of packages in it.
-    PackageLock,
-    /// What it is made of, in CycloneDX.
-    Sbom,
-    /// What a flash host needs besides.
-    Flash,
-}
-
-/// A file of the bundle.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
-pub struct FileEntry {
-    /// Path in the bundle, with `/`.
-    pub path: String,
-    /// What it is for.
-    pub role: Role,
-    /// Bytes.
-    pub size: u64,
-    /// SHA-256.
-    pub sha256: String,
-    /// Partitions that it is written to.
-    pub partitions: Vec<String>,
-    /// Whether it is a program: its mode is then 0755, else 0644.
-    #[serde(default, skip_serializing_if = "is_false")]
-    pub executable: bool,
-    /// Of a file that NVIDIA's tools have signed or copied: what it was made of.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub made_of: Option<MadeOf>,
 }
 
 impl Manifest {

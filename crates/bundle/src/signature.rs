@@ -151,7 +151,7 @@ impl PublicKey {
 
     /// Checks who has signed `data`; the trusted comment, as [`Claim::comment`] has it.
     pub fn verify(&self, data: &[u8], signature: &[u8]) -> Result<String, SignatureError> {
-        let parts = Parts::parse(signature)?;
+        let parts = SignatureParts::parse(signature)?;
         if parts.key != self.id {
             return Err(SignatureError::OtherKey { signer: parts.key, expected: self.id });
         }
@@ -180,12 +180,12 @@ pub struct Claim {
 impl Claim {
     /// Reads a signature.
     pub fn parse(bytes: &[u8]) -> Result<Self, SignatureError> {
-        Parts::parse(bytes).map(|parts| Self { key: parts.key, comment: shown(parts.comment) })
+        SignatureParts::parse(bytes).map(|parts| Self { key: parts.key, comment: shown(parts.comment) })
     }
 }
 
 /// A signature.
-struct Parts<'a> {
+struct SignatureParts<'a> {
     key: KeyId,
     prehashed: bool,
     signature: [u8; RAW],
@@ -193,7 +193,7 @@ struct Parts<'a> {
     global: [u8; RAW],
 }
 
-impl<'a> Parts<'a> {
+impl<'a> SignatureParts<'a> {
     fn parse(bytes: &'a [u8]) -> Result<Self, SignatureError> {
         let wrong = SignatureError::Format;
         let mut lines = Lines(bytes);
@@ -258,7 +258,7 @@ pub fn sign<E>(
     Ok(format!(
         "{UNTRUSTED}signature of {SIGNED} by key {}\n{body}\n{TRUSTED}{comment}\n{global}\n",
         public.id(),
-        SIGNED = crate::SUMS
+        SIGNED = crate::format::SUMS
     ))
 }
 
@@ -300,8 +300,8 @@ mod tests {
         let text = signed(&pair, "name=a");
         let second = text.find('\n').unwrap() + 1;
         let parts = |text: &[u8]| {
-            let all = |p: Parts| (p.key, p.prehashed, p.signature, p.comment.to_vec(), p.global);
-            Parts::parse(text).map(all).ok()
+            let all = |p: SignatureParts| (p.key, p.prehashed, p.signature, p.comment.to_vec(), p.global);
+            SignatureParts::parse(text).map(all).ok()
         };
         for at in second..text.len() - 1 {
             let mut damaged = text.clone().into_bytes();

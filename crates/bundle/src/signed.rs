@@ -1,10 +1,13 @@
 //! What NVIDIA's tools have signed, against what was checked: the secure-os image is the bundle's, MB1 will read the carve-out of the
 //! manifest, every other part is the file that the manifest names, and what the recovery loader gets is the same once more.
 
-use crate::device::{Device, FlashPackage, Fused, ModuleEntry, TOS_IMAGE, written_to};
-use crate::manifest::{FileEntry, MANIFEST, Manifest, Role};
+use crate::device::{Device, FlashPackage, Fused, ModuleEntry, TOS_IMAGE};
+use crate::file_entry::{FileEntry, Role};
+use crate::flash::written_to;
+use crate::format::MANIFEST;
+use crate::manifest::Manifest;
+use crate::problem::Problem;
 use crate::trace::Traced;
-use crate::verify::Problem;
 use std::collections::BTreeMap;
 use tegra_bct::mb1;
 use tegra_bct::signed::Signed;

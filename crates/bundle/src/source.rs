@@ -1,9 +1,10 @@
 //! A bundle to read: a folder or a `.tar.zst`.
 
-use crate::frames::FrameReader;
+use crate::format::{MANIFEST, SUMS};
+use crate::frames::{ARCHIVE_MAGIC, FrameReader};
 use crate::hash::hash_blocks;
 use crate::limits::MAX_TEXT;
-use crate::manifest::{MANIFEST, Manifest, SUMS};
+use crate::manifest::Manifest;
 use crate::open::open;
 use crate::signature::{MAX_SIGNATURE, SIGNATURE};
 use crate::writer::{DATA, PROGRAM};
@@ -16,9 +17,6 @@ use std::path::{Path, PathBuf};
 const SPECIAL: u32 = 0o7000;
 /// Bytes of zeros behind the last file of an archive, at most: tar fills up its last record.
 const MAX_TAIL: u64 = 1 << 20;
-
-/// How a bundle's archive starts: the magic number of zstd.
-pub const ARCHIVE_MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
 
 /// Why a bundle cannot be read at all.
 #[derive(Debug, thiserror::Error)]

@@ -1,10 +1,13 @@
 //! Checks what the files of a bundle say, against the manifest and against each other.
 
-use crate::device::{self, Device};
-use crate::manifest::{AppEntry, FileEntry, Manifest, Partition, Role};
+use crate::device::Device;
+use crate::file_entry::{FileEntry, Role};
+use crate::flash;
+use crate::format::MANIFEST;
+use crate::manifest::{AppEntry, Manifest, Partition};
+use crate::problem::Problem;
 use crate::signed;
 use crate::trace::Traced;
-use crate::verify::Problem;
 use std::collections::{BTreeMap, BTreeSet};
 use tegra_bct::{MiscCfg, keys_of};
 use tegra_flash::Layout;
@@ -40,14 +43,14 @@ pub(crate) fn check(
     let layouts: Vec<(&str, &[u8])> = of_role(Role::Layout).collect();
     match layouts.as_slice() {
         [(path, content)] => problems.extend(partitions(manifest, path, content)),
-        _ => problems.push(Problem::new(crate::MANIFEST, format!("{} layouts, expected one", layouts.len()))),
+        _ => problems.push(Problem::new(MANIFEST, format!("{} layouts, expected one", layouts.len()))),
     }
     for (role, name) in [(Role::SecureOs, "secure-os image"), (Role::BootConfig, "boot config")] {
         if !manifest.files.iter().any(|f| f.role == role) {
-            problems.push(Problem::new(crate::MANIFEST, format!("lists no {name}")));
+            problems.push(Problem::new(MANIFEST, format!("lists no {name}")));
         }
     }
-    problems.extend(device::check(manifest, contents));
+    problems.extend(flash::check(manifest, contents));
     problems.extend(signed::check(manifest, contents, traced));
     if problems.is_empty() {
         problems.extend(budgets(manifest, stock, memory));
@@ -78,7 +81,7 @@ fn trusted_apps(
     for entry in &manifest.trusted_apps {
         let AppEntry { name, file, .. } = entry;
         let Some(elf) = contents.get(file) else {
-            problems.push(Problem::new(crate::MANIFEST, format!("trusted app {name}: lists no file {file}")));
+            problems.push(Problem::new(MANIFEST, format!("trusted app {name}: lists no file {file}")));
             continue;
         };
         match trusty_image::inspect(elf) {
@@ -230,7 +233,7 @@ fn partitions(manifest: &Manifest, path: &str, content: &[u8]) -> Vec<Problem> {
     let app_size = manifest.device.as_ref().map(|device| device.app_size);
     let (plan, mut problems) = partition_plan(&manifest.files, path, &layout, app_size);
     if problems.is_empty() && plan != manifest.plan.partitions {
-        problems.push(Problem::new(crate::MANIFEST, "plan: partitions are not those of files and layout"));
+        problems.push(Problem::new(MANIFEST, "plan: partitions are not those of files and layout"));
     }
     problems
 }
@@ -246,17 +249,17 @@ fn budgets(manifest: &Manifest, stock: Stock, memory: Vec<AppMemory>) -> Vec<Pro
             "the trusted apps need {} bytes more than the carve-out of {} has",
             -budget.free, budget.tzdram
         );
-        problems.push(Problem::new(crate::MANIFEST, what));
+        problems.push(Problem::new(MANIFEST, what));
     }
     if budget != manifest.plan.memory {
-        problems.push(Problem::new(crate::MANIFEST, "plan: memory is not that of the trusted apps"));
+        problems.push(Problem::new(MANIFEST, "plan: memory is not that of the trusted apps"));
     }
     let locks = manifest.files.iter().find(|f| f.role == Role::PackageLock).map(|f| &f.sha256);
     if locks != manifest.inputs.package_lock.as_ref() {
-        problems.push(Problem::new(crate::MANIFEST, "inputs: package_lock is not the file's sha256"));
+        problems.push(Problem::new(MANIFEST, "inputs: package_lock is not the file's sha256"));
     }
     if Manifest::flash_digests(&manifest.files) != manifest.flash {
-        problems.push(Problem::new(crate::MANIFEST, "flash digests are not those of the files"));
+        problems.push(Problem::new(MANIFEST, "flash digests are not those of the files"));
     }
     problems
 }

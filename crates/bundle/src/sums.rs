@@ -1,6 +1,7 @@
 //! `SHA256SUMS`, as `sha256sum` writes and checks it.
 
-use crate::manifest::{FileEntry, MANIFEST};
+use crate::file_entry::FileEntry;
+use crate::format::MANIFEST;
 use std::collections::BTreeMap;
 
 /// The text for these files and a manifest of this digest.

@@ -92,7 +92,7 @@ impl Sample {
             tzdram: Tzdram::of_size(self.tzdram).unwrap(),
             inputs,
             trusted_apps: vec![entry],
-            plan: Plan { memory, partitions },
+            plan: Budgets { memory, partitions },
             files: Vec::new(),
             device: None,
             desk_boot: None,

@@ -1,38 +1,18 @@
 //! Checks a bundle: checksums, manifest, structure, TA rules, budgets.
 
+use crate::file_entry::{FileEntry, Role};
+use crate::format::{MANIFEST, SUMS};
 use crate::hash::{hash_blocks, sha256};
 use crate::limits::MAX_CHECKED;
-use crate::manifest::{FileEntry, MANIFEST, Manifest, Role, SUMS};
+use crate::manifest::Manifest;
+use crate::problem::Problem;
 use crate::signature::{Claim, PublicKey, SIGNATURE, SignatureError};
 use crate::source::{Meta, Source, SourceError, most_of};
 use crate::trace::{Traced, Tracer};
 use crate::writer::{DATA, PROGRAM};
 use crate::{structure, sums};
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
 use std::io::{self, Read};
-
-/// Something wrong with a file of the bundle.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Problem {
-    /// Path within the bundle.
-    pub file: String,
-    /// What was found and what was expected.
-    pub what: String,
-}
-
-impl Problem {
-    pub(crate) fn new(file: &str, what: impl Into<String>) -> Self {
-        Self { file: file.into(), what: what.into() }
-    }
-}
-
-impl fmt::Display for Problem {
-    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        // A file's name may hold what a terminal would obey.
-        write!(f, "{}: {}", self.file.escape_debug(), self.what)
-    }
-}
 
 /// What was found of a bundle.
 #[derive(Clone, Debug)]
@@ -261,7 +241,7 @@ fn mode_problem(entry: &FileEntry, mode: u32, archive: bool) -> Option<String> {
 /// How many bytes of a file are kept for the check of its structure.
 fn kept(file: &FileEntry) -> usize {
     match file.role {
-        Role::Rootfs => crate::device::ROOTFS_HEAD,
+        Role::Rootfs => crate::flash::ROOTFS_HEAD,
         _ if is_checked(file) => usize::MAX,
         _ => 0,
     }

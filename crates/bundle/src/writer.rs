@@ -1,9 +1,11 @@
 //! Writes a bundle's folder.
 
+use crate::file_entry::{FileEntry, Role};
+use crate::format::{FORMAT, MANIFEST, SUMS};
 use crate::hash::{copy_hashed, sha256};
-use crate::manifest::{FORMAT, FileEntry, MANIFEST, Manifest, ManifestError, Partition, Role, SUMS};
+use crate::manifest::{Manifest, ManifestError, Partition};
+use crate::problem::Problem;
 use crate::trace::MadeOf;
-use crate::verify::Problem;
 use crate::{structure, sums};
 use std::fs::{self, Permissions};
 use std::io::{self, Read};

@@ -1,6 +1,6 @@
 //! The least bundle that verifies, written in no time.
 
-use bundle::{AppEntry, Inputs, Manifest, Plan, Role, Writer, sha256};
+use bundle::{AppEntry, Budgets, Inputs, Manifest, Role, Writer, sha256};
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
@@ -84,7 +84,7 @@ pub fn with_client_apps(
             ports: Vec::new(),
         }],
         client_apps: debs.iter().map(|(file, _)| bundle::package_name(file).to_owned()).collect(),
-        plan: Plan { memory, partitions },
+        plan: Budgets { memory, partitions },
         device: None,
         desk_boot: None,
         files: Vec::new(),

@@ -1,6 +1,6 @@
 //! What can be wrong with a manifest.
 
-use super::FORMAT;
+use crate::format::FORMAT;
 use crate::limits::MAX_BYTES;
 
 /// Why a manifest cannot be believed.
