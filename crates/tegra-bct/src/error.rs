@@ -1,8 +1,10 @@
 //! What can be wrong with a misc boot-config file.
 
-use crate::MAX_DEFECTS;
 use crate::family::Family;
 use std::fmt;
+
+/// Defects of a file that are told, at most: a text that is no config at all has one in each line.
+pub const MAX_DEFECTS: usize = 100;
 
 /// One kind of defect. Where NVIDIA's parser lets it pass, the text says what would become of it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -28,7 +28,7 @@ mod line;
 pub mod mb1;
 pub mod signed;
 
-pub use error::{CfgError, CfgErrors, Defect};
+pub use error::{CfgError, CfgErrors, Defect, MAX_DEFECTS};
 pub use family::Family;
 use line::{Entry, parse_line};
 use std::collections::BTreeMap;
@@ -47,8 +47,6 @@ pub fn keys_of(tzdram: Tzdram) -> [(&'static str, u64); 2] {
 const TZDRAM: &str = "carveout.tzdram.";
 /// Largest file that is read: NVIDIA's have 4 KiB.
 pub const MAX_FILE: usize = 1 << 20;
-/// Defects of a file that are told, at most: a text that is no config at all has one in each line.
-pub const MAX_DEFECTS: usize = 100;
 
 /// A misc boot-config file whose every line has been understood.
 #[derive(Clone, Debug, PartialEq, Eq)]
