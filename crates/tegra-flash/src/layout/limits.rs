@@ -1,7 +1,7 @@
 //! What a layout may have at most, found out before its text is parsed: the parser compares each attribute of an element with those before
 //! it, and whoever wrote the text may be an enemy.
 
-use super::LayoutError;
+use super::error::LayoutError;
 
 /// Largest file that is read, in bytes: NVIDIA's have some 40 KiB.
 pub const MAX_FILE: usize = 1 << 20;

@@ -1,6 +1,6 @@
 //! Whether all partitions of a device fit onto it, as NVIDIA's `tegraparser_v2` finds out late.
 
-use super::{Device, Layout, Size};
+use super::devices::{Device, Layout, Size};
 
 /// What flash.sh of L4T R32.7.2 puts in for sizes that the layout leaves to it (lines 2135, 2200 and 2201).
 const DEFAULTS: [(&str, u64); 3] =

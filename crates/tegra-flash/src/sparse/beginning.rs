@@ -1,7 +1,9 @@
 //! A look into a sparse image, without unpacking all of it.
 
-use super::reader::{Input, Output, chunk};
-use super::{Header, SparseError};
+use super::error::SparseError;
+use super::header::Header;
+use super::input::Input;
+use super::reader::{Output, chunk};
 use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
 
 /// The beginning of a raw image; it takes no more.

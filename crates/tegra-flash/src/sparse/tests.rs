@@ -1,7 +1,7 @@
 use super::writer::MAX_CHUNK;
 use super::*;
 use proptest::prelude::*;
-use std::io::{Cursor, Seek, SeekFrom, Write};
+use std::io::{self, Cursor, Read, Seek, SeekFrom, Write};
 
 /// A file header for blocks of 8 bytes.
 const HEADER: [u8; 28] =

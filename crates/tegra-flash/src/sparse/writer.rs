@@ -1,10 +1,9 @@
 //! From a raw image to a sparse one.
 
-use super::reader::{Input, parts};
-use super::{
-    CHUNK_HEADER, DONT_CARE, FILE_HEADER, FILL, Header, MAX_BLOCK_SIZE, RAW, SparseError, Summary, WORD,
-    is_block_size,
-};
+use super::error::SparseError;
+use super::header::{CHUNK_HEADER, DONT_CARE, FILE_HEADER, FILL, Header, MAX_BLOCK_SIZE, RAW, is_block_size};
+use super::input::{Input, WORD, parts};
+use super::summary::Summary;
 use std::io::{Read, Seek, SeekFrom, Write};
 
 /// Bytes of raw image in a chunk, at most. Readers hold a chunk's bytes in 32 bits, signed ones among them
