@@ -4,143 +4,23 @@
 //! Advice goes both ways: a plan says what is too small, and also when more buys nothing.
 
 mod advice;
+mod figures;
 mod finding;
+mod request;
 
+pub use figures::{AddressSpace, CONNECTION, Device, Fill, Plan, Range};
 pub use finding::{Code, Finding, Severity};
+pub use request::{PlannedApp, Request};
 
 use crate::budget::{AppMemory, Budget};
-use crate::container::Container;
 use crate::limits::{APP_STACK_TOP, APP_START, KIB, PAGE, TZDRAM_MAX};
 use crate::manifest::{self, MapMem};
-use crate::rules::TrustedApp;
 use crate::size::Size;
-use crate::stock::Stock;
-use crate::tzdram::Tzdram;
 
 /// A stack that is likely too small: NVIDIA's stock TAs have one page or two, for C code without a heap of its own.
 pub const SANE_STACK: u32 = 2 * PAGE;
 /// Heap and image that end so near below the stack leave no room to grow either.
 pub const NEAR_STACK: u32 = 64 * KIB as u32;
-/// What the kernel's buffers of one connection take: 10 of 4080 bytes for each end, as trusty-ta's ports have them, and the heads
-/// of two blocks, in whole pages.
-pub const CONNECTION: u64 = 2 * (10 * 4080 + 32_u64).next_multiple_of(4096);
-
-/// A TA of the plan.
-#[derive(Clone, Debug)]
-pub struct PlannedApp {
-    /// Its name.
-    pub name: String,
-    /// What its ELF file says.
-    pub app: TrustedApp,
-    /// Bytes of its file.
-    pub file_size: u64,
-    /// What it will allocate at most, in bytes, if it declares it.
-    pub heap_demand: Option<u32>,
-}
-
-/// What is planned.
-#[derive(Clone, Debug)]
-pub struct Request {
-    /// The carve-out.
-    pub tzdram: Tzdram,
-    /// What of NVIDIA's is in it, too.
-    pub stock: Stock,
-    /// The TAs, in the image's order.
-    pub apps: Vec<PlannedApp>,
-    /// Bytes of the secure-os image, once it is built.
-    pub image: Option<u64>,
-    /// Bytes of its partition.
-    pub partition: Option<u64>,
-}
-
-impl Request {
-    /// Of what will be built.
-    pub fn new(tzdram: Tzdram, stock: Stock, apps: Vec<PlannedApp>) -> Self {
-        Self { tzdram, stock, apps, image: None, partition: None }
-    }
-
-    /// With the image of `size` bytes that was built: what of NVIDIA's it holds is what counts.
-    #[must_use]
-    pub fn with_image(self, image: &Container, size: u64) -> Self {
-        Self { stock: Stock::of_image(image, self.apps.len()), image: Some(size), ..self }
-    }
-
-    /// With the size of the image's partition in bytes, if it is known.
-    #[must_use]
-    pub fn with_partition(self, partition: Option<u64>) -> Self {
-        Self { partition, ..self }
-    }
-}
-
-/// A part of a TA's user address space.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct Range {
-    /// `image`, `heap`, `free` or `stack`.
-    pub what: &'static str,
-    /// First address.
-    pub start: u32,
-    /// Address behind the last.
-    pub end: u32,
-}
-
-/// Device memory that a TA may map.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "DeviceMemory"))]
-pub struct Device {
-    /// Its number in the TA's manifest.
-    pub id: u32,
-    /// First physical address.
-    pub start: u64,
-    /// Address behind the last.
-    pub end: u64,
-}
-
-/// A TA's user address space, from the image up to the stack's top.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct AddressSpace {
-    /// The TA.
-    pub name: String,
-    /// Its parts, without gaps.
-    pub ranges: Vec<Range>,
-    /// Physical device memory that it may map (`mem_map`): it takes nothing of the carve-out.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub devices: Vec<Device>,
-    /// What it will allocate at most, if it declares it.
-    pub heap_demand: Option<u32>,
-}
-
-/// How full the secure-os partition is, in bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct Fill {
-    /// Its size.
-    pub size: u64,
-    /// The image with its signature header.
-    pub used: u64,
-}
-
-/// The plan.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct Plan {
-    /// What is taken of the carve-out.
-    pub memory: Budget,
-    /// The carve-out's alignment, in bytes.
-    pub alignment: u64,
-    /// The least carve-out that holds all, in bytes, if any does.
-    pub least: Option<u64>,
-    /// Connections for which the kernel has buffers in what is free.
-    pub connections: u64,
-    /// The secure-os partition, if its size is known.
-    pub partition: Option<Fill>,
-    /// Each TA's address space.
-    pub address_spaces: Vec<AddressSpace>,
-    /// What must or may be changed, the gravest first.
-    pub findings: Vec<Finding>,
-}
-
 impl Plan {
     /// Plans.
     pub fn new(request: &Request) -> Self {

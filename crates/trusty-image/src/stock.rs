@@ -3,6 +3,7 @@
 use crate::budget::AppMemory;
 use crate::container::Container;
 use crate::limits::KIB;
+use crate::tasks;
 use uuid::{Uuid, uuid};
 
 /// UUID and folder of each.
@@ -44,8 +45,19 @@ pub struct Stock {
 impl Stock {
     /// Of an image in which `own` TAs of the product come first.
     pub fn of_image(image: &Container, own: usize) -> Self {
-        Self { monitor: !image.monitor.is_empty(), apps: crate::tasks::stock_memory(image.os, own) }
+        Self { monitor: !image.monitor.is_empty(), apps: memory_behind(image.os, own) }
     }
+}
+
+/// The memory of the TAs in a kernel behind `own` ones: NVIDIA's, by their folders' names where they are known.
+fn memory_behind(os: &[u8], own: usize) -> Vec<AppMemory> {
+    let memory = |elf: &[u8]| {
+        let app = crate::inspect(elf).ok()?;
+        let uuid = app.manifest.uuid;
+        let name = name(uuid).map_or_else(|| uuid.to_string(), str::to_owned);
+        Some(AppMemory::new(&name, &app, elf.len() as u64))
+    };
+    tasks::find(os).into_iter().skip(own).filter_map(memory).collect()
 }
 
 /// The folder of a stock TA.

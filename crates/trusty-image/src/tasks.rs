@@ -3,7 +3,6 @@
 //! The build puts prebuilt TAs first and appends each to the last byte of the one before; the loader finds the next
 //! at the end of a TA's section headers.
 
-use crate::budget::AppMemory;
 use crate::elf::{Elf, ElfError};
 use crate::limits::MAX_APPS;
 
@@ -100,17 +99,6 @@ fn chain(mut rest: &[u8]) -> Vec<&[u8]> {
         }
     }
     apps
-}
-
-/// The memory of the TAs in a kernel behind `own` ones: NVIDIA's, by their folders' names where they are known.
-pub fn stock_memory(os: &[u8], own: usize) -> Vec<AppMemory> {
-    let memory = |elf: &[u8]| {
-        let app = crate::inspect(elf).ok()?;
-        let uuid = app.manifest.uuid;
-        let name = crate::stock::name(uuid).map_or_else(|| uuid.to_string(), str::to_owned);
-        Some(AppMemory::new(&name, &app, elf.len() as u64))
-    };
-    find(os).into_iter().skip(own).filter_map(memory).collect()
 }
 
 #[cfg(test)]

@@ -1,6 +1,8 @@
 //! What would serve as well, or better.
 
-use super::{CONNECTION, Code, Finding, Plan, Request};
+use super::figures::{CONNECTION, Plan};
+use super::finding::{Code, Finding};
+use super::request::Request;
 use crate::limits::{KIB, PAGE, TZDRAM_MAX};
 use crate::size::Size;
 

@@ -1,6 +1,8 @@
 use super::*;
 use crate::limits::MIB;
+use crate::stock::Stock;
 use crate::test_elf::TestElf;
+use crate::tzdram::Tzdram;
 
 /// A TA of 12 KiB with a heap and a stack of its own.
 fn app(name: &str, heap: u32, stack: u32, heap_demand: Option<u32>) -> PlannedApp {
