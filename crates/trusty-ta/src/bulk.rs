@@ -4,7 +4,7 @@
 //! where data belongs. What it returns tells the service what to do next. The kernel copies data straight between its
 //! buffers and that memory; nothing is copied in between.
 
-use crate::{Handle, Message};
+use crate::handle::{Handle, Message};
 use tipc_bulk::{Endpoint, HEADER, MAX_DATA, Packet, Step, WINDOW};
 use trusty_abi::{Error, Result};
 

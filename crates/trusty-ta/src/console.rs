@@ -1,6 +1,7 @@
 //! Lines on Trusty's console.
 
-use crate::syscalls::{Syscalls, kernel};
+use crate::kernel::kernel;
+use crate::syscalls::Syscalls;
 use core::fmt::{self, Write};
 use core::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
 

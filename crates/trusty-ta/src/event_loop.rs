@@ -1,7 +1,10 @@
 //! Serves all ports and connections of a TA.
 
-use crate::syscalls::{Syscalls, kernel};
-use crate::{ConnectResult, Handle, MAX_PORTS, MessageResult, Port, PortCfg, Service, log};
+use crate::handle::{Handle, Port};
+use crate::kernel::kernel;
+use crate::port::{MAX_PORTS, PortCfg};
+use crate::service::{ConnectResult, MessageResult, Service};
+use crate::syscalls::Syscalls;
 use core::time::Duration;
 use trusty_abi::{Error, Event, INFINITE, MAX_TIMEOUT, Result, event};
 
@@ -25,7 +28,7 @@ impl<S: Service> Manager<S> {
         for (slot, cfg) in this.ports.iter_mut().zip(ports) {
             match Port::create(cfg) {
                 Ok(port) => *slot = Some((port, cfg)),
-                Err(error) => log!("port {:?} is refused: {error}", cfg.path),
+                Err(error) => crate::log!("port {:?} is refused: {error}", cfg.path),
             }
         }
         this
@@ -77,7 +80,7 @@ impl<S: Service> Manager<S> {
             Err(error) => {
                 // A peer that has gone is no news.
                 if error != Error::ChannelClosed {
-                    log!("closes a connection: {error}");
+                    crate::log!("closes a connection: {error}");
                 }
                 self.disconnect(slot);
             }
@@ -88,15 +91,15 @@ impl<S: Service> Manager<S> {
         let Some((port, cfg)) = self.ports.iter().flatten().nth(port) else { return };
         let (handle, peer) = match port.accept() {
             Ok(accepted) => accepted,
-            Err(error) => return log!("accept on {:?} fails: {error}", cfg.path),
+            Err(error) => return crate::log!("accept on {:?} fails: {error}", cfg.path),
         };
         let Some(slot) = self.connections.iter_mut().find(|slot| slot.is_none()) else {
-            return log!("refuses a client: {CONNECTIONS} are connected");
+            return crate::log!("refuses a client: {CONNECTIONS} are connected");
         };
         match self.service.on_connect(cfg, &handle, &peer) {
             Ok(ConnectResult::Accept(connection)) => *slot = Some((handle, connection)),
             Ok(ConnectResult::CloseConnection) => {}
-            Err(error) => log!("refuses a client: {error}"),
+            Err(error) => crate::log!("refuses a client: {error}"),
         }
     }
 

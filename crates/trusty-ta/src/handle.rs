@@ -1,7 +1,8 @@
 //! Handles that close on drop.
 
-use crate::PortCfg;
-use crate::syscalls::{Syscalls, kernel};
+use crate::kernel::kernel;
+use crate::port::PortCfg;
+use crate::syscalls::Syscalls;
 use core::ffi::CStr;
 use core::time::Duration;
 use trusty_abi::{Error, Event, INFINITE, MAX_TIMEOUT, MessageInfo, Result, Uuid, connect};

@@ -29,7 +29,9 @@ mod event_loop;
 mod handle;
 #[cfg(any(test, target_os = "none"))]
 mod heap;
+mod kernel;
 mod manifest;
+mod port;
 pub mod raw;
 mod service;
 mod syscalls;
@@ -44,7 +46,8 @@ pub mod time;
 pub use console::console;
 pub use event_loop::{CONNECTIONS, Manager};
 pub use handle::{Handle, Message, Port};
-pub use service::{ConnectResult, MAX_PORTS, MessageResult, PortCfg, Service};
+pub use port::{MAX_PORTS, PortCfg};
+pub use service::{ConnectResult, MessageResult, Service};
 pub use syscalls::Syscalls;
 #[cfg(target_os = "none")]
 pub use target::run;

@@ -37,11 +37,3 @@ pub trait Syscalls {
     /// Sends parts as one message. Returns the bytes that the peer's receive buffer has taken.
     fn send_msg(&self, handle: u32, parts: &[&[u8]]) -> Result<usize>;
 }
-
-/// The kernel that this code runs on.
-pub(crate) fn kernel() -> impl Syscalls {
-    #[cfg(target_os = "none")]
-    return crate::target::Kernel;
-    #[cfg(not(target_os = "none"))]
-    return crate::testing::Current;
-}

@@ -4,7 +4,10 @@ mod frames;
 mod heap;
 mod sys;
 
-use crate::{Manager, PortCfg, Service, console, log};
+use crate::console;
+use crate::event_loop::Manager;
+use crate::port::PortCfg;
+use crate::service::Service;
 use core::panic::PanicInfo;
 pub use sys::{Kernel, syscall};
 use trusty_abi::last_words::Ended;
@@ -25,7 +28,7 @@ pub fn run<S: Service>(
     console::set_manifest(manifest);
     heap::start(crate::manifest::heap(manifest));
     let error = Manager::new(service(), ports).run_event_loop();
-    log!("stops: {error}");
+    crate::log!("stops: {error}");
     exit(&[])
 }
 
@@ -34,11 +37,11 @@ pub fn run<S: Service>(
 fn panic(info: &PanicInfo) -> ! {
     let chain = match heap::shortage_behind(info) {
         Some((shortage, chain)) => {
-            log!("{shortage}");
+            crate::log!("{shortage}");
             chain
         }
         None => {
-            log!("{info}");
+            crate::log!("{info}");
             frames::chain()
         }
     };
@@ -48,8 +51,8 @@ fn panic(info: &PanicInfo) -> ! {
 /// Ends the TA. The kernel does not close its channels, and clients would hang for ever: so all are closed first, also
 /// those whose owner is lost in a panic. A number that is no handle is refused.
 fn exit(chain: &[u32]) -> ! {
-    use crate::Syscalls;
-    log!("{}", Ended { uuid: console::uuid(), chain });
+    use crate::syscalls::Syscalls;
+    crate::log!("{}", Ended { uuid: console::uuid(), chain });
     for handle in 0..trusty_abi::limit::HANDLES as u32 {
         let _ = Kernel.close(handle);
     }

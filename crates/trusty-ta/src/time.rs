@@ -1,6 +1,7 @@
 //! Clock and sleep.
 
-use crate::syscalls::{Syscalls, kernel};
+use crate::kernel::kernel;
+use crate::syscalls::Syscalls;
 use core::time::Duration;
 use trusty_abi::Result;
 

@@ -1,7 +1,6 @@
 //! System calls: number in r12, `svc #0`, arguments in r0-r3, result in r0 (negative = LK error code).
 
-use crate::Syscalls;
-use crate::syscalls::MAX_PARTS as PARTS;
+use crate::syscalls::{MAX_PARTS as PARTS, Syscalls};
 use core::arch::asm;
 use core::ffi::{CStr, c_void};
 use trusty_abi::{CONSOLE, Error, Event, MessageInfo, Result, Uuid, nr};

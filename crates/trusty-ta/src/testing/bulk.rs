@@ -1,7 +1,7 @@
 //! A client of bulk transfers, for unit tests.
 
-use super::{App, Client};
-use crate::Service;
+use super::world::{App, Client};
+use crate::service::Service;
 use std::vec::Vec;
 use tipc_bulk::{Endpoint, Failure, MAX_MESSAGE, Packet, Signal, WINDOW};
 

@@ -1,0 +1,247 @@
+//! A kernel with what uses it: apps, and clients of Linux.
+
+use crate::event_loop::Manager;
+use crate::port::PortCfg;
+use crate::service::Service;
+use crate::syscalls::{MAX_PARTS, Syscalls};
+use core::ffi::CStr;
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::string::String;
+use std::vec::Vec;
+use trusty_abi::{Error, Event, MessageInfo, Result, Uuid, connect};
+use trusty_model::{Census, Kernel, Task};
+
+struct Shared {
+    kernel: RefCell<Kernel>,
+    console: RefCell<String>,
+    clock: Cell<u64>,
+    linux: Task,
+}
+
+std::thread_local! {
+    static CURRENT: RefCell<Option<(Rc<Shared>, Task)>> = const { RefCell::new(None) };
+}
+
+/// Runs code as a task of a kernel.
+fn enter<T>(shared: &Rc<Shared>, task: Task, run: impl FnOnce() -> T) -> T {
+    let before = CURRENT.with(|current| current.replace(Some((shared.clone(), task))));
+    let result = run();
+    CURRENT.with(|current| current.replace(before));
+    result
+}
+
+/// A kernel with apps and clients.
+pub struct World(Rc<Shared>);
+
+impl Default for World {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl World {
+    /// A kernel that has just started.
+    pub fn new() -> Self {
+        let mut kernel = Kernel::new();
+        let linux = kernel.add_linux();
+        let kernel = RefCell::new(kernel);
+        Self(Rc::new(Shared { kernel, console: RefCell::default(), clock: Cell::new(0), linux }))
+    }
+
+    /// Starts an app: makes its service, publishes its ports.
+    pub fn app<S: Service>(&self, ports: &'static [PortCfg], service: impl FnOnce() -> S) -> App<S> {
+        let task = self.0.kernel.borrow_mut().add_app(Uuid([0xa; 16]));
+        let manager = enter(&self.0, task, || Manager::new(service(), ports));
+        App { shared: self.0.clone(), task, manager: Some(manager) }
+    }
+
+    /// Connects Linux to a port.
+    pub fn connect(&self, port: &CStr) -> Result<Client> {
+        let handle = self.0.kernel.borrow_mut().connect(self.0.linux, port.to_bytes(), connect::ASYNC)?;
+        Ok(Client { shared: self.0.clone(), handle })
+    }
+
+    /// What has been printed.
+    pub fn console(&self) -> String {
+        self.0.console.borrow().clone()
+    }
+
+    /// Counts ports, channels and messages: to see that nothing is left over.
+    pub fn census(&self) -> Census {
+        self.0.kernel.borrow().census()
+    }
+}
+
+/// An app of a [`World`]. Dropping it closes its handles.
+pub struct App<S: Service> {
+    shared: Rc<Shared>,
+    task: Task,
+    manager: Option<Manager<S>>,
+}
+
+impl<S: Service> App<S> {
+    /// Serves events until none waits. Returns how many there were.
+    pub fn run(&mut self) -> usize {
+        let Some(manager) = &mut self.manager else { return 0 };
+        enter(&self.shared, self.task, || {
+            core::iter::from_fn(|| manager.serve(Some(core::time::Duration::ZERO)).ok()).count()
+        })
+    }
+
+    /// The event loop.
+    pub fn manager(&self) -> Option<&Manager<S>> {
+        self.manager.as_ref()
+    }
+
+    /// Open handles.
+    pub fn handles(&self) -> usize {
+        self.shared.kernel.borrow().handles(self.task)
+    }
+}
+
+impl<S: Service> Drop for App<S> {
+    fn drop(&mut self) {
+        let manager = self.manager.take();
+        enter(&self.shared, self.task, || drop(manager));
+    }
+}
+
+/// A connection of Linux. Dropping it closes it.
+pub struct Client {
+    shared: Rc<Shared>,
+    handle: u32,
+}
+
+impl Client {
+    /// Sends a message. The real driver loses what the app's receive buffers cannot take; here it is `NotEnoughBuffer`.
+    pub fn send(&self, message: &[u8]) -> Result<()> {
+        let mut kernel = self.shared.kernel.borrow_mut();
+        kernel.send_msg(self.shared.linux, self.handle, &[message]).map(drop)
+    }
+
+    /// The next message. `NoMessage` if none waits, `ChannelClosed` if the app has closed and none is left.
+    pub fn receive(&self) -> Result<Vec<u8>> {
+        let mut kernel = self.shared.kernel.borrow_mut();
+        let (linux, handle) = (self.shared.linux, self.handle);
+        match kernel.get_msg(linux, handle) {
+            Ok(info) => {
+                let message = kernel.read_msg(linux, handle, info.id, 0)?.to_vec();
+                kernel.put_msg(linux, handle, info.id)?;
+                Ok(message)
+            }
+            Err(Error::NoMessage) => match kernel.poll(linux, handle)? {
+                Some(Event { event, .. }) if event & trusty_abi::event::HUP != 0 => Err(Error::ChannelClosed),
+                _ => Err(Error::NoMessage),
+            },
+            Err(error) => Err(error),
+        }
+    }
+}
+
+impl Drop for Client {
+    fn drop(&mut self) {
+        let _ = self.shared.kernel.borrow_mut().close(self.shared.linux, self.handle);
+    }
+}
+
+/// The kernel of the task that runs now. Outside of [`App`]s there is none, and every call is refused with `Offline`.
+pub(crate) struct Current;
+
+impl Current {
+    fn call<T>(&self, call: impl FnOnce(&mut Kernel, Task) -> Result<T>) -> Result<T> {
+        let (shared, task) = CURRENT.with(|current| current.borrow().clone()).ok_or(Error::Offline)?;
+        let mut kernel = shared.kernel.borrow_mut();
+        call(&mut kernel, task)
+    }
+
+    fn shared<T>(&self, look: impl FnOnce(&Shared) -> T) -> Result<T> {
+        CURRENT
+            .with(|current| current.borrow().as_ref().map(|(shared, _)| look(shared)))
+            .ok_or(Error::Offline)
+    }
+}
+
+impl Syscalls for Current {
+    fn write(&self, text: &[u8]) {
+        let _ = self.shared(|shared| shared.console.borrow_mut().push_str(&String::from_utf8_lossy(text)));
+    }
+
+    fn nanosleep(&self, nanoseconds: u64) -> Result<()> {
+        self.shared(|shared| shared.clock.set(shared.clock.get().saturating_add(nanoseconds)))
+    }
+
+    fn gettime(&self) -> Result<u64> {
+        self.shared(|shared| shared.clock.get())
+    }
+
+    fn port_create(&self, path: &CStr, buffers: u32, buffer_size: u32, flags: u32) -> Result<u32> {
+        self.call(|kernel, task| kernel.port_create(task, path.to_bytes(), buffers, buffer_size, flags))
+    }
+
+    fn connect(&self, path: &CStr, flags: u32) -> Result<u32> {
+        self.call(|kernel, task| {
+            let handle = kernel.connect(task, path.to_bytes(), flags)?;
+            if flags & connect::ASYNC != 0 {
+                return Ok(handle);
+            }
+            match kernel.poll(task, handle)? {
+                Some(event) => kernel.connected(task, handle, event.event),
+                None => kernel.close(task, handle).and(Err(Error::TimedOut)),
+            }
+        })
+    }
+
+    fn accept(&self, port: u32) -> Result<(u32, Uuid)> {
+        self.call(|kernel, task| kernel.accept(task, port))
+    }
+
+    fn close(&self, handle: u32) -> Result<()> {
+        self.call(|kernel, task| kernel.close(task, handle))
+    }
+
+    fn set_cookie(&self, handle: u32, cookie: u32) -> Result<()> {
+        self.call(|kernel, task| kernel.set_cookie(task, handle, cookie))
+    }
+
+    fn wait(&self, handle: u32, _: u32) -> Result<Event> {
+        self.call(|kernel, task| kernel.poll(task, handle)?.ok_or(Error::TimedOut))
+    }
+
+    fn wait_any(&self, _: u32) -> Result<Event> {
+        self.call(|kernel, task| kernel.poll_any(task)?.ok_or(Error::TimedOut))
+    }
+
+    fn get_msg(&self, handle: u32) -> Result<MessageInfo> {
+        self.call(|kernel, task| kernel.get_msg(task, handle))
+    }
+
+    fn read_msg(&self, handle: u32, id: u32, offset: u32, parts: &mut [&mut [u8]]) -> Result<usize> {
+        check_parts(parts.len())?;
+        self.call(|kernel, task| {
+            let mut rest = kernel.read_msg(task, handle, id, offset)?;
+            let mut read = 0;
+            for part in parts {
+                let (now, later) = rest.split_at(part.len().min(rest.len()));
+                part.iter_mut().zip(now).for_each(|(to, from)| *to = *from);
+                read += now.len();
+                rest = later;
+            }
+            Ok(read)
+        })
+    }
+
+    fn put_msg(&self, handle: u32, id: u32) -> Result<()> {
+        self.call(|kernel, task| kernel.put_msg(task, handle, id))
+    }
+
+    fn send_msg(&self, handle: u32, parts: &[&[u8]]) -> Result<usize> {
+        check_parts(parts.len())?;
+        self.call(|kernel, task| kernel.send_msg(task, handle, parts))
+    }
+}
+
+/// The limit of the run-time on the target.
+fn check_parts(parts: usize) -> Result<()> {
+    if parts > MAX_PARTS { Err(Error::InvalidArguments) } else { Ok(()) }
+}
