@@ -4,7 +4,10 @@
 //! (`load_app_config_options`, `trusty_app_setup_mmio` of trusty_app.c): numbers may be texts such as `"0x1000"`.
 
 mod aosp;
+mod error;
 mod values;
+
+pub use error::DeclarationError;
 
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -92,28 +95,6 @@ pub struct Region {
     #[serde(deserialize_with = "values::number")]
     #[cfg_attr(feature = "schema", schemars(with = "values::NumberForm"))]
     pub size: u32,
-}
-
-/// What is wrong with a declaration.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum DeclarationError {
-    /// Not TOML, or keys and types that do not fit.
-    #[error("{0}")]
-    Toml(String),
-    /// The table is missing.
-    #[error(
-        "[package.metadata.trusty] is missing: a trusted app declares uuid, min_heap, min_stack and start_ports there"
-    )]
-    Missing,
-    /// A value outside its limits.
-    #[error("[package.metadata.trusty] {key}: {what}")]
-    Value {
-        /// Which key.
-        key: String,
-        /// What was found and what is allowed.
-        what: String,
-    },
 }
 
 impl Declaration {

@@ -1,6 +1,6 @@
 //! The generated Rust code and the linker script.
 
-use crate::Declaration;
+use crate::declaration::Declaration;
 use std::fmt::Write as _;
 
 /// Linker script of a TA for ld.lld and GNU ld.

@@ -1,6 +1,6 @@
 //! Keys of AOSP Trusty's `manifest.json` that the kernel of L4T R32 cannot honour, each with its reason and what to do.
 
-use super::DeclarationError;
+use super::error::DeclarationError;
 use toml::{Table, Value};
 
 /// Key, what R32's kernel lacks, and what to do.
