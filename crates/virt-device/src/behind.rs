@@ -1,6 +1,7 @@
 //! Reading back behind the writer: while a piece is written, the one before is synced, and the one before that is read from
 //! the disk and digested.
 
+use crate::disk::BLOCK;
 use rustix::fs::{Advice, fadvise};
 use sha2::{Digest, Sha256};
 use std::fs::File;
@@ -27,7 +28,7 @@ pub fn sync(file: &File, written: &Receiver<u64>, synced: &Sender<u64>) -> io::R
 /// Reads what was synced from `start` on, whenever `synced` tells how far it got; the digest of all of it. Memory forgets each
 /// piece first: what is digested comes from the disk.
 pub fn digest(file: &File, start: u64, synced: &Receiver<u64>) -> io::Result<String> {
-    let (mut digest, mut done, mut block) = (Sha256::new(), 0, vec![0; crate::device::BLOCK]);
+    let (mut digest, mut done, mut block) = (Sha256::new(), 0, vec![0; BLOCK]);
     while let Some(end) = latest(synced) {
         let Some(length) = NonZeroU64::new(end.saturating_sub(done)) else { continue };
         fadvise(file, start + done, Some(length), Advice::DontNeed)?;

@@ -1,15 +1,17 @@
 //! Writing, switching and rolling back.
 
+use crate::disk::{BLOCK, Disk};
+use crate::error::DeviceError;
+use crate::limits::{FORMAT, MAX_NUMBER};
+use crate::part::{Part, STATE, Slot};
 use crate::state::{self, Installed, Placed, State};
-use crate::{DeviceError, Disk, Part, STATE, Slot, Space, behind, table};
+use crate::table::Space;
+use crate::{behind, table};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::io::{self, Read, SeekFrom};
 use std::sync::mpsc;
 use std::thread;
-
-/// Bytes that are moved at once. Such a block of zeros is not written: its place has been made zeros before.
-pub const BLOCK: usize = 256 << 10;
 
 /// A device that is open.
 #[derive(Debug)]
@@ -33,7 +35,7 @@ impl<D: Disk> Device<D> {
         let spaces = table::read(&mut disk, size)?;
         let (number, state) = match spaces.get(STATE) {
             Some(space) => state::read(&mut disk, *space)?,
-            None => (0, State { format: state::FORMAT, ..State::default() }),
+            None => (0, State { format: FORMAT, ..State::default() }),
         };
         Ok(Self { disk, spaces, number, state })
     }
@@ -76,7 +78,7 @@ impl<D: Disk> Device<D> {
 
     fn put(&mut self, state: State) -> Result<(), DeviceError> {
         let space = self.spaces.get(STATE).copied().ok_or_else(|| DeviceError::Missing(STATE.into()))?;
-        let number = self.number.checked_add(1).filter(|number| *number <= state::MAX_NUMBER);
+        let number = self.number.checked_add(1).filter(|number| *number <= MAX_NUMBER);
         let number = number.ok_or(DeviceError::Number(self.number))?;
         state::write(&mut self.disk, space, number, &state)?;
         self.number = number;
@@ -128,7 +130,7 @@ impl<D: Disk> Device<D> {
     pub fn switch(&mut self, installed: Installed) -> Result<(), DeviceError> {
         let security_version = self.state.security_version.max(installed.security_version);
         let previous = self.state.active.clone().filter(|old| *old != installed);
-        self.put(State { format: state::FORMAT, active: Some(installed), previous, security_version })
+        self.put(State { format: FORMAT, active: Some(installed), previous, security_version })
     }
 
     /// Notes a security version that the device has had under another layout.

@@ -5,6 +5,8 @@ use std::fmt::Debug;
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 
+/// Bytes that are moved at once. Such a block of zeros is not written: its place has been made zeros before.
+pub const BLOCK: usize = 256 << 10;
 /// Bytes of zeros that are written at once where holes cannot be made.
 const ZEROS: usize = 1 << 16;
 

@@ -4,16 +4,16 @@
 //! `u32` length (both little endian), the SHA-256 of number and text, the text in JSON. The block with the larger number is
 //! the state; the other one is what is written next. A torn write leaves a block whose digest does not fit, and the other.
 
-use crate::{DeviceError, Disk, Part, Slot, Space};
+use crate::disk::Disk;
+use crate::error::DeviceError;
+use crate::limits::{FORMAT, MAX_NUMBER};
+use crate::part::{Part, Slot};
+use crate::table::Space;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::io::{self, Read, SeekFrom};
 
-/// Version of the state that this crate writes and reads.
-pub const FORMAT: u32 = 1;
-/// Largest sequence number: one for each write of the state, of which a flash makes some. Whoever made a larger one did not flash.
-pub const MAX_NUMBER: u64 = 1 << 48;
 const MAGIC: &[u8; 8] = b"carveout";
 const BLOCK: u64 = 64 << 10;
 const HEADER: usize = 8 + 8 + 4 + 32;

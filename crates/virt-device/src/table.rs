@@ -1,17 +1,14 @@
 //! The partition table.
 
-use crate::{DeviceError, Disk};
+use crate::disk::Disk;
+use crate::error::DeviceError;
+use crate::limits::{MAX_DEVICE, MAX_ENTRIES};
 use gpt::disk::LogicalBlockSize;
 use gpt::header::HeaderError;
 use gpt::{GptConfig, GptError, mbr, partition_types};
 use std::collections::BTreeMap;
 use std::io::SeekFrom;
 use uuid::Uuid;
-
-/// Bytes of all partitions of a device, at most: 16 TiB, more than any eMMC or disk that a board has. Sums of sizes cannot overflow below it.
-pub const MAX_DEVICE: u64 = 16 << 40;
-/// Entries of a partition table, at most. UEFI's usual 128, and room for those of other tools: a table is read into memory.
-pub const MAX_ENTRIES: u32 = 1024;
 
 const SECTOR: u64 = 512;
 /// Partitions begin at multiples of this, as usual.
