@@ -1,8 +1,11 @@
 //! Errors that people read: what failed, on which file or value, what would be right, and what mends it.
 
-mod catalog;
+pub(crate) mod catalog;
+mod exit;
+mod macros;
 
 pub use catalog::{Cause, Entry, Field, facts};
+pub use exit::Exit;
 
 use crate::errors::FileError;
 use crate::text::block;
@@ -11,31 +14,6 @@ use serde_json::{Map, Value};
 use std::fmt;
 use std::io;
 use std::path::Path;
-
-/// Exit codes of the command line.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Exit {
-    /// A check failed.
-    Check = 1,
-    /// Wrong usage or config.
-    Usage = 2,
-    /// The environment lacks something.
-    Environment = 3,
-    /// A signal has ended it, as shells count: 128 and SIGINT's 2.
-    Interrupted = 130,
-}
-
-impl Exit {
-    /// The kind of failure in a word: the code of what has none of its own.
-    pub fn kind(self) -> &'static str {
-        match self {
-            Self::Check => "check-failed",
-            Self::Usage => "wrong-usage",
-            Self::Environment => "environment-lacks",
-            Self::Interrupted => "interrupted",
-        }
-    }
-}
 
 /// An expected failure.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -209,6 +187,16 @@ impl fmt::Display for Error {
 }
 
 impl std::error::Error for Error {}
+
+impl Field for Error {
+    fn fact(&self) -> Option<Value> {
+        None
+    }
+
+    fn cause(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(self)
+    }
+}
 
 /// Names the file in an I/O error.
 pub trait At<T> {

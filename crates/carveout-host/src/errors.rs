@@ -21,7 +21,7 @@ pub use sandbox::SandboxError;
 pub use toolchain::ToolchainError;
 
 /// All of them, for the reference.
-pub const CATALOGS: &[&[crate::error::Entry]] = &[
+pub const CATALOGS: &[&[crate::error::catalog::Entry]] = &[
     ArtifactError::CATALOG,
     CargoError::CATALOG,
     DownloadError::CATALOG,

@@ -8,7 +8,7 @@ pub mod durable;
 mod scratch;
 mod walk;
 
-pub use durable::sync_folder;
+pub use durable::{parent, sync_folder};
 pub use scratch::{Scratch, beside, scratch};
 pub use walk::{DirEntry, below, list, walk};
 
@@ -322,11 +322,6 @@ pub fn warn_of_readers(path: &Path, ui: &Ui) {
             path.display()
         ));
     }
-}
-
-/// The folder of a file.
-pub fn parent(path: &Path) -> &Path {
-    path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 #[cfg(test)]

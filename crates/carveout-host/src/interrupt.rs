@@ -3,13 +3,16 @@
 //! Programs that we start have process groups of their own (process.rs): a signal to us reaches all that they have started, and
 //! a signal of the terminal reaches them once, through us.
 
-use crate::error::{Error, Exit, Result};
+pub(crate) mod flag;
+
+pub use flag::{check, is_set};
+
+use crate::error::{Error, Exit};
 use crate::process::{any, signal_all};
 use rustix::process::Signal;
 use rustix::termios::{OptionalActions, Termios, tcgetattr, tcsetattr};
 use std::io;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -19,7 +22,6 @@ const GRACE: Duration = Duration::from_secs(5);
 const IDLE: Duration = Duration::from_secs(1);
 const LOOK: Duration = Duration::from_millis(20);
 
-static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 /// What a verb does instead; false: it has nothing to do yet.
 type Hook = Box<dyn Fn() -> bool + Send>;
 static HOOK: Mutex<Option<Hook>> = Mutex::new(None);
@@ -45,23 +47,13 @@ pub fn as_usual() {
     }
 }
 
-/// Whether a signal has come that ends the command.
-pub fn is_set() -> bool {
-    INTERRUPTED.load(Ordering::Relaxed)
-}
-
-/// An error if a signal has come.
-pub fn check() -> Result<()> {
-    if is_set() { Err(Error::interrupted()) } else { Ok(()) }
-}
-
 fn signalled(terminal: Option<&Termios>) {
     let handled = HOOK.lock().is_ok_and(|hook| hook.as_ref().is_some_and(|hook| hook()));
     if handled {
         return;
     }
     // Who asks twice is in a hurry.
-    let again = INTERRUPTED.swap(true, Ordering::Relaxed);
+    let again = flag::set();
     let ran = signal_all(if again { Signal::KILL } else { Signal::TERM });
     let terminal = terminal.cloned();
     std::thread::spawn(move || {

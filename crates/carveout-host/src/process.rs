@@ -10,7 +10,7 @@ mod guard;
 
 use crate::error::{Error, Result};
 use crate::errors::ProgramError;
-use crate::interrupt;
+use crate::interrupt::flag;
 use guard::{Guard, MARK};
 use rustix::io::Errno;
 use rustix::process::{
@@ -88,7 +88,7 @@ pub struct Unstarted {
 impl Unstarted {
     /// `what` needs it.
     pub fn of(self, what: &str) -> Error {
-        if interrupt::is_set() {
+        if flag::is_set() {
             return Error::interrupted();
         }
         ProgramError::NotStarted { task: what.into(), program: self.program, source: self.error }.into()
@@ -173,7 +173,7 @@ fn launch(mut command: Command, streams: Streams, own_group: bool) -> Result<Run
     // Held meanwhile: a signal finds either no program or one that it can end.
     let mut run = known();
     for _ in 0..BUSY {
-        if interrupt::is_set() {
+        if flag::is_set() {
             return Err(Unstarted { program, error: io::ErrorKind::Interrupted.into() });
         }
         match command.spawn() {
@@ -277,7 +277,7 @@ impl Running {
             // Not reaped yet: until it is forgotten, nobody else can have its number.
             let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
             while waitid(WaitId::Pid(pid), options).is_err_and(|errno| errno == Errno::INTR) {}
-            if interrupt::is_set() && self.target < 0 {
+            if flag::is_set() && self.target < 0 {
                 end_group(pid);
             }
             let mut run = known();

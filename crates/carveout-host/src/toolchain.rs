@@ -8,7 +8,7 @@ mod debian;
 
 use crate::error::{At, Result};
 use crate::errors::ToolchainError;
-use crate::tools::{cargo, run, shell};
+use crate::tools::{run, rust, shell};
 use crate::ui::Ui;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -87,10 +87,10 @@ impl Toolchain {
         add("rustc", self.version.clone());
         match self.target {
             Target::TrustedApp | Target::Firmware => {
-                add("lld", first(cargo::ask(&self.linker, None, &["-flavor", "gnu", "--version"])?));
+                add("lld", first(rust::ask(&self.linker, None, &["-flavor", "gnu", "--version"])?));
             }
             Target::ClientApp | Target::Program | Target::Emulator => {
-                add("gcc", first(cargo::ask(&self.linker, None, &["--version"])?));
+                add("gcc", first(rust::ask(&self.linker, None, &["--version"])?));
                 let libc = match self.target {
                     Target::ClientApp => crate::packages::CROSS_LIBC,
                     _ => crate::packages::LIBC,
@@ -106,7 +106,7 @@ impl Toolchain {
     pub fn sysroot(&self) -> Result<PathBuf> {
         match &self.debian {
             Some(tree) => Ok(tree.usr()),
-            None => cargo::ask("rustc".as_ref(), None, &["--print", "sysroot"]).map(PathBuf::from),
+            None => rust::ask("rustc".as_ref(), None, &["--print", "sysroot"]).map(PathBuf::from),
         }
     }
 
@@ -122,7 +122,7 @@ impl Toolchain {
         // Of several that fit, the last wins.
         let mut flags = vec![remap(root, ".")];
         // What cargo has checked out of git is called by URL and commit, on any host.
-        let checkouts = cargo::home().map(|home| home.join("git/checkouts"));
+        let checkouts = rust::cargo_home().map(|home| home.join("git/checkouts"));
         flags.extend(checkouts.iter().map(|folder| remap(folder, "/cargo/git")));
         // Our own crates are called as in our clone, where cargo names them relative to it.
         if carveout != root {
@@ -239,20 +239,19 @@ impl<'a> Toolchains<'a> {
     /// The host's own toolchain, if it has the target.
     fn rustup(&self, target: Target) -> Result<Option<Toolchain>> {
         let triple = target.triple();
-        let directory =
-            cargo::ask("rustc".as_ref(), None, &["--print", "target-libdir", "--target", triple])?;
+        let directory = rust::ask("rustc".as_ref(), None, &["--print", "target-libdir", "--target", triple])?;
         let mut files = std::fs::read_dir(directory).into_iter().flatten().flatten();
         if !files.any(|f| f.file_name().to_string_lossy().starts_with("libcore-")) {
             return Ok(None);
         }
-        let version = cargo::ask("rustc".as_ref(), None, &["--version"])?;
+        let version = rust::ask("rustc".as_ref(), None, &["--version"])?;
         let linker = linker(target)?;
         let triple = triple.into();
         Ok(Some(Toolchain { target, triple, version, linker, debian: None, versions: Arc::default() }))
     }
 
     fn debian(&self, target: Target, tree: debian::Tree) -> Result<Toolchain> {
-        let version = cargo::ask(&tree.rustc(), Some(&tree.libraries()), &["--version"])?;
+        let version = rust::ask(&tree.rustc(), Some(&tree.libraries()), &["--version"])?;
         let linker = linker(target)?;
         let (triple, debian) = (target.triple().into(), Some(tree));
         Ok(Toolchain { target, triple, version, linker, debian, versions: Arc::default() })
@@ -283,7 +282,7 @@ fn linker(target: Target) -> Result<PathBuf> {
         Target::ClientApp => Ok("aarch64-linux-gnu-gcc".into()),
         Target::Program | Target::Emulator => Ok("x86_64-linux-gnu-gcc".into()),
         Target::TrustedApp | Target::Firmware => {
-            let sysroot = cargo::ask("rustc".as_ref(), None, &["--print", "sysroot"])?;
+            let sysroot = rust::ask("rustc".as_ref(), None, &["--print", "sysroot"])?;
             let folder = PathBuf::from(sysroot).join("lib/rustlib");
             let hosts = std::fs::read_dir(&folder).into_iter().flatten().flatten();
             let mut found = hosts.map(|h| h.path().join("bin/rust-lld")).filter(|p| p.is_file());

@@ -9,6 +9,7 @@ pub mod git;
 pub mod namespace;
 pub mod npm;
 pub mod pip;
+pub mod rust;
 pub mod tarball;
 
 use crate::error::{At, Error, Result};

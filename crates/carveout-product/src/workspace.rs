@@ -102,7 +102,7 @@ impl Workspace {
     /// The config files that cargo reads for a build in the workspace.
     fn cargo_configs(&self) -> Vec<PathBuf> {
         let above = self.root.ancestors().map(|folder| folder.join(".cargo"));
-        let mut folders: Vec<PathBuf> = above.chain(carveout_host::tools::cargo::home()).collect();
+        let mut folders: Vec<PathBuf> = above.chain(carveout_host::tools::rust::cargo_home()).collect();
         folders.dedup();
         let files = folders.iter().flat_map(|folder| ["config.toml", "config"].map(|name| folder.join(name)));
         files

@@ -33,7 +33,7 @@ pub fn versions() -> Result<Vec<(String, String)>> {
     for (tool, option) in [("gcc", "--version"), ("ld", "--version")] {
         for prefix in [KERNEL_PREFIX, APP_PREFIX] {
             let program = format!("{prefix}{tool}");
-            let text = carveout_host::tools::cargo::ask(Path::new(&program), None, &[option])
+            let text = carveout_host::tools::rust::ask(Path::new(&program), None, &[option])
                 .map_err(|error| ToolError::NoCompiler { source: error.message.into() })?;
             versions.push((program, text.lines().next().unwrap_or_default().to_owned()));
         }

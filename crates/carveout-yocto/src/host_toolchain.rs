@@ -9,7 +9,7 @@ use carveout_host::packages;
 use carveout_host::packages::Need;
 use carveout_host::toolchain::Target;
 use carveout_host::tools::cargo::lock::{CargoLock, CrateSource};
-use carveout_host::tools::{cargo, run, shell};
+use carveout_host::tools::{cargo, run, rust, shell};
 use carveout_product::Build;
 use carveout_vendor as vendor;
 use carveout_vendor::Vendor;
@@ -67,7 +67,7 @@ pub fn prepare(build: &Build, user: &User, top: &Path, log: &Path) -> Result<Vec
     let toolchain = build.toolchains.get(Target::TrustedApp)?;
     build.toolchains.get(Target::ClientApp)?;
     let rust = borrow(user, &toolchain.sysroot()?, &home.join("rust"), log)?;
-    let own = PathBuf::from(cargo::ask("rustc".as_ref(), None, &["--print", "sysroot"])?).join("bin/cargo");
+    let own = PathBuf::from(rust::ask("rustc".as_ref(), None, &["--print", "sysroot"])?).join("bin/cargo");
     let cargo = home.join("cargo");
     fs::copy(&own, &cargo).at(&own)?;
     let crates = home.join("crates");
@@ -125,7 +125,7 @@ fn fetch(root: &Path, to: &Path, log: &Path) -> Result<()> {
     }
     let sh = shell(root)?;
     run("cargo fetch", cmd!(sh, "cargo fetch --locked"), log)?;
-    let home = carveout_host::tools::cargo::home().unwrap_or_default();
+    let home = rust::cargo_home().unwrap_or_default();
     let cache = home.join("registry/cache");
     let registries: Vec<PathBuf> =
         fs::read_dir(&cache).at(&cache)?.flatten().map(|entry| entry.path()).collect();

@@ -1,5 +1,6 @@
 //! Steps that outlast a kill and a power cut, for folders that get their names together: a file is on the disk before it gets its name, and its name before the next step.
 
+use super::walk::below;
 use crate::error::{At, Result};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
@@ -15,12 +16,12 @@ pub fn write(path: &Path, content: &[u8]) -> Result<()> {
 /// Gives a file or a folder, which is synced, its name. A file of that name is replaced, a folder that is not empty never.
 pub fn rename(from: &Path, to: &Path) -> Result<()> {
     fs::rename(from, to).at(to)?;
-    sync_folder(super::parent(to))
+    sync_folder(parent(to))
 }
 
 /// Syncs all files and folders below a folder, and then the folder.
 pub fn sync_tree(folder: &Path) -> Result<()> {
-    for entry in super::below(folder, |_| true) {
+    for entry in below(folder, |_| true) {
         let entry = entry?;
         let path = entry.path();
         if entry.file_type().is_dir() {
@@ -41,4 +42,9 @@ pub fn sync_folder(folder: &Path) -> Result<()> {
         }
         result => result.at(folder),
     }
+}
+
+/// The folder of a file.
+pub fn parent(path: &Path) -> &Path {
+    path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }

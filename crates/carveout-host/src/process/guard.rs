@@ -1,6 +1,6 @@
 //! What ends the programs when we are killed, and nothing of ours runs any more.
 
-use crate::interrupt;
+use crate::interrupt::flag;
 use rustix::process::getpid;
 use std::collections::BTreeSet;
 use std::io::Write;
@@ -41,7 +41,7 @@ impl Guard {
     pub fn tell(&self, run: &BTreeSet<i32>) {
         let Some(Ok(mut stdin)) = self.stdin.as_ref().map(Mutex::lock) else { return };
         // After a signal it looks for what has left its group even if all groups have ended.
-        let signal = interrupt::is_set().then(|| "interrupted".to_owned());
+        let signal = flag::is_set().then(|| "interrupted".to_owned());
         let words: Vec<String> = run.iter().map(i32::to_string).chain(signal).collect();
         let _ = stdin.write_all(format!("{}\n", words.join(" ")).as_bytes());
     }

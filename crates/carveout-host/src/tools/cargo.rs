@@ -3,6 +3,7 @@
 pub mod lock;
 mod messages;
 
+use super::rust::cargo_home;
 use super::{capture, run, shell};
 use crate::error::{At, Result};
 use crate::errors::{CargoError, ProgramError};
@@ -28,12 +29,6 @@ use xshell::{Cmd, cmd};
 /// The cargo that runs us.
 pub fn program() -> PathBuf {
     std::env::var_os("CARGO").map_or_else(|| "cargo".into(), PathBuf::from)
-}
-
-/// Where cargo keeps what it has fetched, and a config of the user's.
-pub fn home() -> Option<PathBuf> {
-    let home = std::env::var_os("CARGO_HOME").filter(|home| !home.is_empty()).map(PathBuf::from);
-    home.or_else(|| std::env::home_dir().map(|home| home.join(".cargo")))
 }
 
 /// How names of variables begin that cargo needs to find its things and to reach its registries.
@@ -265,7 +260,7 @@ fn compile(what: &str, cmd: Cmd, log: &Path, ui: &Ui) -> Result<()> {
 /// The folders of cargo's registries that hold crates of this workspace. Others are of other projects, and shape nothing here.
 pub fn registries(root: &Path) -> Result<Vec<PathBuf>> {
     let lock = CargoLock::read(root)?;
-    Ok(home().map_or_else(Vec::new, |home| registries_of(&home.join("registry/src"), &lock)))
+    Ok(cargo_home().map_or_else(Vec::new, |home| registries_of(&home.join("registry/src"), &lock)))
 }
 
 fn registries_of(sources: &Path, lock: &CargoLock) -> Vec<PathBuf> {
@@ -321,15 +316,6 @@ pub fn deb(cargo_deb: &Path, build: &CrossBuild, epoch: u64, out: &Path, log: &P
     let entries = fs::read_dir(out).at(out)?.flatten().map(|e| e.path());
     let mut debs = entries.filter(|path| path.extension().is_some_and(|e| e == "deb"));
     debs.next().ok_or_else(|| CargoError::NoPackage { folder: out.into() }.into())
-}
-
-/// What a compiler or linker says of itself, and where its libraries are.
-pub fn ask(program: &Path, library_path: Option<&Path>, arguments: &[&str]) -> Result<String> {
-    let sh = shell(Path::new("/"))?;
-    if let Some(path) = library_path {
-        sh.set_var("LD_LIBRARY_PATH", path);
-    }
-    capture(&program.display().to_string(), cmd!(sh, "{program} {arguments...}"))
 }
 
 #[cfg(test)]

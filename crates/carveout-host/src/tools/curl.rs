@@ -13,7 +13,7 @@ use crate::interrupt;
 use crate::packages;
 use crate::packages::Need;
 use crate::ui::Ui;
-use part::Part;
+use part::PartFile;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::thread;
@@ -79,7 +79,9 @@ pub fn fetch(url: &Url, sha256: &str, size: Size, file: &Path, ui: &Ui) -> Resul
         PathBuf::from(name)
     };
     packages::ensure(&NEEDS, false, &name(".log"), ui)?;
-    let Some(mut part) = Part::open(name(".part"), file, ui)? else { return check(url, sha256, size, file) };
+    let Some(mut part) = PartFile::open(name(".part"), file, ui)? else {
+        return check(url, sha256, size, file);
+    };
     // A run that was interrupted at the very end has left all of it: a server has no range behind that.
     if part.length > 0 && size.fits(part.length) && part.sha256()? == sha256 {
         return part.finish(file);
@@ -123,7 +125,7 @@ pub fn fetch(url: &Url, sha256: &str, size: Size, file: &Path, ui: &Ui) -> Resul
 struct Kept(bool);
 
 /// Fills the part. One byte more than may come, at most.
-fn complete(url: &Url, sha256: &str, size: Size, part: &mut Part, ui: &Ui) -> Result<Kept> {
+fn complete(url: &Url, sha256: &str, size: Size, part: &mut PartFile, ui: &Ui) -> Result<Kept> {
     let (limit, mut tries, mut restarts, mut furthest) = (timeout()?, 0, 0, 0);
     loop {
         let from = part.length;

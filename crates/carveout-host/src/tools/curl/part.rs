@@ -11,14 +11,14 @@ use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 /// Locked for as long as it is written: two runs may want the same file.
-pub struct Part {
+pub struct PartFile {
     path: PathBuf,
     file: File,
     /// Bytes that are there.
     pub length: u64,
 }
 
-impl Part {
+impl PartFile {
     /// Opens or makes it. Nothing if another run has completed `whole` meanwhile.
     pub fn open(path: PathBuf, whole: &Path, ui: &Ui) -> Result<Option<Self>> {
         // A link would lead our writes elsewhere, a FIFO would keep us waiting.
