@@ -4,8 +4,11 @@
 //! each file, so that a result that someone has touched is built anew. A result appears by rename, so it is whole.
 
 pub mod errors;
+mod key;
 pub mod tree;
-use bundle::sha256;
+
+pub use key::Key;
+
 use carveout_host::error::{At, Result};
 use carveout_host::files;
 use carveout_host::tools::namespace::remove;
@@ -28,35 +31,6 @@ const LOCK: &str = ".lock";
 const TEMPORARY: &str = ".new-";
 /// Results kept of each stage.
 const KEEP: usize = 3;
-
-/// The inputs of a stage.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Key(BTreeMap<String, String>);
-
-impl Key {
-    /// The inputs of a stage: first of all a digest of its own code, which a build script of `stage_code` writes.
-    pub fn of(code: &str) -> Self {
-        Self::default().with("code", code)
-    }
-
-    /// Adds an input.
-    pub fn with(mut self, name: impl Into<String>, value: impl ToString) -> Self {
-        self.0.insert(name.into(), value.to_string());
-        self
-    }
-
-    /// Adds the contents of a file that the caller names: a link counts as what it leads to.
-    pub fn with_file(self, name: &str, path: &Path) -> Result<Self> {
-        let hashed = bundle::hash_file(path).at(path)?;
-        Ok(self.with(name, hashed.sha256))
-    }
-
-    /// The digest of all inputs.
-    pub fn digest(&self) -> String {
-        let lines: String = self.0.iter().map(|(name, value)| format!("{name}={value}\n")).collect();
-        sha256(lines.as_bytes())
-    }
-}
 
 /// What is kept of a result.
 #[derive(Serialize, Deserialize)]

@@ -1,7 +1,7 @@
 //! What a folder holds: stamps, to see that it has been touched; a digest, which covers all that can shape what is made of it.
 
-use crate::Key;
 use crate::errors::CacheError;
+use crate::key::Key;
 use carveout_host::error::{At, Result};
 use carveout_host::files;
 use serde::{Deserialize, Serialize};
