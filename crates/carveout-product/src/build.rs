@@ -1,6 +1,6 @@
 //! What a stage may use.
 
-use crate::Product;
+use crate::product::Product;
 use crate::workspace::Workspace;
 use carveout_host::dirs::Dirs;
 use carveout_host::toolchain::Toolchains;

@@ -8,6 +8,7 @@ mod config;
 mod keys;
 mod l4t;
 mod rootfs;
+mod suggestion;
 mod yocto;
 
 pub use apps::{AppError, ClientAppError, PackageError};
@@ -16,11 +17,6 @@ pub use keys::{PkcError, SbkError};
 pub use l4t::L4tError;
 pub use rootfs::{MirrorError, RootfsError};
 pub use yocto::YoctoError;
-
-/// The sentence that names what was meant, if something is near enough.
-fn did_you_mean(name: Option<&str>) -> String {
-    name.map(|name| format!(" Did you mean `{name}`?")).unwrap_or_default()
-}
 
 /// All of them, for the reference.
 pub const CATALOGS: &[&[carveout_host::error::Entry]] = &[

@@ -10,6 +10,8 @@ mod keys;
 mod l4t;
 mod locate;
 mod mirror;
+mod overrides;
+mod product;
 mod report;
 mod rootfs;
 pub mod workspace;
@@ -26,110 +28,10 @@ pub use file::{BoardFile, ProductFile};
 pub use file::{Download, L4tBoard, Module, Monitor};
 pub use l4t::L4t;
 pub use mirror::{Mirror, SNAPSHOT};
+pub use overrides::Overrides;
+pub use product::{App, AppSource, Product};
 pub use rootfs::{Rootfs, RootfsKind};
 pub use yocto::Yocto;
-
-use carveout_host::error::Result;
-use std::path::PathBuf;
-use trusty_image::Tzdram;
-use trusty_ta_build::Declaration;
-
-/// A product as it will be built. Every value has been checked.
-#[derive(Clone, Debug)]
-pub struct Product {
-    /// The config file.
-    pub path: PathBuf,
-    /// Name of the product.
-    pub name: String,
-    /// Version of the product.
-    pub version: String,
-    /// Devices that have had a larger one refuse it.
-    pub security_version: u32,
-    /// The board.
-    pub board: Board,
-    /// The carve-out.
-    pub tzdram: Tzdram,
-    /// The TAs, in the order of the image.
-    pub trusted_apps: Vec<App>,
-    /// The client apps: packages of the workspace, and finished ones.
-    pub client_apps: Vec<ClientApp>,
-    /// The root filesystem, if it is wanted.
-    pub rootfs: Option<Rootfs>,
-    /// What it says of NVIDIA's parts and of keys, if the board has L4T.
-    pub l4t: Option<L4t>,
-    /// What it says of BitBake.
-    pub yocto: Yocto,
-    /// What a release tells of its version.
-    pub changelog: Option<PathBuf>,
-    /// SHA-256 of config and board as they are used, overrides included.
-    pub digest: String,
-}
-
-/// A TA of a product.
-#[derive(Clone, Debug)]
-pub struct App {
-    /// Its name: the package's, or the ELF file's stem.
-    pub name: String,
-    /// Where it comes from.
-    pub source: AppSource,
-    /// Heap in bytes instead of the declared one.
-    pub min_heap: Option<u32>,
-    /// Stack in bytes instead of the declared one.
-    pub min_stack: Option<u32>,
-}
-
-impl App {
-    /// What its package declares; none of a finished ELF file.
-    pub fn declaration(&self) -> Option<&Declaration> {
-        match &self.source {
-            AppSource::Package(declaration) => Some(declaration),
-            AppSource::Elf(_) => None,
-        }
-    }
-}
-
-/// Where a TA comes from.
-#[derive(Clone, Debug)]
-pub enum AppSource {
-    /// A package of the workspace, with what it declares.
-    Package(Box<Declaration>),
-    /// A finished ELF file.
-    Elf(PathBuf),
-}
-
-/// What the command line overrides.
-#[derive(Clone, Debug, Default)]
-pub struct Overrides {
-    /// Size of the carve-out in bytes.
-    pub tzdram: Option<u64>,
-    /// Name of a board.
-    pub board: Option<String>,
-    /// Build no root filesystem.
-    pub without_rootfs: bool,
-    /// NVIDIA's BSP.
-    pub bsp: Option<PathBuf>,
-    /// NVIDIA's public sources.
-    pub sources: Option<PathBuf>,
-    /// NVIDIA's licence has been read and is accepted.
-    pub accept_license: bool,
-}
-
-impl Product {
-    /// Names of all client apps.
-    pub fn client_names(&self) -> Vec<String> {
-        self.client_apps.iter().map(|app| app.name.clone()).collect()
-    }
-
-    /// Names of those client apps that are packages of the workspace.
-    pub fn own_client_apps(&self) -> impl Iterator<Item = &str> {
-        self.client_apps.iter().filter(|app| app.deb.is_none()).map(|app| app.name.as_str())
-    }
-
-    /// What the product says of NVIDIA's parts, for what only L4T boards have.
-    pub fn l4t(&self) -> Result<&L4t> {
-        self.l4t.as_ref().ok_or_else(|| self.board.has_no_l4t())
-    }
-}
 
 #[cfg(test)]
 mod tests;

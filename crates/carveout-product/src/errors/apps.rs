@@ -1,6 +1,6 @@
 //! Errors of trusted apps, client apps and their packages.
 
-use super::did_you_mean;
+use super::suggestion::did_you_mean;
 use carveout_host::error::Cause;
 use carveout_host::size::human;
 use std::io;

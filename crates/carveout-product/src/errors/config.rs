@@ -1,6 +1,6 @@
 //! Errors of configs as such, and of boards.
 
-use super::did_you_mean;
+use super::suggestion::did_you_mean;
 use carveout_host::error::Cause;
 use carveout_host::size::human;
 use std::path::PathBuf;

@@ -1,6 +1,6 @@
 //! Errors of what a product says of NVIDIA's parts and of keys.
 
-use super::did_you_mean;
+use super::suggestion::did_you_mean;
 use carveout_host::error::Cause;
 use std::io;
 use std::path::PathBuf;
