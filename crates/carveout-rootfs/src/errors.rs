@@ -1,5 +1,6 @@
 //! What can go wrong with root filesystems.
 
+mod list;
 mod lock;
 mod packages;
 
@@ -14,12 +15,8 @@ pub use lock::SHOWN;
 pub use packages::PackagesError;
 
 use carveout_host::error::Cause;
+use list::listed;
 use std::path::PathBuf;
-
-/// Values, each in an indented line.
-fn listed(values: &[String]) -> String {
-    values.iter().map(|value| format!("  {value}")).collect::<Vec<_>>().join("\n")
-}
 
 carveout_host::errors! {
     /// What can go wrong with what a root filesystem is made of, and with its image.

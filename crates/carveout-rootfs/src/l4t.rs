@@ -1,8 +1,8 @@
 //! What of NVIDIA's BSP gets into a root filesystem: packages, and what flash.sh puts into /boot.
 
 use crate::errors::{PackagesError, RootfsError};
+use crate::init::{DEVICES, INIT, OTHER_INITS};
 use crate::mmdebstrap::Parts;
-use crate::{DEVICES, INIT, OTHER_INITS};
 use carveout_host::error::{At, Error, Result};
 use carveout_host::files;
 use carveout_host::tools::dpkg::Control;

@@ -3,6 +3,7 @@
 
 pub mod errors;
 pub mod ext4;
+mod init;
 mod l4t;
 mod lock;
 pub mod mmdebstrap;
@@ -10,6 +11,7 @@ mod pins;
 pub mod sparse;
 mod tarball;
 
+use self::init::{DEVICES, INIT, OTHER_INITS};
 use self::lock::Sums;
 use self::pins::{Known, Pins};
 use self::tarball::{INSTALLED, SUMS};
@@ -35,12 +37,6 @@ pub const IMAGE: &str = "system.img";
 /// Name of the list of packages.
 pub const LOCK: &str = "packages.lock";
 const BASE: &str = "base.tar";
-/// Debian's packages with which a root filesystem boots.
-const INIT: &str = "systemd-sysv";
-const DEVICES: &str = "udev";
-/// Debian's other packages with an init. Two of them exclude each other.
-const OTHER_INITS: [&str; 3] = ["sysvinit-core", "runit-init", "finit-sysv"];
-
 /// The slow part: all without our own packages.
 pub fn base(build: &Build, rootfs: &Rootfs, bsp: Option<&Bsp>) -> Result<Output> {
     match rootfs.kind {

@@ -7,12 +7,13 @@
 
 mod archive;
 mod explain;
+mod mode;
 mod parts;
 mod settings;
 
 pub use archive::Archives;
 pub use explain::explained;
-pub use parts::Parts;
+pub use parts::{DEBS, Parts};
 
 use crate::errors::RootfsError;
 use carveout_host::error::{At, Error, Result};
@@ -20,13 +21,14 @@ use carveout_host::packages::is_root;
 use carveout_host::tools::namespace;
 use carveout_host::tools::namespace::Folder;
 use carveout_host::tools::{capture, run, shell};
+use mode::open;
+use settings::ARCHITECTURE;
 use stage_cache::Work;
 use std::fs;
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt, symlink};
+use std::os::unix::fs::{OpenOptionsExt, symlink};
 use std::path::{Path, PathBuf};
 use xshell::{Cmd, cmd};
 
-const ARCHITECTURE: &str = "arm64";
 /// Our scripts, by the names that hooks call them by.
 const SCRIPTS: [(&str, &str); 8] = [
     ("configure.sh", CONFIGURE),
@@ -53,9 +55,6 @@ rm -f "$1/etc/apt/apt.conf.d/01host" "$1/etc/apt/auth.conf.d/host.conf" "$1/etc/
 "#;
 /// All that mmdebstrap would do besides running hooks and packing. Device nodes and the policy for services are the hooks' own.
 const NOTHING_OF_ITS_OWN: &str = "--skip=setup,update,cleanup,chroot/mount/dev,chroot/policy-rc.d";
-/// Packages to install, in our folder.
-pub const DEBS: &str = "debs";
-
 /// What mmdebstrap says of itself.
 pub fn version() -> Result<String> {
     let sh = shell(Path::new("/"))?;
@@ -240,8 +239,4 @@ fn not_for_it(error: Error, tarball: &Path) -> Error {
     } else {
         error
     }
-}
-
-fn open(path: &Path, mode: u32) -> Result<()> {
-    fs::set_permissions(path, fs::Permissions::from_mode(mode)).at(path)
 }

@@ -1,6 +1,6 @@
 //! What can go wrong with the list of installed packages and with the one that a product pins.
 
-use super::listed;
+use super::list::listed;
 use std::path::PathBuf;
 
 carveout_host::errors! {

@@ -1,6 +1,6 @@
 //! What can go wrong when packages are fetched and installed, as mmdebstrap, apt and dpkg say it.
 
-use super::listed;
+use super::list::listed;
 use carveout_host::error::Cause;
 use std::env::temp_dir;
 use std::path::PathBuf;

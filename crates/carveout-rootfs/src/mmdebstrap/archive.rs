@@ -1,6 +1,8 @@
 //! The archives that a root filesystem is made of: the build host's own, and those of a product.
 
-use super::{ARCHITECTURE, explain, settings};
+use super::mode::open;
+use super::settings::ARCHITECTURE;
+use super::{explain, settings};
 use crate::errors::PackagesError;
 use carveout_host::error::{At, Result};
 use carveout_host::tools::apt::PrivateApt;
@@ -45,13 +47,13 @@ impl Archives {
         }
         let folder = dir.join(KEYS);
         fs::create_dir(&folder).at(&folder)?;
-        super::open(&folder, 0o755)?;
+        open(&folder, 0o755)?;
         for (index, key) in self.keys.iter().enumerate() {
             let bytes = carveout_host::files::read(key)?;
             let ending = ending(&bytes).ok_or_else(|| PackagesError::NotAKey { path: key.clone() })?;
             let to = folder.join(format!("mirror-{index}.{ending}"));
             fs::write(&to, bytes).at(&to)?;
-            super::open(&to, 0o644)?;
+            open(&to, 0o644)?;
         }
         Ok(Some(folder))
     }

@@ -1,12 +1,15 @@
 //! Files that hooks get in our folder.
 
-use super::{DEBS, open};
+use super::mode::open;
 use carveout_host::error::{At, Result};
 use stage_cache::Key;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+
+/// Packages to install, in our folder.
+pub const DEBS: &str = "debs";
 
 /// Files by their paths in the folder of a run.
 #[derive(Clone, Debug, Default)]

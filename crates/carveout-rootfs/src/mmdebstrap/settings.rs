@@ -9,6 +9,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use xshell::cmd;
 
+/// Of what is installed.
+pub(super) const ARCHITECTURE: &str = "arm64";
+
 const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
 
 /// Sources for a suite from the host's own apt, if it is a Debian that knows the suite. Otherwise empty: then
