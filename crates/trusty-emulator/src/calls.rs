@@ -1,6 +1,6 @@
 //! System calls of a trusted app: arguments out of its registers and memory, results back.
 
-use crate::process::{Process, State, What};
+use crate::process::{AppState, Process, What};
 use std::time::{Duration, Instant};
 use trusty_abi::{CONSOLE, Error, Event, INFINITE, Result, connect, limit, nr};
 use trusty_image::limits::PAGE;
@@ -39,7 +39,7 @@ impl Process {
                 // The kernel's sum may wrap, and its milliseconds have 32 bits.
                 let milliseconds = (nanoseconds.wrapping_add(999_999) / 1_000_000) as u32;
                 let until = Instant::now().checked_add(Duration::from_millis(milliseconds.into()));
-                self.state = State::Waiting(What::Sleep, until);
+                self.state = AppState::Waiting(What::Sleep, until);
                 Ok(None)
             }
             nr::GETTIME => {
@@ -96,7 +96,7 @@ impl Process {
 
     /// Looks whether what the TA waits for has happened, or its time is up.
     pub fn wake(&mut self, kernel: &mut Kernel) {
-        let State::Waiting(what, until) = self.state else { return };
+        let AppState::Waiting(what, until) = self.state else { return };
         let result = match self.happened(kernel, what) {
             Ok(None) if until.is_some_and(|until| until <= Instant::now()) => match what {
                 What::Sleep => Ok(0),
@@ -106,7 +106,7 @@ impl Process {
             Ok(Some(result)) => Ok(result),
             Err(error) => Err(error),
         };
-        self.state = State::Ready;
+        self.state = AppState::Ready;
         self.machine.set_result(result.map_or_else(Error::code, u32::cast_signed));
     }
 
@@ -118,7 +118,7 @@ impl Process {
             }
             let until = (milliseconds != INFINITE)
                 .then(|| Instant::now() + Duration::from_millis(milliseconds.into()));
-            self.state = State::Waiting(what, until);
+            self.state = AppState::Waiting(what, until);
         }
         Ok(happened)
     }

@@ -1,6 +1,6 @@
 //! One trusted app on a 32-bit ARM core: its memory as the loader maps it, and what stops it.
 
-use crate::{fault, locate};
+use crate::locate;
 use std::ops::Range;
 use trusty_fault::Access;
 use trusty_image::TrustedApp;
@@ -63,7 +63,7 @@ const REGISTERS: [RegisterARM; 16] = {
     [R0, R1, R2, R3, R4, R5, R6, R7, R8, R9, R10, R11, R12, SP, LR, PC]
 };
 
-struct State {
+struct EngineState {
     instructions: u64,
     /// Instructions until the turn is over.
     left: i64,
@@ -83,7 +83,7 @@ struct State {
 
 /// A TA's processor and memory.
 pub struct Machine {
-    uc: Unicorn<'static, State>,
+    uc: Unicorn<'static, EngineState>,
     /// Segments, heap, stack, devices.
     mappings: Vec<Range<u32>>,
     /// Segments that may not be written.
@@ -100,7 +100,7 @@ impl Machine {
         let stack = APP_STACK_TOP - app.manifest.stack()..APP_STACK_TOP;
         let mut mappings = vec![heap.clone(), stack.clone()];
         let mut read_only = Vec::new();
-        let state = State {
+        let state = EngineState {
             instructions: 0,
             left: 0,
             syscall: false,
@@ -280,7 +280,7 @@ impl Machine {
 }
 
 /// Maps a page of heap or stack when it is first touched: so what was never touched is known.
-fn map(uc: &mut Unicorn<State>, address: u64) -> bool {
+fn map(uc: &mut Unicorn<EngineState>, address: u64) -> bool {
     let page = u32::try_from(address).unwrap_or(u32::MAX) / PAGE * PAGE;
     let state = uc.get_data_mut();
     if state.heap.contains(&page) {
@@ -293,8 +293,18 @@ fn map(uc: &mut Unicorn<State>, address: u64) -> bool {
     uc.mem_map(page.into(), PAGE as usize, Permission::READ | Permission::WRITE).is_ok()
 }
 
+/// The access that the engine reports.
+fn access(kind: MemType, address: u64) -> Access {
+    let address = u32::try_from(address).unwrap_or(u32::MAX);
+    match kind {
+        MemType::WRITE | MemType::WRITE_UNMAPPED | MemType::WRITE_PROT => Access::Write(address),
+        MemType::FETCH | MemType::FETCH_UNMAPPED | MemType::FETCH_PROT => Access::Fetch(address),
+        _ => Access::Read(address),
+    }
+}
+
 /// Keeps the first fault, with the registers of that moment.
-fn record(uc: &mut Unicorn<State>, access: Access) {
+fn record(uc: &mut Unicorn<EngineState>, access: Access) {
     if uc.get_data().fault.is_some() {
         return;
     }
@@ -317,7 +327,7 @@ fn record(uc: &mut Unicorn<State>, access: Access) {
 
 /// The engine calls a hint invalid, with the program counter behind it. Reported twice without progress, it is what stands
 /// there that is invalid.
-fn passed_hint(uc: &mut Unicorn<State>) -> bool {
+fn passed_hint(uc: &mut Unicorn<EngineState>) -> bool {
     let pc = uc.reg_read(RegisterARM::PC).unwrap_or_default();
     let mut before = [0; 4];
     let is_hint =
@@ -327,7 +337,7 @@ fn passed_hint(uc: &mut Unicorn<State>) -> bool {
     is_hint && state.hint.replace(here) != Some(here)
 }
 
-fn hooks(uc: &mut Unicorn<'static, State>) -> Result<(), uc_error> {
+fn hooks(uc: &mut Unicorn<'static, EngineState>) -> Result<(), uc_error> {
     uc.add_block_hook(1, 0, |uc, start, size| {
         let thumb = uc.reg_read(RegisterARM::CPSR).unwrap_or_default() & THUMB != 0;
         let instructions = size / if thumb { 2 } else { 4 };
@@ -359,11 +369,11 @@ fn hooks(uc: &mut Unicorn<'static, State>) -> Result<(), uc_error> {
             }
             return map(uc, last);
         }
-        record(uc, fault::access(kind, address));
+        record(uc, access(kind, address));
         false
     })?;
     uc.add_mem_hook(HookType::MEM_PROT, 1, 0, |uc, kind, address, _, _| {
-        record(uc, fault::access(kind, address));
+        record(uc, access(kind, address));
         false
     })?;
     uc.add_insn_invalid_hook(|uc| {

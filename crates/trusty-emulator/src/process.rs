@@ -31,7 +31,7 @@ pub enum What {
 
 /// Whether a TA runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum State {
+pub enum AppState {
     /// It does.
     Ready,
     /// It waits, perhaps until some time.
@@ -51,7 +51,7 @@ pub struct Process {
     /// The task that it is for the kernel.
     pub task: Task,
     /// Whether it runs.
-    pub state: State,
+    pub state: AppState,
     /// Its break.
     pub brk: u32,
     /// What the last `brk` asked for in vain, if it was in vain.
@@ -100,7 +100,7 @@ impl Process {
             .unwrap_or_else(|| format!("trusted app {index} ({uuid})"));
         let task = kernel.add_app(Uuid(uuid.to_bytes_le()));
         let (brk, elf, debug) = (app.heap_start, elf.to_vec(), known.debug(uuid));
-        let (state, refused, peak_handles, ports, ended) = (State::Ready, None, 0, Vec::new(), None);
+        let (state, refused, peak_handles, ports, ended) = (AppState::Ready, None, 0, Vec::new(), None);
         let (listener, said, partial) = (Listener::default(), None, Vec::new());
         Ok(Self {
             name,
@@ -124,7 +124,7 @@ impl Process {
     /// Runs until it waits, ends, has had its turn, or faults: then with a report.
     pub fn run(&mut self, kernel: &mut Kernel, start: Instant) -> Result<(), String> {
         let end = self.machine.instructions() + TURN;
-        while self.state == State::Ready {
+        while self.state == AppState::Ready {
             let left = end.saturating_sub(self.machine.instructions());
             if left == 0 {
                 break;
@@ -178,7 +178,7 @@ impl Process {
 
     /// It ends: says so, and why, as far as it has said it.
     pub fn end(&mut self) {
-        self.state = State::Exited;
+        self.state = AppState::Exited;
         self.end_line();
         let ending = self.said.take().unwrap_or_else(|| self.listener.silent_end());
         let program = Program::read(&self.elf, self.debug.as_deref());

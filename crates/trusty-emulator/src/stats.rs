@@ -1,6 +1,6 @@
 //! What the trusted apps have used, as JSON.
 
-use crate::process::State;
+use crate::process::AppState;
 use crate::system::{End, System};
 use serde_json::{Value, json};
 
@@ -13,7 +13,7 @@ pub fn collect(system: &System, end: &End) -> Value {
             json!({
                 "name": app.name,
                 "uuid": app.app.manifest.uuid.to_string(),
-                "exited": app.state == State::Exited,
+                "exited": app.state == AppState::Exited,
                 "ended": app.ended,
                 "instructions": app.machine.instructions(),
                 "image": app.app.image_size,

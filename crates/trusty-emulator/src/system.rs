@@ -1,7 +1,7 @@
 //! Trusted apps and clients on one kernel, until something stops it.
 
 use crate::image::ImageError;
-use crate::process::{Known, Process, State};
+use crate::process::{AppState, Known, Process};
 use crate::say;
 use crate::server::Linux;
 use rustix::event::{PollFd, PollFlags, Timespec};
@@ -73,7 +73,7 @@ impl System {
             let mut passed = false;
             for app in &mut self.apps {
                 app.wake(&mut self.kernel);
-                if app.state == State::Ready {
+                if app.state == AppState::Ready {
                     passed = true;
                     if let Err(report) = app.run(&mut self.kernel, self.start) {
                         self.apps.iter_mut().for_each(Process::end_line);
@@ -107,7 +107,7 @@ impl System {
     /// Waits until something may have happened, if all TAs wait. Whether standard input has ended.
     fn pause(&self, watch_stdin: bool, idle: bool) -> bool {
         let until = self.apps.iter().filter_map(|app| match app.state {
-            State::Waiting(_, until) => until,
+            AppState::Waiting(_, until) => until,
             _ => None,
         });
         let now = Instant::now();

@@ -2,7 +2,7 @@
 #![allow(clippy::indexing_slicing)]
 
 use crate::image;
-use crate::process::{Known, Process, State};
+use crate::process::{AppState, Known, Process};
 use std::time::Instant;
 use trusty_abi::{Error, nr};
 use trusty_image::test_elf::TestElf;
@@ -150,11 +150,11 @@ fn instructions_are_counted_exactly() {
     let code = [&set(1, loops)[..], &[0xe251_1001, 0x1aff_fffd], &call(nr::EXIT_GROUP, &[])].concat();
     let mut run = Run::load(&code);
     let mut turns = 0;
-    while run.process.state == State::Ready {
+    while run.process.state == AppState::Ready {
         run.turn().unwrap();
         turns += 1;
     }
-    assert_eq!(run.process.state, State::Exited);
+    assert_eq!(run.process.state, AppState::Exited);
     assert!(turns >= 3, "{turns} turns");
     assert_eq!(run.process.machine.instructions(), 2 + 2 * u64::from(loops) + 3);
 }
@@ -167,7 +167,7 @@ fn tas_are_not_privileged() {
     for _ in 0..9 {
         run.turn().unwrap();
     }
-    assert_eq!(run.process.state, State::Exited);
+    assert_eq!(run.process.state, AppState::Exited);
     assert!(fault(&[read_counter, FOREVER]).contains("no instruction that a trusted app may execute"));
 }
 
@@ -177,7 +177,7 @@ fn nanosleep_wraps_as_the_kernels() {
         let mut run = Run::load(&[call(nr::NANOSLEEP, &[0, 0, long[0], long[1]]), vec![FOREVER]].concat());
         run.turn().unwrap();
         run.process.wake(&mut run.kernel);
-        assert_eq!(run.process.state, State::Ready, "{long:x?}");
+        assert_eq!(run.process.state, AppState::Ready, "{long:x?}");
     }
 }
 
@@ -185,7 +185,7 @@ fn nanosleep_wraps_as_the_kernels() {
 fn a_loop_without_end_lets_others_run() {
     let mut run = Run::load(&[FOREVER]);
     run.turn().unwrap();
-    assert_eq!(run.process.state, State::Ready);
+    assert_eq!(run.process.state, AppState::Ready);
     assert!(run.process.machine.instructions() >= 1_000_000);
 }
 
@@ -258,8 +258,8 @@ fn sleep_and_waits_end_in_time() {
     let mut run = Run::load(&[call(nr::NANOSLEEP, &[0, 0, 20_000_000, 0]), vec![FOREVER]].concat());
     run.turn().unwrap();
     let start = Instant::now();
-    assert!(matches!(run.process.state, State::Waiting(..)));
-    while run.process.state != State::Ready {
+    assert!(matches!(run.process.state, AppState::Waiting(..)));
+    while run.process.state != AppState::Ready {
         run.process.wake(&mut run.kernel);
         assert!(start.elapsed().as_secs() < 10);
     }
@@ -323,7 +323,7 @@ fn an_exit_has_the_reason_that_was_said() {
     let uuid = app.app.manifest.uuid;
     app.hear(format!("test: ended: trusted app {uuid}, called from 0x8004.\n").as_bytes());
     app.end();
-    assert_eq!(app.state, State::Exited);
+    assert_eq!(app.state, AppState::Exited);
     let expected = "trusted app test has ended: panicked at src/main.rs:1:2: no, thanks";
     assert_eq!(app.ended.as_deref(), Some(expected));
     let mut silent = load();
