@@ -3,7 +3,7 @@
 mod complaint;
 
 use super::user::LOCALE;
-use crate::Setup;
+use crate::build_folder::Setup;
 use crate::errors::BitBakeError;
 use carveout_host::error::{At, Error, Result};
 use carveout_host::interrupt;

@@ -8,7 +8,7 @@ pub use bitbake::BitBakeError;
 pub use layers::LayersError;
 pub use recipes::RecipesError;
 
-use crate::user::{LOCALE, VARIABLE};
+use crate::user::settings::{LOCALE, VARIABLE};
 use carveout_host::error::Cause;
 use carveout_host::packages::is_root;
 use std::io;

@@ -1,6 +1,7 @@
 //! BitBake as an engine: the layers, the build folder of a product, and BitBake itself.
 
 pub mod bitbake;
+mod build_folder;
 pub mod conf;
 pub mod engine;
 pub mod errors;
@@ -12,6 +13,8 @@ pub mod recipes;
 pub mod results;
 pub mod serve;
 pub mod user;
+
+pub use build_folder::Setup;
 
 use crate::errors::YoctoError;
 use bitbake::BitBake;
@@ -29,18 +32,6 @@ use user::User;
 
 /// The recipe that writes the bundle.
 pub const BUNDLE: &str = "carveout-bundle";
-
-/// A product's build folder.
-pub struct Setup {
-    /// The folder.
-    pub build: PathBuf,
-    /// The layers.
-    pub layers: Layers,
-    /// Who runs BitBake.
-    pub user: User,
-    /// meta-tegra's MACHINE.
-    pub machine: String,
-}
 
 /// Where the layers come from.
 #[derive(Clone, Copy, Debug)]
@@ -143,10 +134,5 @@ impl Setup {
     /// BitBake in this folder.
     pub fn bitbake(&self) -> BitBake<'_> {
         BitBake { setup: self }
-    }
-
-    /// Where the recipe of the bundle puts it.
-    pub fn bundles(&self) -> PathBuf {
-        self.build.join("tmp/deploy/images").join(&self.machine).join("carveout")
     }
 }

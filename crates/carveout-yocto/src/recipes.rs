@@ -6,8 +6,12 @@
 
 mod git;
 mod graph;
+mod kind;
 mod licence;
 mod text;
+
+pub use kind::RecipeKind;
+pub use text::CARGO_BITBAKE;
 
 use crate::errors::RecipesError;
 use crate::results::Recipes;
@@ -24,23 +28,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use xshell::cmd;
 
-/// The tool, pinned.
-pub const CARGO_BITBAKE: (&str, &str) = ("cargo-bitbake", "0.3.16");
 /// Where recipes lie, below the workspace.
 pub const FOLDER: &str = "recipes";
 /// Where packages that ship lie.
 const APPS: &str = "apps/";
-
-/// What a package is for BitBake.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// A TA.
-    TrustedApp,
-    /// A CA.
-    ClientApp,
-    /// carveout itself, which recipes use on the build host.
-    HostTool,
-}
 
 /// The package of it.
 const HOST_TOOL: &str = "carveout";
@@ -115,15 +106,15 @@ fn all(workspace: &Workspace, ui: &Ui) -> Result<Made> {
     let log = Dirs::of(&workspace.root).logs()?.join("recipes.log");
     let graph = graph::Graph::load(&workspace.root)?;
     let of = |table| workspace.declaring(table).into_iter();
-    let apps = of("trusty").map(|name| (name, Kind::TrustedApp));
+    let apps = of("trusty").map(|name| (name, RecipeKind::TrustedApp));
     // Examples of ours do not ship, and the tool is ours alone.
     let is_ours = cargo::is_carveout(&workspace.root);
-    let tool = is_ours.then_some((HOST_TOOL, Kind::HostTool));
-    let packages = apps.chain(of("deb").map(|name| (name, Kind::ClientApp))).chain(tool);
+    let tool = is_ours.then_some((HOST_TOOL, RecipeKind::HostTool));
+    let packages = apps.chain(of("deb").map(|name| (name, RecipeKind::ClientApp))).chain(tool);
     let mut needed = Vec::new();
     let mut failed = BTreeMap::new();
     for (name, kind) in packages {
-        if is_ours && kind != Kind::HostTool && !graph.folder_of(name)?.starts_with(APPS) {
+        if is_ours && kind != RecipeKind::HostTool && !graph.folder_of(name)?.starts_with(APPS) {
             continue;
         }
         match graph.needed(name, &log) {
@@ -142,7 +133,7 @@ fn all(workspace: &Workspace, ui: &Ui) -> Result<Made> {
     for (needed, kind) in needed {
         let made = generate(&program, &needed, &dir.path().join(&needed.name), &log)
             .and_then(|raw| text::finish(&raw, &needed, kind));
-        let suffix = if kind == Kind::HostTool { "-native" } else { "" };
+        let suffix = if kind == RecipeKind::HostTool { "-native" } else { "" };
         match made {
             Ok(text) => drop(recipes.insert(format!("{}{suffix}_{}.bb", needed.name, needed.version), text)),
             Err(error) => drop(failed.insert(needed.name, error)),

@@ -1,7 +1,7 @@
 //! What builds share, served from this host: results and sources over HTTP, hash equivalence, revisions of packages.
 
 use super::user::LOCALE;
-use crate::Setup;
+use crate::build_folder::Setup;
 use crate::errors::YoctoError;
 use carveout_host::error::{At, Result};
 use carveout_host::interrupt;

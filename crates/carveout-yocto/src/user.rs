@@ -1,5 +1,9 @@
 //! Who runs BitBake: it refuses root, and so do we for it.
 
+pub(crate) mod settings;
+
+pub use settings::{LOCALE, VARIABLE};
+
 use crate::errors::YoctoError;
 use carveout_host::error::Result;
 use carveout_host::packages::is_root;
@@ -8,11 +12,6 @@ use carveout_host::tools::{apt, capture, run, shell};
 use carveout_host::ui::Ui;
 use std::path::Path;
 use xshell::{Cmd, Shell, cmd};
-
-/// Names the user if we are root.
-pub const VARIABLE: &str = "CARVEOUT_BITBAKE_USER";
-/// The only locale that BitBake 2.0 takes.
-pub const LOCALE: &str = "en_US.UTF-8";
 
 /// A user.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,12 +1,16 @@
 //! Texts: the package for cargo-bitbake, and the finished recipe.
 
+use super::git;
 use super::graph::Needed;
+use super::kind::RecipeKind;
 use super::licence::Licence;
-use super::{CARGO_BITBAKE, Kind, git};
 use crate::errors::RecipesError;
 use carveout_host::error::Result;
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
+
+/// The tool, pinned.
+pub const CARGO_BITBAKE: (&str, &str) = ("cargo-bitbake", "0.3.16");
 
 /// The Cargo.toml of a package that has a name, words and crates, and nothing else.
 pub fn manifest(needed: &Needed) -> String {
@@ -26,7 +30,7 @@ pub fn manifest(needed: &Needed) -> String {
 }
 
 /// A recipe of ours out of one of cargo-bitbake: its words and crates; our class, licences and sources.
-pub fn finish(raw: &str, needed: &Needed, kind: Kind) -> Result<String> {
+pub fn finish(raw: &str, needed: &Needed, kind: RecipeKind) -> Result<String> {
     let value = |name: &str| {
         let line = raw.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(" = \""));
         line.and_then(|rest| rest.strip_suffix('"'))
@@ -50,9 +54,9 @@ pub fn finish(raw: &str, needed: &Needed, kind: Kind) -> Result<String> {
         return Err(RecipesError::OtherCrates { package: needed.name.clone() }.into());
     }
     let (class, what, section) = match kind {
-        Kind::TrustedApp => ("carveout_trusted_app", "Trusted app", "bootloaders"),
-        Kind::ClientApp => ("carveout_client_app", "Client app", "console/utils"),
-        Kind::HostTool => ("carveout_host_tool", "Host tool", "devel"),
+        RecipeKind::TrustedApp => ("carveout_trusted_app", "Trusted app", "bootloaders"),
+        RecipeKind::ClientApp => ("carveout_client_app", "Client app", "console/utils"),
+        RecipeKind::HostTool => ("carveout_host_tool", "Host tool", "devel"),
     };
     // What a team makes is under the team's licence.
     let (header, of) = match needed.is_ours {
@@ -165,7 +169,7 @@ mod tests {
 
     #[test]
     fn a_recipe_is_finished() {
-        let text = finish(RAW, &needed(), Kind::TrustedApp).unwrap();
+        let text = finish(RAW, &needed(), RecipeKind::TrustedApp).unwrap();
         for expected in [
             "SUMMARY = \"Trusted app a-srv of carveout\"\nDESCRIPTION = \"Says a\"\n",
             "LICENSE = \"MIT | LicenseRef-a\"\nLIC_FILES_CHKSUM = \"file://LICENSE-MIT;md5=ab file://apps/a-srv/EULA;md5=cd\"\n\
@@ -182,7 +186,8 @@ mod tests {
 
     #[test]
     fn what_does_not_fit_is_refused() {
-        let fails = |raw: &str, needed: &Needed| finish(raw, needed, Kind::ClientApp).unwrap_err().message;
+        let fails =
+            |raw: &str, needed: &Needed| finish(raw, needed, RecipeKind::ClientApp).unwrap_err().message;
         assert!(fails(&RAW.replace("crc/3.4.0", "crc/3.4.1"), &needed()).contains("other crates"));
         assert!(fails(&RAW.replace("SUMMARY", "S"), &needed()).contains("wrote no SUMMARY"));
     }
@@ -192,9 +197,12 @@ mod tests {
         let rev = "ab".repeat(20);
         let mut repositories = git::Repositories::default();
         repositories.add(&format!("git+https://git.example/team/wire.git?tag=v1#{rev}").parse().unwrap());
-        let text =
-            finish(RAW, &Needed { repositories: repositories.into_set(), ..needed() }, Kind::TrustedApp)
-                .unwrap();
+        let text = finish(
+            RAW,
+            &Needed { repositories: repositories.into_set(), ..needed() },
+            RecipeKind::TrustedApp,
+        )
+        .unwrap();
         for expected in [
             "    git://git.example/team/wire.git;protocol=https;nobranch=1;nocheckout=1;lfs=0;name=git-wire;destsuffix=carveout-git/git-wire \\\n",
             &format!(
@@ -204,26 +212,26 @@ mod tests {
         ] {
             assert!(text.contains(expected), "{expected} in {text}");
         }
-        assert!(!finish(RAW, &needed(), Kind::TrustedApp).unwrap().contains("SRCREV"));
+        assert!(!finish(RAW, &needed(), RecipeKind::TrustedApp).unwrap().contains("SRCREV"));
     }
 
     #[test]
     fn a_team_has_recipes_of_its_own() {
         let ours = ["crates/tipc".to_owned()].into();
-        let text = finish(RAW, &Needed { is_ours: false, ours, ..needed() }, Kind::TrustedApp).unwrap();
+        let text = finish(RAW, &Needed { is_ours: false, ours, ..needed() }, RecipeKind::TrustedApp).unwrap();
         assert!(
             text.starts_with("# Made by") && text.contains("SUMMARY = \"Trusted app a-srv\"\n"),
             "{text}"
         );
         assert!(text.contains("CARVEOUT_CRATES = \"\\\n    crates/tipc \\\n\"\n"), "{text}");
-        assert!(!finish(RAW, &needed(), Kind::TrustedApp).unwrap().contains("CARVEOUT_CRATES"));
+        assert!(!finish(RAW, &needed(), RecipeKind::TrustedApp).unwrap().contains("CARVEOUT_CRATES"));
     }
 
     #[test]
     fn what_cargo_toml_does_not_say_is_left_out() {
         let licence = Licence { expression: "CLOSED".into(), files: Vec::new(), own: [].into() };
         let plain = Needed { description: None, repository: None, licence, ..needed() };
-        let text = finish(RAW, &plain, Kind::TrustedApp).unwrap();
+        let text = finish(RAW, &plain, RecipeKind::TrustedApp).unwrap();
         assert!(text.contains("LICENSE = \"CLOSED\"\n\ninherit"), "{text}");
         for absent in ["DESCRIPTION", "HOMEPAGE", "LIC_FILES_CHKSUM"] {
             assert!(!text.contains(absent), "{absent} in {text}");

@@ -1,0 +1,12 @@
+//! Kinds of recipes.
+
+/// What a package is for BitBake.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RecipeKind {
+    /// A TA.
+    TrustedApp,
+    /// A CA.
+    ClientApp,
+    /// carveout itself, which recipes use on the build host.
+    HostTool,
+}
