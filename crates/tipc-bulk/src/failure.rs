@@ -1,5 +1,6 @@
 //! How a transfer can end before its time.
 
+use crate::version::VERSION;
 use core::fmt;
 
 /// Why a side ends a transfer. On the wire as a number.
@@ -112,7 +113,7 @@ impl fmt::Display for Failure {
         match self {
             Self::NotAPacket => f.write_str("a message that is no packet of a bulk transfer"),
             Self::Version(version) => {
-                write!(f, "a packet of version {version}; this side speaks {}", crate::VERSION)
+                write!(f, "a packet of version {version}; this side speaks {}", VERSION)
             }
             Self::Unexpected(what) => write!(f, "{what} came when it must not"),
             Self::Sequence { expected, found } => {

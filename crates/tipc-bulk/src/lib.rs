@@ -31,9 +31,11 @@ mod receiver;
 mod sender;
 #[cfg(test)]
 mod tests;
+mod version;
 
 pub use endpoint::{BUFFERS, Endpoint, Signal, Step, WINDOW};
 pub use failure::{Failure, Reason};
-pub use packet::{HEADER, MAX_DATA, MAX_MESSAGE, Packet, VERSION};
+pub use packet::{HEADER, MAX_DATA, MAX_MESSAGE, Packet};
 pub use receiver::{Event, Receiver};
 pub use sender::{Progress, Sender};
+pub use version::VERSION;

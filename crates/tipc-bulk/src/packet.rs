@@ -1,9 +1,8 @@
 //! One message of a transfer.
 
 use crate::failure::{Failure, Reason};
+use crate::version::VERSION;
 
-/// Version of the format.
-pub const VERSION: u8 = 1;
 /// Most bytes of a message between Linux and a TA.
 pub const MAX_MESSAGE: usize = trusty_abi::limit::NS_MESSAGE;
 /// Bytes in front of the data: version, kind, two zeros, transfer, number.

@@ -1,6 +1,7 @@
 //! Bulk transfers: any amount in one call.
 
-use crate::{Channel, Error, Transport};
+use crate::channel::{Channel, Transport};
+use crate::error::Error;
 use std::io::{Read, Write};
 use tipc_bulk::{Endpoint, Failure, HEADER, MAX_DATA, MAX_MESSAGE, Packet, Reason, Signal, WINDOW};
 

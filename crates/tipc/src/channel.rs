@@ -1,7 +1,9 @@
 //! A connection to a port, through the driver or the emulator's socket.
 
+use crate::error::Error;
 use crate::ioctl::Connect;
-use crate::{Error, MAX_MESSAGE, MAX_PORT, socket};
+use crate::limits::MAX_PORT;
+use crate::socket;
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::fs::{FileType, Mode, OFlags};
 use rustix::io::Errno;
@@ -9,6 +11,7 @@ use std::ffi::CString;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
+use tipc_bulk::MAX_MESSAGE;
 
 /// How long to wait for a message, unless told otherwise.
 const TIMEOUT: Duration = Duration::from_secs(30);

@@ -1,9 +1,10 @@
 //! What can go wrong between a client and a trusted app.
 
-use crate::{MAX_MESSAGE, MAX_PORT};
+use crate::limits::MAX_PORT;
 use rustix::io::Errno;
 use std::path::PathBuf;
 use std::time::Duration;
+use tipc_bulk::MAX_MESSAGE;
 
 /// Why a connection or a message failed.
 #[derive(Debug, thiserror::Error)]

@@ -18,6 +18,7 @@ mod bulk;
 mod channel;
 mod error;
 mod ioctl;
+mod limits;
 #[cfg(feature = "server")]
 pub mod server;
 pub mod socket;
@@ -27,6 +28,7 @@ mod tests;
 pub use bulk::{Bulk, BulkError, Exchanged};
 pub use channel::{Channel, Transport};
 pub use error::Error;
+pub use limits::MAX_PORT;
 pub use tipc_bulk::{Failure, MAX_MESSAGE, Reason};
 
 use std::path::PathBuf;
@@ -35,9 +37,6 @@ use std::path::PathBuf;
 pub const DEVICE: &str = "/dev/trusty-ipc-dev0";
 /// Environment variable that names another device, or the emulator's socket.
 pub const DEVICE_VARIABLE: &str = "TIPC_DEVICE";
-/// Longest port name.
-pub const MAX_PORT: usize = trusty_abi::limit::PORT_PATH - 1;
-
 /// The device to use: what [`DEVICE_VARIABLE`] says, or [`DEVICE`].
 pub fn device() -> PathBuf {
     std::env::var_os(DEVICE_VARIABLE).map_or_else(|| DEVICE.into(), PathBuf::from)

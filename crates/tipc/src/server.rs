@@ -60,7 +60,7 @@ pub trait Backend {
     fn next(&mut self, channel: u32) -> Option<Incoming>;
 }
 
-enum State {
+enum ClientState {
     /// The port's name is to come.
     New,
     /// The port of this name has not accepted yet.
@@ -75,7 +75,7 @@ enum State {
 
 struct Client {
     fd: OwnedFd,
-    state: State,
+    state: ClientState,
     /// What the socket had no room for.
     outbox: Option<Vec<u8>>,
     lost: bool,
@@ -123,7 +123,8 @@ impl Server {
     pub fn serve(&mut self, backend: &mut impl Backend) -> bool {
         let mut passed = false;
         if self.clients.len() == CLIENTS
-            && let Some(silent) = self.clients.iter().position(|client| matches!(client.state, State::New))
+            && let Some(silent) =
+                self.clients.iter().position(|client| matches!(client.state, ClientState::New))
         {
             // The one that has said nothing for longest gives way.
             self.clients.remove(silent);
@@ -131,7 +132,7 @@ impl Server {
         while self.clients.len() < CLIENTS
             && let Ok(fd) = accept_with(&self.listener, SocketFlags::CLOEXEC | SocketFlags::NONBLOCK)
         {
-            self.clients.push(Client { fd, state: State::New, outbox: None, lost: false });
+            self.clients.push(Client { fd, state: ClientState::New, outbox: None, lost: false });
             passed = true;
         }
         let clients = std::mem::take(&mut self.clients);
@@ -161,12 +162,12 @@ impl Server {
 
     /// Ends a client. Without a code it has gone itself; one that has no room for the code stays until it has.
     fn end(&mut self, mut client: Client, backend: &mut impl Backend, code: Option<Error>) {
-        if let State::Connecting(handle, _) | State::Open(handle) = client.state {
+        if let ClientState::Connecting(handle, _) | ClientState::Open(handle) = client.state {
             backend.close(handle);
         }
         // Only to whoever wants to connect: behind the code of an open connection nothing is read.
         let port = match &client.state {
-            State::Connecting(_, port) | State::Refused(port) => Some(port.as_slice()),
+            ClientState::Connecting(_, port) | ClientState::Refused(port) => Some(port.as_slice()),
             _ => None,
         };
         let why = port.and_then(|port| backend.ended(port)).unwrap_or_default();
@@ -174,7 +175,7 @@ impl Server {
             // The kernel keeps the ports of one that has not closed them: nobody answers there.
             backend.say(&format!("emulator: a client has waited for a port in vain: {why}"));
         }
-        client.state = State::Closing;
+        client.state = ClientState::Closing;
         let text = why.as_bytes().get(..PACKET - HEADER).unwrap_or(why.as_bytes());
         if let Some(code) = code
             && put(&mut client, [&code.code().to_le_bytes(), text].concat()).is_ok()
@@ -195,7 +196,7 @@ impl Server {
                 break;
             }
             // Nothing may come before the answer to the name.
-            let early = matches!(client.state, State::Connecting(..));
+            let early = matches!(client.state, ClientState::Connecting(..));
             let mut packet = [0; PACKET + 1];
             let length = match recv(&client.fd, &mut packet[..], RecvFlags::DONTWAIT) {
                 Err(Errno::AGAIN) => break,
@@ -212,16 +213,16 @@ impl Server {
                 packet.get(HEADER..length).filter(|_| sound).ok_or(Some(Error::InvalidArguments))?;
             match client.state {
                 // Nobody is there for it any more.
-                State::Closing => {}
-                State::Open(handle) => {
+                ClientState::Closing => {}
+                ClientState::Open(handle) => {
                     self.messages += 1;
                     let sent = backend.send(handle, message);
                     self.judge(client, backend, message.len(), sent);
                 }
                 _ => {
-                    client.state = State::Refused(message.to_vec());
+                    client.state = ClientState::Refused(message.to_vec());
                     let handle = backend.connect(message).map_err(Some)?;
-                    client.state = State::Connecting(handle, message.to_vec());
+                    client.state = ClientState::Connecting(handle, message.to_vec());
                 }
             }
         }
@@ -258,16 +259,18 @@ impl Server {
         if let Some(packet) = client.outbox.take() {
             put(client, packet)?;
         }
-        if matches!(client.state, State::Closing) && client.outbox.is_none() {
+        if matches!(client.state, ClientState::Closing) && client.outbox.is_none() {
             return Err(None);
         }
-        let (State::Connecting(handle, _) | State::Open(handle)) = client.state else { return Ok(()) };
+        let (ClientState::Connecting(handle, _) | ClientState::Open(handle)) = client.state else {
+            return Ok(());
+        };
         while client.outbox.is_none() {
             let Some(incoming) = backend.next(handle) else { break };
             *passed = true;
             match incoming {
                 Incoming::Accepted => {
-                    client.state = State::Open(handle);
+                    client.state = ClientState::Open(handle);
                     put(client, 0i32.to_le_bytes().to_vec())?;
                 }
                 Incoming::Message(message) => {
@@ -279,9 +282,9 @@ impl Server {
                 Incoming::Lost(length, sent) => self.judge(client, backend, length, sent),
                 Incoming::Closed(error) => {
                     // Nothing is left to close.
-                    client.state = match std::mem::replace(&mut client.state, State::New) {
-                        State::Connecting(_, port) => State::Refused(port),
-                        _ => State::New,
+                    client.state = match std::mem::replace(&mut client.state, ClientState::New) {
+                        ClientState::Connecting(_, port) => ClientState::Refused(port),
+                        _ => ClientState::New,
                     };
                     return Err(Some(error));
                 }

@@ -1,7 +1,8 @@
 //! System calls that make, join, close and watch handles.
 
-use crate::channel::{Channel, Port, State};
-use crate::{Id, Kernel, Object, Task};
+use crate::channel::{Channel, ChannelState, Port};
+use crate::id::Id;
+use crate::{Kernel, Object, Task};
 use std::collections::VecDeque;
 use trusty_abi::{Error, Event, Result, Uuid, connect, event, limit};
 
@@ -45,7 +46,7 @@ impl Kernel {
         if port.is_none() && flags & connect::WAIT_FOR_PORT == 0 {
             return Err(Error::NotFound);
         }
-        let id = self.insert(Object::Channel(Channel::new(State::WaitingForPort, uuid)));
+        let id = self.insert(Object::Channel(Channel::new(ChannelState::WaitingForPort, uuid)));
         match port {
             Some(port) => {
                 if let Err(error) = self.attach(port, id) {
@@ -81,11 +82,11 @@ impl Kernel {
             self.objects.remove(&server);
             return Err(Error::ChannelClosed);
         };
-        client.state = State::Connected;
+        client.state = ChannelState::Connected;
         client.ready = true;
         let uuid = client.uuid;
         if let Some(server) = self.channel(server) {
-            server.state = State::Connected;
+            server.state = ChannelState::Connected;
         }
         Ok((self.install(task, server)?, uuid))
     }

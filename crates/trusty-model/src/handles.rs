@@ -1,6 +1,6 @@
 //! Handles of a task (`uctx` and `handle_list`).
 
-use crate::Id;
+use crate::id::Id;
 use std::collections::VecDeque;
 use trusty_abi::{Error, Result, Uuid};
 

@@ -11,7 +11,9 @@
 
 mod calls;
 mod channel;
+mod connections;
 mod handles;
+mod id;
 mod messages;
 mod queue;
 #[cfg(test)]
@@ -19,16 +21,13 @@ mod tests;
 
 use channel::{Channel, Port};
 use handles::Handles;
+use id::Id;
 use std::collections::BTreeMap;
 use trusty_abi::{Uuid, limit};
 
 /// A task of the kernel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Task(usize);
-
-/// A port or channel.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Id(u64);
 
 enum Object {
     Port(Port),

@@ -1,8 +1,9 @@
 //! System calls on messages (`ipc_msg.c`).
 
-use crate::channel::State;
+use crate::channel::ChannelState;
+use crate::id::Id;
 use crate::queue::Queue;
-use crate::{Id, Kernel, Task};
+use crate::{Kernel, Task};
 use trusty_abi::{Error, MessageInfo, Result};
 
 impl Kernel {
@@ -20,8 +21,8 @@ impl Kernel {
         let id = self.channel_of(task, handle)?;
         let channel = self.channel(id).ok_or(Error::InvalidArguments)?;
         let peer = match (channel.state, channel.peer) {
-            (State::Connected, Some(peer)) => peer,
-            (State::Disconnecting, _) => return Err(Error::ChannelClosed),
+            (ChannelState::Connected, Some(peer)) => peer,
+            (ChannelState::Disconnecting, _) => return Err(Error::ChannelClosed),
             _ => return Err(Error::NotReady),
         };
         let queue = self.channel(peer).and_then(|peer| peer.queue.as_ref()).ok_or(Error::NotReady)?;

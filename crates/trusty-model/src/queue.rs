@@ -4,14 +4,14 @@ use std::collections::VecDeque;
 use trusty_abi::{Error, MessageInfo, Result};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum State {
+enum BufferState {
     Free,
     Filled,
     Read,
 }
 
 pub struct Queue {
-    buffers: Vec<(State, Vec<u8>)>,
+    buffers: Vec<(BufferState, Vec<u8>)>,
     free: VecDeque<u32>,
     filled: VecDeque<u32>,
     size: usize,
@@ -20,7 +20,7 @@ pub struct Queue {
 impl Queue {
     pub fn new(count: u32, size: u32) -> Self {
         Self {
-            buffers: (0..count).map(|_| (State::Free, Vec::new())).collect(),
+            buffers: (0..count).map(|_| (BufferState::Free, Vec::new())).collect(),
             free: (0..count).collect(),
             filled: VecDeque::new(),
             size: size as usize,
@@ -73,7 +73,7 @@ impl Queue {
             let room = self.size - data.len();
             data.extend_from_slice(part.get(..room.min(part.len())).unwrap_or_default());
         }
-        *state = State::Filled;
+        *state = BufferState::Filled;
         self.free.pop_front();
         self.filled.push_back(id);
         Ok(data.len())
@@ -91,7 +91,7 @@ impl Queue {
         let info = self.peek()?;
         self.filled.pop_front();
         if let Some((state, _)) = self.buffers.get_mut(info.id as usize) {
-            *state = State::Read;
+            *state = BufferState::Read;
         }
         Ok(info)
     }
@@ -99,7 +99,7 @@ impl Queue {
     /// A message that is being read, from an offset.
     pub fn read(&self, id: u32, offset: u32) -> Result<&[u8]> {
         match self.buffers.get(id as usize) {
-            Some((State::Read, data)) => data.get(offset as usize..).ok_or(Error::InvalidArguments),
+            Some((BufferState::Read, data)) => data.get(offset as usize..).ok_or(Error::InvalidArguments),
             _ => Err(Error::InvalidArguments),
         }
     }
@@ -107,7 +107,7 @@ impl Queue {
     /// Retires a message that was being read.
     pub fn put(&mut self, id: u32) -> Result<()> {
         match self.buffers.get_mut(id as usize) {
-            Some((state @ State::Read, _)) => *state = State::Free,
+            Some((state @ BufferState::Read, _)) => *state = BufferState::Free,
             _ => return Err(Error::InvalidArguments),
         }
         self.free.push_front(id);
