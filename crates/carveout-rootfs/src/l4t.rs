@@ -2,7 +2,7 @@
 
 use crate::errors::{PackagesError, RootfsError};
 use crate::init::{DEVICES, INIT, OTHER_INITS};
-use crate::mmdebstrap::Parts;
+use crate::mmdebstrap::HookFiles;
 use carveout_host::error::{At, Error, Result};
 use carveout_host::files;
 use carveout_host::tools::dpkg::Control;
@@ -50,7 +50,7 @@ const SAMPLE: [&str; 7] =
     ["apply_binaries.sh", "nv_tegra/", "nv_tools/", "tools/", "kernel/", EXTLINUX, BOOT_CONTROL_OF_DEBS];
 
 /// What a root filesystem of a board is made for.
-pub struct Target<'a> {
+pub struct RootfsTarget<'a> {
     /// NVIDIA's BSP.
     pub bsp: &'a Bsp,
     /// The board.
@@ -62,7 +62,7 @@ pub struct Target<'a> {
 /// The parts of the BSP for a root filesystem.
 pub struct Selection {
     /// Files for the hooks.
-    pub parts: Parts,
+    pub parts: HookFiles,
     /// NVIDIA's packages that get installed.
     pub debs: Vec<PathBuf>,
     /// What is to come from Debian.
@@ -70,7 +70,7 @@ pub struct Selection {
 }
 
 /// For Debian: the needed packages and those that the config names, with what they depend on.
-pub fn debian(target: &Target, rootfs: &Rootfs) -> Result<Selection> {
+pub fn debian(target: &RootfsTarget, rootfs: &Rootfs) -> Result<Selection> {
     let bsp = target.bsp;
     let known = packages(&bsp.output.dir)?;
     let ours = |name: &String| name.starts_with(OURS) || known.contains_key(name);
@@ -93,7 +93,7 @@ fn booting(mut packages: Vec<String>) -> Vec<String> {
 }
 
 /// For NVIDIA's sample: all packages, and all that installs them.
-pub fn sample(target: &Target) -> Result<Selection> {
+pub fn sample(target: &RootfsTarget) -> Result<Selection> {
     let bsp = target.bsp;
     let known = packages(&bsp.output.dir)?;
     let wanted = known.keys().cloned().chain(NEEDED_BY_SAMPLE.map(str::to_owned));
@@ -188,7 +188,7 @@ fn whole(bsp: &Bsp, lacking: BTreeSet<String>) -> Result<()> {
 
 /// What flash.sh puts into a root filesystem (L4T R32.7, lines 2620 to 2638 and 2726 on, and `build_fsimg`), but for signatures:
 /// the kernel of the BSP is the one of the partition `kernel`, too, which cboot takes if it does not like what it finds in /boot.
-fn of_flash_sh(target: &Target) -> Result<Parts> {
+fn of_flash_sh(target: &RootfsTarget) -> Result<HookFiles> {
     let (bsp, board) = (target.bsp, target.board);
     let text = |name: &str| {
         let path = bsp.path(name);
@@ -197,7 +197,7 @@ fn of_flash_sh(target: &Target) -> Result<Parts> {
     let conf = board_conf::read(&bsp.output.dir, &board.flash_name, &board.root_device)?;
     let dtb = bsp.path(bsp::DTB);
     let name = dtb.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    Ok(Parts::default()
+    Ok(HookFiles::default()
         .with_file("root/boot/Image", &bsp.path(bsp::KERNEL))
         .with_file("root/boot/initrd", &bsp.path(bsp::INITRD))
         .with_file(format!("root/boot/{name}"), &dtb)

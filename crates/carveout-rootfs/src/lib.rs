@@ -49,11 +49,11 @@ pub fn base(build: &Build, rootfs: &Rootfs, bsp: Option<&Bsp>) -> Result<Output>
     }
 }
 
-fn target<'a>(build: &'a Build, bsp: &'a Bsp) -> Result<l4t::Target<'a>> {
+fn target<'a>(build: &'a Build, bsp: &'a Bsp) -> Result<l4t::RootfsTarget<'a>> {
     let board = build.product.board.l4t()?;
     let module = build.product.l4t()?.modules.first();
     let none = || RootfsError::NoModule { board: build.product.board.name.clone() };
-    Ok(l4t::Target { bsp, board, module: module.ok_or_else(none)? })
+    Ok(l4t::RootfsTarget { bsp, board, module: module.ok_or_else(none)? })
 }
 
 fn debian(build: &Build, rootfs: &Rootfs, bsp: Option<&Bsp>) -> Result<Output> {

@@ -7,13 +7,13 @@
 
 mod archive;
 mod explain;
+mod hook_files;
 mod mode;
-mod parts;
 mod settings;
 
 pub use archive::Archives;
 pub use explain::explained;
-pub use parts::{DEBS, Parts};
+pub use hook_files::{DEBS, HookFiles};
 
 use crate::errors::RootfsError;
 use carveout_host::error::{At, Error, Result};
@@ -153,7 +153,7 @@ pub fn base(
     suite: &str,
     packages: &[String],
     archives: &Archives,
-    l4t: Option<&Parts>,
+    l4t: Option<&HookFiles>,
     epoch: u64,
     out: &Path,
     work: &Work,
@@ -181,7 +181,7 @@ pub fn base(
 
 /// NVIDIA's sample root filesystem with what its apply_binaries.sh puts into it. Returns what is installed, as
 /// [`Finished::installed`].
-pub fn sample(tarball: &Path, l4t: &Parts, epoch: u64, out: &Path, work: &Work) -> Result<String> {
+pub fn sample(tarball: &Path, l4t: &HookFiles, epoch: u64, out: &Path, work: &Work) -> Result<String> {
     let setup = Setup::new(work, epoch)?;
     l4t.put(setup.dir.path())?;
     setup.run_given("NVIDIA's apply_binaries.sh", tarball, "l4t-sample.sh", out)
@@ -205,7 +205,7 @@ pub fn finish<'a>(
     work: &Work<'a>,
 ) -> Result<Finished<'a>> {
     let setup = Setup::new(work, epoch)?;
-    Parts::default().with_debs(debs).put(setup.dir.path())?;
+    HookFiles::default().with_debs(debs).put(setup.dir.path())?;
     setup.reach(base, "base.tar")?;
     let mut arguments = vec!["--variant=custom".to_owned(), "--skip=update,cleanup/reproducible".into()];
     arguments.push(format!("--setup-hook=tar-in '{}' /", setup.path("base.tar").display()));
@@ -223,7 +223,7 @@ pub fn finish<'a>(
 /// [`Finished::installed`].
 pub fn finish_given(tarball: &Path, debs: &[PathBuf], epoch: u64, out: &Path, work: &Work) -> Result<String> {
     let setup = Setup::new(work, epoch)?;
-    Parts::default().with_debs(debs).put(setup.dir.path())?;
+    HookFiles::default().with_debs(debs).put(setup.dir.path())?;
     let made = setup.run_given("installing the client apps", tarball, "given.sh", out);
     made.map_err(|error| not_for_it(error, tarball))
 }

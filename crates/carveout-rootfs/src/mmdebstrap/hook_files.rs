@@ -13,24 +13,24 @@ pub const DEBS: &str = "debs";
 
 /// Files by their paths in the folder of a run.
 #[derive(Clone, Debug, Default)]
-pub struct Parts(BTreeMap<String, Part>);
+pub struct HookFiles(BTreeMap<String, HookFile>);
 
 #[derive(Clone, Debug)]
-enum Part {
+enum HookFile {
     File(PathBuf),
     Text(String),
 }
 
-impl Parts {
+impl HookFiles {
     /// Adds a copy of a file.
     pub fn with_file(mut self, name: impl Into<String>, from: &Path) -> Self {
-        self.0.insert(name.into(), Part::File(from.into()));
+        self.0.insert(name.into(), HookFile::File(from.into()));
         self
     }
 
     /// Adds a text.
     pub fn with_text(mut self, name: impl Into<String>, text: impl Into<String>) -> Self {
-        self.0.insert(name.into(), Part::Text(text.into()));
+        self.0.insert(name.into(), HookFile::Text(text.into()));
         self
     }
 
@@ -48,8 +48,8 @@ impl Parts {
         for (name, part) in &self.0 {
             let top = tops.entry(name.split('/').next().unwrap_or(name)).or_default();
             *top = match part {
-                Part::File(path) => std::mem::take(top).with_file(name, path)?,
-                Part::Text(text) => std::mem::take(top).with(name, bundle::sha256(text.as_bytes())),
+                HookFile::File(path) => std::mem::take(top).with_file(name, path)?,
+                HookFile::Text(text) => std::mem::take(top).with(name, bundle::sha256(text.as_bytes())),
             };
         }
         Ok(tops.into_iter().fold(key, |key, (top, parts)| key.with(top, parts.digest())))
@@ -71,11 +71,11 @@ impl Parts {
                 }
             }
             let executable = match part {
-                Part::File(from) => {
+                HookFile::File(from) => {
                     fs::copy(from, &to).at(from)?;
                     fs::metadata(from).at(from)?.permissions().mode() & 0o100 != 0
                 }
-                Part::Text(text) => {
+                HookFile::Text(text) => {
                     fs::write(&to, text).at(&to)?;
                     false
                 }
@@ -97,7 +97,7 @@ mod tests {
         fs::write(&script, "x").unwrap();
         fs::set_permissions(&script, fs::Permissions::from_mode(0o700)).unwrap();
         fs::write(&deb, "1").unwrap();
-        let parts = || Parts::default().with_file("bsp/a/script", &script).with_text("t", "text");
+        let parts = || HookFiles::default().with_file("bsp/a/script", &script).with_text("t", "text");
         let parts = parts().with_debs(std::slice::from_ref(&deb));
         let to = dir.path().join("to");
         fs::create_dir(&to).unwrap();
@@ -122,7 +122,7 @@ mod tests {
         let to = dir.path().join("to");
         fs::create_dir_all(to.join(DEBS)).unwrap();
         fs::write(to.join(DEBS).join("evil_1.deb"), "somebody's").unwrap();
-        let error = Parts::default().with_debs(std::slice::from_ref(&deb)).put(&to).unwrap_err();
+        let error = HookFiles::default().with_debs(std::slice::from_ref(&deb)).put(&to).unwrap_err();
         assert!(error.message.contains("to/debs: "), "{error}");
         assert!(!to.join(DEBS).join("a_1.deb").exists());
     }
