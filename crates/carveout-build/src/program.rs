@@ -5,7 +5,7 @@ use crate::workshop::EMULATOR;
 use carveout_host::dirs::Dirs;
 use carveout_host::error::Result;
 use carveout_host::packages;
-use carveout_host::toolchain::{Target, Toolchains};
+use carveout_host::toolchain::{RustTarget, Toolchains};
 use carveout_host::tools::cargo;
 use carveout_host::tools::cargo::CrossBuild;
 use carveout_host::tools::read_limited;
@@ -57,8 +57,8 @@ impl Programs<'_> {
         packages::ensure(&packages::PROGRAM, offline, &logs.join("host.log"), ui)?;
         let root = &cargo::carveout(dirs.root()?)?;
         let (target, folder) = match package {
-            EMULATOR => (Target::Emulator, "cargo/emulator"),
-            _ => (Target::Program, "cargo/program"),
+            EMULATOR => (RustTarget::Emulator, "cargo/emulator"),
+            _ => (RustTarget::Program, "cargo/program"),
         };
         let toolchain = Toolchains::new(root, offline, ui).get(target)?;
         let target_dir = &dirs.home().join(folder);

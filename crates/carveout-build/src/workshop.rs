@@ -7,7 +7,7 @@ use carveout_host::dirs::Dirs;
 use carveout_host::error::{At, Result};
 use carveout_host::packages;
 use carveout_host::packages::Need;
-use carveout_host::toolchain::{Target, Toolchains};
+use carveout_host::toolchain::{RustTarget, Toolchains};
 use carveout_host::tools::cargo;
 use carveout_host::tools::cargo::CrossBuild;
 use carveout_host::tools::find;
@@ -59,7 +59,7 @@ impl Workshop for Sources<'_> {
             return if there { Ok(folder) } else { Err(ProgramError::NoFirmware { path: folder }.into()) };
         }
         let (root, home) = (&cargo::carveout(self.dirs.root()?)?, self.dirs.home());
-        let toolchain = Toolchains::new(root, self.offline, self.ui).get(Target::Firmware)?;
+        let toolchain = Toolchains::new(root, self.offline, self.ui).get(RustTarget::Firmware)?;
         let build = CrossBuild {
             root,
             package: FIRMWARE,

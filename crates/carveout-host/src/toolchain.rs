@@ -17,7 +17,7 @@ use xshell::cmd;
 
 /// What is built.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Target {
+pub enum RustTarget {
     /// TAs: ARMv7-A without an OS.
     TrustedApp,
     /// Client apps: static programs for Linux on aarch64.
@@ -31,7 +31,7 @@ pub enum Target {
     Emulator,
 }
 
-impl Target {
+impl RustTarget {
     /// Rust's name.
     pub fn triple(self) -> &'static str {
         match self {
@@ -47,7 +47,7 @@ impl Target {
 #[derive(Clone, Debug)]
 pub struct Toolchain {
     /// What for.
-    pub target: Target,
+    pub target: RustTarget,
     /// Rust's name of it.
     pub triple: String,
     /// What the compiler says of itself.
@@ -86,13 +86,13 @@ impl Toolchain {
         let mut add = |tool: &str, version| versions.push((format!("{tool} for {}", self.triple), version));
         add("rustc", self.version.clone());
         match self.target {
-            Target::TrustedApp | Target::Firmware => {
+            RustTarget::TrustedApp | RustTarget::Firmware => {
                 add("lld", first(rust::ask(&self.linker, None, &["-flavor", "gnu", "--version"])?));
             }
-            Target::ClientApp | Target::Program | Target::Emulator => {
+            RustTarget::ClientApp | RustTarget::Program | RustTarget::Emulator => {
                 add("gcc", first(rust::ask(&self.linker, None, &["--version"])?));
                 let libc = match self.target {
-                    Target::ClientApp => crate::packages::CROSS_LIBC,
+                    RustTarget::ClientApp => crate::packages::CROSS_LIBC,
                     _ => crate::packages::LIBC,
                 };
                 let libc = Path::new(libc);
@@ -112,7 +112,8 @@ impl Toolchain {
 
     /// The crates of the standard library that are built from source, if any.
     pub fn build_std(&self) -> Option<&'static str> {
-        let on_linux = matches!(self.target, Target::ClientApp | Target::Program | Target::Emulator);
+        let on_linux =
+            matches!(self.target, RustTarget::ClientApp | RustTarget::Program | RustTarget::Emulator);
         (self.debian.is_some() && !on_linux).then_some("core,alloc")
     }
 
@@ -136,15 +137,15 @@ impl Toolchain {
             flags.extend(tree.usr().strip_prefix(root).ok().map(|relative| remap(relative, "/rust")));
         }
         match self.target {
-            Target::TrustedApp | Target::Firmware => {
+            RustTarget::TrustedApp | RustTarget::Firmware => {
                 flags.extend(["-Clinker-flavor=ld.lld", "-Crelocation-model=static"].map(String::from));
-                if self.target == Target::TrustedApp {
+                if self.target == RustTarget::TrustedApp {
                     // By frames a trusted app tells who called, wherever it ends.
                     flags.push("-Cforce-frame-pointers=yes".into());
                 }
             }
-            Target::ClientApp | Target::Program => flags.push("-Ctarget-feature=+crt-static".into()),
-            Target::Emulator => {}
+            RustTarget::ClientApp | RustTarget::Program => flags.push("-Ctarget-feature=+crt-static".into()),
+            RustTarget::Emulator => {}
         }
         flags
     }
@@ -158,7 +159,7 @@ pub struct Toolchains<'a> {
     offline: bool,
     ui: &'a Ui,
     /// What was found. One thread looks and provisions, others wait.
-    found: Mutex<BTreeMap<Target, Toolchain>>,
+    found: Mutex<BTreeMap<RustTarget, Toolchain>>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -177,7 +178,7 @@ impl<'a> Toolchains<'a> {
     }
 
     /// The toolchain for a target, provisioned if need be.
-    pub fn get(&self, target: Target) -> Result<Toolchain> {
+    pub fn get(&self, target: RustTarget) -> Result<Toolchain> {
         let mut found = self.found.lock().map_err(|_| ToolchainError::AnotherStageFailed)?;
         if let Some(known) = found.get(&target) {
             return Ok(known.clone());
@@ -187,7 +188,7 @@ impl<'a> Toolchains<'a> {
         Ok(toolchain)
     }
 
-    fn find(&self, target: Target) -> Result<Toolchain> {
+    fn find(&self, target: RustTarget) -> Result<Toolchain> {
         let way = way()?;
         if let Some(found) = self.existing(target, way)? {
             return Ok(found);
@@ -220,11 +221,11 @@ impl<'a> Toolchains<'a> {
     }
 
     /// The toolchain for a target, if there is one.
-    pub fn installed(&self, target: Target) -> Result<Option<Toolchain>> {
+    pub fn installed(&self, target: RustTarget) -> Result<Option<Toolchain>> {
         self.existing(target, way()?)
     }
 
-    fn existing(&self, target: Target, way: Way) -> Result<Option<Toolchain>> {
+    fn existing(&self, target: RustTarget, way: Way) -> Result<Option<Toolchain>> {
         if way != Way::Debian
             && let Some(found) = self.rustup(target)?
         {
@@ -237,7 +238,7 @@ impl<'a> Toolchains<'a> {
     }
 
     /// The host's own toolchain, if it has the target.
-    fn rustup(&self, target: Target) -> Result<Option<Toolchain>> {
+    fn rustup(&self, target: RustTarget) -> Result<Option<Toolchain>> {
         let triple = target.triple();
         let directory = rust::ask("rustc".as_ref(), None, &["--print", "target-libdir", "--target", triple])?;
         let mut files = std::fs::read_dir(directory).into_iter().flatten().flatten();
@@ -250,7 +251,7 @@ impl<'a> Toolchains<'a> {
         Ok(Some(Toolchain { target, triple, version, linker, debian: None, versions: Arc::default() }))
     }
 
-    fn debian(&self, target: Target, tree: debian::Tree) -> Result<Toolchain> {
+    fn debian(&self, target: RustTarget, tree: debian::Tree) -> Result<Toolchain> {
         let version = rust::ask(&tree.rustc(), Some(&tree.libraries()), &["--version"])?;
         let linker = linker(target)?;
         let (triple, debian) = (target.triple().into(), Some(tree));
@@ -277,11 +278,11 @@ fn way() -> Result<Way> {
     }
 }
 
-fn linker(target: Target) -> Result<PathBuf> {
+fn linker(target: RustTarget) -> Result<PathBuf> {
     match target {
-        Target::ClientApp => Ok("aarch64-linux-gnu-gcc".into()),
-        Target::Program | Target::Emulator => Ok("x86_64-linux-gnu-gcc".into()),
-        Target::TrustedApp | Target::Firmware => {
+        RustTarget::ClientApp => Ok("aarch64-linux-gnu-gcc".into()),
+        RustTarget::Program | RustTarget::Emulator => Ok("x86_64-linux-gnu-gcc".into()),
+        RustTarget::TrustedApp | RustTarget::Firmware => {
             let sysroot = rust::ask("rustc".as_ref(), None, &["--print", "sysroot"])?;
             let folder = PathBuf::from(sysroot).join("lib/rustlib");
             let hosts = std::fs::read_dir(&folder).into_iter().flatten().flatten();

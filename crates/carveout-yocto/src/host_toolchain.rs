@@ -7,7 +7,7 @@ use crate::errors::YoctoError;
 use carveout_host::error::{At, Result};
 use carveout_host::packages;
 use carveout_host::packages::Need;
-use carveout_host::toolchain::Target;
+use carveout_host::toolchain::RustTarget;
 use carveout_host::tools::cargo::lock::{CargoLock, CrateSource};
 use carveout_host::tools::{cargo, run, rust, shell};
 use carveout_product::Build;
@@ -64,8 +64,8 @@ pub fn prepare(build: &Build, user: &User, top: &Path, log: &Path) -> Result<Vec
         readable(&new)?;
         fs::rename(&new, &trees).at(&trees)?;
     }
-    let toolchain = build.toolchains.get(Target::TrustedApp)?;
-    build.toolchains.get(Target::ClientApp)?;
+    let toolchain = build.toolchains.get(RustTarget::TrustedApp)?;
+    build.toolchains.get(RustTarget::ClientApp)?;
     let rust = borrow(user, &toolchain.sysroot()?, &home.join("rust"), log)?;
     let own = PathBuf::from(rust::ask("rustc".as_ref(), None, &["--print", "sysroot"])?).join("bin/cargo");
     let cargo = home.join("cargo");

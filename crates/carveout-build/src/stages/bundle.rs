@@ -11,7 +11,7 @@ use crate::apps::{Apps, Built};
 use crate::errors::BundleError;
 use bundle::{About, DeskBoot, Inputs, Manifest, Partition, Role, Writer};
 use carveout_host::error::{At, Error, Result};
-use carveout_host::toolchain::Target;
+use carveout_host::toolchain::RustTarget;
 use carveout_host::tools::git;
 use carveout_product::AppSource;
 use carveout_product::Build;
@@ -211,10 +211,10 @@ fn inputs(build: &Build, parts: &Parts) -> Result<Inputs> {
     let mut toolchains = BTreeMap::new();
     let packages = build.product.trusted_apps.iter().any(|a| matches!(a.source, AppSource::Package(_)));
     if packages {
-        toolchains.extend(build.toolchains.get(Target::TrustedApp)?.versions()?);
+        toolchains.extend(build.toolchains.get(RustTarget::TrustedApp)?.versions()?);
     }
     if build.product.own_client_apps().next().is_some() {
-        toolchains.extend(build.toolchains.get(Target::ClientApp)?.versions()?);
+        toolchains.extend(build.toolchains.get(RustTarget::ClientApp)?.versions()?);
         toolchains.insert(client_apps::CARGO_DEB.0.into(), client_apps::CARGO_DEB.1.into());
     }
     if parts.rootfs.is_some() {

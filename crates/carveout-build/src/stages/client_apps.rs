@@ -2,7 +2,7 @@
 
 use crate::errors::StageError;
 use carveout_host::error::{At, Result};
-use carveout_host::toolchain::Target;
+use carveout_host::toolchain::RustTarget;
 use carveout_host::tools::cargo;
 use carveout_host::tools::cargo::CrossBuild;
 use carveout_product::{Build, ClientApp, Deb};
@@ -51,7 +51,7 @@ pub fn run(build: &Build) -> Result<Output> {
 
 /// One of them: a directory with its package.
 pub fn package(build: &Build, name: &str) -> Result<Output> {
-    let toolchain = build.toolchains.get(Target::ClientApp)?;
+    let toolchain = build.toolchains.get(RustTarget::ClientApp)?;
     let key = Key::of(crate::code(file!())).with("cargo-deb", CARGO_DEB.1);
     let key = toolchain.versions()?.into_iter().fold(key, |key, (tool, version)| key.with(tool, version));
     let key = build.workspace.source_key(name, key)?;

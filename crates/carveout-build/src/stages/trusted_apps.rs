@@ -4,7 +4,7 @@ use crate::errors::TrustedAppError;
 use carveout_host::error::{At, Result};
 use carveout_host::files;
 use carveout_host::loader::inspect;
-use carveout_host::toolchain::Target;
+use carveout_host::toolchain::RustTarget;
 use carveout_host::tools::cargo;
 use carveout_host::tools::cargo::CrossBuild;
 use carveout_host::ui::{Ui, Verbosity};
@@ -71,7 +71,7 @@ fn key(build: &Build, app: &App) -> Result<Key> {
     match &app.source {
         AppSource::Elf(path) => key.with_file("elf", path),
         AppSource::Package(_) => {
-            let versions = build.toolchains.get(Target::TrustedApp)?.versions()?;
+            let versions = build.toolchains.get(RustTarget::TrustedApp)?.versions()?;
             let key = versions.into_iter().fold(key, |key, (tool, version)| key.with(tool, version));
             build.workspace.source_key(&app.name, key)
         }
@@ -91,7 +91,7 @@ fn cross_build<T>(build: &Build, app: &App, run: impl FnOnce(&CrossBuild) -> Res
         package: &app.name,
         profile: "ta",
         target_dir: &build.cargo_dir("ta"),
-        toolchain: &build.toolchains.get(Target::TrustedApp)?,
+        toolchain: &build.toolchains.get(RustTarget::TrustedApp)?,
         offline: build.offline,
         ui: build.ui,
     })
@@ -129,7 +129,7 @@ fn keep_their_bytes(build: &Build, packages: &[&str]) -> Result<bool> {
     let manifests = manifests
         .chain(folders.own.iter().chain(folders.outside.values()).map(|folder| folder.join("Cargo.toml")));
     let mut key = Key::of(crate::code(file!())).with("packages", packages.join(" "));
-    for (tool, version) in build.toolchains.get(Target::TrustedApp)?.versions()? {
+    for (tool, version) in build.toolchains.get(RustTarget::TrustedApp)?.versions()? {
         key = key.with(tool, version);
     }
     for path in manifests {
@@ -138,7 +138,7 @@ fn keep_their_bytes(build: &Build, packages: &[&str]) -> Result<bool> {
     // It is no part of a product: nothing is told of it.
     let ui = Ui::new(Verbosity::Quiet);
     let kept = Cache::new(&build.dirs().home(), &ui).stage("features", key, |work| {
-        let same = cargo::share_features(root, packages, Target::TrustedApp.triple(), build.offline)?;
+        let same = cargo::share_features(root, packages, RustTarget::TrustedApp.triple(), build.offline)?;
         let path = work.out.join(SAME);
         fs::write(&path, same.to_string()).at(&path)
     })?;

@@ -11,7 +11,7 @@ use carveout_host::outcome::Outcome;
 use carveout_host::packages;
 use carveout_host::packages::Need;
 use carveout_host::text::Text;
-use carveout_host::toolchain::{Target, Toolchains};
+use carveout_host::toolchain::{RustTarget, Toolchains};
 use carveout_host::tools::{cargo, curl};
 use carveout_host::ui::Ui;
 use carveout_keys::token;
@@ -76,7 +76,7 @@ pub fn run(dirs: &Dirs, ui: &Ui) -> Result<Outcome> {
         add("subordinate ids", state, "a user namespace for root filesystems, without root");
     }
     let toolchains = Toolchains::new(root, true, ui);
-    for target in [Target::TrustedApp, Target::ClientApp, Target::Firmware] {
+    for target in [RustTarget::TrustedApp, RustTarget::ClientApp, RustTarget::Firmware] {
         let found = toolchains.installed(target)?;
         let state = if found.is_some() { "ok" } else { "later" };
         let why = found.map_or("provisioned by the first build".into(), |t| t.version);

@@ -5,7 +5,7 @@ use crate::errors::BundleError;
 use attestation::{Crate, Member, Vendor};
 use bundle::{Manifest, Role};
 use carveout_host::error::{At, Result};
-use carveout_host::toolchain::Target;
+use carveout_host::toolchain::RustTarget;
 use carveout_host::tools::cargo;
 use carveout_host::tools::cargo::lock::CrateSource;
 use carveout_product::workspace::{Linked, Unclear};
@@ -20,7 +20,7 @@ pub fn text(build: &Build, parts: &Parts, manifest: &Manifest) -> Result<String>
     for app in &product.trusted_apps {
         let file = bundle::trusted_app(&app.name);
         members.push(match app.source {
-            AppSource::Package(_) => member(build, &app.name, Target::TrustedApp, file)?,
+            AppSource::Package(_) => member(build, &app.name, RustTarget::TrustedApp, file)?,
             AppSource::Elf(_) => {
                 Member { name: app.name.clone(), version: String::new(), file, crates: BTreeSet::new() }
             }
@@ -32,7 +32,7 @@ pub fn text(build: &Build, parts: &Parts, manifest: &Manifest) -> Result<String>
         };
         let file = manifest.files.iter().find(of).map(|file| file.path.clone()).unwrap_or_default();
         members.push(match deb {
-            None => member(build, name, Target::ClientApp, file)?,
+            None => member(build, name, RustTarget::ClientApp, file)?,
             Some(deb) => {
                 let (name, version) = (name.clone(), deb.version.clone());
                 Member { name, version, file, crates: BTreeSet::new() }
@@ -50,7 +50,7 @@ pub fn text(build: &Build, parts: &Parts, manifest: &Manifest) -> Result<String>
 }
 
 /// A package of the workspace and what is linked into it.
-fn member(build: &Build, name: &str, target: Target, file: String) -> Result<Member> {
+fn member(build: &Build, name: &str, target: RustTarget, file: String) -> Result<Member> {
     let lines = cargo::tree(&build.workspace.root, name, target.triple(), build.offline)?;
     let linked = build.workspace.graph.linked(&lines).map_err(|unclear| match unclear {
         Unclear::Line(line) => BundleError::TreeLine { name: name.into(), line },
