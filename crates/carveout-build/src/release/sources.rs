@@ -7,7 +7,7 @@ use bundle::Manifest;
 use carveout_field::release::store::released;
 use carveout_host::error::{At, Result};
 use carveout_host::tools::git;
-use carveout_host::tools::git::{Repository, State};
+use carveout_host::tools::git::{GitState, Repository};
 use carveout_product::Build;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -79,8 +79,8 @@ impl Sources {
         let mut hints = Vec::new();
         for Input { name, path, .. } in inputs {
             match git::state(path)? {
-                State::Committed(repository, _) if repository.top == self.workspace.top => {}
-                State::Committed(repository, _) => {
+                GitState::Committed(repository, _) if repository.top == self.workspace.top => {}
+                GitState::Committed(repository, _) => {
                     let uri = repository.remote()?.uri();
                     self.others.insert(repository.commit.unwrap_or_default(), uri);
                 }
@@ -98,23 +98,23 @@ impl Sources {
     }
 
     /// Why a file is in no commit, and the command that puts it into one.
-    fn explain(&self, state: &State, path: &Path) -> (String, String) {
+    fn explain(&self, state: &GitState, path: &Path) -> (String, String) {
         let add = |repository: &Repository, force: &str| {
             let top = repository.top.display();
             let path = std::path::absolute(path).unwrap_or_else(|_| path.into());
             format!("git -C {top} add {force}{} && git -C {top} commit", path.display())
         };
         match state {
-            State::Committed(..) | State::NoRepository => (
+            GitState::Committed(..) | GitState::NoRepository => (
                 "is in no git repository".into(),
                 format!("move it into a repository, such as {}, and commit it", self.workspace.top.display()),
             ),
-            State::NoCommit(repository) => {
+            GitState::NoCommit(repository) => {
                 ("is in a git repository that has no commit".into(), add(repository, ""))
             }
-            State::Untracked(repository) => ("is not tracked by git".into(), add(repository, "")),
-            State::Ignored(repository) => ("is ignored by git".into(), add(repository, "--force ")),
-            State::Modified(repository) => {
+            GitState::Untracked(repository) => ("is not tracked by git".into(), add(repository, "")),
+            GitState::Ignored(repository) => ("is ignored by git".into(), add(repository, "--force ")),
+            GitState::Modified(repository) => {
                 let commit = repository.commit.as_deref().and_then(|c| c.get(..12)).unwrap_or_default();
                 (format!("differs from what commit {commit} has"), add(repository, ""))
             }

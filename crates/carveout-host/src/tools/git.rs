@@ -35,7 +35,7 @@ pub struct Repository {
 
 /// What git has of a file or folder.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum State {
+pub enum GitState {
     /// The commit has it as it is, at this path of the work tree.
     Committed(Repository, String),
     /// It is in no work tree.
@@ -108,7 +108,7 @@ impl Repository {
         let flags = listed("git ls-files", cmd!(sh, "git {safe...} ls-files -v -z"))?;
         let hidden = flags.iter().filter_map(|line| line.split_once(' '));
         for (_, path) in hidden.filter(|(flag, _)| flag.starts_with(|c: char| c.is_ascii_lowercase())) {
-            if !matches!(state(&self.top.join(path)), Ok(State::Committed(..))) {
+            if !matches!(state(&self.top.join(path)), Ok(GitState::Committed(..))) {
                 changes.push(path.to_owned());
             }
         }
@@ -165,20 +165,20 @@ impl Repository {
 }
 
 /// What git has of a file or folder.
-pub fn state(path: &Path) -> Result<State> {
+pub fn state(path: &Path) -> Result<GitState> {
     let path = fs::canonicalize(path).at(path)?;
     let dir = if path.is_dir() { Some(path.as_path()) } else { path.parent() };
     let Some(repository) = Repository::of(dir.unwrap_or(Path::new("/")))? else {
-        return Ok(State::NoRepository);
+        return Ok(GitState::NoRepository);
     };
     let Some(relative) = fs::canonicalize(&repository.top)
         .ok()
         .and_then(|top| Some(path.strip_prefix(top).ok()?.as_os_str().to_owned()))
     else {
-        return Ok(State::NoRepository);
+        return Ok(GitState::NoRepository);
     };
     if repository.commit.is_none() {
-        return Ok(State::NoCommit(repository));
+        return Ok(GitState::NoCommit(repository));
     }
     let (sh, safe) = git(&repository.top)?;
     let mut object = OsString::from("HEAD:");
@@ -187,7 +187,7 @@ pub fn state(path: &Path) -> Result<State> {
     else {
         let check = cmd!(sh, "git {safe...} check-ignore --quiet -- {relative}");
         let ignored = capture("git check-ignore", clean(check)).is_ok();
-        return Ok(if ignored { State::Ignored(repository) } else { State::Untracked(repository) });
+        return Ok(if ignored { GitState::Ignored(repository) } else { GitState::Untracked(repository) });
     };
     let same = if path.is_dir() {
         let dot = if relative.is_empty() { OsStr::new(".") } else { relative.as_os_str() };
@@ -197,7 +197,7 @@ pub fn state(path: &Path) -> Result<State> {
         capture("git hash-object", clean(own))? == object || lfs_has(&sh, &object, &path)?
     };
     let relative = relative.to_string_lossy().into_owned();
-    Ok(if same { State::Committed(repository, relative) } else { State::Modified(repository) })
+    Ok(if same { GitState::Committed(repository, relative) } else { GitState::Modified(repository) })
 }
 
 /// Whether a file is what git-lfs keeps for this object.
@@ -215,7 +215,7 @@ fn lfs_has(sh: &Shell, object: &str, path: &Path) -> Result<bool> {
 
 /// Where a committed file can be had again; `own` is the work tree that is built.
 pub fn origin(path: &Path, own: Option<&Repository>) -> Result<Option<Origin>> {
-    let State::Committed(repository, path) = state(path)? else { return Ok(None) };
+    let GitState::Committed(repository, path) = state(path)? else { return Ok(None) };
     let own = own.is_some_and(|own| own.top == repository.top);
     // A mirror's or fork's URL must not make another bundle.
     let remote = if own { None } else { repository.remote().ok() };
@@ -262,21 +262,24 @@ mod tests {
         let (dir, top) = repository();
         let write = |name: &str, text: &str| fs::write(top.join(name), text).unwrap();
         let of = |name: &str| state(&top.join(name)).unwrap();
-        assert!(matches!(of("folder/a"), State::Committed(r, path) if r.top == top && path == "folder/a"));
-        assert!(matches!(of("folder"), State::Committed(_, path) if path == "folder"));
-        assert!(matches!(of("."), State::Committed(_, path) if path.is_empty()));
+        assert!(matches!(of("folder/a"), GitState::Committed(r, path) if r.top == top && path == "folder/a"));
+        assert!(matches!(of("folder"), GitState::Committed(_, path) if path == "folder"));
+        assert!(matches!(of("."), GitState::Committed(_, path) if path.is_empty()));
         write("x.elf", "x");
         write("b", "b");
-        assert!(matches!(of("x.elf"), State::Ignored(_)));
-        assert!(matches!(of("b"), State::Untracked(_)));
+        assert!(matches!(of("x.elf"), GitState::Ignored(_)));
+        assert!(matches!(of("b"), GitState::Untracked(_)));
         // In the index is not in a commit.
         run(&top, &["add", "b"]);
-        assert!(matches!(of("b"), State::Untracked(_)));
+        assert!(matches!(of("b"), GitState::Untracked(_)));
         write("folder/a", "other\n");
-        assert!(matches!(of("folder/a"), State::Modified(_)));
-        assert!(matches!(of("folder"), State::Modified(_)));
+        assert!(matches!(of("folder/a"), GitState::Modified(_)));
+        assert!(matches!(of("folder"), GitState::Modified(_)));
         run(&top, &["update-index", "--assume-unchanged", "folder/a"]);
-        assert!(matches!(of("folder/a"), State::Modified(_)), "the file is compared, not what git was told");
+        assert!(
+            matches!(of("folder/a"), GitState::Modified(_)),
+            "the file is compared, not what git was told"
+        );
         assert_eq!(
             Repository::of(&top).unwrap().unwrap().changes().unwrap(),
             ["b", "folder/a"],
@@ -285,15 +288,15 @@ mod tests {
         assert!(revision(&top).unwrap().unwrap().ends_with("-modified"));
         let outside = dir.path().join("outside");
         fs::write(&outside, "x").unwrap();
-        assert_eq!(state(&outside).unwrap(), State::NoRepository);
+        assert_eq!(state(&outside).unwrap(), GitState::NoRepository);
         // A link leads to the file that is read.
         std::os::unix::fs::symlink(&outside, top.join("link")).unwrap();
-        assert_eq!(of("link"), State::NoRepository);
+        assert_eq!(of("link"), GitState::NoRepository);
         let empty = dir.path().join("empty");
         fs::create_dir(&empty).unwrap();
         run(&empty, &["init", "--quiet"]);
         fs::write(empty.join("a"), "a").unwrap();
-        assert!(matches!(state(&empty.join("a")).unwrap(), State::NoCommit(_)));
+        assert!(matches!(state(&empty.join("a")).unwrap(), GitState::NoCommit(_)));
     }
 
     #[test]
@@ -312,7 +315,7 @@ mod tests {
         for (contents, committed) in [("contents", true), ("Contents", false)] {
             fs::write(top.join("rootfs.tar"), contents).unwrap();
             let found = state(&top.join("rootfs.tar")).unwrap();
-            assert_eq!(matches!(found, State::Committed(..)), committed, "{found:?}");
+            assert_eq!(matches!(found, GitState::Committed(..)), committed, "{found:?}");
         }
     }
 

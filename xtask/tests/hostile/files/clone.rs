@@ -1,6 +1,6 @@
 //! Somebody else's clone: git would run the filters, monitors and hooks that it configures.
 
-use carveout_host::tools::git::{Repository, State, revision, state};
+use carveout_host::tools::git::{GitState, Repository, revision, state};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -126,11 +126,11 @@ fn git_runs_nothing_that_a_clone_configures() {
     let asks: [(&str, &dyn Fn() -> bool); 7] = [
         ("revision", &|| revision(top).unwrap() == repository.commit),
         ("changes", &|| repository.changes().unwrap().is_empty()),
-        ("a file", &|| matches!(state(&top.join("a.elf")).unwrap(), State::Committed(..))),
+        ("a file", &|| matches!(state(&top.join("a.elf")).unwrap(), GitState::Committed(..))),
         ("a file of the submodule", &|| {
-            matches!(state(&top.join("module/a.elf")).unwrap(), State::Committed(..))
+            matches!(state(&top.join("module/a.elf")).unwrap(), GitState::Committed(..))
         }),
-        ("the folder", &|| matches!(state(top).unwrap(), State::Committed(..))),
+        ("the folder", &|| matches!(state(top).unwrap(), GitState::Committed(..))),
         ("ignored files", &|| repository.ignored(std::slice::from_ref(top)).unwrap().is_empty()),
         ("the remote", &|| repository.remote().is_ok()),
     ];
@@ -150,7 +150,7 @@ fn git_runs_nothing_that_a_clone_configures() {
     fs::remove_file(top.join(".git/objects").join(folder).join(rest)).unwrap();
     clone.touch();
     let _ = state(&top.join("a.elf"));
-    assert!(matches!(state(top), Ok(State::Committed(..)) | Err(_)));
+    assert!(matches!(state(top), Ok(GitState::Committed(..)) | Err(_)));
     clone.ensure_quiet("a missing object");
 }
 
@@ -164,7 +164,7 @@ fn changes_are_found_without_the_clones_own_programs() {
     assert_eq!(repository.changes().unwrap(), ["a.elf", "new"]);
     fs::write(top.join("module/b.long"), "other\n").unwrap();
     assert_eq!(repository.changes().unwrap(), ["a.elf", "new", "module"]);
-    assert!(matches!(state(&top.join("module")).unwrap(), State::Modified(_)));
+    assert!(matches!(state(&top.join("module")).unwrap(), GitState::Modified(_)));
     clone.ensure_quiet("changes");
     // One that leads to itself ends.
     fs::remove_dir_all(top.join("module")).unwrap();
