@@ -12,13 +12,13 @@ pub(super) const MAX_CHUNK: u64 = 64 << 20;
 
 /// What a chunk holds.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
+enum ChunkKind {
     Raw,
     Fill([u8; WORD as usize]),
     DontCare,
 }
 
-impl Kind {
+impl ChunkKind {
     /// `unused` is asked only about zeros.
     fn of(block: &[u8], unused: impl FnOnce() -> bool) -> Self {
         // If each word equals the next one, all are equal.
@@ -33,7 +33,7 @@ impl Kind {
 
 /// The chunk that is being written.
 struct Chunk {
-    kind: Kind,
+    kind: ChunkKind,
     /// Where it begins in the sparse image.
     start: u64,
     /// 0: none has been begun.
@@ -71,21 +71,21 @@ impl<W: Write + Seek> Encoder<'_, W> {
     }
 
     /// Adds blocks of one kind.
-    fn add(&mut self, kind: Kind, mut blocks: &[u8]) -> Result<(), SparseError> {
+    fn add(&mut self, kind: ChunkKind, mut blocks: &[u8]) -> Result<(), SparseError> {
         let block_size = self.block_size as usize;
         let most = (MAX_CHUNK / u64::from(self.block_size)) as u32;
         while !blocks.is_empty() {
             if self.chunk.blocks == 0 || self.chunk.kind != kind || self.chunk.blocks >= most {
                 self.end_chunk()?;
                 self.chunk = Chunk { kind, start: self.offset, blocks: 0 };
-                if kind == Kind::Raw {
+                if kind == ChunkKind::Raw {
                     // Its size is known when it ends.
                     self.write(&[0; CHUNK_HEADER as usize])?;
                 }
             }
             let count = (blocks.len() / block_size).clamp(1, (most - self.chunk.blocks) as usize);
             let (now, later) = blocks.split_at_checked(count * block_size).unwrap_or((blocks, &[]));
-            if kind == Kind::Raw {
+            if kind == ChunkKind::Raw {
                 self.write(now)?;
             }
             self.chunk.blocks += count as u32;
@@ -101,15 +101,15 @@ impl<W: Write + Seek> Encoder<'_, W> {
         }
         self.chunks += 1;
         match kind {
-            Kind::Raw => {
+            ChunkKind::Raw => {
                 let size = (self.offset - start) as u32;
                 self.patch(start, &chunk_header(RAW, blocks, size))
             }
-            Kind::Fill(word) => {
+            ChunkKind::Fill(word) => {
                 self.write(&chunk_header(FILL, blocks, CHUNK_HEADER + WORD))?;
                 self.write(&word)
             }
-            Kind::DontCare => self.write(&chunk_header(DONT_CARE, blocks, CHUNK_HEADER)),
+            ChunkKind::DontCare => self.write(&chunk_header(DONT_CARE, blocks, CHUNK_HEADER)),
         }
     }
 }
@@ -155,7 +155,7 @@ pub fn encode_filesystem(
     let blocks = u32::try_from(size / u64::from(block_size))
         .map_err(|_| SparseError::TooLarge { size, block_size })?;
     let base = out.stream_position().map_err(|error| SparseError::Write { offset: 0, error })?;
-    let chunk = Chunk { kind: Kind::Raw, start: 0, blocks: 0 };
+    let chunk = Chunk { kind: ChunkKind::Raw, start: 0, blocks: 0 };
     let mut encoder = Encoder { out, base, offset: 0, block_size, chunks: 0, chunk };
     // Until the image is complete it has no magic, so that nothing takes a part for the whole.
     encoder.write(&[0; FILE_HEADER as usize])?;
@@ -187,10 +187,10 @@ fn split_run(
     block_size: usize,
     first: u64,
     unused: impl Fn(u64) -> bool,
-) -> (Kind, &[u8], &[u8]) {
+) -> (ChunkKind, &[u8], &[u8]) {
     let numbered = blocks.chunks(block_size).zip(first..);
-    let mut kinds = numbered.map(|(block, number)| Kind::of(block, || unused(number)));
-    let kind = kinds.next().unwrap_or(Kind::Raw);
+    let mut kinds = numbered.map(|(block, number)| ChunkKind::of(block, || unused(number)));
+    let kind = kinds.next().unwrap_or(ChunkKind::Raw);
     let count = 1 + kinds.take_while(|next| *next == kind).count();
     let (run, behind) = blocks.split_at_checked(count * block_size).unwrap_or((blocks, &[]));
     (kind, run, behind)
