@@ -5,7 +5,7 @@
 use libfuzzer_sys::fuzz_target;
 use std::io::{self, Cursor, Read, Seek, SeekFrom, Write};
 use std::sync::LazyLock;
-use virt_device::{Device, Disk, Installed, Part, STATE, needed};
+use virt_device::{Device, Disk, Installed, DevicePart, STATE, needed};
 
 #[derive(Debug)]
 struct Memory(Cursor<Vec<u8>>);
@@ -38,7 +38,7 @@ impl Disk for Memory {
     }
 }
 
-const PARTS: [Part; 3] = [Part::BootConfig, Part::SecureOs, Part::App];
+const PARTS: [DevicePart; 3] = [DevicePart::BootConfig, DevicePart::SecureOs, DevicePart::App];
 
 /// A device that two bundles have been flashed to, without contents.
 static DEVICE: LazyLock<Vec<u8>> = LazyLock::new(|| {

@@ -9,7 +9,7 @@ use std::process::{Command, Output};
 use tegra_flash::filesystem::test_image;
 use tegra_flash::sparse;
 use tempfile::TempDir;
-use virt_device::{Device, Installed, Part};
+use virt_device::{Device, DevicePart, Installed};
 
 /// Bytes of the partition APP.
 const APP: usize = 2 << 20;
@@ -31,13 +31,14 @@ impl Desk {
         file.set_len(size).unwrap();
         let mut device = Device::create(file, size, &partitions).unwrap();
         let sha256 = bundle::sha256(app);
-        let placed = device.write(Part::App, &mut &app[..], app.len() as u64, &sha256, "first").unwrap();
+        let placed =
+            device.write(DevicePart::App, &mut &app[..], app.len() as u64, &sha256, "first").unwrap();
         let installed = Installed {
             bundle: "first".into(),
             board: "virt".into(),
             digest: sha256,
             security_version: 0,
-            parts: BTreeMap::from([(Part::App, placed)]),
+            parts: BTreeMap::from([(DevicePart::App, placed)]),
         };
         device.switch(installed).unwrap();
         desk
@@ -80,9 +81,10 @@ impl Desk {
         let file = fs::File::open(self.path("d.img")).unwrap();
         let size = file.metadata().unwrap().len();
         let mut device = Device::open(file, size).unwrap();
-        let length = device.state().active.as_ref().unwrap().parts[&Part::App].size;
+        let length = device.state().active.as_ref().unwrap().parts[&DevicePart::App].size;
         let mut bytes = Vec::new();
-        std::io::Read::read_to_end(&mut device.read(Part::App, Some(length)).unwrap(), &mut bytes).unwrap();
+        std::io::Read::read_to_end(&mut device.read(DevicePart::App, Some(length)).unwrap(), &mut bytes)
+            .unwrap();
         bytes
     }
 }

@@ -3,8 +3,8 @@
 use crate::disk::{BLOCK, Disk};
 use crate::error::DeviceError;
 use crate::limits::{FORMAT, MAX_NUMBER};
-use crate::part::{Part, STATE, Slot};
-use crate::state::{self, Installed, Placed, State};
+use crate::part::{DevicePart, STATE, Slot};
+use crate::state::{self, FlashState, Installed, Placed};
 use crate::table::Space;
 use crate::{behind, table};
 use sha2::{Digest, Sha256};
@@ -19,7 +19,7 @@ pub struct Device<D> {
     disk: D,
     spaces: BTreeMap<String, Space>,
     number: u64,
-    state: State,
+    state: FlashState,
 }
 
 impl<D: Disk> Device<D> {
@@ -35,13 +35,13 @@ impl<D: Disk> Device<D> {
         let spaces = table::read(&mut disk, size)?;
         let (number, state) = match spaces.get(STATE) {
             Some(space) => state::read(&mut disk, *space)?,
-            None => (0, State { format: FORMAT, ..State::default() }),
+            None => (0, FlashState { format: FORMAT, ..FlashState::default() }),
         };
         Ok(Self { disk, spaces, number, state })
     }
 
     /// What it knows of itself.
-    pub fn state(&self) -> &State {
+    pub fn state(&self) -> &FlashState {
         &self.state
     }
 
@@ -51,32 +51,32 @@ impl<D: Disk> Device<D> {
     }
 
     /// The slot that a part is used from: the first one before anything was flashed.
-    pub fn active(&self, part: Part) -> Slot {
+    pub fn active(&self, part: DevicePart) -> Slot {
         let placed = self.state.active.as_ref().and_then(|installed| installed.parts.get(&part));
         placed.map_or(Slot::A, |placed| placed.slot)
     }
 
     /// The slot that a part is written to next: the first one of a device that has nothing yet.
-    pub fn spare(&self, part: Part) -> Slot {
+    pub fn spare(&self, part: DevicePart) -> Slot {
         match &self.state.active {
             Some(installed) if installed.parts.contains_key(&part) => self.active(part).other(),
             _ => Slot::A,
         }
     }
 
-    fn space(&self, part: Part, slot: Slot) -> Result<Space, DeviceError> {
+    fn space(&self, part: DevicePart, slot: Slot) -> Result<Space, DeviceError> {
         let name = part.partition(slot);
         self.spaces.get(name).copied().ok_or_else(|| DeviceError::Missing(name.into()))
     }
 
     /// Reads a part from where it is active: `size` bytes, or all of the partition.
-    pub fn read(&mut self, part: Part, size: Option<u64>) -> Result<impl Read + '_, DeviceError> {
+    pub fn read(&mut self, part: DevicePart, size: Option<u64>) -> Result<impl Read + '_, DeviceError> {
         let space = self.space(part, self.active(part))?;
         self.disk.seek(SeekFrom::Start(space.start))?;
         Ok((&mut self.disk).take(size.unwrap_or(space.size).min(space.size)))
     }
 
-    fn put(&mut self, state: State) -> Result<(), DeviceError> {
+    fn put(&mut self, state: FlashState) -> Result<(), DeviceError> {
         let space = self.spaces.get(STATE).copied().ok_or_else(|| DeviceError::Missing(STATE.into()))?;
         let number = self.number.checked_add(1).filter(|number| *number <= MAX_NUMBER);
         let number = number.ok_or(DeviceError::Number(self.number))?;
@@ -90,7 +90,7 @@ impl<D: Disk> Device<D> {
     /// what the slot had held can no longer be gone back to. `from` must have the announced bytes, to the last.
     pub fn write(
         &mut self,
-        part: Part,
+        part: DevicePart,
         from: &mut dyn Read,
         size: u64,
         sha256: &str,
@@ -102,7 +102,7 @@ impl<D: Disk> Device<D> {
             return Err(DeviceError::TooLarge { partition, size: space.size, wanted: size });
         }
         if self.state.previous.as_ref().is_some_and(|previous| previous.occupies(part, slot)) {
-            self.put(State { previous: None, ..self.state.clone() })?;
+            self.put(FlashState { previous: None, ..self.state.clone() })?;
         }
         self.disk.zero(space.start, space.size)?;
         let (found, read_back) = copy(&mut self.disk, space, from, size)?;
@@ -119,7 +119,7 @@ impl<D: Disk> Device<D> {
     }
 
     /// Reads a part where it was placed, and compares.
-    pub fn verify(&mut self, part: Part, placed: &Placed) -> Result<(), DeviceError> {
+    pub fn verify(&mut self, part: DevicePart, placed: &Placed) -> Result<(), DeviceError> {
         let space = self.space(part, placed.slot)?;
         self.disk.seek(SeekFrom::Start(space.start))?;
         let found = digest_of(&mut self.disk, placed.size.min(space.size))?;
@@ -130,13 +130,13 @@ impl<D: Disk> Device<D> {
     pub fn switch(&mut self, installed: Installed) -> Result<(), DeviceError> {
         let security_version = self.state.security_version.max(installed.security_version);
         let previous = self.state.active.clone().filter(|old| *old != installed);
-        self.put(State { format: FORMAT, active: Some(installed), previous, security_version })
+        self.put(FlashState { format: FORMAT, active: Some(installed), previous, security_version })
     }
 
     /// Notes a security version that the device has had under another layout.
     pub fn remember(&mut self, security_version: u32) -> Result<(), DeviceError> {
         let security_version = self.state.security_version.max(security_version);
-        self.put(State { security_version, ..self.state.clone() })
+        self.put(FlashState { security_version, ..self.state.clone() })
     }
 
     /// Goes back to what was active before, after a proof that it is still there. What is active now can be gone back to.
@@ -146,7 +146,7 @@ impl<D: Disk> Device<D> {
             self.verify(*part, placed)?;
         }
         let state =
-            State { active: Some(previous), previous: self.state.active.clone(), ..self.state.clone() };
+            FlashState { active: Some(previous), previous: self.state.active.clone(), ..self.state.clone() };
         self.put(state)
     }
 
@@ -217,7 +217,7 @@ fn pour(
     }
 }
 
-fn compare(part: Part, placed: &Placed, found: String) -> Result<(), DeviceError> {
+fn compare(part: DevicePart, placed: &Placed, found: String) -> Result<(), DeviceError> {
     if found == placed.sha256 {
         return Ok(());
     }

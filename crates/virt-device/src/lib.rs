@@ -5,7 +5,7 @@
 //! MB1_BCT  MB1_BCT_b     the boot config with the carve-out
 //! secure-os  secure-os_b the secure-os image
 //! APP  APP_b             the root filesystem
-//! UDA                    two copies of the flash state, see [`State`]
+//! UDA                    two copies of the flash state, see [`FlashState`]
 //! ```
 //!
 //! What is active is never written to. New contents go to the other slot, are synced, read back and compared; only then does
@@ -27,6 +27,6 @@ pub use device::Device;
 pub use disk::Disk;
 pub use error::DeviceError;
 pub use limits::{FORMAT, MAX_DEVICE, MAX_ENTRIES, MAX_NUMBER};
-pub use part::{PARTS, Part, STATE, Slot};
-pub use state::{Installed, Placed, State};
+pub use part::{DevicePart, PARTS, STATE, Slot};
+pub use state::{FlashState, Installed, Placed};
 pub use table::{Space, needed, read as read_table};

@@ -10,7 +10,7 @@ pub const STATE: &str = "UDA";
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
-pub enum Part {
+pub enum DevicePart {
     /// The misc boot config, in which the carve-out is.
     BootConfig,
     /// The secure-os image.
@@ -20,9 +20,9 @@ pub enum Part {
 }
 
 /// All parts.
-pub const PARTS: [Part; 3] = [Part::BootConfig, Part::SecureOs, Part::App];
+pub const PARTS: [DevicePart; 3] = [DevicePart::BootConfig, DevicePart::SecureOs, DevicePart::App];
 
-impl Part {
+impl DevicePart {
     /// The partition of a slot.
     pub fn partition(self, slot: Slot) -> &'static str {
         let [a, b] = match self {

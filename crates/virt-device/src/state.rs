@@ -7,7 +7,7 @@
 use crate::disk::Disk;
 use crate::error::DeviceError;
 use crate::limits::{FORMAT, MAX_NUMBER};
-use crate::part::{Part, Slot};
+use crate::part::{DevicePart, Slot};
 use crate::table::Space;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -20,7 +20,7 @@ const HEADER: usize = 8 + 8 + 4 + 32;
 
 /// What a device knows of itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct State {
+pub struct FlashState {
     /// [`FORMAT`].
     pub format: u32,
     /// What is active; none before the first flash has ended.
@@ -44,7 +44,7 @@ pub struct Installed {
     /// Its security version.
     pub security_version: u32,
     /// Where its parts lie.
-    pub parts: BTreeMap<Part, Placed>,
+    pub parts: BTreeMap<DevicePart, Placed>,
 }
 
 /// A part on a device.
@@ -63,13 +63,13 @@ pub struct Placed {
 
 impl Installed {
     /// Whether a part of it lies in this slot.
-    pub fn occupies(&self, part: Part, slot: Slot) -> bool {
+    pub fn occupies(&self, part: DevicePart, slot: Slot) -> bool {
         self.parts.get(&part).is_some_and(|placed| placed.slot == slot)
     }
 }
 
 /// The state with its number; the first one if there is none yet.
-pub fn read(disk: &mut dyn Disk, space: Space) -> Result<(u64, State), DeviceError> {
+pub fn read(disk: &mut dyn Disk, space: Space) -> Result<(u64, FlashState), DeviceError> {
     let mut newest: Option<(u64, Vec<u8>)> = None;
     for index in 0..2 {
         if let Some(block) = block(disk, space, index)?
@@ -78,7 +78,9 @@ pub fn read(disk: &mut dyn Disk, space: Space) -> Result<(u64, State), DeviceErr
             newest = Some(block);
         }
     }
-    let Some((number, text)) = newest else { return Ok((0, State { format: FORMAT, ..State::default() })) };
+    let Some((number, text)) = newest else {
+        return Ok((0, FlashState { format: FORMAT, ..FlashState::default() }));
+    };
     if number > MAX_NUMBER {
         return Err(DeviceError::Number(number));
     }
@@ -119,7 +121,7 @@ fn digest_of(number: u64, text: &[u8]) -> [u8; 32] {
 }
 
 /// Writes a state over the older one, so that it lasts.
-pub fn write(disk: &mut dyn Disk, space: Space, number: u64, state: &State) -> Result<(), DeviceError> {
+pub fn write(disk: &mut dyn Disk, space: Space, number: u64, state: &FlashState) -> Result<(), DeviceError> {
     let text = serde_json::to_vec(state).map_err(|e| DeviceError::NoTable(e.to_string()))?;
     let room = BLOCK as usize - HEADER;
     if text.len() > room || space.size < 2 * BLOCK {

@@ -119,19 +119,19 @@ fn sha(bytes: &[u8]) -> String {
 }
 
 /// Contents of a bundle: other ones for each version.
-fn contents(version: u8) -> BTreeMap<Part, Vec<u8>> {
+fn contents(version: u8) -> BTreeMap<DevicePart, Vec<u8>> {
     let mut app = vec![version; 600 << 10];
     // Holes at both ends and in between.
     app[..300 << 10].fill(0);
     app[590 << 10..].fill(0);
     BTreeMap::from([
-        (Part::BootConfig, vec![version; 100]),
-        (Part::SecureOs, vec![version.wrapping_add(1); 100_000]),
-        (Part::App, app),
+        (DevicePart::BootConfig, vec![version; 100]),
+        (DevicePart::SecureOs, vec![version.wrapping_add(1); 100_000]),
+        (DevicePart::App, app),
     ])
 }
 
-fn update(device: &mut Device<Sim>, version: u8, parts: &[Part]) -> Result<(), DeviceError> {
+fn update(device: &mut Device<Sim>, version: u8, parts: &[DevicePart]) -> Result<(), DeviceError> {
     let bundle = format!("bundle-{version}");
     let old = device.state().active.as_ref().map(|installed| installed.parts.clone());
     let mut placed = old.unwrap_or_default();
@@ -188,10 +188,10 @@ fn a_new_device_takes_bundles_and_goes_back() {
 #[test]
 fn some_parts_change_and_the_others_stay() {
     let mut device = open(flashed(&[1]), None).1;
-    update(&mut device, 2, &[Part::SecureOs]).unwrap();
-    assert_eq!((device.active(Part::SecureOs), device.active(Part::App)), (Slot::B, Slot::A));
+    update(&mut device, 2, &[DevicePart::SecureOs]).unwrap();
+    assert_eq!((device.active(DevicePart::SecureOs), device.active(DevicePart::App)), (Slot::B, Slot::A));
     update(&mut device, 3, &PARTS).unwrap();
-    assert_eq!((device.active(Part::SecureOs), device.active(Part::App)), (Slot::A, Slot::B));
+    assert_eq!((device.active(DevicePart::SecureOs), device.active(DevicePart::App)), (Slot::A, Slot::B));
     device.rollback().unwrap();
     assert_eq!(serves(&mut device), "bundle-2");
 }
@@ -244,7 +244,7 @@ fn a_rollback_that_loses_power_has_one_bundle_whole() {
 fn a_damaged_slot_is_not_gone_back_to() {
     let mut bytes = flashed(&[1, 2]);
     let device = open(bytes.clone(), None).1;
-    let space = device.partitions()[Part::SecureOs.partition(Slot::A)];
+    let space = device.partitions()[DevicePart::SecureOs.partition(Slot::A)];
     bytes[space.start as usize + 5] ^= 1;
     let mut device = open(bytes, None).1;
     let error = device.rollback().unwrap_err();
@@ -258,10 +258,10 @@ fn other_contents_than_announced_are_not_switched_to() {
     let bytes = [7; 100];
     let wrong = [(100, sha(b"other")), (99, sha(&bytes)), (101, sha(&bytes))];
     for (size, sha256) in wrong {
-        let error = device.write(Part::BootConfig, &mut &bytes[..], size, &sha256, "x").unwrap_err();
+        let error = device.write(DevicePart::BootConfig, &mut &bytes[..], size, &sha256, "x").unwrap_err();
         assert!(matches!(error, DeviceError::Source { .. }), "{size}: {error}");
     }
-    let error = device.write(Part::BootConfig, &mut io::empty(), 65537, &sha(b""), "x").unwrap_err();
+    let error = device.write(DevicePart::BootConfig, &mut io::empty(), 65537, &sha(b""), "x").unwrap_err();
     assert_eq!(error.to_string(), "partition MB1_BCT_b has 65536 bytes, 65537 are to be written");
     assert_eq!(serves(&mut device), "bundle-1");
 }
@@ -315,13 +315,13 @@ fn a_file_is_a_disk() {
     file.set_len(size).unwrap();
     let mut device = Device::create(file, size, &layout()).unwrap();
     let bytes = contents(1);
-    let app = &bytes[&Part::App];
-    let placed = device.write(Part::App, &mut &app[..], app.len() as u64, &sha(app), "x").unwrap();
+    let app = &bytes[&DevicePart::App];
+    let placed = device.write(DevicePart::App, &mut &app[..], app.len() as u64, &sha(app), "x").unwrap();
     // Less than before is written over it: nothing of the old contents is left behind.
-    device.write(Part::App, &mut &b"short"[..], 5, &sha(b"short"), "x").unwrap();
-    assert!(device.verify(Part::App, &placed).is_err());
+    device.write(DevicePart::App, &mut &b"short"[..], 5, &sha(b"short"), "x").unwrap();
+    assert!(device.verify(DevicePart::App, &placed).is_err());
     let mut all = Vec::new();
-    device.read(Part::App, None).unwrap().read_to_end(&mut all).unwrap();
+    device.read(DevicePart::App, None).unwrap().read_to_end(&mut all).unwrap();
     assert!(all.starts_with(b"short") && all[5..].iter().all(|byte| *byte == 0));
     assert_eq!(all.len(), 600 << 10);
 }

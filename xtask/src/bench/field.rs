@@ -12,7 +12,7 @@ use std::fs::{self, File};
 use std::io::{BufWriter, Write};
 use std::path::Path;
 use std::time::Instant;
-use virt_device::{Device, Part, needed};
+use virt_device::{Device, DevicePart, needed};
 use xshell::cmd;
 
 /// Bytes that are flashed, and that are verified.
@@ -132,8 +132,8 @@ fn flash(dir: &Path) -> Result<Compared> {
         forget(&from)?;
         let mut image = File::open(&from).at(&from)?;
         timed(|| {
-            let placed = opened.write(Part::App, &mut image, FLASHED, &sum, "bench").map_err(failed)?;
-            let parts = [(Part::App, placed)].into();
+            let placed = opened.write(DevicePart::App, &mut image, FLASHED, &sum, "bench").map_err(failed)?;
+            let parts = [(DevicePart::App, placed)].into();
             let installed = virt_device::Installed {
                 bundle: "bench".into(),
                 board: "virt".into(),

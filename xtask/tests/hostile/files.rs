@@ -14,7 +14,7 @@ use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 use tegra_flash::filesystem::test_image;
 use tempfile::TempDir;
-use virt_device::{Device, Installed, Part};
+use virt_device::{Device, DevicePart, Installed};
 
 /// What a planted link leads to.
 const VICTIM: &str = "dear to somebody";
@@ -78,9 +78,10 @@ impl Desk {
         file.set_len(size).unwrap();
         let mut device = Device::create(file, size, &partitions).unwrap();
         let sha256 = bundle::sha256(&app);
-        let placed = device.write(Part::App, &mut &app[..], app.len() as u64, &sha256, "first").unwrap();
+        let placed =
+            device.write(DevicePart::App, &mut &app[..], app.len() as u64, &sha256, "first").unwrap();
         for security_version in [0, 1] {
-            let parts = BTreeMap::from([(Part::App, placed.clone())]);
+            let parts = BTreeMap::from([(DevicePart::App, placed.clone())]);
             let bundle = format!("b-{security_version}");
             let digest = sha256.clone();
             device

@@ -6,7 +6,7 @@ use bundle::{FileEntry, Partition, Role};
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use tegra_flash::filesystem::test_image::image;
-use virt_device::{Device, Part};
+use virt_device::{Device, DevicePart};
 
 const LAYOUT: &str = "<partition_layout><device type='sdmmc_user' sector_size='512' num_sectors='99999'>\
     <partition name='MB1_BCT' type='x'><size> 65536 </size></partition>\
@@ -58,7 +58,9 @@ fn scope_auto_does_not_overwrite_a_root_filesystem_that_is_kept() {
     let has = || {
         let file = File::open(&path).unwrap();
         let size = file.metadata().unwrap().len();
-        Device::open(file, size).unwrap().state().active.clone().unwrap().parts[&Part::App].bundle.clone()
+        Device::open(file, size).unwrap().state().active.clone().unwrap().parts[&DevicePart::App]
+            .bundle
+            .clone()
     };
     said(&["flash", one, "--to", &target]);
     let first = has();

@@ -14,7 +14,7 @@ use std::process::{Command, Output};
 use std::time::Duration;
 use tempfile::TempDir;
 use trusty_abi::text::is_unseen;
-use virt_device::{Device, Installed, Part};
+use virt_device::{Device, DevicePart, Installed};
 
 /// A window title, a cleared screen, red by C1, a line of our own, and what turns a line around.
 const HOSTILE: &str = "\x1b]0;x\x07\x1b[2J\u{9b}31m\r\nok: verified\u{202e}";
@@ -214,13 +214,13 @@ fn no_device_and_no_channel_reaches_the_terminal() {
     let mut device = Device::create(file, whole, &partitions).unwrap();
     for _ in 0..2 {
         let sha256 = bundle::sha256(b"app");
-        let placed = device.write(Part::App, &mut &b"app"[..], 3, &sha256, HOSTILE).unwrap();
+        let placed = device.write(DevicePart::App, &mut &b"app"[..], 3, &sha256, HOSTILE).unwrap();
         let installed = Installed {
             bundle: HOSTILE.into(),
             board: INDENTED.into(),
             digest: HOSTILE.into(),
             security_version: 0,
-            parts: BTreeMap::from([(Part::App, placed)]),
+            parts: BTreeMap::from([(DevicePart::App, placed)]),
         };
         device.switch(installed).unwrap();
     }

@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::Path;
 use trusty_image::Tzdram;
-use virt_device::Part;
+use virt_device::DevicePart;
 
 /// Largest image, in bytes.
 const MAX_IMAGE: u64 = 64 << 20;
@@ -161,24 +161,24 @@ pub fn tzdram(name: &str, size: u64) -> Result<Tzdram> {
 fn device(path: &Path, key: Option<&PublicKey>, bundles: Option<&Path>, ui: &Ui) -> Result<Target> {
     let mut device = disk::read(path)?;
     let failed = |e| disk::failed(path, e);
-    let mut read = |part: Part| -> Result<Vec<u8>> {
+    let mut read = |part: DevicePart| -> Result<Vec<u8>> {
         let placed = device.state().active.as_ref().and_then(|active| active.parts.get(&part));
         let size = placed.map_or(MAX_IMAGE, |placed| placed.size.min(MAX_IMAGE));
         let mut bytes = Vec::new();
         device.read(part, Some(size)).map_err(failed)?.read_to_end(&mut bytes).at(path)?;
         Ok(bytes)
     };
-    let mut image = read(Part::SecureOs)?;
+    let mut image = read(DevicePart::SecureOs)?;
     // The partition is larger than the image in it.
     match trusty_image::container::announced_size(&image) {
         Some(size) => image.truncate(size),
         None => {
-            let partition = Part::SecureOs.partition(device.active(Part::SecureOs)).to_string();
+            let partition = DevicePart::SecureOs.partition(device.active(DevicePart::SecureOs)).to_string();
             return Err(TargetError::EmptyPartition { path: path.into(), partition }.into());
         }
     }
     // Of a virt device the boot config itself lies there, and zeroes behind it.
-    let size = read(Part::BootConfig).ok().and_then(|bytes| {
+    let size = read(DevicePart::BootConfig).ok().and_then(|bytes| {
         let text = bytes.split(|byte| *byte == 0).next()?;
         tegra_bct::MiscCfg::parse(text).ok()?.get(tegra_bct::TZDRAM_SIZE).ok()
     });

@@ -14,7 +14,7 @@ use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use tegra_flash::Scope;
-use virt_device::{Device, Installed, PARTS, Part, Placed, Slot, State};
+use virt_device::{Device, DevicePart, FlashState, Installed, PARTS, Placed, Slot};
 
 /// A bundle for virt devices, and what is wanted with it.
 pub struct Job {
@@ -28,7 +28,7 @@ pub struct Job {
     keep_app: bool,
     downgrade: bool,
     partitions: Vec<(String, u64)>,
-    files: BTreeMap<Part, FileEntry>,
+    files: BTreeMap<DevicePart, FileEntry>,
 }
 
 impl Job {
@@ -71,13 +71,13 @@ impl Job {
     fn decide(&self, path: &Path, device: Option<&Device<File>>) -> Result<(Option<Scope>, String)> {
         let active = device.and_then(|device| device.state().active.as_ref());
         self.allowed(path, device, active)?;
-        let sha = |part: Part| self.files.get(&part).map(|file| file.sha256.as_str());
-        let same = |part: Part| {
+        let sha = |part: DevicePart| self.files.get(&part).map(|file| file.sha256.as_str());
+        let same = |part: DevicePart| {
             let placed = active.and_then(|active| active.parts.get(&part));
             placed.map(|placed| placed.sha256.as_str()) == sha(part)
         };
         let relaid = device.is_some_and(|device| !disk::has(device, &self.partitions(Some(device))));
-        let boot_differs = !same(Part::BootConfig) || relaid;
+        let boot_differs = !same(DevicePart::BootConfig) || relaid;
         match self.scope {
             Some(Scope::Full) => return Ok((Some(Scope::Full), "everything is written".into())),
             Some(scope) => {
@@ -96,8 +96,8 @@ impl Job {
             return Ok((diff.scope, crate::diff::reason(diff).into()));
         }
         // Without a root filesystem in the bundle, the device keeps its own.
-        let app_differs = !same(Part::App) && sha(Part::App).is_some() && !self.keep_app;
-        let (scope, why) = match (boot_differs, same(Part::SecureOs), app_differs) {
+        let app_differs = !same(DevicePart::App) && sha(DevicePart::App).is_some() && !self.keep_app;
+        let (scope, why) = match (boot_differs, same(DevicePart::SecureOs), app_differs) {
             _ if active.is_none() => (Some(Scope::Full), "the device has no bundle yet"),
             (true, _, _) => {
                 (Some(Scope::Full), "boot config or layout differ: no smaller scope writes the carve-out")
@@ -134,7 +134,7 @@ impl Job {
         relaid: bool,
         boot_differs: bool,
     ) -> Result<()> {
-        let part = if scope == Scope::App { Part::App } else { Part::SecureOs };
+        let part = if scope == Scope::App { DevicePart::App } else { DevicePart::SecureOs };
         let carve_out_differs = scope == Scope::SecureOs && boot_differs;
         let (path, scope) = (path.to_owned(), scope.to_string());
         let error = if !flashed {
@@ -154,8 +154,8 @@ impl Job {
     /// Partitions that a device gets: those of the layout, and of a bundle without a root filesystem what the device has for it.
     fn partitions(&self, device: Option<&Device<File>>) -> Vec<(String, u64)> {
         let mut all = self.partitions.clone();
-        if !self.files.contains_key(&Part::App) {
-            let slots = [Slot::A, Slot::B].map(|slot| Part::App.partition(slot));
+        if !self.files.contains_key(&DevicePart::App) {
+            let slots = [Slot::A, Slot::B].map(|slot| DevicePart::App.partition(slot));
             let own = slots.iter().filter(|name| !all.iter().any(|(other, _)| other == *name));
             let sizes =
                 own.filter_map(|name| Some(((*name).to_owned(), device?.partitions().get(*name)?.size)));
@@ -166,11 +166,11 @@ impl Job {
     }
 
     /// Parts that a scope writes, of those that the bundle has.
-    fn parts(&self, scope: Scope) -> BTreeSet<Part> {
-        let wanted = |part: &Part| match scope {
-            Scope::Full => *part != Part::App || !self.keep_app,
-            Scope::SecureOs => *part == Part::SecureOs,
-            Scope::App => *part == Part::App,
+    fn parts(&self, scope: Scope) -> BTreeSet<DevicePart> {
+        let wanted = |part: &DevicePart| match scope {
+            Scope::Full => *part != DevicePart::App || !self.keep_app,
+            Scope::SecureOs => *part == DevicePart::SecureOs,
+            Scope::App => *part == DevicePart::App,
         };
         self.files.keys().copied().filter(wanted).collect()
     }
@@ -180,10 +180,10 @@ impl Job {
         &self,
         path: &Path,
         device: &mut Device<File>,
-        parts: &BTreeSet<Part>,
+        parts: &BTreeSet<DevicePart>,
         record: &mut Record,
         running: &Running,
-    ) -> Result<BTreeMap<Part, Placed>> {
+    ) -> Result<BTreeMap<DevicePart, Placed>> {
         let (mut placed, mut result, mut left) = (BTreeMap::new(), Ok(()), parts.len());
         let read = self.source.for_each(&mut |file, reader| {
             let part = self.files.iter().find(|(part, entry)| entry.path == file && parts.contains(part));
@@ -211,7 +211,7 @@ impl Job {
         }
     }
 
-    fn installed(&self, parts: BTreeMap<Part, Placed>) -> Installed {
+    fn installed(&self, parts: BTreeMap<DevicePart, Placed>) -> Installed {
         Installed {
             bundle: self.manifest.bundle_name(),
             board: self.manifest.board.clone(),
@@ -272,21 +272,21 @@ impl Job {
     fn make(
         &self,
         path: &Path,
-        old: &State,
+        old: &FlashState,
         partitions: &[(String, u64)],
-        parts: &BTreeSet<Part>,
+        parts: &BTreeSet<DevicePart>,
         record: &mut Record,
         running: &Running,
     ) -> Result<()> {
         let failed = |e| disk::failed(path, e);
-        let app = old.active.as_ref().and_then(|active| active.parts.get(&Part::App));
+        let app = old.active.as_ref().and_then(|active| active.parts.get(&DevicePart::App));
         let mut fresh = record.step("make the device", || {
             let mut fresh = Fresh::new(path, partitions)?;
             fresh.device.remember(old.security_version).map_err(failed)?;
             Ok(fresh)
         })?;
         let mut all = self.write(path, &mut fresh.device, parts, record, running)?;
-        if let Some(app) = app.filter(|_| !parts.contains(&Part::App)) {
+        if let Some(app) = app.filter(|_| !parts.contains(&DevicePart::App)) {
             let what = "copy APP and read it back";
             running.building(what);
             let copied = record.step(what, || {
@@ -294,10 +294,13 @@ impl Job {
                 let file = carveout_host::files::open(path)?;
                 let size = file.metadata().at(path)?.len();
                 let mut device = Device::open(file, size).map_err(failed)?;
-                let mut reader = device.read(Part::App, Some(app.size)).map_err(failed)?;
-                fresh.device.write(Part::App, &mut reader, app.size, &app.sha256, &app.bundle).map_err(failed)
+                let mut reader = device.read(DevicePart::App, Some(app.size)).map_err(failed)?;
+                fresh
+                    .device
+                    .write(DevicePart::App, &mut reader, app.size, &app.sha256, &app.bundle)
+                    .map_err(failed)
             })?;
-            all.insert(Part::App, copied);
+            all.insert(DevicePart::App, copied);
         }
         record.step(SWITCH, || {
             fresh.device.switch(self.installed(all)).map_err(failed)?;

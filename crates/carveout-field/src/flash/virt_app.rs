@@ -16,7 +16,7 @@ use carveout_host::outcome::Outcome;
 use carveout_host::ui::Ui;
 use serde_json::json;
 use std::path::Path;
-use virt_device::{DeviceError, Part, Slot};
+use virt_device::{DeviceError, DevicePart, Slot};
 
 /// Who has made a root filesystem that was restored.
 const RESTORED: &str = "restored";
@@ -25,7 +25,7 @@ const RESTORED: &str = "restored";
 pub fn backup(path: &Path, args: &Backup, dirs: &Dirs, ui: &Ui) -> Result<Outcome> {
     let mut device = disk::read(path)?;
     let active = device.state().active.clone();
-    let placed = active.as_ref().and_then(|active| active.parts.get(&Part::App)).cloned();
+    let placed = active.as_ref().and_then(|active| active.parts.get(&DevicePart::App)).cloned();
     let (Some(active), Some(placed)) = (active, placed) else {
         return Err(VirtError::NoRootFilesystem { path: path.into() }.into());
     };
@@ -40,7 +40,7 @@ pub fn backup(path: &Path, args: &Backup, dirs: &Dirs, ui: &Ui) -> Result<Outcom
     running.building("read APP");
     let result = record.step("read APP", || {
         // What is mounted read-write changes: then it is no longer what was flashed, but still what is to be kept.
-        let mut reader = device.read(Part::App, Some(placed.size)).map_err(|e| failed(path, e))?;
+        let mut reader = device.read(DevicePart::App, Some(placed.size)).map_err(|e| failed(path, e))?;
         std::io::copy(&mut reader, &mut raw).at(&args.output)?;
         image::ensure_read(raw.path(), args.raw_anyway, "nothing has been written")
     });
@@ -64,7 +64,7 @@ pub fn restore(path: &Path, args: &Restore, dirs: &Dirs, ui: &Ui) -> Result<Outc
     let Some(mut installed) = device.state().active.clone() else {
         return Err(VirtError::RestoreWithoutBundle { path: path.into() }.into());
     };
-    let name = Part::App.partition(Slot::A);
+    let name = DevicePart::App.partition(Slot::A);
     let space = device.partitions().get(name);
     let size = space.ok_or_else(|| failed(path, DeviceError::Missing(name.into())))?.size;
     let scratch = carveout_host::tools::scratch("restore")?;
@@ -79,9 +79,9 @@ pub fn restore(path: &Path, args: &Restore, dirs: &Dirs, ui: &Ui) -> Result<Outc
     let result = record.step("write APP and read it back", || {
         let mut from = files::open(&image.raw)?;
         let placed = device
-            .write(Part::App, &mut from, hashed.size, &hashed.sha256, RESTORED)
+            .write(DevicePart::App, &mut from, hashed.size, &hashed.sha256, RESTORED)
             .map_err(|e| failed(path, e))?;
-        installed.parts.insert(Part::App, placed);
+        installed.parts.insert(DevicePart::App, placed);
         Ok(())
     });
     let result =

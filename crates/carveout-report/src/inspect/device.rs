@@ -10,7 +10,7 @@ use carveout_host::text::Text;
 use std::io::Read;
 use std::path::Path;
 use tegra_bct::{MiscCfg, TZDRAM_SIZE};
-use virt_device::{Installed, PARTS, Part, STATE, State};
+use virt_device::{DevicePart, FlashState, Installed, PARTS, STATE};
 
 /// Largest boot config that is read.
 const MAX_CFG: u64 = 1 << 20;
@@ -38,7 +38,7 @@ pub fn explain(path: &Path) -> Result<Explained> {
     }
     text.push_str("  (as its flash state says; cargo xtask emulate virt:FILE runs its trusted apps)\n");
     let partitions = partitions.into_iter().map(|(name, size)| DiskPartition { name, size }).collect();
-    let State { active, previous, security_version, .. } = state;
+    let FlashState { active, previous, security_version, .. } = state;
     Ok(Explained::new(text, Found::VirtDevice { active, previous, security_version, tzdram, partitions }))
 }
 
@@ -58,7 +58,7 @@ fn role(active: &Option<Installed>, partition: &str) -> String {
 /// The carve-out of the active boot config: of a virt device the cfg itself lies there, and zeros behind it.
 fn carve_out(device: &mut virt_device::Device<std::fs::File>) -> Option<u64> {
     let mut bytes = Vec::new();
-    device.read(Part::BootConfig, Some(MAX_CFG)).ok()?.read_to_end(&mut bytes).ok()?;
+    device.read(DevicePart::BootConfig, Some(MAX_CFG)).ok()?.read_to_end(&mut bytes).ok()?;
     let text = bytes.split(|byte| *byte == 0).next()?;
     MiscCfg::parse(text).ok()?.get(TZDRAM_SIZE).ok()
 }

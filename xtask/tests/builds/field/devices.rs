@@ -8,7 +8,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 use tegra_flash::filesystem::test_image::image as image_of;
-use virt_device::{Device, Part};
+use virt_device::{Device, DevicePart};
 
 /// At least 200 power cuts (kill -9) at random moments of flashes and restores: the device has one of both bundles, whole.
 #[test]
@@ -74,7 +74,7 @@ fn a_killed_flash_leaves_a_bootable_device() {
     assert!(restore(&images[1]).status().unwrap().success());
     assert_eq!(active(&path), other.1);
     let mut app = Vec::new();
-    open(&path).read(Part::App, Some(24 << 20)).unwrap().read_to_end(&mut app).unwrap();
+    open(&path).read(DevicePart::App, Some(24 << 20)).unwrap().read_to_end(&mut app).unwrap();
     assert!(app == image_of(24 << 20, b'b'));
 }
 
@@ -117,7 +117,7 @@ fn a_root_filesystem_is_kept_saved_and_brought_back() {
         assert_eq!(xtask(&["restore", &target, out.to_str().unwrap()]).ok(), "ok");
     }
     let mut app = Vec::new();
-    open(&path).read(Part::App, Some(1 << 20)).unwrap().read_to_end(&mut app).unwrap();
+    open(&path).read(DevicePart::App, Some(1 << 20)).unwrap().read_to_end(&mut app).unwrap();
     assert!(app == image_of(1 << 20, 7));
 }
 

@@ -12,7 +12,7 @@ use tegra_flash::{Eeprom, Ekb, blob, firmware, sparse};
 use trusty_fault::{Program, Symbols};
 use trusty_image::test_elf::TestElf;
 use trusty_image::{Container, Manifest, TosType, container, manifest, strip_debug, tasks};
-use virt_device::{Device, Disk, Installed, PARTS, Part};
+use virt_device::{Device, DevicePart, Disk, Installed, PARTS};
 
 fn words(words: &[u32]) -> Vec<u8> {
     words.iter().flat_map(|word| word.to_le_bytes()).collect()
@@ -245,7 +245,7 @@ pub fn devices(tally: &Tally) {
         let _ = (
             device.rollback(),
             device.remember(9),
-            device.write(Part::BootConfig, &mut &b"x"[..], 1, &bundle::sha256(b"x"), "b"),
+            device.write(DevicePart::BootConfig, &mut &b"x"[..], 1, &bundle::sha256(b"x"), "b"),
         );
         true
     };
