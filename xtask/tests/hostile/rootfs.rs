@@ -5,7 +5,7 @@
 
 use carveout_host::ui::{Ui, Verbosity};
 use carveout_rootfs::mmdebstrap;
-use carveout_rootfs::mmdebstrap::{Archives, Parts};
+use carveout_rootfs::mmdebstrap::{Archives, HookFiles};
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use stage_cache::{Cache, Key};
 use std::fs;
@@ -51,7 +51,7 @@ fn is_the_build() -> bool {
     fs::write(folder.join("mounts"), mounts.to_str().unwrap()).unwrap();
     let ui = Ui::new(Verbosity::Quiet);
     let made = Cache::new(&folder.join("target"), &ui).stage("rootfs base", Key::default(), |work| {
-        let parts = Parts::default().with_debs(std::slice::from_ref(&deb));
+        let parts = HookFiles::default().with_debs(std::slice::from_ref(&deb));
         let out = work.out.join("base.tar");
         mmdebstrap::base("no-suite", &[], &Archives::default(), Some(&parts), 1, &out, work)
     });
