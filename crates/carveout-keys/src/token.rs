@@ -14,7 +14,7 @@ pub use order::Purpose;
 
 use crate::errors::TokenError;
 use crate::pkcs11::{PIN_VARIABLE, Uri};
-use crate::token::order::{Failure, Order, Reply, Step};
+use crate::token::order::{Failure, Order, Reply, SOCKET, Step};
 use carveout_host::error::{At, Error, Result};
 use carveout_host::packages::Need;
 use carveout_host::process;
@@ -46,8 +46,6 @@ pub const STAND_IN: &str = include_str!("token/tegraopenssl.py");
 const MARK: &str = "carveout: a key in a PKCS#11 token";
 /// Written by `tegraopenssl.py` when it has got no signature.
 const FAILED: &str = "failed";
-/// The helper's socket, in its folder.
-const SOCKET: &str = "socket";
 /// Bytes of a file with a PIN, at most.
 const MAX_PIN: u64 = 4096;
 /// How long the helper may take to end, in hundredths of a second.

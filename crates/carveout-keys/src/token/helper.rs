@@ -6,8 +6,7 @@ mod key;
 mod module;
 mod pss;
 
-use super::SOCKET;
-use super::order::{Failure, Order, Reply, Step};
+use super::order::{Failure, Order, Reply, SOCKET, Step};
 use key::Key;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
