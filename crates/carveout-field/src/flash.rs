@@ -2,8 +2,11 @@
 
 mod app;
 mod board;
+mod board_job;
 mod image;
+mod kept;
 mod plan;
+mod request;
 mod rollback;
 pub mod virt;
 mod virt_app;
@@ -18,7 +21,7 @@ use crate::errors::{BundleError, FlashError};
 use crate::release::fetch;
 use crate::release::fetch::Wanted;
 use crate::results::{BoardsPlan, DevicePlans, Flashed};
-use ::bundle::PublicKey;
+use board_job::BoardJob;
 use carveout_host::dirs::Dirs;
 use carveout_host::error::{Error, Result};
 use carveout_host::outcome::Outcome;
@@ -26,100 +29,18 @@ use carveout_host::text::Text;
 use carveout_host::ui::Ui;
 use serde_json::json;
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 use tegra_flash::Scope;
-use tegra_flash::scope::NoScope;
+use virt::VirtJob;
 
-pub use app::{Backup, Restore, backup, restore};
+pub use app::{backup, restore};
+pub use request::{Backup, Extent, FlashRequest, Restore};
 pub use rollback::rollback;
-
-/// How much is to be written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Extent {
-    /// What differs.
-    Auto,
-    /// This.
-    Exactly(Scope),
-}
-
-impl FromStr for Extent {
-    type Err = NoScope;
-
-    fn from_str(text: &str) -> Result<Self, NoScope> {
-        if text == Self::AUTO { Ok(Self::Auto) } else { text.parse().map(Self::Exactly) }
-    }
-}
-
-impl Extent {
-    /// What differs, in a word.
-    const AUTO: &str = "auto";
-
-    /// All, as people write them.
-    pub fn names() -> impl Iterator<Item = &'static str> {
-        [Self::AUTO].into_iter().chain(Scope::ALL.into_iter().rev().map(Scope::name))
-    }
-}
-
-/// What is asked for.
-#[derive(Clone, Debug)]
-pub struct Request {
-    /// A bundle's folder or its .tar.zst; none with a channel.
-    pub bundle: Option<PathBuf>,
-    /// The channel whose newest release is meant.
-    pub channel: Option<String>,
-    /// Which product of the channel.
-    pub product: Option<String>,
-    /// `usb` or virt:FILE.
-    pub to: Vec<String>,
-    /// How much; without it everything, or with `from` what differs.
-    pub extent: Option<Extent>,
-    /// The bundle that the devices have.
-    pub from: Option<PathBuf>,
-    /// Who must have signed the bundle.
-    pub key: Option<PublicKey>,
-    /// Accept what is older than what the device or this user has had.
-    pub allow_downgrade: bool,
-    /// Boards with an SBK: write secure-os although their carve-out cannot be compared.
-    pub carve_out_unseen: bool,
-    /// Keep the device's own root filesystem in a full flash.
-    pub keep_app: bool,
-    /// Boards: write this root filesystem.
-    pub app: Option<PathBuf>,
-    /// Write a root filesystem even if it is no ext4.
-    pub raw_anyway: bool,
-    /// Boards: where to keep what is read of them, instead of beside the records.
-    pub backup_dir: Option<PathBuf>,
-    /// Only these boards.
-    pub instance: Vec<String>,
-    /// Tell what would be done, and touch no device.
-    pub dry_run: bool,
-}
 
 /// Boards in recovery mode.
 const USB: &str = "usb";
 
-/// What is done with each board.
-pub struct Job<'a> {
-    /// The bundle.
-    pub package: &'a Package,
-    /// How much is written.
-    pub scope: Scope,
-    /// The board's own root filesystem is read first, and put back.
-    pub keep_app: bool,
-    /// A raw image to write as root filesystem instead of the bundle's own.
-    pub app: Option<image::Given>,
-    /// Where it is kept meanwhile, and afterwards.
-    pub backup_dir: &'a Path,
-    /// Whether a smaller security version than the board has had is accepted.
-    pub downgrade: bool,
-    /// Whether secure-os alone may be written where the carve-out of the board cannot be read.
-    pub carve_out_unseen: bool,
-    /// Whether a root filesystem that is kept may be something else than ext4.
-    pub raw_anyway: bool,
-}
-
 /// Flashes all devices, or tells what it would do.
-pub fn run(args: &Request, dirs: &Dirs, ui: &Ui) -> Result<Outcome> {
+pub fn run(args: &FlashRequest, dirs: &Dirs, ui: &Ui) -> Result<Outcome> {
     let virt: Vec<&Path> = args.to.iter().filter_map(|to| disk::file(to)).collect();
     match args.to.iter().find(|to| *to != USB && disk::file(to).is_none()) {
         Some(other) => Err(FlashError::UnknownDevice { device: other.clone() }.into()),
@@ -130,7 +51,7 @@ pub fn run(args: &Request, dirs: &Dirs, ui: &Ui) -> Result<Outcome> {
 }
 
 /// The bundle that is meant, from a channel if one is named.
-fn bundle(args: &Request, virt: bool, dirs: &Dirs, ui: &Ui) -> Result<PathBuf> {
+fn bundle(args: &FlashRequest, virt: bool, dirs: &Dirs, ui: &Ui) -> Result<PathBuf> {
     let Some(place) = &args.channel else { return Ok(args.bundle.clone().unwrap_or_default()) };
     let wanted = Wanted {
         place,
@@ -143,7 +64,7 @@ fn bundle(args: &Request, virt: bool, dirs: &Dirs, ui: &Ui) -> Result<PathBuf> {
 }
 
 /// Flashes virt devices.
-fn devices(args: &Request, bundle: &Path, virt: &[&Path], dirs: &Dirs, ui: &Ui) -> Result<Outcome> {
+fn devices(args: &FlashRequest, bundle: &Path, virt: &[&Path], dirs: &Dirs, ui: &Ui) -> Result<Outcome> {
     let paths = virt::paths(virt)?;
     let of_boards = [
         ("--app", args.app.is_some()),
@@ -155,7 +76,7 @@ fn devices(args: &Request, bundle: &Path, virt: &[&Path], dirs: &Dirs, ui: &Ui) 
     if let Some((option, _)) = of_boards.iter().find(|(_, given)| *given) {
         return Err(FlashError::ForBoards { option }.into());
     }
-    let job = virt::Job::new(args, bundle, scope(args)?, ui)?;
+    let job = VirtJob::new(args, bundle, scope(args)?, ui)?;
     if args.dry_run {
         let plans = paths.iter().map(|path| job.plan(path)).collect::<Result<Vec<_>>>()?;
         plans.iter().zip(&args.to).for_each(|((_, why), to)| ui.note(&format!("{to}: {why}")));
@@ -185,7 +106,7 @@ fn side_by_side<D: Sync, T: Send>(devices: &[D], run: impl Fn(&D) -> Result<T> +
 }
 
 /// Flashes all boards, or tells what it would do.
-fn boards(args: &Request, bundle: &Path, dirs: &Dirs, ui: &Ui) -> Result<Outcome> {
+fn boards(args: &FlashRequest, bundle: &Path, dirs: &Dirs, ui: &Ui) -> Result<Outcome> {
     let scope = board_scope(args, bundle, ui)?;
     let Some(scope) = scope else {
         return Ok(Outcome {
@@ -218,8 +139,16 @@ fn boards(args: &Request, bundle: &Path, dirs: &Dirs, ui: &Ui) -> Result<Outcome
     // Scope auto has chosen less than what writes APP: then there is nothing to put back.
     let (keep_app, raw_anyway) = (args.keep_app && scope == Scope::Full, args.raw_anyway);
     let carve_out_unseen = args.carve_out_unseen;
-    let job =
-        Job { package: &package, scope, keep_app, app, backup_dir, downgrade, raw_anyway, carve_out_unseen };
+    let job = BoardJob {
+        package: &package,
+        scope,
+        keep_app,
+        app,
+        backup_dir,
+        downgrade,
+        raw_anyway,
+        carve_out_unseen,
+    };
     job.ensure_carve_out_known()?;
     let plan = job.plan(&boards)?;
     ui.note(&plan);
@@ -237,7 +166,7 @@ fn boards(args: &Request, bundle: &Path, dirs: &Dirs, ui: &Ui) -> Result<Outcome
 }
 
 /// What boards are flashed in. They do not tell what they have: `auto` needs the bundle that they have got last.
-fn board_scope(args: &Request, bundle: &Path, ui: &Ui) -> Result<Option<Scope>> {
+fn board_scope(args: &FlashRequest, bundle: &Path, ui: &Ui) -> Result<Option<Scope>> {
     match (scope(args)?, &args.from) {
         (Some(scope), None) => Ok(Some(scope)),
         (Some(_), Some(_)) => Err(FlashError::FromWithScope.into()),
@@ -255,7 +184,7 @@ fn board_scope(args: &Request, bundle: &Path, ui: &Ui) -> Result<Option<Scope>> 
 }
 
 /// What `auto` has chosen, with what else was asked for: a root filesystem that is kept is not written, one that is given must be.
-fn chosen(scope: Option<Scope>, args: &Request) -> Result<Option<Scope>> {
+fn chosen(scope: Option<Scope>, args: &FlashRequest) -> Result<Option<Scope>> {
     match scope {
         Some(Scope::App) if args.keep_app => Ok(None),
         None | Some(Scope::SecureOs) if args.app.is_some() => {
@@ -266,7 +195,7 @@ fn chosen(scope: Option<Scope>, args: &Request) -> Result<Option<Scope>> {
 }
 
 /// The wanted scope; none is `auto`.
-fn scope(args: &Request) -> Result<Option<Scope>> {
+fn scope(args: &FlashRequest) -> Result<Option<Scope>> {
     let scope = match args.extent {
         Some(Extent::Exactly(scope)) => Some(scope),
         None if args.from.is_none() => Some(Scope::Full),

@@ -1,8 +1,11 @@
 //! `backup` and `restore`: a board's root filesystem, as a raw or an Android sparse image.
 
 use super::board::Board;
-use super::image::{self, Given};
-use super::{Job, virt_app};
+use super::board_job::BoardJob;
+use super::image::{Given, ensure_room, to_sparse};
+use super::kept::{HALF_WRITTEN, read};
+use super::request::{Backup, Restore};
+use super::virt_app;
 use crate::device::disk;
 use crate::device::package::Package;
 use crate::device::record;
@@ -12,90 +15,16 @@ use crate::device::usb;
 use crate::errors::{BoardError, ImageError};
 use crate::results::{BackedUp, Recorded};
 use carveout_host::dirs::Dirs;
-use carveout_host::error::{At, Error, Result};
-use carveout_host::files;
+use carveout_host::error::{At, Result};
 use carveout_host::files::{NewFile, SECRET, parent};
 use carveout_host::outcome::Outcome;
-use carveout_host::sparse::same;
 use carveout_host::ui::Ui;
 use serde_json::json;
 use std::fs;
-use std::io::{BufReader, Read};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use tegra_flash::Scope;
-use tegra_flash::sparse::{self, SparseError};
-
-/// What `backup` is asked for.
-#[derive(Clone, Debug)]
-pub struct Backup {
-    /// virt:FILE, or a bundle for the board, whose tools are used.
-    pub target: String,
-    /// The new file.
-    pub output: PathBuf,
-    /// A raw image instead of an Android sparse one.
-    pub raw: bool,
-    /// Keep what was read even if it is no ext4 filesystem.
-    pub raw_anyway: bool,
-    /// Which board.
-    pub instance: Option<String>,
-}
-
-/// What `restore` is asked for.
-#[derive(Clone, Debug)]
-pub struct Restore {
-    /// virt:FILE, or a bundle for the board, whose tools are used.
-    pub target: String,
-    /// What to write.
-    pub image: PathBuf,
-    /// Write it even if it is no ext4 filesystem.
-    pub raw_anyway: bool,
-    /// Which board.
-    pub instance: Option<String>,
-}
 
 const APP: &str = tegra_flash::slots::APP[0];
-/// What a board has of a file that was changed while it was written.
-pub const HALF_WRITTEN: &str = "the board's root filesystem is not sound now";
-/// Bytes of a filesystem's beginning that are not all zero, if there is one.
-const HEAD: u64 = 4 << 20;
-
-/// Where root filesystems of boards are kept.
-pub fn kept_in(dir: &Path) -> Result<&Path> {
-    fs::create_dir_all(dir).at(dir)?;
-    Ok(dir)
-}
-
-/// The file for a board's root filesystem.
-pub fn file_for(dir: &Path, record: &Record) -> Result<PathBuf> {
-    let name = format!("app-{}-{}.raw", record.device, record.started.replace(':', ""));
-    Ok(fs::canonicalize(kept_in(dir)?).at(Path::new("."))?.join(name))
-}
-
-/// An error if a folder has less room than `bytes`.
-pub fn ensure_room(dir: &Path, bytes: u64) -> Result<()> {
-    let stat = rustix::fs::statvfs(dir).map_err(|e| Error::io(dir, &e.into()))?;
-    let free = stat.f_bavail.saturating_mul(stat.f_frsize);
-    if free >= bytes {
-        return Ok(());
-    }
-    Err(ImageError::NotEnoughRoom { path: dir.into(), free, needed: bytes }.into())
-}
-
-/// Reads APP. What comes must be all of it, and a root filesystem, or with `anyway` at least not empty.
-pub fn read(session: &Session, to: &Path, size: u64, anyway: bool) -> Result<()> {
-    session.read(APP, to, size)?;
-    let length = fs::metadata(to).at(to)?.len();
-    if length != size {
-        return Err(BoardError::OtherAppSize { length, size }.into());
-    }
-    let mut head = Vec::new();
-    files::open(to)?.take(HEAD).read_to_end(&mut head).at(to)?;
-    if head.iter().all(|byte| *byte == 0) {
-        return Err(BoardError::AppEmpty.into());
-    }
-    let advice = "nothing has been written to the board; flash without --keep-app if there is none to keep";
-    image::ensure_read(to, anyway, advice)
-}
 
 /// A single board for backup and restore.
 fn one(instance: Option<&String>) -> Result<String> {
@@ -112,12 +41,12 @@ fn with_board<T>(
     usb: &str,
     dirs: &Dirs,
     ui: &Ui,
-    run: impl FnOnce(&mut Board, &Job) -> Result<T>,
+    run: impl FnOnce(&mut Board, &BoardJob) -> Result<T>,
 ) -> Result<(T, Record)> {
     let folder = record::folder(dirs)?;
     let running = ui.start(&format!("board {usb}"));
     let record = Record::begin(&folder, action, usb, &package.manifest.bundle_name(), &package.digest);
-    let job = Job {
+    let job = BoardJob {
         package,
         scope: Scope::App,
         keep_app: false,
@@ -180,19 +109,6 @@ pub fn backup(args: &Backup, dirs: &Dirs, ui: &Ui) -> Result<Outcome> {
         json: json!(BackedUp { file: path, record }),
         ..Outcome::default()
     })
-}
-
-/// A sparse image of a raw one, which is to be `to`.
-pub fn to_sparse(raw: &NewFile, to: &Path, size: u64) -> Result<NewFile> {
-    let sparse = NewFile::create(to, SECRET)?;
-    let mut reader = BufReader::new(files::open(raw.path())?);
-    sparse::encode(&mut reader, size, &mut sparse.file(), sparse::BLOCK_SIZE).map_err(|e| match e {
-        SparseError::Write { error, .. } => Error::io(to, &error),
-        other => ImageError::SparseNotMade { path: to.into(), source: other.into() }.into(),
-    })?;
-    // It is all that there will be of the root filesystem: it must stand for the same bytes.
-    same(raw.path(), size, sparse.path())?;
-    Ok(sparse)
 }
 
 /// Writes a file back as a board's root filesystem.

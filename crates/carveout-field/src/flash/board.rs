@@ -1,6 +1,7 @@
 //! One board: who it is, what it keeps, what is written, and the proof.
 
-use super::{Job, app};
+use super::board_job::BoardJob;
+use super::kept;
 use crate::device::record;
 use crate::device::record::Record;
 use crate::device::session::{Identity, Session, identify};
@@ -45,7 +46,7 @@ impl<'a> Board<'a> {
     }
 
     /// Finds out who the board is, and refuses one that the bundle is not for.
-    pub fn identify(&mut self, job: &Job) -> Result<Identity> {
+    pub fn identify(&mut self, job: &BoardJob) -> Result<Identity> {
         let tools = self.tools("identify");
         job.package.identify(&tools.dir)?;
         let manifest = &job.package.manifest;
@@ -57,7 +58,7 @@ impl<'a> Board<'a> {
 }
 
 /// Flashes a board and records it.
-pub fn flash(job: &Job, usb: &str, folder: &Path, ui: &Ui) -> Result<Record> {
+pub fn flash(job: &BoardJob, usb: &str, folder: &Path, ui: &Ui) -> Result<Record> {
     let running = ui.start(&format!("board {usb}"));
     let manifest = &job.package.manifest;
     let mut record = Record::begin(folder, "flash", usb, &manifest.bundle_name(), &job.package.digest);
@@ -75,7 +76,7 @@ pub fn flash(job: &Job, usb: &str, folder: &Path, ui: &Ui) -> Result<Record> {
     ended
 }
 
-fn steps(job: &Job, board: &mut Board, folder: &Path, ui: &Ui) -> Result<()> {
+fn steps(job: &BoardJob, board: &mut Board, folder: &Path, ui: &Ui) -> Result<()> {
     let identity = board.identify(job)?;
     ensure_allowed(job, &identity, folder)?;
     let kept = if job.keep_app { Some(keep(job, board, &identity)?) } else { None };
@@ -103,7 +104,7 @@ fn steps(job: &Job, board: &mut Board, folder: &Path, ui: &Ui) -> Result<()> {
 }
 
 /// Refuses a bundle behind what the board has had, as far as this host's records know it: boards do not tell.
-fn ensure_allowed(job: &Job, identity: &Identity, folder: &Path) -> Result<()> {
+fn ensure_allowed(job: &BoardJob, identity: &Identity, folder: &Path) -> Result<()> {
     let (had, has) =
         (record::security_version(folder, &identity.chip.text)?, job.package.manifest.security_version);
     if has >= had || job.downgrade {
@@ -114,22 +115,22 @@ fn ensure_allowed(job: &Job, identity: &Identity, folder: &Path) -> Result<()> {
 }
 
 /// Reads APP into a file, and leaves the board in recovery mode.
-fn keep(job: &Job, board: &mut Board, identity: &Identity) -> Result<PathBuf> {
+fn keep(job: &BoardJob, board: &mut Board, identity: &Identity) -> Result<PathBuf> {
     let tools = board.tools("keep");
     job.package.module(&identity.module, None, &tools.dir)?;
     let session = board.step("boot the recovery loader to read APP", || {
         Session::boot(&tools, job.package, &identity.module)
     })?;
-    let file = app::file_for(job.backup_dir, &board.record)?;
+    let file = kept::file_for(job.backup_dir, &board.record)?;
     // What is read only in part is of no use, and the board has it still.
     let new = NewFile::create(&file, SECRET)?;
-    board.step("read APP", || app::read(&session, new.path(), job.app_size(), job.raw_anyway))?;
+    board.step("read APP", || kept::read(&session, new.path(), job.app_size(), job.raw_anyway))?;
     new.publish_new()?;
     board.step("back to recovery mode", || session.recovery())?;
     Ok(file)
 }
 
-fn write(job: &Job, board: &mut Board, identity: &Identity, kept: Option<&Path>) -> Result<()> {
+fn write(job: &BoardJob, board: &mut Board, identity: &Identity, kept: Option<&Path>) -> Result<()> {
     let tools = board.tools("flash");
     let given = job.app.as_ref();
     let image = kept.or(given.map(|given| given.raw.as_path())).or_else(|| job.package.rootfs());
@@ -167,12 +168,12 @@ fn write(job: &Job, board: &mut Board, identity: &Identity, kept: Option<&Path>)
             }
         }
     }
-    unchanged(app::HALF_WRITTEN)?;
+    unchanged(kept::HALF_WRITTEN)?;
     board.step("restart", || session.restart())
 }
 
 /// The mistake that this product answers: secure-os alone, and the carve-out of the boot config stays what it was.
-fn same_carve_out(job: &Job, session: &Session) -> Result<()> {
+fn same_carve_out(job: &BoardJob, session: &Session) -> Result<()> {
     let wanted = job.package.manifest.tzdram;
     match session.carve_out()? {
         Some(found) if found == wanted => Ok(()),

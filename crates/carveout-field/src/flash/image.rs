@@ -1,16 +1,17 @@
 //! A file that is to become a device's root filesystem, or was one: what it is, before anything is written or called a backup.
 
-use super::app::ensure_room;
 use crate::device::seen::Seen;
 use crate::errors::ImageError;
 use carveout_host::error::{At, Error, Result};
 use carveout_host::files;
+use carveout_host::files::{NewFile, SECRET};
+use carveout_host::sparse::same;
 use carveout_host::ui::Ui;
 use std::fs;
 use std::io::BufReader;
 use std::path::{Path, PathBuf};
 use tegra_flash::filesystem::{RootError, RootFilesystem, root_filesystem};
-use tegra_flash::sparse;
+use tegra_flash::sparse::{self, SparseError};
 
 /// A raw image to write.
 pub struct Given {
@@ -40,6 +41,29 @@ pub fn ensure_read(path: &Path, anyway: bool, advice: &str) -> Result<()> {
         }
         _ => Ok(()),
     }
+}
+
+/// An error if a folder has less room than `bytes`.
+pub fn ensure_room(dir: &Path, bytes: u64) -> Result<()> {
+    let stat = rustix::fs::statvfs(dir).map_err(|e| Error::io(dir, &e.into()))?;
+    let free = stat.f_bavail.saturating_mul(stat.f_frsize);
+    if free >= bytes {
+        return Ok(());
+    }
+    Err(ImageError::NotEnoughRoom { path: dir.into(), free, needed: bytes }.into())
+}
+
+/// A sparse image of a raw one, which is to be `to`.
+pub fn to_sparse(raw: &NewFile, to: &Path, size: u64) -> Result<NewFile> {
+    let sparse = NewFile::create(to, SECRET)?;
+    let mut reader = BufReader::new(files::open(raw.path())?);
+    sparse::encode(&mut reader, size, &mut sparse.file(), sparse::BLOCK_SIZE).map_err(|e| match e {
+        SparseError::Write { error, .. } => Error::io(to, &error),
+        other => ImageError::SparseNotMade { path: to.into(), source: other.into() }.into(),
+    })?;
+    // It is all that there will be of the root filesystem: it must stand for the same bytes.
+    same(raw.path(), size, sparse.path())?;
+    Ok(sparse)
 }
 
 impl Given {
@@ -107,7 +131,7 @@ fn header(image: &Path) -> Result<Option<sparse::Header>> {
     let read = sparse::Header::read(&mut BufReader::new(files::open(image)?));
     match read {
         Ok(header) => Ok(Some(header)),
-        Err(sparse::SparseError::Magic | sparse::SparseError::Truncated { offset: 0..4, .. }) => Ok(None),
+        Err(SparseError::Magic | SparseError::Truncated { offset: 0..4, .. }) => Ok(None),
         Err(error) => Err(ImageError::DamagedSparse { path: image.into(), source: error.into() }.into()),
     }
 }

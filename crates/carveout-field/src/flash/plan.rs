@@ -1,6 +1,8 @@
 //! What will be done with boards, told before it is done.
 
-use super::{Job, app};
+use super::board_job::BoardJob;
+use super::image::ensure_room;
+use super::kept::kept_in;
 use crate::errors::FlashError;
 use bundle::{Fused, ModuleEntry};
 use carveout_host::error::Result;
@@ -10,7 +12,7 @@ use tegra_flash::Scope;
 /// Bytes a second that are assumed before anything has been measured: eMMC and USB 2 do 20 to 40 MB.
 const ASSUMED_RATE: u64 = 25 << 20;
 
-impl Job<'_> {
+impl BoardJob<'_> {
     /// The bundle's modules.
     fn entries(&self) -> &[ModuleEntry] {
         self.package.manifest.device.as_ref().map_or(&[], |device| &device.modules)
@@ -92,8 +94,8 @@ impl Job<'_> {
         }
         if self.keep_app {
             let need = self.app_size().saturating_mul(boards.len().max(1) as u64);
-            let dir = app::kept_in(self.backup_dir)?;
-            app::ensure_room(dir, need)?;
+            let dir = kept_in(self.backup_dir)?;
+            ensure_room(dir, need)?;
             let time = duration(self.app_size());
             text += &format!("\n  APP is read first: {} in {}, {time}", human(need), dir.display());
         }

@@ -1,6 +1,6 @@
 //! Virt devices: what is active is never written to; the other slots are written, read back, and then switched to.
 
-use super::Request;
+use super::request::FlashRequest;
 use crate::device::disk;
 use crate::device::disk::Fresh;
 use crate::device::record::{Record, SWITCH};
@@ -17,7 +17,7 @@ use tegra_flash::Scope;
 use virt_device::{Device, DevicePart, FlashState, Installed, PARTS, Placed, Slot};
 
 /// A bundle for virt devices, and what is wanted with it.
-pub struct Job {
+pub struct VirtJob {
     source: Source,
     /// What the bundle says of itself.
     pub manifest: Manifest,
@@ -31,9 +31,9 @@ pub struct Job {
     files: BTreeMap<DevicePart, FileEntry>,
 }
 
-impl Job {
+impl VirtJob {
     /// Verifies the bundle, and the one that the devices are said to have.
-    pub fn new(args: &Request, path: &Path, scope: Option<Scope>, ui: &Ui) -> Result<Self> {
+    pub fn new(args: &FlashRequest, path: &Path, scope: Option<Scope>, ui: &Ui) -> Result<Self> {
         let (manifest, authenticity) = signed(path, args.key.as_ref())?;
         ui.note(&authenticity.text());
         if manifest.device.is_some() {

@@ -1,7 +1,7 @@
 //! `backup` and `restore` of virt devices.
 
-use super::app::{self, Backup, Restore};
 use super::image::{self, Given};
+use super::request::{Backup, Restore};
 use crate::device::disk;
 use crate::device::disk::failed;
 use crate::device::record;
@@ -29,7 +29,7 @@ pub fn backup(path: &Path, args: &Backup, dirs: &Dirs, ui: &Ui) -> Result<Outcom
     let (Some(active), Some(placed)) = (active, placed) else {
         return Err(VirtError::NoRootFilesystem { path: path.into() }.into());
     };
-    app::ensure_room(
+    image::ensure_room(
         parent(&args.output),
         if args.raw { placed.size } else { placed.size.saturating_mul(2) },
     )?;
@@ -45,7 +45,7 @@ pub fn backup(path: &Path, args: &Backup, dirs: &Dirs, ui: &Ui) -> Result<Outcom
         image::ensure_read(raw.path(), args.raw_anyway, "nothing has been written")
     });
     let result = result.and_then(|()| {
-        let made = if args.raw { raw } else { app::to_sparse(&raw, &args.output, placed.size)? };
+        let made = if args.raw { raw } else { image::to_sparse(&raw, &args.output, placed.size)? };
         made.publish_new()
     });
     match &result {

@@ -134,8 +134,8 @@ impl EmulateArgs {
 
 impl FlashArgs {
     /// What is asked for.
-    pub fn request(&self) -> Result<flash::Request> {
-        Ok(flash::Request {
+    pub fn request(&self) -> Result<flash::FlashRequest> {
+        Ok(flash::FlashRequest {
             bundle: self.bundle.clone(),
             channel: self.channel.clone(),
             product: self.product.clone(),

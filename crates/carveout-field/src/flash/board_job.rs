@@ -1,0 +1,26 @@
+//! What is done with boards.
+
+use super::image::Given;
+use crate::device::package::Package;
+use std::path::Path;
+use tegra_flash::Scope;
+
+/// What is done with each board.
+pub struct BoardJob<'a> {
+    /// The bundle.
+    pub package: &'a Package,
+    /// How much is written.
+    pub scope: Scope,
+    /// The board's own root filesystem is read first, and put back.
+    pub keep_app: bool,
+    /// A raw image to write as root filesystem instead of the bundle's own.
+    pub app: Option<Given>,
+    /// Where it is kept meanwhile, and afterwards.
+    pub backup_dir: &'a Path,
+    /// Whether a smaller security version than the board has had is accepted.
+    pub downgrade: bool,
+    /// Whether secure-os alone may be written where the carve-out of the board cannot be read.
+    pub carve_out_unseen: bool,
+    /// Whether a root filesystem that is kept may be something else than ext4.
+    pub raw_anyway: bool,
+}
