@@ -16,7 +16,7 @@ mod report;
 mod tables;
 mod usage;
 
-pub use map::{Map, Part, Segment};
+pub use map::{Band, Map, Segment};
 pub use page::render;
 pub use records::Flashed;
 pub use report::{Changes, Package, Report, Signature};

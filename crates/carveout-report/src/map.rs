@@ -27,9 +27,9 @@ const SHORT_NAME: usize = 11;
 /// What is magnified is less than this share of the whole.
 const SMALL: f64 = 0.34;
 
-/// A part of a segment.
+/// A part of a segment: a band of the bar.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Part {
+pub struct Band {
     /// What it is: a class of the style sheet.
     pub kind: &'static str,
     /// Its size.
@@ -42,14 +42,14 @@ pub struct Segment {
     /// Its name.
     pub name: String,
     /// Its parts, in order.
-    pub parts: Vec<Part>,
+    pub parts: Vec<Band>,
 }
 
 impl Segment {
     /// A segment of parts; those of no bytes are left out.
     pub fn new(name: &str, parts: &[(&'static str, u64)]) -> Self {
         let parts =
-            parts.iter().filter(|(_, bytes)| *bytes > 0).map(|(kind, bytes)| Part { kind, bytes: *bytes });
+            parts.iter().filter(|(_, bytes)| *bytes > 0).map(|(kind, bytes)| Band { kind, bytes: *bytes });
         Self { name: name.into(), parts: parts.collect() }
     }
 
@@ -145,10 +145,10 @@ impl<'a> Bar<'a> {
 }
 
 /// Where the parts of a segment lie.
-fn parts(segment: &Segment, y: f64, height: f64) -> Vec<(Part, Range<f64>)> {
+fn parts(segment: &Segment, y: f64, height: f64) -> Vec<(Band, Range<f64>)> {
     let total = (segment.bytes() as f64).max(1.0);
     let mut from = y;
-    let place = |part: &Part| {
+    let place = |part: &Band| {
         let start = from;
         from += height * part.bytes as f64 / total;
         (*part, start..from)
