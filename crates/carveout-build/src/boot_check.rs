@@ -8,7 +8,7 @@ use bundle::DeskBoot;
 use carveout_desk::console::Console;
 use carveout_desk::qemu;
 use carveout_desk::qemu::Qemu;
-use carveout_desk::run::{KnownApp, Symbols};
+use carveout_desk::symbols::{KnownApp, Symbols};
 use carveout_desk::{BootImage, Desk, PACKAGE, Setup, Workshop, fault};
 use carveout_host::error::{At, Error, Result};
 use carveout_host::packages;

@@ -7,7 +7,7 @@ use crate::make::{self, Request as Wanted};
 use crate::stages::{plan, secure_os, trusted_apps};
 use crate::workshop::Sources;
 use carveout_desk::Workshop;
-use carveout_desk::emulate::{self, Engine, Target};
+use carveout_desk::emulate::{self, EmulateRequest, EmulationTarget, Engine};
 use carveout_host::dirs::Dirs;
 use carveout_host::error::{At, Error, Result};
 use carveout_host::files::DirEntry;
@@ -85,7 +85,7 @@ fn once(request: &Request, dirs: &Dirs, ui: &Ui) -> Result<Outcome> {
             emulator.map(|_| ready)
         })
     })?;
-    let emulated = emulate::Request {
+    let emulated = EmulateRequest {
         target: String::new(),
         engine: Some(Engine::Unicorn),
         tzdram: None,
@@ -103,7 +103,7 @@ fn once(request: &Request, dirs: &Dirs, ui: &Ui) -> Result<Outcome> {
 }
 
 /// The trusted apps of a product, alone in an image.
-fn target(build: &Build) -> Result<Target> {
+fn target(build: &Build) -> Result<EmulationTarget> {
     let apps = Apps::build(build)?;
     let planned = plan::checked(build, &plan::request(build, &apps.built, None)?)?;
     let image = files::read(&secure_os::run(build, &apps.files)?.dir.join(secure_os::IMAGE))?;
@@ -117,7 +117,7 @@ fn target(build: &Build) -> Result<Target> {
         entries.push(entry);
     }
     let memory = u64::try_from(planned.memory.free).ok();
-    Ok(Target {
+    Ok(EmulationTarget {
         image,
         apps: entries,
         debs: Vec::new(),

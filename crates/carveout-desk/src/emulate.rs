@@ -6,14 +6,16 @@ mod contained;
 mod ipc_unittest;
 mod package;
 pub mod profile;
+mod qemu_user;
+mod request;
 mod target;
 
-pub use target::{Target, tzdram};
+pub use request::{EmulateRequest, Engine};
+pub use target::{EmulationTarget, tzdram};
 
 use crate::Workshop;
 use crate::errors::EmulateError;
 use crate::results::Emulated;
-use bundle::PublicKey;
 use carveout_host::dirs::Dirs;
 use carveout_host::error::{Error, Result};
 use carveout_host::outcome::Outcome;
@@ -22,59 +24,26 @@ use carveout_host::tools::scratch;
 use carveout_host::ui::Ui;
 use client::Client;
 use serde_json::{Value, json};
-use std::path::{Path, PathBuf};
-use trusty_image::Tzdram;
+use std::path::Path;
 
 /// Bytes of a Unix socket's path (`sun_path` less its NUL).
 const MAX_SOCKET: usize = 107;
 
-/// What runs trusted apps.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Engine {
-    /// The emulator without a kernel.
-    Unicorn,
-    /// The image's own kernel.
-    Qemu,
-}
-
-/// What is asked for.
-#[derive(Clone, Debug)]
-pub struct Request {
-    /// A bundle, an image, or virt:FILE.
-    pub target: String,
-    /// What runs the trusted apps; without it, QEMU if there is a kernel and nothing is profiled.
-    pub engine: Option<Engine>,
-    /// The carve-out, for an image that comes without its boot config.
-    pub tzdram: Option<Tzdram>,
-    /// Where to listen, instead of a scratch folder.
-    pub listen: Option<PathBuf>,
-    /// Tell what each trusted app used of its heap and stack.
-    pub profile: bool,
-    /// Run NVIDIA's own test of the kernel's IPC.
-    pub ipc_unittest: bool,
-    /// Which client app.
-    pub client: Option<String>,
-    /// Who must have signed the bundle.
-    pub key: Option<PublicKey>,
-    /// Files that the client app writes.
-    pub writes: Vec<PathBuf>,
-    /// Its arguments.
-    pub client_args: Vec<String>,
-    /// Wait for clients until Ctrl-C, and run none.
-    pub wait: bool,
-    /// Keep what the client app prints, for machines.
-    pub keep_output: bool,
-}
-
 /// Runs the trusted apps of what is named, and a client app against them.
-pub fn run(args: &Request, workshop: &dyn Workshop, dirs: &Dirs, ui: &Ui) -> Result<Outcome> {
+pub fn run(args: &EmulateRequest, workshop: &dyn Workshop, dirs: &Dirs, ui: &Ui) -> Result<Outcome> {
     let bundles = dirs.workspace().map(|root| root.join("target/bundles"));
-    let target = Target::open(&args.target, args.key.as_ref(), bundles.as_deref(), ui)?;
+    let target = EmulationTarget::open(&args.target, args.key.as_ref(), bundles.as_deref(), ui)?;
     on(&target, args, workshop, dirs, ui)
 }
 
 /// Runs these trusted apps, and a client app against them.
-pub fn on(target: &Target, args: &Request, workshop: &dyn Workshop, dirs: &Dirs, ui: &Ui) -> Result<Outcome> {
+pub fn on(
+    target: &EmulationTarget,
+    args: &EmulateRequest,
+    workshop: &dyn Workshop,
+    dirs: &Dirs,
+    ui: &Ui,
+) -> Result<Outcome> {
     let dir = scratch("emulate")?;
     let socket = args.listen.clone().unwrap_or_else(|| dir.path().join("trusty"));
     if socket.as_os_str().len() > MAX_SOCKET {
@@ -144,7 +113,12 @@ fn with_ends(error: Error, stats: &Value) -> Error {
     ends.fold(error, |error, ended| error.with_lines(format_args!("  {ended}")))
 }
 
-fn finish(args: &Request, ended: Option<client::Ended>, stats: &Value, ui: &Ui) -> Result<Outcome> {
+fn finish(
+    args: &EmulateRequest,
+    ended: Option<client::ClientEnd>,
+    stats: &Value,
+    ui: &Ui,
+) -> Result<Outcome> {
     let failed = || Some(with_ends(ended.as_ref()?.error()?, stats));
     if let Some(error) = fault(stats, ui).or_else(failed) {
         if args.profile {

@@ -1,6 +1,6 @@
 //! Trusted apps that end by themselves, while Trusty and the others go on: known by what they say on the console.
 
-use super::run::{KnownApp, Symbols};
+use super::symbols::{KnownApp, Symbols};
 use trusty_fault::{Ending, Listener, Program, Reason};
 
 /// Apps that are kept: no image has so many.

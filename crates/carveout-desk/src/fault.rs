@@ -4,7 +4,7 @@
 //! nor the address that was accessed. The monitor tells that address, and sums of the app's pages, by which it is found.
 
 use super::machine::{Desk, Fate};
-use super::run::Symbols;
+use super::symbols::Symbols;
 use desk_firmware::page_sum;
 use std::collections::BTreeMap;
 use trusty_fault::{Access, Program, Scene};
@@ -233,7 +233,7 @@ fn is_loaded(app: &TrustedApp, elf: &[u8], sums: &[&str]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::run::KnownApp;
+    use crate::symbols::KnownApp;
 
     /// As NVIDIA's kernel prints it.
     const DUMP: [&str; 14] = [

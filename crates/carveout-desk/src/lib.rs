@@ -16,6 +16,7 @@ pub mod machine;
 pub mod qemu;
 pub mod results;
 pub mod run;
+pub mod symbols;
 mod workshop;
 
 pub use firmware::{AGENT, MONITOR, PACKAGE, TEST_KERNEL};

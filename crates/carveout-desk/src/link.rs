@@ -36,7 +36,7 @@ impl Connection {
 
 /// What the agent says of Trusty.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum State {
+pub enum TrustyState {
     /// It starts.
     Starting,
     /// It is up.
@@ -61,7 +61,7 @@ pub struct Link {
     /// Messages that did not arrive whole.
     pub lost: u64,
     /// What the agent has said last.
-    pub state: State,
+    pub state: TrustyState,
 }
 
 impl Link {
@@ -77,7 +77,7 @@ impl Link {
             under_way: 0,
             read: 0,
             lost: 0,
-            state: State::Starting,
+            state: TrustyState::Starting,
         })
     }
 
@@ -121,16 +121,16 @@ impl Link {
     pub fn receive(&mut self) -> bool {
         let mut came = false;
         let mut buffer = [0; 64 << 10];
-        while matches!(self.state, State::Starting | State::Ready) {
+        while matches!(self.state, TrustyState::Starting | TrustyState::Ready) {
             match self.stream.read(&mut buffer) {
-                Ok(0) => self.state = State::Gone("QEMU has ended".into()),
+                Ok(0) => self.state = TrustyState::Gone("QEMU has ended".into()),
                 Ok(length) => {
                     came = true;
                     self.take(buffer.get(..length).unwrap_or_default());
                 }
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == ErrorKind::WouldBlock => break,
-                Err(error) => self.state = State::Gone(format!("QEMU has gone: {error}")),
+                Err(error) => self.state = TrustyState::Gone(format!("QEMU has gone: {error}")),
             }
         }
         came
@@ -141,7 +141,7 @@ impl Link {
             match self.frames.take(bytes) {
                 Ok((rest, _)) => bytes = rest,
                 Err(error) => {
-                    self.state = State::Gone(format!("the agent's frames are out of step: {error:?}"));
+                    self.state = TrustyState::Gone(format!("the agent's frames are out of step: {error:?}"));
                     return;
                 }
             }
@@ -152,8 +152,8 @@ impl Link {
                     let taken = payload.first_chunk().map_or(0, |bytes| u32::from_le_bytes(*bytes));
                     self.under_way = self.under_way.saturating_sub(taken);
                 }
-                link::READY => self.state = State::Ready,
-                link::DEAD => self.state = State::Dead(String::from_utf8_lossy(payload).into_owned()),
+                link::READY => self.state = TrustyState::Ready,
+                link::DEAD => self.state = TrustyState::Dead(String::from_utf8_lossy(payload).into_owned()),
                 _ => {
                     // Of a connection that the client has left, frames may still be under way.
                     let incoming = incoming(header, payload);
@@ -268,7 +268,7 @@ mod tests {
         let mut link = Link::new(ours).unwrap();
         agent.write_all(&frame(link::READY, 0, &[])).unwrap();
         assert!(link.receive());
-        assert_eq!(link.state, State::Ready);
+        assert_eq!(link.state, TrustyState::Ready);
         let channel = link.connect(b"port").unwrap();
         assert!(link.flush());
         let expected =
@@ -297,12 +297,12 @@ mod tests {
     #[test]
     fn what_ends_the_machine_is_told() {
         for (bytes, expected) in [
-            (frame(link::DEAD, 0, b"panicked"), State::Dead("panicked".into())),
+            (frame(link::DEAD, 0, b"panicked"), TrustyState::Dead("panicked".into())),
             (
                 Header { kind: 2, connection: 0, length: 1 << 20 }.to_bytes().to_vec(),
-                State::Gone(String::new()),
+                TrustyState::Gone(String::new()),
             ),
-            (Vec::new(), State::Gone("QEMU has ended".into())),
+            (Vec::new(), TrustyState::Gone("QEMU has ended".into())),
         ] {
             let (ours, mut agent) = UnixStream::pair().unwrap();
             let mut link = Link::new(ours).unwrap();
@@ -310,7 +310,9 @@ mod tests {
             drop(agent);
             link.receive();
             match expected {
-                State::Gone(text) if text.is_empty() => assert!(matches!(link.state, State::Gone(_))),
+                TrustyState::Gone(text) if text.is_empty() => {
+                    assert!(matches!(link.state, TrustyState::Gone(_)))
+                }
                 expected => assert_eq!(link.state, expected),
             }
         }

@@ -4,8 +4,8 @@ use super::console::Console;
 use super::ends::Ends;
 use super::firmware;
 use super::image::BootImage;
-use super::link::{Link, State};
-use super::run::Symbols;
+use super::link::{Link, TrustyState};
+use super::symbols::Symbols;
 use super::workshop::Workshop;
 use crate::errors::MachineError;
 use crate::qemu::{Qemu, Sockets};
@@ -217,13 +217,13 @@ impl Desk {
         let fatal = self.monitor_lines(FATAL).next();
         let fate = match (&self.link.state, fatal) {
             (_, Some(fatal)) => Some(Fate::Fatal(fatal)),
-            (State::Starting, None) => None,
-            (State::Ready, None) => {
+            (TrustyState::Starting, None) => None,
+            (TrustyState::Ready, None) => {
                 self.boot_time.get_or_insert_with(|| self.start.elapsed());
                 None
             }
-            (State::Dead(why), None) => Some(Fate::Stopped(why.clone())),
-            (State::Gone(why), None) => Some(Fate::Gone(why.clone())),
+            (TrustyState::Dead(why), None) => Some(Fate::Stopped(why.clone())),
+            (TrustyState::Gone(why), None) => Some(Fate::Gone(why.clone())),
         };
         if fate.is_some() {
             self.fate = fate;

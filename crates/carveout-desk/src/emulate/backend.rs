@@ -1,12 +1,13 @@
 //! The two ways to run trusted apps, behind one socket.
 
-use super::target::Target;
-use super::{Engine, Request};
+use super::request::{EmulateRequest, Engine};
+use super::target::EmulationTarget;
 use crate::console::Console;
 use crate::emulator::Emulator;
 use crate::errors::EmulateError;
 use crate::qemu;
-use crate::run::{Running, STOP, Symbols};
+use crate::run::{Running, STOP};
+use crate::symbols::Symbols;
 use crate::{BootImage, Desk, Setup, Workshop, has_kernel};
 use carveout_host::dirs::Dirs;
 use carveout_host::error::Result;
@@ -36,7 +37,7 @@ pub enum Backend {
     Qemu(Running),
 }
 
-fn is_qemu(args: &Request, target: &Target) -> bool {
+fn is_qemu(args: &EmulateRequest, target: &EmulationTarget) -> bool {
     match args.engine {
         Some(engine) => engine == Engine::Qemu,
         None => has_kernel(&target.image) && !args.profile,
@@ -44,7 +45,7 @@ fn is_qemu(args: &Request, target: &Target) -> bool {
 }
 
 /// What the backend needs of the host.
-pub fn needs(args: &Request, target: &Target, workshop: &dyn Workshop) -> Vec<Need> {
+pub fn needs(args: &EmulateRequest, target: &EmulationTarget, workshop: &dyn Workshop) -> Vec<Need> {
     match is_qemu(args, target) {
         true if std::env::var_os(qemu::VARIABLE).is_some() => Vec::new(),
         true => vec![qemu::NEED],
@@ -54,8 +55,8 @@ pub fn needs(args: &Request, target: &Target, workshop: &dyn Workshop) -> Vec<Ne
 
 /// Chooses a backend and gets what it needs.
 pub fn prepare(
-    args: &Request,
-    target: &Target,
+    args: &EmulateRequest,
+    target: &EmulationTarget,
     workshop: &dyn Workshop,
     dirs: &Dirs,
     ui: &Ui,
@@ -87,7 +88,14 @@ impl Prepared {
     }
 
     /// Starts it; it serves clients from then on.
-    pub fn start(&self, target: &Target, socket: &Path, dir: &Path, dirs: &Dirs, ui: &Ui) -> Result<Backend> {
+    pub fn start(
+        &self,
+        target: &EmulationTarget,
+        socket: &Path,
+        dir: &Path,
+        dirs: &Dirs,
+        ui: &Ui,
+    ) -> Result<Backend> {
         match self {
             Self::Unicorn(program) => {
                 let image = dir.join("tos.img");

@@ -1,15 +1,15 @@
 //! The client app that runs against the emulator: that of a package through qemu-user, contained, or one for this host.
 
-use super::Request;
 use super::contained::Contained;
-use super::target::Target;
+use super::qemu_user::{LIBC, QEMU, ensure};
+use super::request::EmulateRequest;
+use super::target::EmulationTarget;
 use crate::Workshop;
 use crate::errors::ClientError;
 use bundle::package_name;
 use carveout_host::dirs::Dirs;
 use carveout_host::error::{Error, Result, nearest};
 use carveout_host::interrupt;
-use carveout_host::packages;
 use carveout_host::packages::Need;
 use carveout_host::process;
 use carveout_host::process::Streams;
@@ -25,10 +25,6 @@ use xshell::Cmd;
 
 /// Environment variable that names the emulator's socket to client apps: see the crate tipc.
 pub const DEVICE_VARIABLE: &str = "TIPC_DEVICE";
-/// Runs aarch64 programs.
-pub const QEMU: &str = "qemu-aarch64-static";
-/// Debian's C library of arm64, for client apps that are not static: those of BitBake.
-pub const LIBC: &str = "/usr/aarch64-linux-gnu";
 const NEEDS: [Need; 2] = [
     Need { program: QEMU, package: "qemu-user-static", why: "runs client apps of the board on this host" },
     Need { program: "dpkg-deb", package: "dpkg", why: "unpacks client apps' packages" },
@@ -56,7 +52,7 @@ pub enum Client {
 }
 
 /// How it ended.
-pub struct Ended {
+pub struct ClientEnd {
     name: String,
     code: Option<i32>,
     /// What it printed, if it was not shown.
@@ -66,8 +62,8 @@ pub struct Ended {
 impl Client {
     /// Gets a program, of whatever is meant.
     pub fn prepare(
-        args: &Request,
-        target: &Target,
+        args: &EmulateRequest,
+        target: &EmulationTarget,
         workshop: &dyn Workshop,
         dir: &Path,
         dirs: &Dirs,
@@ -105,7 +101,7 @@ impl Client {
     }
 
     /// Runs it to its end. Its output is shown, or captured for JSON.
-    pub fn run(self, socket: &Path, arguments: &[String], capture: bool, ui: &Ui) -> Result<Ended> {
+    pub fn run(self, socket: &Path, arguments: &[String], capture: bool, ui: &Ui) -> Result<ClientEnd> {
         let sh = process::shell(Path::new("."))?;
         match self {
             Self::Own { program, through_qemu } => {
@@ -139,7 +135,7 @@ impl Client {
     }
 }
 
-fn end_of(cmd: Cmd, name: String, capture: bool, of_package: bool) -> Result<Ended> {
+fn end_of(cmd: Cmd, name: String, capture: bool, of_package: bool) -> Result<ClientEnd> {
     // What comes with a bundle may be anyone's: a terminal gets no command of it. A file or a pipe gets the very bytes.
     let shown = of_package && !capture && ui::is_for_a_terminal();
     let piped = |wanted| if wanted { Stdio::piped() } else { Stdio::inherit() };
@@ -169,7 +165,7 @@ fn end_of(cmd: Cmd, name: String, capture: bool, of_package: bool) -> Result<End
     }
     let text = String::from_utf8_lossy(&bytes).into_owned();
     let value = serde_json::from_str(&text).unwrap_or(Value::String(text));
-    Ok(Ended { name, code: status.code(), output: capture.then_some(value) })
+    Ok(ClientEnd { name, code: status.code(), output: capture.then_some(value) })
 }
 
 /// What `--client` means.
@@ -188,7 +184,7 @@ enum Choice {
 }
 
 impl Choice {
-    fn of(which: Option<&str>, target: &Target, workshop: &dyn Workshop) -> Result<Self> {
+    fn of(which: Option<&str>, target: &EmulationTarget, workshop: &dyn Workshop) -> Result<Self> {
         let first = target.debs.first();
         let names: Vec<&str> = target.debs.iter().map(|(file, _)| package_name(file)).collect();
         match (which, first) {
@@ -225,7 +221,7 @@ impl Choice {
     }
 }
 
-impl Ended {
+impl ClientEnd {
     /// The error of a client app that did not end well, with its own exit code where that is one of ours.
     pub fn error(&self) -> Option<Error> {
         let name = self.name.clone();
@@ -255,12 +251,6 @@ pub fn needs(which: Option<&str>) -> Vec<Need> {
 
 fn all_needs() -> Vec<Need> {
     NEEDS.into_iter().chain(bwrap::NEEDS).collect()
-}
-
-/// Installs or names what runs client apps of the board.
-pub fn ensure(needs: &[Need], dirs: &Dirs, ui: &Ui) -> Result<()> {
-    let log = dirs.home().join("logs/host.log");
-    packages::ensure(needs, false, &log, ui)
 }
 
 #[cfg(test)]
@@ -297,10 +287,10 @@ mod tests {
         }
     }
 
-    fn target(debs: &[&str], device: bool) -> Target {
+    fn target(debs: &[&str], device: bool) -> EmulationTarget {
         let debs = debs.iter().map(|name| ((*name).to_owned(), name.as_bytes().to_vec())).collect();
         let (image, apps, symbols) = (Vec::new(), Vec::new(), std::collections::BTreeMap::new());
-        Target { image, apps, debs, device, tzdram: None, memory: None, kernel: None, symbols }
+        EmulationTarget { image, apps, debs, device, tzdram: None, memory: None, kernel: None, symbols }
     }
 
     #[test]
@@ -343,7 +333,7 @@ mod tests {
 
     #[test]
     fn a_client_app_that_fails_gives_its_kind_of_failure() {
-        let error = |code, output| Ended { name: "a-app".into(), code, output }.error();
+        let error = |code, output| ClientEnd { name: "a-app".into(), code, output }.error();
         assert_eq!(error(Some(0), None), None);
         for (code, expected, exit, message) in [
             (Some(1), "desk::client::failed", Exit::Check, "a-app ended with exit code 1"),

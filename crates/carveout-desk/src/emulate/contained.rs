@@ -1,8 +1,8 @@
 //! A client app out of a package, in a sandbox: what it is made of, and what it is given.
 
-use super::Request;
-use super::client::{LIBC, QEMU, ensure};
 use super::package::{Libraries, program};
+use super::qemu_user::{LIBC, QEMU, ensure};
+use super::request::EmulateRequest;
 use crate::errors::ClientError;
 use carveout_host::dirs::Dirs;
 use carveout_host::error::{At, Result};
@@ -81,7 +81,14 @@ impl Written {
 
 impl Contained {
     /// Unpacks a package and looks at its program.
-    pub fn new(name: &str, deb: &[u8], args: &Request, dir: &Path, dirs: &Dirs, ui: &Ui) -> Result<Self> {
+    pub fn new(
+        name: &str,
+        deb: &[u8],
+        args: &EmulateRequest,
+        dir: &Path,
+        dirs: &Dirs,
+        ui: &Ui,
+    ) -> Result<Self> {
         let (file, package) = (dir.join("client.deb"), dir.join("client"));
         carveout_host::files::put(&file, deb)?;
         dpkg::unpack(name, &file, &package, &dirs.logs()?.join("client.log"))?;

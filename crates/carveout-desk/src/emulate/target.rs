@@ -1,7 +1,7 @@
 //! What is emulated: a bundle, a secure-os image by itself, or a virt device's secure-os partition.
 
 use crate::errors::{ImageError, TargetError};
-use crate::run::KnownApp;
+use crate::symbols::KnownApp;
 use bundle::{AppEntry, ExtractError, PublicKey, Role, Source, SourceError};
 use carveout_field::device::disk;
 use carveout_field::verify;
@@ -18,7 +18,7 @@ use virt_device::DevicePart;
 const MAX_IMAGE: u64 = 64 << 20;
 
 /// A secure-os image, and what is known of it.
-pub struct Target {
+pub struct EmulationTarget {
     /// Its bytes.
     pub image: Vec<u8>,
     /// The trusted apps, if a bundle says.
@@ -37,7 +37,7 @@ pub struct Target {
     pub symbols: BTreeMap<String, Vec<u8>>,
 }
 
-impl Target {
+impl EmulationTarget {
     /// Reads `BUNDLE`, an image or `virt:FILE`. A bundle is verified, and by a key who made it.
     pub fn open(target: &str, key: Option<&PublicKey>, bundles: Option<&Path>, ui: &Ui) -> Result<Self> {
         let virt = disk::file(target);
@@ -115,7 +115,7 @@ fn ensure_no_key(target: &str, key: Option<&PublicKey>) -> Result<()> {
     Err(TargetError::KeyWithoutBundle { target: target.into() }.into())
 }
 
-fn of_bundle(path: &Path, key: Option<&PublicKey>, ui: &Ui) -> Result<Target> {
+fn of_bundle(path: &Path, key: Option<&PublicKey>, ui: &Ui) -> Result<EmulationTarget> {
     // Whole, before anything of it runs: its programs run on this host.
     let (verified, authenticity) = verify::signed(path, key)?;
     ui.note(&authenticity.text());
@@ -148,7 +148,16 @@ fn of_bundle(path: &Path, key: Option<&PublicKey>, ui: &Ui) -> Result<Target> {
     let image = image.ok_or_else(|| TargetError::NoSecureOs { path: path.into() })?;
     let tzdram = Some(manifest.tzdram);
     let memory = u64::try_from(manifest.plan.memory.free).ok();
-    Ok(Target { image, apps: manifest.trusted_apps, debs, device: false, tzdram, memory, kernel, symbols })
+    Ok(EmulationTarget {
+        image,
+        apps: manifest.trusted_apps,
+        debs,
+        device: false,
+        tzdram,
+        memory,
+        kernel,
+        symbols,
+    })
 }
 
 /// The carve-out of this size in bytes. `name`: where it stands.
@@ -158,7 +167,7 @@ pub fn tzdram(name: &str, size: u64) -> Result<Tzdram> {
 }
 
 /// What a virt device serves: what is active.
-fn device(path: &Path, key: Option<&PublicKey>, bundles: Option<&Path>, ui: &Ui) -> Result<Target> {
+fn device(path: &Path, key: Option<&PublicKey>, bundles: Option<&Path>, ui: &Ui) -> Result<EmulationTarget> {
     let mut device = disk::read(path)?;
     let failed = |e| disk::failed(path, e);
     let mut read = |part: DevicePart| -> Result<Vec<u8>> {
@@ -191,10 +200,10 @@ fn device(path: &Path, key: Option<&PublicKey>, bundles: Option<&Path>, ui: &Ui)
         ensure_no_key(&format!("{}", path.display()), key)?;
     }
     if let Some(bundle) = flashed {
-        return Ok(Target { image, device: true, tzdram, kernel: None, ..bundle });
+        return Ok(EmulationTarget { image, device: true, tzdram, kernel: None, ..bundle });
     }
     let (apps, debs, symbols) = (Vec::new(), Vec::new(), BTreeMap::new());
-    Ok(Target { image, apps, debs, device: true, tzdram, memory: None, kernel: None, symbols })
+    Ok(EmulationTarget { image, apps, debs, device: true, tzdram, memory: None, kernel: None, symbols })
 }
 
 /// The bundle that a device was flashed with, if the workspace still has that very one: what the device does not know of its
@@ -205,7 +214,7 @@ fn bundle_of(
     key: Option<&PublicKey>,
     bundles: Option<&Path>,
     ui: &Ui,
-) -> Result<Option<Target>> {
+) -> Result<Option<EmulationTarget>> {
     // A device of anybody's says this name.
     let Some(bundles) = bundles.filter(|_| bundle::is_plain(name, bundle::VERSION)) else {
         return Ok(None);

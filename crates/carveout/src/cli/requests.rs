@@ -111,8 +111,8 @@ impl RunArgs {
 
 impl EmulateArgs {
     /// What is asked for. With `json`, what the client app prints is kept.
-    pub fn request(&self, json: bool) -> Result<emulate::Request> {
-        Ok(emulate::Request {
+    pub fn request(&self, json: bool) -> Result<emulate::EmulateRequest> {
+        Ok(emulate::EmulateRequest {
             target: self.target.clone(),
             engine: self.backend.as_deref().map(|word| match word {
                 "qemu" => emulate::Engine::Qemu,

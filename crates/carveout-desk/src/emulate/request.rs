@@ -1,0 +1,43 @@
+//! What `emulate` is asked for.
+
+use bundle::PublicKey;
+use std::path::PathBuf;
+use trusty_image::Tzdram;
+
+/// What runs trusted apps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Engine {
+    /// The emulator without a kernel.
+    Unicorn,
+    /// The image's own kernel.
+    Qemu,
+}
+
+/// What is asked for.
+#[derive(Clone, Debug)]
+pub struct EmulateRequest {
+    /// A bundle, an image, or virt:FILE.
+    pub target: String,
+    /// What runs the trusted apps; without it, QEMU if there is a kernel and nothing is profiled.
+    pub engine: Option<Engine>,
+    /// The carve-out, for an image that comes without its boot config.
+    pub tzdram: Option<Tzdram>,
+    /// Where to listen, instead of a scratch folder.
+    pub listen: Option<PathBuf>,
+    /// Tell what each trusted app used of its heap and stack.
+    pub profile: bool,
+    /// Run NVIDIA's own test of the kernel's IPC.
+    pub ipc_unittest: bool,
+    /// Which client app.
+    pub client: Option<String>,
+    /// Who must have signed the bundle.
+    pub key: Option<PublicKey>,
+    /// Files that the client app writes.
+    pub writes: Vec<PathBuf>,
+    /// Its arguments.
+    pub client_args: Vec<String>,
+    /// Wait for clients until Ctrl-C, and run none.
+    pub wait: bool,
+    /// Keep what the client app prints, for machines.
+    pub keep_output: bool,
+}
