@@ -5,7 +5,7 @@ mod field;
 
 use carveout_build::apps::Apps;
 use carveout_build::make;
-use carveout_build::make::Request;
+use carveout_build::make::BuildRequest;
 use carveout_build::stages::secure_os;
 use carveout_build::workshop::Sources;
 use carveout_desk::Workshop;
@@ -90,7 +90,7 @@ struct Bench {
 }
 
 /// Measures, prints a table, and fails if what carveout promises does not hold.
-pub fn run(request: &Request, dirs: &Dirs, ui: &Ui) -> Result<Outcome> {
+pub fn run(request: &BuildRequest, dirs: &Dirs, ui: &Ui) -> Result<Outcome> {
     let workshop = Sources::new(dirs, request.offline, ui);
     let (image, name, tzdram) = make::with_build(&request.without_rootfs(), dirs, ui, |build| {
         let product = build.product;

@@ -1,6 +1,7 @@
 //! `assemble`: what the BitBake recipes let the local engine's own code do, with parts that BitBake has built.
 
 mod bundle;
+mod declared;
 mod parts;
 
 use crate::apps::Built;
@@ -14,6 +15,7 @@ use carveout_host::outcome::Outcome;
 use carveout_host::tools::{read_limited, scratch};
 use carveout_host::ui::Ui;
 use carveout_product::{App, AppSource};
+use declared::{MAX_TEXT, declaration, same_app, text};
 use serde_json::json;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -21,10 +23,6 @@ use tegra_bct::{CfgErrors, MiscCfg};
 use trusty_image::plan::Request;
 use trusty_image::stock::Stock;
 use trusty_image::{Plan, Tzdram, TzdramText};
-use trusty_ta_build::Declaration;
-
-/// Largest text that is read.
-const MAX_TEXT: u64 = 16 << 20;
 
 /// A trusted app that a recipe has built.
 #[derive(Clone, Debug)]
@@ -39,17 +37,6 @@ pub struct BuiltApp {
     pub min_stack: Option<u64>,
     /// Where to write it, with heap and stack set.
     pub output: Option<PathBuf>,
-}
-
-/// An ELF file must be the one that its package declares.
-fn same_app(built: &Built, elf: &Path, declared: &Path) -> Result<()> {
-    let uuid = built.elf.manifest.uuid;
-    let Some(other) = built.declaration.as_ref().map(|declared| declared.uuid).filter(|other| *other != uuid)
-    else {
-        return Ok(());
-    };
-    let (uuid, declared_uuid) = (uuid.to_string(), other.to_string());
-    Err(TrustedAppError::OtherUuid { elf: elf.into(), uuid, declared: declared.into(), declared_uuid }.into())
 }
 
 /// Checks a TA by the loader's rules and against what it declares; sets its heap and stack.
@@ -110,24 +97,13 @@ pub fn boot_config(files: &[PathBuf], tzdram: &TzdramText) -> Result<Outcome> {
 /// Writes a bundle of the parts that a JSON file names: docs/yocto.md.
 pub fn assemble(parts_file: &Path, out: &Path, ui: &Ui) -> Result<Outcome> {
     let text = text(parts_file)?;
-    let parts: parts::Parts = serde_json::from_str(&text)
+    let parts: parts::AssembledParts = serde_json::from_str(&text)
         .map_err(|e| AssembleError::PartsFile { path: parts_file.into(), source: e.into() })?;
     let carve_out = parts.check(parts_file)?;
     let folder = bundle::write(&parts, carve_out, out, ui)?;
     ui.note(&format!("{} is verified", folder.display()));
     let json = json!(BundleAssembled { bundle: folder.clone() });
     Ok(Outcome { line: Some(folder.display().to_string().into()), json, ..Outcome::default() })
-}
-
-/// What a TA's Cargo.toml declares.
-fn declaration(path: &Path) -> Result<Declaration> {
-    Declaration::from_cargo_toml(&text(path)?)
-        .map_err(|e| TrustedAppError::Declaration { path: path.into(), source: e.into() }.into())
-}
-
-fn text(path: &Path) -> Result<String> {
-    let bytes = read_limited(path, MAX_TEXT)?;
-    String::from_utf8(bytes).map_err(|_| AssembleError::NotText { path: path.into() }.into())
 }
 
 #[cfg(test)]

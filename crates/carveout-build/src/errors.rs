@@ -5,15 +5,17 @@ mod boards;
 mod bundles;
 mod flash;
 mod images;
+mod new;
 mod program;
 mod release;
 mod run;
 
 pub use assemble::{AssembleError, TrustedAppError};
 pub use boards::{BootConfigError, ProductError, StageError};
-pub use bundles::BundleError;
+pub use bundles::{BundleError, failed};
 pub use flash::{FlashError, KEYS};
 pub use images::{DeskBootError, SecureOsError};
+pub use new::{MAX_NAME, NewError};
 pub use program::ProgramError;
 pub use release::ReleaseError;
 pub use run::RunError;
@@ -32,5 +34,5 @@ pub const CATALOGS: &[&[carveout_host::error::Entry]] = &[
     ProgramError::CATALOG,
     ReleaseError::CATALOG,
     RunError::CATALOG,
-    crate::new::NewError::CATALOG,
+    NewError::CATALOG,
 ];

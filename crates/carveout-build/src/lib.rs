@@ -12,6 +12,7 @@ pub mod release;
 pub mod results;
 pub mod run;
 pub mod stages;
+mod threads;
 pub mod workshop;
 
 include!(concat!(env!("OUT_DIR"), "/code.rs"));

@@ -3,9 +3,10 @@
 use crate::apps::Apps;
 use crate::boot_check;
 use crate::errors::{ProductError, StageError};
-use crate::stages::bundle::{L4tParts, Parts};
-use crate::stages::flash_package::Pkc;
+use crate::stages::bundle::{BundleParts, L4tParts};
+use crate::stages::flash_package::{FlashPackageParts, Pkc};
 use crate::stages::{boot_config, bundle, client_apps, flash_package, kernel, plan, secure_os};
+use crate::threads::join;
 use ::bundle::DeskBoot;
 use carveout_desk::qemu;
 use carveout_host::dirs::Dirs;
@@ -29,12 +30,12 @@ use carveout_vendor::{l4t, trusty};
 use stage_cache::Output;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread::{self, ScopedJoinHandle};
+use std::thread;
 use trusty_image::Plan;
 
 /// A single stage's verb.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Part {
+pub enum SingleStage {
     /// `trusted-apps`
     TrustedApps,
     /// `secure-os`
@@ -50,7 +51,7 @@ pub const DEFAULT_CONFIG: &str = "configs/desk.yaml";
 
 /// What is to be built.
 #[derive(Clone, Debug)]
-pub struct Request {
+pub struct BuildRequest {
     /// The product config.
     pub config: PathBuf,
     /// What the command line says instead of it.
@@ -59,13 +60,13 @@ pub struct Request {
     pub offline: bool,
 }
 
-impl Default for Request {
+impl Default for BuildRequest {
     fn default() -> Self {
         Self { config: DEFAULT_CONFIG.into(), overrides: Overrides::default(), offline: false }
     }
 }
 
-impl Request {
+impl BuildRequest {
     /// The same without a root filesystem.
     pub fn without_rootfs(&self) -> Self {
         let overrides = Overrides { without_rootfs: true, ..self.overrides.clone() };
@@ -74,7 +75,7 @@ impl Request {
 }
 
 /// Builds a bundle by itself; its folder.
-pub fn local(request: &Request, boot: bool, out: &Path, dirs: &Dirs, ui: &Ui) -> Result<PathBuf> {
+pub fn local(request: &BuildRequest, boot: bool, out: &Path, dirs: &Dirs, ui: &Ui) -> Result<PathBuf> {
     with_build(request, dirs, ui, |build| make(build, boot, out))
 }
 
@@ -86,22 +87,22 @@ pub fn make(build: &Build, boot: bool, out: &Path) -> Result<PathBuf> {
 }
 
 /// Builds one stage and what it needs.
-pub fn part(part: Part, request: &Request, dirs: &Dirs, ui: &Ui) -> Result<Output> {
+pub fn part(part: SingleStage, request: &BuildRequest, dirs: &Dirs, ui: &Ui) -> Result<Output> {
     with_build(request, dirs, ui, |build| match part {
-        Part::TrustedApps => {
+        SingleStage::TrustedApps => {
             let apps = Apps::build(build)?;
             plan::checked(build, &plan::request(build, &apps.built, None)?)?;
             Ok(apps.files)
         }
-        Part::SecureOs => {
+        SingleStage::SecureOs => {
             ensure_host(build, &Wanted { secure_os: true, ..Wanted::default() })?;
             secure(build, bsp(build)?.as_ref()).map(|secure| secure.image)
         }
-        Part::ClientApps => {
+        SingleStage::ClientApps => {
             ensure_host(build, &Wanted { client_apps: true, ..Wanted::default() })?;
             client_apps::run(build)
         }
-        Part::Rootfs => {
+        SingleStage::Rootfs => {
             ensure_host(build, &Wanted { client_apps: true, rootfs: true, ..Wanted::default() })?;
             let Some(wanted) = &build.product.rootfs else {
                 return Err(ProductError::NoRootfs { path: build.product.path.clone() }.into());
@@ -123,7 +124,7 @@ pub fn first_client_app(dirs: &Dirs) -> Result<String> {
 
 /// The package of a client app of the workspace, built for the board.
 pub fn client_app(name: &str, dirs: &Dirs, ui: &Ui) -> Result<PathBuf> {
-    with_build(&Request::default().without_rootfs(), dirs, ui, |build| {
+    with_build(&BuildRequest::default().without_rootfs(), dirs, ui, |build| {
         build.workspace.package(name, "deb").map_err(|why| ProductError::UnknownClientApp { why })?;
         ensure_host(build, &Wanted { client_apps: true, ..Wanted::default() })?;
         let output = client_apps::package(build, name)?;
@@ -134,7 +135,7 @@ pub fn client_app(name: &str, dirs: &Dirs, ui: &Ui) -> Result<PathBuf> {
 
 /// Loads a product and hands over its build.
 pub fn with_build<T>(
-    request: &Request,
+    request: &BuildRequest,
     dirs: &Dirs,
     ui: &Ui,
     run: impl FnOnce(&Build) -> Result<T>,
@@ -259,7 +260,7 @@ pub fn image_of(build: &Build, bsp: Option<&Bsp>, apps: &Output) -> Result<Outpu
 }
 
 /// All stages, independent ones side by side.
-fn all(build: &Build, boot: bool) -> Result<Parts> {
+fn all(build: &Build, boot: bool) -> Result<BundleParts> {
     // First: what is wrong with them is told before anything is built.
     let pkc = Pkc::open(build)?;
     let bsp = bsp(build)?;
@@ -282,12 +283,8 @@ fn all(build: &Build, boot: bool) -> Result<Parts> {
                     Some(_) if boot => Some(boot_check::run(build, &secure.apps, image)?),
                     Some(_) => Some(DeskBoot::Skipped),
                 };
-                let parts = |bsp| flash_package::Parts {
-                    bsp,
-                    boot_config: &boot_config,
-                    secure_os: image,
-                    pkc: &pkc,
-                };
+                let parts =
+                    |bsp| FlashPackageParts { bsp, boot_config: &boot_config, secure_os: image, pkc: &pkc };
                 let packages = bsp_ref.map(|bsp| flash_package::run(build, &parts(bsp))).transpose()?;
                 Ok((secure, desk_boot, packages))
             })
@@ -309,7 +306,7 @@ fn all(build: &Build, boot: bool) -> Result<Parts> {
             let sources = build.sources.get().cloned().unwrap_or_default();
             let l4t = bsp.zip(packages).map(|(bsp, packages)| L4tParts { bsp, packages, sources });
             let Secure { apps, image, plan } = secure;
-            Ok(Parts { apps, secure_os: image, plan, boot_config, client_apps, rootfs, l4t, desk_boot })
+            Ok(BundleParts { apps, secure_os: image, plan, boot_config, client_apps, rootfs, l4t, desk_boot })
         }
         (secure, clients, rootfs) => {
             let failed = [secure.err(), clients.err(), rootfs.err()];
@@ -344,11 +341,6 @@ impl<'a> Ways<'a> {
         }
         result
     }
-}
-
-/// A stage's result, when its thread has ended.
-pub fn join<T>(thread: ScopedJoinHandle<'_, Result<T>>) -> Result<T> {
-    thread.join().unwrap_or_else(|_| Err(StageError::Panicked.into()))
 }
 
 #[cfg(test)]

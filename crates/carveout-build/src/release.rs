@@ -42,9 +42,9 @@ pub const CHANNELS: [&str; 2] = ["stable", "beta"];
 
 /// What is asked for.
 #[derive(Clone, Debug)]
-pub struct Request {
+pub struct ReleaseRequest {
     /// What to build.
-    pub build: make::Request,
+    pub build: make::BuildRequest,
     /// Release this bundle instead of building one.
     pub bundle: Option<PathBuf>,
     /// The key that signs, instead of the environment's.
@@ -64,7 +64,7 @@ pub struct Request {
 }
 
 /// Builds, signs and publishes a release. What can be refused is refused before anything is built.
-pub fn run(args: &Request, dirs: &Dirs, ui: &Ui) -> Result<Outcome> {
+pub fn run(args: &ReleaseRequest, dirs: &Dirs, ui: &Ui) -> Result<Outcome> {
     let root = dirs.root()?;
     let logs = dirs.logs()?;
     let signer = Signer::open(args.sign.as_deref(), args.build.offline, &logs, ui)?;
@@ -120,7 +120,7 @@ fn changes(changelog: Option<&Path>, version: &str) -> Result<Option<String>> {
 
 /// The same for a bundle that is there: its config says where the changelog is, if `-c` names that config.
 fn changes_of(
-    args: &Request,
+    args: &ReleaseRequest,
     manifest: &Manifest,
     sources: &mut Sources,
     dirs: &Dirs,
@@ -151,7 +151,7 @@ fn changes_of(
 }
 
 /// The folder of releases: it can be written to, and a commit's changes are not in it.
-fn open(args: &Request, sources: &Sources, dirs: &Dirs, ui: &Ui) -> Result<Store> {
+fn open(args: &ReleaseRequest, sources: &Sources, dirs: &Dirs, ui: &Ui) -> Result<Store> {
     let wanted = make::from_here(&args.output_dir, dirs)?;
     let made: Vec<_> = wanted.ancestors().take_while(|folder| !folder.exists()).collect();
     let out = publish::folder(&wanted)?;
@@ -175,7 +175,7 @@ struct Release<'a> {
 
 impl Release<'_> {
     /// Signs it and gives it its name, unless that has been done.
-    fn publish(&self, args: &Request, store: Store, signer: &Signer, ui: &Ui) -> Result<Outcome> {
+    fn publish(&self, args: &ReleaseRequest, store: Store, signer: &Signer, ui: &Ui) -> Result<Outcome> {
         let name = self.manifest.bundle_name();
         let folder = store.folder(&name);
         let published = match store.existing(&name, signer.public())? {
@@ -203,7 +203,13 @@ impl Release<'_> {
         Ok(Outcome { line: Some(line.into()), json, ..Outcome::default() })
     }
 
-    fn new_release(&self, args: &Request, store: Store, signer: &Signer, ui: &Ui) -> Result<Published> {
+    fn new_release(
+        &self,
+        args: &ReleaseRequest,
+        store: Store,
+        signer: &Signer,
+        ui: &Ui,
+    ) -> Result<Published> {
         let name = self.manifest.bundle_name();
         let previous = args.previous.clone().or_else(|| store.before(&args.channel, self.manifest));
         if self.changes.is_none() {

@@ -3,8 +3,9 @@
 
 use crate::apps::Apps;
 use crate::errors::RunError;
-use crate::make::{self, Request as Wanted};
+use crate::make::{self, BuildRequest};
 use crate::stages::{plan, secure_os, trusted_apps};
+use crate::threads::join;
 use crate::workshop::Sources;
 use carveout_desk::Workshop;
 use carveout_desk::emulate::{self, EmulateRequest, EmulationTarget, Engine};
@@ -27,9 +28,9 @@ const LOOK: Duration = Duration::from_millis(100);
 
 /// What is asked for.
 #[derive(Clone, Debug)]
-pub struct Request {
+pub struct RunRequest {
     /// Which product.
-    pub build: Wanted,
+    pub build: BuildRequest,
     /// Which client app of the workspace, instead of the product's first.
     pub client: Option<String>,
     /// Its arguments.
@@ -45,7 +46,7 @@ pub struct Request {
 }
 
 /// Builds and runs.
-pub fn run(request: &Request, dirs: &Dirs, ui: &Ui) -> Result<Outcome> {
+pub fn run(request: &RunRequest, dirs: &Dirs, ui: &Ui) -> Result<Outcome> {
     if !request.watch {
         return once(request, dirs, ui);
     }
@@ -72,14 +73,14 @@ pub fn run(request: &Request, dirs: &Dirs, ui: &Ui) -> Result<Outcome> {
     }
 }
 
-fn once(request: &Request, dirs: &Dirs, ui: &Ui) -> Result<Outcome> {
+fn once(request: &RunRequest, dirs: &Dirs, ui: &Ui) -> Result<Outcome> {
     let workshop = Sources::new(dirs, request.build.offline, ui);
     let (target, client) = make::with_build(&request.build.without_rootfs(), dirs, ui, |build| {
         // Side by side: none needs another.
         thread::scope(|scope| {
             let client = scope.spawn(|| client(request, build, dirs, ui));
             let emulator = scope.spawn(|| workshop.emulator());
-            let (target, client, emulator) = (target(build), make::join(client), make::join(emulator));
+            let (target, client, emulator) = (target(build), join(client), join(emulator));
             let ready = (target?, client?);
             // The workshop keeps it.
             emulator.map(|_| ready)
@@ -130,7 +131,7 @@ fn target(build: &Build) -> Result<EmulationTarget> {
 }
 
 /// The client app, built for this host without optimisation.
-fn client(request: &Request, build: &Build, dirs: &Dirs, ui: &Ui) -> Result<Option<PathBuf>> {
+fn client(request: &RunRequest, build: &Build, dirs: &Dirs, ui: &Ui) -> Result<Option<PathBuf>> {
     if request.wait {
         return Ok(None);
     }
@@ -150,7 +151,7 @@ fn client(request: &Request, build: &Build, dirs: &Dirs, ui: &Ui) -> Result<Opti
 }
 
 /// Files and folders that shape what runs: the product config, the workspace's manifests, and what the apps are built from.
-fn watched(request: &Request, dirs: &Dirs, ui: &Ui) -> Result<Vec<PathBuf>> {
+fn watched(request: &RunRequest, dirs: &Dirs, ui: &Ui) -> Result<Vec<PathBuf>> {
     let root = dirs.root()?;
     let mut found: Vec<PathBuf> = ["Cargo.toml", "Cargo.lock"].map(|name| root.join(name)).into();
     let known = make::with_build(&request.build.without_rootfs(), dirs, ui, |build| {

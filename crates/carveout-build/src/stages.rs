@@ -1,5 +1,6 @@
 //! The stages of a build, one module each.
 
+pub mod app_partition;
 pub mod boot_config;
 pub mod bundle;
 pub mod client_apps;

@@ -36,7 +36,7 @@ pub struct Layers {
 #[derive(Clone, Debug)]
 pub struct Request {
     /// What to build.
-    pub build: make::Request,
+    pub build: make::BuildRequest,
     /// With which layers.
     pub layers: Layers,
     /// Run no task.
@@ -87,7 +87,13 @@ pub fn run(args: &Request, dirs: &Dirs, ui: &Ui) -> Result<Outcome> {
 }
 
 /// Builds a bundle by BitBake, verifies it and puts it where the local engine would.
-pub fn image(request: &make::Request, layers: &Layers, out: &Path, dirs: &Dirs, ui: &Ui) -> Result<PathBuf> {
+pub fn image(
+    request: &make::BuildRequest,
+    layers: &Layers,
+    out: &Path,
+    dirs: &Dirs,
+    ui: &Ui,
+) -> Result<PathBuf> {
     make::with_build(request, dirs, ui, |build| {
         let product = build.product;
         let log = log(build)?;
@@ -158,7 +164,7 @@ pub enum Engine {
 }
 
 /// Refuses options that belong to the other engine. `host`: the layer takes BSP and sources from here.
-pub fn suits(engine: Engine, request: &make::Request, layers: &Layers) -> Result<()> {
+pub fn suits(engine: Engine, request: &make::BuildRequest, layers: &Layers) -> Result<()> {
     match engine {
         Engine::Local if layers.folder.is_some() || layers.kas.is_some() || layers.host_toolchain => {
             Err(YoctoError::BitBakeOptions.into())

@@ -11,7 +11,7 @@ pub mod report;
 
 use crate::cli::{AssembleStep, Verb, requests};
 use crate::{Context, Verbs};
-use carveout_build::make::Part;
+use carveout_build::make::SingleStage;
 use carveout_build::workshop::Sources;
 use carveout_build::{assemble, release, run};
 use carveout_desk::emulate;
@@ -28,10 +28,10 @@ impl Verbs for Verb {
             Self::Image(args) => image::run(args, dirs, ui),
             Self::Run(args) => run::run(&args.request(*json), dirs, ui),
             Self::New(args) => new::run(args, dirs, ui),
-            Self::TrustedApps(args) => image::part(Part::TrustedApps, &args.request(), dirs, ui),
-            Self::SecureOs(args) => image::part(Part::SecureOs, &args.request(), dirs, ui),
-            Self::ClientApps(args) => image::part(Part::ClientApps, &args.request(), dirs, ui),
-            Self::Rootfs(args) => image::part(Part::Rootfs, &args.request(), dirs, ui),
+            Self::TrustedApps(args) => image::part(SingleStage::TrustedApps, &args.request(), dirs, ui),
+            Self::SecureOs(args) => image::part(SingleStage::SecureOs, &args.request(), dirs, ui),
+            Self::ClientApps(args) => image::part(SingleStage::ClientApps, &args.request(), dirs, ui),
+            Self::Rootfs(args) => image::part(SingleStage::Rootfs, &args.request(), dirs, ui),
             Self::Plan(args) => plan::run(&args.request(), dirs, ui),
             Self::Inspect { path } => inspect::run(path, dirs),
             Self::Verify { bundle, key } => verify::run(bundle, requests::key(key.as_deref())?.as_ref(), ui),

@@ -1,10 +1,10 @@
 //! Writes a bundle of parts.
 
-use super::parts::{ImagePart, Parts};
-use super::{declaration, same_app};
+use super::declared::{declaration, same_app};
+use super::parts::{AssembledParts, ImagePart};
 use crate::apps::Built;
-use crate::errors::AssembleError;
-use crate::stages::bundle::{failed, partitions, publish};
+use crate::errors::{AssembleError, failed};
+use crate::stages::bundle::{partitions, publish};
 use crate::stages::kernel;
 use crate::stages::plan::findings;
 use bundle::{
@@ -30,7 +30,7 @@ const OWN: [(&str, &str); 2] = [
     ("README.txt", include_str!("../scripts/tegraflash-readme.txt")),
 ];
 /// Writes folder and archive below `out`; the folder's path.
-pub fn write(parts: &Parts, tzdram: Tzdram, out: &Path, ui: &Ui) -> Result<PathBuf> {
+pub fn write(parts: &AssembledParts, tzdram: Tzdram, out: &Path, ui: &Ui) -> Result<PathBuf> {
     let out = publish::folder(out)?;
     let name = bundle::bundle_name(&parts.name, &parts.version, &parts.board, tzdram);
     let _lock = lock_folder(&out, ui)?;
@@ -39,7 +39,7 @@ pub fn write(parts: &Parts, tzdram: Tzdram, out: &Path, ui: &Ui) -> Result<PathB
     Ok(folder)
 }
 
-fn fill(parts: &Parts, tzdram: Tzdram, folder: &Path) -> Result<Manifest> {
+fn fill(parts: &AssembledParts, tzdram: Tzdram, folder: &Path) -> Result<Manifest> {
     let mut writer = Writer::new(folder);
     let apps = apps(parts, &mut writer)?;
     writer.add_secure_os(&parts.secure_os, parts.kernel_symbols.as_deref()).map_err(failed)?;
@@ -106,7 +106,7 @@ fn fill(parts: &Parts, tzdram: Tzdram, folder: &Path) -> Result<Manifest> {
 }
 
 /// The TAs, each the one that its package declares.
-fn apps(parts: &Parts, writer: &mut Writer) -> Result<Vec<Built>> {
+fn apps(parts: &AssembledParts, writer: &mut Writer) -> Result<Vec<Built>> {
     let mut apps = Vec::new();
     for part in &parts.trusted_apps {
         let declared = part.declared.as_deref().map(declaration).transpose()?;

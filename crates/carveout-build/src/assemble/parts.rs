@@ -11,7 +11,7 @@ use trusty_image::{Tzdram, TzdramText, TzdramTextError};
 /// What a bundle is made of. Paths are absolute.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Parts {
+pub struct AssembledParts {
     /// The product's name.
     pub name: String,
     /// The product's version.
@@ -82,7 +82,7 @@ pub struct InputsPart {
     pub bsp: Option<String>,
 }
 
-impl Parts {
+impl AssembledParts {
     /// Refuses what cannot become a bundle. `path` is the file's own. Returns the carve-out.
     pub fn check(&self, path: &Path) -> Result<Tzdram> {
         let path = path.to_owned();

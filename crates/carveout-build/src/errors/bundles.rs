@@ -1,6 +1,6 @@
 //! Of bundles that are being written.
 
-use carveout_host::error::Cause;
+use carveout_host::error::{Cause, Error};
 use std::io;
 use std::path::PathBuf;
 
@@ -32,5 +32,13 @@ carveout_host::errors! {
         /// A crate is linked into an app, and Cargo.lock does not say where it comes from.
         UnknownOrigin { name: String, version: String } => check "unknown-crate-origin":
             ("Cargo.lock does not tell where {name} {version} comes from");
+    }
+}
+
+/// What a bundle's writer says.
+pub fn failed(error: bundle::WriterError) -> Error {
+    match error {
+        bundle::WriterError::Io { path, error } => Error::io(&path, &error),
+        other => BundleError::Manifest { source: other.into() }.into(),
     }
 }

@@ -1,10 +1,8 @@
 //! Names that a workspace and its apps can have.
 
-use super::NewError;
+use crate::errors::{MAX_NAME, NewError};
 use carveout_host::error::Result;
 
-/// Longest name: it becomes that of packages, ports and a bundle.
-pub const MAX: usize = 32;
 /// Words that name no crate: Rust's own (reference, "Keywords", all editions), its own crates, and what cargo has in its folders.
 const RESERVED: &str = "abstract alloc as async await become box break build const continue core crate debug deps do dyn else enum \
     examples extern false final fn for gen if impl in incremental let loop macro match mod move mut override priv pub ref \
@@ -14,7 +12,7 @@ const RESERVED: &str = "abstract alloc as async await become box break build con
 pub fn ensure(name: &str) -> Result<()> {
     let letters = name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
     let begins = name.bytes().next().is_some_and(|b| b.is_ascii_lowercase());
-    let good = letters && begins && name.len() <= MAX && !name.ends_with('-') && !name.contains("--");
+    let good = letters && begins && name.len() <= MAX_NAME && !name.ends_with('-') && !name.contains("--");
     if good { Ok(()) } else { Err(NewError::Name { name: name.into() }.into()) }
 }
 

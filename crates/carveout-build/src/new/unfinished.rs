@@ -1,6 +1,6 @@
 //! A folder that is made whole, or not at all.
 
-use super::NewError;
+use crate::errors::NewError;
 use carveout_host::error::{At, Result};
 use std::fs;
 use std::io::ErrorKind;

@@ -1,6 +1,6 @@
 //! Boot config and partition layout: the board's files with the carve-out set and placeholders filled.
 
-use super::flash_package;
+use super::app_partition::app_size;
 use crate::errors::BootConfigError;
 use carveout_host::error::{At, Result};
 use carveout_product::Build;
@@ -92,7 +92,7 @@ fn ensure_partitions(shown: &str, text: &str, needed: &[&str], note: impl Fn(&st
 
 /// Refuses a root filesystem for which the board's storage has no room, before anything is built for it.
 fn ensure_room(build: &Build, shown: &str, layout: &Layout) -> Result<()> {
-    let app = flash_package::app_size(build)?;
+    let app = app_size(build)?;
     let Some(small) = layout.too_small(app) else { return Ok(()) };
     let TooSmall { device, size, others, app: most } = small;
     let key = if build.product.rootfs.is_some() { "rootfs.size" } else { "l4t.app_size" };

@@ -3,63 +3,34 @@
 mod flash;
 pub mod frames;
 pub mod given;
+mod parts;
 pub mod publish;
 mod sbom;
 
+pub use parts::{BundleParts, L4tParts};
+
 use super::{boot_config, client_apps, kernel, secure_os, trusted_apps};
-use crate::apps::{Apps, Built};
-use crate::errors::BundleError;
-use bundle::{About, DeskBoot, Inputs, Manifest, Partition, Role, Writer};
+use crate::apps::Built;
+use crate::errors::{BundleError, failed};
+use bundle::{About, Inputs, Manifest, Partition, Role, Writer};
 use carveout_host::error::{At, Error, Result};
 use carveout_host::toolchain::RustTarget;
 use carveout_host::tools::git;
 use carveout_product::AppSource;
 use carveout_product::Build;
 use carveout_rootfs as rootfs;
-use carveout_vendor::bsp::Bsp;
-use stage_cache::{Key, Output, stamps};
+use stage_cache::{Key, stamps};
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use tegra_flash::Layout;
 use tegra_flash::slots::{APP, MB1_BCT};
-use trusty_image::Plan;
 
 /// What a bundle is made of, in CycloneDX.
 pub const SBOM: &str = "sbom.cdx.json";
 
-/// What goes into a bundle.
-pub struct Parts {
-    /// The trusted apps.
-    pub apps: Apps,
-    /// The secure-os image.
-    pub secure_os: Output,
-    /// The plan of both.
-    pub plan: Plan,
-    /// Boot config and layout.
-    pub boot_config: Output,
-    /// The client apps.
-    pub client_apps: Output,
-    /// The root filesystem, if there is one.
-    pub rootfs: Option<Output>,
-    /// What an L4T board has besides.
-    pub l4t: Option<L4tParts>,
-    /// What became of the boot in QEMU, where there is a kernel.
-    pub desk_boot: Option<DeskBoot>,
-}
-
-/// What an L4T board has besides.
-pub struct L4tParts {
-    /// NVIDIA's BSP.
-    pub bsp: Bsp,
-    /// Flash packages, a directory for each module.
-    pub packages: Output,
-    /// The digest of NVIDIA's sources as they were built, our edits included.
-    pub sources: String,
-}
-
 /// Writes the bundle below `out` and returns its folder.
-pub fn run(build: &Build, parts: &Parts, out: &Path) -> Result<PathBuf> {
+pub fn run(build: &Build, parts: &BundleParts, out: &Path) -> Result<PathBuf> {
     let out = publish::folder(out)?;
     let product = build.product;
     let name = bundle::bundle_name(&product.name, &product.version, &product.board.name, product.tzdram);
@@ -94,7 +65,7 @@ pub fn run(build: &Build, parts: &Parts, out: &Path) -> Result<PathBuf> {
     Ok(folder)
 }
 
-fn key(inputs: &Inputs, parts: &Parts) -> Key {
+fn key(inputs: &Inputs, parts: &BundleParts) -> Key {
     let key = Key::of(crate::code(file!()))
         .with("inputs", format!("{inputs:?}"))
         .with("desk boot", format!("{:?}", parts.desk_boot));
@@ -118,7 +89,7 @@ fn size(folder: &Path, archive: &Path) -> u64 {
     folder + fs::metadata(archive).map(|m| m.len()).unwrap_or(0)
 }
 
-fn fill(build: &Build, parts: &Parts, inputs: Inputs, folder: &Path) -> Result<Manifest> {
+fn fill(build: &Build, parts: &BundleParts, inputs: Inputs, folder: &Path) -> Result<Manifest> {
     let product = build.product;
     let board = &product.board;
     let mut writer = Writer::new(folder);
@@ -199,15 +170,7 @@ pub fn partitions(
     Err(Error::from(BundleError::DoesNotFit { board: board.into() }).with_lines(list.join("\n")))
 }
 
-/// What a bundle's writer says.
-pub fn failed(error: bundle::WriterError) -> Error {
-    match error {
-        bundle::WriterError::Io { path, error } => Error::io(&path, &error),
-        other => BundleError::Manifest { source: other.into() }.into(),
-    }
-}
-
-fn inputs(build: &Build, parts: &Parts) -> Result<Inputs> {
+fn inputs(build: &Build, parts: &BundleParts) -> Result<Inputs> {
     let mut toolchains = BTreeMap::new();
     let packages = build.product.trusted_apps.iter().any(|a| matches!(a.source, AppSource::Package(_)));
     if packages {

@@ -2,12 +2,14 @@
 //! configured carve-out.
 
 mod collect;
+mod names;
 mod pkc;
 mod trace;
 
+pub use names::{LACKS, LAYOUT, MADE_OF, PARTITIONS, SECURE_LAYOUT};
 pub use pkc::Pkc;
-pub use trace::MADE_OF;
 
+use super::app_partition::app_size;
 use super::{boot_config, secure_os};
 use crate::errors::FlashError;
 use carveout_host::error::{At, Error, Result};
@@ -20,6 +22,7 @@ use carveout_vendor::bsp;
 use carveout_vendor::bsp::Bsp;
 use carveout_vendor::l4t;
 use carveout_vendor::l4t::{Keys, Run};
+use names::{IDENTIFY, ROOTFS};
 use stage_cache::EPOCH;
 use stage_cache::{Key, Output};
 use std::fs;
@@ -30,23 +33,10 @@ use tegra_flash::slots::MB1_BCT;
 
 /// Both generated boot configs: of the cold boot, and while flashing.
 const BCTS: [&str; 2] = ["mb1_cold_boot_bct_MB1_sigheader.bct.encrypt", "mb1_bct_MB1_sigheader.bct.encrypt"];
-/// The layout with all its names and sizes.
-pub const LAYOUT: &str = "flash.xml";
-/// The same for fused boards.
-pub const SECURE_LAYOUT: &str = "secureflash.xml";
-/// What each partition gets, as `partition file` lines.
-pub const PARTITIONS: &str = "partitions";
-/// Stands for the root filesystem while NVIDIA's tools run; the bundle has the real one.
-pub const ROOTFS: &str = "system.img";
-/// Parts of the BSP that a bundle without root filesystem can do without: it is then no full flash.
+/// FlashPackageParts of the BSP that a bundle without root filesystem can do without: it is then no full flash.
 const KERNEL: [&str; 2] = [bsp::KERNEL, bsp::INITRD];
-/// Holds, one a line, which of them were stand-ins.
-pub const LACKS: &str = "lacks";
-/// Folder of what reads a module's EEPROM.
-pub const IDENTIFY: &str = "identify";
-
 /// What the flash packages are made of.
-pub struct Parts<'a> {
+pub struct FlashPackageParts<'a> {
     /// NVIDIA's BSP.
     pub bsp: &'a Bsp,
     /// Boot config and layout.
@@ -58,7 +48,7 @@ pub struct Parts<'a> {
 }
 
 /// A directory for each module, by its name.
-pub fn run(build: &Build, parts: &Parts) -> Result<Output> {
+pub fn run(build: &Build, parts: &FlashPackageParts) -> Result<Output> {
     let l4t = build.product.l4t()?;
     // Once, before the modules' threads: apt-get stands no company.
     ensure_host(build)?;
@@ -69,7 +59,7 @@ pub fn run(build: &Build, parts: &Parts) -> Result<Output> {
             .iter()
             .map(|module| scope.spawn(move || Ok((module, package(build, l4t, module, parts)?))))
             .collect();
-        threads.into_iter().map(crate::make::join).collect()
+        threads.into_iter().map(crate::threads::join).collect()
     });
     for result in results {
         packages.push(result?);
@@ -86,7 +76,7 @@ pub fn run(build: &Build, parts: &Parts) -> Result<Output> {
     })
 }
 
-fn package(build: &Build, l4t: &L4t, module: &Module, parts: &Parts) -> Result<Output> {
+fn package(build: &Build, l4t: &L4t, module: &Module, parts: &FlashPackageParts) -> Result<Output> {
     let unchanged = unchanged(build, module, parts.bsp)?;
     let sbk = match &l4t.sbk_key {
         Some(path) => bundle::sha256(bundle::hash_file(path).at(path)?.sha256.as_bytes()),
@@ -160,14 +150,6 @@ fn ensure_host(build: &Build) -> Result<()> {
     packages::ensure(&l4t::NEEDS, build.offline, &build.dirs().home().join("logs/host.log"), build.ui)
 }
 
-/// Bytes of the partition APP.
-pub fn app_size(build: &Build) -> Result<u64> {
-    Ok(match &build.product.rootfs {
-        Some(rootfs) => rootfs.size,
-        None => build.product.l4t()?.app_size,
-    })
-}
-
 fn prepare<'a>(build: &'a Build, bsp: &Bsp, dir: &'a Path) -> Result<Run<'a>> {
     let board = build.product.board.l4t()?;
     l4t::copy_bsp(&bsp.output.dir, dir)?;
@@ -199,7 +181,7 @@ fn stand_in_for(dir: &Path) -> Result<()> {
 }
 
 /// Puts boot config, layout and image into the private copy, wherever a copy of them is.
-fn insert(build: &Build, parts: &Parts, dir: &Path) -> Result<()> {
+fn insert(build: &Build, parts: &FlashPackageParts, dir: &Path) -> Result<()> {
     let board = &build.product.board;
     for path in [&board.cold_boot, &board.flash, &board.layout] {
         let name = boot_config::name(path);

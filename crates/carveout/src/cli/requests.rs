@@ -21,8 +21,8 @@ pub fn key(given: Option<&str>) -> Result<Option<PublicKey>> {
 
 impl BuildArgs {
     /// What is to be built, with all parts.
-    pub fn request(&self) -> make::Request {
-        make::Request {
+    pub fn request(&self) -> make::BuildRequest {
+        make::BuildRequest {
             config: self.config.clone(),
             overrides: Overrides {
                 tzdram: self.tzdram.map(|size| size.0),
@@ -36,7 +36,7 @@ impl BuildArgs {
         }
     }
 
-    fn without(&self, without: &[String]) -> make::Request {
+    fn without(&self, without: &[String]) -> make::BuildRequest {
         let request = self.request();
         if without.iter().any(|part| part == "rootfs") { request.without_rootfs() } else { request }
     }
@@ -44,7 +44,7 @@ impl BuildArgs {
 
 impl ImageArgs {
     /// What is to be built.
-    pub fn request(&self) -> make::Request {
+    pub fn request(&self) -> make::BuildRequest {
         self.build.without(&self.without)
     }
 
@@ -79,8 +79,8 @@ impl YoctoArgs {
 
 impl ReleaseArgs {
     /// What is asked for.
-    pub fn request(&self) -> release::Request {
-        release::Request {
+    pub fn request(&self) -> release::ReleaseRequest {
+        release::ReleaseRequest {
             build: self.build.without(&self.without),
             bundle: self.bundle.clone(),
             sign: self.sign.clone(),
@@ -96,8 +96,8 @@ impl ReleaseArgs {
 
 impl RunArgs {
     /// What is asked for. With `json`, what the client app prints is kept.
-    pub fn request(&self, json: bool) -> run::Request {
-        run::Request {
+    pub fn request(&self, json: bool) -> run::RunRequest {
+        run::RunRequest {
             build: self.build.request(),
             client: self.client.clone(),
             client_args: self.client_args.clone(),

@@ -3,7 +3,7 @@
 use crate::cli::ImageArgs;
 use crate::results::{Built, PartBuilt};
 use carveout_build::make;
-use carveout_build::make::{Part, Request};
+use carveout_build::make::{BuildRequest, SingleStage};
 use carveout_host::dirs::Dirs;
 use carveout_host::error::Result;
 use carveout_host::outcome::Outcome;
@@ -28,7 +28,7 @@ pub fn run(args: &ImageArgs, dirs: &Dirs, ui: &Ui) -> Result<Outcome> {
 }
 
 /// Builds one stage and what it needs.
-pub fn part(part: Part, request: &Request, dirs: &Dirs, ui: &Ui) -> Result<Outcome> {
+pub fn part(part: SingleStage, request: &BuildRequest, dirs: &Dirs, ui: &Ui) -> Result<Outcome> {
     let output = make::part(part, request, dirs, ui)?;
     ui.table();
     let json = json!(PartBuilt { directory: output.dir.clone(), stages: ui.rows() });

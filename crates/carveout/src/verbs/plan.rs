@@ -2,7 +2,7 @@
 
 use carveout_build::apps::Apps;
 use carveout_build::make;
-use carveout_build::make::Request;
+use carveout_build::make::BuildRequest;
 use carveout_build::stages::{boot_config, plan};
 use carveout_host::dirs::Dirs;
 use carveout_host::error::Result;
@@ -19,7 +19,7 @@ use trusty_image::plan::{CONNECTION, Plan, Severity};
 const BAR: u64 = 32;
 
 /// Builds the trusted apps and the image, and plans.
-pub fn run(request: &Request, dirs: &Dirs, ui: &Ui) -> Result<Outcome> {
+pub fn run(request: &BuildRequest, dirs: &Dirs, ui: &Ui) -> Result<Outcome> {
     let (title, plan) = make::with_build(&request.without_rootfs(), dirs, ui, |build| {
         let apps = Apps::build(build)?;
         let product = build.product;

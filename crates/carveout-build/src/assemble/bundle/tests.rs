@@ -36,7 +36,7 @@ fn parts(dir: &Path) -> serde_json::Value {
 }
 
 fn assemble(parts: &serde_json::Value, out: &Path) -> Result<PathBuf> {
-    let parts: Parts = serde_json::from_value(parts.clone()).unwrap();
+    let parts: AssembledParts = serde_json::from_value(parts.clone()).unwrap();
     let carve_out = parts.check(Path::new("parts.json"))?;
     write(&parts, carve_out, out, &Ui::new(carveout_host::ui::Verbosity::Quiet))
 }

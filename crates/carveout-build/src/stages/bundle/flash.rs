@@ -1,10 +1,11 @@
 //! The folder `flash/` of a bundle: what all modules get once, what one gets in a folder of its own, and the wrapper that
 //! calls carveout.
 
+use super::super::app_partition::app_size;
 use super::super::flash_package::{LACKS, LAYOUT, MADE_OF, PARTITIONS, SECURE_LAYOUT};
-use super::super::{flash_package, kernel};
-use super::{L4tParts, failed};
-use crate::errors::BundleError;
+use super::super::kernel;
+use super::parts::L4tParts;
+use crate::errors::{BundleError, failed};
 use bundle::{COMMON, Device, FLASH, FlashPackage, Fused, MadeOf, ModuleEntry, Role, Writer};
 use carveout_host::error::{At, Result};
 use carveout_product::Build;
@@ -72,7 +73,7 @@ pub fn add(build: &Build, parts: &L4tParts, secure_os: &Output, writer: &mut Wri
             (Some(_), None) => Fused::Pkc,
             (Some(_), Some(_)) => Fused::PkcSbk,
         },
-        app_size: flash_package::app_size(build)?,
+        app_size: app_size(build)?,
         lacks,
         stock_trusted_apps: kernel::stock_uuids(secure_os, build.product.trusted_apps.len())?,
         flash_package: FlashPackage::Modules,

@@ -1,6 +1,6 @@
 //! What a build is given by path, and where each of it can be had again.
 
-use super::Parts;
+use super::parts::BundleParts;
 use bundle::Given;
 use carveout_host::error::{At, Result};
 use carveout_host::tools::git;
@@ -72,7 +72,7 @@ pub fn inputs(product: &Product, workspace: &Workspace) -> Result<Vec<Input>> {
 }
 
 /// What the manifest says of them.
-pub fn record(build: &Build, parts: &Parts) -> Result<Vec<Given>> {
+pub fn record(build: &Build, parts: &BundleParts) -> Result<Vec<Given>> {
     let own = Repository::of(&build.workspace.root)?;
     let mut given = Vec::new();
     for input in inputs(build.product, build.workspace)? {

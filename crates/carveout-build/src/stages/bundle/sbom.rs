@@ -1,6 +1,6 @@
 //! The bundle's SBOM: what its apps are linked of, by cargo; its Debian packages, by their lock; NVIDIA's parts.
 
-use super::{Parts, rootfs};
+use super::parts::BundleParts;
 use crate::errors::BundleError;
 use attestation::{Crate, Member, Vendor};
 use bundle::{Manifest, Role};
@@ -10,11 +10,12 @@ use carveout_host::tools::cargo;
 use carveout_host::tools::cargo::lock::CrateSource;
 use carveout_product::workspace::{Linked, Unclear};
 use carveout_product::{AppSource, Build, ClientApp};
+use carveout_rootfs as rootfs;
 use std::collections::BTreeSet;
 use std::fs;
 
 /// The SBOM of a bundle with these files.
-pub fn text(build: &Build, parts: &Parts, manifest: &Manifest) -> Result<String> {
+pub fn text(build: &Build, parts: &BundleParts, manifest: &Manifest) -> Result<String> {
     let product = build.product;
     let mut members = Vec::new();
     for app in &product.trusted_apps {

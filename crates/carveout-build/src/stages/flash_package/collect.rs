@@ -1,6 +1,6 @@
 //! What is taken out of the folder that NVIDIA's tools have made.
 
-use super::{LAYOUT, PARTITIONS, ROOTFS, SECURE_LAYOUT};
+use super::names::{LAYOUT, PARTITIONS, ROOTFS, SECURE_LAYOUT};
 use crate::errors::FlashError;
 use carveout_host::error::{At, Result};
 use carveout_vendor::l4t;

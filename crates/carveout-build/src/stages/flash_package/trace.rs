@@ -1,12 +1,13 @@
 //! The proof that what NVIDIA's tools have signed is what was checked: each signed part is traced back to the file that it was made
 //! of, byte for byte.
 
-use super::bsp::{self, Bsp};
 use super::collect::Written;
-use super::secure_os;
+use super::names::MADE_OF;
 use crate::errors::FlashError;
+use crate::stages::secure_os;
 use bundle::MadeOf;
 use carveout_host::error::{At, Result};
+use carveout_vendor::bsp::{self, Bsp};
 use stage_cache::{Output, stamps};
 use std::collections::BTreeMap;
 use std::fs;
@@ -16,8 +17,6 @@ use tegra_flash::blob;
 use tegra_flash::boot_image::BootImage;
 use tegra_flash::slots::SECURE_OS;
 
-/// Holds what signed files were made of, as JSON by file.
-pub const MADE_OF: &str = "made-of.json";
 /// Where a bundle has the secure-os image.
 const IMAGE: &str = bundle::SECURE_OS_IMAGE;
 /// What NVIDIA's tools put into the names of what they sign.
