@@ -1,6 +1,6 @@
 //! Options of what authors of apps call.
 
-use super::BuildArgs;
+use super::build::BuildArgs;
 use clap::Args;
 use std::path::PathBuf;
 

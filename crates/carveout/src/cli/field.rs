@@ -1,6 +1,6 @@
 //! Options of what releases, and of what touches devices.
 
-use super::BuildArgs;
+use super::build::BuildArgs;
 use carveout_field::flash::Extent;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Subcommand};
