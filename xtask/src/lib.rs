@@ -9,7 +9,8 @@ use carveout::cli::{BuildArgs, Verb};
 use carveout::{Context, Verbs};
 use carveout_host::error::Result;
 use carveout_host::outcome::Outcome;
-use clap::{Args, Subcommand};
+use clap::Subcommand;
+use test::TestArgs;
 
 /// The verbs.
 #[derive(Debug, Subcommand)]
@@ -33,17 +34,6 @@ pub enum Xtask {
     },
     /// Measure what bulk transfers cost, through the emulator; fail if a promise does not hold.
     Bench(BuildArgs),
-}
-
-/// Options of `test`.
-#[derive(Clone, Debug, Args)]
-pub struct TestArgs {
-    /// Leave out what takes minutes: whole builds, the page in a browser, and the layer.
-    #[arg(long)]
-    pub quick: bool,
-    /// Also run cargo-deny on licences and sources: the tests check the same rules without it, which takes a minute to build.
-    #[arg(long, conflicts_with = "quick")]
-    pub full: bool,
 }
 
 impl Verbs for Xtask {

@@ -1,5 +1,6 @@
 //! `reference`: the pages of docs/reference, made of the code itself.
 
+mod result;
 pub mod schemas;
 mod tables;
 
@@ -9,8 +10,7 @@ use carveout_host::files;
 use carveout_host::outcome::Outcome;
 use carveout_host::ui::Ui;
 use clap::Command;
-use schemars::JsonSchema;
-use serde::Serialize;
+use result::Pages;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -22,13 +22,6 @@ use tables::{Kind, Tables};
 const FOLDER: &str = "docs/reference";
 /// How wide the help of a verb is printed.
 const WIDTH: usize = 100;
-
-/// Of `reference`.
-#[derive(Debug, Serialize, JsonSchema)]
-pub struct Pages {
-    /// The pages that were not those which the code makes; they are now, without `--check`.
-    stale: Vec<&'static str>,
-}
 
 /// All failures that have a code.
 pub fn all() -> Vec<&'static Entry> {

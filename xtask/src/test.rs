@@ -1,8 +1,10 @@
 //! `test`: all checks, the same at home and in CI.
 
+mod args;
 mod junit;
 
-use crate::TestArgs;
+pub use args::TestArgs;
+
 use carveout_build::workshop::EMULATOR_NEEDS;
 use carveout_host::dirs::Dirs;
 use carveout_host::error::{Error, Result};

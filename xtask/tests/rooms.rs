@@ -1,6 +1,8 @@
 //! The rooms of the house: which crate may depend on which.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+mod imports;
+
 use carveout_host::dirs::Dirs;
 use carveout_host::tools::cargo;
 use std::collections::{BTreeMap, BTreeSet};
@@ -85,6 +87,14 @@ fn only_xtask_needs_xtask() {
     for (name, needs) in graph() {
         assert!(!needs.contains("xtask"), "{name}");
     }
+}
+
+#[test]
+fn no_two_files_import_each_other() {
+    use crate::tidy::{files, without_tests};
+    let is_ours = |name: &str| name.starts_with("crates/") || name.starts_with("xtask/");
+    let sources = files().into_iter().filter(|(name, _)| is_ours(name)).collect();
+    assert_eq!(imports::pairs(&without_tests(sources)), Vec::<String>::new());
 }
 
 #[test]

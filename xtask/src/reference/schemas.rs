@@ -39,7 +39,7 @@ const RESULTS: [(&str, &[Of]); 31] = [
     ("new", &[of::<build::Made>]),
     ("plan", &[of::<trusty_image::plan::Plan>]),
     ("recipes", &[of::<yocto::Recipes>]),
-    ("reference", &[of::<super::Pages>]),
+    ("reference", &[of::<super::result::Pages>]),
     ("release", &[of::<build::Released>]),
     ("report", &[of::<cli::Reported>]),
     ("restore", &[of::<field::Recorded>]),
