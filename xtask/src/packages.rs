@@ -14,6 +14,8 @@ use carveout_host::packages;
 use carveout_host::text::Text;
 use carveout_host::tools::{cargo, scratch};
 use carveout_host::ui::Ui;
+use schemars::JsonSchema;
+use serde::Serialize;
 use serde_json::json;
 use stage_cache::EPOCH;
 use std::fs;
@@ -23,6 +25,13 @@ use std::path::{Path, PathBuf};
 const OUT: &str = "target/packages";
 /// What the package of carveout has beside the program: `[package.metadata.deb]` of crates/carveout names it.
 const STAGED: &str = "packages";
+
+/// Of `packages`, for machines.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Packed {
+    /// The program and the packages.
+    pub packages: Vec<String>,
+}
 
 /// Builds them all; their paths.
 pub fn run(offline: bool, dirs: &Dirs, ui: &Ui) -> Result<Outcome> {
@@ -56,7 +65,7 @@ pub fn run(offline: bool, dirs: &Dirs, ui: &Ui) -> Result<Outcome> {
         made.push(copied(&deb, &out, files::OUTPUT)?);
     }
     let shown: Vec<String> = made.iter().map(|path| path.display().to_string()).collect();
-    let json = json!({ "packages": shown });
+    let json = json!(Packed { packages: shown.clone() });
     Ok(Outcome { line: Some(Text::lines(shown)), json, ..Outcome::default() })
 }
 

@@ -6,10 +6,10 @@ mod parts;
 
 use crate::apps::Built;
 use crate::errors::{AssembleError, BootConfigError, TrustedAppError};
-use crate::results::{AppAssembled, BundleAssembled};
+use crate::results::{AppAssembled, BootConfigAssembled, BundleAssembled};
 use crate::stages::plan::findings;
 use crate::stages::trusted_apps;
-use carveout_host::error::{At, Result};
+use carveout_host::error::Result;
 use carveout_host::files;
 use carveout_host::outcome::Outcome;
 use carveout_host::tools::{read_limited, scratch};
@@ -17,7 +17,6 @@ use carveout_host::ui::Ui;
 use carveout_product::{App, AppSource};
 use declared::{MAX_TEXT, declaration, same_app, text};
 use serde_json::json;
-use std::fs;
 use std::path::{Path, PathBuf};
 use tegra_bct::{CfgErrors, MiscCfg};
 use trusty_image::plan::Request;
@@ -88,9 +87,10 @@ pub fn boot_config(files: &[PathBuf], tzdram: &TzdramText) -> Result<Outcome> {
         return Err(AssembleError::NoBootConfig { count: files.len() }.into());
     }
     for (path, cfg) in &edited {
-        fs::write(path, cfg.as_bytes()).at(path)?;
+        files::write(path, cfg.as_bytes(), files::OUTPUT)?;
     }
-    let json = json!({ "files": edited.iter().map(|(path, _)| path).collect::<Vec<_>>() });
+    let files = edited.into_iter().map(|(path, _)| path.clone()).collect();
+    let json = json!(BootConfigAssembled { files });
     Ok(Outcome { json, ..Outcome::default() })
 }
 

@@ -40,3 +40,11 @@ pub struct BundleAssembled {
     /// The folder of the bundle.
     pub bundle: PathBuf,
 }
+
+/// Of `assemble boot-config`.
+#[derive(Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct BootConfigAssembled {
+    /// The boot configs that have the carve-out now.
+    pub files: Vec<PathBuf>,
+}

@@ -19,8 +19,9 @@ fn of<T: JsonSchema>(generator: &mut SchemaGenerator) -> Schema {
 }
 
 /// What each verb may have for a result. A verb of two words has a hyphen between them.
-const RESULTS: [(&str, &[Of]); 31] = [
+const RESULTS: [(&str, &[Of]); 33] = [
     ("assemble-app", &[of::<build::AppAssembled>]),
+    ("assemble-boot-config", &[of::<build::BootConfigAssembled>]),
     ("assemble-bundle", &[of::<build::BundleAssembled>]),
     ("backup", &[of::<field::BackedUp>]),
     ("bench", &[of::<crate::bench::Measured>]),
@@ -37,6 +38,7 @@ const RESULTS: [(&str, &[Of]); 31] = [
     ("key-sign", &[of::<cli::Key>]),
     ("manual", &[of::<cli::Manual>]),
     ("new", &[of::<build::Made>]),
+    ("packages", &[of::<crate::packages::Packed>]),
     ("plan", &[of::<trusty_image::plan::Plan>]),
     ("recipes", &[of::<yocto::Recipes>]),
     ("reference", &[of::<super::result::Pages>]),
