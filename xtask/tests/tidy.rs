@@ -76,12 +76,27 @@ fn nothing_is_left_to_do() {
 pub fn without_tests(files: Vec<(String, String)>) -> Vec<(String, String)> {
     let files =
         files.into_iter().filter(|(name, _)| !name.ends_with("tests.rs") && !name.contains("/tests/"));
-    files
-        .map(|(name, text)| {
-            let code = text.split("#[cfg(test)]\nmod ").next().unwrap_or_default().to_owned();
-            (name, code)
-        })
-        .collect()
+    files.map(|(name, text)| (name, without_module_of_tests(&text))).collect()
+}
+
+/// A file that only names its tests' file goes on behind that.
+fn without_module_of_tests(text: &str) -> String {
+    let mut parts = text.split("#[cfg(test)]\nmod ");
+    let mut code = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let Some((_, rest)) = part.split_once(";\n").filter(|(name, _)| !name.contains(char::is_whitespace))
+        else {
+            break;
+        };
+        code.push_str(rest);
+    }
+    code
+}
+
+#[test]
+fn code_goes_on_behind_the_name_of_a_file_of_tests() {
+    let text = "a\n#[cfg(test)]\nmod tests;\nb\n#[cfg(test)]\nmod tests {\n    c;\n}\n";
+    assert_eq!(without_module_of_tests(text), "a\nb\n");
 }
 
 /// crates/carveout-host/src/process.rs strips our secrets from a program's environment, and ends the program with us. xshell's commands are how programs

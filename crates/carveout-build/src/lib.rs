@@ -3,7 +3,6 @@
 pub mod apps;
 pub mod assemble;
 pub mod boot_check;
-pub mod bsp_report;
 pub mod errors;
 pub mod make;
 pub mod new;

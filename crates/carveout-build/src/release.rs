@@ -11,7 +11,7 @@ use crate::release::sources::Sources;
 use crate::results::Released;
 use crate::stages::bundle::given::Input;
 use crate::stages::bundle::{SBOM, frames, publish};
-use bundle::{Frames, Manifest, Role, Source, bundle_name};
+use bundle::{Frames, Manifest, PublicKey, Role, Source, bundle_name};
 use carveout_field::release::index::Entry;
 use carveout_field::release::store::{Published, Store, released};
 use carveout_field::release::{SIGNATURE, SUMS, notes};
@@ -63,8 +63,11 @@ pub struct ReleaseRequest {
     pub output_dir: PathBuf,
 }
 
+/// Writes the page of a bundle into a file: of which bundle, of what it is compared with, of whose key.
+pub type WritePage = fn(&Path, Option<&Path>, Option<&PublicKey>, &Path) -> Result<()>;
+
 /// Builds, signs and publishes a release. What can be refused is refused before anything is built.
-pub fn run(args: &ReleaseRequest, dirs: &Dirs, ui: &Ui) -> Result<Outcome> {
+pub fn run(args: &ReleaseRequest, write_page: WritePage, dirs: &Dirs, ui: &Ui) -> Result<Outcome> {
     let root = dirs.root()?;
     let logs = dirs.logs()?;
     let signer = Signer::open(args.sign.as_deref(), args.build.offline, &logs, ui)?;
@@ -94,6 +97,7 @@ pub fn run(args: &ReleaseRequest, dirs: &Dirs, ui: &Ui) -> Result<Outcome> {
                 changes,
                 sources: Some(&sources),
                 program,
+                write_page,
                 dirs,
             };
             release.publish(args, store, &signer, ui)
@@ -104,7 +108,7 @@ pub fn run(args: &ReleaseRequest, dirs: &Dirs, ui: &Ui) -> Result<Outcome> {
     let changes = changes_of(args, &manifest, &mut sources, dirs, ui)?;
     let store = open(args, &sources, dirs, ui)?;
     // Of a bundle that was built elsewhere nobody here can say how.
-    Release { bundle, manifest: &manifest, changes, sources: None, program, dirs }
+    Release { bundle, manifest: &manifest, changes, sources: None, program, write_page, dirs }
         .publish(args, store, &signer, ui)
 }
 
@@ -170,6 +174,7 @@ struct Release<'a> {
     sources: Option<&'a Sources>,
     /// The program that was given.
     program: Option<Vec<u8>>,
+    write_page: WritePage,
     dirs: &'a Dirs,
 }
 
@@ -294,7 +299,7 @@ impl Release<'_> {
             let path = new.join(PROVENANCE);
             fs::write(&path, provenance::text(manifest, &archive, sources, without_rootfs)?).at(&path)?;
         }
-        carveout_report::write(&archive, previous, Some(signer.public()), &new.join(REPORT))?;
+        (self.write_page)(&archive, previous, Some(signer.public()), &new.join(REPORT))?;
         let hashed = seal(new, signer, &comment)?;
         let (size, sha256) = hashed.get(&format!("{name}.tar.zst")).cloned().unwrap_or_default();
         Ok(Entry::new(manifest, size, sha256))

@@ -1,5 +1,6 @@
 //! The command line of carveout, as a library: xtask adds the verbs of its developers.
 
+mod bsp_report;
 pub mod cli;
 pub mod errors;
 pub mod results;

@@ -35,7 +35,7 @@ impl Verbs for Verb {
             Self::Plan(args) => plan::run(&args.request(), dirs, ui),
             Self::Inspect { path } => inspect::run(path, dirs),
             Self::Verify { bundle, key } => verify::run(bundle, requests::key(key.as_deref())?.as_ref(), ui),
-            Self::Release(args) => release::run(&args.request(), dirs, ui),
+            Self::Release(args) => release::run(&args.request(), carveout_report::write, dirs, ui),
             Self::Key(args) => key::run(args, dirs, ui),
             Self::Diff { old, new } => diff::run(old, new, ui),
             Self::Report(args) => report::run(args, dirs, ui),

@@ -1,6 +1,6 @@
 //! `inspect`: explains a file, a bundle or a BSP.
 
-use carveout_build::bsp_report;
+use crate::bsp_report;
 use carveout_host::dirs::Dirs;
 use carveout_host::error::Result;
 use carveout_host::outcome::Outcome;

@@ -1,6 +1,6 @@
 //! NVIDIA's BSP: its release, its carve-out, and what it lacks, for each board that carveout knows.
 
-use crate::errors::ProductError;
+use carveout_build::errors::ProductError;
 use carveout_host::dirs::Dirs;
 use carveout_host::error::Result;
 use carveout_host::size::human;
