@@ -109,6 +109,7 @@ pub fn assemble(parts_file: &Path, out: &Path, ui: &Ui) -> Result<Outcome> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
 
     const CFG: &str = "a = 1;\ncarveout.tzdram.size = 0x01000000; #16MB\r\ncarveout.tzdram.alignment = 0x00100000;\n\
                        carveout.tzdram.size_more = 5;\ncarveout.tzdram.ecc_protected = 0;\n";
