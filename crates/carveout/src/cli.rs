@@ -14,6 +14,7 @@ pub use field::{
 use carveout_host::size::Size;
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
+use trusty_image::limits::TZDRAM_GRANULE;
 
 /// Build, verify and explain flashable bundles of trusted apps for Trusty on Jetson AGX Xavier.
 #[derive(Debug, Parser)]
@@ -275,7 +276,7 @@ pub struct AssembleBootConfigArgs {
     #[arg(long, value_name = "SIZE")]
     pub size: String,
     /// Its alignment.
-    #[arg(long, value_name = "SIZE")]
+    #[arg(long, value_name = "SIZE", default_value_t = Size(TZDRAM_GRANULE).to_string())]
     pub alignment: String,
 }
 

@@ -7,5 +7,6 @@ do_install:append:tegra194() {
         ${D}${datadir}/tegraflash/tegra194-mb1-bct-misc-*.cfg
 }
 CARVEOUT_BOOT_CONFIG_TOOL = ""
+# nooelint: oelint.vars.noncoreoverride
 CARVEOUT_BOOT_CONFIG_TOOL:tegra194 = "carveout-native:do_populate_sysroot"
 do_install[depends] += "${CARVEOUT_BOOT_CONFIG_TOOL}"
