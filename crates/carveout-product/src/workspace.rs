@@ -75,7 +75,9 @@ impl Workspace {
     pub fn source_key(&self, name: &str, key: Key) -> Result<Key> {
         let mut key = key.with_file("Cargo.toml", &self.root.join("Cargo.toml"))?;
         for path in self.cargo_configs() {
-            key = key.with_file(&path.display().to_string(), &path)?;
+            // Those of the workspace are the same in each clone of it.
+            let name = path.strip_prefix(&self.root).unwrap_or(&path);
+            key = key.with_file(&name.display().to_string(), &path)?;
         }
         for locked in self.graph.locked(name) {
             let id = format!("{} {}", locked.name, locked.version);

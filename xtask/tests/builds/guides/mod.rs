@@ -97,7 +97,8 @@ impl Reader {
             "#!/bin/sh\nif [ \"$1\" = xtask ]; then shift; exec env CARGO_MANIFEST_DIR={}/xtask {} \"$@\"; fi\nexec {} \"$@\"\n",
             clone.display(),
             env!("CARGO_BIN_EXE_xtask"),
-            env!("CARGO"),
+            // As a reader calls it: rustup's tells rustc which toolchain it is for, whatever a crate's own rust-toolchain says.
+            carveout_host::tools::find("cargo").unwrap().display(),
         );
         fs::write(bin.join("cargo"), cargo).unwrap();
         run("chmod", ["+x".as_ref(), bin.join("cargo").as_os_str()]).ok();
