@@ -142,7 +142,13 @@ mod tests {
 
     /// A workspace of one package with what Cargo.lock says besides.
     fn locked(root: &Path, more: &str) -> Workspace {
-        Workspace { root: root.into(), graph: graph::tests::graph(root, more) }
+        fs::create_dir_all(root.join("src")).unwrap();
+        fs::write(root.join("src/lib.rs"), "").unwrap();
+        let manifest = "[package]\nname = \"own\"\nversion = \"1.0.0\"\nedition = \"2021\"\n";
+        fs::write(root.join("Cargo.toml"), manifest).unwrap();
+        let lock = format!("[[package]]\nname = \"own\"\nversion = \"1.0.0\"\n{more}");
+        fs::write(root.join("Cargo.lock"), lock).unwrap();
+        Workspace { root: root.into(), graph: Graph::members(root).unwrap() }
     }
 
     #[test]

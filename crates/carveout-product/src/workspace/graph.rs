@@ -185,7 +185,7 @@ impl Graph {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+mod tests {
     use super::*;
     use std::fs;
 
@@ -193,7 +193,7 @@ pub(super) mod tests {
     const GIT: &str = "git+https://git.example/wire";
 
     /// A workspace of one package with what Cargo.lock says besides.
-    pub fn graph(root: &Path, more: &str) -> Graph {
+    fn graph(root: &Path, more: &str) -> Graph {
         fs::create_dir_all(root.join("src")).unwrap();
         fs::write(root.join("src/lib.rs"), "").unwrap();
         let manifest = "[package]\nname = \"own\"\nversion = \"1.0.0\"\nedition = \"2021\"\n";

@@ -6,7 +6,8 @@ do_install:append:tegra194() {
     carveout assemble boot-config --size ${CARVEOUT_TZDRAM_SIZE} --alignment ${CARVEOUT_TZDRAM_ALIGNMENT} \
         ${D}${datadir}/tegraflash/tegra194-mb1-bct-misc-*.cfg
 }
-CARVEOUT_BOOT_CONFIG_TOOL = ""
+
 # nooelint: oelint.vars.noncoreoverride
+CARVEOUT_BOOT_CONFIG_TOOL = ""
 CARVEOUT_BOOT_CONFIG_TOOL:tegra194 = "carveout-native:do_populate_sysroot"
 do_install[depends] += "${CARVEOUT_BOOT_CONFIG_TOOL}"
