@@ -15,7 +15,7 @@ use carveout_host::ui::Ui;
 use serde_json::json;
 use std::fs;
 use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use unfinished::Unfinished;
 use xshell::cmd;
 
@@ -175,7 +175,7 @@ pub fn workspace(
     dirs: &Dirs,
     ui: &Ui,
 ) -> Result<Outcome> {
-    let folder = &std::path::absolute(folder).at(folder)?;
+    let folder = &resolved(folder)?;
     let of_folder = || {
         folder.file_name().unwrap_or_default().to_string_lossy().to_lowercase().replace(['_', ' ', '.'], "-")
     };
@@ -269,6 +269,20 @@ fn lock(root: &Path) -> Result<Vec<String>> {
     Ok(metadata.workspace_packages().iter().map(|package| package.name.to_string()).collect())
 }
 
+/// Where a folder lies that need not be there: `..` and links are followed, so that only folders that it is in stand in its path.
+fn resolved(folder: &Path) -> Result<PathBuf> {
+    let mut real = PathBuf::new();
+    for component in std::path::absolute(folder).at(folder)?.components() {
+        if component == Component::ParentDir {
+            real.pop();
+        } else {
+            real.push(component);
+            real = fs::canonicalize(&real).unwrap_or(real);
+        }
+    }
+    Ok(real)
+}
+
 /// A workspace is in no other: that one's cargo would count the apps to its own members, or refuse them.
 fn ensure_outside(folder: &Path) -> Result<()> {
     let is_workspace = |above: &&Path| {
@@ -289,6 +303,25 @@ fn made(folder: &Path) -> Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_folder_beside_a_workspace_is_not_in_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let top = fs::canonicalize(dir.path()).unwrap();
+        fs::create_dir_all(top.join("clone/deep")).unwrap();
+        fs::write(top.join("clone/Cargo.toml"), "[workspace]\n").unwrap();
+        std::os::unix::fs::symlink(top.join("clone/deep"), top.join("link")).unwrap();
+        for (given, real) in [
+            ("clone/../door-lock", "door-lock"),
+            ("clone/none/../../door-lock", "door-lock"),
+            ("link/../x", "clone/x"),
+            ("./a/b/.", "a/b"),
+        ] {
+            assert_eq!(resolved(&top.join(given)).unwrap(), top.join(real), "{given}");
+        }
+        assert!(ensure_outside(&top.join("door-lock")).is_ok());
+        assert!(ensure_outside(&resolved(&top.join("link/x")).unwrap()).is_err());
+    }
 
     #[test]
     fn a_workspace_has_our_profiles() {
