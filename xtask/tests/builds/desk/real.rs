@@ -54,7 +54,7 @@ fn the_real_kernel_serves_refuses_and_boots_again_and_again() {
     let (from, to) = (dir.path().join("in"), dir.path().join("out"));
     fs::write(&from, (0..5 << 20).map(|i: u32| (i ^ i >> 9) as u8).collect::<Vec<_>>()).unwrap();
     let files = ["--file", from.to_str().unwrap(), "--output", to.to_str().unwrap()];
-    emulate(&bundle, &[], &files).ok();
+    emulate(&bundle, &["--writes", to.to_str().unwrap()], &files).ok();
     assert!(fs::read(&from).unwrap() == fs::read(&to).unwrap());
     for boot in 0..BOOTS {
         let echoed = emulate(&bundle, &["--client", "host"], &["--count", "100"]).ok();
