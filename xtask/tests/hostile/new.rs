@@ -98,7 +98,7 @@ fn places_that_cannot_be_are_refused() {
     let long = "n".repeat(300);
     let (clone, other) = (root().join("apps/door-lock"), path("other").display().to_string());
     for (folder, code, expected) in [
-        ("..", 2, "no name for packages"),
+        ("..", 2, "is not empty"),
         ("tür", 2, "`tür`: no name for packages"),
         (&*long, 2, "no name for packages"),
         ("file", 2, "file: is a file, not a folder"),
