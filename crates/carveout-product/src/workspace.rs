@@ -1,6 +1,8 @@
 //! The cargo workspace: where it is, its packages, and digests of what each is built from.
 
 mod graph;
+#[cfg(test)]
+mod made_for_tests;
 
 pub use graph::{Folders, Graph, Linked, Unclear};
 
@@ -73,11 +75,9 @@ impl Workspace {
 
     /// All that a package is built from: sources of it and of its path dependencies, checksums of the others.
     pub fn source_key(&self, name: &str, key: Key) -> Result<Key> {
-        let mut key = key.with_file("Cargo.toml", &self.root.join("Cargo.toml"))?;
+        let mut key = self.file_key(key, &self.root.join("Cargo.toml"))?;
         for path in self.cargo_configs() {
-            // Those of the workspace are the same in each clone of it.
-            let name = path.strip_prefix(&self.root).unwrap_or(&path);
-            key = key.with_file(&name.display().to_string(), &path)?;
+            key = self.file_key(key, &path)?;
         }
         for locked in self.graph.locked(name) {
             let id = format!("{} {}", locked.name, locked.version);
@@ -94,6 +94,12 @@ impl Workspace {
             key = key.with(format!("{name} outside the workspace"), tree_digest(&dir)?);
         }
         Ok(key)
+    }
+
+    /// Adds a file by its place: one of the workspace is the same in each clone of it.
+    pub fn file_key(&self, key: Key, path: &Path) -> Result<Key> {
+        let name = path.strip_prefix(&self.root).unwrap_or(path);
+        key.with_file(&name.display().to_string(), path)
     }
 
     /// The folders of packages and of all path dependencies.
@@ -142,13 +148,19 @@ mod tests {
 
     /// A workspace of one package with what Cargo.lock says besides.
     fn locked(root: &Path, more: &str) -> Workspace {
-        fs::create_dir_all(root.join("src")).unwrap();
-        fs::write(root.join("src/lib.rs"), "").unwrap();
-        let manifest = "[package]\nname = \"own\"\nversion = \"1.0.0\"\nedition = \"2021\"\n";
-        fs::write(root.join("Cargo.toml"), manifest).unwrap();
-        let lock = format!("[[package]]\nname = \"own\"\nversion = \"1.0.0\"\n{more}");
-        fs::write(root.join("Cargo.lock"), lock).unwrap();
-        Workspace { root: root.into(), graph: Graph::members(root).unwrap() }
+        Workspace { root: root.into(), graph: made_for_tests::graph(root, more) }
+    }
+
+    #[test]
+    fn clones_have_one_key_and_cargos_config_counts() {
+        let key = |config: &str| {
+            let dir = tempfile::tempdir().unwrap();
+            fs::create_dir(dir.path().join(".cargo")).unwrap();
+            fs::write(dir.path().join(".cargo/config.toml"), config).unwrap();
+            locked(dir.path(), "").source_key("own", Key::default()).unwrap().digest()
+        };
+        assert_eq!(key("# one"), key("# one"), "wherever they lie");
+        assert_ne!(key("# one"), key("# two"));
     }
 
     #[test]

@@ -22,6 +22,11 @@ impl Key {
         self
     }
 
+    /// Adds several inputs, such as versions of tools.
+    pub fn with_all(self, inputs: impl IntoIterator<Item = (String, String)>) -> Self {
+        inputs.into_iter().fold(self, |key, (name, value)| key.with(name, value))
+    }
+
     /// Adds the contents of a file that the caller names: a link counts as what it leads to.
     pub fn with_file(self, name: &str, path: &Path) -> Result<Self> {
         let hashed = bundle::hash_file(path).at(path)?;

@@ -53,8 +53,7 @@ pub fn run(build: &Build) -> Result<Output> {
 pub fn package(build: &Build, name: &str) -> Result<Output> {
     let toolchain = build.toolchains.get(RustTarget::ClientApp)?;
     let key = Key::of(crate::code(file!())).with("cargo-deb", CARGO_DEB.1);
-    let key = toolchain.versions()?.into_iter().fold(key, |key, (tool, version)| key.with(tool, version));
-    let key = build.workspace.source_key(name, key)?;
+    let key = build.workspace.source_key(name, key.with_all(toolchain.versions()?))?;
     build.cache.stage(&format!("client app {name}"), key, |work| {
         let cargo_deb = cargo_deb(build, work.log)?;
         let cross = CrossBuild {

@@ -97,7 +97,7 @@ fn monitor(build: &Build, l4t: &L4t, bsp: &Bsp, sources: &Output) -> Result<Vec<
 }
 
 fn compilers(key: Key) -> Result<Key> {
-    Ok(trusty::versions()?.into_iter().fold(key, |key, (tool, version)| key.with(tool, version)))
+    Ok(key.with_all(trusty::versions()?))
 }
 
 /// Stock trusted apps are named by their folders in the sources.

@@ -71,8 +71,7 @@ fn key(build: &Build, app: &App) -> Result<Key> {
     match &app.source {
         AppSource::Elf(path) => key.with_file("elf", path),
         AppSource::Package(_) => {
-            let versions = build.toolchains.get(RustTarget::TrustedApp)?.versions()?;
-            let key = versions.into_iter().fold(key, |key, (tool, version)| key.with(tool, version));
+            let key = key.with_all(build.toolchains.get(RustTarget::TrustedApp)?.versions()?);
             build.workspace.source_key(&app.name, key)
         }
     }
@@ -128,12 +127,10 @@ fn keep_their_bytes(build: &Build, packages: &[&str]) -> Result<bool> {
     let manifests = [root.join("Cargo.lock"), root.join("Cargo.toml")].into_iter();
     let manifests = manifests
         .chain(folders.own.iter().chain(folders.outside.values()).map(|folder| folder.join("Cargo.toml")));
-    let mut key = Key::of(crate::code(file!())).with("packages", packages.join(" "));
-    for (tool, version) in build.toolchains.get(RustTarget::TrustedApp)?.versions()? {
-        key = key.with(tool, version);
-    }
+    let key = Key::of(crate::code(file!())).with("packages", packages.join(" "));
+    let mut key = key.with_all(build.toolchains.get(RustTarget::TrustedApp)?.versions()?);
     for path in manifests {
-        key = key.with_file(&path.display().to_string(), &path)?;
+        key = build.workspace.file_key(key, &path)?;
     }
     // It is no part of a product: nothing is told of it.
     let ui = Ui::new(Verbosity::Quiet);

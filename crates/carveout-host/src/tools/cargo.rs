@@ -119,10 +119,22 @@ pub fn metadata(manifest: &Path, options: &[&str]) -> Result<Metadata> {
 
 /// What is linked into a package, itself first: a line each, name, `v` and version, behind a `|` the licence.
 pub fn tree(root: &Path, package: &str, triple: &str, offline: bool) -> Result<String> {
+    tree_of(root, &[package], triple, offline, ["normal,no-proc-macro", "{p}|{l}"])
+}
+
+/// What cargo tells of packages and of all that they depend on by these edges, in this format.
+fn tree_of(
+    root: &Path,
+    packages: &[&str],
+    triple: &str,
+    offline: bool,
+    [edges, format]: [&str; 2],
+) -> Result<String> {
     let (sh, cargo) = (shell(root)?, program());
     let offline = offline.then_some("--offline");
-    let kinds = ["--edges", "normal,no-proc-macro", "--prefix", "none", "--format", "{p}|{l}"];
-    let cmd = cmd!(sh, "{cargo} tree --locked {offline...} --package {package} --target {triple} {kinds...}");
+    let packages = packages.iter().flat_map(|package| ["--package", *package]);
+    let kinds = ["--edges", edges, "--prefix", "none", "--format", format];
+    let cmd = cmd!(sh, "{cargo} tree --locked {offline...} {packages...} --target {triple} {kinds...}");
     capture("cargo tree", clean(cmd))
 }
 
@@ -130,12 +142,7 @@ pub fn tree(root: &Path, package: &str, triple: &str, offline: bool) -> Result<S
 /// any of them wants, and another feature may give other bytes.
 pub fn share_features(root: &Path, packages: &[&str], triple: &str, offline: bool) -> Result<bool> {
     let features = |packages: &[&str]| -> Result<BTreeSet<String>> {
-        let (sh, cargo) = (shell(root)?, program());
-        let offline = offline.then_some("--offline");
-        let packages = packages.iter().flat_map(|package| ["--package", *package]);
-        let kinds = ["--edges", "normal,build", "--prefix", "none", "--format", "{p} {f}"];
-        let cmd = cmd!(sh, "{cargo} tree --locked {offline...} {packages...} --target {triple} {kinds...}");
-        let tree = capture("cargo tree", clean(cmd))?;
+        let tree = tree_of(root, packages, triple, offline, ["normal,build", "{p} {f}"])?;
         // An empty line is between two packages.
         let lines = tree.lines().filter(|line| !line.is_empty());
         Ok(lines.map(|line| line.trim_end_matches(" (*)").to_owned()).collect())

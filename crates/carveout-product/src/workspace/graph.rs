@@ -187,21 +187,10 @@ impl Graph {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::fs;
+    use crate::workspace::made_for_tests::graph;
 
     const IO: &str = "registry+https://github.com/rust-lang/crates.io-index";
     const GIT: &str = "git+https://git.example/wire";
-
-    /// A workspace of one package with what Cargo.lock says besides.
-    fn graph(root: &Path, more: &str) -> Graph {
-        fs::create_dir_all(root.join("src")).unwrap();
-        fs::write(root.join("src/lib.rs"), "").unwrap();
-        let manifest = "[package]\nname = \"own\"\nversion = \"1.0.0\"\nedition = \"2021\"\n";
-        fs::write(root.join("Cargo.toml"), manifest).unwrap();
-        let lock = format!("[[package]]\nname = \"own\"\nversion = \"1.0.0\"\n{more}");
-        fs::write(root.join("Cargo.lock"), lock).unwrap();
-        Graph::members(root).unwrap()
-    }
 
     /// With two crates of one name and version, in cargo's order.
     fn twins(root: &Path, dependency: &str) -> Graph {
