@@ -86,12 +86,7 @@ impl<'a> Tables<'a> {
             })
             .collect();
         if form.get("$ref").is_some() {
-            fields.push(format!(
-                "those of {}",
-                self.type_of(
-                    &form["$ref"].as_str().map_or(Value::Null, |to| serde_json::json!({ "$ref": to }))
-                )
-            ));
+            fields.push(format!("those of {}", self.type_of(form)));
         }
         writeln!(text, "| {kind} | {} | {} |", description(form), fields.join("<br>"))
     }
