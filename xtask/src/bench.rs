@@ -130,7 +130,7 @@ pub fn run(request: &BuildRequest, dirs: &Dirs, ui: &Ui) -> Result<Outcome> {
     let failed = verdicts.iter().any(|(_, holds)| !holds);
     let line = text(&rows, &field::text(&peers), &verdicts);
     let json = json!(Measured { rows, peers, verdicts });
-    Ok(Outcome { line: Some(line), json, failed })
+    Ok(Outcome { line: Some(line), json, failed, ..Outcome::default() })
 }
 
 impl Bench {

@@ -84,7 +84,12 @@ pub fn run(check: bool, command: &Command, dirs: &Dirs, ui: &Ui) -> Result<Outco
     }
     let stale: Vec<&str> = stale.iter().map(|(name, _)| *name).collect();
     let line = if stale.is_empty() { "ok".to_owned() } else { format!("{FOLDER}: {}", stale.join(", ")) };
-    Ok(Outcome { line: Some(line.into()), failed: check && !stale.is_empty(), json: json!(Pages { stale }) })
+    Ok(Outcome {
+        line: Some(line.into()),
+        failed: check && !stale.is_empty(),
+        json: json!(Pages { stale }),
+        ..Outcome::default()
+    })
 }
 
 /// A template as it is shown: with what is put in.

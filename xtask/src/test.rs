@@ -116,7 +116,7 @@ pub fn run(args: &TestArgs, dirs: &Dirs, ui: &Ui) -> Result<Outcome> {
     if !failures.is_empty() {
         ui.note(&format!("failed: {}", failures.join(", ")));
     }
-    Ok(Outcome { line: Some(line.into()), json, failed: !failures.is_empty() })
+    Ok(Outcome { line: Some(line.into()), json, failed: !failures.is_empty(), ..Outcome::default() })
 }
 
 /// What a check works with.

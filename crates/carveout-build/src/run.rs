@@ -96,6 +96,7 @@ fn once(request: &RunRequest, dirs: &Dirs, ui: &Ui) -> Result<Outcome> {
         client: client.map(|path| path.display().to_string()),
         key: None,
         writes: Vec::new(),
+        linux: None,
         client_args: request.client_args.clone(),
         wait: request.wait,
         keep_output: request.keep_output,

@@ -2,6 +2,7 @@
 
 use crate::errors::ProgramError;
 use crate::make;
+use carveout_desk::errors::LinuxError;
 use carveout_desk::{MONITOR, PACKAGE as FIRMWARE, Workshop};
 use carveout_host::dirs::Dirs;
 use carveout_host::error::{At, Result};
@@ -18,6 +19,8 @@ use std::sync::OnceLock;
 
 /// The emulator.
 pub const EMULATOR: &str = "trusty-emulator";
+/// The program of the Linux that is booted.
+pub const GUEST: &str = "desk-guest";
 /// What builds its engine.
 pub const EMULATOR_NEEDS: [Need; 3] = [
     Need { program: "cmake", package: "cmake", why: "builds the engine of the emulator" },
@@ -72,6 +75,28 @@ impl Workshop for Sources<'_> {
         let log = self.dirs.logs()?.join(format!("{FIRMWARE}.log"));
         let _ = fs::remove_file(&log);
         build.folder(&log)
+    }
+
+    fn guest_agent(&self) -> Result<PathBuf> {
+        if self.dirs.workspace().is_none() {
+            let path = installed(GUEST);
+            return if path.is_file() { Ok(path) } else { Err(LinuxError::NoAgent { path }.into()) };
+        }
+        packages::ensure(&packages::CLIENT_APPS, self.offline, &self.dirs.logs()?.join("host.log"), self.ui)?;
+        let (root, home) = (&cargo::carveout(self.dirs.root()?)?, self.dirs.home());
+        let toolchain = Toolchains::new(root, self.offline, self.ui).get(RustTarget::ClientApp)?;
+        let build = CrossBuild {
+            root,
+            package: GUEST,
+            profile: "client",
+            target_dir: &home.join("cargo/guest"),
+            toolchain: &toolchain,
+            offline: self.offline,
+            ui: self.ui,
+        };
+        let log = self.dirs.logs()?.join(format!("{GUEST}.log"));
+        let _ = fs::remove_file(&log);
+        build.run(&log)
     }
 
     fn emulator_needs(&self) -> Vec<Need> {

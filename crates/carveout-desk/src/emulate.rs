@@ -3,6 +3,8 @@
 mod backend;
 mod client;
 mod contained;
+mod device;
+mod faults;
 mod ipc_unittest;
 mod package;
 pub mod profile;
@@ -15,6 +17,7 @@ pub use target::{EmulationTarget, tzdram};
 
 use crate::Workshop;
 use crate::errors::EmulateError;
+use crate::linux::LinuxRequest;
 use crate::results::Emulated;
 use carveout_host::dirs::Dirs;
 use carveout_host::error::{Error, Result};
@@ -23,6 +26,7 @@ use carveout_host::packages;
 use carveout_host::tools::scratch;
 use carveout_host::ui::Ui;
 use client::Client;
+use faults::fault;
 use serde_json::{Value, json};
 use std::path::Path;
 
@@ -31,6 +35,9 @@ const MAX_SOCKET: usize = 107;
 
 /// Runs the trusted apps of what is named, and a client app against them.
 pub fn run(args: &EmulateRequest, workshop: &dyn Workshop, dirs: &Dirs, ui: &Ui) -> Result<Outcome> {
+    if let Some(request) = &args.linux {
+        return on_linux(args, request, workshop, dirs, ui);
+    }
     let bundles = dirs.workspace().map(|root| root.join("target/bundles"));
     let target = EmulationTarget::open(&args.target, args.key.as_ref(), bundles.as_deref(), ui)?;
     on(&target, args, workshop, dirs, ui)
@@ -88,22 +95,26 @@ pub fn on(
     finish(args, ended, &stats, ui)
 }
 
+/// Boots Linux and runs a command, or a shell, there.
+fn on_linux(
+    args: &EmulateRequest,
+    request: &LinuxRequest,
+    workshop: &dyn Workshop,
+    dirs: &Dirs,
+    ui: &Ui,
+) -> Result<Outcome> {
+    let end = device::run(args, request, workshop, dirs, ui)?;
+    let code = end.boot.exit_code.unwrap_or_default();
+    end.boot.table().lines().for_each(|line| ui.detail(line));
+    let json = json!(Emulated { stats: end.stats, client: end.output, profile: None, linux: Some(end.boot) });
+    // Of a command that a signal has ended 128 and its number, as shells have it.
+    let exit_code = u8::try_from(code).unwrap_or(1);
+    Ok(Outcome { json, failed: code != 0, exit_code: Some(exit_code), ..Outcome::default() })
+}
+
 fn say_where(socket: &Path, ui: &Ui) {
     ui.note(&format!("trusted apps are ready at {}; Ctrl-C ends them", socket.display()));
     ui.note(&format!("client apps reach them by {}={}", client::DEVICE_VARIABLE, socket.display()));
-}
-
-/// What stopped Trusty, if anything did.
-fn fault(stats: &Value, ui: &Ui) -> Option<Error> {
-    let report = stats.get("fault").and_then(Value::as_str)?;
-    let error = if stats.get("backend").is_some_and(|backend| backend == "qemu") {
-        EmulateError::TrustyStopped { report: report.to_owned() }
-    } else {
-        // The unicorn emulator has shown its report itself, unless it was to be quiet.
-        let shown = if ui.is_quiet() { report } else { report.lines().next().unwrap_or_default() };
-        EmulateError::TrustedAppFault { report: shown.to_owned() }
-    };
-    Some(error.into())
 }
 
 /// A client app's failure, and which trusted apps have ended meanwhile: most often that is why.
@@ -131,6 +142,7 @@ fn finish(
         stats: stats.clone(),
         client: ended.and_then(|ended| ended.output),
         profile: args.profile.then(|| profile::rows(stats)),
+        linux: None,
     });
     Ok(Outcome { line, json, ..Outcome::default() })
 }

@@ -3,6 +3,7 @@
 mod client;
 mod emulate;
 mod image;
+mod linux;
 mod machine;
 mod package;
 mod target;
@@ -10,6 +11,7 @@ mod target;
 pub use client::ClientError;
 pub use emulate::EmulateError;
 pub use image::ImageError;
+pub use linux::LinuxError;
 pub use machine::MachineError;
 pub use package::PackageError;
 pub use target::TargetError;
@@ -19,6 +21,7 @@ pub const CATALOGS: &[&[carveout_host::error::Entry]] = &[
     ClientError::CATALOG,
     EmulateError::CATALOG,
     ImageError::CATALOG,
+    LinuxError::CATALOG,
     MachineError::CATALOG,
     PackageError::CATALOG,
     TargetError::CATALOG,

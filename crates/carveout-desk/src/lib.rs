@@ -12,6 +12,7 @@ pub mod fault;
 mod firmware;
 mod image;
 mod link;
+pub mod linux;
 pub mod machine;
 pub mod qemu;
 pub mod results;

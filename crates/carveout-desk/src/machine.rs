@@ -330,7 +330,8 @@ impl Backend for Desk {
     }
 }
 
-fn accept(listener: &UnixListener, child: &mut Running, start: Instant) -> Result<UnixStream> {
+/// The connection of a QEMU that starts.
+pub fn accept(listener: &UnixListener, child: &mut Running, start: Instant) -> Result<UnixStream> {
     loop {
         match listener.accept() {
             Ok((stream, _)) => {

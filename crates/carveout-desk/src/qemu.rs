@@ -8,6 +8,7 @@ use carveout_host::process;
 use carveout_host::process::{Running, Streams};
 use carveout_host::tools::{capture, find, shell};
 use carveout_host::ui::Ui;
+use std::ffi::OsString;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use xshell::cmd;
@@ -77,31 +78,37 @@ impl Qemu {
         Ok(Some(Self { program, version }))
     }
 
+    /// Starts a machine of these arguments. What QEMU itself says goes to a file.
+    pub fn spawn(&self, arguments: Vec<OsString>, said: File) -> Result<Running> {
+        let sh = process::shell(Path::new("."))?;
+        let errors = said.try_clone().map_err(|source| MachineError::QemuLog { source })?;
+        let streams = Streams { stdout: said.into(), stderr: errors.into(), ..Streams::default() };
+        let command = process::foreign(sh.cmd(&self.program)).args(arguments);
+        process::start(command, streams).map_err(|unstarted| unstarted.of("QEMU"))
+    }
+
     /// Starts the machine with so many bytes of DRAM. What QEMU itself says goes to a file.
     pub fn start(&self, flash: &Path, dram: u64, sockets: &Sockets, said: File) -> Result<Running> {
         let socket = |id: &str, path: &Path| format!("socket,id={id},path={}", escape(path));
-        let sh = process::shell(Path::new("."))?;
         let memory = format!("{}M", dram >> 20);
-        let command = process::foreign(sh.cmd(&self.program))
-            .args(["-M", "virt,secure=on,virtualization=on,gic-version=2", "-cpu", "max", "-smp", "1"])
-            .args(["-m", &memory, "-accel", "tcg"])
-            .args(["-nodefaults", "-nic", "none", "-display", "none", "-monitor", "none"])
-            .arg("-bios")
-            .arg(flash)
-            .args(["-chardev", &socket("console", sockets.console), "-serial", "chardev:console"])
-            .args(["-chardev", &socket("monitor", sockets.monitor), "-serial", "chardev:monitor"])
-            .args(["-chardev", &socket("link", sockets.link)])
-            // The layout of virtio 1.x, which the agent knows.
-            .args(["-global", "virtio-mmio.force-legacy=false", "-device", "virtio-serial-device"])
-            .args(["-device", "virtconsole,chardev=link"]);
-        let errors = said.try_clone().map_err(|source| MachineError::QemuLog { source })?;
-        let streams = Streams { stdout: said.into(), stderr: errors.into(), ..Streams::default() };
-        process::start(command, streams).map_err(|unstarted| unstarted.of("QEMU"))
+        let mut words: Vec<OsString> = Vec::new();
+        let mut add = |more: &[&str]| words.extend(more.iter().map(OsString::from));
+        add(&["-M", "virt,secure=on,virtualization=on,gic-version=2", "-cpu", "max", "-smp", "1"]);
+        add(&["-m", &memory, "-accel", "tcg"]);
+        add(&["-nodefaults", "-nic", "none", "-display", "none", "-monitor", "none"]);
+        add(&["-chardev", &socket("console", sockets.console), "-serial", "chardev:console"]);
+        add(&["-chardev", &socket("monitor", sockets.monitor), "-serial", "chardev:monitor"]);
+        add(&["-chardev", &socket("link", sockets.link)]);
+        // The layout of virtio 1.x, which the agent knows.
+        add(&["-global", "virtio-mmio.force-legacy=false", "-device", "virtio-serial-device"]);
+        add(&["-device", "virtconsole,chardev=link"]);
+        words.extend(["-bios".into(), flash.into()]);
+        self.spawn(words, said)
     }
 }
 
 /// A path in QEMU's options, where commas are doubled.
-fn escape(path: &Path) -> String {
+pub fn escape(path: &Path) -> String {
     path.display().to_string().replace(',', ",,")
 }
 

@@ -1,6 +1,7 @@
 //! What verbs tell, for machines.
 
 use crate::emulate::profile::Row;
+use crate::linux::LinuxBoot;
 use serde::Serialize;
 use serde_json::Value;
 use std::path::PathBuf;
@@ -12,11 +13,14 @@ pub struct Emulated {
     /// What the trusted apps have used.
     #[cfg_attr(feature = "schema", schemars(with = "Stats"))]
     pub stats: Value,
-    /// What the client app printed: JSON as it is, else a text; null without a client app.
+    /// What the client app, or the command in Linux, printed: JSON as it is, else a text; null without one.
     pub client: Option<Value>,
     /// With `--profile`: what each trusted app used, and what would be enough.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub profile: Option<Vec<Row>>,
+    /// With `--linux`: the boot and the command's exit code.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub linux: Option<LinuxBoot>,
 }
 
 /// Of `emulate --ipc-unittest`.

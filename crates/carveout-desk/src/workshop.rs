@@ -15,6 +15,9 @@ pub trait Workshop {
     /// The program of the unicorn emulator.
     fn emulator(&self) -> Result<PathBuf>;
 
+    /// The program of the Linux that is booted: what makes Trusty's device there, and runs commands.
+    fn guest_agent(&self) -> Result<PathBuf>;
+
     /// A client app, built for this host.
     fn client_for_host(&self, name: &str) -> Result<PathBuf>;
 

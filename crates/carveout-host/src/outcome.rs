@@ -30,6 +30,8 @@ pub struct Outcome {
     pub json: Value,
     /// Whether what it says is that a check failed.
     pub failed: bool,
+    /// Exit code of a command that was run for the user, instead of ours.
+    pub exit_code: Option<u8>,
 }
 
 /// Version of what `--json` prints. It rises when something that was there is no more, or means something else.

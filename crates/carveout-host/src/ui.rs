@@ -3,6 +3,10 @@
 //! Whatever carveout writes to stdout and stderr it writes here, and nothing of others gets through that a terminal would obey
 //! ([`crate::text`]). Colours are ours, and added behind that.
 
+mod terminal;
+
+pub use terminal::{terminal, type_out};
+
 use crate::error::Error;
 use crate::size::human;
 use crate::text::{Lines, Shown, Text, block, seen_json};
@@ -325,6 +329,15 @@ pub fn pass_on(from: impl Read) {
 /// The same of its stdout.
 pub fn pass_on_result(from: impl Read) {
     pass(from, io::stdout(), io::stdout().is_terminal());
+}
+
+/// The same of a command of the user's own: its very bytes, where stdout is no terminal.
+pub fn pass_on_output(mut from: impl Read) {
+    if io::stdout().is_terminal() {
+        pass_on_result(from);
+    } else {
+        let _ = io::copy(&mut from, &mut io::stdout());
+    }
 }
 
 /// At a terminal, what is not a whole line yet is shown as well: it may be a question. Elsewhere others write to the same place.

@@ -2,11 +2,13 @@
 
 mod author;
 mod build;
+mod desk;
 mod field;
 pub mod requests;
 
 pub use author::{NewArgs, RunArgs};
 pub use build::BuildArgs;
+pub use desk::{EmulateArgs, TestDeviceArgs};
 pub use field::{
     BackupArgs, FlashArgs, KeyAction, KeyArgs, ManualArgs, ReleaseArgs, ReportArgs, RestoreArgs, RollbackArgs,
 };
@@ -100,8 +102,10 @@ pub enum Verb {
     Backup(BackupArgs),
     /// Write a file back as a device's root filesystem.
     Restore(RestoreArgs),
-    /// Run the trusted apps of a bundle on this host, and a client app against them.
-    Emulate(EmulateArgs),
+    /// Run the trusted apps of a bundle on this host, and a client app against them; with --linux, the whole device.
+    Emulate(Box<EmulateArgs>),
+    /// Build a product, boot it on this host, and run a command in it: a product's own test in one line.
+    TestDevice(TestDeviceArgs),
     /// Write the BitBake recipes of the workspace's trusted apps and client apps, for layers/meta-carveout.
     Recipes(RecipesArgs),
     /// Write the BitBake build folder of a product, and work in it: dry run, shell, a single task.
@@ -164,43 +168,6 @@ pub struct ImageArgs {
     /// Where to put the bundle.
     #[arg(short, long, value_name = "DIR", default_value = "target/bundles")]
     pub output_dir: PathBuf,
-}
-
-/// Options of `emulate`.
-#[derive(Clone, Debug, Args)]
-pub struct EmulateArgs {
-    /// A bundle's folder or its .tar.zst; a secure-os image or an lk.bin; or virt:FILE, the disk image of a virt device.
-    #[arg(value_name = "BUNDLE|IMAGE|virt:FILE")]
-    pub target: String,
-    /// What runs the trusted apps: `qemu` boots the image's own kernel, `unicorn` has none and profiles. Without it, qemu if
-    /// there is a kernel and no --profile.
-    #[arg(long, value_parser = ["unicorn", "qemu"])]
-    pub backend: Option<String>,
-    /// The carve-out for an image that comes without its boot config.
-    #[arg(long, value_name = "SIZE")]
-    pub tzdram: Option<Size>,
-    /// Where to listen: a Unix socket. Without it, one in a scratch folder.
-    #[arg(long, value_name = "PATH")]
-    pub listen: Option<PathBuf>,
-    /// Print what each trusted app used of its heap and stack, and what would be enough.
-    #[arg(long)]
-    pub profile: bool,
-    /// Run NVIDIA's own test of the kernel's IPC, if the image holds it (sample/ipc-unittest), and tell its verdict.
-    #[arg(long, conflicts_with_all = ["client_args", "profile"])]
-    pub ipc_unittest: bool,
-    /// Which client app: a name of the bundle's, or of the workspace's for an image or a device; `host` or host:NAME, the same
-    /// built for this host; or the path of a program or a .deb. Without it, the first of the product config.
-    #[arg(long, value_name = "NAME|host|PATH")]
-    pub client: Option<String>,
-    /// The public key of who must have signed the bundle: minisign's .pub file, or the text in its second line.
-    #[arg(long, value_name = "PUB")]
-    pub key: Option<String>,
-    /// A file that the client app writes; repeat it for more. Files that CLIENT ARGS name it reads, others it does not see.
-    #[arg(long, value_name = "FILE", requires = "client_args")]
-    pub writes: Vec<PathBuf>,
-    /// Arguments of the client app. Without any, the trusted apps wait for clients until Ctrl-C.
-    #[arg(last = true, value_name = "CLIENT ARGS")]
-    pub client_args: Vec<String>,
 }
 
 /// Options of `recipes`.

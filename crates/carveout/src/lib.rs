@@ -84,10 +84,11 @@ pub fn main<V: Verbs>(name: &'static str) -> ExitCode {
                 Some(text) => ui::print(text.as_str()),
                 None => ExitCode::SUCCESS,
             };
-            match printed {
-                code if outcome.failed && code == ExitCode::SUCCESS => ExitCode::from(Exit::Check as u8),
-                code => code,
+            if printed != ExitCode::SUCCESS {
+                return printed;
             }
+            let failed = if outcome.failed { Exit::Check as u8 } else { 0 };
+            ExitCode::from(outcome.exit_code.unwrap_or(failed))
         }
         // What fails because its programs were ended is no failure of its own.
         Err(_) if interrupt::is_set() => fail(&Error::interrupted(), json),

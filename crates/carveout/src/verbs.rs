@@ -8,6 +8,7 @@ pub mod manual;
 pub mod new;
 pub mod plan;
 pub mod report;
+pub mod test_device;
 
 use crate::cli::{AssembleStep, Verb, requests};
 use crate::{Context, Verbs};
@@ -47,6 +48,7 @@ impl Verbs for Verb {
                 let workshop = Sources::new(dirs, false, ui);
                 emulate::run(&args.request(*json)?, &workshop, dirs, ui)
             }
+            Self::TestDevice(args) => test_device::run(args, *json, dirs, ui),
             Self::Recipes(args) => recipes::run(args.check, dirs, ui),
             Self::Yocto(args) => {
                 let request = args.request();

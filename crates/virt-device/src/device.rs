@@ -110,7 +110,7 @@ impl<D: Disk> Device<D> {
             return Err(DeviceError::Source { partition, found, expected: sha256.into() });
         }
         self.disk.sync()?;
-        let placed = Placed { slot, size, sha256: sha256.into(), bundle: bundle.into() };
+        let placed = Placed { slot, size, sha256: sha256.into(), bundle: bundle.into(), used: false };
         match read_back {
             Some(found) => compare(part, &placed, found)?,
             None => self.verify(part, &placed)?,
@@ -118,12 +118,25 @@ impl<D: Disk> Device<D> {
         Ok(placed)
     }
 
-    /// Reads a part where it was placed, and compares.
+    /// Notes, before a system boots from the active root filesystem and may write to it, that this no longer has its checksum.
+    pub fn use_app(&mut self) -> Result<(), DeviceError> {
+        let mut state = self.state.clone();
+        let placed = state.active.as_mut().and_then(|active| active.parts.get_mut(&DevicePart::App));
+        match placed {
+            Some(placed) if !placed.used => {
+                placed.used = true;
+                self.put(state)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Reads a part where it was placed, and compares. What a system has written to since is only seen to be readable.
     pub fn verify(&mut self, part: DevicePart, placed: &Placed) -> Result<(), DeviceError> {
         let space = self.space(part, placed.slot)?;
         self.disk.seek(SeekFrom::Start(space.start))?;
         let found = digest_of(&mut self.disk, placed.size.min(space.size))?;
-        compare(part, placed, found)
+        if placed.used { Ok(()) } else { compare(part, placed, found) }
     }
 
     /// Makes what was written active, by one write. What was active can be gone back to.

@@ -59,6 +59,9 @@ pub struct Placed {
     pub sha256: String,
     /// The bundle that it has come with.
     pub bundle: String,
+    /// Whether it was booted from so that it may have changed since: then it is kept as it is, and not compared with the checksum.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub used: bool,
 }
 
 impl Installed {

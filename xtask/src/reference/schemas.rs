@@ -19,7 +19,7 @@ fn of<T: JsonSchema>(generator: &mut SchemaGenerator) -> Schema {
 }
 
 /// What each verb may have for a result. A verb of two words has a hyphen between them.
-const RESULTS: [(&str, &[Of]); 33] = [
+const RESULTS: [(&str, &[Of]); 34] = [
     ("assemble-app", &[of::<build::AppAssembled>]),
     ("assemble-boot-config", &[of::<build::BootConfigAssembled>]),
     ("assemble-bundle", &[of::<build::BundleAssembled>]),
@@ -50,6 +50,7 @@ const RESULTS: [(&str, &[Of]); 33] = [
     ("run", &[of::<desk::Emulated>]),
     ("secure-os", &[of::<cli::PartBuilt>]),
     ("test", &[of::<crate::test::Tested>]),
+    ("test-device", &[of::<desk::Emulated>]),
     ("trusted-apps", &[of::<cli::PartBuilt>]),
     ("verify", &[of::<field::Verified>]),
     ("yocto", &[of::<Summary>, of::<yocto::BuildFolder>, of::<()>]),

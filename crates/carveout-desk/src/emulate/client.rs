@@ -274,6 +274,10 @@ mod tests {
             Err(Error::usage("no emulator"))
         }
 
+        fn guest_agent(&self) -> Result<PathBuf> {
+            Err(Error::usage("no agent"))
+        }
+
         fn client_for_host(&self, _: &str) -> Result<PathBuf> {
             Err(Error::usage("no client app"))
         }

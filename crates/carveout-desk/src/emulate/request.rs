@@ -1,5 +1,6 @@
 //! What `emulate` is asked for.
 
+use crate::linux::LinuxRequest;
 use bundle::PublicKey;
 use std::path::PathBuf;
 use trusty_image::Tzdram;
@@ -34,7 +35,9 @@ pub struct EmulateRequest {
     pub key: Option<PublicKey>,
     /// Files that the client app writes.
     pub writes: Vec<PathBuf>,
-    /// Its arguments.
+    /// Boot Linux from the root filesystem, and run the client app there.
+    pub linux: Option<LinuxRequest>,
+    /// Its arguments; with `linux`, the command.
     pub client_args: Vec<String>,
     /// Wait for clients until Ctrl-C, and run none.
     pub wait: bool,

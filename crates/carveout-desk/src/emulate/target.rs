@@ -9,10 +9,11 @@ use carveout_host::error::{At, Result};
 use carveout_host::tools::read_limited;
 use carveout_host::ui::Ui;
 use std::collections::BTreeMap;
+use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 use trusty_image::Tzdram;
-use virt_device::DevicePart;
+use virt_device::{Device, DevicePart};
 
 /// Largest image, in bytes.
 const MAX_IMAGE: u64 = 64 << 20;
@@ -48,7 +49,7 @@ impl EmulationTarget {
             return Err(TargetError::NeitherFileNorFolder { path: path.into() }.into());
         }
         if virt.is_some() {
-            return device(path, key, bundles, ui);
+            return Self::of_device(path, &mut disk::read(path)?, key, bundles, ui);
         }
         if metadata.is_file() && !bundle::is_archive(path) {
             ensure_no_key(target, key)?;
@@ -73,6 +74,52 @@ impl EmulationTarget {
             });
         }
         of_bundle(path, key, ui)
+    }
+
+    /// What a virt device serves: what is active.
+    pub fn of_device(
+        path: &Path,
+        device: &mut Device<File>,
+        key: Option<&PublicKey>,
+        bundles: Option<&Path>,
+        ui: &Ui,
+    ) -> Result<Self> {
+        let failed = |e| disk::failed(path, e);
+        let mut read = |part: DevicePart| -> Result<Vec<u8>> {
+            let placed = device.state().active.as_ref().and_then(|active| active.parts.get(&part));
+            let size = placed.map_or(MAX_IMAGE, |placed| placed.size.min(MAX_IMAGE));
+            let mut bytes = Vec::new();
+            device.read(part, Some(size)).map_err(failed)?.read_to_end(&mut bytes).at(path)?;
+            Ok(bytes)
+        };
+        let mut image = read(DevicePart::SecureOs)?;
+        // The partition is larger than the image in it.
+        match trusty_image::container::announced_size(&image) {
+            Some(size) => image.truncate(size),
+            None => {
+                let partition =
+                    DevicePart::SecureOs.partition(device.active(DevicePart::SecureOs)).to_string();
+                return Err(TargetError::EmptyPartition { path: path.into(), partition }.into());
+            }
+        }
+        // Of a virt device the boot config itself lies there, and zeroes behind it.
+        let size = read(DevicePart::BootConfig).ok().and_then(|bytes| {
+            let text = bytes.split(|byte| *byte == 0).next()?;
+            tegra_bct::MiscCfg::parse(text).ok()?.get(tegra_bct::TZDRAM_SIZE).ok()
+        });
+        let tzdram = size.map(|size| tzdram(&path.display().to_string(), size)).transpose()?;
+        let flashed = match device.state().active.as_ref() {
+            Some(active) => bundle_of(&active.bundle, &active.digest, key, bundles, ui)?,
+            None => None,
+        };
+        if flashed.is_none() {
+            ensure_no_key(&format!("{}", path.display()), key)?;
+        }
+        if let Some(bundle) = flashed {
+            return Ok(Self { image, device: true, tzdram, kernel: None, ..bundle });
+        }
+        let (apps, debs, symbols) = (Vec::new(), Vec::new(), BTreeMap::new());
+        Ok(Self { image, apps, debs, device: true, tzdram, memory: None, kernel: None, symbols })
     }
 
     /// The trusted apps in the image with the names that are known, or the UUID's.
@@ -164,46 +211,6 @@ fn of_bundle(path: &Path, key: Option<&PublicKey>, ui: &Ui) -> Result<EmulationT
 pub fn tzdram(name: &str, size: u64) -> Result<Tzdram> {
     Tzdram::of_size(size)
         .map_err(|source| ImageError::BadTzdramSize { name: name.into(), source: source.into() }.into())
-}
-
-/// What a virt device serves: what is active.
-fn device(path: &Path, key: Option<&PublicKey>, bundles: Option<&Path>, ui: &Ui) -> Result<EmulationTarget> {
-    let mut device = disk::read(path)?;
-    let failed = |e| disk::failed(path, e);
-    let mut read = |part: DevicePart| -> Result<Vec<u8>> {
-        let placed = device.state().active.as_ref().and_then(|active| active.parts.get(&part));
-        let size = placed.map_or(MAX_IMAGE, |placed| placed.size.min(MAX_IMAGE));
-        let mut bytes = Vec::new();
-        device.read(part, Some(size)).map_err(failed)?.read_to_end(&mut bytes).at(path)?;
-        Ok(bytes)
-    };
-    let mut image = read(DevicePart::SecureOs)?;
-    // The partition is larger than the image in it.
-    match trusty_image::container::announced_size(&image) {
-        Some(size) => image.truncate(size),
-        None => {
-            let partition = DevicePart::SecureOs.partition(device.active(DevicePart::SecureOs)).to_string();
-            return Err(TargetError::EmptyPartition { path: path.into(), partition }.into());
-        }
-    }
-    // Of a virt device the boot config itself lies there, and zeroes behind it.
-    let size = read(DevicePart::BootConfig).ok().and_then(|bytes| {
-        let text = bytes.split(|byte| *byte == 0).next()?;
-        tegra_bct::MiscCfg::parse(text).ok()?.get(tegra_bct::TZDRAM_SIZE).ok()
-    });
-    let tzdram = size.map(|size| tzdram(&path.display().to_string(), size)).transpose()?;
-    let flashed = match device.state().active.as_ref() {
-        Some(active) => bundle_of(&active.bundle, &active.digest, key, bundles, ui)?,
-        None => None,
-    };
-    if flashed.is_none() {
-        ensure_no_key(&format!("{}", path.display()), key)?;
-    }
-    if let Some(bundle) = flashed {
-        return Ok(EmulationTarget { image, device: true, tzdram, kernel: None, ..bundle });
-    }
-    let (apps, debs, symbols) = (Vec::new(), Vec::new(), BTreeMap::new());
-    Ok(EmulationTarget { image, apps, debs, device: true, tzdram, memory: None, kernel: None, symbols })
 }
 
 /// The bundle that a device was flashed with, if the workspace still has that very one: what the device does not know of its

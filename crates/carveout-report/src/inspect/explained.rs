@@ -31,6 +31,6 @@ impl Explained {
     pub fn outcome(self, path: &Path) -> Outcome {
         let mut line = Text::from(format!("{}: ", path.display()));
         line.push(&self.text);
-        Outcome { line: Some(line), json: self.json, failed: self.failed }
+        Outcome { line: Some(line), json: self.json, failed: self.failed, ..Outcome::default() }
     }
 }

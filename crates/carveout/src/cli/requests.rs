@@ -125,6 +125,7 @@ impl EmulateArgs {
             client: self.client.clone(),
             key: key(self.key.as_deref())?,
             writes: self.writes.clone(),
+            linux: self.linux.request(),
             client_args: self.client_args.clone(),
             wait: self.client_args.is_empty(),
             keep_output: json,

@@ -41,7 +41,7 @@ pub fn run(request: &BuildRequest, dirs: &Dirs, ui: &Ui) -> Result<Outcome> {
     shown.push_str("\n");
     shown.push(&text(&plan, ui::is_for_a_terminal()));
     let failed = plan.errors().next().is_some();
-    Ok(Outcome { line: Some(shown), json: json!(plan), failed })
+    Ok(Outcome { line: Some(shown), json: json!(plan), failed, ..Outcome::default() })
 }
 
 fn bar(part: u64, whole: u64) -> String {

@@ -1,0 +1,109 @@
+//! The disk that the guest boots from: a bundle's root filesystem, or a virt device.
+
+use crate::errors::LinuxError;
+use bundle::{Role, Source, SourceError};
+use carveout_field::device::disk;
+use carveout_host::error::{At, Result};
+use std::fs::File;
+use std::io;
+use std::path::{Path, PathBuf};
+use tegra_flash::sparse;
+use virt_device::{Device, DevicePart};
+
+/// A disk.
+pub struct GuestDisk {
+    /// The file.
+    pub path: PathBuf,
+    /// The root filesystem, as the kernel's command line names it.
+    pub root: String,
+    /// SHA-256 of what is on it, if that is known: of a bundle's image.
+    pub sha256: Option<String>,
+    /// The device, which nobody flashes meanwhile.
+    pub device: Option<Device<File>>,
+}
+
+impl GuestDisk {
+    /// Of a bundle or `virt:FILE`. What must be unpacked for it is put into `scratch`.
+    pub fn open(target: &str, persist: bool, scratch: &Path) -> Result<Self> {
+        match disk::file(target) {
+            Some(path) => Self::device(path, persist),
+            None if persist => Err(LinuxError::PersistNeedsDevice { target: target.into() }.into()),
+            None => Self::bundle(Path::new(target), scratch),
+        }
+    }
+
+    fn device(path: &Path, persist: bool) -> Result<Self> {
+        let mut device = if persist { disk::open(path)? } else { disk::read(path)? };
+        let active = device.state().active.as_ref();
+        let has_app = active.is_some_and(|active| active.parts.contains_key(&DevicePart::App));
+        if !has_app {
+            return Err(LinuxError::EmptyDevice { path: path.into() }.into());
+        }
+        if persist {
+            device.use_app().map_err(|error| disk::failed(path, error))?;
+        }
+        let root = format!("PARTLABEL={}", DevicePart::App.partition(device.active(DevicePart::App)));
+        Ok(Self { path: std::path::absolute(path).at(path)?, root, sha256: None, device: Some(device) })
+    }
+
+    fn bundle(path: &Path, scratch: &Path) -> Result<Self> {
+        let failed = |error: SourceError| LinuxError::BadRootfs { path: path.into(), source: error.into() };
+        let source = Source::open(path).map_err(failed)?;
+        // Only its manifest: nothing is wanted.
+        let (manifest, _) = bundle::extract(&source, |_| false)
+            .map_err(|error| LinuxError::BadRootfs { path: path.into(), source: error.into() })?;
+        let entry = manifest.files.iter().find(|file| file.role == Role::Rootfs);
+        let entry = entry.ok_or_else(|| LinuxError::NoRootfs { path: path.into() })?;
+        let sparse = manifest.device.is_some();
+        let sha256 = Some(entry.sha256.clone());
+        let root = "/dev/vda".to_owned();
+        if let (Source::Folder(folder), false) = (&source, sparse) {
+            let path = std::path::absolute(folder.join(&entry.path)).at(folder)?;
+            return Ok(Self { path, root, sha256, device: None });
+        }
+        let image = scratch.join("system.img");
+        let mut file = carveout_host::files::make(&image)?;
+        let (mut found, mut end) = (false, entry.size);
+        let read = source.for_each(&mut |name, reader| {
+            if name != entry.path {
+                return Ok(());
+            }
+            found = true;
+            if sparse {
+                end = sparse::decode(&mut io::BufReader::with_capacity(1 << 20, reader), &mut file)
+                    .map_err(io::Error::other)?
+                    .raw_size;
+            } else {
+                copy_with_holes(reader, &mut file)?;
+            }
+            // What follows is not wanted.
+            Err(io::ErrorKind::Interrupted.into())
+        });
+        match read {
+            Err(SourceError::Io { error, .. }) if found && error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(failed(error).into()),
+            Ok(_) => {}
+        }
+        file.set_len(end).at(&image)?;
+        Ok(Self { path: image, root, sha256, device: None })
+    }
+}
+
+/// Copies, and leaves holes where zeros are.
+fn copy_with_holes(reader: &mut dyn io::Read, file: &mut File) -> io::Result<()> {
+    use io::{Seek, SeekFrom, Write};
+    let mut block = vec![0; 64 << 10];
+    loop {
+        match reader.read(&mut block)? {
+            0 => return Ok(()),
+            length => {
+                let bytes = block.get(..length).unwrap_or_default();
+                if bytes.iter().all(|byte| *byte == 0) {
+                    file.seek(SeekFrom::Current(length as i64))?;
+                } else {
+                    file.write_all(bytes)?;
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,67 @@
+//! QEMU's control connection (QMP): commands with their answers, and why the machine has ended.
+
+use crate::errors::LinuxError;
+use carveout_host::error::Result;
+use serde_json::{Value, json};
+use std::io::{BufRead, BufReader, Write};
+use std::os::unix::net::UnixStream;
+use std::sync::mpsc::{self, Receiver};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+/// QEMU answers within this time, or never.
+const ANSWER: Duration = Duration::from_secs(60);
+
+/// The connection.
+pub struct Qmp {
+    stream: UnixStream,
+    answers: Receiver<Value>,
+    shutdown: Arc<Mutex<Option<String>>>,
+}
+
+impl Qmp {
+    /// Begins to speak.
+    pub fn new(stream: UnixStream) -> Result<Self> {
+        let failed = |source| LinuxError::AgentLost { source };
+        let lines = BufReader::new(stream.try_clone().map_err(failed)?).lines();
+        let (sender, answers) = mpsc::channel();
+        let shutdown = Arc::new(Mutex::new(None));
+        let noted = Arc::clone(&shutdown);
+        thread::spawn(move || {
+            for line in lines.map_while(Result::ok) {
+                let Ok(value) = serde_json::from_str::<Value>(&line) else { continue };
+                if value.get("event").is_some_and(|event| event == "SHUTDOWN") {
+                    let reason = value.pointer("/data/reason").and_then(Value::as_str).map(str::to_owned);
+                    *noted.lock().unwrap_or_else(PoisonError::into_inner) = reason;
+                } else if value.get("return").is_some() || value.get("error").is_some() {
+                    // Whoever asked may have gone.
+                    let _ = sender.send(value);
+                }
+            }
+        });
+        let this = Self { stream, answers, shutdown };
+        this.run("qmp_capabilities", &json!({}))?;
+        Ok(this)
+    }
+
+    /// Runs a command.
+    pub fn run(&self, command: &str, arguments: &Value) -> Result<Value> {
+        let failed = |said: String| LinuxError::Qmp { command: command.into(), said };
+        let line = format!("{}\n", json!({ "execute": command, "arguments": arguments }));
+        (&self.stream).write_all(line.as_bytes()).map_err(|error| failed(error.to_string()))?;
+        let answer = self.answers.recv_timeout(ANSWER).map_err(|_| failed("it does not answer".into()))?;
+        match answer.get("return") {
+            Some(value) => Ok(value.clone()),
+            None => {
+                let said = answer.pointer("/error/desc").and_then(Value::as_str).unwrap_or("no reason");
+                Err(failed(said.to_owned()).into())
+            }
+        }
+    }
+
+    /// Why the machine has ended, in QEMU's words, such as `guest-reset`.
+    pub fn shutdown(&self) -> Option<String> {
+        self.shutdown.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}

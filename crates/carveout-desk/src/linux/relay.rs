@@ -1,0 +1,143 @@
+//! Between the guest's port and what runs the trusted apps: a connection for each channel, in the words of `tipc::socket`.
+
+use desk_guest::link::{self, BATCH, Frame, OFFLINE, WINDOW, kind};
+use rustix::net::{AddressFamily, RecvFlags, SendFlags, Shutdown, SocketAddrUnix, SocketFlags, SocketType};
+use std::collections::HashMap;
+use std::io::{self, BufReader};
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use tipc::socket::PACKET;
+
+/// Bytes that frames of the guest are read in.
+const FRAMES: usize = 64 << 10;
+
+/// What a channel's threads wait for: packets for the emulator, and leave to send to the guest.
+struct Channel {
+    packets: Sender<Vec<u8>>,
+    leave: Sender<()>,
+}
+
+/// The way to the guest: one frame at a time.
+#[derive(Clone)]
+struct Guest(Arc<Mutex<UnixStream>>);
+
+impl Guest {
+    fn tell(&self, kind: u8, channel: u32, data: &[u8]) -> io::Result<()> {
+        link::send(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner), kind, channel, data)
+    }
+}
+
+/// A relay that runs until the guest has gone.
+pub struct Relay {
+    open: Arc<AtomicUsize>,
+}
+
+impl Relay {
+    /// Serves the guest at this port; trusted apps are, or will be, at this socket.
+    pub fn start(port: UnixStream, socket: PathBuf) -> io::Result<Self> {
+        let guest = Guest(Arc::new(Mutex::new(port.try_clone()?)));
+        let open = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&open);
+        thread::spawn(move || serve(port, &guest, &socket, &counted));
+        Ok(Self { open })
+    }
+
+    /// Channels that programs of the guest have open.
+    pub fn open(&self) -> usize {
+        self.open.load(Ordering::Relaxed)
+    }
+}
+
+fn serve(port: UnixStream, guest: &Guest, emulator: &Path, open: &AtomicUsize) -> io::Result<()> {
+    let (mut frames, mut channels) = (BufReader::with_capacity(FRAMES, port), HashMap::new());
+    loop {
+        let Frame { kind, channel: id, data } = Frame::read(&mut frames)?;
+        // What is for a channel that has ended meanwhile is for nobody.
+        match (kind, channels.get(&id)) {
+            (kind::CONNECT, _) => match connect(emulator, &data) {
+                Ok(socket) => drop(channels.insert(id, start(id, socket, guest))),
+                // Not by this thread: it must go on reading, or two that wait for room would wait for each other.
+                Err(_) => drop(thread::spawn({
+                    let guest = guest.clone();
+                    move || guest.tell(kind::CLOSED, id, &OFFLINE.to_le_bytes())
+                })),
+            },
+            (kind::MESSAGE, Some(Channel { packets, .. })) => {
+                drop(packets.send([&[0; 4], &data[..]].concat()))
+            }
+            (kind::CREDIT, Some(Channel { leave, .. })) => give(leave, BATCH),
+            (kind::CLOSED, _) => drop(channels.remove(&id)),
+            _ => {}
+        }
+        open.store(channels.len(), Ordering::Relaxed);
+    }
+}
+
+fn connect(emulator: &Path, name: &[u8]) -> Result<OwnedFd, rustix::io::Errno> {
+    let socket =
+        rustix::net::socket_with(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)?;
+    rustix::net::connect(&socket, &SocketAddrUnix::new(emulator)?)?;
+    rustix::net::send(&socket, &[&[0; 4], name].concat(), SendFlags::NOSIGNAL)?;
+    Ok(socket)
+}
+
+fn start(id: u32, socket: OwnedFd, guest: &Guest) -> Channel {
+    let ((packets, to_emulator), (leave, may)) = (mpsc::channel(), mpsc::channel());
+    let (socket, one, other) = (Arc::new(socket), guest.clone(), guest.clone());
+    let sender = socket.clone();
+    thread::spawn(move || {
+        let _ = forward(id, &sender, &to_emulator, &one);
+        // Once all is sent: the emulator sees its client go, and so does the trusted app.
+        let _ = rustix::net::shutdown(&sender, Shutdown::Both);
+    });
+    thread::spawn(move || {
+        if let Some(code) = backward(id, &socket, &may, &other) {
+            let _ = other.tell(kind::CLOSED, id, &code.to_le_bytes());
+        }
+    });
+    give(&leave, WINDOW);
+    Channel { packets, leave }
+}
+
+fn give(leave: &Sender<()>, messages: usize) {
+    for _ in 0..messages {
+        // Nobody waits for it if the trusted app has ended it.
+        let _ = leave.send(());
+    }
+}
+
+/// From the guest to the emulator, until the client has gone.
+fn forward(id: u32, socket: &OwnedFd, packets: &Receiver<Vec<u8>>, guest: &Guest) -> io::Result<()> {
+    for (count, packet) in (1..).zip(packets) {
+        // If the emulator has ended the connection: why, is what it said last, and `backward` reads that.
+        let _ = rustix::net::send(socket, &packet, SendFlags::NOSIGNAL);
+        if count % BATCH == 0 {
+            guest.tell(kind::CREDIT, id, &[])?;
+        }
+    }
+    Ok(())
+}
+
+/// From the emulator to the guest. Returns the code with which the trusted app has ended it; nothing if the client has.
+fn backward(id: u32, socket: &OwnedFd, may: &Receiver<()>, guest: &Guest) -> Option<i32> {
+    let (mut packet, mut accepted) = ([0; PACKET], false);
+    loop {
+        let length =
+            rustix::net::recv(socket, &mut packet[..], RecvFlags::empty()).map_or(0, |(length, _)| length);
+        let Some((code, message)) = packet.get(..length)?.split_first_chunk() else { return Some(OFFLINE) };
+        match i32::from_le_bytes(*code) {
+            0 if accepted => {
+                may.recv().ok()?;
+                guest.tell(kind::MESSAGE, id, message).ok()?;
+            }
+            0 => guest.tell(kind::ACCEPTED, id, &[]).ok()?,
+            code => return Some(code),
+        }
+        accepted = true;
+    }
+}

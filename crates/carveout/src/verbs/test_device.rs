@@ -1,0 +1,36 @@
+//! `test-device`: builds a product, boots it, and runs a command in it.
+
+use crate::cli::TestDeviceArgs;
+use carveout_build::make;
+use carveout_build::workshop::Sources;
+use carveout_desk::emulate::{self, EmulateRequest};
+use carveout_host::dirs::Dirs;
+use carveout_host::error::Result;
+use carveout_host::outcome::Outcome;
+use carveout_host::ui::Ui;
+use std::path::Path;
+
+/// Where bundles go.
+const BUNDLES: &str = "target/bundles";
+
+/// Builds, boots and runs.
+pub fn run(args: &TestDeviceArgs, json: bool, dirs: &Dirs, ui: &Ui) -> Result<Outcome> {
+    let request = args.build.request();
+    let bundle = make::local(&request, true, Path::new(BUNDLES), dirs, ui)?;
+    let emulated = EmulateRequest {
+        target: bundle.display().to_string(),
+        engine: None,
+        tzdram: None,
+        listen: None,
+        profile: false,
+        ipc_unittest: false,
+        client: None,
+        key: None,
+        writes: Vec::new(),
+        linux: Some(args.guest.request()),
+        client_args: args.command.clone(),
+        wait: false,
+        keep_output: json,
+    };
+    emulate::run(&emulated, &Sources::new(dirs, request.offline, ui), dirs, ui)
+}
