@@ -3,7 +3,7 @@
 use crate::device::Device;
 use crate::file_entry::Role;
 use crate::format::FORMAT;
-use crate::manifest::{AppEntry, Budgets, DeskBoot, Inputs, Manifest, Partition};
+use crate::manifest::{AppEntry, Budgets, DeskBoot, Inputs, LinuxBoot, Manifest, Partition};
 use crate::writer::{Writer, WriterError};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -45,6 +45,8 @@ pub struct About {
     pub device: Option<Device>,
     /// What became of the boot in QEMU, where there is a kernel.
     pub desk_boot: Option<DeskBoot>,
+    /// The boot of Linux, if it was wanted.
+    pub linux_boot: Option<LinuxBoot>,
 }
 
 impl Writer {
@@ -115,6 +117,7 @@ impl Writer {
             plan: Budgets { memory: about.memory, partitions: about.partitions },
             device: about.device,
             desk_boot: about.desk_boot,
+            linux_boot: about.linux_boot,
             files: self.files().to_vec(),
             flash: BTreeMap::new(),
             digest: String::new(),

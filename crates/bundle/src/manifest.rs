@@ -53,6 +53,9 @@ pub struct Manifest {
     /// Whether the secure-os image was booted before the bundle got its name; none where it has no kernel.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub desk_boot: Option<DeskBoot>,
+    /// Linux, as it was booted from the root filesystem before the bundle got its name; none where nobody wanted it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub linux_boot: Option<LinuxBoot>,
     /// Every file but the manifest and the checksums, sorted by path.
     pub files: Vec<FileEntry>,
     /// For each scope a digest of all that it writes: equal digests, nothing to flash.
@@ -75,6 +78,18 @@ pub enum DeskBoot {
     Answered,
     /// It was not booted, because nobody wanted it or QEMU was not there.
     Skipped,
+}
+
+/// A boot of Linux on the desk: systemd said `running`, no unit had failed, and the self-test passed. How long it took is not here: two
+/// builds would differ.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct LinuxBoot {
+    /// Debian's package of the kernel, and its version.
+    pub kernel: String,
+    /// The command that passed; empty where the product has none.
+    pub self_test: Vec<String>,
 }
 
 /// What a bundle was built from.

@@ -96,6 +96,7 @@ impl Sample {
             files: Vec::new(),
             device: None,
             desk_boot: None,
+            linux_boot: None,
             client_apps: Vec::new(),
             flash: BTreeMap::new(),
             digest: String::new(),

@@ -14,7 +14,7 @@ pub use assemble::{AssembleError, TrustedAppError};
 pub use boards::{BootConfigError, ProductError, StageError};
 pub use bundles::{BundleError, failed};
 pub use flash::{FlashError, KEYS};
-pub use images::{DeskBootError, SecureOsError};
+pub use images::{DeskBootError, LinuxBootError, SecureOsError};
 pub use new::{MAX_NAME, NewError};
 pub use program::ProgramError;
 pub use release::ReleaseError;
@@ -31,6 +31,7 @@ pub const CATALOGS: &[&[carveout_host::error::Entry]] = &[
     FlashError::CATALOG,
     SecureOsError::CATALOG,
     DeskBootError::CATALOG,
+    LinuxBootError::CATALOG,
     ProgramError::CATALOG,
     ReleaseError::CATALOG,
     RunError::CATALOG,

@@ -3,7 +3,9 @@
 pub mod apps;
 pub mod assemble;
 pub mod boot_check;
+mod emulated;
 pub mod errors;
+mod linux_check;
 pub mod make;
 pub mod new;
 pub mod program;

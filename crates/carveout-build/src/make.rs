@@ -3,6 +3,7 @@
 use crate::apps::Apps;
 use crate::boot_check;
 use crate::errors::{ProductError, StageError};
+use crate::linux_check;
 use crate::stages::bundle::{BundleParts, L4tParts};
 use crate::stages::flash_package::{FlashPackageParts, Pkc};
 use crate::stages::{boot_config, bundle, client_apps, flash_package, kernel, plan, secure_os};
@@ -60,6 +61,15 @@ pub struct BuildRequest {
     pub offline: bool,
 }
 
+/// What is booted before a bundle gets its name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Boots {
+    /// The secure-os image, where it has a kernel.
+    pub kernel: bool,
+    /// Linux, from the root filesystem.
+    pub linux: bool,
+}
+
 impl Default for BuildRequest {
     fn default() -> Self {
         Self { config: DEFAULT_CONFIG.into(), overrides: Overrides::default(), offline: false }
@@ -75,14 +85,21 @@ impl BuildRequest {
 }
 
 /// Builds a bundle by itself; its folder.
-pub fn local(request: &BuildRequest, boot: bool, out: &Path, dirs: &Dirs, ui: &Ui) -> Result<PathBuf> {
+pub fn local(request: &BuildRequest, boot: Boots, out: &Path, dirs: &Dirs, ui: &Ui) -> Result<PathBuf> {
     with_build(request, dirs, ui, |build| make(build, boot, out))
 }
 
 /// A product's bundle; its folder.
-pub fn make(build: &Build, boot: bool, out: &Path) -> Result<PathBuf> {
-    ensure_host(build, &Wanted { boot, ..Wanted::ALL })?;
-    let parts = all(build, boot)?;
+pub fn make(build: &Build, boot: Boots, out: &Path) -> Result<PathBuf> {
+    ensure_host(build, &Wanted { boot: boot.kernel, ..Wanted::ALL })?;
+    let mut parts = all(build, boot.kernel)?;
+    if boot.linux {
+        let Some(rootfs) = &parts.rootfs else {
+            return Err(ProductError::NoRootfs { path: build.product.path.clone() }.into());
+        };
+        let boot = linux_check::run(build, &parts.apps, &parts.secure_os, rootfs, &parts.plan)?;
+        parts.linux_boot = Some(boot);
+    }
     bundle::run(build, &parts, &from_here(out, &build.dirs())?)
 }
 
@@ -110,6 +127,17 @@ pub fn part(part: SingleStage, request: &BuildRequest, dirs: &Dirs, ui: &Ui) -> 
             let bsp = bsp(build)?;
             let base = rootfs::base(build, wanted, bsp.as_ref())?;
             rootfs::run(build, wanted, bsp.as_ref(), base, &client_apps::run(build)?)
+        }
+    })
+}
+
+/// The self-test of a product.
+pub fn self_test(request: &BuildRequest, dirs: &Dirs, ui: &Ui) -> Result<Vec<String>> {
+    with_build(request, dirs, ui, |build| {
+        let words = build.product.self_test.clone();
+        match words.is_empty() {
+            true => Err(ProductError::NoSelfTest { path: build.product.path.clone() }.into()),
+            false => Ok(words),
         }
     })
 }
@@ -306,7 +334,17 @@ fn all(build: &Build, boot: bool) -> Result<BundleParts> {
             let sources = build.sources.get().cloned().unwrap_or_default();
             let l4t = bsp.zip(packages).map(|(bsp, packages)| L4tParts { bsp, packages, sources });
             let Secure { apps, image, plan } = secure;
-            Ok(BundleParts { apps, secure_os: image, plan, boot_config, client_apps, rootfs, l4t, desk_boot })
+            Ok(BundleParts {
+                apps,
+                secure_os: image,
+                plan,
+                boot_config,
+                client_apps,
+                rootfs,
+                l4t,
+                desk_boot,
+                linux_boot: None,
+            })
         }
         (secure, clients, rootfs) => {
             let failed = [secure.err(), clients.err(), rootfs.err()];

@@ -57,6 +57,8 @@ pub struct ReleaseRequest {
     pub keep: Option<usize>,
     /// Do not boot the secure-os image.
     pub no_boot: bool,
+    /// Boot Linux from the root filesystem, too.
+    pub boot_linux: bool,
     /// This program beside the bundle, instead of one that is built.
     pub program: Option<PathBuf>,
     /// Where releases lie.
@@ -87,7 +89,11 @@ pub fn run(args: &ReleaseRequest, write_page: WritePage, dirs: &Dirs, ui: &Ui) -
             if let Some(there) = store.existing(&name, signer.public())? {
                 sources.same(&store.folder(&name), &there.manifest)?;
             }
-            let bundle = make::make(build, !args.no_boot, Path::new("target/bundles"))?;
+            let bundle = make::make(
+                build,
+                make::Boots { kernel: !args.no_boot, linux: args.boot_linux },
+                Path::new("target/bundles"),
+            )?;
             let manifest = verify::check(&bundle)?;
             sources.suit(&bundle, &manifest)?;
             sources.unmoved(&manifest)?;

@@ -2,9 +2,10 @@
 //! the others.
 
 use crate::apps::Apps;
+use crate::emulated;
 use crate::errors::RunError;
 use crate::make::{self, BuildRequest};
-use crate::stages::{plan, secure_os, trusted_apps};
+use crate::stages::{plan, secure_os};
 use crate::threads::join;
 use crate::workshop::Sources;
 use carveout_desk::Workshop;
@@ -108,27 +109,7 @@ fn once(request: &RunRequest, dirs: &Dirs, ui: &Ui) -> Result<Outcome> {
 fn target(build: &Build) -> Result<EmulationTarget> {
     let apps = Apps::build(build)?;
     let planned = plan::checked(build, &plan::request(build, &apps.built, None)?)?;
-    let image = files::read(&secure_os::run(build, &apps.files)?.dir.join(secure_os::IMAGE))?;
-    let (mut entries, mut lines) = (Vec::new(), BTreeMap::new());
-    for built in &apps.built {
-        let entry = built.entry();
-        let path = apps.symbols.dir.join(trusted_apps::symbols_name(&built.name));
-        if path.exists() {
-            lines.insert(entry.symbols(), files::read(&path)?);
-        }
-        entries.push(entry);
-    }
-    let memory = u64::try_from(planned.memory.free).ok();
-    Ok(EmulationTarget {
-        image,
-        apps: entries,
-        debs: Vec::new(),
-        device: false,
-        tzdram: Some(build.product.tzdram),
-        memory,
-        kernel: None,
-        symbols: lines,
-    })
+    emulated::target(build, &apps, &secure_os::run(build, &apps.files)?, &planned)
 }
 
 /// The client app, built for this host without optimisation.

@@ -3,7 +3,7 @@
 mod backend;
 mod client;
 mod contained;
-mod device;
+pub mod device;
 mod faults;
 mod ipc_unittest;
 mod package;
@@ -26,6 +26,7 @@ use carveout_host::packages;
 use carveout_host::tools::scratch;
 use carveout_host::ui::Ui;
 use client::Client;
+use device::DeviceSource;
 use faults::fault;
 use serde_json::{Value, json};
 use std::path::Path;
@@ -103,7 +104,7 @@ fn on_linux(
     dirs: &Dirs,
     ui: &Ui,
 ) -> Result<Outcome> {
-    let end = device::run(args, request, workshop, dirs, ui)?;
+    let end = device::run(args, &DeviceSource::Named, request, workshop, dirs, ui)?;
     let code = end.boot.exit_code.unwrap_or_default();
     end.boot.table().lines().for_each(|line| ui.detail(line));
     let json = json!(Emulated { stats: end.stats, client: end.output, profile: None, linux: Some(end.boot) });

@@ -38,6 +38,7 @@ pub fn load(workspace: &Workspace, path: &Path, overrides: &Overrides) -> Result
     let l4t = super::l4t::check(&checker.reporter, file.l4t.as_ref(), &board, overrides)?;
     let yocto = super::yocto::check(&checker.reporter, file.yocto.as_ref())?;
     let changelog = checker.changelog(file.changelog.as_deref())?;
+    checker.self_test(&file.self_test)?;
     let digest = digest(&text, &board, overrides)?;
     Ok(Product {
         path: path.into(),
@@ -51,6 +52,7 @@ pub fn load(workspace: &Workspace, path: &Path, overrides: &Overrides) -> Result
         rootfs,
         l4t,
         yocto,
+        self_test: file.self_test,
         changelog,
         digest,
     })
@@ -214,6 +216,15 @@ impl Checker<'_> {
             }
         };
         Ok(App { name, source, min_heap, min_stack })
+    }
+
+    fn self_test(&self, words: &[String]) -> Result<()> {
+        let wrong =
+            words.iter().position(|word| word.contains('\0') || words.first() == Some(&String::new()));
+        match wrong {
+            Some(index) => Err(self.reporter.at(&[Key("self_test"), Index(index)], ConfigError::BadSelfTest)),
+            None => Ok(()),
+        }
     }
 
     fn changelog(&self, file: Option<&Path>) -> Result<Option<PathBuf>> {

@@ -40,6 +40,9 @@ pub struct ProductFile {
     pub l4t: Option<L4tFile>,
     /// What `--engine bitbake` takes.
     pub yocto: Option<YoctoFile>,
+    /// The command that tells in the running system whether the product works, a list of words: `image --boot-linux` and `test-device` run it.
+    #[serde(default)]
+    pub self_test: Vec<String>,
     /// The file that a release's notes take the section of its version from.
     pub changelog: Option<PathBuf>,
 }

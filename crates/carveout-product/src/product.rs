@@ -35,6 +35,8 @@ pub struct Product {
     pub l4t: Option<L4t>,
     /// What it says of BitBake.
     pub yocto: Yocto,
+    /// The command that tells in the running system whether it works; empty if there is none.
+    pub self_test: Vec<String>,
     /// What a release tells of its version.
     pub changelog: Option<PathBuf>,
     /// SHA-256 of config and board as they are used, overrides included.

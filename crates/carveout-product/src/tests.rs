@@ -70,7 +70,7 @@ fn errors_name_line_text_and_what_is_allowed() {
         (
             "board:",
             "bord:",
-            "p.yaml:3: unknown field `bord`, expected one of `name`, `version`, `security_version`, `board`, `tzdram`, `trusted_apps`, `client_apps`, `rootfs`, `l4t`, `yocto`, `changelog`. Did you mean `board`?",
+            "p.yaml:3: unknown field `bord`, expected one of `name`, `version`, `security_version`, `board`, `tzdram`, `trusted_apps`, `client_apps`, `rootfs`, `l4t`, `yocto`, `self_test`, `changelog`. Did you mean `board`?",
         ),
         (
             "virt",

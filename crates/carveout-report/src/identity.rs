@@ -83,6 +83,12 @@ pub fn section(report: &Report) -> Markup {
                     }))
                 }
             }
+            @if let Some(boot) = &manifest.linux_boot {
+                (entry("Linux on the desk", html! {
+                    "running, with " (plain(&boot.kernel))
+                    @if !boot.self_test.is_empty() { "; passed: " (code(&boot.self_test.join(" "))) }
+                }))
+            }
             @if let Some(device) = &manifest.device { (board(device)) }
             (signature(&report.signature))
             @if let Some(device) = &manifest.device { (modules(device)) }

@@ -165,6 +165,10 @@ pub struct ImageArgs {
     /// Do not boot the secure-os image in QEMU before the bundle gets its name (boards with a kernel); the manifest says so.
     #[arg(long)]
     pub no_boot: bool,
+    /// Boot Linux from the root filesystem before the bundle gets its name: the system must run, no unit fail, and the product's
+    /// `self_test` pass.
+    #[arg(long, conflicts_with = "without")]
+    pub boot_linux: bool,
     /// Where to put the bundle.
     #[arg(short, long, value_name = "DIR", default_value = "target/bundles")]
     pub output_dir: PathBuf,

@@ -17,7 +17,7 @@
 mod bulk;
 mod channel;
 mod error;
-mod ioctl;
+pub mod ioctl;
 mod limits;
 #[cfg(feature = "server")]
 pub mod server;

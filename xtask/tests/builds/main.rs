@@ -10,6 +10,7 @@ mod errors;
 mod field;
 mod guides;
 mod jetson;
+mod linux;
 mod manual;
 mod pinned;
 mod program;

@@ -106,7 +106,7 @@ fn this_run() -> &'static str {
 }
 
 /// What tests share: made in a folder of its own by the first that needs it, once in a run. Returns what the making returned.
-fn once(name: &str, make: impl FnOnce(&Path) -> String) -> String {
+pub fn once(name: &str, make: impl FnOnce(&Path) -> String) -> String {
     let home = Path::new(env!("CARGO_TARGET_TMPDIR")).join("shared");
     let folder = home.join(this_run()).join(name);
     fs::create_dir_all(&folder).unwrap();

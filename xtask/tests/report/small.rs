@@ -87,6 +87,7 @@ pub fn with_client_apps(
         plan: Budgets { memory, partitions },
         device: None,
         desk_boot: None,
+        linux_boot: None,
         files: Vec::new(),
         flash: BTreeMap::new(),
         digest: String::new(),

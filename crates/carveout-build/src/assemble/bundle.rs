@@ -101,6 +101,7 @@ fn fill(parts: &AssembledParts, tzdram: Tzdram, folder: &Path) -> Result<Manifes
         partitions,
         device: Some(device),
         desk_boot: Some(DeskBoot::Skipped),
+        linux_boot: None,
     });
     writer.finish(manifest).map_err(failed)
 }

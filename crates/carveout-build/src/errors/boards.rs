@@ -40,6 +40,9 @@ carveout_host::errors! {
         /// The first client app of the product was meant, and the product config has none.
         NoClientApp { path: PathBuf } => usage "no-client-app":
             ("{}: this product has no client app", path.display()), help ("name one with --client");
+        /// No command was named for the running system, and the product config has no self-test.
+        NoSelfTest { path: PathBuf } => usage "no-self-test": ("{}: this product has no self_test", path.display()),
+            help ("name a command behind --, or write self_test: [PROGRAM, ARGUMENT] in the product config");
         /// No package of the workspace is the client app that was named.
         UnknownClientApp { why: String } => usage "unknown-client-app": ("no client app: {why}"),
             help ("--client takes a client app of the workspace, or the path of a program or a .deb");

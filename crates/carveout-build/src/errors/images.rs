@@ -5,6 +5,16 @@ use serde_json::Value;
 use std::path::PathBuf;
 
 carveout_host::errors! {
+    /// What can go wrong when Linux is booted from what was built.
+    pub enum LinuxBootError("build::linux-boot") {
+        /// The product's self-test has failed in the running system.
+        SelfTestFailed { command: String, exit_code: i32, said: String } => check "self-test-failed":
+            ("the self-test `{command}` ended with exit code {exit_code} in the booted system{said}"),
+            help ("build without --boot-linux, and look for the reason: cargo xtask emulate BUNDLE --linux");
+    }
+}
+
+carveout_host::errors! {
     /// What can go wrong with the secure-os image.
     pub enum SecureOsError("build::secure-os") {
         /// The trusted apps, or the image with them, would fail on the device.

@@ -68,7 +68,7 @@ pub fn run(build: &Build, parts: &BundleParts, out: &Path) -> Result<PathBuf> {
 fn key(inputs: &Inputs, parts: &BundleParts) -> Key {
     let key = Key::of(crate::code(file!()))
         .with("inputs", format!("{inputs:?}"))
-        .with("desk boot", format!("{:?}", parts.desk_boot));
+        .with("desk boot", format!("{:?} {:?}", parts.desk_boot, parts.linux_boot));
     let all =
         [&parts.apps.files, &parts.apps.symbols, &parts.secure_os, &parts.boot_config, &parts.client_apps];
     let packages = parts.l4t.iter().map(|l4t| &l4t.packages);
@@ -144,6 +144,7 @@ fn fill(build: &Build, parts: &BundleParts, inputs: Inputs, folder: &Path) -> Re
         partitions,
         device,
         desk_boot: parts.desk_boot,
+        linux_boot: parts.linux_boot.clone(),
     });
     let text = sbom::text(build, parts, &manifest)?;
     fs::write(&sbom_path, text).at(&sbom_path)?;

@@ -43,8 +43,23 @@ pub struct LinuxEnd {
     pub output: Option<Value>,
 }
 
+/// Where a device comes from.
+pub enum DeviceSource<'a> {
+    /// What the request names.
+    Named,
+    /// What was built and is no bundle yet.
+    Built {
+        /// Its trusted apps.
+        target: &'a EmulationTarget,
+        /// Its root filesystem's image.
+        image: &'a Path,
+        /// Whether that is a sparse image.
+        sparse: bool,
+    },
+}
+
 /// What the guest needs of the host.
-fn needs(request: &LinuxRequest) -> Vec<Need> {
+pub fn needs(request: &LinuxRequest) -> Vec<Need> {
     let mut needs = kernel::NEEDS.to_vec();
     if std::env::var_os(qemu::VARIABLE).is_none() {
         needs.push(Need { why: "boots Linux from the bundle's root filesystem", ..qemu::NEED });
@@ -66,6 +81,7 @@ enum Session {
 /// All that stays the same when the guest starts again.
 struct Desk<'a> {
     args: &'a EmulateRequest,
+    source: &'a DeviceSource<'a>,
     request: &'a LinuxRequest,
     workshop: &'a dyn Workshop,
     dirs: &'a Dirs,
@@ -79,6 +95,7 @@ struct Desk<'a> {
 /// Boots Linux, does what is asked for in it, and ends it.
 pub fn run(
     args: &EmulateRequest,
+    source: &DeviceSource,
     request: &LinuxRequest,
     workshop: &dyn Workshop,
     dirs: &Dirs,
@@ -86,12 +103,22 @@ pub fn run(
 ) -> Result<LinuxEnd> {
     let log = dirs.logs()?.join("host.log");
     packages::ensure(&needs(request), false, &log, ui)?;
-    let kernel = Kernel::get(dirs, ui)?;
+    let kernel = Kernel::get(false, dirs, ui)?;
     let agent = workshop.guest_agent()?;
     let initramfs = initramfs::make(&agent, &kernel.modules(!request.forwards.is_empty())?)?;
     let qemu = Qemu::get(false, &log, ui)?;
-    let desk =
-        Desk { args, request, workshop, dirs, ui, qemu, kernel, initramfs, input: Input::of(io::stdin()) };
+    let desk = Desk {
+        args,
+        source,
+        request,
+        workshop,
+        dirs,
+        ui,
+        qemu,
+        kernel,
+        initramfs,
+        input: Input::of(io::stdin()),
+    };
     let mut reboots = 0;
     loop {
         let mut end = None;
@@ -117,18 +144,27 @@ impl Desk<'_> {
         let scratch = scratch("linux")?;
         let dir = scratch.path();
         let bundles = dirs.workspace().map(|root| root.join("target/bundles"));
-        let mut disk = GuestDisk::open(&args.target, request.persist, dir)?;
+        let mut disk = match self.source {
+            DeviceSource::Named => GuestDisk::open(&args.target, request.persist, dir)?,
+            DeviceSource::Built { image, sparse, .. } => GuestDisk::of_image(image, *sparse, dir)?,
+        };
         let socket = args.listen.clone().unwrap_or_else(|| dir.join("trusty"));
         let console = dirs.logs()?.join(format!("linux-{}.log", std::process::id()));
         // The guest boots while the trusted apps are looked at and started.
         let (mut guest, from_snapshot) = self.boot(&disk, &socket, &console, dir)?;
         let (key, bundles) = (args.key.as_ref(), bundles.as_deref());
-        let target = match &mut disk.device {
-            Some(device) => EmulationTarget::of_device(&disk.path, device, key, bundles, ui)?,
-            None => EmulationTarget::open(&args.target, key, bundles, ui)?,
+        let opened = match (self.source, &mut disk.device) {
+            (DeviceSource::Built { .. }, _) => None,
+            (_, Some(device)) => Some(EmulationTarget::of_device(&disk.path, device, key, bundles, ui)?),
+            (_, None) => Some(EmulationTarget::open(&args.target, key, bundles, ui)?),
         };
-        let prepared = backend::prepare(args, &target, *workshop, dirs, ui)?;
-        let backend = prepared.start(&target, &socket, dir, dirs, ui)?;
+        let target = match (self.source, &opened) {
+            (DeviceSource::Built { target, .. }, _) => target,
+            (_, Some(target)) => target,
+            (_, None) => return Err(LinuxError::OnlyAnImage { target: args.target.clone() }.into()),
+        };
+        let prepared = backend::prepare(args, target, *workshop, dirs, ui)?;
+        let backend = prepared.start(target, &socket, dir, dirs, ui)?;
         let boot = LinuxBoot::new(self.kernel.package.clone(), console);
         let mut boot = LinuxBoot { from_snapshot, reboots, ..boot };
         let mut output = None;

@@ -30,9 +30,10 @@ carveout_host::errors! {
         NoKernelPackage
             => environment "no-kernel-package": ("apt's sources of this host have no linux-image-arm64"),
             help ("the desk boots Debian's kernel: this host's sources.list must name Debian's archive");
-        /// The package of Debian's kernel is not made as expected.
-        BadKernelPackage { package: String, lacks: String }
-            => environment "bad-kernel-package": ("{package}: has no {lacks}");
+        /// Debian's kernel was never fetched, and the network is forbidden.
+        KernelOffline
+            => environment "kernel-offline": ("--offline: Debian's kernel for the guest is not there yet"),
+            help ("boot once without --offline");
         /// A file to copy into the guest cannot be read.
         CannotRead { path: PathBuf, source: io::Error }
             => usage "cannot-read": ("--copy-in: {}: {source}", path.display());

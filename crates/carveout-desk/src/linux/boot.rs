@@ -29,7 +29,11 @@ while :; do
   s=$(systemctl is-active -- \"$1\")
   case $s in
     active|failed) break;;
-    inactive) systemctl show -p ExecMainExitTimestampMonotonic -- \"$1\" | grep -q '=[1-9]' && { s=active; break; };;
+    inactive)
+      case $(systemctl show -p LoadState -p ExecMainExitTimestampMonotonic -- \"$1\") in
+        *LoadState=not-found*) s='not there'; break;;
+        *Monotonic=[1-9]*) s=active; break;;
+      esac;;
   esac
   sleep 0.2
 done

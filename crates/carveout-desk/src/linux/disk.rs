@@ -10,6 +10,9 @@ use std::path::{Path, PathBuf};
 use tegra_flash::sparse;
 use virt_device::{Device, DevicePart};
 
+/// A disk that is a root filesystem, as the guest's kernel names it.
+const WHOLE: &str = "/dev/vda";
+
 /// A disk.
 pub struct GuestDisk {
     /// The file.
@@ -30,6 +33,21 @@ impl GuestDisk {
             None if persist => Err(LinuxError::PersistNeedsDevice { target: target.into() }.into()),
             None => Self::bundle(Path::new(target), scratch),
         }
+    }
+
+    /// Of an image that no bundle has yet; a sparse one is unpacked into `scratch`.
+    pub fn of_image(path: &Path, sparse: bool, scratch: &Path) -> Result<Self> {
+        let (root, mut disk) = (WHOLE.to_owned(), path.to_owned());
+        if sparse {
+            disk = scratch.join("system.img");
+            let mut file = carveout_host::files::make(&disk)?;
+            let mut from = io::BufReader::with_capacity(1 << 20, bundle::open(path).at(path)?);
+            let decoded = sparse::decode(&mut from, &mut file);
+            let size =
+                decoded.map_err(|e| LinuxError::BadRootfs { path: path.into(), source: e.into() })?.raw_size;
+            file.set_len(size).at(&disk)?;
+        }
+        Ok(Self { path: disk, root, sha256: None, device: None })
     }
 
     fn device(path: &Path, persist: bool) -> Result<Self> {
@@ -56,7 +74,7 @@ impl GuestDisk {
         let entry = entry.ok_or_else(|| LinuxError::NoRootfs { path: path.into() })?;
         let sparse = manifest.device.is_some();
         let sha256 = Some(entry.sha256.clone());
-        let root = "/dev/vda".to_owned();
+        let root = WHOLE.to_owned();
         if let (Source::Folder(folder), false) = (&source, sparse) {
             let path = std::path::absolute(folder.join(&entry.path)).at(folder)?;
             return Ok(Self { path, root, sha256, device: None });

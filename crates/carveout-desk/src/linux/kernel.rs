@@ -65,7 +65,7 @@ pub struct Kernel {
 
 impl Kernel {
     /// The one that is there, or else the newest that Debian has.
-    pub fn get(dirs: &Dirs, ui: &Ui) -> Result<Self> {
+    pub fn get(offline: bool, dirs: &Dirs, ui: &Ui) -> Result<Self> {
         let home = dirs.home().join("linux");
         // With other folders it is another one.
         let parts = bundle::sha256(FOLDERS.concat().as_bytes());
@@ -81,6 +81,9 @@ impl Kernel {
         let _lock = carveout_host::files::lock(&home.join(".lock"))?;
         if let Some(kernel) = known() {
             return Ok(kernel);
+        }
+        if offline {
+            return Err(LinuxError::KernelOffline.into());
         }
         ui.note("fetching Debian's kernel for arm64, as it is used for the first time");
         let log = dirs.logs()?.join("linux-kernel.log");

@@ -51,6 +51,9 @@ carveout_host::errors! {
             ("{bytes} bytes; allowed are {} to {}, a multiple of 4096", human(*least), human(*most));
         /// A file that the config names cannot be opened.
         FileUnreadable { source: Cause } => usage "file-unreadable": ("{source}");
+        /// The self-test has an empty program, or a word with a NUL.
+        BadSelfTest => usage "bad-self-test": ("a self-test is a program and its arguments, no word with a NUL"),
+            help ("write self_test: [echo-srv-app, --self-test]");
         /// The changelog that the config names is not a file.
         NoChangelog { file: PathBuf } => usage "no-changelog":
             ("{} is no file (paths are relative to the config file)", file.display());

@@ -99,6 +99,11 @@ fn shown(manifest: &Manifest) -> Text {
         };
         let _ = writeln!(text, "  secure-os    {what}");
     }
+    if let Some(boot) = &manifest.linux_boot {
+        let test = boot.self_test.join(" ");
+        let test = if test.is_empty() { String::new() } else { format!(", and `{test}` passed") };
+        let _ = writeln!(text, "  rootfs       booted on the desk with {}: it is running{test}", boot.kernel);
+    }
     if let Some(device) = &manifest.device {
         for module in &device.modules {
             let _ = writeln!(text, "  module       {:<12} {}", module.name, module.id);

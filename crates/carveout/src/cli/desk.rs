@@ -102,8 +102,8 @@ pub struct TestDeviceArgs {
     /// How it boots, and what is done in it.
     #[command(flatten)]
     pub guest: GuestArgs,
-    /// The command and its arguments.
-    #[arg(last = true, required = true, value_name = "COMMAND")]
+    /// The command and its arguments. Without one, the product's `self_test`.
+    #[arg(last = true, value_name = "COMMAND")]
     pub command: Vec<String>,
 }
 

@@ -34,6 +34,10 @@ pub struct ReleaseArgs {
     /// Do not boot the secure-os image in QEMU before the bundle gets its name (boards with a kernel); the manifest says so.
     #[arg(long)]
     pub no_boot: bool,
+    /// Boot Linux from the root filesystem before the bundle gets its name: the system must run, no unit fail, and the product's
+    /// `self_test` pass.
+    #[arg(long)]
+    pub boot_linux: bool,
     /// Put this program beside the bundle instead of building one: carveout as a static program for Linux on x86-64, with which
     /// technicians flash.
     #[arg(long, value_name = "FILE")]

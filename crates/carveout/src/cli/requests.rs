@@ -48,6 +48,11 @@ impl ImageArgs {
         self.build.without(&self.without)
     }
 
+    /// What is booted.
+    pub fn boots(&self) -> make::Boots {
+        make::Boots { kernel: !self.no_boot, linux: self.boot_linux }
+    }
+
     /// Which layers of BitBake's.
     pub fn layers(&self) -> engine::Layers {
         engine::Layers {
@@ -88,6 +93,7 @@ impl ReleaseArgs {
             previous: self.previous.clone(),
             keep: self.keep,
             no_boot: self.no_boot,
+            boot_linux: self.boot_linux,
             program: self.program.clone(),
             output_dir: self.output_dir.clone(),
         }

@@ -19,7 +19,7 @@ pub fn run(args: &ImageArgs, dirs: &Dirs, ui: &Ui) -> Result<Outcome> {
     engine::suits(chosen, &request, &layers)?;
     let path = match chosen {
         Engine::Bitbake => engine::image(&request, &layers, &args.output_dir, dirs, ui)?,
-        Engine::Local => make::local(&request, !args.no_boot, &args.output_dir, dirs, ui)?,
+        Engine::Local => make::local(&request, args.boots(), &args.output_dir, dirs, ui)?,
     };
     ui.table();
     let archive = format!("{}.tar.zst", path.display());

@@ -1,7 +1,7 @@
 //! `test-device`: builds a product, boots it, and runs a command in it.
 
 use crate::cli::TestDeviceArgs;
-use carveout_build::make;
+use carveout_build::make::{self, Boots};
 use carveout_build::workshop::Sources;
 use carveout_desk::emulate::{self, EmulateRequest};
 use carveout_host::dirs::Dirs;
@@ -16,7 +16,11 @@ const BUNDLES: &str = "target/bundles";
 /// Builds, boots and runs.
 pub fn run(args: &TestDeviceArgs, json: bool, dirs: &Dirs, ui: &Ui) -> Result<Outcome> {
     let request = args.build.request();
-    let bundle = make::local(&request, true, Path::new(BUNDLES), dirs, ui)?;
+    let command = match &args.command[..] {
+        [] => make::self_test(&request, dirs, ui)?,
+        command => command.to_vec(),
+    };
+    let bundle = make::local(&request, Boots { kernel: true, linux: false }, Path::new(BUNDLES), dirs, ui)?;
     let emulated = EmulateRequest {
         target: bundle.display().to_string(),
         engine: None,
@@ -28,7 +32,7 @@ pub fn run(args: &TestDeviceArgs, json: bool, dirs: &Dirs, ui: &Ui) -> Result<Ou
         key: None,
         writes: Vec::new(),
         linux: Some(args.guest.request()),
-        client_args: args.command.clone(),
+        client_args: command,
         wait: false,
         keep_output: json,
     };

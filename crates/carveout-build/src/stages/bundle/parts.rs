@@ -1,7 +1,7 @@
 //! What bundles are made of.
 
 use crate::apps::Apps;
-use bundle::DeskBoot;
+use bundle::{DeskBoot, LinuxBoot};
 use carveout_vendor::bsp::Bsp;
 use stage_cache::Output;
 use trusty_image::Plan;
@@ -24,6 +24,8 @@ pub struct BundleParts {
     pub l4t: Option<L4tParts>,
     /// What became of the boot in QEMU, where there is a kernel.
     pub desk_boot: Option<DeskBoot>,
+    /// The boot of Linux, if it was wanted.
+    pub linux_boot: Option<LinuxBoot>,
 }
 
 /// What an L4T board has besides.
