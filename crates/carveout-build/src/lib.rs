@@ -10,6 +10,7 @@ pub mod make;
 pub mod new;
 pub mod program;
 pub mod release;
+mod request;
 pub mod results;
 pub mod run;
 pub mod stages;

@@ -21,13 +21,14 @@ pub const PROGRAMS: [&str; 16] = [
 ];
 
 /// The guides, in an order in which one can follow them: a release needs a clean work tree.
-pub const GUIDES: [&str; 16] = [
+pub const GUIDES: [&str; 17] = [
     "docs/releases.md",
     "docs/field-flashing.md",
     "README.md",
     "docs/first-image.md",
     "docs/the-carve-out.md",
     "docs/desk.md",
+    "docs/linux.md",
     "docs/jetson.md",
     "docs/yocto.md",
     "docs/yocto-at-scale.md",
