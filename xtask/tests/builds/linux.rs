@@ -3,7 +3,7 @@
 mod device;
 mod faults;
 
-use crate::builds::util::{Ran, desk, once, root, run, xtask};
+use crate::builds::util::{Ran, desk, manifest, once, root, run, xtask};
 use serde_json::Value;
 use std::ffi::OsStr;
 use std::fs;
@@ -21,7 +21,9 @@ fn product() -> PathBuf {
         fs::write(&config, text).unwrap();
         // Its root filesystem is that of the default product.
         desk();
-        xtask(["image".as_ref(), "-c".as_ref(), config.as_os_str(), "-o".as_ref(), folder.as_os_str()]).ok()
+        let words = ["image", "--boot-linux", "-c"].map(OsStr::new);
+        let words = words.into_iter().chain([config.as_os_str(), "-o".as_ref(), folder.as_os_str()]);
+        xtask(words).ok()
     });
     made.into()
 }
@@ -117,6 +119,27 @@ fn commands_files_input_and_exit_codes_pass_through() {
     assert!(error.contains("--copy-in: /proc/x/y in the guest: "), "{error}");
     let error = linux(bundle, &["--copy-in=/no/file:/root/x"], &["true"]).fails(2);
     assert!(error.contains("--copy-in: /no/file: No such file or directory"), "{error}");
+}
+
+/// What does not pass in the booted system is no bundle; what does says so.
+#[test]
+fn a_product_is_booted_before_it_is_a_bundle() {
+    let (bundle, dir) = (product(), tempfile::tempdir().unwrap());
+    let boot = manifest(&bundle)["linux_boot"].clone();
+    assert_eq!(boot["self_test"], serde_json::json!(["echo-srv-app", "--self-test"]));
+    assert!(boot["kernel"].as_str().unwrap().starts_with("linux-image-"), "{boot}");
+    let said = xtask([OsStr::new("inspect"), bundle.as_os_str()]).ok();
+    assert!(said.contains("it is running, and `echo-srv-app --self-test` passed"), "{said}");
+    let config = dir.path().join("bad.yaml");
+    let text = fs::read_to_string(root().join("configs/desk.yaml")).unwrap();
+    let bad = "self_test: [sh, -c, 'echo the reason; exit 6']";
+    fs::write(&config, text.replace("self_test: [echo-srv-app, --self-test]", bad)).unwrap();
+    let out = dir.path().join("out");
+    let words = ["image", "--boot-linux", "-c"].map(OsStr::new);
+    let words = words.into_iter().chain([config.as_os_str(), "-o".as_ref(), out.as_os_str()]);
+    let error = xtask(words).fails(1);
+    assert!(error.contains("ended with exit code 6 in the booted system\n  | the reason"), "{error}");
+    assert!(!out.exists() || fs::read_dir(&out).unwrap().count() == 0, "no bundle is there");
 }
 
 /// Without a command it is a shell.

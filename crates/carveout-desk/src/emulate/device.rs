@@ -11,7 +11,7 @@ use crate::linux::commands::{self, Ended, Output, Shown};
 use crate::linux::disk::GuestDisk;
 use crate::linux::guest::{Guest, GuestEnd, GuestSetup, Until};
 use crate::linux::input::Input;
-use crate::linux::kernel::{self, Kernel};
+use crate::linux::kernel::{self, Kernel, KernelPackage};
 use crate::linux::relay::Relay;
 use crate::linux::snapshot::{self, Snapshot};
 use crate::linux::{LinuxBoot, LinuxRequest, RUNNING, initramfs};
@@ -103,7 +103,12 @@ pub fn run(
 ) -> Result<LinuxEnd> {
     let log = dirs.logs()?.join("host.log");
     packages::ensure(&needs(request), false, &log, ui)?;
-    let kernel = Kernel::get(false, dirs, ui)?;
+    let kernel = match &request.kernel {
+        Some(path) => Kernel::given(path)?,
+        None => Kernel::get(false, dirs, ui)?,
+    };
+    let KernelPackage { package, version, sha256 } = &kernel.package;
+    ui.note(&format!("kernel: {package} {version}, sha256 {sha256}"));
     let agent = workshop.guest_agent()?;
     let initramfs = initramfs::make(&agent, &kernel.modules(!request.forwards.is_empty())?)?;
     let qemu = Qemu::get(false, &log, ui)?;

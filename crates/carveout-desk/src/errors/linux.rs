@@ -30,6 +30,10 @@ carveout_host::errors! {
         NoKernelPackage
             => environment "no-kernel-package": ("apt's sources of this host have no linux-image-arm64"),
             help ("the desk boots Debian's kernel: this host's sources.list must name Debian's archive");
+        /// The kernel that was named cannot be read.
+        NoKernelFile { path: PathBuf, source: io::Error }
+            => usage "no-kernel-file": ("--kernel: {}: {source}", path.display()),
+            help ("name the file of a kernel for arm64, such as Image");
         /// Debian's kernel was never fetched, and the network is forbidden.
         KernelOffline
             => environment "kernel-offline": ("--offline: Debian's kernel for the guest is not there yet"),

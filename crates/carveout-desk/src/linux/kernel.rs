@@ -48,11 +48,11 @@ const ABOUT: &str = "kernel.json";
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct KernelPackage {
-    /// Debian's package.
+    /// Debian's package, or the file that was named instead.
     pub package: String,
-    /// Its version.
+    /// Its version; empty of a file.
     pub version: String,
-    /// SHA-256 of the package.
+    /// SHA-256 of the package, or of the file.
     pub sha256: String,
 }
 
@@ -61,9 +61,21 @@ pub struct Kernel {
     /// Of which package.
     pub package: KernelPackage,
     folder: PathBuf,
+    /// The kernel itself, if it is the user's own.
+    given: Option<PathBuf>,
 }
 
 impl Kernel {
+    /// One of the user's own, which loads no modules.
+    pub fn given(path: &Path) -> Result<Self> {
+        let sha256 = bundle::hash_file(path)
+            .map_err(|source| LinuxError::NoKernelFile { path: path.into(), source })?;
+        let package = path.display().to_string();
+        let package = KernelPackage { package, version: String::new(), sha256: sha256.sha256 };
+        let given = Some(std::path::absolute(path).at(path)?);
+        Ok(Self { package, folder: PathBuf::new(), given })
+    }
+
     /// The one that is there, or else the newest that Debian has.
     pub fn get(offline: bool, dirs: &Dirs, ui: &Ui) -> Result<Self> {
         let home = dirs.home().join("linux");
@@ -72,7 +84,8 @@ impl Kernel {
         let folder = home.join(format!("kernel-{}", parts.get(..8).unwrap_or_default()));
         let known = || -> Option<Self> {
             let text = fs::read_to_string(folder.join(ABOUT)).ok()?;
-            Some(Self { package: serde_json::from_str(&text).ok()?, folder: folder.clone() })
+            let package = serde_json::from_str(&text).ok()?;
+            Some(Self { package, folder: folder.clone(), given: None })
         };
         if let Some(kernel) = known() {
             return Ok(kernel);
@@ -96,7 +109,8 @@ impl Kernel {
         let files = apt.download(&[format!("{name}={version}")], &log)?;
         let file = files.into_iter().next().ok_or(LinuxError::NoKernelPackage)?;
         let sha256 = bundle::hash_file(&file).at(&file)?.sha256;
-        let kernel = Self { package: KernelPackage { package: name, version, sha256 }, folder };
+        let package = KernelPackage { package: name, version, sha256 };
+        let kernel = Self { package, folder, given: None };
         kernel.unpack(&home, &file, &log)?;
         Ok(kernel)
     }
@@ -127,11 +141,17 @@ impl Kernel {
 
     /// The kernel itself.
     pub fn image(&self) -> PathBuf {
+        if let Some(given) = &self.given {
+            return given.clone();
+        }
         self.folder.join("boot").join(format!("vmlinuz-{}", self.release()))
     }
 
     /// The modules that the guest loads, each behind those that it depends on, as modprobe knows them.
     pub fn modules(&self, network: bool) -> Result<Vec<PathBuf>> {
+        if self.given.is_some() {
+            return Ok(Vec::new());
+        }
         let (sh, folder, release) = (shell(Path::new("/"))?, &self.folder, self.release());
         let wanted = MODULES.into_iter().chain(network.then_some(NETWORK));
         let text = capture(

@@ -18,6 +18,8 @@ pub struct LinuxRequest {
     pub wait_for: Option<String>,
     /// Start from a snapshot of a running system, which is made where there is none.
     pub snapshot: bool,
+    /// A kernel of the user's own instead of Debian's, with all that it needs built in.
+    pub kernel: Option<PathBuf>,
     /// Memory of the guest, in MiB.
     pub memory: u64,
     /// CPUs of the guest.
@@ -35,6 +37,7 @@ impl Default for LinuxRequest {
             forwards: Vec::new(),
             wait_for: None,
             snapshot: false,
+            kernel: None,
             memory: 256,
             cpus: 1,
             timeout: None,

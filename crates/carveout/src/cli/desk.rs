@@ -81,6 +81,10 @@ pub struct GuestArgs {
     /// Wait for a unit of systemd before the command runs; `running` is the whole system, with no unit that has failed.
     #[arg(long, value_name = "UNIT")]
     pub wait_for: Option<String>,
+    /// Boot this kernel instead of Debian's: an Image for arm64 with virtio-mmio, virtio-blk, virtio-console, ext4, PL011 and CUSE built
+    /// in.
+    #[arg(long, value_name = "FILE")]
+    pub kernel: Option<PathBuf>,
     /// Memory of the guest, in MiB.
     #[arg(long, value_name = "MIB", default_value_t = 256, value_parser = clap::value_parser!(u64).range(64..=65536))]
     pub memory: u64,
@@ -115,6 +119,7 @@ impl GuestArgs {
             copy_out: self.copy_out.clone(),
             forwards: self.forward.clone(),
             wait_for: self.wait_for.clone(),
+            kernel: self.kernel.clone(),
             memory: self.memory,
             cpus: self.cpus,
             timeout: self.timeout.map(Duration::from_secs),

@@ -93,6 +93,10 @@ fn a_device_keeps_what_its_guest_writes_and_starts_again() {
     xtask(["rollback", &device]).ok();
     assert!(used(Slot::A));
     assert_eq!(linux(&device, &[""; 0], &["cat", "/root/kept"]).ok(), "kept");
+    // Nothing is written by `auto`: the bundle is the same, and what the guest has written stays.
+    let told = xtask(["flash", desk().to_str().unwrap(), "--to", &device, "--scope", "auto"]).ok();
+    assert!(!told.contains("error"), "{told}");
+    assert_eq!(linux(&device, &[""; 0], &["cat", "/root/kept"]).ok(), "kept");
     // While it runs nobody flashes it.
     let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
     command.args(["emulate", &device, "--linux", "--persist", "--"]).args(["sleep", "1000"]);

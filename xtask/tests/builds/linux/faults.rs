@@ -33,6 +33,13 @@ fn word(word: &str) -> String {
     )
 }
 
+/// The entry of a folder whose name begins so.
+fn first(folder: &Path, head: &str) -> PathBuf {
+    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let begins = |path: &PathBuf| path.file_name().unwrap().to_str().unwrap().starts_with(head);
+    entries.filter(begins).next().unwrap()
+}
+
 #[test]
 fn what_does_not_boot_says_why() {
     let error = with(&word("rdinit=/none init=/none root=/dev/none"), &[], &["true"]).fails(1);
@@ -47,6 +54,13 @@ fn what_does_not_boot_says_why() {
     let zeros = "a=(); for w in \"$@\"; do case $w in if=none,id=disk,*) truncate -s 64M \"$0.disk\"; w=\"if=none,id=disk,format=raw,file=$0.disk\";; esac; a+=(\"$w\"); done; set -- \"${a[@]}\"";
     let error = with(zeros, &[], &["true"]).fails(1);
     assert!(error.contains("  | /dev/vda: no root filesystem: Invalid argument"), "{error}");
+    // A kernel of one's own that lacks what it needs, and none at all.
+    let kernel = first(&root().join("target/carveout/linux"), "kernel-").join("boot");
+    let option = format!("--kernel={}", first(&kernel, "vmlinuz-").display());
+    let error = with(":", &[&option], &["true"]).fails(1);
+    assert!(error.contains("/dev/vda: there is no such disk"), "{error}");
+    let error = with(":", &["--kernel=/no/Image"], &["true"]).fails(2);
+    assert!(error.contains("--kernel: /no/Image: No such file or directory"), "{error}");
     let error = with("echo 'qemu: cannot' >&2; exit 4", &[], &["true"]).fails(3);
     assert!(error.contains("QEMU does not start this machine (exit status: 4)"), "{error}");
     assert!(error.contains("  | qemu: cannot"), "{error}");
