@@ -12,6 +12,8 @@ use carveout_host::outcome::Outcome;
 use clap::Subcommand;
 use test::TestArgs;
 
+pub use test::FULL;
+
 /// The verbs.
 #[derive(Debug, Subcommand)]
 pub enum Xtask {

@@ -27,6 +27,8 @@ use xshell::{Shell, cmd};
 const CARGO_DENY: (&str, &str) = ("cargo-deny", "0.20.2");
 /// Taken where it is installed.
 const CARGO_NEXTEST: (&str, &str) = ("cargo-nextest", "0.9.143");
+/// The variable by which tests know that `--full` was given: what takes long and repeats much of another test runs only then.
+pub const FULL: &str = "CARVEOUT_TEST_FULL";
 /// So many tests run besides one on each core.
 const WAITING: usize = 2;
 /// So many of the slowest tests are told.
@@ -189,7 +191,8 @@ fn tests(c: &Checked) -> Result<Totals> {
     let report = c.dirs.root()?.join("target/nextest/default/junit.xml");
     let _ = fs::remove_file(&report);
     let cmd = cmd!(sh, "{nextest} nextest run {what...} --test-threads {threads} --filterset {filter}");
-    let ended = run_tool("cargo nextest", cmd.env("NEXTEST_HIDE_PROGRESS_BAR", "1"), c.log);
+    let cmd = cmd.envs(c.args.full.then_some((FULL, "1"))).env("NEXTEST_HIDE_PROGRESS_BAR", "1");
+    let ended = run_tool("cargo nextest", cmd, c.log);
     let text = match (fs::read_to_string(&report), ended) {
         (Ok(text), _) => text,
         (Err(_), Err(error)) => return Err(error),

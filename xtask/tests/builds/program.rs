@@ -12,6 +12,7 @@ use std::io::Read;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use xtask::FULL;
 
 /// Nothing is there: no other program, no variable but where a person's records go, no Rust, no sources.
 fn alone(program: &Path, arguments: &[&str]) -> Ran {
@@ -22,26 +23,53 @@ fn alone(program: &Path, arguments: &[&str]) -> Ran {
     )
 }
 
+/// carveout, linked statically of what is compiled for the tests already.
+fn linked(dir: &Path) -> PathBuf {
+    let mut command = Command::new("cargo");
+    command.args(["rustc", "--locked", "--package", "xtask", "--example", "alone"]).current_dir(root());
+    Ran::new(command.args(["--", "-C", "target-feature=+crt-static"])).ok();
+    let target = Path::new(env!("CARGO_BIN_EXE_xtask")).parent().unwrap();
+    let program = dir.join("linked");
+    fs::copy(target.join("examples/alone"), &program).unwrap();
+    program
+}
+
 #[test]
 fn the_program_alone_verifies_and_flashes() {
+    let dir = tempfile::tempdir().unwrap();
+    verifies_and_flashes(dir.path(), &linked(dir.path()));
+}
+
+/// The very program that is given away, which takes minutes to compile.
+#[test]
+fn the_program_of_a_release_tells_no_place_and_works() {
+    if std::env::var_os(FULL).is_none() {
+        println!("skipped: it takes minutes, and runs with `cargo xtask test --full`");
+        return;
+    }
     let (dir, dirs) = (tempfile::tempdir().unwrap(), Dirs::find());
     let ui = Ui::new(Verbosity::Quiet);
-    let programs = Programs { dirs: &dirs, profile: "quick", offline: false, ui: &ui };
+    let programs = Programs { dirs: &dirs, profile: program::PROFILE, offline: false, ui: &ui };
     let built = programs.build(program::NAME).unwrap();
-    let bytes = program::read(&built).unwrap();
+    let bytes = fs::read(&built).unwrap();
     let text = String::from_utf8_lossy(&bytes);
     for place in [root(), std::env::home_dir().unwrap().join(".cargo")] {
         assert!(!text.contains(place.to_str().unwrap()), "{} is in the program", place.display());
     }
+    verifies_and_flashes(dir.path(), &built);
+}
+
+fn verifies_and_flashes(dir: &Path, built: &Path) {
+    program::read(built).unwrap();
     // Its own sort of bundle: a folder with nothing else.
-    let (bundles, folder) = (dir.path().join("bundles"), dir.path().join("empty"));
+    let (bundles, folder) = (dir.join("bundles"), dir.join("empty"));
     fs::create_dir(&folder).unwrap();
     let bundle = small(&bundles, &[]);
     let name = bundle.file_name().unwrap().to_str().unwrap();
     let archive = format!("{name}.tar.zst");
     fs::copy(bundles.join(&archive), folder.join(&archive)).unwrap();
     let program = folder.join("carveout");
-    fs::copy(&built, &program).unwrap();
+    fs::copy(built, &program).unwrap();
     assert_eq!(alone(&program, &["verify", &archive]).ok(), "ok");
     let told = alone(&program, &["flash", &archive, "--to", "virt:device.img"]).ok();
     assert!(told.starts_with("virt:device.img: done in "), "{told}");
@@ -61,7 +89,7 @@ fn the_program_alone_verifies_and_flashes() {
     assert!(error.contains("install the Debian package carveout-emulator"), "{error}");
     let error = alone(&program, &["image"]).fails(2);
     assert!(error.contains("carveout"), "{error}");
-    installed(dir.path(), &program, &folder.join(&archive));
+    installed(dir, &program, &folder.join(&archive));
 }
 
 /// As a package puts it: the emulator is found beside the program.
