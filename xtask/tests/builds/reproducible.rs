@@ -1,86 +1,28 @@
 //! Two builds of the same sources give the same bytes, wherever and however they run.
 
-use crate::builds::util::{Ran, desk, files, root, run};
+use crate::builds::elsewhere::{Elsewhere, HOST_NAME, base_of};
+use crate::builds::util::{desk, files, root, run, xtask};
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// A name that can be in no output by accident.
-const HOST_NAME: &str = "carveout-build-host-7q3";
-
-/// A copy of the work tree, uncommitted changes included, with git's history.
-fn copy_workspace(to: &Path) {
-    let root = root();
-    let (from, to_text) = (root.to_str().unwrap(), to.to_str().unwrap());
-    run("git", ["-c", "safe.directory=*", "clone", "--quiet", from, to_text]).ok();
-    for kind in [&["-co"][..], &["-d"]] {
-        let mut command = Command::new("git");
-        command.current_dir(&root).args(["-c", "safe.directory=*", "ls-files", "-z", "--exclude-standard"]);
-        for name in Ran::new(command.args(kind)).ok().split('\0').filter(|n| !n.is_empty()) {
-            let (source, copy) = (root.join(name), to.join(name));
-            if source.exists() {
-                fs::create_dir_all(copy.parent().unwrap()).unwrap();
-                fs::copy(source, copy).unwrap();
-            } else {
-                fs::remove_file(copy).unwrap();
-            }
-        }
-    }
-    // Compilers and helper programs are downloads, not what is compared.
-    for downloaded in ["target/toolchains", "target/carveout/tools"] {
-        if root.join(downloaded).exists() {
-            let parent = to.join(downloaded).parent().unwrap().to_owned();
-            fs::create_dir_all(&parent).unwrap();
-            run("cp", ["-a", root.join(downloaded).to_str().unwrap(), parent.to_str().unwrap()]).ok();
-        }
-    }
-}
-
-/// `cargo xtask image` in another folder, as another kind of user would run it. The program is the one that is there: it is no part of a
-/// bundle.
-fn build(dir: &Path) -> String {
-    let script = "umask 077; if [ \"$(id -u)\" = 0 ]; then hostname \"$1\"; fi; shift; exec \"$@\"";
-    let mut command = if run("id", ["-u"]).ok() == "0" {
-        let mut command = Command::new("unshare");
-        command.arg("--uts");
-        command.arg("sh");
-        command
-    } else {
-        Command::new("sh")
-    };
-    let program = env!("CARGO_BIN_EXE_xtask");
-    command.args(["-c", script, "sh", HOST_NAME, program, "--json", "image"]).current_dir(dir);
-    without_cargos_variables(&mut command);
-    command.env("CARGO_MANIFEST_DIR", dir.join("xtask"));
-    for (name, value) in [("TZ", "Asia/Kathmandu"), ("LANG", "tr_TR.UTF-8"), ("CARGO_BUILD_JOBS", "1")] {
-        command.env(name, value);
-    }
-    command.env_remove("LC_ALL");
-    Ran::new(&mut command).ok()
-}
-
-/// Those of the cargo that runs this test.
-fn without_cargos_variables(command: &mut Command) {
-    let names = std::env::vars().map(|(name, _)| name);
-    for name in names.filter(|name| name.starts_with("CARGO_") && !name.ends_with("HOME")) {
-        command.env_remove(name);
-    }
-}
-
-fn built(json: &str) -> BTreeSet<String> {
+fn stages(json: &str, reused: bool) -> BTreeSet<String> {
     let value: serde_json::Value = serde_json::from_str(json).unwrap();
     let rows = value["result"]["stages"].as_array().unwrap().iter();
-    rows.filter(|r| r["reused"] == false).map(|r| r["stage"].as_str().unwrap().to_owned()).collect()
+    rows.filter(|r| r["reused"] == reused).map(|r| r["stage"].as_str().unwrap().to_owned()).collect()
 }
 
 #[test]
 fn another_folder_user_time_zone_and_job_count_give_the_same_bundle() {
     let first = desk();
     let dir = tempfile::tempdir().unwrap();
-    let workspace = dir.path().join("a folder/one deeper/clone");
-    copy_workspace(&workspace);
-    let json: serde_json::Value = serde_json::from_str(&build(&workspace)).unwrap();
+    let elsewhere = Elsewhere::new(dir.path());
+    // All but Debian's base, which takes minutes: `pinned` builds it elsewhere and compares it.
+    elsewhere.take_base(&base_of(xtask(["rootfs"]).ok().as_ref()));
+    let json = elsewhere.xtask(&["--json", "image"]).ok();
+    assert_eq!(stages(&json, true), BTreeSet::from(["rootfs base".to_owned()]));
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
     let second = PathBuf::from(json["result"]["bundle"].as_str().unwrap());
     for file in files(first).iter().map(String::as_str).chain(["manifest.json"]) {
         run("cmp", [first.join(file), second.join(file)]).ok();
@@ -91,8 +33,8 @@ fn another_folder_user_time_zone_and_job_count_give_the_same_bundle() {
         run("sha256sum", [archive]).ok()[..64].to_owned()
     };
     assert_eq!(sum(first), sum(&second));
-    nothing_tells_where_it_was_built(&second, &workspace);
-    one_changed_line_rebuilds_what_it_must(&workspace);
+    nothing_tells_where_it_was_built(&second, &elsewhere.0);
+    one_changed_line_rebuilds_what_it_must(&elsewhere);
 }
 
 /// Neither a path of a build nor the build host's name is in any output, packed ones included.
@@ -131,18 +73,18 @@ fn holders(paths: &[PathBuf], texts: &[&str]) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-fn one_changed_line_rebuilds_what_it_must(workspace: &Path) {
-    assert_eq!(built(&build(workspace)), BTreeSet::new());
-    let path = workspace.join("apps/echo-srv/src/main.rs");
+fn one_changed_line_rebuilds_what_it_must(elsewhere: &Elsewhere) {
+    let rebuilt = || stages(&elsewhere.xtask(&["--json", "image"]).ok(), false);
+    assert_eq!(rebuilt(), BTreeSet::new());
+    let path = elsewhere.0.join("apps/echo-srv/src/main.rs");
     let text = fs::read_to_string(&path).unwrap();
     assert!(text.contains("const ROOM: usize = 64_000;"));
     fs::write(&path, text.replace("const ROOM: usize = 64_000;", "const ROOM: usize = 63_999;")).unwrap();
     let expected =
         ["trusted app echo-srv", "trusted apps", "symbols", "secure-os", "bundle"].map(String::from);
-    assert_eq!(built(&build(workspace)), BTreeSet::from(expected));
+    assert_eq!(rebuilt(), BTreeSet::from(expected));
     // A comment changes no byte of the app: nothing behind it is built anew but the bundle, which names the work tree.
     let text = fs::read_to_string(&path).unwrap();
     fs::write(&path, text + "// no effect\n").unwrap();
-    let effect = built(&build(workspace));
-    assert_eq!(effect, BTreeSet::from(["trusted app echo-srv".to_owned()]));
+    assert_eq!(rebuilt(), BTreeSet::from(["trusted app echo-srv".to_owned()]));
 }

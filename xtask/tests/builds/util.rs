@@ -144,6 +144,21 @@ pub fn small(dir: &Path, more: &[&str]) -> PathBuf {
     dir.join(Path::new(&made).file_name().unwrap())
 }
 
+/// What cargo has compiled for this host here, for builds of apps: macros and build scripts. A workspace elsewhere takes it over, as it
+/// does compilers.
+pub fn take_host_parts(workspace: &Path) {
+    for (verb, kind) in [("trusted-apps", "ta"), ("client-apps", "client")] {
+        xtask([verb]).ok();
+        let place = format!("target/carveout/cargo/{kind}/{kind}");
+        let (from, to) = (root().join(&place), workspace.join(&place));
+        // cargo's own lock: nothing is written meanwhile. Where results of stages are of an older run, nothing is there.
+        let Ok(lock) = File::open(from.join(".cargo-lock")) else { continue };
+        lock.lock().unwrap();
+        fs::create_dir_all(to.parent().unwrap()).unwrap();
+        run("cp", ["-a", from.to_str().unwrap(), to.to_str().unwrap()]).ok();
+    }
+}
+
 /// Our kernel for tests, of the firmware that `emulate` boots.
 pub fn test_kernel() -> Vec<u8> {
     use carveout_build::workshop::Sources;
