@@ -262,18 +262,20 @@ fn serial(document: &Value) -> String {
     format!("urn:uuid:{}", uuid::Builder::from_custom_bytes(bytes).into_uuid())
 }
 
-/// As purl-spec wants it: letters, digits and `.-_~` stay, all else is percent-encoded.
+/// As purl-spec wants it: letters, digits and `.-_~:` stay, all else is percent-encoded.
 fn escaped(text: &str) -> String {
     let one = |byte: u8| match byte {
-        b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'.' | b'-' | b'_' | b'~' => char::from(byte).to_string(),
+        b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'.' | b'-' | b'_' | b'~' | b':' => {
+            char::from(byte).to_string()
+        }
         other => format!("%{other:02X}"),
     };
     text.bytes().map(one).collect()
 }
 
-/// The value of a qualifier in a package URL: `:` and `/` stay, too.
+/// The value of a qualifier in a package URL: `/` stays, too.
 fn qualifier(text: &str) -> String {
-    escaped(text).replace("%3A", ":").replace("%2F", "/")
+    escaped(text).replace("%2F", "/")
 }
 
 #[cfg(test)]
@@ -324,7 +326,7 @@ mod tests {
 
     #[test]
     fn versions_are_encoded() {
-        assert_eq!(escaped("1:2.36-9+deb12u10~rc1"), "1%3A2.36-9%2Bdeb12u10~rc1");
+        assert_eq!(escaped("1:2.36-9+deb12u10~rc1"), "1:2.36-9%2Bdeb12u10~rc1");
         assert_eq!(escaped("é/"), "%C3%A9%2F");
     }
 }
