@@ -5,7 +5,7 @@ use carveout_host::packages::Need;
 use std::path::PathBuf;
 
 /// Makes them, or knows where they are.
-pub trait Workshop {
+pub trait Workshop: Sync {
     /// The folder of the firmware's programs: [`crate::MONITOR`], [`crate::AGENT`].
     fn firmware(&self) -> Result<PathBuf>;
 

@@ -1,6 +1,6 @@
 //! The whole device on the desk: Linux boots from a root filesystem, and its client apps talk to the trusted apps.
 
-use super::backend;
+use super::backend::{self, Prepared};
 use super::faults::fault;
 use super::request::EmulateRequest;
 use super::target::EmulationTarget;
@@ -8,7 +8,7 @@ use crate::Workshop;
 use crate::errors::LinuxError;
 use crate::linux::boot::BootStage;
 use crate::linux::commands::{self, Ended, Output, Shown};
-use crate::linux::disk::GuestDisk;
+use crate::linux::disk::{self, GuestDisk};
 use crate::linux::guest::{Guest, GuestEnd, GuestSetup, Until};
 use crate::linux::input::Input;
 use crate::linux::kernel::{self, Kernel, KernelPackage};
@@ -17,14 +17,16 @@ use crate::linux::snapshot::{self, Snapshot};
 use crate::linux::{LinuxBoot, LinuxRequest, RUNNING, initramfs};
 use crate::qemu::{self, Qemu};
 use carveout_host::dirs::Dirs;
-use carveout_host::error::Result;
+use carveout_host::error::{Error, Result};
 use carveout_host::packages;
 use carveout_host::packages::Need;
 use carveout_host::tools::scratch;
 use carveout_host::ui::{self, Ui};
 use serde_json::Value;
+use std::borrow::Cow;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::thread;
 use std::time::Duration;
 
 /// What is waited for takes no longer, unless it is said.
@@ -78,6 +80,29 @@ enum Session {
     Reboot,
 }
 
+/// The secure world, ready to start.
+struct Secure<'a> {
+    target: Cow<'a, EmulationTarget>,
+    prepared: Prepared,
+}
+
+impl<'a> Secure<'a> {
+    fn new(
+        target: Cow<'a, EmulationTarget>,
+        args: &EmulateRequest,
+        workshop: &dyn Workshop,
+        dirs: &Dirs,
+        ui: &Ui,
+    ) -> Result<Self> {
+        let prepared = backend::prepare(args, &target, workshop, dirs, ui)?;
+        Ok(Self { target, prepared })
+    }
+}
+
+fn bundles(dirs: &Dirs) -> Option<PathBuf> {
+    dirs.workspace().map(|root| root.join("target/bundles"))
+}
+
 /// All that stays the same when the guest starts again.
 struct Desk<'a> {
     args: &'a EmulateRequest,
@@ -86,6 +111,8 @@ struct Desk<'a> {
     workshop: &'a dyn Workshop,
     dirs: &'a Dirs,
     ui: &'a Ui,
+    /// Of a bundle; of a device it is looked at anew each time.
+    secure: Option<Secure<'a>>,
     qemu: Qemu,
     kernel: Kernel,
     initramfs: Vec<u8>,
@@ -109,9 +136,27 @@ pub fn run(
     };
     let KernelPackage { package, version, sha256 } = &kernel.package;
     ui.note(&format!("kernel: {package} {version}, sha256 {sha256}"));
-    let agent = workshop.guest_agent()?;
-    let initramfs = initramfs::make(&agent, &kernel.modules(!request.forwards.is_empty())?)?;
     let qemu = Qemu::get(false, &log, ui)?;
+    // A bundle is verified as a whole before anything of it runs, and meanwhile what it needs is made.
+    let (secure, initramfs) = thread::scope(|scope| {
+        let secure = scope.spawn(|| match source {
+            DeviceSource::Named if disk::is_device(&args.target) => Ok(None),
+            DeviceSource::Named => {
+                let bundles = bundles(dirs);
+                let target = EmulationTarget::open(&args.target, args.key.as_ref(), bundles.as_deref(), ui)?;
+                Secure::new(Cow::Owned(target), args, workshop, dirs, ui).map(Some)
+            }
+            DeviceSource::Built { target, .. } => {
+                Secure::new(Cow::Borrowed(*target), args, workshop, dirs, ui).map(Some)
+            }
+        });
+        let initramfs = workshop
+            .guest_agent()
+            .and_then(|agent| initramfs::make(&agent, &kernel.modules(!request.forwards.is_empty())?));
+        (secure.join(), initramfs)
+    });
+    let secure = secure.unwrap_or_else(|_| Err(Error::interrupted()))?;
+    let initramfs = initramfs?;
     let desk = Desk {
         args,
         source,
@@ -119,6 +164,7 @@ pub fn run(
         workshop,
         dirs,
         ui,
+        secure,
         qemu,
         kernel,
         initramfs,
@@ -148,28 +194,25 @@ impl Desk<'_> {
         let Self { args, request, workshop, dirs, ui, .. } = self;
         let scratch = scratch("linux")?;
         let dir = scratch.path();
-        let bundles = dirs.workspace().map(|root| root.join("target/bundles"));
         let mut disk = match self.source {
             DeviceSource::Named => GuestDisk::open(&args.target, request.persist, dir)?,
             DeviceSource::Built { image, sparse, .. } => GuestDisk::of_image(image, *sparse, dir)?,
         };
         let socket = args.listen.clone().unwrap_or_else(|| dir.join("trusty"));
         let console = dirs.logs()?.join(format!("linux-{}.log", std::process::id()));
-        // The guest boots while the trusted apps are looked at and started.
+        let opened = match &mut disk.device {
+            Some(device) => {
+                let (key, bundles) = (args.key.as_ref(), bundles(dirs));
+                let target = EmulationTarget::of_device(&disk.path, device, key, bundles.as_deref(), ui)?;
+                Some(Secure::new(Cow::Owned(target), args, *workshop, dirs, ui)?)
+            }
+            None => None,
+        };
+        let secure = opened.as_ref().or(self.secure.as_ref());
+        let secure = secure.ok_or_else(|| LinuxError::OnlyAnImage { target: args.target.clone() })?;
+        // The guest boots while the trusted apps start.
         let (mut guest, from_snapshot) = self.boot(&disk, &socket, &console, dir)?;
-        let (key, bundles) = (args.key.as_ref(), bundles.as_deref());
-        let opened = match (self.source, &mut disk.device) {
-            (DeviceSource::Built { .. }, _) => None,
-            (_, Some(device)) => Some(EmulationTarget::of_device(&disk.path, device, key, bundles, ui)?),
-            (_, None) => Some(EmulationTarget::open(&args.target, key, bundles, ui)?),
-        };
-        let target = match (self.source, &opened) {
-            (DeviceSource::Built { target, .. }, _) => target,
-            (_, Some(target)) => target,
-            (_, None) => return Err(LinuxError::OnlyAnImage { target: args.target.clone() }.into()),
-        };
-        let prepared = backend::prepare(args, target, *workshop, dirs, ui)?;
-        let backend = prepared.start(target, &socket, dir, dirs, ui)?;
+        let backend = secure.prepared.start(&secure.target, &socket, dir, dirs, ui)?;
         let boot = LinuxBoot::new(self.kernel.package.clone(), console);
         let mut boot = LinuxBoot { from_snapshot, reboots, ..boot };
         let mut output = None;

@@ -19,6 +19,7 @@ use virt_device::{Device, DevicePart};
 const MAX_IMAGE: u64 = 64 << 20;
 
 /// A secure-os image, and what is known of it.
+#[derive(Clone)]
 pub struct EmulationTarget {
     /// Its bytes.
     pub image: Vec<u8>,

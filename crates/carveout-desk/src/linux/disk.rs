@@ -79,21 +79,15 @@ impl GuestDisk {
             let path = std::path::absolute(folder.join(&entry.path)).at(folder)?;
             return Ok(Self { path, root, sha256, device: None });
         }
-        let image = scratch.join("system.img");
+        let image = scratch.join(if sparse { "sparse.img" } else { "system.img" });
         let mut file = carveout_host::files::make(&image)?;
-        let (mut found, mut end) = (false, entry.size);
+        let mut found = false;
         let read = source.for_each(&mut |name, reader| {
             if name != entry.path {
                 return Ok(());
             }
             found = true;
-            if sparse {
-                end = sparse::decode(&mut io::BufReader::with_capacity(1 << 20, reader), &mut file)
-                    .map_err(io::Error::other)?
-                    .raw_size;
-            } else {
-                copy_with_holes(reader, &mut file)?;
-            }
+            copy_with_holes(reader, &mut file)?;
             // What follows is not wanted.
             Err(io::ErrorKind::Interrupted.into())
         });
@@ -102,9 +96,20 @@ impl GuestDisk {
             Err(error) => return Err(failed(error).into()),
             Ok(_) => {}
         }
-        file.set_len(end).at(&image)?;
-        Ok(Self { path: image, root, sha256, device: None })
+        file.set_len(entry.size).at(&image)?;
+        // The very bytes that were verified.
+        if bundle::hash_file(&image).at(&image)?.sha256 != entry.sha256 {
+            let source = bundle::ExtractError::File(entry.path.clone());
+            return Err(LinuxError::BadRootfs { path: path.into(), source: source.into() }.into());
+        }
+        let disk = Self::of_image(&image, sparse, scratch)?;
+        Ok(Self { sha256, ..disk })
     }
+}
+
+/// Whether what is named is a virt device.
+pub fn is_device(target: &str) -> bool {
+    disk::file(target).is_some()
 }
 
 /// Copies, and leaves holes where zeros are.
