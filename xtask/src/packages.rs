@@ -4,7 +4,7 @@ use carveout::cli::Verb;
 use carveout::verbs::manual;
 use carveout_build::program::{self, Programs};
 use carveout_build::stages::client_apps::CARGO_DEB;
-use carveout_build::workshop::{EMULATOR, EMULATOR_NEEDS, Sources};
+use carveout_build::workshop::{EMULATOR, EMULATOR_NEEDS, GUEST, Sources};
 use carveout_desk::{AGENT, MONITOR, Workshop};
 use carveout_host::dirs::Dirs;
 use carveout_host::error::{At, Result};
@@ -69,7 +69,7 @@ pub fn run(offline: bool, dirs: &Dirs, ui: &Ui) -> Result<Outcome> {
     Ok(Outcome { line: Some(Text::lines(shown)), json, ..Outcome::default() })
 }
 
-/// Pages, completions and firmware.
+/// Pages, completions, firmware, and the program of the Linux that is booted.
 fn stage(folder: &Path, sources: &Sources) -> Result<()> {
     if folder.exists() {
         fs::remove_dir_all(folder).at(folder)?;
@@ -77,7 +77,10 @@ fn stage(folder: &Path, sources: &Sources) -> Result<()> {
     manual::write_installed(&carveout::command::<Verb>(program::NAME), folder)?;
     let (from, to) = (sources.firmware()?, folder.join("firmware"));
     fs::create_dir_all(&to).at(&to)?;
-    [MONITOR, AGENT].iter().try_for_each(|name| files::copy(&from.join(name), &to.join(name), files::OUTPUT))
+    [MONITOR, AGENT]
+        .iter()
+        .try_for_each(|name| files::copy(&from.join(name), &to.join(name), files::OUTPUT))?;
+    files::copy(&sources.guest_agent()?, &folder.join(GUEST), program::EXECUTABLE)
 }
 
 fn copied(file: &Path, folder: &Path, mode: u32) -> Result<PathBuf> {

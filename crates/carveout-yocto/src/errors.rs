@@ -43,6 +43,10 @@ carveout_host::errors! {
         BitBakeOptions => usage "bitbake-options":
             ("--layers, --kas and --host-toolchain are for the BitBake engine"),
             help ("add --engine bitbake, or leave them out");
+        /// The BitBake engine does not boot Linux.
+        NoLinuxBoot => usage "no-linux-boot":
+            ("--boot-linux is for the local engine"),
+            help ("build without it, and boot the bundle: cargo xtask emulate BUNDLE --linux --wait-for running");
         /// Options of the local engine are given to the BitBake engine.
         LocalOptions => usage "local-options":
             ("--bsp and --sources are for the local engine: meta-tegra fetches NVIDIA's parts itself"),

@@ -10,6 +10,7 @@
 //! * [`firmware`]: NVIDIA's unsigned boot parts, told by their content.
 //! * [`guids`]: partition GUIDs, so that NVIDIA's tools make up none.
 //! * [`layout`]: the `flash_t194_*.xml` partition layout.
+//! * [`payload`]: the update payload that a running device writes to the slot that is not active.
 //! * [`scope`]: which change needs which flash: app, secure-os, full.
 //! * [`slots`]: names of the partitions that a bundle's own files go to.
 //! * [`sparse`]: Android sparse images, the form in which NVIDIA's tools take root filesystems.
@@ -25,6 +26,7 @@ pub mod filesystem;
 pub mod firmware;
 pub mod guids;
 pub mod layout;
+pub mod payload;
 pub mod scope;
 pub mod slots;
 pub mod sparse;

@@ -7,6 +7,7 @@ use std::rc::Rc;
 use std::sync::mpsc;
 
 mod limits;
+mod used;
 
 /// A disk that may lose power at any write, sync or hole. What was not synced by then may be there or not, or half of it.
 #[derive(Clone, Debug, Default)]

@@ -38,7 +38,7 @@ fn linux<S: AsRef<OsStr>>(target: &str, options: &[S], command: &[&str]) -> Ran 
 }
 
 /// A shell script as the command.
-fn script<'a>(text: &'a str) -> [&'a str; 3] {
+fn script(text: &str) -> [&str; 3] {
     ["sh", "-c", text]
 }
 

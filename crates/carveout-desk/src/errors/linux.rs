@@ -77,6 +77,6 @@ carveout_host::errors! {
         /// The agent for the guest is not installed beside the program.
         NoAgent { path: PathBuf }
             => environment "no-agent": ("{}: the guest's agent is not there", path.display()),
-            help ("install the package carveout-emulator, or run in a workspace");
+            help ("install the Debian package carveout, or run in a workspace");
     }
 }

@@ -168,3 +168,21 @@ impl Kernel {
         Ok(paths)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_package_names_its_release() {
+        let kernel = |name: &str| {
+            let package = KernelPackage { package: name.into(), version: "1".into(), sha256: String::new() };
+            Kernel { package, folder: "/k".into(), given: None }
+        };
+        assert_eq!(kernel("linux-image-6.1.0-57-arm64").release(), "6.1.0-57-arm64");
+        assert_eq!(kernel("linux-image-6.12.1-arm64-unsigned").release(), "6.12.1-arm64");
+        assert_eq!(kernel("linux-image-6.1.0-57-arm64").image(), Path::new("/k/boot/vmlinuz-6.1.0-57-arm64"));
+        let error = Kernel::given(Path::new("/no/Image")).unwrap_err();
+        assert_eq!(error.code, "desk::linux::no-kernel-file");
+    }
+}

@@ -50,7 +50,8 @@ impl Qmp {
         let failed = |said: String| LinuxError::Qmp { command: command.into(), said };
         let line = format!("{}\n", json!({ "execute": command, "arguments": arguments }));
         (&self.stream).write_all(line.as_bytes()).map_err(|error| failed(error.to_string()))?;
-        let answer = self.answers.recv_timeout(ANSWER).map_err(|_| failed("it does not answer".into()))?;
+        let answer =
+            self.answers.recv_timeout(ANSWER).map_err(|error| failed(format!("no answer: {error}")))?;
         match answer.get("return") {
             Some(value) => Ok(value.clone()),
             None => {
@@ -63,5 +64,44 @@ impl Qmp {
     /// Why the machine has ended, in QEMU's words, such as `guest-reset`.
     pub fn shutdown(&self) -> Option<String> {
         self.shutdown.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use carveout_host::error::Error;
+
+    /// A QEMU that answers each command with the next of these lines.
+    fn qemu(answers: &'static [&'static str]) -> UnixStream {
+        let (ours, theirs) = UnixStream::pair().unwrap();
+        thread::spawn(move || {
+            let mut out = theirs.try_clone().unwrap();
+            out.write_all(b"{\"QMP\": {\"version\": {}}}\nno JSON\n").unwrap();
+            for (line, answer) in BufReader::new(theirs).lines().zip(answers) {
+                assert!(line.unwrap().contains("\"execute\":"));
+                out.write_all(answer.as_bytes()).unwrap();
+            }
+        });
+        ours
+    }
+
+    #[test]
+    fn answers_and_the_reason_of_the_end_are_told_apart() {
+        let qmp = Qmp::new(qemu(&[
+            "{\"return\": {}}\n",
+            "{\"event\": \"STOP\"}\n{\"return\": {\"status\": \"completed\"}}\n",
+            "{\"error\": {\"class\": \"GenericError\", \"desc\": \"no such thing\"}}\n",
+            "{\"event\": \"SHUTDOWN\", \"data\": {\"guest\": true, \"reason\": \"guest-reset\"}}\n{\"return\": {}}\n",
+        ]))
+        .unwrap();
+        assert_eq!(qmp.run("query-migrate", &json!({})).unwrap()["status"], "completed");
+        let error: Error = qmp.run("nothing", &json!({})).unwrap_err();
+        assert_eq!(error.message, "QEMU refuses nothing: no such thing");
+        assert_eq!(qmp.shutdown(), None);
+        qmp.run("cont", &json!({})).unwrap();
+        assert_eq!(qmp.shutdown().as_deref(), Some("guest-reset"));
+        // It has gone.
+        assert!(qmp.run("cont", &json!({})).is_err());
     }
 }

@@ -141,3 +141,76 @@ fn backward(id: u32, socket: &OwnedFd, may: &Receiver<()>, guest: &Guest) -> Opt
         accepted = true;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rustix::net::{accept, bind, listen, recv, send};
+
+    fn frame(stream: &mut UnixStream) -> Frame {
+        stream.set_read_timeout(Some(std::time::Duration::from_secs(20))).unwrap();
+        Frame::read(stream).unwrap()
+    }
+
+    #[test]
+    fn messages_pass_in_order_and_both_ends_are_told() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("trusty");
+        let (mut guest, port) = UnixStream::pair().unwrap();
+        let relay = Relay::start(port, path.clone()).unwrap();
+        // Nobody is there yet.
+        link::send(&mut guest, kind::CONNECT, 1, b"a.port").unwrap();
+        let told = frame(&mut guest);
+        assert_eq!((told.kind, told.channel, told.number()), (kind::CLOSED, 1, OFFLINE));
+
+        let kind_of = SocketType::SEQPACKET;
+        let listener =
+            rustix::net::socket_with(AddressFamily::UNIX, kind_of, SocketFlags::CLOEXEC, None).unwrap();
+        bind(&listener, &SocketAddrUnix::new(&path).unwrap()).unwrap();
+        listen(&listener, 8).unwrap();
+        link::send(&mut guest, kind::CONNECT, 2, b"a.port").unwrap();
+        let app = accept(&listener).unwrap();
+        let mut packet = [0; PACKET];
+        let mut taken = || {
+            let length = recv(&app, &mut packet[..], RecvFlags::empty()).unwrap().0;
+            packet[..length].to_vec()
+        };
+        assert_eq!(taken(), b"\0\0\0\0a.port");
+        send(&app, &[0; 4], SendFlags::empty()).unwrap();
+        assert_eq!(frame(&mut guest).kind, kind::ACCEPTED);
+        assert_eq!(relay.open(), 1);
+        // So many that the guest gets leave for more.
+        for number in 0..BATCH as u8 {
+            link::send(&mut guest, kind::MESSAGE, 2, &[number]).unwrap();
+        }
+        for number in 0..BATCH as u8 {
+            assert_eq!(taken(), [0, 0, 0, 0, number]);
+        }
+        assert_eq!(frame(&mut guest), Frame { kind: kind::CREDIT, channel: 2, data: Vec::new() });
+        // Of messages to the guest no more than the window are under way.
+        for number in 0..=WINDOW as u8 {
+            send(&app, &[0, 0, 0, 0, number], SendFlags::empty()).unwrap();
+        }
+        for number in 0..WINDOW as u8 {
+            assert_eq!(frame(&mut guest).data, [number]);
+        }
+        guest.set_read_timeout(Some(std::time::Duration::from_millis(200))).unwrap();
+        assert!(Frame::read(&mut guest).is_err(), "one waits for leave");
+        link::send(&mut guest, kind::CREDIT, 2, &[]).unwrap();
+        assert_eq!(frame(&mut guest).data, [WINDOW as u8]);
+        // The trusted app closes; the client of another channel goes.
+        send(&app, &(-15_i32).to_le_bytes(), SendFlags::empty()).unwrap();
+        let told = frame(&mut guest);
+        assert_eq!((told.kind, told.number()), (kind::CLOSED, -15));
+        link::send(&mut guest, kind::CONNECT, 3, b"b").unwrap();
+        let app = accept(&listener).unwrap();
+        assert!(recv(&app, &mut packet[..], RecvFlags::empty()).unwrap().0 > 0);
+        link::send(&mut guest, kind::CLOSED, 3, &[]).unwrap();
+        assert_eq!(recv(&app, &mut packet[..], RecvFlags::empty()).unwrap().0, 0, "it sees its client go");
+        // It dies without a word.
+        link::send(&mut guest, kind::CONNECT, 4, b"c").unwrap();
+        drop((accept(&listener).unwrap(), listener));
+        let told = frame(&mut guest);
+        assert_eq!((told.channel, told.number()), (4, OFFLINE));
+    }
+}

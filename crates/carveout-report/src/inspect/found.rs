@@ -1,9 +1,9 @@
 //! What is told of a file, for machines.
 
-use super::rows::{BspConfig, CarveOutRead, DiskPartition, LayoutPartition, Minisign, OfSize};
+use super::rows::{BspConfig, Bup, CarveOutRead, DiskPartition, LayoutPartition, Minisign, OfSize};
 use serde::Serialize;
 use serde_json::Value;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use tegra_flash::BoardId;
 use trusty_image::manifest::MapMem;
 use trusty_ta_build::Declaration;
@@ -188,16 +188,7 @@ pub enum Found {
         size: u32,
     },
     /// A bootloader update payload.
-    Bup {
-        /// How many entries it has.
-        entries: u32,
-        /// The payload.
-        size: u32,
-        /// The partitions that it writes.
-        partitions: BTreeSet<String>,
-        /// The modules that it is for.
-        modules: BTreeSet<String>,
-    },
+    Bup(Bup),
     /// A file of one byte over and over.
     Blank {
         /// The byte.

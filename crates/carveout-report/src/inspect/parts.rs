@@ -2,13 +2,19 @@
 
 use super::explained::Explained;
 use super::found::Found;
-use super::rows::OfSize;
+use super::rows::{Bup, CarveOutRead, OfSize, PayloadPart};
 use crate::errors::InspectError;
+use bundle::sha256;
 use carveout_host::error::Result;
+use carveout_host::size::human;
 use carveout_host::text::Text;
 use std::collections::BTreeSet;
 use std::path::Path;
+use tegra_bct::mb1;
+use tegra_bct::signed::Signed;
 use tegra_flash::eeprom::blank;
+use tegra_flash::payload::{Payload, PayloadEntry};
+use tegra_flash::slots::MB1_BCT;
 use tegra_flash::{Eeprom, EepromError, Ekb, firmware};
 
 /// Bytes of a boot ROM BCT of t194.
@@ -18,6 +24,8 @@ const BLOB: &[u8] = b"NVIDIA__BLOB__V";
 /// Bytes of the name in an entry, and of an entry in version 2 and in version 3 (of later releases).
 const NAME: usize = 40;
 const ENTRY: [(u8, usize); 2] = [(b'2', 120), (b'3', 184)];
+/// The version that L4T R32 writes.
+const FORMAT: u8 = b'2';
 /// More entries than any payload has.
 const MOST: u32 = 4096;
 
@@ -154,7 +162,41 @@ pub fn blob(bytes: &[u8]) -> Option<Explained> {
     for spec in &specs {
         let _ = writeln!(out, "  module       {spec}");
     }
-    Some(Explained::new(out, Found::Bup { entries, size, partitions, modules: specs }))
+    let mut found = Bup { entries, size, partitions, modules: specs, parts: Vec::new(), damage: None };
+    // Of later releases no more is told than that.
+    if version != FORMAT {
+        return Some(Explained::new(out, Found::Bup(found)));
+    }
+    match Payload::parse(bytes) {
+        Ok(payload) => {
+            found.parts = payload.entries.iter().map(part).collect();
+            let carve_outs = found.parts.iter().filter_map(|part| Some((part, part.tzdram?)));
+            for (part, tzdram) in carve_outs {
+                let _ = writeln!(out, "  carve-out    {} for {}", human(tzdram.size), part.module);
+            }
+            Some(Explained::new(out, Found::Bup(found)))
+        }
+        Err(error) => {
+            let _ = writeln!(out, "  damaged      it {error}");
+            found.damage = Some(error.to_string());
+            Some(Explained::failed(out, Found::Bup(found)))
+        }
+    }
+}
+
+/// What is told of a part of a payload.
+fn part(entry: &PayloadEntry) -> PayloadPart {
+    let carve_out = |data| mb1::read(Signed::parse(data)?.content).ok();
+    let tzdram = if entry.partition == MB1_BCT[0] { carve_out(entry.data) } else { None };
+    PayloadPart {
+        partition: entry.partition.clone(),
+        module: entry.spec.clone(),
+        version: entry.version,
+        operation: entry.operation,
+        size: entry.data.len(),
+        sha256: sha256(entry.data),
+        tzdram: tzdram.map(|found| CarveOutRead { size: found.size, alignment: found.alignment }),
+    }
 }
 
 /// A file of nothing but one byte, as a partition is erased to.

@@ -1,6 +1,7 @@
 //! What is told of a file, row by row.
 
 use serde::Serialize;
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 /// A file of which no more is told.
@@ -66,4 +67,42 @@ pub struct CarveOutRead {
     pub size: u64,
     /// Its alignment in bytes.
     pub alignment: u64,
+}
+
+/// A bootloader update payload.
+#[derive(Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Bup {
+    /// How many entries it has.
+    pub entries: u32,
+    /// The payload.
+    pub size: u32,
+    /// The partitions that it writes.
+    pub partitions: BTreeSet<String>,
+    /// The modules that it is for.
+    pub modules: BTreeSet<String>,
+    /// Its parts, in its order; none of a format later than L4T R32's, and of a damaged one.
+    pub parts: Vec<PayloadPart>,
+    /// What is wrong with it.
+    pub damage: Option<String>,
+}
+
+/// A part of an update payload.
+#[derive(Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct PayloadPart {
+    /// The partition that it is for, without a slot.
+    pub partition: String,
+    /// The TNSPEC of the module that it is for; empty: all.
+    pub module: String,
+    /// Version of the part.
+    pub version: u32,
+    /// When it is written: 0 always.
+    pub operation: u32,
+    /// Bytes.
+    pub size: usize,
+    /// SHA-256 of it.
+    pub sha256: String,
+    /// Of a part with the boot config: the carve-out in it.
+    pub tzdram: Option<CarveOutRead>,
 }

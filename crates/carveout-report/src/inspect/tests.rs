@@ -42,10 +42,12 @@ fn files_are_told_by_their_content() {
     };
     let boot = [&b"ANDROID!\x05\0\0\0\0\0\0\0\x07\0\0\0"[..], &[0; 16], &[0, 8, 0, 0], &[0; 600]].concat();
     let sums = format!("{}  a\n{}  b\n", "0".repeat(64), "f".repeat(64));
-    let bup = {
+    let bup = |offset: u32| {
         let mut bytes = b"NVIDIA__BLOB__V2".to_vec();
         [0x0102_0621u32, 168, 48, 1, 0, 168, 0, 0].iter().for_each(|word| bytes.extend(word.to_le_bytes()));
         let mut entry = b"MB1_BCT".to_vec();
+        entry.resize(40, 0);
+        entry.extend(offset.to_le_bytes());
         entry.resize(56, 0);
         entry.extend(b"2888-400-0004--1-2-jetson");
         entry.resize(120, 0);
@@ -57,7 +59,7 @@ fn files_are_told_by_their_content() {
         ("x", sparse, "Android sparse image, 28 bytes, of 12288 bytes (12 KiB)"),
         ("x", boot, "kernel       5 bytes\n  ramdisk      7 bytes"),
         ("x", sums.into(), "sha256 sums of 2 files"),
-        ("x", bup, "partition    MB1_BCT\n  module       2888-400-0004--1-2-jetson"),
+        ("x", bup(168), "partition    MB1_BCT\n  module       2888-400-0004--1-2-jetson"),
         ("x", b"!<arch>\ndebian-binary   ".to_vec(), "a Debian package"),
         ("x", b"\x1f\x8b\x08".to_vec(), "a gzip archive, 3 bytes\n  for a root filesystem: unpack it"),
         ("x", b"-----BEGIN RSA PRIVATE KEY-----\n".to_vec(), "PEM file: rsa private key; a secret"),
@@ -78,6 +80,15 @@ fn files_are_told_by_their_content() {
         assert!(text.contains(expected), "{expected} in {text}");
         assert!(!failed && json["kind"].is_string(), "{text}: {json}");
     }
+    let (text, json, failed) = told("x", &bup(0));
+    assert!(
+        failed && text.contains("  damaged      it entry 0 (MB1_BCT): its bytes 0 to 0 are outside"),
+        "{text}"
+    );
+    assert!(json["damage"].is_string() && json["parts"] == serde_json::json!([]), "{json}");
+    let (_, json, _) = told("x", &bup(168));
+    let part = &json["parts"][0];
+    assert_eq!((&part["module"], &part["size"]), (&"2888-400-0004--1-2-jetson".into(), &0.into()), "{json}");
 }
 
 /// NVIDIA's own misc cfgs of AGX Xavier Industrial have such lines.

@@ -36,7 +36,7 @@ pub struct ReleaseArgs {
     pub no_boot: bool,
     /// Boot Linux from the root filesystem before the bundle gets its name: the system must run, no unit fail, and the product's
     /// `self_test` pass.
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["without", "bundle"])]
     pub boot_linux: bool,
     /// Put this program beside the bundle instead of building one: carveout as a static program for Linux on x86-64, with which
     /// technicians flash.

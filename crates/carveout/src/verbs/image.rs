@@ -10,6 +10,7 @@ use carveout_host::outcome::Outcome;
 use carveout_host::ui::Ui;
 use carveout_yocto::engine;
 use carveout_yocto::engine::Engine;
+use carveout_yocto::errors::YoctoError;
 use serde_json::json;
 
 /// Builds a bundle.
@@ -17,6 +18,9 @@ pub fn run(args: &ImageArgs, dirs: &Dirs, ui: &Ui) -> Result<Outcome> {
     let (request, layers) = (args.request(), args.layers());
     let chosen = Engine::from(args.engine);
     engine::suits(chosen, &request, &layers)?;
+    if chosen == Engine::Bitbake && args.boot_linux {
+        return Err(YoctoError::NoLinuxBoot.into());
+    }
     let path = match chosen {
         Engine::Bitbake => engine::image(&request, &layers, &args.output_dir, dirs, ui)?,
         Engine::Local => make::local(&request, args.boots(), &args.output_dir, dirs, ui)?,

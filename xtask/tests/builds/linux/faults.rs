@@ -35,9 +35,9 @@ fn word(word: &str) -> String {
 
 /// The entry of a folder whose name begins so.
 fn first(folder: &Path, head: &str) -> PathBuf {
-    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let mut entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
     let begins = |path: &PathBuf| path.file_name().unwrap().to_str().unwrap().starts_with(head);
-    entries.filter(begins).next().unwrap()
+    entries.find(begins).unwrap()
 }
 
 #[test]
