@@ -25,6 +25,7 @@ CARVEOUT_MEMBERS = "\
     crates/carveout-vendor \
     crates/carveout-yocto \
     crates/desk-firmware \
+    crates/desk-guest \
     crates/stage-cache \
     crates/stage-code \
     crates/tegra-bct \

@@ -3,7 +3,7 @@
 use crate::device::Device;
 use crate::file_entry::Role;
 use crate::format::FORMAT;
-use crate::manifest::{AppEntry, Budgets, DeskBoot, Inputs, LinuxBoot, Manifest, Partition};
+use crate::manifest::{AppEntry, Budgets, DeskBoot, Inputs, LinuxBooted, Manifest, Partition};
 use crate::writer::{Writer, WriterError};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -46,7 +46,7 @@ pub struct About {
     /// What became of the boot in QEMU, where there is a kernel.
     pub desk_boot: Option<DeskBoot>,
     /// The boot of Linux, if it was wanted.
-    pub linux_boot: Option<LinuxBoot>,
+    pub linux_boot: Option<LinuxBooted>,
 }
 
 impl Writer {

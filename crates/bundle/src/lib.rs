@@ -48,8 +48,8 @@ pub use frames::{ARCHIVE_MAGIC, Frames, compression, write_frame};
 pub use given::{Given, Origin};
 pub use hash::{Hashed, copy_hashed, hash_file, sha256};
 pub use manifest::{
-    AppEntry, Budgets, DeskBoot, Inputs, LinuxBoot, Manifest, ManifestError, NAME, Partition, Port, VERSION,
-    bundle_name, is_plain, package_name,
+    AppEntry, Budgets, DeskBoot, Inputs, LinuxBooted, Manifest, ManifestError, NAME, Partition, Port,
+    VERSION, bundle_name, is_plain, package_name,
 };
 pub use open::{NotAFile, open, open_with};
 pub use problem::Problem;

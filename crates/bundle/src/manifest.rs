@@ -55,7 +55,7 @@ pub struct Manifest {
     pub desk_boot: Option<DeskBoot>,
     /// Linux, as it was booted from the root filesystem before the bundle got its name; none where nobody wanted it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub linux_boot: Option<LinuxBoot>,
+    pub linux_boot: Option<LinuxBooted>,
     /// Every file but the manifest and the checksums, sorted by path.
     pub files: Vec<FileEntry>,
     /// For each scope a digest of all that it writes: equal digests, nothing to flash.
@@ -85,7 +85,7 @@ pub enum DeskBoot {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
-pub struct LinuxBoot {
+pub struct LinuxBooted {
     /// Debian's package of the kernel, and its version.
     pub kernel: String,
     /// The command that passed; empty where the product has none.

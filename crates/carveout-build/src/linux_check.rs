@@ -5,7 +5,7 @@ use crate::emulated;
 use crate::errors::LinuxBootError;
 use crate::stages::secure_os;
 use crate::workshop::{GUEST, Sources};
-use bundle::LinuxBoot;
+use bundle::LinuxBooted;
 use carveout_desk::emulate::EmulateRequest;
 use carveout_desk::emulate::device::{self, DeviceSource};
 use carveout_desk::linux::kernel::Kernel;
@@ -28,7 +28,7 @@ pub fn run(
     secure_os: &Output,
     rootfs: &Output,
     plan: &Plan,
-) -> Result<LinuxBoot> {
+) -> Result<LinuxBooted> {
     let (dirs, self_test) = (build.dirs(), &build.product.self_test);
     let request = LinuxRequest { wait_for: Some(RUNNING.into()), ..LinuxRequest::default() };
     let log = dirs.logs()?.join("host.log");
@@ -72,5 +72,5 @@ pub fn run(
         }
         carveout_host::files::put(&work.out.join("boot"), end.boot.table())
     })?;
-    Ok(LinuxBoot { kernel: format!("{} {}", kernel.package, kernel.version), self_test: self_test.clone() })
+    Ok(LinuxBooted { kernel: format!("{} {}", kernel.package, kernel.version), self_test: self_test.clone() })
 }

@@ -13,12 +13,13 @@ const ROOMS: [&str; 4] = ["carveout_build", "carveout_host", "carveout_product",
 /// Modules in whose folders each file is a module of its own.
 const GROUPS: [&str; 3] = ["scripts", "stages", "tools"];
 /// Modules and crates that say, count, refuse and ask, but shape no output; what a config says is in a key by value.
-const SHAPELESS: [&str; 15] = [
+const SHAPELESS: [&str; 18] = [
     "assemble",
     "carveout_field",
     "carveout_keys",
     "carveout_report",
     "dirs",
+    "emulated",
     "error",
     "errors",
     "files",
@@ -27,6 +28,8 @@ const SHAPELESS: [&str; 15] = [
     "outcome",
     "packages",
     "release",
+    "request",
+    "run",
     "text",
     "ui",
 ];

@@ -57,6 +57,7 @@ pub struct KernelPackage {
 }
 
 /// A kernel that is unpacked.
+#[derive(Debug)]
 pub struct Kernel {
     /// Of which package.
     pub package: KernelPackage,

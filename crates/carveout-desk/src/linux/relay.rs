@@ -3,17 +3,17 @@
 use desk_guest::link::{self, BATCH, Frame, OFFLINE, WINDOW, kind};
 use rustix::net::{AddressFamily, RecvFlags, SendFlags, Shutdown, SocketAddrUnix, SocketFlags, SocketType};
 use std::collections::HashMap;
-use std::io::{self, BufReader};
+use std::io::{self, BufReader, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{self, Receiver, Sender};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use tipc::socket::PACKET;
 
-/// Bytes that frames of the guest are read in.
+/// Bytes of frames that are read, and written, at once.
 const FRAMES: usize = 64 << 10;
 
 /// What a channel's threads wait for: packets for the emulator, and leave to send to the guest.
@@ -22,13 +22,32 @@ struct Channel {
     leave: Sender<()>,
 }
 
-/// The way to the guest: one frame at a time.
+/// The way to the guest: a thread writes what has come, all of it at once, as each write costs the guest an interrupt.
 #[derive(Clone)]
-struct Guest(Arc<Mutex<UnixStream>>);
+struct Guest(Sender<Vec<u8>>);
 
 impl Guest {
+    fn new(mut port: UnixStream) -> Self {
+        let (sender, frames) = mpsc::channel::<Vec<u8>>();
+        thread::spawn(move || {
+            while let Ok(mut bytes) = frames.recv() {
+                while bytes.len() < FRAMES
+                    && let Ok(more) = frames.try_recv()
+                {
+                    bytes.extend_from_slice(&more);
+                }
+                if port.write_all(&bytes).is_err() {
+                    return;
+                }
+            }
+        });
+        Self(sender)
+    }
+
     fn tell(&self, kind: u8, channel: u32, data: &[u8]) -> io::Result<()> {
-        link::send(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner), kind, channel, data)
+        let mut frame = Vec::new();
+        link::put(&mut frame, kind, channel, data)?;
+        self.0.send(frame).map_err(|_| io::ErrorKind::BrokenPipe.into())
     }
 }
 
@@ -40,7 +59,7 @@ pub struct Relay {
 impl Relay {
     /// Serves the guest at this port; trusted apps are, or will be, at this socket.
     pub fn start(port: UnixStream, socket: PathBuf) -> io::Result<Self> {
-        let guest = Guest(Arc::new(Mutex::new(port.try_clone()?)));
+        let guest = Guest::new(port.try_clone()?);
         let open = Arc::new(AtomicUsize::new(0));
         let counted = Arc::clone(&open);
         thread::spawn(move || serve(port, &guest, &socket, &counted));
@@ -61,11 +80,7 @@ fn serve(port: UnixStream, guest: &Guest, emulator: &Path, open: &AtomicUsize) -
         match (kind, channels.get(&id)) {
             (kind::CONNECT, _) => match connect(emulator, &data) {
                 Ok(socket) => drop(channels.insert(id, start(id, socket, guest))),
-                // Not by this thread: it must go on reading, or two that wait for room would wait for each other.
-                Err(_) => drop(thread::spawn({
-                    let guest = guest.clone();
-                    move || guest.tell(kind::CLOSED, id, &OFFLINE.to_le_bytes())
-                })),
+                Err(_) => guest.tell(kind::CLOSED, id, &OFFLINE.to_le_bytes())?,
             },
             (kind::MESSAGE, Some(Channel { packets, .. })) => {
                 drop(packets.send([&[0; 4], &data[..]].concat()))

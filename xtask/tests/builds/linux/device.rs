@@ -46,7 +46,6 @@ fn the_device_answers_as_nvidias_driver_does() {
     )
     .result();
     assert_eq!(value["client"].as_str().unwrap(), ANSWERS);
-    assert_eq!(value["stats"]["channels"], 0, "{value}");
 }
 
 /// 5 MiB there and back are cut off by a signal that nobody can catch: the trusted app has its room again.

@@ -1,7 +1,7 @@
 //! What bundles are made of.
 
 use crate::apps::Apps;
-use bundle::{DeskBoot, LinuxBoot};
+use bundle::{DeskBoot, LinuxBooted};
 use carveout_vendor::bsp::Bsp;
 use stage_cache::Output;
 use trusty_image::Plan;
@@ -25,7 +25,7 @@ pub struct BundleParts {
     /// What became of the boot in QEMU, where there is a kernel.
     pub desk_boot: Option<DeskBoot>,
     /// The boot of Linux, if it was wanted.
-    pub linux_boot: Option<LinuxBoot>,
+    pub linux_boot: Option<LinuxBooted>,
 }
 
 /// What an L4T board has besides.
