@@ -45,19 +45,8 @@ pub fn run(
     build.cache.stage("linux boot", key, |work| {
         let command = if self_test.is_empty() { vec![NOTHING.to_owned()] } else { self_test.clone() };
         let args = EmulateRequest {
-            target: secure_os::IMAGE.into(),
-            engine: None,
-            tzdram: None,
-            listen: None,
-            profile: false,
-            ipc_unittest: false,
-            client: None,
-            key: None,
-            writes: Vec::new(),
-            linux: None,
-            client_args: command.clone(),
-            wait: false,
             keep_output: true,
+            ..EmulateRequest::of(secure_os::IMAGE.into(), command.clone())
         };
         let target = emulated::target(build, apps, secure_os, plan)?;
         let image = rootfs.dir.join(IMAGE);

@@ -88,19 +88,12 @@ fn once(request: &RunRequest, dirs: &Dirs, ui: &Ui) -> Result<Outcome> {
         })
     })?;
     let emulated = EmulateRequest {
-        target: String::new(),
         engine: Some(Engine::Unicorn),
-        tzdram: None,
-        listen: None,
         profile: request.profile,
-        ipc_unittest: false,
         client: client.map(|path| path.display().to_string()),
-        key: None,
-        writes: Vec::new(),
-        linux: None,
-        client_args: request.client_args.clone(),
         wait: request.wait,
         keep_output: request.keep_output,
+        ..EmulateRequest::of(String::new(), request.client_args.clone())
     };
     emulate::on(&target, &emulated, &workshop, dirs, ui)
 }

@@ -61,20 +61,7 @@ impl Workshop for Sources<'_> {
             let there = folder.join(MONITOR).is_file();
             return if there { Ok(folder) } else { Err(ProgramError::NoFirmware { path: folder }.into()) };
         }
-        let (root, home) = (&cargo::carveout(self.dirs.root()?)?, self.dirs.home());
-        let toolchain = Toolchains::new(root, self.offline, self.ui).get(RustTarget::Firmware)?;
-        let build = CrossBuild {
-            root,
-            package: FIRMWARE,
-            profile: "firmware",
-            target_dir: &home.join("cargo/desk"),
-            toolchain: &toolchain,
-            offline: self.offline,
-            ui: self.ui,
-        };
-        let log = self.dirs.logs()?.join(format!("{FIRMWARE}.log"));
-        let _ = fs::remove_file(&log);
-        build.folder(&log)
+        self.crossed(FIRMWARE, RustTarget::Firmware, "firmware", "cargo/desk")
     }
 
     fn guest_agent(&self) -> Result<PathBuf> {
@@ -83,20 +70,9 @@ impl Workshop for Sources<'_> {
             return if path.is_file() { Ok(path) } else { Err(LinuxError::NoAgent { path }.into()) };
         }
         packages::ensure(&packages::CLIENT_APPS, self.offline, &self.dirs.logs()?.join("host.log"), self.ui)?;
-        let (root, home) = (&cargo::carveout(self.dirs.root()?)?, self.dirs.home());
-        let toolchain = Toolchains::new(root, self.offline, self.ui).get(RustTarget::ClientApp)?;
-        let build = CrossBuild {
-            root,
-            package: GUEST,
-            profile: "client",
-            target_dir: &home.join("cargo/guest"),
-            toolchain: &toolchain,
-            offline: self.offline,
-            ui: self.ui,
-        };
-        let log = self.dirs.logs()?.join(format!("{GUEST}.log"));
-        let _ = fs::remove_file(&log);
-        build.run(&log)
+        let program = self.crossed(GUEST, RustTarget::ClientApp, "client", "cargo/guest")?.join(GUEST);
+        program.metadata().at(&program)?;
+        Ok(program)
     }
 
     fn emulator_needs(&self) -> Vec<Need> {
@@ -132,6 +108,18 @@ impl Workshop for Sources<'_> {
 }
 
 impl Sources<'_> {
+    /// A package of carveout's own sources, built for another machine than this one; the folder of its programs.
+    fn crossed(&self, package: &str, target: RustTarget, profile: &str, folder: &str) -> Result<PathBuf> {
+        let root = &cargo::carveout(self.dirs.root()?)?;
+        let toolchain = Toolchains::new(root, self.offline, self.ui).get(target)?;
+        let target_dir = &self.dirs.home().join(folder);
+        let (toolchain, offline, ui) = (&toolchain, self.offline, self.ui);
+        let build = CrossBuild { root, package, profile, target_dir, toolchain, offline, ui };
+        let log = self.dirs.logs()?.join(format!("{package}.log"));
+        let _ = fs::remove_file(&log);
+        build.folder(&log)
+    }
+
     /// A package of a workspace, built for this host.
     fn host_program(&self, root: &Path, package: &str) -> Result<PathBuf> {
         let target_dir = self.dirs.home().join("cargo/host");

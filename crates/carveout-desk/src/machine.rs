@@ -118,15 +118,7 @@ impl Desk {
         let program = |name| firmware::program(programs, name);
         image.write(&program(firmware::MONITOR)?, &program(firmware::AGENT)?, &flash)?;
         let paths = ["link", "console", "monitor"].map(|name| dir.join(name));
-        let mut listeners = Vec::new();
-        for path in &paths {
-            let listener = UnixListener::bind(path).and_then(|listener| {
-                listener.set_nonblocking(true)?;
-                Ok(listener)
-            });
-            listeners
-                .push(listener.map_err(|source| MachineError::NoQemuSocket { path: path.clone(), source })?);
-        }
+        let listeners = listen(&paths)?;
         let [link, console_path, monitor] = &paths;
         let sockets = Sockets { link, console: console_path, monitor };
         let said = dir.join("qemu.log");
@@ -328,6 +320,18 @@ impl Backend for Desk {
     fn next(&mut self, channel: u32) -> Option<Incoming> {
         self.link.next(channel)
     }
+}
+
+/// Sockets that a QEMU will connect to.
+pub fn listen(paths: &[PathBuf]) -> Result<Vec<UnixListener>> {
+    let one = |path: &PathBuf| {
+        let listener = UnixListener::bind(path).and_then(|listener| {
+            listener.set_nonblocking(true)?;
+            Ok(listener)
+        });
+        listener.map_err(|source| MachineError::NoQemuSocket { path: path.clone(), source }.into())
+    };
+    paths.iter().map(one).collect()
 }
 
 /// The connection of a QEMU that starts.

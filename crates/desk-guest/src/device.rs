@@ -3,6 +3,7 @@
 
 use crate::channel::{Channel, ChannelState};
 use crate::fuse::{self, BUFFER, Cuse, Request};
+use crate::host::lock;
 use desk_guest::link::{self, BATCH, Frame, OFFLINE, WINDOW, kind};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::OFlags;
@@ -12,7 +13,7 @@ use std::collections::HashMap;
 use std::fs::File;
 use std::io::{self, BufReader, Read, Write};
 use std::path::Path;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 use trusty_abi::limit::NS_MESSAGE;
@@ -43,10 +44,6 @@ struct Device {
     outbox: Vec<u8>,
     channels: HashMap<u32, Channel>,
     last: u32,
-}
-
-fn lock(device: &Mutex<Device>) -> MutexGuard<'_, Device> {
-    device.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Whether there is something to read at once.

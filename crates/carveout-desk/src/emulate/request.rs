@@ -14,6 +14,27 @@ pub enum Engine {
     Qemu,
 }
 
+impl EmulateRequest {
+    /// A client app's arguments, or a command in Linux, against what is named; all else as where nothing is said.
+    pub fn of(target: String, client_args: Vec<String>) -> Self {
+        Self {
+            target,
+            engine: None,
+            tzdram: None,
+            listen: None,
+            profile: false,
+            ipc_unittest: false,
+            client: None,
+            key: None,
+            writes: Vec::new(),
+            linux: None,
+            client_args,
+            wait: false,
+            keep_output: false,
+        }
+    }
+}
+
 /// What is asked for.
 #[derive(Clone, Debug)]
 pub struct EmulateRequest {

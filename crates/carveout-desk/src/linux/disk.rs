@@ -65,6 +65,9 @@ impl GuestDisk {
     }
 
     fn bundle(path: &Path, scratch: &Path) -> Result<Self> {
+        if path.is_file() && !bundle::is_archive(path) {
+            return Err(LinuxError::OnlyAnImage { target: path.display().to_string() }.into());
+        }
         let failed = |error: SourceError| LinuxError::BadRootfs { path: path.into(), source: error.into() };
         let source = Source::open(path).map_err(failed)?;
         // Only its manifest: nothing is wanted.

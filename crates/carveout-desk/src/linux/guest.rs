@@ -6,7 +6,7 @@ use super::kernel::Kernel;
 use super::qmp::Qmp;
 use super::request::LinuxRequest;
 use crate::errors::{LinuxError, MachineError};
-use crate::machine::accept;
+use crate::machine::{accept, listen};
 use crate::qemu::{Qemu, escape};
 use carveout_host::error::{At, Error, Result};
 use carveout_host::interrupt;
@@ -14,7 +14,7 @@ use carveout_host::process::Running;
 use desk_guest::link::{self, Frame, kind};
 use std::ffi::OsString;
 use std::io::BufReader;
-use std::os::unix::net::{UnixListener, UnixStream};
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread;
@@ -94,15 +94,7 @@ impl Guest {
     pub fn start(setup: &GuestSetup, dir: &Path) -> Result<(Self, UnixStream)> {
         let start = Instant::now();
         let paths = ["guest-tipc", "guest-commands", "guest-qmp"].map(|name| dir.join(name));
-        let mut listeners = Vec::new();
-        for path in &paths {
-            let listener = UnixListener::bind(path).and_then(|listener| {
-                listener.set_nonblocking(true)?;
-                Ok(listener)
-            });
-            listeners
-                .push(listener.map_err(|source| MachineError::NoQemuSocket { path: path.clone(), source })?);
-        }
+        let listeners = listen(&paths)?;
         let said = dir.join("guest-qemu.log");
         let log = carveout_host::files::make(&said)?;
         carveout_host::files::put(setup.console, "")?;

@@ -22,19 +22,9 @@ pub fn run(args: &TestDeviceArgs, json: bool, dirs: &Dirs, ui: &Ui) -> Result<Ou
     };
     let bundle = make::local(&request, Boots { kernel: true, linux: false }, Path::new(BUNDLES), dirs, ui)?;
     let emulated = EmulateRequest {
-        target: bundle.display().to_string(),
-        engine: None,
-        tzdram: None,
-        listen: None,
-        profile: false,
-        ipc_unittest: false,
-        client: None,
-        key: None,
-        writes: Vec::new(),
         linux: Some(args.guest.request()),
-        client_args: command,
-        wait: false,
         keep_output: json,
+        ..EmulateRequest::of(bundle.display().to_string(), command)
     };
     emulate::run(&emulated, &Sources::new(dirs, request.offline, ui), dirs, ui)
 }
