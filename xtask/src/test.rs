@@ -33,6 +33,10 @@ pub const FULL: &str = "CARVEOUT_TEST_FULL";
 const WAITING: usize = 2;
 /// So many of the slowest tests are told.
 const SLOWEST: usize = 10;
+/// So many lines of a failure are shown, of its beginning and of its end.
+const SHOWN: (usize, usize) = (6, 20);
+/// So many characters of a line of it.
+const WIDEST: usize = 400;
 /// For the tests alone.
 const NEEDS: [Need; 9] = [
     Need { program: "git", package: "git", why: "copies the work tree, for builds elsewhere" },
@@ -202,15 +206,16 @@ fn tests(c: &Checked) -> Result<Totals> {
     let mut totals = Totals::default();
     for Ran { name, skipped, failed, .. } in &all {
         match (failed, skipped) {
-            (true, _) => {
+            (Some(cause), _) => {
                 totals.failed += 1;
                 c.ui.note(&format!("failed: {name}"));
+                shortened(cause).iter().for_each(|line| c.ui.text(&Text::ours(&format!("    {line}"))));
             }
-            (false, Some(why)) => {
+            (None, Some(why)) => {
                 totals.skipped += 1;
                 c.ui.note(&format!("skipped: {name}: {why}"));
             }
-            (false, None) => totals.passed += 1,
+            (None, None) => totals.passed += 1,
         }
     }
     all.sort_by(|a, b| b.seconds.total_cmp(&a.seconds));
@@ -221,6 +226,17 @@ fn tests(c: &Checked) -> Result<Totals> {
         c.ui.note(&format!("full log: {}", c.log.display()));
     }
     Ok(totals)
+}
+
+/// What is shown of a failure's cause: its first lines, and its last ones, where a command that failed says why.
+fn shortened(cause: &str) -> Vec<String> {
+    let lines: Vec<String> = cause.lines().map(|line| line.chars().take(WIDEST).collect()).collect();
+    let (first, last) = SHOWN;
+    if lines.len() <= first + last {
+        return lines;
+    }
+    let left_out = format!("[{} lines are left out]", lines.len() - first - last);
+    [&lines[..first], &[left_out], &lines[lines.len() - last..]].concat()
 }
 
 /// Adds up cargo's own "test result" lines.
@@ -240,6 +256,19 @@ fn count(log: &str) -> Totals {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_cause_is_shortened_in_the_middle() {
+        let cause = |lines: usize| (0..lines).map(|n| format!("{n}\n")).collect::<String>();
+        assert_eq!(shortened(&cause(26)).len(), 26);
+        let shown = shortened(&cause(100));
+        assert_eq!(shown.len(), 27);
+        assert_eq!(
+            (&*shown[5], &*shown[6], &*shown[7], &*shown[26]),
+            ("5", "[74 lines are left out]", "80", "99")
+        );
+        assert_eq!(shortened(&"ü".repeat(500))[0].chars().count(), WIDEST);
+    }
 
     #[test]
     fn results_are_added_up() {

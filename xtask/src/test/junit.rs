@@ -12,8 +12,8 @@ pub struct Ran {
     pub name: String,
     /// How long it took.
     pub seconds: f64,
-    /// Whether it failed.
-    pub failed: bool,
+    /// If it failed, what the runner has of the cause: the panic's message.
+    pub failed: Option<String>,
     /// Why it was skipped, if it says so.
     pub skipped: Option<String>,
 }
@@ -24,9 +24,12 @@ pub fn read(text: &str) -> Result<Vec<Ran>, roxmltree::Error> {
     let cases = document.descendants().filter(|node| node.has_tag_name("testcase"));
     let ran = cases.map(|case| {
         let of = |name| case.attribute(name).unwrap_or_default();
-        let is = |names: [&str; 2]| {
-            case.children().any(|child| names.iter().any(|name| child.has_tag_name(*name)))
-        };
+        let failure =
+            case.children().find(|child| child.has_tag_name("failure") || child.has_tag_name("error"));
+        let cause = failure.map(|node| {
+            let said = node.text().map(str::trim).filter(|text| !text.is_empty());
+            said.or(node.attribute("message")).unwrap_or_default().to_owned()
+        });
         let said = case
             .children()
             .filter(|child| child.has_tag_name("system-out") || child.has_tag_name("system-err"));
@@ -34,7 +37,7 @@ pub fn read(text: &str) -> Result<Vec<Ran>, roxmltree::Error> {
         Ran {
             name: format!("{} {}", of("classname"), of("name")),
             seconds: of("time").parse().unwrap_or_default(),
-            failed: is(["failure", "error"]),
+            failed: cause,
             skipped: lines.find_map(|line| line.strip_prefix(SKIPPED)).map(str::to_owned),
         }
     });
@@ -51,13 +54,20 @@ mod tests {
             <testcase name="x::y" classname="a" time="1.5"><system-out>running 1 test
 skipped: no board is there
 </system-out></testcase>
-            <testcase name="z" classname="a" time="0.25"><failure type="test failure"/></testcase>
+            <testcase name="z" classname="a" time="0.25"><failure message="thread 'z' panicked" type="test failure">
+thread 'z' panicked at a.rs:1:
+no such file
+</failure></testcase>
+            <testcase name="v" classname="a" time="0.25"><failure message="terminated" type="test timeout"/></testcase>
             <testcase name="w" classname="a" time="0.1"><system-err>not skipped: it ran</system-err></testcase>
             </testsuite></testsuites>"#;
         let ran = read(text).unwrap();
-        assert_eq!(ran.len(), 3);
+        assert_eq!(ran.len(), 4);
         assert_eq!((ran[0].name.as_str(), ran[0].seconds), ("a x::y", 1.5));
         assert_eq!(ran[0].skipped.as_deref(), Some("no board is there"));
-        assert!(ran[1].failed && !ran[0].failed && !ran[2].failed && ran[2].skipped.is_none());
+        let failed: Vec<Option<&str>> = ran.iter().map(|r| r.failed.as_deref()).collect();
+        let panic = "thread 'z' panicked at a.rs:1:\nno such file";
+        assert_eq!(failed, [None, Some(panic), Some("terminated"), None]);
+        assert_eq!(ran[3].skipped, None);
     }
 }

@@ -98,14 +98,17 @@ fn without_cargos_variables(command: &mut Command) {
     }
 }
 
-/// The base that a root filesystem was made of: the result of a stage, which is named by what was found in it.
-pub fn base_of(rootfs: &Path) -> PathBuf {
+/// The base that a root filesystem was made of: the result of a stage, which is named by what was found in it. Where builds of different
+/// inputs have given the same base, each of them is there.
+pub fn bases_of(rootfs: &Path) -> Vec<PathBuf> {
     let record = |stage: &Path| -> Value {
         serde_json::from_slice(&fs::read(stage.join(".stage.json")).unwrap()).unwrap()
     };
     let content = &record(rootfs)["inputs"]["base"];
     let stages = rootfs.parent().unwrap().with_file_name("rootfs-base");
     let results = fs::read_dir(&stages).unwrap().flatten().map(|entry| entry.path());
-    let mut results = results.filter(|path| path.join(".stage.json").exists());
-    results.find(|base| record(base)["content"] == *content).unwrap()
+    let results = results.filter(|path| path.join(".stage.json").exists());
+    let bases: Vec<PathBuf> = results.filter(|base| record(base)["content"] == *content).collect();
+    assert!(!bases.is_empty(), "{} has no base of {content}", stages.display());
+    bases
 }

@@ -1,6 +1,6 @@
 //! Root filesystems that a `packages.lock` pins to versions which Debian's archive has no more.
 
-use crate::builds::elsewhere::{Elsewhere, base_of};
+use crate::builds::elsewhere::{Elsewhere, bases_of};
 use crate::builds::entries::{differences, entries};
 use crate::builds::util::{Ran, desk, root, run, xtask};
 use std::collections::BTreeSet;
@@ -87,7 +87,7 @@ const STATUS: [&str; 2] = ["./var/lib/dpkg/status", "./var/lib/dpkg/status-old"]
 
 /// The base of the default product, and one that was built elsewhere with the old version: all but that is the same.
 fn bases_are_the_same(ours: &Path, theirs: &Path) {
-    let [ours, theirs] = [ours, theirs].map(|rootfs| base_of(rootfs).join("base.tar"));
+    let [ours, theirs] = [ours, theirs].map(|rootfs| bases_of(rootfs)[0].join("base.tar"));
     let read = |base: &Path| entries(BufReader::new(File::open(base).unwrap()));
     let found = differences(&read(&ours), &read(&theirs));
     let place = root().join(ARCHIVE).display().to_string().replace('/', "_");

@@ -9,17 +9,18 @@ use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::{self, Receiver, Sender};
+use std::sync::mpsc::{self, Receiver, Sender, TryRecvError};
 use std::thread;
 use tipc::socket::PACKET;
 
 /// Bytes of frames that are read, and written, at once.
 const FRAMES: usize = 64 << 10;
 
-/// What a channel's threads wait for: packets for the emulator, and leave to send to the guest.
+/// What a channel's threads wait for: leave to send to the guest, and packets for the emulator. In this order they are dropped: who ends
+/// with the packets knows that the client has gone.
 struct Channel {
-    packets: Sender<Vec<u8>>,
     leave: Sender<()>,
+    packets: Sender<Vec<u8>>,
 }
 
 /// The way to the guest: a thread writes what has come, all of it at once, as each write costs the guest an interrupt.
@@ -116,7 +117,7 @@ fn start(id: u32, socket: OwnedFd, guest: &Guest) -> Channel {
         }
     });
     give(&leave, WINDOW);
-    Channel { packets, leave }
+    Channel { leave, packets }
 }
 
 fn give(leave: &Sender<()>, messages: usize) {
@@ -144,7 +145,9 @@ fn backward(id: u32, socket: &OwnedFd, may: &Receiver<()>, guest: &Guest) -> Opt
     loop {
         let length =
             rustix::net::recv(socket, &mut packet[..], RecvFlags::empty()).map_or(0, |(length, _)| length);
-        let Some((code, message)) = packet.get(..length)?.split_first_chunk() else { return Some(OFFLINE) };
+        let Some((code, message)) = packet.get(..length)?.split_first_chunk() else {
+            return (!is_gone(may)).then_some(OFFLINE);
+        };
         match i32::from_le_bytes(*code) {
             0 if accepted => {
                 may.recv().ok()?;
@@ -155,6 +158,12 @@ fn backward(id: u32, socket: &OwnedFd, may: &Receiver<()>, guest: &Guest) -> Opt
         }
         accepted = true;
     }
+}
+
+/// Whether the client has gone, who gives leave no more.
+fn is_gone(may: &Receiver<()>) -> bool {
+    may.try_iter().for_each(drop);
+    matches!(may.try_recv(), Err(TryRecvError::Disconnected))
 }
 
 #[cfg(test)]
