@@ -230,7 +230,8 @@ fn tests(c: &Checked) -> Result<Totals> {
 
 /// What is shown of a failure's cause: its first lines, and its last ones, where a command that failed says why.
 fn shortened(cause: &str) -> Vec<String> {
-    let lines: Vec<String> = cause.lines().map(|line| line.chars().take(WIDEST).collect()).collect();
+    let told = cause.lines().take_while(|line| line.trim() != "stack backtrace:");
+    let lines: Vec<String> = told.map(|line| line.chars().take(WIDEST).collect()).collect();
     let (first, last) = SHOWN;
     if lines.len() <= first + last {
         return lines;
@@ -268,6 +269,7 @@ mod tests {
             ("5", "[74 lines are left out]", "80", "99")
         );
         assert_eq!(shortened(&"ü".repeat(500))[0].chars().count(), WIDEST);
+        assert_eq!(shortened("no such file\nstack backtrace:\n  0: main"), ["no such file"]);
     }
 
     #[test]

@@ -17,6 +17,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
+/// The profile of our own programs for a desk.
+const DESK: &str = "desk";
 /// The emulator.
 pub const EMULATOR: &str = "trusty-emulator";
 /// The program of the Linux that is booted.
@@ -70,7 +72,7 @@ impl Workshop for Sources<'_> {
             return if path.is_file() { Ok(path) } else { Err(LinuxError::NoAgent { path }.into()) };
         }
         packages::ensure(&packages::CLIENT_APPS, self.offline, &self.dirs.logs()?.join("host.log"), self.ui)?;
-        let program = self.crossed(GUEST, RustTarget::ClientApp, "client", "cargo/guest")?.join(GUEST);
+        let program = self.crossed(GUEST, RustTarget::ClientApp, DESK, "cargo/guest")?.join(GUEST);
         program.metadata().at(&program)?;
         Ok(program)
     }
@@ -89,12 +91,12 @@ impl Workshop for Sources<'_> {
             return found.ok_or_else(|| ProgramError::NoEmulator { path }.into());
         }
         packages::ensure(&EMULATOR_NEEDS, self.offline, &self.dirs.logs()?.join("host.log"), self.ui)?;
-        let built = self.host_program(&cargo::carveout(self.dirs.root()?)?, EMULATOR)?;
+        let built = self.host_program(&cargo::carveout(self.dirs.root()?)?, EMULATOR, DESK)?;
         Ok(self.emulator.get_or_init(|| built).clone())
     }
 
     fn client_for_host(&self, name: &str) -> Result<PathBuf> {
-        self.host_program(self.dirs.root()?, name)
+        self.host_program(self.dirs.root()?, name, "release")
     }
 
     fn client_app(&self, name: Option<&str>) -> Result<PathBuf> {
@@ -121,15 +123,15 @@ impl Sources<'_> {
     }
 
     /// A package of a workspace, built for this host.
-    fn host_program(&self, root: &Path, package: &str) -> Result<PathBuf> {
+    fn host_program(&self, root: &Path, package: &str, profile: &str) -> Result<PathBuf> {
         let target_dir = self.dirs.home().join("cargo/host");
-        let program = target_dir.join("release").join(package);
+        let program = target_dir.join(profile).join(package);
         if !program.exists() {
             self.ui.note(&format!("building {package}, as it is used for the first time"));
         }
         let log = self.dirs.logs()?.join(format!("{package}.log"));
         let _ = fs::remove_file(&log);
-        cargo::build_for_host(root, package, "release", &target_dir, &log, self.ui)?;
+        cargo::build_for_host(root, package, profile, &target_dir, &log, self.ui)?;
         program.metadata().at(&program)?;
         Ok(program)
     }

@@ -55,6 +55,9 @@ rm -f "$1/etc/apt/apt.conf.d/01host" "$1/etc/apt/auth.conf.d/host.conf" "$1/etc/
 "#;
 /// All that mmdebstrap would do besides running hooks and packing. Device nodes and the policy for services are the hooks' own.
 const NOTHING_OF_ITS_OWN: &str = "--skip=setup,update,cleanup,chroot/mount/dev,chroot/policy-rc.d";
+/// mmdebstrap's own hook for releases whose /usr is merged: it is so from the beginning. Else the package usrmerge does it, with all of Perl,
+/// which then stays.
+const MERGED_USR: &str = "--hook-dir=/usr/share/mmdebstrap/hooks/maybe-merged-usr";
 /// What mmdebstrap says of itself.
 pub fn version() -> Result<String> {
     let sh = shell(Path::new("/"))?;
@@ -159,7 +162,8 @@ pub fn base(
     work: &Work,
 ) -> Result<()> {
     let setup = Setup::new(work, epoch)?;
-    let mut arguments = vec!["--variant=minbase".to_owned(), "--skip=cleanup/apt/lists".into()];
+    let mut arguments =
+        vec!["--variant=minbase".to_owned(), "--skip=cleanup/apt/lists".into(), MERGED_USR.into()];
     if !packages.is_empty() {
         arguments.push(format!("--include={}", packages.join(",")));
     }

@@ -51,7 +51,7 @@ impl Scene {
         for name in ["cmake", "make", "cc"] {
             scene.program(&format!("bin/{name}"), "");
         }
-        scene.program("target/carveout/cargo/host/release/trusty-emulator", EMULATOR);
+        scene.program("target/carveout/cargo/host/desk/trusty-emulator", EMULATOR);
         scene.cargo("true");
         scene
     }
@@ -201,7 +201,7 @@ fn nobody_gets_our_secrets() {
     }
     let output = ends(command.spawn().unwrap());
     assert_eq!(output.status.code(), Some(0), "{output:?}");
-    for name in ["cargo", "target/carveout/cargo/host/release/trusty-emulator", "client"] {
+    for name in ["cargo", "target/carveout/cargo/host/desk/trusty-emulator", "client"] {
         let environment = fs::read_to_string(scene.path(&format!("{name}.env"))).unwrap();
         assert!(environment.contains("PATH=") && !environment.contains("hunter2"), "{name}: {environment}");
     }

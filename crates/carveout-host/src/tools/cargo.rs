@@ -302,7 +302,9 @@ pub fn helper(root: &Path, name: &str, version: &str, offline: bool, log: &Path)
     let cmd = cmd!(sh, "{cargo} install {name} --locked --debug --version {version} --root {folder}");
     let cmd = clean(cmd).env("CARGO_TARGET_DIR", &build).env("CARGO_PROFILE_DEV_DEBUG", "0");
     let cmd = cmd.env("CARGO_PROFILE_DEV_DEBUG_ASSERTIONS", "false").env("CARGO_PROFILE_DEV_PANIC", "abort");
-    let cmd = cmd.env("CARGO_PROFILE_DEV_OVERFLOW_CHECKS", "false");
+    // Fewer of them do the same work once, not again for each.
+    let cmd =
+        cmd.env("CARGO_PROFILE_DEV_OVERFLOW_CHECKS", "false").env("CARGO_PROFILE_DEV_CODEGEN_UNITS", "1");
     run(&format!("installing {name}"), cmd, log)?;
     // Gigabytes that nobody needs again; if another xtask was first, there are none.
     let _ = fs::remove_dir_all(&build);
