@@ -20,7 +20,7 @@ const BLOCK: usize = 512;
 type Frame<W> = zstd::Encoder<'static, W>;
 
 /// An archive that is being written.
-struct Writer<'a> {
+pub(crate) struct Writer<'a> {
     /// The frame of headers and small files; none while a large file is written, and after an error.
     small: Option<Frame<BufWriter<File>>>,
     frames: &'a Frames,
@@ -29,7 +29,7 @@ struct Writer<'a> {
 }
 
 impl<'a> Writer<'a> {
-    fn new(top: &str, mtime: u64, frames: &'a Frames, out: &Path) -> io::Result<Self> {
+    pub(crate) fn new(top: &str, mtime: u64, frames: &'a Frames, out: &Path) -> io::Result<Self> {
         let small = Some(encoder(BufWriter::new(File::create(out)?))?);
         Ok(Self { small, frames, top: top.into(), mtime })
     }
@@ -47,7 +47,7 @@ impl<'a> Writer<'a> {
     }
 
     /// Writes a file, of which `frame` is there if it is large and known.
-    fn add(
+    pub(crate) fn add(
         &mut self,
         path: &str,
         size: u64,
@@ -90,7 +90,7 @@ impl<'a> Writer<'a> {
         self.small()?.write_all(header.as_bytes())
     }
 
-    fn finish(mut self) -> io::Result<()> {
+    pub(crate) fn finish(mut self) -> io::Result<()> {
         self.small()?.write_all(&[0; 2 * BLOCK])?;
         let mut writer = self.small.take().ok_or(io::ErrorKind::BrokenPipe)?.finish()?;
         writer.flush()?;

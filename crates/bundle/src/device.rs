@@ -14,6 +14,8 @@ use uuid::Uuid;
 pub const FLASH: &str = "flash";
 /// Folder in it of what all modules get.
 pub const COMMON: &str = "common";
+/// The payload that updates a running device.
+pub const UPDATE_PAYLOAD: &str = "update/bl_update_payload";
 /// Folder in it of meta-tegra's flash package.
 pub const TEGRAFLASH: &str = "tegraflash";
 /// The secure-os image in meta-tegra's package.
@@ -68,6 +70,9 @@ pub struct ModuleEntry {
     pub name: String,
     /// Its identity.
     pub id: BoardId,
+    /// Its name in update payloads (TNSPEC), which a device has as COMPATIBLE_SPEC; none where the bundle has no payload for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub update_spec: Option<String>,
 }
 
 /// What a board's fuses demand.

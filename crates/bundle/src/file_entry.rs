@@ -31,6 +31,8 @@ pub enum Role {
     Sbom,
     /// What a flash host needs besides.
     Flash,
+    /// What a running device writes to the boot slot that is not active: NVIDIA's bootloader update payload.
+    Update,
 }
 
 /// A file of the bundle.

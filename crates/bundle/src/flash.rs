@@ -130,12 +130,7 @@ fn rootfs_problem(head: &[u8], file_size: u64, app_size: Option<u64>) -> Option<
 impl Manifest {
     /// The files that a module gets, by their names in the flash folder.
     pub fn flash_files(&self, module: &str) -> BTreeMap<&str, &FileEntry> {
-        let folders = [COMMON, module].map(|folder| format!("{FLASH}/{folder}/"));
-        let files = self.files.iter().filter(|file| file.role == Role::Flash);
-        let named = |file: &'_ FileEntry| {
-            folders.iter().find_map(|folder| Some(file.path.strip_prefix(folder.as_str())?.len()))
-        };
-        files.filter_map(|file| Some((file.path.get(file.path.len() - named(file)?..)?, file))).collect()
+        files_of(&self.files, module)
     }
 
     /// The file that a partition of a module gets.
@@ -160,6 +155,16 @@ impl Manifest {
             Scope::Full | Scope::App => None,
         }
     }
+}
+
+/// The files of these that a module gets, by their names in the flash folder.
+pub(crate) fn files_of<'a>(files: &'a [FileEntry], module: &str) -> BTreeMap<&'a str, &'a FileEntry> {
+    let folders = [COMMON, module].map(|folder| format!("{FLASH}/{folder}/"));
+    let files = files.iter().filter(|file| file.role == Role::Flash);
+    let named = |file: &'_ FileEntry| {
+        folders.iter().find_map(|folder| Some(file.path.strip_prefix(folder.as_str())?.len()))
+    };
+    files.filter_map(|file| Some((file.path.get(file.path.len() - named(file)?..)?, file))).collect()
 }
 
 /// Of the files of a module the one that a partition gets.
@@ -190,7 +195,7 @@ mod tests {
         let id =
             BoardId { board: "2888".into(), fab: "400".into(), sku: "0004".into(), revision: "K.0".into() };
         let device = Device {
-            modules: vec![ModuleEntry { name: "32gb".into(), id }],
+            modules: vec![ModuleEntry { name: "32gb".into(), id, update_spec: None }],
             fused: Fused::No,
             app_size: 8192,
             lacks: Vec::new(),

@@ -7,6 +7,7 @@
 //!   SHA256SUMS.minisig when signed; minisign accepts it
 //!   secure-os/tos.img  trusted-apps/*.elf  boot-config/*.cfg  layout/*.xml
 //!   client-apps/*.deb  rootfs/system.img  rootfs/packages.lock  sbom.cdx.json
+//!   update/bl_update_payload            for real boards: what a running device writes to the slot that is not active
 //!   flash/common/*  flash/<module>/*    for real boards: NVIDIA's tools and what they write; of BitBake, flash/tegraflash/*
 //! ```
 //!
@@ -34,12 +35,16 @@ mod source;
 mod structure;
 mod sums;
 mod trace;
+mod update;
+mod update_archive;
 mod verify;
 mod writer;
 
 pub use archive::{write_archive, write_signed};
 pub use builder::{About, SECURE_OS_IMAGE, trusted_app};
-pub use device::{COMMON, Device, FLASH, FlashPackage, Fused, ModuleEntry, TEGRAFLASH, TOS_IMAGE};
+pub use device::{
+    COMMON, Device, FLASH, FlashPackage, Fused, ModuleEntry, TEGRAFLASH, TOS_IMAGE, UPDATE_PAYLOAD,
+};
 pub use diff::{Diff, Difference, Side, diff};
 pub use extract::{ExtractError, Extracted, extract};
 pub use file_entry::{FileEntry, Role};
@@ -59,6 +64,8 @@ pub use signature::{
 };
 pub use source::{Source, SourceError, is_archive};
 pub use trace::MadeOf;
+pub use update::{ExpectedPart, UpdateError, update_parts};
+pub use update_archive::{UPDATE_SUFFIX, UpdateArchive, UpdateArchiveError, write_update};
 pub use verify::{Signed, Verified, verify};
 pub use writer::{Writer, WriterError};
 

@@ -8,6 +8,7 @@ use crate::manifest::{AppEntry, Manifest, Partition};
 use crate::problem::Problem;
 use crate::signed;
 use crate::trace::Traced;
+use crate::update;
 use std::collections::{BTreeMap, BTreeSet};
 use tegra_bct::{MiscCfg, keys_of};
 use tegra_flash::Layout;
@@ -52,6 +53,7 @@ pub(crate) fn check(
     }
     problems.extend(flash::check(manifest, contents));
     problems.extend(signed::check(manifest, contents, traced));
+    problems.extend(update::check(manifest, contents));
     if problems.is_empty() {
         problems.extend(budgets(manifest, stock, memory));
     }

@@ -1,5 +1,6 @@
 mod formats;
 mod hostile;
+mod update;
 
 use crate::*;
 use std::collections::BTreeMap;

@@ -28,8 +28,8 @@ pub struct Verified {
 /// A signature and what it signs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Signed {
-    sums: String,
-    signature: Vec<u8>,
+    pub(crate) sums: String,
+    pub(crate) signature: Vec<u8>,
 }
 
 impl Signed {
@@ -248,7 +248,7 @@ fn kept(file: &FileEntry) -> usize {
 }
 
 fn is_checked(file: &FileEntry) -> bool {
-    use Role::{BootConfig, Layout, SecureOs, TrustedApp, TrustedAppSymbols};
-    matches!(file.role, SecureOs | TrustedApp | TrustedAppSymbols | BootConfig | Layout)
+    use Role::{BootConfig, Layout, SecureOs, TrustedApp, TrustedAppSymbols, Update};
+    matches!(file.role, SecureOs | TrustedApp | TrustedAppSymbols | BootConfig | Layout | Update)
         || crate::signed::is_checked(file)
 }

@@ -92,6 +92,11 @@ impl Writer {
         }
     }
 
+    /// Where it writes.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
     /// What is in the bundle by now.
     pub fn files(&self) -> &[FileEntry] {
         &self.files

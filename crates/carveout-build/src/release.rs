@@ -290,6 +290,11 @@ impl Release<'_> {
         interrupt::check()?;
         // What devices will check.
         verify::signed(&archive, Some(signer.public()))?;
+        if manifest.has_update() {
+            let (signed, out) = (Source::Archive(archive.clone()), new.join(manifest.update_name()));
+            bundle::write_update(&signed, manifest, EPOCH, &out)
+                .map_err(|e| ReleaseError::Update { path: out, source: e.into() })?;
+        }
         let compared = previous.map(|old| diff::between(old, &archive)).transpose()?;
         let compared = compared.as_ref().map(|(old, diff)| (old, diff));
         let text = notes::text(manifest, changes.as_deref(), compared);

@@ -14,6 +14,7 @@
 //! * [`scope`]: which change needs which flash: app, secure-os, full.
 //! * [`slots`]: names of the partitions that a bundle's own files go to.
 //! * [`sparse`]: Android sparse images, the form in which NVIDIA's tools take root filesystems.
+//! * [`update`]: what such a payload has, and of which modules.
 #![warn(clippy::indexing_slicing)]
 
 pub mod blob;
@@ -30,6 +31,7 @@ pub mod payload;
 pub mod scope;
 pub mod slots;
 pub mod sparse;
+pub mod update;
 
 pub use board::{BoardError, BoardId};
 pub use chip::{ChipError, ChipId, Fuses};

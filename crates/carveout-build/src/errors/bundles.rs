@@ -14,6 +14,9 @@ carveout_host::errors! {
         NoPartitions { path: PathBuf } => check "no-partitions": ("{}: names no partition", path.display());
         /// The list of what signed files were made of cannot be read in a flash package.
         MadeOf { path: PathBuf, source: Cause } => check "unreadable-origins": ("{}: {source}", path.display());
+        /// The files of the modules make no update payload.
+        Update { source: Cause } => check "no-update-payload":
+            ("the flash packages of the modules make no update payload: {source}");
         /// The partition layout that the bundle would hold cannot be read.
         Layout { layout: String, source: Cause } => check "unreadable-layout": ("{layout}: {source}");
         /// An image is larger than the partition that it goes to.

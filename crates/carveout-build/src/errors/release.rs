@@ -58,6 +58,8 @@ carveout_host::errors! {
             help ("name the bundle's own config with -c, or leave -c away");
         /// The checksums of the bundle cannot be written.
         Checksums { source: Cause } => check "no-checksums": ("{source}");
+        /// The update archive of the bundle cannot be written.
+        Update { path: PathBuf, source: Cause } => check "no-update-archive": ("{}: {source}", path.display());
         /// The SBOM cannot be read from the bundle.
         Sbom { path: PathBuf, source: Cause } => check "unreadable-sbom": ("{}: {source}", path.display());
     }

@@ -6,7 +6,7 @@ use super::super::flash_package::{LACKS, LAYOUT, MADE_OF, PARTITIONS, SECURE_LAY
 use super::super::kernel;
 use super::parts::L4tParts;
 use crate::errors::{BundleError, failed};
-use bundle::{COMMON, Device, FLASH, FlashPackage, Fused, MadeOf, ModuleEntry, Role, Writer};
+use bundle::{COMMON, Device, FLASH, FlashPackage, Fused, MadeOf, ModuleEntry, Role, UPDATE_PAYLOAD, Writer};
 use carveout_host::error::{At, Result};
 use carveout_product::Build;
 use carveout_product::Module;
@@ -14,7 +14,9 @@ use stage_cache::{Output, stamps};
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+use tegra_flash::payload::{Payload, PayloadEntry};
 use tegra_flash::slots::KERNEL;
+use tegra_flash::update::{PAYLOAD_VERSION, part_version};
 
 /// Files of ours for a flash host, in the common folder's parent.
 const OWN: [(&str, &str); 2] = [
@@ -65,9 +67,14 @@ pub fn add(build: &Build, parts: &L4tParts, secure_os: &Output, writer: &mut Wri
         fs::write(&from, text).at(&from)?;
         writer.add(Role::Flash, &format!("{FLASH}/{name}"), &from, &[]).map_err(failed)?;
     }
-    let entry = |module: &&Module| ModuleEntry { name: module.name.clone(), id: module.id.clone() };
-    Ok(Device {
-        modules: l4t.modules.iter().map(|module| entry(&module)).collect(),
+    let board = build.product.board.l4t()?;
+    let entry = |module: &Module| ModuleEntry {
+        name: module.name.clone(),
+        id: module.id.clone(),
+        update_spec: module.id.update_spec(&board.flash_name, &board.root_device),
+    };
+    let device = Device {
+        modules: l4t.modules.iter().map(entry).collect(),
         fused: match (&l4t.pkc_key, &l4t.sbk_key) {
             (None, _) => Fused::No,
             (Some(_), None) => Fused::Pkc,
@@ -77,7 +84,39 @@ pub fn add(build: &Build, parts: &L4tParts, secure_os: &Output, writer: &mut Wri
         lacks,
         stock_trusted_apps: kernel::stock_uuids(secure_os, build.product.trusted_apps.len())?,
         flash_package: FlashPackage::Modules,
-    })
+    };
+    update(&device, &parts.bsp.release.to_string(), writer)?;
+    Ok(device)
+}
+
+/// Adds the payload that updates a running device: the very files that a flash writes.
+fn update(device: &Device, release: &str, writer: &mut Writer) -> Result<()> {
+    let version = part_version(release);
+    let version =
+        version.ok_or_else(|| BundleError::Update { source: format!("{release} is no release").into() })?;
+    let parts = bundle::update_parts(writer.files(), device)
+        .map_err(|error| BundleError::Update { source: error.into() })?;
+    if parts.is_empty() {
+        return Ok(());
+    }
+    let mut contents = BTreeMap::new();
+    for (path, _) in parts.iter().map(|part| part.file) {
+        let from = writer.folder().join(path);
+        contents.insert(path, fs::read(&from).at(&from)?);
+    }
+    let entries = parts.iter().map(|part| PayloadEntry {
+        partition: part.partition.into(),
+        version,
+        operation: part.operation,
+        spec: part.spec.into(),
+        data: contents.get(part.file.0).map_or(&[], Vec::as_slice),
+    });
+    let payload = Payload { version: PAYLOAD_VERSION, entries: entries.collect() };
+    let bytes = payload.to_bytes().map_err(|error| BundleError::Update { source: error.into() })?;
+    let scratch = carveout_host::tools::scratch("update")?;
+    let from = scratch.path().join("payload");
+    fs::write(&from, bytes).at(&from)?;
+    writer.add(Role::Update, UPDATE_PAYLOAD, &from, &[]).map_err(failed)
 }
 
 /// A module's flash package.

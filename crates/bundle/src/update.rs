@@ -1,0 +1,298 @@
+//! The update payload of a bundle: what it has is what a flash of the same bundle writes.
+
+use crate::device::{Device, UPDATE_PAYLOAD};
+use crate::file_entry::{FileEntry, Role};
+use crate::flash::{files_of, written_to};
+use crate::format::MANIFEST;
+use crate::hash::sha256;
+use crate::manifest::Manifest;
+use crate::problem::Problem;
+use std::collections::BTreeMap;
+use tegra_flash::payload::{Payload, PayloadEntry};
+use tegra_flash::update::UPDATE_PARTS;
+
+/// A part that a bundle's payload must have.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ExpectedPart<'a> {
+    /// The partition, without a slot.
+    pub partition: &'static str,
+    /// When it is written.
+    pub operation: u32,
+    /// The TNSPEC of the module that it is for; empty: all.
+    pub spec: &'a str,
+    /// The file of the bundle that a flash writes there, and its SHA-256.
+    pub file: (&'a str, &'a str),
+}
+
+/// Why a bundle's files make no payload.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum UpdateError {
+    /// A module has no file for a partition.
+    #[error("module {module} has no file for {partition}")]
+    NoFile {
+        /// The module.
+        module: String,
+        /// The partition.
+        partition: &'static str,
+    },
+    /// Modules get different files where a payload has one for all of them.
+    #[error(
+        "{partition} is not the same for the modules {first} and {second}, and a payload has one for all"
+    )]
+    Differs {
+        /// The partition.
+        partition: &'static str,
+        /// A module.
+        first: String,
+        /// Another one.
+        second: String,
+    },
+}
+
+/// The parts of the payload of a device with these files, in NVIDIA's order: of all modules that have a spec. It has what a flash writes:
+/// a partition that no module gets a file for has no part.
+pub fn update_parts<'a>(
+    files: &'a [FileEntry],
+    device: &'a Device,
+) -> Result<Vec<ExpectedPart<'a>>, UpdateError> {
+    let mut modules: Vec<(&str, &str)> = device
+        .modules
+        .iter()
+        .filter_map(|module| Some((module.update_spec.as_deref()?, module.name.as_str())))
+        .collect();
+    // As NVIDIA's script lists their folders.
+    modules.sort_unstable();
+    let of_modules: Vec<_> = modules.iter().map(|(_, module)| files_of(files, module)).collect();
+    let mut parts = Vec::new();
+    for part in UPDATE_PARTS {
+        let found = of_modules.iter().map(|files| written_to(files, part.partition));
+        let found: Vec<_> = modules.iter().zip(found).collect();
+        if found.iter().all(|(_, file)| file.is_none()) {
+            continue;
+        }
+        let mut files = Vec::new();
+        for ((spec, module), file) in found {
+            let no_file = || UpdateError::NoFile { module: (*module).into(), partition: part.partition };
+            let (_, file) = file.ok_or_else(no_file)?;
+            files.push((*spec, *module, (file.path.as_str(), file.sha256.as_str())));
+        }
+        let expected =
+            |spec, file| ExpectedPart { partition: part.partition, operation: part.operation, spec, file };
+        if part.of_module {
+            parts.extend(files.iter().map(|(spec, _, file)| expected(*spec, *file)));
+            continue;
+        }
+        let Some((_, first, file)) = files.first() else { continue };
+        if let Some((_, second, _)) = files.iter().find(|(_, _, other)| other.1 != file.1) {
+            let (first, second) = ((*first).into(), (*second).into());
+            return Err(UpdateError::Differs { partition: part.partition, first, second });
+        }
+        parts.push(expected("", *file));
+    }
+    Ok(parts)
+}
+
+/// All problems of the payload.
+pub(crate) fn check(manifest: &Manifest, contents: &BTreeMap<String, Vec<u8>>) -> Vec<Problem> {
+    let specs = manifest.device.iter().flat_map(|device| &device.modules);
+    let wanted = specs.filter(|module| module.update_spec.is_some()).count() > 0;
+    let mut files = manifest.files.iter().filter(|file| file.role == Role::Update);
+    let (first, more) = (files.next(), files.next());
+    let problem = |what: String| vec![Problem::new(UPDATE_PAYLOAD, what)];
+    let (device, file) = match (&manifest.device, first) {
+        (_, None) if wanted => {
+            return vec![Problem::new(
+                MANIFEST,
+                format!("device: modules are named for updates, but there is no {UPDATE_PAYLOAD}"),
+            )];
+        }
+        (_, None) => return Vec::new(),
+        (Some(device), Some(file)) if wanted && more.is_none() && file.path == UPDATE_PAYLOAD => {
+            (device, file)
+        }
+        (_, Some(file)) => {
+            return vec![Problem::new(&file.path, "is an update payload that this bundle cannot have")];
+        }
+    };
+    let Some(content) = contents.get(&file.path) else { return Vec::new() };
+    let expected = match update_parts(&manifest.files, device) {
+        Ok(expected) => expected,
+        Err(error) => return problem(error.to_string()),
+    };
+    let payload = match Payload::parse(content) {
+        Ok(payload) => payload,
+        Err(error) => return problem(error.to_string()),
+    };
+    compare(&payload, &expected).map(problem).unwrap_or_default()
+}
+
+/// The first part that is not as it should be.
+fn compare(payload: &Payload, expected: &[ExpectedPart]) -> Option<String> {
+    let shown = |partition: &str, spec: &str| match spec {
+        "" => format!("{partition} of all modules"),
+        spec => format!("{partition} of {spec}"),
+    };
+    let same = |entry: &PayloadEntry, part: &ExpectedPart| {
+        (entry.partition.as_str(), entry.operation, entry.spec.as_str())
+            == (part.partition, part.operation, part.spec)
+    };
+    for (index, part) in expected.iter().enumerate() {
+        let name = shown(part.partition, part.spec);
+        let Some(entry) = payload.entries.get(index) else {
+            return Some(format!("ends before {name}"));
+        };
+        if !same(entry, part) {
+            let found = shown(&entry.partition, &entry.spec);
+            return Some(format!(
+                "entry {index} is {found}, operation {}: expected is {name}, operation {}",
+                entry.operation, part.operation
+            ));
+        }
+        if sha256(entry.data) != part.file.1 {
+            return Some(format!("{name} is another than {}, which a flash writes there", part.file.0));
+        }
+    }
+    let more = payload.entries.get(expected.len())?;
+    Some(format!("has {}, which no update of this bundle writes", shown(&more.partition, &more.spec)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::device::{FlashPackage, Fused, ModuleEntry};
+    use tegra_flash::BoardId;
+    use tegra_flash::update::PAYLOAD_VERSION;
+
+    const SPECS: [&str; 2] = ["2888-400-0004--1-2-x", "2888-400-0001-E.0-1-2-x"];
+
+    fn entry(path: &str, role: Role, content: &[u8], partitions: &[&str]) -> FileEntry {
+        FileEntry {
+            path: path.into(),
+            role,
+            size: content.len() as u64,
+            sha256: sha256(content),
+            partitions: partitions.iter().map(|name| (*name).into()).collect(),
+            executable: false,
+            made_of: None,
+        }
+    }
+
+    /// A bundle for two modules; the second of them has a boot config of its own.
+    fn manifest() -> Manifest {
+        let mut manifest = Manifest::from_text(&crate::tests::manifest_text()).unwrap();
+        let id = |sku: &str| BoardId {
+            board: "2888".into(),
+            fab: "400".into(),
+            sku: sku.into(),
+            revision: String::new(),
+        };
+        let module = |name: &str, sku, spec: &str| ModuleEntry {
+            name: name.into(),
+            id: id(sku),
+            update_spec: Some(spec.into()),
+        };
+        manifest.device = Some(Device {
+            modules: vec![module("32gb", "0004", SPECS[0]), module("16gb", "0001", SPECS[1])],
+            fused: Fused::No,
+            app_size: 8192,
+            lacks: Vec::new(),
+            stock_trusted_apps: Vec::new(),
+            flash_package: FlashPackage::Modules,
+        });
+        manifest.files = vec![
+            entry("flash/16gb/bct", Role::Flash, b"bct of 16", &["MB1_BCT", "MB1_BCT_b"]),
+            entry("flash/32gb/bct", Role::Flash, b"bct of 32", &["MB1_BCT", "MB1_BCT_b"]),
+            entry("flash/common/eks", Role::Flash, b"eks", &["eks"]),
+            entry("flash/common/mts", Role::Flash, b"mts", &["mts-mce", "mts-mce_b"]),
+            entry("flash/common/tos", Role::Flash, b"tos", &["secure-os", "secure-os_b"]),
+        ];
+        manifest
+    }
+
+    fn part<'a>(partition: &str, operation: u32, spec: &str, data: &'a [u8]) -> PayloadEntry<'a> {
+        PayloadEntry { partition: partition.into(), version: 0x3272, operation, spec: spec.into(), data }
+    }
+
+    fn parts() -> Vec<PayloadEntry<'static>> {
+        vec![
+            part("secure-os", 0, "", b"tos"),
+            part("mts-mce", 2, "", b"mts"),
+            part("MB1_BCT", 0, SPECS[1], b"bct of 16"),
+            part("MB1_BCT", 0, SPECS[0], b"bct of 32"),
+        ]
+    }
+
+    fn problems(manifest: &mut Manifest, payload: &[u8]) -> Vec<String> {
+        manifest.files.push(entry(UPDATE_PAYLOAD, Role::Update, payload, &[]));
+        let contents = BTreeMap::from([(UPDATE_PAYLOAD.to_owned(), payload.to_vec())]);
+        check(manifest, &contents).iter().map(ToString::to_string).collect()
+    }
+
+    fn of(entries: Vec<PayloadEntry>) -> Vec<String> {
+        let payload = Payload { version: PAYLOAD_VERSION, entries }.to_bytes().unwrap();
+        problems(&mut manifest(), &payload)
+    }
+
+    #[test]
+    fn a_payload_has_what_a_flash_writes() {
+        assert_eq!(of(parts()), Vec::<String>::new());
+        let mut changed = parts();
+        changed[2].data = b"bct of 3?";
+        assert_eq!(
+            of(changed),
+            [format!(
+                "{UPDATE_PAYLOAD}: MB1_BCT of {} is another than flash/16gb/bct, which a flash writes there",
+                SPECS[1]
+            )]
+        );
+        let mut always = parts();
+        always[1].operation = 0;
+        assert!(of(always)[0].ends_with(
+            "entry 1 is mts-mce of all modules, operation 0: expected is mts-mce of all modules, operation 2"
+        ));
+        assert!(of(parts()[..3].to_vec())[0].ends_with(&format!("ends before MB1_BCT of {}", SPECS[0])));
+        let more = [parts(), vec![part("eks", 0, "", b"eks")]].concat();
+        assert!(of(more)[0].ends_with("has eks of all modules, which no update of this bundle writes"));
+        assert!(problems(&mut manifest(), b"no payload")[0].contains("NVIDIA__BLOB__V2"));
+    }
+
+    #[test]
+    fn bundles_without_or_with_two_payloads_are_told() {
+        let none = |manifest: &Manifest| check(manifest, &BTreeMap::new()).len();
+        let mut without = manifest();
+        assert_eq!(none(&without), 1);
+        without
+            .device
+            .iter_mut()
+            .flat_map(|device| &mut device.modules)
+            .for_each(|module| module.update_spec = None);
+        assert_eq!(none(&without), 0);
+        assert_eq!(
+            problems(&mut without, b"x"),
+            [format!("{UPDATE_PAYLOAD}: is an update payload that this bundle cannot have")]
+        );
+        let mut two = manifest();
+        two.files.push(entry("update/other", Role::Update, b"x", &[]));
+        assert_eq!(problems(&mut two, b"x").len(), 1);
+        let mut virt = manifest();
+        virt.device = None;
+        assert_eq!(problems(&mut virt, b"x").len(), 1);
+    }
+
+    #[test]
+    fn modules_that_make_no_payload_are_named() {
+        let mut other = manifest();
+        other.files.push(entry("flash/16gb/tos", Role::Flash, b"another", &["secure-os"]));
+        other.files.retain(|file| file.path != "flash/common/tos");
+        let device = other.device.clone().unwrap();
+        let error = update_parts(&other.files, &device).unwrap_err().to_string();
+        assert_eq!(error, "module 32gb has no file for secure-os");
+        other.files.push(entry("flash/32gb/tos", Role::Flash, b"one", &["secure-os"]));
+        let error = update_parts(&other.files, &device).unwrap_err().to_string();
+        assert_eq!(
+            error,
+            "secure-os is not the same for the modules 16gb and 32gb, and a payload has one for all"
+        );
+    }
+}

@@ -1,0 +1,113 @@
+//! What of an AGX Xavier's boot chain a bootloader update payload has, and for which modules a part of it is.
+//!
+//! By `l4t_bup_gen.func` and `l4t_generate_soc_bup.sh` of L4T R32.7.2: NVIDIA's order, operations and specs. Left out is what NVIDIA's
+//! own payloads have besides: `eks`, which would put NVIDIA's example in the place of a device's keys, and kernel and kernel-dtb, which
+//! belong to the root filesystem.
+
+use crate::board::{BoardId, P2888};
+
+/// A part of an update payload.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UpdatePart {
+    /// The partition that it is written to, without a slot.
+    pub partition: &'static str,
+    /// When it is written: 0 always, 2 on boards as they are sold (their fuse says that they are no prototypes).
+    pub operation: u32,
+    /// Whether each module has its own; else all have the same.
+    pub of_module: bool,
+}
+
+const fn common(partition: &'static str, operation: u32) -> UpdatePart {
+    UpdatePart { partition, operation, of_module: false }
+}
+
+const fn own(partition: &'static str, operation: u32) -> UpdatePart {
+    UpdatePart { partition, operation, of_module: true }
+}
+
+/// All parts, in NVIDIA's order.
+pub const UPDATE_PARTS: [UpdatePart; 18] = [
+    common("spe-fw", 0),
+    common("mb2", 0),
+    common("cpu-bootloader", 0),
+    common("secure-os", 0),
+    common("bpmp-fw", 0),
+    common("adsp-fw", 0),
+    common("rce-fw", 0),
+    common("mts-preboot", 2),
+    common("mts-mce", 2),
+    common("mts-proper", 2),
+    common("sc7", 2),
+    own("bpmp-fw-dtb", 0),
+    own("bootloader-dtb", 0),
+    own("VER", 0),
+    own("mb1", 2),
+    own("BCT", 2),
+    own("MB1_BCT", 0),
+    own("MEM_BCT", 0),
+];
+
+/// The version of the payloads' format that L4T R32.7 writes: 2.1, of June 2021.
+pub const PAYLOAD_VERSION: u32 = 0x0102_0621;
+
+/// The version of a payload's parts: the release's numbers, read as one hexadecimal number; 0x3272 of R32.7.2.
+pub fn part_version(release: &str) -> Option<u32> {
+    let digits: String = release.trim_start_matches('R').split('.').collect();
+    u32::from_str_radix(&digits, 16).ok()
+}
+
+impl BoardId {
+    /// The module as NVIDIA's payloads name it (TNSPEC): it stands for all modules that take the same files. A device has that name as
+    /// COMPATIBLE_SPEC in `/etc/nv_boot_control.conf`. For modules as they are sold (fuse level 1) with a chip of revision 2.
+    pub fn update_spec(&self, board: &str, root_device: &str) -> Option<String> {
+        let early = Self { fab: "400".into(), revision: "D.0".into(), ..self.clone() };
+        let (fab, revision) = match self.sku.as_str() {
+            "0001" if self.fits(&early) => ("400", "D.0"),
+            "0001" => ("400", "E.0"),
+            "0004" => ("400", ""),
+            "0005" => ("402", ""),
+            _ => return None,
+        };
+        // Of other fabs, those before 300, NVIDIA's payloads have no part.
+        let named = Self { fab: fab.into(), revision: revision.into(), ..self.clone() };
+        let known = self.board == P2888 && self.fits(&named);
+        known.then(|| format!("{P2888}-{fab}-{}-{revision}-1-2-{board}-{root_device}", self.sku))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn specs_are_those_of_nvidias_payloads() {
+        let spec = |sku: &str, fab: &str, revision: &str| {
+            let id =
+                BoardId { board: P2888.into(), fab: fab.into(), sku: sku.into(), revision: revision.into() };
+            id.update_spec("jetson-agx-xavier-devkit", "mmcblk0p1")
+        };
+        let known = |head: &str| Some(format!("{head}-1-2-jetson-agx-xavier-devkit-mmcblk0p1"));
+        for (id, expected) in [
+            (("0001", "400", "D.0"), "2888-400-0001-D.0"),
+            (("0001", "400", "B.0"), "2888-400-0001-D.0"),
+            (("0001", "400", "H.0"), "2888-400-0001-E.0"),
+            (("0001", "402", "E.0"), "2888-400-0001-E.0"),
+            (("0004", "400", "K.0"), "2888-400-0004-"),
+            (("0004", "401", "F.0"), "2888-400-0004-"),
+            (("0005", "402", ""), "2888-402-0005-"),
+            (("0005", "400", "A.0"), "2888-402-0005-"),
+        ] {
+            assert_eq!(spec(id.0, id.1, id.2), known(expected), "{id:?}");
+        }
+        for id in [("0001", "200", "D.0"), ("0004", "500", "K.0"), ("0008", "600", "")] {
+            assert_eq!(spec(id.0, id.1, id.2), None, "{id:?}");
+        }
+    }
+
+    #[test]
+    fn versions_are_the_releases() {
+        assert_eq!(part_version("R32.7.2"), Some(0x3272));
+        assert_eq!(part_version("32.7.6"), Some(0x3276));
+        assert_eq!(part_version("x"), None);
+    }
+}
