@@ -4,7 +4,7 @@ use crate::disk::{BLOCK, Disk};
 use crate::error::DeviceError;
 use crate::limits::{FORMAT, MAX_NUMBER};
 use crate::part::{DevicePart, STATE, Slot};
-use crate::state::{self, FlashState, Installed, Placed};
+use crate::state::{self, FlashState, Installed, Placed, Trial};
 use crate::table::Space;
 use crate::{behind, table};
 use sha2::{Digest, Sha256};
@@ -50,10 +50,14 @@ impl<D: Disk> Device<D> {
         &self.spaces
     }
 
-    /// The slot that a part is used from: the first one before anything was flashed.
+    /// The slot that a part is active in: the first one before anything was flashed.
     pub fn active(&self, part: DevicePart) -> Slot {
-        let placed = self.state.active.as_ref().and_then(|installed| installed.parts.get(&part));
-        placed.map_or(Slot::A, |placed| placed.slot)
+        slot_of(self.state.active.as_ref(), part)
+    }
+
+    /// The slot that a part is used from, by what was booted.
+    pub fn current(&self, part: DevicePart) -> Slot {
+        slot_of(self.state.current(), part)
     }
 
     /// The slot that a part is written to next: the first one of a device that has nothing yet.
@@ -69,9 +73,9 @@ impl<D: Disk> Device<D> {
         self.spaces.get(name).copied().ok_or_else(|| DeviceError::Missing(name.into()))
     }
 
-    /// Reads a part from where it is active: `size` bytes, or all of the partition.
+    /// Reads a part from where it is used: `size` bytes, or all of the partition.
     pub fn read(&mut self, part: DevicePart, size: Option<u64>) -> Result<impl Read + '_, DeviceError> {
-        let space = self.space(part, self.active(part))?;
+        let space = self.space(part, self.current(part))?;
         self.disk.seek(SeekFrom::Start(space.start))?;
         Ok((&mut self.disk).take(size.unwrap_or(space.size).min(space.size)))
     }
@@ -101,8 +105,15 @@ impl<D: Disk> Device<D> {
         if size > space.size {
             return Err(DeviceError::TooLarge { partition, size: space.size, wanted: size });
         }
-        if self.state.previous.as_ref().is_some_and(|previous| previous.occupies(part, slot)) {
-            self.put(FlashState { previous: None, ..self.state.clone() })?;
+        let keeps = |installed: &Installed| !installed.occupies(part, slot);
+        let state = self.state.clone();
+        let state = FlashState {
+            previous: state.previous.filter(keeps),
+            trial: state.trial.filter(|trial| keeps(&trial.installed)),
+            ..state
+        };
+        if state != self.state {
+            self.put(state)?;
         }
         self.disk.zero(space.start, space.size)?;
         let (found, read_back) = copy(&mut self.disk, space, from, size)?;
@@ -118,17 +129,15 @@ impl<D: Disk> Device<D> {
         Ok(placed)
     }
 
-    /// Notes, before a system boots from the active root filesystem and may write to it, that this no longer has its checksum.
+    /// Notes, before a system boots from its root filesystem and may write to it, that this no longer has its checksum.
     pub fn use_app(&mut self) -> Result<(), DeviceError> {
+        let slot = self.current(DevicePart::App);
         let mut state = self.state.clone();
-        let placed = state.active.as_mut().and_then(|active| active.parts.get_mut(&DevicePart::App));
-        match placed {
-            Some(placed) if !placed.used => {
-                placed.used = true;
-                self.put(state)
-            }
-            _ => Ok(()),
+        // Bundles of which only other parts differ share it.
+        for installed in state.all_mut().filter(|installed| installed.occupies(DevicePart::App, slot)) {
+            installed.parts.entry(DevicePart::App).and_modify(|placed| placed.used = true);
         }
+        if state == self.state { Ok(()) } else { self.put(state) }
     }
 
     /// Reads a part where it was placed, and compares. What a system has written to since is only seen to be readable.
@@ -143,7 +152,38 @@ impl<D: Disk> Device<D> {
     pub fn switch(&mut self, installed: Installed) -> Result<(), DeviceError> {
         let security_version = self.state.security_version.max(installed.security_version);
         let previous = self.state.active.clone().filter(|old| *old != installed);
-        self.put(FlashState { format: FORMAT, active: Some(installed), previous, security_version })
+        let active = Some(installed);
+        self.put(FlashState { format: FORMAT, active, previous, security_version, ..FlashState::default() })
+    }
+
+    /// Lets the next boot be one of what was written. What is active stays so until this is confirmed.
+    pub fn arm(&mut self, installed: Installed) -> Result<(), DeviceError> {
+        let trial = Some(Trial { installed, booted: false });
+        self.put(FlashState { trial, gone_back_from: None, ..self.state.clone() })
+    }
+
+    /// What is booted now: what is to be tried, once, or what is active. A boot behind an unconfirmed one goes back.
+    pub fn boot(&mut self) -> Result<(), DeviceError> {
+        let state = self.state.booted();
+        if state == self.state { Ok(()) } else { self.put(state) }
+    }
+
+    /// The same of a device that keeps nothing of it.
+    pub fn boot_unwritten(&mut self) {
+        self.state = self.state.booted();
+    }
+
+    /// Makes what is tried active for good. What was active can be gone back to.
+    pub fn confirm(&mut self) -> Result<(), DeviceError> {
+        let trial = self.state.trial.clone().filter(|trial| trial.booted);
+        self.switch(trial.ok_or(DeviceError::NothingTried)?.installed)
+    }
+
+    /// Lets the next boot be one of what is active, whatever was to be tried or is.
+    pub fn abandon(&mut self) -> Result<(), DeviceError> {
+        let trial = self.state.trial.clone().ok_or(DeviceError::NothingTried)?;
+        let gone_back_from = Some(trial.installed.bundle);
+        self.put(FlashState { trial: None, gone_back_from, ..self.state.clone() })
     }
 
     /// Notes a security version that the device has had under another layout.
@@ -158,8 +198,12 @@ impl<D: Disk> Device<D> {
         for (part, placed) in &previous.parts {
             self.verify(*part, placed)?;
         }
-        let state =
-            FlashState { active: Some(previous), previous: self.state.active.clone(), ..self.state.clone() };
+        let state = FlashState {
+            active: Some(previous),
+            previous: self.state.active.clone(),
+            trial: None,
+            ..self.state.clone()
+        };
         self.put(state)
     }
 
@@ -167,6 +211,11 @@ impl<D: Disk> Device<D> {
     pub fn into_disk(self) -> D {
         self.disk
     }
+}
+
+/// The slot that a part of a bundle lies in: the first one if there is none.
+fn slot_of(installed: Option<&Installed>, part: DevicePart) -> Slot {
+    installed.and_then(|installed| installed.parts.get(&part)).map_or(Slot::A, |placed| placed.slot)
 }
 
 // Not generic, so that they are compiled here, optimized: whoever calls them is often not.

@@ -78,4 +78,7 @@ pub enum DeviceError {
     /// There is nothing to go back to.
     #[error("there is no bundle to go back to")]
     NoPrevious,
+    /// There is no update that could be confirmed or given up.
+    #[error("no update is being tried")]
+    NothingTried,
 }

@@ -28,5 +28,5 @@ pub use disk::Disk;
 pub use error::DeviceError;
 pub use limits::{FORMAT, MAX_DEVICE, MAX_ENTRIES, MAX_NUMBER};
 pub use part::{DevicePart, PARTS, STATE, Slot};
-pub use state::{FlashState, Installed, Placed};
+pub use state::{FlashState, Installed, Placed, Trial};
 pub use table::{Space, needed, read as read_table};

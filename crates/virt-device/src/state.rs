@@ -29,6 +29,22 @@ pub struct FlashState {
     pub previous: Option<Installed>,
     /// The largest security version that has been active.
     pub security_version: u32,
+    /// What an update has written, and nobody has confirmed yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trial: Option<Trial>,
+    /// The bundle of the last update that was not confirmed in time, so that the device has gone back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gone_back_from: Option<String>,
+}
+
+/// A bundle that is booted once. Unless it is confirmed then, the next boot is that of what is active.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Trial {
+    /// What is tried.
+    pub installed: Installed,
+    /// Whether it was booted.
+    pub booted: bool,
 }
 
 /// A bundle on a device.
@@ -68,6 +84,32 @@ impl Installed {
     /// Whether a part of it lies in this slot.
     pub fn occupies(&self, part: DevicePart, slot: Slot) -> bool {
         self.parts.get(&part).is_some_and(|placed| placed.slot == slot)
+    }
+}
+
+impl FlashState {
+    /// What runs, or ran last: what is tried, once it was booted, or what is active.
+    pub fn current(&self) -> Option<&Installed> {
+        let tried = self.trial.as_ref().filter(|trial| trial.booted);
+        tried.map(|trial| &trial.installed).or(self.active.as_ref())
+    }
+
+    /// What it is when the device has booted.
+    pub(crate) fn booted(&self) -> Self {
+        let trial = match self.trial.clone() {
+            Some(trial) if trial.booted => {
+                let gone_back_from = Some(trial.installed.bundle);
+                return Self { trial: None, gone_back_from, ..self.clone() };
+            }
+            trial => trial.map(|trial| Trial { booted: true, ..trial }),
+        };
+        Self { trial, ..self.clone() }
+    }
+
+    /// All bundles of which parts are kept.
+    pub fn all_mut(&mut self) -> impl Iterator<Item = &mut Installed> {
+        let tried = self.trial.iter_mut().map(|trial| &mut trial.installed);
+        self.active.iter_mut().chain(&mut self.previous).chain(tried)
     }
 }
 

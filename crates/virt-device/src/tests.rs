@@ -7,6 +7,7 @@ use std::rc::Rc;
 use std::sync::mpsc;
 
 mod limits;
+mod trial;
 mod used;
 
 /// A disk that may lose power at any write, sync or hole. What was not synced by then may be there or not, or half of it.
@@ -133,6 +134,12 @@ fn contents(version: u8) -> BTreeMap<DevicePart, Vec<u8>> {
 }
 
 fn update(device: &mut Device<Sim>, version: u8, parts: &[DevicePart]) -> Result<(), DeviceError> {
+    let installed = write(device, version, parts)?;
+    device.switch(installed)
+}
+
+/// Writes parts of a bundle; the others stay.
+fn write(device: &mut Device<Sim>, version: u8, parts: &[DevicePart]) -> Result<Installed, DeviceError> {
     let bundle = format!("bundle-{version}");
     let old = device.state().active.as_ref().map(|installed| installed.parts.clone());
     let mut placed = old.unwrap_or_default();
@@ -142,7 +149,7 @@ fn update(device: &mut Device<Sim>, version: u8, parts: &[DevicePart]) -> Result
     }
     let digest = sha(&[version]);
     let security_version = u32::from(version);
-    device.switch(Installed { bundle, digest, security_version, board: "virt".into(), parts: placed })
+    Ok(Installed { bundle, digest, security_version, board: "virt".into(), parts: placed })
 }
 
 fn open(bytes: Vec<u8>, cut: Option<usize>) -> (Sim, Device<Sim>) {
@@ -162,14 +169,14 @@ fn flashed(versions: &[u8]) -> Vec<u8> {
 
 /// What a device serves, each part compared with what it should be.
 fn serves(device: &mut Device<Sim>) -> String {
-    let active = device.state().active.clone().unwrap();
-    for (part, placed) in &active.parts {
+    let current = device.state().current().cloned().unwrap();
+    for (part, placed) in &current.parts {
         device.verify(*part, placed).unwrap();
         let mut bytes = Vec::new();
         device.read(*part, Some(placed.size)).unwrap().read_to_end(&mut bytes).unwrap();
         assert_eq!(sha(&bytes), placed.sha256);
     }
-    active.bundle
+    current.bundle
 }
 
 #[test]

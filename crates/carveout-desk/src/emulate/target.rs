@@ -50,7 +50,9 @@ impl EmulationTarget {
             return Err(TargetError::NeitherFileNorFolder { path: path.into() }.into());
         }
         if virt.is_some() {
-            return Self::of_device(path, &mut disk::read(path)?, key, bundles, ui);
+            let mut device = disk::read(path)?;
+            device.boot_unwritten();
+            return Self::of_device(path, &mut device, key, bundles, ui);
         }
         if metadata.is_file() && !bundle::is_archive(path) {
             ensure_no_key(target, key)?;
@@ -77,7 +79,7 @@ impl EmulationTarget {
         of_bundle(path, key, ui)
     }
 
-    /// What a virt device serves: what is active.
+    /// What a virt device serves: what it has booted.
     pub fn of_device(
         path: &Path,
         device: &mut Device<File>,
@@ -87,7 +89,7 @@ impl EmulationTarget {
     ) -> Result<Self> {
         let failed = |e| disk::failed(path, e);
         let mut read = |part: DevicePart| -> Result<Vec<u8>> {
-            let placed = device.state().active.as_ref().and_then(|active| active.parts.get(&part));
+            let placed = device.state().current().and_then(|active| active.parts.get(&part));
             let size = placed.map_or(MAX_IMAGE, |placed| placed.size.min(MAX_IMAGE));
             let mut bytes = Vec::new();
             device.read(part, Some(size)).map_err(failed)?.read_to_end(&mut bytes).at(path)?;
@@ -99,7 +101,7 @@ impl EmulationTarget {
             Some(size) => image.truncate(size),
             None => {
                 let partition =
-                    DevicePart::SecureOs.partition(device.active(DevicePart::SecureOs)).to_string();
+                    DevicePart::SecureOs.partition(device.current(DevicePart::SecureOs)).to_string();
                 return Err(TargetError::EmptyPartition { path: path.into(), partition }.into());
             }
         }
@@ -109,7 +111,7 @@ impl EmulationTarget {
             tegra_bct::MiscCfg::parse(text).ok()?.get(tegra_bct::TZDRAM_SIZE).ok()
         });
         let tzdram = size.map(|size| tzdram(&path.display().to_string(), size)).transpose()?;
-        let flashed = match device.state().active.as_ref() {
+        let flashed = match device.state().current() {
             Some(active) => bundle_of(&active.bundle, &active.digest, key, bundles, ui)?,
             None => None,
         };

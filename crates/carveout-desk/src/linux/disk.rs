@@ -52,15 +52,18 @@ impl GuestDisk {
 
     fn device(path: &Path, persist: bool) -> Result<Self> {
         let mut device = if persist { disk::open(path)? } else { disk::read(path)? };
-        let active = device.state().active.as_ref();
-        let has_app = active.is_some_and(|active| active.parts.contains_key(&DevicePart::App));
-        if !has_app {
-            return Err(LinuxError::EmptyDevice { path: path.into() }.into());
+        if persist {
+            device.boot().map_err(|error| disk::failed(path, error))?;
+        } else {
+            device.boot_unwritten();
         }
+        let current = device.state().current();
+        let app = current.and_then(|current| current.parts.get(&DevicePart::App));
+        let app = app.ok_or_else(|| LinuxError::EmptyDevice { path: path.into() })?;
+        let root = format!("PARTLABEL={}", DevicePart::App.partition(app.slot));
         if persist {
             device.use_app().map_err(|error| disk::failed(path, error))?;
         }
-        let root = format!("PARTLABEL={}", DevicePart::App.partition(device.active(DevicePart::App)));
         Ok(Self { path: std::path::absolute(path).at(path)?, root, sha256: None, device: Some(device) })
     }
 

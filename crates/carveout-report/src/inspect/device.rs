@@ -26,6 +26,13 @@ pub fn explain(path: &Path) -> Result<Explained> {
     };
     let _ = writeln!(text, "  active       {}", bundle(&state.active));
     let _ = writeln!(text, "  previous     {}", bundle(&state.previous));
+    if let Some(trial) = &state.trial {
+        let when = if trial.booted { "is tried, and not confirmed yet" } else { "is tried at the next boot" };
+        let _ = writeln!(text, "  update       {}: {when}", trial.installed.bundle);
+    }
+    if let Some(bundle) = &state.gone_back_from {
+        let _ = writeln!(text, "  gone back    from {bundle}, which was not confirmed");
+    }
     let _ = writeln!(text, "  security version {}, the largest that it has had", state.security_version);
     let tzdram = carve_out(&mut device);
     if let Some(size) = tzdram {
@@ -38,8 +45,11 @@ pub fn explain(path: &Path) -> Result<Explained> {
     }
     text.push_str("  (as its flash state says; cargo xtask emulate virt:FILE runs its trusted apps)\n");
     let partitions = partitions.into_iter().map(|(name, size)| DiskPartition { name, size }).collect();
-    let FlashState { active, previous, security_version, .. } = state;
-    Ok(Explained::new(text, Found::VirtDevice { active, previous, security_version, tzdram, partitions }))
+    let FlashState { active, previous, security_version, trial, gone_back_from, .. } = state;
+    let trial = trial.map(Box::new);
+    let found =
+        Found::VirtDevice { active, previous, security_version, trial, gone_back_from, tzdram, partitions };
+    Ok(Explained::new(text, found))
 }
 
 /// What a partition is to the active bundle.

@@ -8,7 +8,7 @@ use tegra_flash::BoardId;
 use trusty_image::manifest::MapMem;
 use trusty_ta_build::Declaration;
 use uuid::Uuid;
-use virt_device::Installed;
+use virt_device::{Installed, Trial};
 
 /// What `inspect` tells of a file; of a bundle it is the manifest. `kind` says which of these it is. Sizes are bytes.
 #[derive(Debug, Serialize)]
@@ -125,7 +125,11 @@ pub enum Found {
         previous: Option<Installed>,
         /// The largest security version that has been active.
         security_version: u32,
-        /// The carve-out of the active boot config.
+        /// What an update has written and nobody has confirmed; none besides.
+        trial: Option<Box<Trial>>,
+        /// The bundle of the last update that was not confirmed, so that the device has gone back.
+        gone_back_from: Option<String>,
+        /// The carve-out of the boot config that is used.
         tzdram: Option<u64>,
         /// Its partitions.
         partitions: Vec<DiskPartition>,

@@ -1,0 +1,91 @@
+//! Whose updates a device takes, and what must pass before one stays.
+
+use crate::error::UpdateError;
+use bundle::{PublicKey, UpdateArchive};
+use serde::Deserialize;
+use std::fs;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+/// Folder of public keys.
+const KEYS: &str = "keys.d";
+/// What must pass.
+const SETTINGS: &str = "update.yaml";
+/// Largest file of settings or key that is read, in bytes.
+const MOST: u64 = 64 << 10;
+
+/// `update.yaml`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    /// Commands, each with its arguments, that must end with success before an update stays.
+    #[serde(default)]
+    pub checks: Vec<Vec<String>>,
+    /// Seconds that each of them may take.
+    #[serde(default = "Settings::timeout")]
+    pub timeout: u32,
+}
+
+impl Settings {
+    fn timeout() -> u32 {
+        60
+    }
+
+    /// Reads them; without a file there are none.
+    pub fn read(folder: &Path) -> Result<Self, UpdateError> {
+        let path = folder.join(SETTINGS);
+        match read(&path) {
+            Ok(text) if text.trim().is_empty() => Ok(Self { timeout: Self::timeout(), ..Self::default() }),
+            Ok(text) => serde_yaml::from_str(&text).map_err(|source| UpdateError::Settings { path, source }),
+            Err(UpdateError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
+                Ok(Self { timeout: Self::timeout(), ..Self::default() })
+            }
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// A text of a size that such files have.
+pub fn read(path: &Path) -> Result<String, UpdateError> {
+    let failed = |source| UpdateError::Io { path: path.into(), source };
+    let mut text = String::new();
+    let file = bundle::open(path).map_err(failed)?;
+    file.take(MOST).read_to_string(&mut text).map_err(failed)?;
+    Ok(text)
+}
+
+/// The keys whose owners may update this device.
+fn keys(folder: &Path) -> Result<Vec<PublicKey>, UpdateError> {
+    let folder = folder.join(KEYS);
+    let mut paths: Vec<PathBuf> = match fs::read_dir(&folder) {
+        Ok(entries) => entries.flatten().map(|entry| entry.path()).collect(),
+        Err(source) if source.kind() == io::ErrorKind::NotFound => Vec::new(),
+        Err(source) => return Err(UpdateError::Io { path: folder, source }),
+    };
+    paths.retain(|path| path.extension().is_some_and(|end| end == "pub"));
+    paths.sort();
+    let key = |path: PathBuf| {
+        PublicKey::parse_file(read(&path)?.as_bytes()).map_err(|source| UpdateError::Key { path, source })
+    };
+    paths.into_iter().map(key).collect()
+}
+
+/// An update that one of the keys has signed.
+pub fn check_signature(update: &UpdateArchive, folder: &Path, unsigned: bool) -> Result<(), UpdateError> {
+    let bundle = update.manifest.bundle_name();
+    let Some(signed) = &update.signed else {
+        return if unsigned { Ok(()) } else { Err(UpdateError::Unsigned { bundle }) };
+    };
+    let keys = keys(folder)?;
+    if unsigned && keys.is_empty() {
+        return Ok(());
+    }
+    let mut last = None;
+    for key in &keys {
+        match signed.check(key) {
+            Ok(_) => return Ok(()),
+            Err(error) => last = Some(error),
+        }
+    }
+    Err(UpdateError::OtherKey { bundle, keys: keys.len(), folder: folder.join(KEYS), last })
+}
