@@ -11,8 +11,8 @@ LIC_FILES_CHKSUM = "file://LICENSE-MIT;md5=ace575ea115e1e3af43a1361d08cf314 file
 inherit carveout_client_app
 
 CARVEOUT_MEMBERS = "\
-    apps/carveout-update \
     crates/bundle \
+    crates/carveout-update \
     crates/tegra-bct \
     crates/tegra-flash \
     crates/trusty-image \

@@ -35,6 +35,8 @@ const APPS: &str = "apps/";
 
 /// The package of it.
 const HOST_TOOL: &str = "carveout";
+/// The program of ours that products may have on their devices.
+const DEVICE_TOOL: &str = "carveout-update";
 
 /// Writes the recipes, or tells which are stale.
 pub fn run(check: bool, dirs: &Dirs, ui: &Ui) -> Result<Outcome> {
@@ -114,7 +116,8 @@ fn all(workspace: &Workspace, ui: &Ui) -> Result<Made> {
     let mut needed = Vec::new();
     let mut failed = BTreeMap::new();
     for (name, kind) in packages {
-        if is_ours && kind != RecipeKind::HostTool && !graph.folder_of(name)?.starts_with(APPS) {
+        let ships = kind == RecipeKind::HostTool || name == DEVICE_TOOL;
+        if is_ours && !ships && !graph.folder_of(name)?.starts_with(APPS) {
             continue;
         }
         match graph.needed(name, &log) {

@@ -318,8 +318,8 @@ fn clients_share_and_vanish() {
     let socket = dir.path().join("trusty");
     let stats = dir.path().join("stats.json");
     emulate(desk(), &["--client", "host"], &["--count", "1"]).ok();
-    let host = carveout_host::dirs::Dirs::of(&crate::builds::util::root()).home().join("cargo/host/release");
-    let mut emulator = Command::new(host.join("trusty-emulator"))
+    let host = carveout_host::dirs::Dirs::of(&crate::builds::util::root()).home().join("cargo/host");
+    let mut emulator = Command::new(host.join("desk/trusty-emulator"))
         .args(["--until-eof", "--image"])
         .arg(desk().join("secure-os/tos.img"))
         .arg("--listen")
@@ -335,7 +335,7 @@ fn clients_share_and_vanish() {
     let big = dir.path().join("big");
     fs::write(&big, vec![9; 40 << 20]).unwrap();
     let client = |arguments: &[&str]| {
-        let mut command = Command::new(host.join("echo-srv-app"));
+        let mut command = Command::new(host.join("release/echo-srv-app"));
         command.arg("--device").arg(&socket).args(arguments).stdout(Stdio::null()).stderr(Stdio::null());
         command.spawn().unwrap()
     };

@@ -2,6 +2,7 @@
 
 mod device;
 mod faults;
+mod update;
 
 use crate::builds::util::{Ran, desk, manifest, once, root, run, xtask};
 use serde_json::Value;

@@ -134,7 +134,7 @@ fn sources_and_licences_of_others() {
     write(&workspace.join("recipes/acme-srv_0.1.0.bb"), "stale\n");
     let error = recipes(&workspace, &[]).fails(1);
     for expected in [
-        "7 recipes are written, 2 are not:",
+        "8 recipes are written, 2 are not:",
         &format!(
             "acme-srv: wire-base 0.1.0 comes from the registry registry+file://{}/registry/index",
             dir.path().display()

@@ -21,7 +21,7 @@ pub const PROGRAMS: [&str; 16] = [
 ];
 
 /// The guides, in an order in which one can follow them: a release needs a clean work tree.
-pub const GUIDES: [&str; 17] = [
+pub const GUIDES: [&str; 18] = [
     "docs/releases.md",
     "docs/field-flashing.md",
     "README.md",
@@ -29,6 +29,7 @@ pub const GUIDES: [&str; 17] = [
     "docs/the-carve-out.md",
     "docs/desk.md",
     "docs/linux.md",
+    "docs/updates.md",
     "docs/jetson.md",
     "docs/yocto.md",
     "docs/yocto-at-scale.md",
@@ -51,7 +52,7 @@ const BOOTS: &str = "boots all of a system, which builds::linux does";
 const COMPILES: &str = "compiles carveout again, for minutes";
 
 /// Commands that are not run: the guide, how the command begins, the reason.
-pub const EXCEPTIONS: [(&str, &str, &str); 31] = [
+pub const EXCEPTIONS: [(&str, &str, &str); 33] = [
     ("README.md", "cargo xtask test", "runs this test"),
     ("README.md", "cd ../door-lock", "leaves the clone"),
     ("README.md", "cargo xtask run -- hello", COMPILES),
@@ -64,6 +65,8 @@ pub const EXCEPTIONS: [(&str, &str, &str); 31] = [
     ("docs/linux.md", "cargo xtask emulate $B --linux --wait-for running", BOOTS),
     ("docs/linux.md", "cargo xtask emulate virt:device.img --linux --persist", BOOTS),
     ("docs/linux.md", "cargo xtask emulate virt:device.img --linux -- cat", BOOTS),
+    ("docs/updates.md", "cargo xtask emulate virt:device.img --linux --persist", BOOTS),
+    ("docs/updates.md", "sudo nv_update_engine", ON_BOARD),
     ("docs/jetson.md", "cargo xtask image --board jetson-agx-xavier", NVIDIA),
     ("docs/jetson.md", "cargo xtask inspect Linux_for_Tegra", NVIDIA),
     ("docs/jetson.md", "cargo xtask inspect BUNDLE", NVIDIA),

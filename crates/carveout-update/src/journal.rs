@@ -4,6 +4,7 @@ use crate::error::UpdateError;
 use serde_json::json;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -11,6 +12,9 @@ use std::time::{SystemTime, UNIX_EPOCH};
 const JOURNAL: &str = "update.jsonl";
 /// Bytes from which on the journal begins anew, with the old one kept beside it.
 const MOST: u64 = 1 << 20;
+
+/// Whoever may write in its folder leads us nowhere else.
+const NO_LINK: i32 = rustix::fs::OFlags::NOFOLLOW.bits().cast_signed();
 
 /// The journal of a device, while one works on it.
 pub struct Journal {
@@ -24,7 +28,7 @@ impl Journal {
         let path = folder.join(JOURNAL);
         let failed = |source| UpdateError::Io { path: path.clone(), source };
         fs::create_dir_all(folder).map_err(failed)?;
-        let open = || OpenOptions::new().append(true).create(true).open(&path);
+        let open = || OpenOptions::new().append(true).create(true).custom_flags(NO_LINK).open(&path);
         let mut file = open().map_err(failed)?;
         lock(&file).map_err(|error| error.unwrap_or(UpdateError::Busy))?;
         if file.metadata().map_err(failed)?.len() > MOST {
