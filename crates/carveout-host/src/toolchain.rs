@@ -117,8 +117,9 @@ impl Toolchain {
         (self.debian.is_some() && !on_linux).then_some("core,alloc")
     }
 
-    /// Compiler flags. No path of the host stays in the output.
-    pub fn rustflags(&self, root: &Path, carveout: &Path, registries: &[PathBuf]) -> Vec<String> {
+    /// Compiler flags by which no path of the host stays in the output. They are no part of what cargo compares: what others have compiled
+    /// elsewhere is the same.
+    pub fn remaps(&self, root: &Path, carveout: &Path, registries: &[PathBuf]) -> Vec<String> {
         let remap = |from: &Path, to: &str| format!("--remap-path-prefix={}={to}", from.display());
         // Of several that fit, the last wins.
         let mut flags = vec![remap(root, ".")];
@@ -136,6 +137,12 @@ impl Toolchain {
             // cargo passes sources below the workspace relative to it.
             flags.extend(tree.usr().strip_prefix(root).ok().map(|relative| remap(relative, "/rust")));
         }
+        flags
+    }
+
+    /// The other compiler flags.
+    pub fn rustflags(&self) -> Vec<String> {
+        let mut flags = Vec::new();
         match self.target {
             RustTarget::TrustedApp | RustTarget::Firmware => {
                 flags.extend(["-Clinker-flavor=ld.lld", "-Crelocation-model=static"].map(String::from));

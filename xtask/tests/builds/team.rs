@@ -1,6 +1,6 @@
 //! A workspace of a team's own, outside the clone: made, tested, built twice, run.
 
-use crate::builds::util::{Ran, manifest, root, run, take_host_parts, xtask};
+use crate::builds::util::{Ran, manifest, root, run, take_compiled, take_host_parts, xtask};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use std::fs;
@@ -59,7 +59,7 @@ pub fn package(folder: &Path, name: &str, version: &str, architecture: &str) -> 
 fn two_places_give_one_bundle_and_a_trusted_app_has_its_bytes_in_and_out_of_the_tree() {
     let dir = tempfile::tempdir().unwrap();
     let first = workspace(dir.path(), "one");
-    take_host_parts(&first);
+    take_compiled(&first);
     // One of ours moves out.
     for app in ["small-echo-srv", "echo-service"] {
         let (from, to) = (root().join("apps").join(app), first.join("apps"));
@@ -133,7 +133,7 @@ fn two_places_give_one_bundle_and_a_trusted_app_has_its_bytes_in_and_out_of_the_
 fn it_runs_and_grows() {
     let dir = tempfile::tempdir().unwrap();
     let folder = workspace(dir.path(), "door-lock");
-    take_host_parts(&folder);
+    take_compiled(&folder);
     assert_eq!(here(&folder, &["run", "--", "hello", "there"]).ok(), "HELLO\nTHERE");
     // What was edited runs, and nothing else is built.
     let service = folder.join("apps/door-lock-service/src/lib.rs");
@@ -223,7 +223,7 @@ fn processes_of(folder: &Path) -> Vec<String> {
 fn what_is_saved_runs_until_ctrl_c() {
     let dir = tempfile::tempdir().unwrap();
     let folder = workspace(dir.path(), "door-lock");
-    take_host_parts(&folder);
+    take_compiled(&folder);
     here(&folder, &["new", "--ta", "second-srv"]).ok();
     let edit = |path: &str, from: &str, to: &str| {
         let path = folder.join(path);

@@ -147,12 +147,22 @@ pub fn small(dir: &Path, more: &[&str]) -> PathBuf {
 /// What cargo has compiled for this host here, for builds of apps: macros and build scripts. A workspace elsewhere takes it over, as it
 /// does compilers.
 pub fn take_host_parts(workspace: &Path) {
+    take(workspace, |kind| format!("{kind}/{kind}"));
+}
+
+/// All that cargo has compiled here for apps: what is not of this workspace is the same elsewhere.
+pub fn take_compiled(workspace: &Path) {
+    take(workspace, str::to_owned);
+}
+
+fn take(workspace: &Path, part: impl Fn(&str) -> String) {
     for (verb, kind) in [("trusted-apps", "ta"), ("client-apps", "client")] {
         xtask([verb]).ok();
-        let place = format!("target/carveout/cargo/{kind}/{kind}");
+        let place = format!("target/carveout/cargo/{}", part(kind));
         let (from, to) = (root().join(&place), workspace.join(&place));
         // cargo's own lock: nothing is written meanwhile. Where results of stages are of an older run, nothing is there.
-        let Ok(lock) = File::open(from.join(".cargo-lock")) else { continue };
+        let lock = root().join(format!("target/carveout/cargo/{kind}/{kind}/.cargo-lock"));
+        let Ok(lock) = File::open(lock) else { continue };
         lock.lock().unwrap();
         fs::create_dir_all(to.parent().unwrap()).unwrap();
         run("cp", ["-a", from.to_str().unwrap(), to.to_str().unwrap()]).ok();

@@ -72,6 +72,9 @@ fn clean(cmd: Cmd) -> Cmd {
 
 /// What gives crates the same metadata wherever they lie: cargo calls it in rustc's place.
 const STABLE: &str = include_str!("rustc-stable.sh");
+/// The variable by which it gets flags more, and what stands between them.
+const REMAPS: &str = "CARVEOUT_REMAPS";
+const SEPARATOR: &str = "\x1f";
 /// Mode of programs.
 const PROGRAM: u32 = 0o755;
 /// The crate of ours by which [`carveout`] is found, and where it lies in our repository.
@@ -207,6 +210,7 @@ impl CrossBuild<'_> {
             new.file().write_all(STABLE.as_bytes()).at(&wrapper)?;
             new.publish()?;
         }
+        let remaps = self.toolchain.remaps(self.root, &carveout(self.root)?, &registries(self.root)?);
         let cmd = cmd!(
             sh,
             "{cargo} build --locked {offline...} {selected...} --profile {profile} --target {triple} {std...} --message-format json"
@@ -214,13 +218,9 @@ impl CrossBuild<'_> {
         let cmd = clean(cmd)
             .envs(self.toolchain.environment())
             .env(format!("CARGO_TARGET_{variable}_LINKER"), linker)
-            .env(
-                "CARGO_ENCODED_RUSTFLAGS",
-                self.toolchain
-                    .rustflags(self.root, &carveout(self.root)?, &registries(self.root)?)
-                    .join("\x1f"),
-            )
+            .env("CARGO_ENCODED_RUSTFLAGS", self.toolchain.rustflags().join(SEPARATOR))
             .env("RUSTC_WRAPPER", &wrapper)
+            .env(REMAPS, remaps.join(SEPARATOR))
             .env("CARGO_TARGET_DIR", self.target_dir);
         compile(&format!("building {}", packages.join(", ")), cmd, log, self.ui)?;
         Ok(self.target_dir.join(triple).join(profile))

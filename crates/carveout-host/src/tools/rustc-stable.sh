@@ -11,4 +11,8 @@ for argument do
     esac
     set -- "$@" "$argument"
 done
+# Flags that say how paths of this host are called in the output, with a byte 31 between them.
+set -f
+IFS=$(printf '\037')
+for flag in $CARVEOUT_REMAPS; do set -- "$@" "$flag"; done
 exec "$rustc" "$@"
