@@ -1,5 +1,6 @@
 //! What can be done with a device.
 
+use crate::channel::Wanted;
 use crate::config::{Settings, check_signature};
 use crate::disk::Opened;
 use crate::error::UpdateError;
@@ -23,13 +24,20 @@ pub struct Done {
 /// Verifies an update, writes it to the slots that are not active, and lets the next boot try it.
 pub fn install(args: &InstallArgs, common: &Common) -> Result<Done, UpdateError> {
     let mut journal = Journal::open(&common.state)?;
-    let archive = |source| UpdateError::Archive { path: args.update.clone(), source };
-    let source = Source::open(&args.update).map_err(|error| archive(error.into()))?;
-    let update = UpdateArchive::read(&source).map_err(archive)?;
-    check_signature(&update, &common.config, args.unsigned)?;
     let mut opened = Opened::open(common.disk.as_deref(), true)?;
     let state = opened.device.state().clone();
     let active = state.active.as_ref().ok_or_else(|| UpdateError::Empty { path: opened.path.clone() })?;
+    let path = match (&args.releases, &args.product, &args.update) {
+        (Some(folder), Some(product), _) => {
+            let wanted = Wanted { folder, channel: &args.channel, product, board: &active.board };
+            wanted.newest(&common.config)?
+        }
+        (_, _, path) => path.clone().unwrap_or_default(),
+    };
+    let archive = |source| UpdateError::Archive { path: path.clone(), source };
+    let source = Source::open(&path).map_err(|error| archive(error.into()))?;
+    let update = UpdateArchive::read(&source).map_err(archive)?;
+    check_signature(&update, &common.config, args.unsigned)?;
     let bundle = update.manifest.bundle_name();
     fits(&update, active, &state, args.allow_downgrade)?;
     if state.current().is_some_and(|current| current.digest == update.digest) {

@@ -55,7 +55,7 @@ pub fn read(path: &Path) -> Result<String, UpdateError> {
 }
 
 /// The keys whose owners may update this device.
-fn keys(folder: &Path) -> Result<Vec<PublicKey>, UpdateError> {
+pub fn keys(folder: &Path) -> Result<Vec<PublicKey>, UpdateError> {
     let folder = folder.join(KEYS);
     let mut paths: Vec<PathBuf> = match fs::read_dir(&folder) {
         Ok(entries) => entries.flatten().map(|entry| entry.path()).collect(),

@@ -21,6 +21,9 @@ pub enum UpdateError {
     /// No update archive.
     #[error("{}: {source}", path.display())]
     Archive { path: PathBuf, source: UpdateArchiveError },
+    /// A folder of releases has none for this device.
+    #[error("{}: {reason}", path.display())]
+    Channel { path: PathBuf, reason: String },
     /// Nobody has signed it.
     #[error("{bundle} is not signed")]
     Unsigned { bundle: String },
@@ -69,6 +72,7 @@ impl UpdateError {
         match self {
             Self::Io { .. } => "io",
             Self::Archive { .. } => "no-update",
+            Self::Channel { .. } => "no-release",
             Self::Unsigned { .. } => "unsigned",
             Self::OtherKey { .. } => "other-key",
             Self::Key { .. } => "wrong-key",
@@ -88,6 +92,7 @@ impl UpdateError {
     pub fn exit(&self) -> u8 {
         match self {
             Self::Archive { .. }
+            | Self::Channel { .. }
             | Self::Unsigned { .. }
             | Self::OtherKey { .. }
             | Self::OtherBoard { .. }
@@ -104,6 +109,9 @@ impl UpdateError {
         match self {
             Self::Io { .. } => "see whether the file is there, can be read, and its disk has room".into(),
             Self::Archive { .. } => "take a bundle's …-update.tar.zst as `carveout release` has made it, and copy it again".into(),
+            Self::Channel { .. } => {
+                "take a whole copy of the folder that `carveout release` has written, and --product and --channel as they are called there".into()
+            }
             Self::Unsigned { .. } => "sign the bundle (carveout sign), or take it all the same: --unsigned".into(),
             Self::OtherKey { folder, .. } => {
                 format!("put the maker's public key (minisign's .pub) into {}", folder.display())

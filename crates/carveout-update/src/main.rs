@@ -1,5 +1,6 @@
 //! Updates a running device: what is new goes to the boot slots that are not active, is booted once, and stays if it is confirmed.
 
+mod channel;
 mod check;
 mod commands;
 mod config;
@@ -56,7 +57,17 @@ enum Command {
 #[derive(Args)]
 pub struct InstallArgs {
     /// An update archive (…-update.tar.zst), or a bundle. Of a bundle the root filesystem is written, too.
-    pub update: PathBuf,
+    #[arg(required_unless_present = "releases", conflicts_with = "releases")]
+    pub update: Option<PathBuf>,
+    /// In place of a file: a folder of releases, of which the newest one of the product is taken.
+    #[arg(long, value_name = "FOLDER", requires = "product")]
+    pub releases: Option<PathBuf>,
+    /// The product whose releases are meant.
+    #[arg(long, value_name = "NAME", requires = "releases")]
+    pub product: Option<String>,
+    /// The channel of the releases.
+    #[arg(long, value_name = "NAME", default_value = "stable", requires = "releases")]
+    pub channel: String,
     /// Take it though nobody has signed it.
     #[arg(long)]
     pub unsigned: bool,

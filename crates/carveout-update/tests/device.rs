@@ -244,6 +244,50 @@ fn what_is_not_for_this_device_is_refused_and_nothing_is_written() {
     assert_eq!((output.status.code(), json(&output)["error"]["code"].as_str()), (Some(3), Some("device")));
 }
 
+/// A folder of releases: of its signed index the newest release of the product, on the device's board.
+#[test]
+fn the_newest_release_of_a_channel_is_taken() {
+    let desk = Desk::new();
+    desk.update("2", 64 << 20, 1);
+    let folder = desk.path("releases");
+    fs::create_dir_all(folder.join(SECOND)).unwrap();
+    let archive = format!("{SECOND}-update.tar.zst");
+    fs::rename(desk.path(&archive), folder.join(SECOND).join(&archive)).unwrap();
+    let entry = |bundle: &str, name: &str, board: &str| serde_json::json!({ "bundle": bundle, "name": name, "board": board, "version": "2", "size": 1 });
+    let publish = |entries: Vec<Value>, key: &KeyPair| {
+        let index = serde_json::json!({ "format": 1, "channels": { "stable": entries } }).to_string();
+        let signature = minisign::sign(Some(&key.pk), &key.sk, Cursor::new(&index), None, None).unwrap();
+        fs::write(folder.join("index.json.minisig"), format!("{}{index}", signature.into_string())).unwrap();
+    };
+    let releases = folder.to_str().unwrap();
+    let install = ["install", "--releases", releases, "--product", "desk"];
+    let (code, message) = desk.fails(&install, 2);
+    assert!(code == "io" && message.contains("index.json.minisig"), "{message}");
+    let entries = || {
+        let others = [entry("x", "other", "virt"), entry("y", "desk", "another")];
+        others.into_iter().chain([entry(SECOND, "desk", "virt"), entry(FIRST, "desk", "virt")]).collect()
+    };
+    publish(entries(), &KeyPair::generate_unencrypted_keypair().unwrap());
+    let (code, message) = desk.fails(&install, 1);
+    assert!(
+        code == "no-release" && message.ends_with("is signed by none of the 1 keys of this device"),
+        "{message}"
+    );
+    publish(vec![entry("../../etc", "desk", "virt")], &desk.key);
+    assert!(desk.fails(&install, 1).1.ends_with("names a release as no release is called"));
+    publish(vec![entry(SECOND, "desk", "another")], &desk.key);
+    assert!(desk.fails(&install, 1).1.ends_with("stable has no release of desk for the board virt"));
+    publish(entries(), &desk.key);
+    let beta = [&install[..], &["--channel", "beta"]].concat();
+    assert!(desk.fails(&beta, 1).1.ends_with("has no channel beta"));
+    assert_eq!(desk.ok(&install)["bundle"], SECOND);
+    assert_eq!(desk.boots(), SECOND);
+    // Neither a file nor a folder, or both.
+    for wrong in [&["install"][..], &["install", "x", "--releases", releases, "--product", "desk"]] {
+        assert_eq!(desk.command(wrong).output().unwrap().status.code(), Some(2), "{wrong:?}");
+    }
+}
+
 /// Two at once, and an older one that is taken all the same.
 #[test]
 fn only_one_works_on_a_device_and_a_downgrade_must_be_wanted() {

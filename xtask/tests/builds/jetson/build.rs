@@ -4,9 +4,11 @@ use super::device::{bundle, product};
 use super::standin::{KERNEL, MONITOR};
 use super::{BOARD, Machine};
 use crate::builds::util::{files, manifest, root, run, test_kernel, xtask};
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use tegra_bct::mb1::{self, Mb1Tzdram};
+use tegra_flash::payload::Payload;
 use trusty_image::stock::STOCK;
 use trusty_image::{Container, tasks};
 
@@ -76,6 +78,45 @@ fn both_signed_boot_configs_carry_the_carve_out() {
     assert_eq!(
         partitions("tos-trusty_t194_sigheader.img.encrypt"),
         serde_json::json!(["secure-os", "secure-os_b"])
+    );
+}
+
+/// What updates a running board is what a flash of the bundle writes to it; the partitions that each module gets.
+pub fn update_of(folder: &Path) -> Vec<BTreeSet<String>> {
+    let bytes = fs::read(folder.join(::bundle::UPDATE_PAYLOAD)).unwrap();
+    let payload = Payload::parse(&bytes).unwrap();
+    let source = ::bundle::Source::open(folder).unwrap();
+    let (manifest, _) = ::bundle::extract(&source, |_| false).unwrap();
+    let modules = manifest.device.iter().flat_map(|device| &device.modules);
+    let written = modules.map(|module| {
+        let parts = payload.of_module(module.update_spec.as_ref().unwrap());
+        let partition = parts.map(|part| {
+            let (_, file) = manifest.partition_file(&module.name, &part.partition).unwrap();
+            assert_eq!(::bundle::sha256(part.data), file.sha256, "{} of {}", part.partition, module.name);
+            part.partition.clone()
+        });
+        partition.collect()
+    });
+    written.collect()
+}
+
+#[test]
+fn the_update_payload_has_what_a_flash_writes() {
+    let modules = update_of(bundle());
+    assert_eq!(modules.len(), 4);
+    for partitions in &modules {
+        for name in ["secure-os", "MB1_BCT", "BCT", "mb1", "bpmp-fw-dtb", "VER"] {
+            assert!(partitions.contains(name), "{name} in {partitions:?}");
+        }
+        for name in ["eks", "kernel", "kernel-dtb", "APP"] {
+            assert!(!partitions.contains(name), "{name} in {partitions:?}");
+        }
+    }
+    let payload = bundle().join(::bundle::UPDATE_PAYLOAD);
+    let told = xtask(["inspect".as_ref(), payload.as_os_str()]).ok();
+    assert!(
+        told.contains("carve-out    32 MiB for 2888-402-0005--1-2-jetson-agx-xavier-devkit-mmcblk0p1"),
+        "{told}"
     );
 }
 

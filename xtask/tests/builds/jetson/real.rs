@@ -1,12 +1,13 @@
 //! The same with NVIDIA's real files, where they are.
 
-use super::build::BCTS;
+use super::build::{BCTS, update_of};
 use super::{BOARD, sums};
 use crate::builds::util::{Ran, manifest, root, xtask};
 use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 use tegra_bct::mb1::{self, Mb1Tzdram};
+use tegra_flash::update::UPDATE_PARTS;
 use trusty_image::stock::STOCK;
 use trusty_image::{Container, tasks};
 
@@ -37,6 +38,8 @@ fn a_bundle_of_the_real_trees() {
             assert_eq!(mb1::read(&bct), Ok(Mb1Tzdram { size: 32 << 20, alignment: 1 << 20 }), "{file}");
         }
     }
+    // All parts that NVIDIA's own payload has for each of the four modules, but for eks.
+    assert!(update_of(&built).iter().all(|partitions| partitions.len() == UPDATE_PARTS.len()));
     let image = fs::read(built.join("secure-os/tos.img")).unwrap();
     let container = Container::parse(&image).unwrap();
     let uuid = |elf: &&[u8]| trusty_image::inspect(elf).unwrap().manifest.uuid.to_string();
