@@ -11,6 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
 use tegra_bct::MiscCfg;
 use tegra_flash::Scope;
+use tegra_flash::update::UPDATE_PARTS;
 
 /// Keys of the manifest that are told by other means: by file, or not at all.
 const LEFT_OUT: [&str; 4] = ["files", "flash", "digest", "format"];
@@ -50,6 +51,8 @@ pub struct Diff {
     pub scope: Option<Scope>,
     /// Whether secure-os and app, one after the other, write it as well: `scope` is then full.
     pub in_two_steps: bool,
+    /// What of it an update of a running device leaves as it is; none if the new bundle has no update.
+    pub left_by_update: Option<Vec<String>>,
 }
 
 impl Side {
@@ -73,7 +76,8 @@ impl Side {
 pub fn diff(old: &Side, new: &Side) -> Diff {
     let mut differences = Vec::new();
     compare("", Some(&shown(&old.manifest)), Some(&shown(&new.manifest)), &mut |what, old, new| {
-        let device = DEVICE.iter().any(|key| what.starts_with(key));
+        // How a module is called in updates changes nothing on it.
+        let device = DEVICE.iter().any(|key| what.starts_with(key)) && !what.ends_with(".update_spec");
         differences.push(Difference { what, old, new, scope: device.then_some(Scope::Full) });
     });
     let paths: BTreeSet<&String> = old.texts.keys().chain(new.texts.keys()).collect();
@@ -89,9 +93,28 @@ pub fn diff(old: &Side, new: &Side) -> Diff {
         differences.push(Difference { what, old: was, new: is, scope });
     }
     let scopes: BTreeSet<Scope> = differences.iter().filter_map(|d| d.scope).collect();
+    let left = differences.iter().filter(|d| d.scope.is_some() && is_left(&d.what, [old, new]));
+    let left_by_update = new.manifest.has_update().then(|| left.map(|d| d.what.clone()).collect());
     let in_two_steps = !scopes.contains(&Scope::Full) && scopes.len() > 1;
     let scope = if in_two_steps { Some(Scope::Full) } else { scopes.last().copied() };
-    Diff { differences, scope, in_two_steps }
+    Diff { differences, scope, in_two_steps, left_by_update }
+}
+
+/// Whether a running device keeps what it has of something when it is updated: a file that it writes nothing of, or what says which
+/// device it is.
+fn is_left(what: &str, sides: [&Side; 2]) -> bool {
+    let written = |name: &String| {
+        let name = name.strip_suffix("_b").unwrap_or(name);
+        UPDATE_PARTS.iter().any(|part| part.partition == name)
+    };
+    let files: Vec<_> = sides.iter().filter_map(|side| side.manifest.file(what)).collect();
+    let left = |file: &&FileEntry| match file.role {
+        Role::Layout | Role::Rootfs => true,
+        Role::Flash => !file.partitions.iter().all(written),
+        _ => false,
+    };
+    // Of a file in lines, such as the list of packages, the file itself is told, too.
+    files.iter().any(left) || DEVICE.iter().any(|key| what.starts_with(key))
 }
 
 type Change = (String, Option<String>, Option<String>);
@@ -275,6 +298,42 @@ mod tests {
         }
         let board = changed(|new| new.manifest.board = "other".into());
         assert_eq!(board.scope, Some(Scope::Full));
+    }
+
+    /// Both boot slots of a running device are written by an update, and nothing else of it.
+    #[test]
+    fn what_an_update_leaves_as_it_is_is_told() {
+        let left = |diff: Diff| diff.left_by_update.unwrap();
+        assert_eq!(left(changed(|_| {})), Vec::<String>::new());
+        let both = changed(|new| {
+            touch(new, "secure-os/tos.img");
+            touch(new, "boot-config/misc.cfg");
+            touch(new, "trusted-apps/a.elf");
+        });
+        assert_eq!((both.scope, left(both.clone())), (Some(Scope::Full), Vec::new()));
+        let more = changed(|new| {
+            touch(new, "secure-os/tos.img");
+            touch(new, "layout/layout.xml");
+            touch(new, "rootfs/system.img");
+        });
+        assert_eq!(left(more), ["layout/layout.xml", "rootfs/system.img"]);
+        assert_eq!(left(changed(|new| new.manifest.board = "other".into())), ["board"]);
+        // Of a board's flash package some partitions are in update payloads.
+        let flash = |partitions: [&'static str; 2]| {
+            let put = |side: &mut Side| {
+                let file = side.manifest.files.iter_mut().find(|file| file.role == Role::Flash).unwrap();
+                file.partitions = partitions.map(String::from).to_vec();
+                file.path.clone()
+            };
+            let (mut old, mut new) = (side(), side());
+            put(&mut old);
+            let path = put(&mut new);
+            touch(&mut new, &path);
+            left(diff(&old, &new)).len()
+        };
+        assert_eq!([flash(["MB1_BCT", "MB1_BCT_b"]), flash(["kernel", "kernel_b"])], [0, 1]);
+        let none = changed(|new| new.manifest.files.retain(|file| file.partitions.is_empty()));
+        assert_eq!(none.left_by_update, None);
     }
 
     #[test]

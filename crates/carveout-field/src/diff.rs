@@ -15,11 +15,15 @@ pub fn run(old: &Path, new: &Path, ui: &Ui) -> Result<Outcome> {
     let (_, diff) = between(old, new)?;
     diff.differences.iter().for_each(|difference| ui.note(&line(difference)));
     ui.note(reason(&diff));
+    if let Some(told) = update(&diff) {
+        ui.note(&told);
+    }
     Ok(Outcome {
         line: Some(scope_name(diff.scope).into()),
         json: json!(Compared {
             scope: scope_name(diff.scope),
             in_two_steps: diff.in_two_steps,
+            left_by_update: diff.left_by_update,
             differences: diff.differences,
         }),
         ..Outcome::default()
@@ -81,6 +85,15 @@ pub fn reason(diff: &Diff) -> &'static str {
             "boot config, layout or what a full flash uses differs: the carve-out is part of the signed MB1_BCT, which no smaller scope writes"
         }
     }
+}
+
+/// What an update of a running device does of it.
+pub fn update(diff: &Diff) -> Option<String> {
+    let left = diff.left_by_update.as_ref().filter(|_| diff.scope.is_some())?;
+    Some(match left[..] {
+        [] => "a running device can take all of it as an update: both boot slots, and no flash".into(),
+        _ => format!("an update of a running device leaves as it is: {}", left.join(", ")),
+    })
 }
 
 #[cfg(test)]

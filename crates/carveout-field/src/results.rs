@@ -24,6 +24,8 @@ pub struct Compared {
     pub scope: &'static str,
     /// Whether the scopes secure-os and app, one after the other, write it as well: `scope` is then full.
     pub in_two_steps: bool,
+    /// What of it an update of a running device leaves as it is; none if the new bundle has no update.
+    pub left_by_update: Option<Vec<String>>,
     /// One by one: what the manifest says, boot configs, packages, files.
     pub differences: Vec<Difference>,
 }

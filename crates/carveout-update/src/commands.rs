@@ -134,19 +134,20 @@ fn write(
 
 /// Lets what is tried stay, if the product's checks pass.
 pub fn confirm(common: &Common) -> Result<Done, UpdateError> {
-    let mut journal = Journal::open(&common.state)?;
-    let mut opened = Opened::open(common.disk.as_deref(), true)?;
-    let trial = opened.device.state().trial.clone().filter(|trial| trial.booted);
-    let Some(trial) = trial else {
+    // Each boot looks, and stands in nobody's way.
+    let state = Opened::open(common.disk.as_deref(), false)?.device.state().clone();
+    let Some(trial) = state.trial.filter(|trial| trial.booted) else {
         let text = "no update is tried: nothing is to be confirmed".into();
         return Ok(Done { text, json: json!({ "confirmed": null }) });
     };
     let bundle = trial.installed.bundle;
+    let mut journal = Journal::open(&common.state)?;
     let checked = Settings::read(&common.config).and_then(|settings| check::all(&settings));
     if let Err(error) = checked {
         journal.note("check failed", &bundle)?;
         return Err(error);
     }
+    let mut opened = Opened::open(common.disk.as_deref(), true)?;
     opened.device.confirm().map_err(|error| opened.failed(error))?;
     journal.note("confirmed", &bundle)?;
     Ok(Done { text: format!("{bundle} stays"), json: json!({ "confirmed": bundle }) })

@@ -159,6 +159,7 @@ pub fn report() -> Report {
                 ],
                 scope: Some(Scope::SecureOs),
                 in_two_steps: false,
+                left_by_update: None,
             },
         }),
         records: vec![

@@ -27,7 +27,7 @@ const POWER_OFF: Duration = Duration::from_secs(120);
 /// How often is looked whether we are to end.
 const LOOK: Duration = Duration::from_millis(200);
 /// QEMU's sockets close a moment before it can be waited for.
-const LAST_WORDS: Duration = Duration::from_secs(2);
+const LAST_WORDS: Duration = Duration::from_secs(20);
 /// Always. No login on the console: the shell has a terminal of its own. No self-test of ciphers and no second page table for user
 /// space, which only cost time here.
 const LINE: &str =
@@ -186,7 +186,7 @@ impl Guest {
             status = self.qemu.try_wait().ok().flatten();
             thread::sleep(Duration::from_millis(2));
         }
-        match self.qmp.shutdown().as_deref() {
+        match self.qmp.last_words(LAST_WORDS).as_deref() {
             Some("guest-reset") => GuestEnd::Reboot,
             Some("guest-shutdown") => GuestEnd::Off,
             _ => {

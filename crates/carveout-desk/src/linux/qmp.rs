@@ -5,10 +5,10 @@ use carveout_host::error::Result;
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::net::UnixStream;
-use std::sync::mpsc::{self, Receiver};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// QEMU answers within this time, or never.
 const ANSWER: Duration = Duration::from_secs(60);
@@ -61,8 +61,18 @@ impl Qmp {
         }
     }
 
-    /// Why the machine has ended, in QEMU's words, such as `guest-reset`.
-    pub fn shutdown(&self) -> Option<String> {
+    /// Why the machine has ended, in QEMU's words, such as `guest-reset`. All that QEMU has said is read first: it may have gone before
+    /// anybody looked.
+    pub fn last_words(&self, most: Duration) -> Option<String> {
+        let until = Instant::now() + most;
+        while !matches!(
+            self.answers.recv_timeout(until.saturating_duration_since(Instant::now())),
+            Err(RecvTimeoutError::Disconnected | RecvTimeoutError::Timeout)
+        ) {}
+        self.shutdown()
+    }
+
+    fn shutdown(&self) -> Option<String> {
         self.shutdown.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
@@ -103,5 +113,23 @@ mod tests {
         assert_eq!(qmp.shutdown().as_deref(), Some("guest-reset"));
         // It has gone.
         assert!(qmp.run("cont", &json!({})).is_err());
+    }
+
+    #[test]
+    fn what_is_said_last_is_heard_however_late_it_comes() {
+        let (ours, theirs) = UnixStream::pair().unwrap();
+        thread::spawn(move || {
+            let mut out = theirs.try_clone().unwrap();
+            let mut lines = BufReader::new(theirs).lines();
+            out.write_all(b"{\"QMP\": {}}\n").unwrap();
+            lines.next();
+            out.write_all(b"{\"return\": {}}\n").unwrap();
+            thread::sleep(Duration::from_millis(100));
+            out.write_all(b"{\"event\": \"SHUTDOWN\", \"data\": {\"reason\": \"guest-shutdown\"}}\n")
+                .unwrap();
+        });
+        let qmp = Qmp::new(ours).unwrap();
+        assert_eq!(qmp.shutdown(), None);
+        assert_eq!(qmp.last_words(Duration::from_secs(20)).as_deref(), Some("guest-shutdown"));
     }
 }

@@ -44,6 +44,9 @@ pub fn text(manifest: &Manifest, changes: Option<&str>, previous: Option<(&Manif
     if let Some((old, diff)) = previous {
         text += &format!("\n## Since {}\n\n", old.version);
         text += &format!("To flash: `{}`. {}.\n", diff::scope_name(diff.scope), upper(diff::reason(diff)));
+        if let Some(update) = diff::update(diff) {
+            text += &format!("{}.\n", upper(&update));
+        }
         if !diff.differences.is_empty() {
             text += "\n";
         }

@@ -175,20 +175,24 @@ fn two_builds_of_two_copies_are_the_same_and_leave_them_alone() {
         "flash-package-64gb",
     ];
     let expected = archive_sum(bundle());
-    touch(&STAGES);
-    let machine = Machine::new();
-    let before = machine.trees();
-    let json = machine.image(&["--json", "-c", &product(&machine)]).result();
-    let rows = json["stages"].as_array().unwrap().iter();
-    let built: Vec<String> = rows
-        .filter(|row| row["reused"] == false)
-        .map(|row| row["stage"].as_str().unwrap().replace(' ', "-"))
-        .collect();
-    for stage in STAGES.into_iter().chain(["bsp", "sources", "bundle"]) {
-        assert!(built.contains(&stage.to_owned()), "{stage} in {built:?}");
-    }
-    assert_eq!(archive_sum(Path::new(json["bundle"].as_str().unwrap())), expected);
-    assert_eq!(machine.trees(), before);
+    let lacks = || {
+        touch(&STAGES);
+        let machine = Machine::new();
+        let before = machine.trees();
+        let json = machine.image(&["--json", "-c", &product(&machine)]).result();
+        assert_eq!(archive_sum(Path::new(json["bundle"].as_str().unwrap())), expected);
+        assert_eq!(machine.trees(), before);
+        let rows = json["stages"].as_array().unwrap().iter();
+        let built: BTreeSet<String> = rows
+            .filter(|row| row["reused"] == false)
+            .map(|row| row["stage"].as_str().unwrap().replace(' ', "-"))
+            .collect();
+        let wanted = STAGES.into_iter().chain(["bsp", "sources", "bundle"]);
+        wanted.filter(|stage| !built.contains(*stage)).collect::<Vec<_>>()
+    };
+    // A test beside this one may find them changed first, and make one of them anew.
+    let found: Vec<_> = (0..5).map(|_| lacks()).take_while(|lacks| !lacks.is_empty()).collect();
+    assert!(found.len() < 5, "never made anew here: {found:?}");
 }
 
 /// NVIDIA's own form: tarballs, that of the sources with others in it.
