@@ -2,7 +2,7 @@
 # Made by `cargo xtask recipes` with cargo-bitbake 0.3.16: edit Cargo.toml, not this.
 
 SUMMARY = "Client app carveout-update of carveout"
-DESCRIPTION = "Updates the secure-os image and the carve-out of a running device, and goes back by itself if nobody confirms"
+DESCRIPTION = "Updates secure-os and carve-out of a running device, and goes back by itself"
 HOMEPAGE = "https://github.com/carveout/carveout"
 SECTION = "console/utils"
 LICENSE = "MIT | Apache-2.0"

@@ -79,6 +79,11 @@ impl Ui {
         self.verbosity == Verbosity::Quiet
     }
 
+    /// Whether details are shown.
+    pub fn is_verbose(&self) -> bool {
+        self.verbosity == Verbosity::Verbose
+    }
+
     /// Shows a line, or a [`block`].
     pub fn note(&self, line: &str) {
         self.show(Verbosity::Normal, &block(line));

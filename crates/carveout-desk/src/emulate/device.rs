@@ -325,6 +325,9 @@ impl Desk<'_> {
         let unit = request.wait_for.as_deref().or(again.then_some(RUNNING));
         if let Some(unit) = unit {
             boot.wait_for(unit, guest, waiting)?;
+            if unit == RUNNING && (self.args.keep_output || self.ui.is_verbose()) {
+                boot.ask_units(guest, waiting)?;
+            }
         }
         let command = &self.args.client_args;
         if again && !command.is_empty() {

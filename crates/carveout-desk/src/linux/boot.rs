@@ -72,7 +72,7 @@ pub struct LinuxBoot {
     pub stages: Vec<BootStage>,
     /// Units that have failed; null unless the system was waited for.
     pub failed_units: Option<Vec<String>>,
-    /// Units that took longest; null unless the system was waited for.
+    /// Units that took longest; null unless the system was waited for, and somebody is told.
     pub slowest_units: Option<Vec<UnitTime>>,
     /// Times that the guest started again.
     pub reboots: u32,
@@ -111,8 +111,6 @@ impl LinuxBoot {
             let (_, failed) = ask(guest, &failed, until)?;
             let failed: Vec<String> =
                 failed.lines().filter_map(|line| line.split_whitespace().next()).map(str::to_owned).collect();
-            let (_, blame) = ask(guest, &["systemd-analyze", "--no-pager", "blame"], until)?;
-            self.slowest_units = Some(slowest(&blame));
             self.failed_units = Some(failed.clone());
             if state == RUNNING {
                 return Ok(());
@@ -129,6 +127,13 @@ impl LinuxBoot {
         }
         let lines = log_of(unit, guest, until)?;
         Err(LinuxError::UnitFailed { unit: unit.into(), state, lines }.into())
+    }
+
+    /// Asks which units took longest. The guest needs seconds for that.
+    pub fn ask_units(&mut self, guest: &mut Guest, until: Until) -> Result<()> {
+        let (_, blame) = ask(guest, &["systemd-analyze", "--no-pager", "blame"], until)?;
+        self.slowest_units = Some(slowest(&blame));
+        Ok(())
     }
 
     /// A table of stages.

@@ -49,6 +49,9 @@ fn an_update_is_installed_tried_and_confirmed_or_gone_back_from() {
     let key = product.path("maker.pub");
     run("minisign", ["-G", "-W", "-p", &key, "-s", &product.path("maker.key")]).ok();
     let first = product.bundle("version: 1.0.0", &[], &[]);
+    let package = first.join("client-apps/carveout-update_0.1.0-1_arm64.deb");
+    let lintian = ["--allow-root".as_ref(), "--fail-on".as_ref(), "error".as_ref(), package.as_os_str()];
+    run("lintian", lintian).ok();
     let heap = ("min_heap: 128KiB", "min_heap: 192KiB");
     let larger = ("size: 32MiB", "size: 64MiB");
     let updates = [
