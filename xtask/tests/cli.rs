@@ -139,3 +139,28 @@ fn no_error_moves_the_cursor() {
     let error = ends(&xtask(dir.path(), &["verify", "a\u{1b}[2Jb"]).output().unwrap(), 2);
     assert!(error.contains("a\\u{1b}[2Jb: No such file") && !error.contains('\u{1b}'), "{error}");
 }
+
+#[test]
+fn an_update_archive_is_verified_and_is_no_bundle() {
+    use crate::report::small;
+    let dir = tempfile::tempdir().unwrap();
+    let folder = dir.path().join(small::write(dir.path(), "1", 32 << 20));
+    let source = bundle::Source::open(&folder).unwrap();
+    let (manifest, _) = bundle::extract(&source, |_| false).unwrap();
+    let update = manifest.update_name();
+    bundle::write_update(&source, &manifest, 1, &dir.path().join(&update)).unwrap();
+    let run = |arguments: &[&str], code| ends(&xtask(dir.path(), arguments).output().unwrap(), code);
+    let said = run(&["verify", &update], 0);
+    assert!(said.contains("desk-1-virt-tzdram32M: an update of 2 files, each of which"), "{said}");
+    assert!(said.contains("not signed"), "{said}");
+    for verb in [&["flash", &update, "--to", "virt:d.img"][..], &["diff", &update, &update]] {
+        let said = run(verb, 2);
+        assert!(said.contains("is an update archive, which a running device takes, and no bundle"), "{said}");
+    }
+    let whole = fs::read(dir.path().join(&update)).unwrap();
+    fs::write(dir.path().join(&update), &whole[..whole.len() / 2]).unwrap();
+    let said = run(&["verify", &update], 1);
+    assert!(said.contains("copy it again from the release"), "{said}");
+    let said = run(&["verify", "none-update.tar.zst"], 2);
+    assert!(said.contains("No such file"), "{said}");
+}

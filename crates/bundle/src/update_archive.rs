@@ -4,6 +4,7 @@
 //! whoever trusts the bundle's key can verify each file of it; nothing is signed again.
 
 use crate::archive;
+use crate::extract::ExtractError;
 use crate::file_entry::{FileEntry, Role};
 use crate::format::{MANIFEST, SUMS};
 use crate::frames::Frames;
@@ -25,15 +26,9 @@ pub const UPDATE_SUFFIX: &str = "-update.tar.zst";
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum UpdateArchiveError {
-    /// It cannot be read.
+    /// It cannot be read, or a file of it is not the one that the manifest lists.
     #[error(transparent)]
-    Source(#[from] SourceError),
-    /// Its manifest cannot be believed.
-    #[error("{MANIFEST}: {0}")]
-    Manifest(#[from] ManifestError),
-    /// A file is missing or not the one that the manifest lists.
-    #[error("{0}: is missing, or not the file that {MANIFEST} lists")]
-    File(String),
+    Extract(#[from] ExtractError),
     /// The checksums are not those of the manifest.
     #[error("{SUMS}: is missing, or does not agree with {MANIFEST}")]
     Sums,
@@ -55,6 +50,12 @@ pub struct UpdateArchive {
     pub signed: Option<Signed>,
     /// The files that are in it.
     pub files: BTreeSet<String>,
+}
+
+impl From<SourceError> for UpdateArchiveError {
+    fn from(error: SourceError) -> Self {
+        ExtractError::from(error).into()
+    }
 }
 
 impl Manifest {
@@ -141,16 +142,16 @@ impl UpdateArchive {
             Ok(())
         });
         if let Some(path) = wrong {
-            return Err(UpdateArchiveError::File(path));
+            return Err(ExtractError::File(path).into());
         }
         let manifest = match (manifest, read) {
-            (Some(Err(error)), _) => return Err(error.into()),
+            (Some(Err(error)), _) => return Err(ExtractError::from(error).into()),
             // Whatever comes first in its place is more than is allowed of an unknown file.
             (None, Err(SourceError::Io { error, .. })) if error.kind() == io::ErrorKind::InvalidData => {
-                return Err(UpdateArchiveError::File(MANIFEST.into()));
+                return Err(ExtractError::File(MANIFEST.into()).into());
             }
             (_, Err(error)) => return Err(error.into()),
-            (None, Ok(_)) => return Err(UpdateArchiveError::File(MANIFEST.into())),
+            (None, Ok(_)) => return Err(ExtractError::File(MANIFEST.into()).into()),
             (Some(Ok(manifest)), Ok(_)) => manifest,
         };
         let sums = text.filter(|text| *text == sums::to_text(&manifest.files, &digest));
@@ -161,7 +162,7 @@ impl UpdateArchive {
         let missing =
             manifest.files.iter().find(|file| manifest.is_of_update(file) && !files.contains(&file.path));
         if let Some(file) = missing {
-            return Err(UpdateArchiveError::File(file.path.clone()));
+            return Err(ExtractError::File(file.path.clone()).into());
         }
         let signed = signature.map(|signature| Signed { sums, signature });
         Ok(Self { manifest, digest, signed, files })

@@ -11,7 +11,7 @@ use crate::release::sources::Sources;
 use crate::results::Released;
 use crate::stages::bundle::given::Input;
 use crate::stages::bundle::{SBOM, frames, publish};
-use bundle::{Frames, Manifest, PublicKey, Role, Source, UpdateArchiveError, bundle_name};
+use bundle::{ExtractError, Frames, Manifest, PublicKey, Role, Source, UpdateArchiveError, bundle_name};
 use carveout_field::release::index::Entry;
 use carveout_field::release::store::{Published, Store, released};
 use carveout_field::release::{SIGNATURE, SUMS, notes};
@@ -293,7 +293,7 @@ impl Release<'_> {
         if manifest.has_update() {
             let (signed, out) = (Source::Archive(archive.clone()), new.join(manifest.update_name()));
             bundle::write_update(&signed, manifest, EPOCH, &out).map_err(|error| match error {
-                UpdateArchiveError::Source(error) => verify::unreadable(error),
+                UpdateArchiveError::Extract(ExtractError::Source(error)) => verify::unreadable(error),
                 error => ReleaseError::Update { path: out, source: error.into() }.into(),
             })?;
         }

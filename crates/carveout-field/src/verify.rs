@@ -2,7 +2,10 @@
 
 use crate::errors::BundleError;
 use crate::results::Verified;
-use bundle::{FlashPackage, Fused, Manifest, PublicKey, Source, SourceError};
+use bundle::{
+    ExtractError, FlashPackage, Fused, Manifest, PublicKey, Source, SourceError, UPDATE_SUFFIX,
+    UpdateArchive, UpdateArchiveError,
+};
 use carveout_host::error::{Error, Result};
 use carveout_host::outcome::Outcome;
 use carveout_host::size::human;
@@ -11,8 +14,11 @@ use carveout_keys::Authenticity;
 use serde_json::json;
 use std::path::Path;
 
-/// Checks a bundle and prints `ok`.
+/// Checks a bundle, or an update archive, and prints `ok`.
 pub fn run(path: &Path, key: Option<&PublicKey>, ui: &Ui) -> Result<Outcome> {
+    if is_update(path) {
+        return update(path, key, ui);
+    }
     let (manifest, authenticity) = signed(path, key)?;
     let size: u64 = manifest.files.iter().map(|f| f.size).sum();
     ui.note(&format!(
@@ -22,16 +28,42 @@ pub fn run(path: &Path, key: Option<&PublicKey>, ui: &Ui) -> Result<Outcome> {
         human(size),
         signed_parts(&manifest)
     ));
+    Ok(holds(&manifest, &authenticity, ui))
+}
+
+fn holds(manifest: &Manifest, authenticity: &Authenticity, ui: &Ui) -> Outcome {
     ui.note(&authenticity.text());
-    let signed_by = match &authenticity {
+    let signed_by = match authenticity {
         Authenticity::Verified { key, .. } => Some(key.to_string()),
         _ => None,
     };
-    Ok(Outcome {
+    Outcome {
         line: Some("ok".into()),
         json: json!(Verified { ok: true, bundle: manifest.bundle_name(), signed_by }),
         ..Outcome::default()
-    })
+    }
+}
+
+/// Whether a file is called as update archives are.
+fn is_update(path: &Path) -> bool {
+    path.as_os_str().as_encoded_bytes().ends_with(UPDATE_SUFFIX.as_bytes())
+}
+
+/// Checks an update archive, as a device does. The structure of all of the bundle was checked when it was released.
+fn update(path: &Path, key: Option<&PublicKey>, ui: &Ui) -> Result<Outcome> {
+    let source = Source::open(path).map_err(unreadable)?;
+    let update = UpdateArchive::read(&source).map_err(|error| match error {
+        UpdateArchiveError::Extract(ExtractError::Source(SourceError::Io { path, error }))
+            if error.raw_os_error().is_some() =>
+        {
+            unreadable(SourceError::Io { path, error })
+        }
+        error => BundleError::NoUpdate { path: path.into(), source: error.into() }.into(),
+    })?;
+    let authenticity = Authenticity::of(path, update.signed.as_ref(), key)?;
+    let (name, files) = (update.manifest.bundle_name(), update.files.len());
+    ui.note(&format!("{name}: an update of {files} files, each of which is the one that the manifest lists"));
+    Ok(holds(&update.manifest, &authenticity, ui))
 }
 
 /// What was found out about the parts that NVIDIA's tools have signed: not all bundles have them, or say what they were made of.
@@ -52,6 +84,9 @@ pub fn check(path: &Path) -> Result<Manifest> {
 
 /// Checks a bundle, and by a key who made it.
 pub fn signed(path: &Path, key: Option<&PublicKey>) -> Result<(Manifest, Authenticity)> {
+    if is_update(path) && path.is_file() {
+        return Err(BundleError::UpdateArchive { path: path.into() }.into());
+    }
     let source = Source::open(path).map_err(unreadable)?;
     let archive = matches!(source, Source::Archive(_));
     let verified = bundle::verify(&source).map_err(|e| match e {

@@ -141,20 +141,15 @@ impl Toolchain {
     }
 
     /// The other compiler flags.
-    pub fn rustflags(&self) -> Vec<String> {
-        let mut flags = Vec::new();
+    pub fn rustflags(&self) -> Vec<&'static str> {
+        const FREE: [&str; 2] = ["-Clinker-flavor=ld.lld", "-Crelocation-model=static"];
         match self.target {
-            RustTarget::TrustedApp | RustTarget::Firmware => {
-                flags.extend(["-Clinker-flavor=ld.lld", "-Crelocation-model=static"].map(String::from));
-                if self.target == RustTarget::TrustedApp {
-                    // By frames a trusted app tells who called, wherever it ends.
-                    flags.push("-Cforce-frame-pointers=yes".into());
-                }
-            }
-            RustTarget::ClientApp | RustTarget::Program => flags.push("-Ctarget-feature=+crt-static".into()),
-            RustTarget::Emulator => {}
+            // By frames a trusted app tells who called, wherever it ends.
+            RustTarget::TrustedApp => [&FREE[..], &["-Cforce-frame-pointers=yes"]].concat(),
+            RustTarget::Firmware => FREE.to_vec(),
+            RustTarget::ClientApp | RustTarget::Program => vec!["-Ctarget-feature=+crt-static"],
+            RustTarget::Emulator => Vec::new(),
         }
-        flags
     }
 }
 

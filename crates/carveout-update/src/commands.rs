@@ -6,7 +6,7 @@ use crate::disk::Opened;
 use crate::error::UpdateError;
 use crate::journal::Journal;
 use crate::{Common, InstallArgs, check};
-use bundle::{FileEntry, Role, Source, SourceError, UpdateArchive, UpdateArchiveError};
+use bundle::{ExtractError, FileEntry, Role, Source, SourceError, UpdateArchive};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::io;
@@ -125,7 +125,7 @@ fn write(
     // It was whole when it was verified.
     let mut files = update.manifest.files.iter().filter(|file| update.files.contains(&file.path));
     if let Some(file) = files.find(|file| part_of(file).is_some_and(|part| !written.contains_key(&part))) {
-        let source = UpdateArchiveError::File(file.path.clone());
+        let source = ExtractError::File(file.path.clone()).into();
         return Err(UpdateError::Archive { path: path(), source });
     }
     installed.parts.extend(written.clone());

@@ -32,6 +32,14 @@ carveout_host::errors! {
             path = path.display(),
             count = problems.as_array().map_or(0, Vec::len)
         ), help ("do not flash it: copy it again from where it was built, or build it anew");
+        /// An update archive was named where a bundle is wanted.
+        UpdateArchive { path: PathBuf } => usage "update-archive":
+            ("{path}: is an update archive, which a running device takes, and no bundle", path = path.display()),
+            help ("name the bundle itself, the .tar.zst beside it; docs/updates.md says how devices take updates");
+        /// An update archive lacks a file, or has another one than its manifest lists.
+        NoUpdate { path: PathBuf, source: Cause } => check "damaged-update":
+            ("{path}: {source}", path = path.display()),
+            help ("do not install it: copy it again from the release");
         /// The manifest of a verified bundle cannot be written as text again.
         ManifestText { source: Cause } => check "manifest-text": ("{source}");
         /// A file of a bundle was changed between its verification and its use.
