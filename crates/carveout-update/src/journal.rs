@@ -27,7 +27,7 @@ impl Journal {
     pub fn open(folder: &Path) -> Result<Self, UpdateError> {
         let path = folder.join(JOURNAL);
         let failed = |source| UpdateError::Io { path: path.clone(), source };
-        fs::create_dir_all(folder).map_err(failed)?;
+        fs::create_dir_all(folder).map_err(|source| UpdateError::Io { path: folder.into(), source })?;
         let open = || OpenOptions::new().append(true).create(true).custom_flags(NO_LINK).open(&path);
         let mut file = open().map_err(failed)?;
         lock(&file).map_err(|error| error.unwrap_or(UpdateError::Busy))?;

@@ -298,6 +298,12 @@ fn only_one_works_on_a_device_and_a_downgrade_must_be_wanted() {
     held.lock().unwrap();
     assert_eq!(desk.fails(&["install", old.to_str().unwrap(), "--allow-downgrade"], 3).0, "busy");
     drop(held);
+    fs::write(desk.path("no-folder"), "").unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_carveout-update"));
+    command.args(["install", "x", "--json", "--state"]).arg(desk.path("no-folder"));
+    let output = command.output().unwrap();
+    let message = json(&output)["error"]["message"].as_str().unwrap().to_owned();
+    assert!(output.status.code() == Some(2) && message.contains("no-folder: File exists"), "{message}");
     desk.ok(&["install", old.to_str().unwrap(), "--allow-downgrade"]);
     assert_eq!(desk.boots(), "desk-0-virt-tzdram64M");
     desk.ok(&["confirm"]);
