@@ -44,6 +44,11 @@ pub fn install(args: &InstallArgs, common: &Common) -> Result<Done, UpdateError>
         let text = format!("{bundle} runs already: nothing is written");
         return Ok(Done { text, json: json!({ "bundle": bundle, "written": [] }) });
     }
+    // Behind a rollback what runs is no longer what is active.
+    let spare = DevicePart::App.partition(opened.device.spare(DevicePart::App));
+    if update.of_role(Role::Rootfs).next().is_some() && opened.root.as_deref() == Some(spare) {
+        return Err(UpdateError::InUse { partition: spare });
+    }
     journal.note("install", &bundle)?;
     let mut installed = Installed {
         bundle: bundle.clone(),

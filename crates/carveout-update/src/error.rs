@@ -45,6 +45,9 @@ pub enum UpdateError {
     /// Another update is not confirmed yet.
     #[error("{bundle} is tried since the last boot, and not confirmed yet")]
     Unconfirmed { bundle: String },
+    /// The root filesystem that runs lies where the new one would be written.
+    #[error("{partition} has the root filesystem that runs, and the update would be written there")]
+    InUse { partition: &'static str },
     /// Another one runs.
     #[error("another carveout-update works on this device")]
     Busy,
@@ -80,6 +83,7 @@ impl UpdateError {
             Self::OtherBoard { .. } => "other-board",
             Self::Downgrade { .. } => "downgrade",
             Self::Unconfirmed { .. } => "unconfirmed",
+            Self::InUse { .. } => "in-use",
             Self::Busy => "busy",
             Self::Device { .. } => "device",
             Self::Empty { .. } => "empty-device",
@@ -121,6 +125,7 @@ impl UpdateError {
             Self::OtherBoard { .. } => "take the bundle of this board".into(),
             Self::Downgrade { .. } => "take a newer bundle, or this one all the same: --allow-downgrade".into(),
             Self::Unconfirmed { .. } => "run: carveout-update confirm, or: carveout-update rollback".into(),
+            Self::InUse { .. } => "start the device again first: it then runs what is active".into(),
             Self::Busy => "wait until it has ended".into(),
             Self::Device { source: DeviceError::TooLarge { .. }, .. } => {
                 "the bundle has another layout: flash the device whole (carveout flash)".into()
