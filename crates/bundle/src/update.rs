@@ -95,8 +95,8 @@ pub fn update_parts<'a>(
 
 /// All problems of the payload.
 pub(crate) fn check(manifest: &Manifest, contents: &BTreeMap<String, Vec<u8>>) -> Vec<Problem> {
-    let specs = manifest.device.iter().flat_map(|device| &device.modules);
-    let wanted = specs.filter(|module| module.update_spec.is_some()).count() > 0;
+    let mut modules = manifest.device.iter().flat_map(|device| &device.modules);
+    let wanted = modules.any(|module| module.update_spec.is_some());
     let mut files = manifest.files.iter().filter(|file| file.role == Role::Update);
     let (first, more) = (files.next(), files.next());
     let problem = |what: String| vec![Problem::new(UPDATE_PAYLOAD, what)];
