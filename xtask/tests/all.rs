@@ -11,6 +11,7 @@ mod cli;
 mod hostile;
 mod layer;
 mod licences;
+mod npm;
 mod pages;
 mod reference;
 #[path = "report/main.rs"]

@@ -18,6 +18,7 @@ use carveout_host::files::warn_of_readers;
 use carveout_host::interrupt;
 use carveout_host::packages;
 use carveout_host::packages::Need;
+use carveout_host::process;
 use carveout_host::tools::{curl, tarball};
 use carveout_host::ui::Ui;
 use carveout_keys::token;
@@ -262,12 +263,18 @@ fn all(build: &Build, boot: bool) -> Result<BundleParts> {
     }
     let (bsp_ref, boot_config) = (bsp.as_ref(), boot_config::run(build, bsp.as_ref())?);
     let ways = Ways::new(3, build.ui);
+    // A base takes longest and uses one processor: all else is built beside it, not before it.
+    let beside = || build.product.rootfs.iter().for_each(|_| process::give_way());
     let (secure, clients, rootfs) = thread::scope(|scope| {
         let base = scope.spawn(|| {
             ways.run(|| build.product.rootfs.as_ref().map(|r| rootfs::base(build, r, bsp_ref)).transpose())
         });
-        let clients = scope.spawn(|| ways.run(|| client_apps::run(build)));
+        let clients = scope.spawn(|| {
+            beside();
+            ways.run(|| client_apps::run(build))
+        });
         let secure = scope.spawn(|| {
+            beside();
             ways.run(|| {
                 let secure = secure(build, bsp_ref)?;
                 let image = &secure.image;

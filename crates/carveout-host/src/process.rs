@@ -14,11 +14,12 @@ use crate::interrupt::flag;
 use guard::{Guard, MARK};
 use rustix::io::Errno;
 use rustix::process::{
-    Pid, Signal, WaitId, WaitIdOptions, getpid, getppid, kill_process, kill_process_group,
-    set_parent_process_death_signal, setsid, waitid,
+    Pid, Signal, WaitId, WaitIdOptions, getpid, getppid, getpriority_process, kill_process,
+    kill_process_group, set_parent_process_death_signal, setpriority_process, setsid, waitid,
 };
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
+use std::fs;
 use std::io::{self, IsTerminal, Read};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
@@ -38,6 +39,8 @@ const LEFT: Duration = Duration::from_secs(1);
 const LOOK: Duration = Duration::from_millis(20);
 /// Times that a program is tried which is still open for writing, with 10 ms between.
 const BUSY: u32 = 200;
+/// The niceness of what can wait: a tenth of a share.
+const GIVES_WAY: i32 = 10;
 
 /// What runs, as kill(2) names it: process groups are negative numbers.
 static RUN: Mutex<BTreeSet<i32>> = Mutex::new(BTreeSet::new());
@@ -182,6 +185,9 @@ fn launch(mut command: Command, streams: Streams, own_group: bool) -> Result<Run
                 let target = if own_group { -id } else { id };
                 run.insert(target);
                 guard.tell(&run);
+                if own_group {
+                    as_nice_as_we(id);
+                }
                 return Ok(Running { child, target });
             }
             // The program was copied a moment ago. A child that another thread has started meanwhile holds the file open for
@@ -195,6 +201,20 @@ fn launch(mut command: Command, streams: Streams, own_group: bool) -> Result<Run
         }
     }
     Err(Unstarted { program, error: io::ErrorKind::ExecutableFileBusy.into() })
+}
+
+/// What this thread starts from now on gets less of the processors while others want them.
+pub fn give_way() {
+    // A thread's own on Linux. Without it, all is done as well, only not as soon.
+    let _ = setpriority_process(None, GIVES_WAY);
+}
+
+/// Linux shares the processors among sessions first (sched_autogroup), and a new one begins with a niceness of 0: ours would have no effect.
+fn as_nice_as_we(id: i32) {
+    if let Some(nice) = getpriority_process(None).ok().filter(|nice| *nice > 0) {
+        // A kernel without such groups has no such file.
+        let _ = fs::write(format!("/proc/{id}/autogroup"), nice.to_string());
+    }
 }
 
 /// The kernel ends the program when the thread that has started it ends.

@@ -3,7 +3,6 @@
 use carveout_host::dirs::Dirs;
 use carveout_host::packages;
 use carveout_host::packages::Need;
-use carveout_host::tools::npm;
 use carveout_host::ui::{Ui, Verbosity};
 use serde_json::Value;
 use std::fs;
@@ -45,11 +44,12 @@ pub struct Browser {
 impl Browser {
     pub fn new() -> Self {
         let logs = Dirs::of(&root()).logs().unwrap();
-        let needs = [&npm::NEEDS[..], &[CHROMIUM, FONTS]].concat();
+        let needs = [&crate::npm::NEEDS[..], &[CHROMIUM, FONTS]].concat();
         let ui = Ui::new(Verbosity::Normal);
         packages::ensure(&needs, false, &logs.join("host.log"), &ui).unwrap_or_else(|e| panic!("{e}"));
         let tools = Dirs::of(&root()).home().join("tools");
-        let folder = npm::helper(&tools, "report-browser", &sources(), &logs.join("report-browser.log"));
+        let folder =
+            crate::npm::helper(&tools, "report-browser", &sources(), &logs.join("report-browser.log"));
         let folder = folder.unwrap_or_else(|e| panic!("{e}"));
         let scratch = tempfile::tempdir().unwrap();
         fs::write(scratch.path().join("fonts.conf"), FONTS_CONF).unwrap();

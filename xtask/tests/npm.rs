@@ -1,8 +1,8 @@
 //! npm: the packages of a lock file, in a folder of ours.
 
-use super::{run, shell};
-use crate::error::{At, Result};
-use crate::packages::Need;
+use carveout_host::error::{At, Result};
+use carveout_host::packages::Need;
+use carveout_host::tools::{run, shell};
 use std::fs;
 use std::path::{Path, PathBuf};
 use xshell::cmd;
@@ -22,7 +22,7 @@ const RECORD: &str = "carveout-made-for.json";
 pub fn helper(root: &Path, name: &str, from: &Path, log: &Path) -> Result<PathBuf> {
     let folder = root.join(name);
     fs::create_dir_all(root).at(root)?;
-    let _lock = crate::files::lock(&root.join(".lock"))?;
+    let _lock = carveout_host::files::lock(&root.join(".lock"))?;
     let path = from.join("package-lock.json");
     let wanted = fs::read(&path).at(&path)?;
     if fs::read(folder.join(RECORD)).is_ok_and(|found| found == wanted) {
