@@ -19,8 +19,8 @@ use rustix::process::{
 };
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
-use std::fs;
-use std::io::{self, IsTerminal, Read};
+use std::fs::File;
+use std::io::{self, IsTerminal, Read, Write};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command, ExitStatus, Output, Stdio};
@@ -213,7 +213,8 @@ pub fn give_way() {
 fn as_nice_as_we(id: i32) {
     if let Some(nice) = getpriority_process(None).ok().filter(|nice| *nice > 0) {
         // A kernel without such groups has no such file.
-        let _ = fs::write(format!("/proc/{id}/autogroup"), nice.to_string());
+        let group = File::options().write(true).open(format!("/proc/{id}/autogroup"));
+        let _ = group.and_then(|mut group| group.write_all(nice.to_string().as_bytes()));
     }
 }
 

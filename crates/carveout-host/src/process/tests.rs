@@ -3,8 +3,7 @@
 use super::*;
 use carveout_keys::pkcs11::PIN_VARIABLE;
 use carveout_keys::{KEY_VARIABLE, PASSWORD_VARIABLE};
-use std::fs::{File, Permissions};
-use std::io::Write;
+use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt;
 use xshell::cmd;
 
@@ -22,6 +21,27 @@ fn programs_are_known_while_they_run() {
     assert_eq!(running.wait().unwrap().code(), Some(7));
     assert!(!known().contains(&target));
     assert_eq!(running.wait().unwrap().code(), Some(7), "waiting twice harms nobody");
+}
+
+#[test]
+fn what_a_thread_that_gives_way_starts_gives_way() {
+    let run = |script: &str| {
+        let sh = sh();
+        output(cmd!(sh, "sh -c {script}"), Some(Duration::from_secs(60))).unwrap()
+    };
+    let in_thread = |script: String| {
+        let work = move || {
+            give_way();
+            run(&script)
+        };
+        std::thread::spawn(work).join().unwrap()
+    };
+    let wanted = format!("{GIVES_WAY}\n").into_bytes();
+    assert_eq!(in_thread("nice".into()).stdout, wanted);
+    // The kernel may have no such groups.
+    let script = "[ -e /proc/$$/autogroup ] || exit 0; until grep -q 'nice N$' /proc/$$/autogroup; do sleep 0.02; done";
+    assert!(in_thread(script.replace('N', &GIVES_WAY.to_string())).status.success());
+    assert_ne!(run("nice").stdout, wanted, "other threads keep their own");
 }
 
 #[test]
