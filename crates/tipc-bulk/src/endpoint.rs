@@ -7,7 +7,7 @@ use crate::sender::{Progress, Sender};
 
 /// Receive buffers of a port that takes bulk transfers, each of [`crate::MAX_MESSAGE`] bytes. What Linux sends into full
 /// buffers is lost (`handle_chan_msg`, tipc_dev.c), so all that may be in flight must fit.
-pub const BUFFERS: u32 = 10;
+pub const BUFFERS: u32 = 16;
 /// Data messages in flight: the buffers less six, for what may come besides: the end of the transfer or that it is
 /// cancelled, the next one's opening, and accept, two credits and done or abort of the transfer in the other direction.
 pub const WINDOW: u32 = BUFFERS - 6;

@@ -62,7 +62,9 @@ impl Channel {
             fd
         };
         let this = Self { device: device.into(), port: port.into(), fd, is_socket, timeout };
-        if is_socket {
+        if !is_socket {
+            this.block(false).map_err(open)?;
+        } else {
             socket::send(&this.fd, port.as_bytes())?;
             this.wait()?;
             socket::accepted(&this.fd, port)?;
@@ -86,18 +88,23 @@ impl Channel {
         &self.port
     }
 
+    /// Whether writes wait for a buffer of the driver. Reads never do: [`Self::wait`] does, with a limit.
+    fn block(&self, on: bool) -> Result<(), Errno> {
+        rustix::fs::fcntl_setfl(&self.fd, if on { OFlags::empty() } else { OFlags::NONBLOCK })
+    }
+
     /// Waits until a message, or the end of the connection, can be read.
     fn wait(&self) -> Result<(), Error> {
-        let Some(timeout) = self.timeout else { return Ok(()) };
         let start = Instant::now();
         loop {
-            let left = timeout.saturating_sub(start.elapsed());
-            let seconds =
-                i64::try_from(left.as_secs()).unwrap_or(i64::from(i32::MAX)).min(i64::from(i32::MAX));
-            let left = Timespec { tv_sec: seconds, tv_nsec: i64::from(left.subsec_nanos()) };
+            let left = self.timeout.map(|timeout| timeout.saturating_sub(start.elapsed()));
+            let left = left.map(|left| Timespec {
+                tv_sec: i64::try_from(left.as_secs()).unwrap_or(i64::MAX).min(i64::from(i32::MAX)),
+                tv_nsec: i64::from(left.subsec_nanos()),
+            });
             let mut fds = [PollFd::new(&self.fd, PollFlags::IN)];
-            match rustix::event::poll(&mut fds, Some(&left)) {
-                Ok(0) => return Err(Error::TimedOut(timeout)),
+            match rustix::event::poll(&mut fds, left.as_ref()) {
+                Ok(0) => return Err(Error::TimedOut(self.timeout.unwrap_or_default())),
                 Err(Errno::INTR) => {}
                 Ok(_) => return Ok(()),
                 Err(error) => return Err(Error::Receive(error)),
@@ -114,7 +121,15 @@ impl Transport for Channel {
         if self.is_socket {
             return socket::send(&self.fd, message);
         }
-        match rustix::io::retry_on_intr(|| rustix::io::write(&self.fd, message)) {
+        let write = || rustix::io::retry_on_intr(|| rustix::io::write(&self.fd, message));
+        let mut sent = write();
+        // The driver has no buffer now, and its poll does not tell when it has one: its blocking write waits for that.
+        if sent == Err(Errno::AGAIN) {
+            self.block(true).map_err(Error::Send)?;
+            sent = write();
+            self.block(false).map_err(Error::Send)?;
+        }
+        match sent {
             Ok(sent) if sent == message.len() => Ok(()),
             Ok(_) => Err(Error::Send(Errno::MSGSIZE)),
             Err(error) => Err(closed(error).unwrap_or(Error::Send(error))),
@@ -122,17 +137,22 @@ impl Transport for Channel {
     }
 
     fn receive(&mut self, buffer: &mut [u8; MAX_MESSAGE]) -> Result<usize, Error> {
-        self.wait()?;
         if self.is_socket {
+            self.wait()?;
             return match socket::receive(&self.fd, buffer)? {
                 (0, length) => Ok(length),
                 (code, _) if code == trusty_abi::Error::Offline.code() => Err(Error::Stopped),
                 _ => Err(Error::Closed),
             };
         }
-        match rustix::io::retry_on_intr(|| rustix::io::read(&self.fd, &mut buffer[..])) {
-            Ok(length) => Ok(length),
-            Err(error) => Err(closed(error).unwrap_or(Error::Receive(error))),
+        // Messages come in groups: most are there already, and need no poll.
+        loop {
+            match rustix::io::read(&self.fd, &mut buffer[..]) {
+                Ok(length) => return Ok(length),
+                Err(Errno::AGAIN) => self.wait()?,
+                Err(Errno::INTR) => {}
+                Err(error) => return Err(closed(error).unwrap_or(Error::Receive(error))),
+            }
         }
     }
 }

@@ -57,7 +57,7 @@ pub struct StartPort {
     pub name: String,
     /// Who may connect.
     pub flags: PortFlags,
-    /// Receive buffers of each end of a connection, 1 to 32; without it those of carveout's bulk transfers (10).
+    /// Receive buffers of each end of a connection, 1 to 32; without it those of carveout's bulk transfers, which need 16.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "values::some_number")]
     #[cfg_attr(feature = "schema", schemars(with = "Option<values::NumberForm>"))]
     pub msg_queue_len: Option<u32>,

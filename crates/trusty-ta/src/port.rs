@@ -20,7 +20,7 @@ pub struct PortCfg {
 }
 
 impl PortCfg {
-    /// A port to which nobody may connect yet, with buffers for bulk transfers: 10 of 4080 bytes. Both ends of each
+    /// A port to which nobody may connect yet, with buffers for bulk transfers: 16 of 4080 bytes. Both ends of each
     /// connection have so many, in the carve-out. The path has been checked by trusty-ta-build.
     pub const fn declared(path: &'static CStr) -> Self {
         Self { path, flags: 0, buffers: tipc_bulk::BUFFERS, buffer_size: tipc_bulk::MAX_MESSAGE as u32 }

@@ -247,7 +247,7 @@ fn apps_connect_where_they_may() {
 #[test]
 fn port_flags_are_the_kernels() {
     let port = PortCfg::declared(c"a");
-    assert_eq!((port.flags, port.buffers, port.buffer_size), (0, 10, 4080));
+    assert_eq!((port.flags, port.buffers, port.buffer_size), (0, 16, 4080));
     assert_eq!(port.allow_ta_connect().flags, 1);
     assert_eq!(port.allow_ta_connect().allow_ns_connect().flags, 3);
     let port = port.msg_queue_len(2).msg_max_size(64);

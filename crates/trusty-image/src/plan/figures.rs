@@ -3,9 +3,9 @@
 use super::finding::Finding;
 use crate::budget::Budget;
 
-/// What the kernel's buffers of one connection take: 10 of 4080 bytes for each end, as trusty-ta's ports have them, and the heads
+/// What the kernel's buffers of one connection take: 16 of 4080 bytes for each end, as trusty-ta's ports have them, and the heads
 /// of two blocks, in whole pages.
-pub const CONNECTION: u64 = 2 * (10 * 4080 + 32_u64).next_multiple_of(4096);
+pub const CONNECTION: u64 = 2 * (16 * 4080 + 32_u64).next_multiple_of(4096);
 
 /// A part of a TA's user address space.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use tipc::{Channel, Error, MAX_MESSAGE, Transport};
 
 /// Receive buffers of a port that trusty-ta declares.
-const BUFFERS: usize = 10;
+const BUFFERS: usize = 16;
 /// Messages of the check `stream`.
 const STREAM: u32 = 1000;
 
