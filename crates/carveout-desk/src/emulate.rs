@@ -10,6 +10,7 @@ mod package;
 pub mod profile;
 mod qemu_user;
 mod request;
+mod secure;
 mod target;
 
 pub use request::{EmulateRequest, Engine};

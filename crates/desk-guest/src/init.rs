@@ -4,6 +4,7 @@
 //! address that QEMU expects; `carveout.init=` a program instead of /sbin/init.
 
 use crate::network;
+use desk_guest::link::{self, Frame, kind};
 use rustix::fs::CWD;
 use rustix::mount::{MountFlags, mount, mount_move};
 use rustix::time::{ClockId, clock_gettime};
@@ -62,6 +63,7 @@ pub fn boot() -> io::Result<()> {
         }
     }
     let modules = uptime();
+    wait_for_host()?;
     let line = fs::read_to_string("/proc/cmdline")?;
     let word = |name: &str| line.split_ascii_whitespace().find_map(|word| word.strip_prefix(name));
     let root = word("carveout.root=").unwrap_or("/dev/vda");
@@ -99,6 +101,22 @@ pub fn boot() -> io::Result<()> {
     let stages = format!("kernel={kernel} modules={modules} root={}", uptime());
     Command::new(&program).env(STAGES, stages).spawn()?;
     Err(failed(init)(Command::new(init).exec()))
+}
+
+/// Waits until the host has verified what is on the disk. It says nothing more before the agent is ready.
+fn wait_for_host() -> io::Result<()> {
+    // The port is announced after the driver is there, and that its other end is open after that.
+    let mut last = io::ErrorKind::NotFound.into();
+    for _ in 0..LOOKS {
+        let frame = crate::port(link::COMMANDS).and_then(|mut port| Frame::read(&mut port));
+        match frame.map(|frame| frame.kind) {
+            Ok(kind::GO) => return Ok(()),
+            Ok(other) => last = io::Error::other(format!("it says {other}")),
+            Err(error) => last = error,
+        }
+        std::thread::sleep(PAUSE);
+    }
+    Err(failed("the host does not let us read the disk")(last))
 }
 
 /// The device that is meant, once it is there.

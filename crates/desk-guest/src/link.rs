@@ -55,6 +55,8 @@ pub mod kind {
     pub const POWER_OFF: u8 = 15;
     /// To the guest: it is this many nanoseconds after 1970 (`u64`); the guest has slept.
     pub const TIME: u8 = 16;
+    /// To the guest: its disk may be read. Before that it waits.
+    pub const GO: u8 = 17;
 }
 
 /// A frame.

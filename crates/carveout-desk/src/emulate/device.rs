@@ -1,8 +1,8 @@
 //! The whole device on the desk: Linux boots from a root filesystem, and its client apps talk to the trusted apps.
 
-use super::backend::{self, Prepared};
 use super::faults::fault;
 use super::request::EmulateRequest;
+use super::secure::{Secure, Verifying};
 use super::target::EmulationTarget;
 use crate::Workshop;
 use crate::errors::LinuxError;
@@ -17,11 +17,12 @@ use crate::linux::snapshot::{self, Snapshot};
 use crate::linux::{LinuxBoot, LinuxRequest, RUNNING, initramfs};
 use crate::qemu::{self, Qemu};
 use carveout_host::dirs::Dirs;
-use carveout_host::error::{Error, Result};
+use carveout_host::error::Result;
 use carveout_host::packages;
 use carveout_host::packages::Need;
 use carveout_host::tools::scratch;
 use carveout_host::ui::{self, Ui};
+use desk_guest::link::kind;
 use serde_json::Value;
 use std::borrow::Cow;
 use std::io;
@@ -80,39 +81,19 @@ enum Session {
     Reboot,
 }
 
-/// The secure world, ready to start.
-struct Secure<'a> {
-    target: Cow<'a, EmulationTarget>,
-    prepared: Prepared,
-}
-
-impl<'a> Secure<'a> {
-    fn new(
-        target: Cow<'a, EmulationTarget>,
-        args: &EmulateRequest,
-        workshop: &dyn Workshop,
-        dirs: &Dirs,
-        ui: &Ui,
-    ) -> Result<Self> {
-        let prepared = backend::prepare(args, &target, workshop, dirs, ui)?;
-        Ok(Self { target, prepared })
-    }
-}
-
 fn bundles(dirs: &Dirs) -> Option<PathBuf> {
     dirs.workspace().map(|root| root.join("target/bundles"))
 }
 
 /// All that stays the same when the guest starts again.
-struct Desk<'a> {
+struct Desk<'scope, 'a> {
     args: &'a EmulateRequest,
     source: &'a DeviceSource<'a>,
     request: &'a LinuxRequest,
     workshop: &'a dyn Workshop,
     dirs: &'a Dirs,
     ui: &'a Ui,
-    /// Of a bundle; of a device it is looked at anew each time.
-    secure: Option<Secure<'a>>,
+    secure: Verifying<'scope, 'a>,
     qemu: Qemu,
     kernel: Kernel,
     initramfs: Vec<u8>,
@@ -137,8 +118,9 @@ pub fn run(
     let KernelPackage { package, version, sha256 } = &kernel.package;
     ui.note(&format!("kernel: {package} {version}, sha256 {sha256}"));
     let qemu = Qemu::get(false, &log, ui)?;
-    // A bundle is verified as a whole before anything of it runs, and meanwhile what it needs is made.
-    let (secure, initramfs) = thread::scope(|scope| {
+    // A bundle is verified as a whole before anything of it runs. Meanwhile what it needs is made, and the guest boots as far as it can
+    // without it.
+    thread::scope(|scope| {
         let secure = scope.spawn(|| match source {
             DeviceSource::Named if disk::is_device(&args.target) => Ok(None),
             DeviceSource::Named => {
@@ -150,69 +132,67 @@ pub fn run(
                 Secure::new(Cow::Borrowed(*target), args, workshop, dirs, ui).map(Some)
             }
         });
+        let secure = Verifying::new(secure);
         let initramfs = workshop
             .guest_agent()
             .and_then(|agent| initramfs::make(&agent, &kernel.modules(!request.forwards.is_empty())?));
-        (secure.join(), initramfs)
-    });
-    let secure = secure.unwrap_or_else(|_| Err(Error::interrupted()))?;
-    let initramfs = initramfs?;
-    let desk = Desk {
-        args,
-        source,
-        request,
-        workshop,
-        dirs,
-        ui,
-        secure,
-        qemu,
-        kernel,
-        initramfs,
-        input: Input::of(io::stdin()),
-    };
-    let mut reboots = 0;
-    loop {
-        let mut end = None;
-        match desk.start(reboots, &mut end)? {
-            Session::Done(code) => {
-                let mut end =
-                    end.ok_or_else(|| LinuxError::AgentLost { source: io::ErrorKind::Other.into() })?;
-                end.boot.exit_code = Some(code);
-                return Ok(end);
-            }
-            Session::Reboot => {
-                reboots += 1;
-                ui.note("the guest starts again");
+        // What is wrong with the bundle is told first.
+        let initramfs = initramfs.or_else(|error| secure.get().and(Err(error)))?;
+        let input = Input::of(io::stdin());
+        let desk = Desk { args, source, request, workshop, dirs, ui, secure, qemu, kernel, initramfs, input };
+        desk.run()
+    })
+}
+
+impl Desk<'_, '_> {
+    fn run(&self) -> Result<LinuxEnd> {
+        let mut reboots = 0;
+        loop {
+            let mut end = None;
+            match self.start(reboots, &mut end)? {
+                Session::Done(code) => {
+                    let mut end =
+                        end.ok_or_else(|| LinuxError::AgentLost { source: io::ErrorKind::Other.into() })?;
+                    end.boot.exit_code = Some(code);
+                    return Ok(end);
+                }
+                Session::Reboot => {
+                    reboots += 1;
+                    self.ui.note("the guest starts again");
+                }
             }
         }
     }
-}
 
-impl Desk<'_> {
     /// Starts the device, both its worlds, and does what is asked for.
     fn start(&self, reboots: u32, end: &mut Option<LinuxEnd>) -> Result<Session> {
         let Self { args, request, workshop, dirs, ui, .. } = self;
         let scratch = scratch("linux")?;
         let dir = scratch.path();
-        let mut disk = match self.source {
-            DeviceSource::Named => GuestDisk::open(&args.target, request.persist, dir)?,
-            DeviceSource::Built { image, sparse, .. } => GuestDisk::of_image(image, *sparse, dir)?,
-        };
         let socket = args.listen.clone().unwrap_or_else(|| dir.join("trusty"));
         let console = dirs.logs()?.join(format!("linux-{}.log", std::process::id()));
-        let opened = match &mut disk.device {
-            Some(device) => {
-                let (key, bundles) = (args.key.as_ref(), bundles(dirs));
-                let target = EmulationTarget::of_device(&disk.path, device, key, bundles.as_deref(), ui)?;
-                Some(Secure::new(Cow::Owned(target), args, *workshop, dirs, ui)?)
-            }
-            None => None,
-        };
-        let secure = opened.as_ref().or(self.secure.as_ref());
+        let booting = self.disk(dir).and_then(|mut disk| {
+            let opened = match &mut disk.device {
+                Some(device) => {
+                    let (key, bundles) = (args.key.as_ref(), bundles(dirs));
+                    let target = EmulationTarget::of_device(&disk.path, device, key, bundles.as_deref(), ui)?;
+                    Some(Secure::new(Cow::Owned(target), args, *workshop, dirs, ui)?)
+                }
+                None => None,
+            };
+            let (guest, from_snapshot) = self.boot(&disk, &socket, &console, dir)?;
+            Ok((disk, opened, guest, from_snapshot))
+        });
+        // Whatever became of that: what is wrong with the bundle is told first.
+        let verified = self.secure.get()?;
+        let (_disk, opened, mut guest, from_snapshot) = booting?;
+        let secure = opened.as_ref().or(verified);
         let secure = secure.ok_or_else(|| LinuxError::OnlyAnImage { target: args.target.clone() })?;
-        // The guest boots while the trusted apps start.
-        let (mut guest, from_snapshot) = self.boot(&disk, &socket, &console, dir)?;
         let backend = secure.prepared.start(&secure.target, &socket, dir, dirs, ui)?;
+        match from_snapshot {
+            true => Snapshot::resume(&mut guest)?,
+            false => guest.tell(kind::GO, 0, &[]),
+        }
         let boot = LinuxBoot::new(self.kernel.package.clone(), console);
         let mut boot = LinuxBoot { from_snapshot, reboots, ..boot };
         let mut output = None;
@@ -244,7 +224,15 @@ impl Desk<'_> {
         Ok(session)
     }
 
-    /// Starts the machine: from a snapshot, if one is wanted, which is made where there is none.
+    /// What the guest boots from.
+    fn disk(&self, scratch: &Path) -> Result<GuestDisk> {
+        match self.source {
+            DeviceSource::Named => GuestDisk::open(&self.args.target, self.request.persist, scratch),
+            DeviceSource::Built { image, sparse, .. } => GuestDisk::of_image(image, *sparse, scratch),
+        }
+    }
+
+    /// Starts the machine, which waits before it reads its disk: from a snapshot, if one is wanted, which is made where there is none.
     fn boot(&self, disk: &GuestDisk, socket: &Path, console: &Path, dir: &Path) -> Result<(Guest, bool)> {
         let initramfs = dir.join("initramfs");
         carveout_host::files::put(&initramfs, &self.initramfs)?;
@@ -284,7 +272,10 @@ impl Desk<'_> {
                 self.ui.note("--snapshot: the system boots once, and is saved when it runs");
                 let log = self.dirs.logs()?.join("snapshot.log");
                 let overlay = Snapshot::overlay(disk, dir, &log)?;
+                // What is saved is a system that was verified.
+                self.secure.get()?;
                 let (mut guest, relay) = start(&GuestSetup { overlay: Some(&overlay), ..setup }, "g")?;
+                guest.tell(kind::GO, 0, &[]);
                 guest.ready()?;
                 let mut boot = LinuxBoot::new(self.kernel.package.clone(), console.to_owned());
                 boot.wait_for(RUNNING, &mut guest, Until::after(self.request.timeout.unwrap_or(WAIT)))?;

@@ -98,10 +98,14 @@ impl Snapshot {
         Ok(Self(folder.into()))
     }
 
-    /// Starts a machine that waits for what was saved.
+    /// Gives a machine that waits for it what was saved.
     pub fn load(&self, guest: &mut Guest) -> Result<()> {
         guest.qmp.run("migrate-incoming", &json!({ "uri": file("exec:cat ", &self.0.join(MEMORY)) }))?;
-        wait(guest, "completed")?;
+        wait(guest, "completed")
+    }
+
+    /// Lets it go on.
+    pub fn resume(guest: &mut Guest) -> Result<()> {
         guest.qmp.run("cont", &json!({}))?;
         // While it was saved no time passed there.
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
