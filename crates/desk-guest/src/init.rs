@@ -106,17 +106,18 @@ pub fn boot() -> io::Result<()> {
 /// Waits until the host has verified what is on the disk. It says nothing more before the agent is ready.
 fn wait_for_host() -> io::Result<()> {
     // The port is announced after the driver is there, and that its other end is open after that.
-    let mut last = io::ErrorKind::NotFound.into();
+    let mut read = crate::port(link::COMMANDS).and_then(|mut port| Frame::read(&mut port));
     for _ in 0..LOOKS {
-        let frame = crate::port(link::COMMANDS).and_then(|mut port| Frame::read(&mut port));
-        match frame.map(|frame| frame.kind) {
+        match read.as_ref().map(|frame| frame.kind) {
             Ok(kind::GO) => return Ok(()),
-            Ok(other) => last = io::Error::other(format!("it says {other}")),
-            Err(error) => last = error,
+            Ok(other) => {
+                return Err(io::Error::other(format!("the host says {other} where it should let us go")));
+            }
+            Err(_) => std::thread::sleep(PAUSE),
         }
-        std::thread::sleep(PAUSE);
+        read = crate::port(link::COMMANDS).and_then(|mut port| Frame::read(&mut port));
     }
-    Err(failed("the host does not let us read the disk")(last))
+    read.map(drop).map_err(failed("the host does not let us go"))
 }
 
 /// The device that is meant, once it is there.

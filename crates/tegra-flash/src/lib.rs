@@ -2,6 +2,7 @@
 //!
 //! * [`blob`]: what the recovery loader gets while a board is flashed.
 //! * [`board`]: identities of modules, and which of them take the same boot files.
+//! * [`boot_areas`]: partitions of the boot areas, by the GPT at their end.
 //! * [`boot_image`]: kernel and initrd in one file.
 //! * [`chip`]: what the boot ROM says of chip and fuses.
 //! * [`eeprom`]: what a module's EEPROM says.
@@ -12,6 +13,7 @@
 //! * [`layout`]: the `flash_t194_*.xml` partition layout.
 //! * [`payload`]: the update payload that a running device writes to the slot that is not active.
 //! * [`scope`]: which change needs which flash: app, secure-os, full.
+//! * [`slot_metadata`]: which boot slot a board boots.
 //! * [`slots`]: names of the partitions that a bundle's own files go to.
 //! * [`sparse`]: Android sparse images, the form in which NVIDIA's tools take root filesystems.
 //! * [`update`]: what such a payload has, and of which modules.
@@ -19,6 +21,7 @@
 
 pub mod blob;
 pub mod board;
+pub mod boot_areas;
 pub mod boot_image;
 pub mod chip;
 pub mod eeprom;
@@ -29,6 +32,7 @@ pub mod guids;
 pub mod layout;
 pub mod payload;
 pub mod scope;
+pub mod slot_metadata;
 pub mod slots;
 pub mod sparse;
 pub mod update;

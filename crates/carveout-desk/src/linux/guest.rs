@@ -159,7 +159,11 @@ impl Guest {
         loop {
             let frame = match self.next(Some(until), "before it was ready")? {
                 Next::Frame(frame) => frame,
-                Next::Nothing => continue,
+                Next::Nothing => {
+                    // QEMU looks whether the guest reads what we have sent when something else happens, which may be never.
+                    let _ = self.qmp.run("query-status", &serde_json::json!({}));
+                    continue;
+                }
                 Next::Ended(end) => return Err(self.ended("before it was ready", &end)),
             };
             if frame.kind == kind::READY {

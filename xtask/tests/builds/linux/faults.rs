@@ -58,7 +58,7 @@ fn what_does_not_boot_says_why() {
     let kernel = first(&root().join("target/carveout/linux"), "kernel-").join("boot");
     let option = format!("--kernel={}", first(&kernel, "vmlinuz-").display());
     let error = with(":", &[&option], &["true"]).fails(1);
-    assert!(error.contains("/dev/vda: there is no such disk"), "{error}");
+    assert!(error.contains("there is no virtio-serial port carveout.commands"), "{error}");
     let error = with(":", &["--kernel=/no/Image"], &["true"]).fails(2);
     assert!(error.contains("--kernel: /no/Image: No such file or directory"), "{error}");
     let error = with("echo 'qemu: cannot' >&2; exit 4", &[], &["true"]).fails(3);
