@@ -25,8 +25,8 @@ pub struct Wanted<'a> {
     pub channel: &'a str,
     /// Whose releases.
     pub product: &'a str,
-    /// For which board.
-    pub board: &'a str,
+    /// For which board; none: it is not known, and what is taken says whether it fits.
+    pub board: Option<&'a str>,
 }
 
 #[derive(Deserialize)]
@@ -63,10 +63,13 @@ impl Wanted<'_> {
         }
         let releases = index.channels.get(self.channel);
         let releases = releases.ok_or_else(|| wrong(format!("has no channel {}", self.channel)))?;
-        let fits = |release: &&Release| (&*release.name, &*release.board) == (self.product, self.board);
+        let fits = |release: &&Release| {
+            release.name == self.product && self.board.is_none_or(|board| release.board == board)
+        };
         let newest = releases.iter().find(fits);
         let newest = newest.ok_or_else(|| {
-            wrong(format!("{} has no release of {} for the board {}", self.channel, self.product, self.board))
+            let board = self.board.map(|board| format!(" for the board {board}")).unwrap_or_default();
+            wrong(format!("{} has no release of {}{board}", self.channel, self.product))
         })?;
         // It becomes part of a path.
         if newest.bundle.contains(['/', '\\', '\0']) || newest.bundle.starts_with('.') {

@@ -2,12 +2,9 @@
 
 use crate::config::Settings;
 use crate::error::UpdateError;
+use crate::programs;
 use std::process::{Command, Stdio};
-use std::thread;
-use std::time::{Duration, Instant};
-
-/// How often it is looked whether a check has ended.
-const LOOK: Duration = Duration::from_millis(50);
+use std::time::Duration;
 
 /// All of them, in their order; the first that does not pass ends it. What they print goes where ours goes.
 pub fn all(settings: &Settings) -> Result<(), UpdateError> {
@@ -20,21 +17,8 @@ fn one(words: &[String], timeout: Duration) -> Result<(), UpdateError> {
     let mut command = Command::new(program);
     // Our stdout may be JSON.
     command.args(arguments).stdin(Stdio::null()).stdout(std::io::stderr());
-    let mut child = command.spawn().map_err(|error| failed(format!("does not start: {error}")))?;
-    let until = Instant::now() + timeout;
-    loop {
-        match child.try_wait() {
-            Ok(Some(status)) if status.success() => return Ok(()),
-            Ok(Some(status)) => return Err(failed(format!("did not pass: {status}"))),
-            Ok(None) if Instant::now() < until => thread::sleep(LOOK),
-            Ok(None) => {
-                let _ = child.kill();
-                let _ = child.wait();
-                return Err(failed(format!("took more than {} s", timeout.as_secs())));
-            }
-            Err(error) => return Err(failed(format!("cannot be waited for: {error}"))),
-        }
-    }
+    let child = command.spawn().map_err(|error| failed(format!("does not start: {error}")))?;
+    programs::wait(child, timeout).map_err(failed)
 }
 
 #[cfg(test)]
@@ -43,7 +27,7 @@ mod tests {
 
     fn run(words: &[&str], timeout: u32) -> Result<(), String> {
         let checks = vec![words.iter().map(|word| (*word).to_owned()).collect()];
-        all(&Settings { checks, timeout }).map_err(|error| error.to_string())
+        all(&Settings { checks, timeout, ..Settings::default() }).map_err(|error| error.to_string())
     }
 
     #[test]

@@ -4,6 +4,7 @@ use crate::channel::Wanted;
 use crate::config::{Settings, check_signature};
 use crate::disk::Opened;
 use crate::error::UpdateError;
+use crate::jetson::{self, Jetson};
 use crate::journal::Journal;
 use crate::{Common, InstallArgs, check};
 use bundle::{ExtractError, FileEntry, Role, Source, SourceError, UpdateArchive};
@@ -21,23 +22,44 @@ pub struct Done {
     pub json: Value,
 }
 
-/// Verifies an update, writes it to the slots that are not active, and lets the next boot try it.
-pub fn install(args: &InstallArgs, common: &Common) -> Result<Done, UpdateError> {
-    let mut journal = Journal::open(&common.state)?;
-    let mut opened = Opened::open(common.disk.as_deref(), true)?;
-    let state = opened.device.state().clone();
-    let active = state.active.as_ref().ok_or_else(|| UpdateError::Empty { path: opened.path.clone() })?;
+/// An update that is wanted: whole, and of somebody whom the device trusts.
+pub struct Update {
+    /// Where it is.
+    pub source: Source,
+    /// What it has.
+    pub archive: UpdateArchive,
+}
+
+/// The board that we run on; none: a virt device.
+fn board(common: &Common) -> Result<Option<Jetson>, UpdateError> {
+    if common.disk.is_some() { Ok(None) } else { Jetson::find(&common.sysroot) }
+}
+
+/// Opens and verifies what is named, or the newest release for this board.
+pub fn opened(args: &InstallArgs, common: &Common, board: Option<&str>) -> Result<Update, UpdateError> {
     let path = match (&args.releases, &args.product, &args.update) {
         (Some(folder), Some(product), _) => {
-            let wanted = Wanted { folder, channel: &args.channel, product, board: &active.board };
-            wanted.newest(&common.config)?
+            Wanted { folder, channel: &args.channel, product, board }.newest(&common.config)?
         }
         (_, _, path) => path.clone().unwrap_or_default(),
     };
-    let archive = |source| UpdateError::Archive { path: path.clone(), source };
-    let source = Source::open(&path).map_err(|error| archive(error.into()))?;
-    let update = UpdateArchive::read(&source).map_err(archive)?;
-    check_signature(&update, &common.config, args.unsigned)?;
+    let wrong = |source| UpdateError::Archive { path: path.clone(), source };
+    let source = Source::open(&path).map_err(|error| wrong(error.into()))?;
+    let archive = UpdateArchive::read(&source).map_err(wrong)?;
+    check_signature(&archive, &common.config, args.unsigned)?;
+    Ok(Update { source, archive })
+}
+
+/// Verifies an update, writes it to the slots that are not active, and lets the next boot try it.
+pub fn install(args: &InstallArgs, common: &Common) -> Result<Done, UpdateError> {
+    if let Some(board) = board(common)? {
+        return jetson::install(&board, args, common);
+    }
+    let mut journal = Journal::open(&common.state)?;
+    let mut disk = Opened::open(common.disk.as_deref(), true)?;
+    let state = disk.device.state().clone();
+    let active = state.active.as_ref().ok_or_else(|| UpdateError::Empty { path: disk.path.clone() })?;
+    let Update { source, archive: update } = opened(args, common, Some(&active.board))?;
     let bundle = update.manifest.bundle_name();
     fits(&update, active, &state, args.allow_downgrade)?;
     if state.current().is_some_and(|current| current.digest == update.digest) {
@@ -45,8 +67,8 @@ pub fn install(args: &InstallArgs, common: &Common) -> Result<Done, UpdateError>
         return Ok(Done { text, json: json!({ "bundle": bundle, "written": [] }) });
     }
     // Behind a rollback what runs is no longer what is active.
-    let spare = DevicePart::App.partition(opened.device.spare(DevicePart::App));
-    if update.of_role(Role::Rootfs).next().is_some() && opened.root.as_deref() == Some(spare) {
+    let spare = DevicePart::App.partition(disk.device.spare(DevicePart::App));
+    if update.of_role(Role::Rootfs).next().is_some() && disk.root.as_deref() == Some(spare) {
         return Err(UpdateError::InUse { partition: spare });
     }
     journal.note("install", &bundle)?;
@@ -57,8 +79,8 @@ pub fn install(args: &InstallArgs, common: &Common) -> Result<Done, UpdateError>
         security_version: update.manifest.security_version,
         parts: active.parts.clone(),
     };
-    let written = write(&source, &update, &mut opened, &mut installed)?;
-    opened.device.arm(installed).map_err(|error| opened.failed(error))?;
+    let written = write(&source, &update, &mut disk, &mut installed)?;
+    disk.device.arm(installed).map_err(|error| disk.failed(error))?;
     journal.note("armed", &bundle)?;
     let partitions: Vec<&str> = written.iter().map(|(part, placed)| part.partition(placed.slot)).collect();
     let text = format!(
@@ -139,6 +161,9 @@ fn write(
 
 /// Lets what is tried stay, if the product's checks pass.
 pub fn confirm(common: &Common) -> Result<Done, UpdateError> {
+    if let Some(board) = board(common)? {
+        return jetson::confirm(&board, common);
+    }
     // Each boot looks, and stands in nobody's way.
     let state = Opened::open(common.disk.as_deref(), false)?.device.state().clone();
     let Some(trial) = state.trial.filter(|trial| trial.booted) else {
@@ -160,6 +185,9 @@ pub fn confirm(common: &Common) -> Result<Done, UpdateError> {
 
 /// Gives up what is tried, or goes back to the bundle before.
 pub fn rollback(common: &Common) -> Result<Done, UpdateError> {
+    if let Some(board) = board(common)? {
+        return jetson::rollback(&board, common);
+    }
     let mut journal = Journal::open(&common.state)?;
     let mut opened = Opened::open(common.disk.as_deref(), true)?;
     let device = &mut opened.device;
@@ -173,6 +201,9 @@ pub fn rollback(common: &Common) -> Result<Done, UpdateError> {
 
 /// Tells what a device has.
 pub fn status(common: &Common) -> Result<Done, UpdateError> {
+    if let Some(board) = board(common)? {
+        return jetson::status(&board, common);
+    }
     let opened = Opened::open(common.disk.as_deref(), false)?;
     let state = opened.device.state();
     let name = |installed: Option<&Installed>| installed.map(|installed| installed.bundle.clone());

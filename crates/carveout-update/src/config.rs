@@ -15,30 +15,34 @@ const SETTINGS: &str = "update.yaml";
 const MOST: u64 = 64 << 10;
 
 /// `update.yaml`.
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
 pub struct Settings {
     /// Commands, each with its arguments, that must end with success before an update stays.
-    #[serde(default)]
     pub checks: Vec<Vec<String>>,
     /// Seconds that each of them may take.
-    #[serde(default = "Settings::timeout")]
     pub timeout: u32,
+    /// Percent that the battery of a board must have, if nothing else feeds it.
+    pub battery: u8,
+    /// The board, as bundles name it: of a Jetson, which cannot tell, and for which others are released, too.
+    pub board: Option<String>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { checks: Vec::new(), timeout: 60, battery: 20, board: None }
+    }
 }
 
 impl Settings {
-    fn timeout() -> u32 {
-        60
-    }
-
     /// Reads them; without a file there are none.
     pub fn read(folder: &Path) -> Result<Self, UpdateError> {
         let path = folder.join(SETTINGS);
         match read(&path) {
-            Ok(text) if text.trim().is_empty() => Ok(Self { timeout: Self::timeout(), ..Self::default() }),
+            Ok(text) if text.trim().is_empty() => Ok(Self::default()),
             Ok(text) => serde_yaml::from_str(&text).map_err(|source| UpdateError::Settings { path, source }),
             Err(UpdateError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
-                Ok(Self { timeout: Self::timeout(), ..Self::default() })
+                Ok(Self::default())
             }
             Err(error) => Err(error),
         }

@@ -3,6 +3,7 @@
 use bundle::{SignatureError, UpdateArchiveError};
 use std::io;
 use std::path::PathBuf;
+use tegra_flash::payload::PayloadError;
 use virt_device::DeviceError;
 
 /// A check failed: the update is none for this device, or what is written is not there.
@@ -60,6 +61,45 @@ pub enum UpdateError {
     /// No disk can be found.
     #[error("the disk of the root filesystem cannot be found: {reason}")]
     NoDisk { reason: String },
+    /// A board's slots cannot be read, or there is one alone.
+    #[error("the boot slots: {reason}")]
+    NoSlots { reason: String },
+    /// One of NVIDIA's programs fails.
+    #[error("`{program}` {how}{}", if last.is_empty() { String::new() } else { format!("; it said last: {last}") })]
+    Engine { program: String, how: String, last: String, log: PathBuf },
+    /// It says that it has written, and has not.
+    #[error("slot {slot} does not hold what the update has for {partition}")]
+    NotWritten { partition: String, slot: &'static str },
+    /// The slot that boots was not changed.
+    #[error("the next boot is not slot {slot}, as it should be")]
+    NotSwitched { slot: &'static str },
+    /// A payload of other modules.
+    #[error("{bundle} has nothing for this module, {own}")]
+    OtherModule { bundle: String, own: String },
+    /// A payload that is none.
+    #[error("{bundle}: its update payload {source}")]
+    Payload { bundle: String, source: PayloadError },
+    /// It would overwrite the device's keys.
+    #[error("{bundle} has an EKB (partition eks), which would take the place of this device's keys")]
+    Ekb { bundle: String },
+    /// The device may lose its power.
+    #[error("the battery has {percent} %, and nothing charges it; an update wants {least} % at least")]
+    Battery { percent: u8, least: u8 },
+    /// The payload does not fit.
+    #[error("{}: {need} bytes are needed, {have} are free", path.display())]
+    NoRoom { path: PathBuf, need: u64, have: u64 },
+    /// What we know of the slots is damaged.
+    #[error("{}: {source}", path.display())]
+    State { path: PathBuf, source: serde_json::Error },
+    /// It was rolled back, and runs until the next boot.
+    #[error("{bundle} was given up, and cannot be confirmed")]
+    Abandoned { bundle: String },
+    /// There is no other bundle.
+    #[error("no update is tried, and both slots have the same bundle")]
+    BothSlots,
+    /// It is confirmed.
+    #[error("{bundle} is confirmed, and is being copied over the old bundle")]
+    Copying { bundle: String },
     /// A check of update.yaml did not pass.
     #[error("the check `{check}` {how}")]
     CheckFailed { check: String, how: String },
@@ -88,6 +128,19 @@ impl UpdateError {
             Self::Device { .. } => "device",
             Self::Empty { .. } => "empty-device",
             Self::NoDisk { .. } => "no-disk",
+            Self::NoSlots { .. } => "no-slots",
+            Self::Engine { .. } => "engine",
+            Self::NotWritten { .. } => "not-written",
+            Self::NotSwitched { .. } => "not-switched",
+            Self::OtherModule { .. } => "other-module",
+            Self::Payload { .. } => "wrong-payload",
+            Self::Ekb { .. } => "has-ekb",
+            Self::Battery { .. } => "battery",
+            Self::NoRoom { .. } => "no-room",
+            Self::State { .. } => "wrong-state",
+            Self::Abandoned { .. } => "given-up",
+            Self::BothSlots => "both-slots",
+            Self::Copying { .. } => "confirmed",
             Self::CheckFailed { .. } => "check-failed",
         }
     }
@@ -102,6 +155,11 @@ impl UpdateError {
             | Self::OtherBoard { .. }
             | Self::Downgrade { .. }
             | Self::CheckFailed { .. }
+            | Self::NotWritten { .. }
+            | Self::NotSwitched { .. }
+            | Self::OtherModule { .. }
+            | Self::Payload { .. }
+            | Self::Ekb { .. }
             | Self::Device { source: DeviceError::Contents { .. } | DeviceError::Source { .. }, .. } => CHECK,
             Self::Io { .. } | Self::Key { .. } | Self::Settings { .. } => USAGE,
             _ => ENVIRONMENT,
@@ -136,6 +194,20 @@ impl UpdateError {
             Self::Device { .. } => "flash the device whole (carveout flash), if its disk is sound".into(),
             Self::Empty { .. } => "flash it first: carveout flash BUNDLE --to virt:FILE".into(),
             Self::NoDisk { .. } => "name it: --disk /dev/…".into(),
+            Self::NoSlots { .. } => "nvbootctrl dump-slots-info tells more; a board that was never flashed whole must be".into(),
+            Self::Engine { log, .. } => format!("all that it said is in {}", log.display()),
+            Self::NotWritten { .. } | Self::NotSwitched { .. } => {
+                "what runs stays as it is; try again, and if it fails again, see whether the storage is sound (dmesg)".into()
+            }
+            Self::OtherModule { .. } => "take the bundle of this module: carveout inspect lists the modules of a bundle".into(),
+            Self::Payload { .. } => "build the bundle again, with the BSP of L4T R32".into(),
+            Self::Ekb { .. } => "take a bundle without it, or replace the keys of this device: --replace-ekb".into(),
+            Self::Battery { .. } => "charge it, or set `battery` in update.yaml".into(),
+            Self::NoRoom { .. } => "make room there, or name another folder: --state".into(),
+            Self::State { .. } => "remove the file; then nothing is known of earlier updates".into(),
+            Self::Abandoned { .. } => "start the device again: it then runs the old bundle".into(),
+            Self::BothSlots => "install the older bundle again: carveout-update install --allow-downgrade".into(),
+            Self::Copying { .. } => "run carveout-update confirm to its end, then install the older bundle again".into(),
             Self::CheckFailed { .. } => {
                 "the next boot is the old bundle; until then the check may be tried again: carveout-update confirm".into()
             }

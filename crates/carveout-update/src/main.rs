@@ -6,8 +6,11 @@ mod commands;
 mod config;
 mod disk;
 mod error;
+mod jetson;
 mod journal;
 mod lines;
+mod power;
+mod programs;
 
 use clap::{Args, Parser, Subcommand};
 use error::UpdateError;
@@ -36,6 +39,9 @@ pub struct Common {
     /// Folder of the journal.
     #[arg(long, global = true, value_name = "FOLDER", default_value = "/var/lib/carveout")]
     pub state: PathBuf,
+    /// A folder in the place of `/`, for trials with a stand-in of a Jetson.
+    #[arg(long, global = true, value_name = "FOLDER", default_value = "/", conflicts_with = "disk")]
+    pub sysroot: PathBuf,
     /// Print results and errors as JSON.
     #[arg(long, global = true)]
     pub json: bool,
@@ -74,6 +80,9 @@ pub struct InstallArgs {
     /// Take it though its security version is lower than one that the device has had.
     #[arg(long)]
     pub allow_downgrade: bool,
+    /// Take it though it has an EKB, which takes the place of the device's keys. Jetson alone.
+    #[arg(long)]
+    pub replace_ekb: bool,
 }
 
 fn main() -> ExitCode {
