@@ -22,7 +22,7 @@ pub fn write(dir: &Path, version: &str, tzdram: u64) -> String {
 
 /// The same of a manifest that `edit` has changed.
 pub fn write_with(dir: &Path, version: &str, tzdram: u64, edit: impl FnOnce(&mut Manifest)) -> String {
-    with_client_apps(dir, version, tzdram, &[], edit)
+    with_files(dir, version, tzdram, &[], edit)
 }
 
 /// The same with packages of client apps, by their files' names.
@@ -31,6 +31,22 @@ pub fn with_client_apps(
     version: &str,
     tzdram: u64,
     debs: &[(&str, &[u8])],
+    edit: impl FnOnce(&mut Manifest),
+) -> String {
+    let paths: Vec<String> = debs.iter().map(|(file, _)| format!("client-apps/{file}")).collect();
+    let files = paths.iter().zip(debs).map(|(path, (_, bytes))| (Role::ClientApp, path.as_str(), *bytes));
+    with_files(dir, version, tzdram, &files.collect::<Vec<_>>(), |manifest| {
+        manifest.client_apps = debs.iter().map(|(file, _)| bundle::package_name(file).to_owned()).collect();
+        edit(manifest);
+    })
+}
+
+/// The same with files that are written to no partition.
+pub fn with_files(
+    dir: &Path,
+    version: &str,
+    tzdram: u64,
+    files: &[(Role, &str, &[u8])],
     edit: impl FnOnce(&mut Manifest),
 ) -> String {
     let elf = TestElf::good().build();
@@ -52,9 +68,9 @@ pub fn with_client_apps(
         fs::write(&from, bytes).unwrap();
         writer.add(role, path, &from, partitions).unwrap();
     }
-    for (file, bytes) in debs {
+    for (role, path, bytes) in files {
         fs::write(&from, bytes).unwrap();
-        writer.add(Role::ClientApp, &format!("client-apps/{file}"), &from, &[]).unwrap();
+        writer.add(*role, path, &from, &[]).unwrap();
     }
     let (partitions, _) = writer.partition_plan("layout/layout.xml", &Layout::parse(LAYOUT).unwrap(), None);
     let memory = Budget::new(tzdram, false, Vec::new(), vec![AppMemory::new("a", &app, elf.len() as u64)]);
@@ -83,7 +99,7 @@ pub fn with_client_apps(
             heap_demand: None,
             ports: Vec::new(),
         }],
-        client_apps: debs.iter().map(|(file, _)| bundle::package_name(file).to_owned()).collect(),
+        client_apps: Vec::new(),
         plan: Budgets { memory, partitions },
         device: None,
         desk_boot: None,
