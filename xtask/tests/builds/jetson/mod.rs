@@ -3,6 +3,7 @@
 
 mod build;
 mod device;
+mod engine;
 mod errors;
 mod flash;
 mod kept;

@@ -1,0 +1,315 @@
+//! carveout-update with NVIDIA's own `nv_update_engine` and `nvbootctrl`, where a real BSP is: on a stand-in of a board, under qemu-user.
+
+use super::BOARD;
+use crate::builds::util::{Ran, root, run, xtask};
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+use tegra_flash::boot_areas::{BCT, BootAreas, in_slot};
+use tegra_flash::payload::Payload;
+use tegra_flash::slot_metadata::SlotMetadata;
+
+const MODULE: &str = "32gb";
+const SPEC: &str = "2888-400-0004--1-2-jetson-agx-xavier-devkit-mmcblk0p1";
+/// Bytes of a boot area, as its device says it in sectors, and where BCT's copy for slot B begins.
+const AREA: usize = 8 << 20;
+const SECTOR: usize = 512;
+const BCT_SLOT: usize = 16 << 10;
+/// What a partition's file has at most.
+const MOST: usize = 4 << 20;
+/// Where a signed MB1 BCT has the carve-out's size.
+const TZDRAM: usize = 0x1918;
+/// So often it is killed, in an update and in the copy behind its confirmation.
+const KILLS: u32 = 100;
+
+type Parts = BTreeMap<String, Vec<u8>>;
+
+/// The board, as a root filesystem for its programs.
+struct Board {
+    dir: tempfile::TempDir,
+    old: Parts,
+    new: Parts,
+}
+
+/// Names and sectors of a table as NVIDIA's tegraparser writes it.
+fn partitions(table: &Path) -> Vec<(String, usize, usize)> {
+    let bytes = fs::read(table).unwrap();
+    let entries = bytes.chunks_exact(128).take(128).filter(|entry| entry[..16] != [0; 16]);
+    let number = |entry: &[u8], at: usize| u64::from_le_bytes(entry[at..at + 8].try_into().unwrap()) as usize;
+    let name = |entry: &[u8]| {
+        let units = entry[56..].chunks_exact(2).map(|unit| u16::from_le_bytes([unit[0], unit[1]]));
+        String::from_utf16(&units.take_while(|unit| *unit != 0).collect::<Vec<_>>()).unwrap()
+    };
+    entries.map(|entry| (name(entry), number(entry, 32), number(entry, 40) + 1)).collect()
+}
+
+impl Board {
+    fn new(bsp: &Path, built: &Path) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let payload = fs::read(built.join(bundle::UPDATE_PAYLOAD)).unwrap();
+        let payload = Payload::parse(&payload).unwrap();
+        let mine = payload.entries.iter().filter(|entry| entry.spec.is_empty() || entry.spec == SPEC);
+        let new: Parts = mine.map(|entry| (entry.partition.clone(), entry.data.to_vec())).collect();
+        let mut old = new.clone();
+        old.get_mut("MB1_BCT").unwrap()[TZDRAM..TZDRAM + 8].copy_from_slice(&(16_u64 << 20).to_le_bytes());
+        *old.get_mut("secure-os").unwrap().last_mut().unwrap() ^= 1;
+        let board = Self { dir, old, new };
+        // Debian's programs for arm64, and NVIDIA's.
+        let bases = root().join("target/carveout/stages/rootfs-base");
+        let folders = fs::read_dir(bases).unwrap().map(|entry| entry.unwrap().path().join("base.tar"));
+        let base = folders.into_iter().find(|path| path.is_file()).unwrap();
+        run("tar", ["-xf".as_ref(), base.as_os_str(), "-C".as_ref(), board.dir.path().as_os_str()]).ok();
+        let debs = bsp.join("nv_tegra/l4t_deb_packages");
+        let tools = fs::read_dir(debs).unwrap().map(|entry| entry.unwrap().path());
+        let is_tools =
+            |path: &PathBuf| path.file_name().unwrap().to_str().unwrap().starts_with("nvidia-l4t-tools_");
+        let tools = tools.into_iter().find(is_tools).unwrap();
+        run("dpkg-deb", ["-x".as_ref(), tools.as_os_str(), board.dir.path().as_os_str()]).ok();
+        let config = board.path("product.yaml");
+        let text = fs::read_to_string(root().join("configs/desk.yaml")).unwrap();
+        fs::write(&config, text.replace("[echo-srv-app]", "[carveout-update]").replace("self_test:", "# "))
+            .unwrap();
+        let packages = PathBuf::from(xtask(["client-apps".as_ref(), "-c".as_ref(), config.as_os_str()]).ok());
+        let package = packages.join("carveout-update_0.1.0-1_arm64.deb");
+        run("dpkg-deb", ["-x".as_ref(), package.as_os_str(), board.dir.path().as_os_str()]).ok();
+        // It looks whether this is a board.
+        board.put("opt/nvidia/l4t-bootloader-config/nv-l4t-bootloader-config.sh", "#!/bin/sh\nexit 0\n");
+        run(
+            "chmod",
+            [
+                "755".as_ref(),
+                board.path("opt/nvidia/l4t-bootloader-config/nv-l4t-bootloader-config.sh").as_os_str(),
+            ],
+        )
+        .ok();
+        let spec = SPEC.replace("0004-", "0004-K.0");
+        let conf = format!(
+            "TNSPEC {spec}\nCOMPATIBLE_SPEC {SPEC}\nTEGRA_CHIPID 0x19\nTEGRA_OTA_BOOT_DEVICE /dev/mmcblk0boot0\n\
+             TEGRA_OTA_GPT_DEVICE /dev/mmcblk0boot1\n"
+        );
+        board.put("etc/nv_boot_control.conf", &conf);
+        board.put("sys/module/tegra_fuse/parameters/tegra_prod_mode", "1\n");
+        for area in ["mmcblk0boot0", "mmcblk0boot1"] {
+            board.put(&format!("sys/block/{area}/force_ro"), "0\n");
+            board.put(&format!("sys/block/{area}/size"), &format!("{}\n", AREA / SECTOR));
+        }
+        for folder in ["opt/ota_package", "dev/disk/by-partlabel"] {
+            fs::create_dir_all(board.path(folder)).unwrap();
+        }
+        run(
+            "mknod",
+            [
+                "-m".as_ref(),
+                "666".as_ref(),
+                board.path("dev/null").as_os_str(),
+                "c".as_ref(),
+                "1".as_ref(),
+                "3".as_ref(),
+            ],
+        )
+        .ok();
+        // Tables as NVIDIA's own program makes them.
+        let tables = board.path("tables");
+        fs::create_dir_all(&tables).unwrap();
+        fs::copy(built.join(format!("flash/{MODULE}/flash.xml.bin")), tables.join("flash.xml.bin")).unwrap();
+        let mut parser = Command::new(bsp.join("bootloader/tegraparser_v2"));
+        Ran::new(parser.args(["--pt", "flash.xml.bin", "--generategpt"]).current_dir(&tables)).ok();
+        let mut archive = built.as_os_str().to_owned();
+        archive.push(".tar.zst");
+        fs::copy(archive, board.path("root/update.tar.zst")).unwrap();
+        fs::copy(built.join("flash/common/slot_metadata.bin"), board.path("tables/SMD")).unwrap();
+        board
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    fn put(&self, name: &str, text: &str) {
+        fs::create_dir_all(self.path(name).parent().unwrap()).unwrap();
+        fs::write(self.path(name), text).unwrap();
+    }
+
+    /// As it was flashed: both slots have what is old.
+    fn flash(&self) {
+        let (mut areas, metadata) = (vec![0; 2 * AREA], fs::read(self.path("tables/SMD")).unwrap());
+        let table = fs::read(self.path("tables/gpt_secondary_0_3.bin")).unwrap();
+        let end = areas.len();
+        areas[end - table.len()..].copy_from_slice(&table);
+        for (name, first, _) in partitions(&self.path("tables/gpt_secondary_0_3.bin")) {
+            let plain = name.trim_end_matches("_b");
+            let data = if plain == "SMD" { Some(&metadata) } else { self.old.get(plain) };
+            let Some(data) = data else { continue };
+            let mut put = |at: usize| areas[at..at + data.len()].copy_from_slice(data);
+            put(first * SECTOR);
+            if name == BCT {
+                put(first * SECTOR + BCT_SLOT);
+            }
+        }
+        fs::write(self.path("dev/mmcblk0boot0"), &areas[..AREA]).unwrap();
+        fs::write(self.path("dev/mmcblk0boot1"), &areas[AREA..]).unwrap();
+        let folder = self.path("dev/disk/by-partlabel");
+        for (name, first, end) in partitions(&self.path("tables/gpt_secondary_1_3.bin")) {
+            let size = (end - first) * SECTOR;
+            if size <= 64 << 20 {
+                let mut data = self.old.get(name.trim_end_matches("_b")).cloned().unwrap_or_default();
+                data.resize(size.min(MOST), 0);
+                fs::write(folder.join(name), data).unwrap();
+            }
+        }
+        let _ = fs::remove_dir_all(self.path("var/lib/carveout"));
+        self.start(0, 1);
+    }
+
+    fn start(&self, slot: usize, boot: u32) {
+        let suffix = if slot == 0 { "" } else { "_b" };
+        let line = format!("root=/dev/mmcblk0p1 boot.slot_suffix={suffix} boot.ratchetvalues=0.4.2\n");
+        self.put("proc/cmdline", &line);
+        self.put("proc/sys/kernel/random/boot_id", &format!("boot-{boot}\n"));
+    }
+
+    /// The slot that the board's boot loaders would take, and its carve-out; all of it is whole.
+    fn boots(&self) -> (usize, u64) {
+        let areas =
+            ["dev/mmcblk0boot0", "dev/mmcblk0boot1"].map(|path| fs::read(self.path(path)).unwrap()).concat();
+        let areas = BootAreas::parse(areas).unwrap();
+        let metadata =
+            [0, 1].into_iter().find_map(|slot| SlotMetadata::parse(areas.partition("SMD", slot)?).ok());
+        let slot = metadata.expect("a whole copy").active().expect("a slot that boots");
+        let held = |parts: &Parts| {
+            parts.iter().all(|(name, data)| match areas.partition(name, slot) {
+                Some(bytes) => bytes.starts_with(data),
+                None => fs::read(self.path("dev/disk/by-partlabel").join(in_slot(name, slot)))
+                    .unwrap()
+                    .starts_with(data),
+            })
+        };
+        match (held(&self.old), held(&self.new)) {
+            (true, false) => (slot, 16),
+            (false, true) => (slot, 32),
+            _ => panic!("slot {slot} boots, and is not whole"),
+        }
+    }
+
+    fn update(&self, words: &[&str]) -> Command {
+        let mut command = Command::new("unshare");
+        command
+            .args(["-rn", "chroot"])
+            .arg(self.dir.path())
+            .arg("/usr/sbin/carveout-update")
+            .args(words)
+            .arg("--json");
+        command
+    }
+
+    /// Kills it, and all that it has started, after a while. Whether it was still there.
+    fn killed(&self, words: &[&str], after: Duration) -> bool {
+        let mut child =
+            self.update(words).process_group(0).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        sleep(after);
+        let early = child.try_wait().unwrap().is_none();
+        let _ = Command::new("kill")
+            .args(["-9", "--", &format!("-{}", child.id())])
+            .stderr(Stdio::null())
+            .status();
+        child.wait().unwrap();
+        early
+    }
+}
+
+#[test]
+fn nvidias_engine_writes_a_larger_carve_out() {
+    let tree =
+        |variable: &str| std::env::var_os(variable).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let (Some(bsp), Some(_)) = (tree("CARVEOUT_L4T_BSP"), tree("CARVEOUT_L4T_SOURCES")) else {
+        eprintln!("skipped: CARVEOUT_L4T_BSP and CARVEOUT_L4T_SOURCES name no real BSP and sources");
+        return;
+    };
+    if !rustix::process::geteuid().is_root() {
+        eprintln!("skipped: a stand-in of a board takes root");
+        return;
+    }
+    crate::builds::util::desk();
+    let dir = tempfile::tempdir().unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
+    command.args([
+        "image",
+        "--board",
+        BOARD,
+        "--without",
+        "rootfs",
+        "--tzdram",
+        "32MiB",
+        "--accept-license",
+        "--no-boot",
+    ]);
+    command.arg("-o").arg(dir.path()).env("XDG_STATE_HOME", dir.path().join("state")).current_dir(root());
+    let built = PathBuf::from(Ran::new(&mut command).ok());
+    let board = Board::new(&bsp, &built);
+    let install = ["install", "--unsigned", "/root/update.tar.zst"];
+    let said = |words: &[&str]| -> Value {
+        let output = board.update(words).output().unwrap();
+        serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {output:?}"))
+    };
+    let ran = |words: &[&str]| {
+        let said = said(words);
+        assert_eq!(said["ok"], true, "{words:?}: {said}");
+        said["result"].clone()
+    };
+
+    // 16 MiB to 32 MiB through slot B, not confirmed, and once more.
+    board.flash();
+    assert_eq!(board.boots(), (0, 16));
+    assert_eq!(ran(&install)["slot"], "B");
+    assert_eq!(board.boots(), (1, 32));
+    board.start(1, 2);
+    assert_eq!(ran(&["status"])["tzdram"], serde_json::json!([16 << 20, 32 << 20]));
+    board.put("etc/carveout/update.yaml", "checks: [[\"false\"]]\n");
+    assert_eq!(said(&["confirm"])["error"]["code"], "check-failed");
+    assert_eq!(board.boots(), (0, 16), "back");
+    board.start(0, 3);
+    ran(&["confirm"]);
+    board.put("etc/carveout/update.yaml", "");
+    ran(&install);
+    board.start(1, 4);
+    let begin = Instant::now();
+    assert!(ran(&["confirm"])["confirmed"].is_string());
+    let confirm_time = begin.elapsed();
+    assert_eq!(board.boots(), (1, 32));
+    assert_eq!(ran(&["status"])["tzdram"], serde_json::json!([32 << 20, 32 << 20]));
+
+    // kill -9 of all of it, ever later.
+    board.flash();
+    let begin = Instant::now();
+    ran(&install);
+    let install_time = begin.elapsed();
+    let (mut early, mut old, mut new) = (0, 0, 0);
+    for at in 0..KILLS {
+        board.flash();
+        early += u32::from(board.killed(&install, install_time * at / KILLS));
+        let (slot, size) = board.boots();
+        (old, new) = (old + u32::from(size == 16), new + u32::from(size == 32));
+        board.start(slot, 2);
+        // The copy behind the confirmation is cut, too; then it goes on.
+        ran(&["confirm"]);
+        if size == 16 {
+            ran(&install);
+            board.start(board.boots().0, 3);
+        }
+        early += u32::from(board.killed(&["confirm"], confirm_time * at / KILLS));
+        let slot = board.boots().0;
+        board.start(slot, 4);
+        ran(&["confirm"]);
+        board.boots();
+    }
+    println!(
+        "{early} of {} kills came before the end; {old} times the old bundle, {new} times the new one",
+        2 * KILLS
+    );
+    assert!(early > KILLS && old > 0, "{early} early, {old} old, {new} new");
+}
