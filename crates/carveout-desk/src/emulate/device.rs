@@ -140,12 +140,13 @@ pub fn run(
         let initramfs = initramfs.or_else(|error| secure.get().and(Err(error)))?;
         let input = Input::of(io::stdin());
         let desk = Desk { args, source, request, workshop, dirs, ui, secure, qemu, kernel, initramfs, input };
-        desk.run()
+        desk.work()
     })
 }
 
 impl Desk<'_, '_> {
-    fn run(&self) -> Result<LinuxEnd> {
+    /// Starts the device until it has done what was asked for.
+    fn work(&self) -> Result<LinuxEnd> {
         let mut reboots = 0;
         loop {
             let mut end = None;

@@ -1,7 +1,8 @@
 //! What can be done with a board.
 
+use super::board::{Jetson, OF_SOLD_BOARDS, letter};
 use super::state::{Installed, Part, Phase, Slots, State, Trial};
-use super::{Jetson, OF_SOLD_BOARDS, letter};
+
 use crate::commands::{Done, Update, opened};
 use crate::config::Settings;
 use crate::error::UpdateError;

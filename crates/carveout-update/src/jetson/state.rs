@@ -1,5 +1,6 @@
 //! What a board cannot tell of itself: which bundles its slots have. In two files, so that what is tried is there or not.
 
+use super::text::text;
 use crate::error::UpdateError;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -128,7 +129,7 @@ impl State {
 }
 
 fn read<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, UpdateError> {
-    let text = match super::text(path) {
+    let text = match text(path) {
         Ok(text) => text,
         Err(UpdateError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(error),

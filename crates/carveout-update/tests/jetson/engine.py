@@ -12,7 +12,7 @@ import zlib
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 AREAS = [ROOT + "/dev/mmcblk0boot0", ROOT + "/dev/mmcblk0boot1"]
-PIECE = 1024
+PIECE = 2048
 
 
 def read(path):
