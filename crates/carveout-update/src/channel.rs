@@ -6,12 +6,12 @@ use bundle::UPDATE_SUFFIX;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// The signed index: a signature in minisign's format, and behind it the index.
-const INDEX: &str = "index.json.minisig";
+pub const INDEX: &str = "index.json.minisig";
 /// Bytes of both, at most.
-const MOST: u64 = (4 << 20) + (16 << 10);
+pub const MOST: u64 = (4 << 20) + (16 << 10);
 /// Lines of a signature.
 const SIGNATURE_LINES: usize = 4;
 /// Version of the index that is read.
@@ -19,8 +19,6 @@ const FORMAT: u32 = 1;
 
 /// What is wanted of a channel.
 pub struct Wanted<'a> {
-    /// The folder of releases.
-    pub folder: &'a Path,
     /// Which of its channels.
     pub channel: &'a str,
     /// Whose releases.
@@ -43,9 +41,9 @@ struct Release {
 }
 
 impl Wanted<'_> {
-    /// The update archive of the newest release, by an index that one of the keys has signed.
-    pub fn newest(&self, config: &Path) -> Result<PathBuf, UpdateError> {
-        let path = self.folder.join(INDEX);
+    /// The update archive of the newest release below the folder, by an index that one of the keys has signed and that is in the file.
+    pub fn newest(&self, path: &Path, config: &Path) -> Result<String, UpdateError> {
+        let path = path.to_owned();
         let failed = |source| UpdateError::Io { path: path.clone(), source };
         let mut bytes = Vec::new();
         bundle::open(&path).and_then(|file| file.take(MOST).read_to_end(&mut bytes)).map_err(failed)?;
@@ -72,9 +70,9 @@ impl Wanted<'_> {
             wrong(format!("{} has no release of {}{board}", self.channel, self.product))
         })?;
         // It becomes part of a path.
-        if newest.bundle.contains(['/', '\\', '\0']) || newest.bundle.starts_with('.') {
+        if newest.bundle.contains(['/', '\\', '\0', '?', '#', '%']) || newest.bundle.starts_with('.') {
             return Err(wrong("names a release as no release is called".into()));
         }
-        Ok(self.folder.join(&newest.bundle).join(format!("{}{UPDATE_SUFFIX}", newest.bundle)))
+        Ok(format!("{0}/{0}{UPDATE_SUFFIX}", newest.bundle))
     }
 }

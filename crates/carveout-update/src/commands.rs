@@ -1,8 +1,9 @@
 //! What can be done with a device.
 
-use crate::channel::Wanted;
+use crate::channel::{self, Wanted};
 use crate::config::{Settings, check_signature};
 use crate::disk::Opened;
+use crate::download::{self, Downloads};
 use crate::error::UpdateError;
 use crate::jetson::{self, Jetson};
 use crate::journal::Journal;
@@ -28,6 +29,8 @@ pub struct Update {
     pub source: Source,
     /// What it has.
     pub archive: UpdateArchive,
+    /// It may lie there.
+    _downloads: Downloads,
 }
 
 /// The board that we run on; none: a virt device.
@@ -37,17 +40,27 @@ fn board(common: &Common) -> Result<Option<Jetson>, UpdateError> {
 
 /// Opens and verifies what is named, or the newest release for this board.
 pub fn opened(args: &InstallArgs, common: &Common, board: Option<&str>) -> Result<Update, UpdateError> {
-    let path = match (&args.releases, &args.product, &args.update) {
+    let downloads = Downloads::new(&common.state)?;
+    // As it is called where it comes from.
+    let named = match (&args.releases, &args.product, &args.update) {
         (Some(folder), Some(product), _) => {
-            Wanted { folder, channel: &args.channel, product, board }.newest(&common.config)?
+            let wanted = Wanted { channel: &args.channel, product, board };
+            let index = download::below(folder, channel::INDEX);
+            let index =
+                if download::is_url(folder) { downloads.get(&index, "index", channel::MOST)? } else { index };
+            download::below(folder, &wanted.newest(&index, &common.config)?)
         }
         (_, _, path) => path.clone().unwrap_or_default(),
     };
-    let wrong = |source| UpdateError::Archive { path: path.clone(), source };
+    let path = match download::is_url(&named) {
+        true => downloads.get(&named, "update.tar.zst", u64::MAX)?,
+        false => named.clone(),
+    };
+    let wrong = |source| UpdateError::Archive { path: named.clone(), source };
     let source = Source::open(&path).map_err(|error| wrong(error.into()))?;
     let archive = UpdateArchive::read(&source).map_err(wrong)?;
     check_signature(&archive, &common.config, args.unsigned)?;
-    Ok(Update { source, archive })
+    Ok(Update { source, archive, _downloads: downloads })
 }
 
 /// Verifies an update, writes it to the slots that are not active, and lets the next boot try it.
@@ -59,7 +72,7 @@ pub fn install(args: &InstallArgs, common: &Common) -> Result<Done, UpdateError>
     let mut disk = Opened::open(common.disk.as_deref(), true)?;
     let state = disk.device.state().clone();
     let active = state.active.as_ref().ok_or_else(|| UpdateError::Empty { path: disk.path.clone() })?;
-    let Update { source, archive: update } = opened(args, common, Some(&active.board))?;
+    let Update { source, archive: update, _downloads } = opened(args, common, Some(&active.board))?;
     let bundle = update.manifest.bundle_name();
     fits(&update, active, &state, args.allow_downgrade)?;
     if state.current().is_some_and(|current| current.digest == update.digest) {

@@ -100,6 +100,9 @@ pub enum UpdateError {
     /// It is confirmed.
     #[error("{bundle} is confirmed, and is being copied over the old bundle")]
     Copying { bundle: String },
+    /// A download fails.
+    #[error("{}: {how}{}", url.display(), if first.is_empty() { String::new() } else { format!(": {first}") })]
+    Download { url: PathBuf, how: String, first: String },
     /// A check of update.yaml did not pass.
     #[error("the check `{check}` {how}")]
     CheckFailed { check: String, how: String },
@@ -141,6 +144,7 @@ impl UpdateError {
             Self::Abandoned { .. } => "given-up",
             Self::BothSlots => "both-slots",
             Self::Copying { .. } => "confirmed",
+            Self::Download { .. } => "download",
             Self::CheckFailed { .. } => "check-failed",
         }
     }
@@ -208,6 +212,7 @@ impl UpdateError {
             Self::Abandoned { .. } => "start the device again: it then runs the old bundle".into(),
             Self::BothSlots => "install the older bundle again: carveout-update install --allow-downgrade".into(),
             Self::Copying { .. } => "run carveout-update confirm to its end, then install the older bundle again".into(),
+            Self::Download { .. } => "see whether the server is reached, and has the file; then try again".into(),
             Self::CheckFailed { .. } => {
                 "the next boot is the old bundle; until then the check may be tried again: carveout-update confirm".into()
             }

@@ -5,6 +5,7 @@ mod check;
 mod commands;
 mod config;
 mod disk;
+mod download;
 mod error;
 mod jetson;
 mod journal;
@@ -62,11 +63,11 @@ enum Command {
 /// Options of `install`.
 #[derive(Args)]
 pub struct InstallArgs {
-    /// An update archive (…-update.tar.zst), or a bundle. Of a bundle the root filesystem is written, too.
+    /// An update archive (…-update.tar.zst), or a bundle, or the URL of one. Of a bundle the root filesystem is written, too.
     #[arg(required_unless_present = "releases", conflicts_with = "releases")]
     pub update: Option<PathBuf>,
-    /// In place of a file: a folder of releases, of which the newest one of the product is taken.
-    #[arg(long, value_name = "FOLDER", requires = "product")]
+    /// In place of a file: a folder of releases, or its URL, of which the newest one of the product is taken.
+    #[arg(long, value_name = "FOLDER|URL", requires = "product")]
     pub releases: Option<PathBuf>,
     /// The product whose releases are meant.
     #[arg(long, value_name = "NAME", requires = "releases")]

@@ -1,7 +1,8 @@
 //! Updates of a virt device's image, as the device itself does them.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-#[path = "../../../xtask/tests/report/small.rs"]
+mod download;
+#[path = "../../../../xtask/tests/report/small.rs"]
 #[allow(dead_code)]
 mod small;
 
