@@ -39,6 +39,9 @@ pub struct Device {
     /// What is in the folder `flash`.
     #[serde(default, skip_serializing_if = "FlashPackage::is_modules")]
     pub flash_package: FlashPackage,
+    /// Whether its update payload has the EKB (partition `eks`), which takes the place of a device's keys.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub update_eks: bool,
 }
 
 /// Of which kind the folder `flash` is.

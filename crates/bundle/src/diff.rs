@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
 use tegra_bct::MiscCfg;
 use tegra_flash::Scope;
-use tegra_flash::update::UPDATE_PARTS;
+use tegra_flash::update::{EKS, UPDATE_PARTS};
 
 /// Keys of the manifest that are told by other means: by file, or not at all.
 const LEFT_OUT: [&str; 4] = ["files", "flash", "digest", "format"];
@@ -76,8 +76,10 @@ impl Side {
 pub fn diff(old: &Side, new: &Side) -> Diff {
     let mut differences = Vec::new();
     compare("", Some(&shown(&old.manifest)), Some(&shown(&new.manifest)), &mut |what, old, new| {
-        // How a module is called in updates changes nothing on it.
-        let device = DEVICE.iter().any(|key| what.starts_with(key)) && !what.ends_with(".update_spec");
+        // How a module is called in updates, and what these have, changes nothing on it.
+        let device = DEVICE.iter().any(|key| what.starts_with(key))
+            && !what.ends_with(".update_spec")
+            && !what.ends_with(".update_eks");
         differences.push(Difference { what, old, new, scope: device.then_some(Scope::Full) });
     });
     let paths: BTreeSet<&String> = old.texts.keys().chain(new.texts.keys()).collect();
@@ -103,9 +105,11 @@ pub fn diff(old: &Side, new: &Side) -> Diff {
 /// Whether a running device keeps what it has of something when it is updated: a file that it writes nothing of, or what says which
 /// device it is.
 fn is_left(what: &str, sides: [&Side; 2]) -> bool {
+    let [_, new] = sides;
+    let eks = new.manifest.device.as_ref().is_some_and(|device| device.update_eks);
     let written = |name: &String| {
         let name = name.strip_suffix("_b").unwrap_or(name);
-        UPDATE_PARTS.iter().any(|part| part.partition == name)
+        UPDATE_PARTS.iter().any(|part| part.partition == name) || eks && name == EKS.partition
     };
     let files: Vec<_> = sides.iter().filter_map(|side| side.manifest.file(what)).collect();
     let left = |file: &&FileEntry| match file.role {

@@ -201,6 +201,7 @@ mod tests {
             lacks: Vec::new(),
             stock_trusted_apps: Vec::new(),
             flash_package: FlashPackage::Modules,
+            update_eks: false,
         };
         let applet = "identify/nvtboot_applet_t194_sigheader.bin.encrypt";
         let names = TOOLS.into_iter().chain([applet, "parts"]);
@@ -235,6 +236,7 @@ mod tests {
             lacks: Vec::new(),
             stock_trusted_apps: Vec::new(),
             flash_package: FlashPackage::Tegraflash,
+            update_eks: false,
         };
         let check = |manifest: &Manifest| {
             let mut problems = Vec::new();

@@ -9,7 +9,7 @@ use crate::manifest::Manifest;
 use crate::problem::Problem;
 use std::collections::BTreeMap;
 use tegra_flash::payload::{Payload, PayloadEntry};
-use tegra_flash::update::UPDATE_PARTS;
+use tegra_flash::update::{BEFORE_EKS, EKS, UPDATE_PARTS};
 
 /// A part that a bundle's payload must have.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -65,7 +65,8 @@ pub fn update_parts<'a>(
     modules.sort_unstable();
     let of_modules: Vec<_> = modules.iter().map(|(_, module)| files_of(files, module)).collect();
     let mut parts = Vec::new();
-    for part in UPDATE_PARTS {
+    let eks = |before: &str| (device.update_eks && before == BEFORE_EKS).then_some(EKS);
+    for part in UPDATE_PARTS.into_iter().flat_map(|part| [Some(part), eks(part.partition)]).flatten() {
         let found = of_modules.iter().map(|files| written_to(files, part.partition));
         let found: Vec<_> = modules.iter().zip(found).collect();
         if found.iter().all(|(_, file)| file.is_none()) {
@@ -199,6 +200,7 @@ mod tests {
             lacks: Vec::new(),
             stock_trusted_apps: Vec::new(),
             flash_package: FlashPackage::Modules,
+            update_eks: false,
         });
         manifest.files = vec![
             entry("flash/16gb/bct", Role::Flash, b"bct of 16", &["MB1_BCT", "MB1_BCT_b"]),
@@ -255,6 +257,14 @@ mod tests {
         let more = [parts(), vec![part("eks", 0, "", b"eks")]].concat();
         assert!(of(more)[0].ends_with("has eks of all modules, which no update of this bundle writes"));
         assert!(problems(&mut manifest(), b"no payload")[0].contains("NVIDIA__BLOB__V2"));
+        // Of a bundle that is to replace the keys of devices it must have it, in NVIDIA's order.
+        let mut with = manifest();
+        with.device.as_mut().unwrap().update_eks = true;
+        let payload = |entries| Payload { version: PAYLOAD_VERSION, entries }.to_bytes().unwrap();
+        assert!(problems(&mut with.clone(), &payload(parts()))[0].contains("expected is eks of all modules"));
+        let mut more = parts();
+        more.insert(1, part("eks", 0, "", b"eks"));
+        assert_eq!(problems(&mut with, &payload(more)), Vec::<String>::new());
     }
 
     #[test]

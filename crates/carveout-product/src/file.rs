@@ -208,6 +208,21 @@ pub struct L4tFile {
     pub pkc_key: Option<String>,
     /// Encrypts for fused boards: a file. It needs `pkc_key`.
     pub sbk_key: Option<PathBuf>,
+    /// What becomes of the EKB (partition eks) of a running device that is updated; without it `keep`. A flash writes it in any case.
+    #[serde(default)]
+    pub eks: Eks,
+}
+
+/// What becomes of the EKB of a running device that is updated.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case")]
+pub enum Eks {
+    /// It stays: the update payload has none.
+    #[default]
+    Keep,
+    /// The update payload has the BSP's: it takes the place of the keys that the device has.
+    Write,
 }
 
 /// Where the monitor (ATF) comes from.

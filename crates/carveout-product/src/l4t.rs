@@ -1,6 +1,6 @@
 //! What a product says of NVIDIA's parts and of keys, checked.
 
-use super::file::{L4tFile, Module, Monitor};
+use super::file::{Eks, L4tFile, Module, Monitor};
 use super::keys;
 use super::locate::Step::{Index, Key};
 use super::report::Reporter;
@@ -38,6 +38,8 @@ pub struct L4t {
     pub pkc_key: Option<PkcKey>,
     /// The key that encrypts for fused boards (SBK).
     pub sbk_key: Option<PathBuf>,
+    /// What becomes of the EKB of a running device that is updated.
+    pub eks: Eks,
 }
 
 pub fn check(
@@ -122,5 +124,6 @@ pub fn check(
         app_size: app_size.unwrap_or(known.app_size),
         pkc_key,
         sbk_key,
+        eks: file.eks,
     }))
 }

@@ -25,7 +25,7 @@ pub use check::load;
 pub use client::{ClientApp, Deb};
 #[cfg(feature = "schema")]
 pub use file::{BoardFile, ProductFile};
-pub use file::{Download, L4tBoard, Module, Monitor};
+pub use file::{Download, Eks, L4tBoard, Module, Monitor};
 pub use l4t::L4t;
 pub use mirror::{Mirror, SNAPSHOT};
 pub use overrides::Overrides;

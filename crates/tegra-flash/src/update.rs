@@ -1,8 +1,8 @@
 //! What of an AGX Xavier's boot chain a bootloader update payload has, and for which modules a part of it is.
 //!
 //! By `l4t_bup_gen.func` and `l4t_generate_soc_bup.sh` of L4T R32.7.2: NVIDIA's order, operations and specs. Left out is what NVIDIA's
-//! own payloads have besides: `eks`, which would put NVIDIA's example in the place of a device's keys, and kernel and kernel-dtb, which
-//! belong to the root filesystem.
+//! own payloads have besides: `eks`, which would take the place of a device's keys, unless that is asked for; and kernel and kernel-dtb,
+//! which belong to the root filesystem.
 
 use crate::board::{BoardId, P2888};
 
@@ -46,6 +46,11 @@ pub const UPDATE_PARTS: [UpdatePart; 18] = [
     own("MB1_BCT", 0),
     own("MEM_BCT", 0),
 ];
+
+/// What of it is left out unless it is asked for: NVIDIA's payloads have it behind [`BEFORE_EKS`].
+pub const EKS: UpdatePart = common("eks", 0);
+/// The part that `eks` follows.
+pub const BEFORE_EKS: &str = "bpmp-fw";
 
 /// The version of the payloads' format that L4T R32.7 writes: 2.1, of June 2021.
 pub const PAYLOAD_VERSION: u32 = 0x0102_0621;

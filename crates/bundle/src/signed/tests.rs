@@ -72,6 +72,7 @@ fn problems(fused: Fused, format: u32, files: &[File]) -> Vec<String> {
         lacks: Vec::new(),
         stock_trusted_apps: Vec::new(),
         flash_package: FlashPackage::Modules,
+        update_eks: false,
     });
     let entry = |path: &str, role, bytes: &[u8], partitions: &[&str], made_of: &Option<MadeOf>| FileEntry {
         path: path.into(),

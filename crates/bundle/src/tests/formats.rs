@@ -46,6 +46,7 @@ fn stock_apps_of_format_1_count_by_their_names() {
         lacks: Vec::new(),
         stock_trusted_apps: vec![stock::STOCK[3].0],
         flash_package: FlashPackage::None,
+        update_eks: false,
     });
     assert_eq!(manifest.stock().apps, []);
     manifest.format = 1;

@@ -75,6 +75,7 @@ fn fill(parts: &AssembledParts, tzdram: Tzdram, folder: &Path) -> Result<Manifes
         lacks: Vec::new(),
         stock_trusted_apps: kernel::stock_behind(container.os, apps.len())?,
         flash_package: if parts.image.is_some() { FlashPackage::Tegraflash } else { FlashPackage::None },
+        update_eks: false,
     };
     let manifest = writer.manifest(About {
         name: parts.name.clone(),

@@ -22,9 +22,12 @@ fn image(bundle: &Path) -> Vec<u8> {
 }
 
 #[test]
-fn the_monitor_is_built_on_demand() {
+fn the_monitor_is_built_and_keys_are_replaced_on_demand() {
     let machine = Machine::new();
-    let built = PathBuf::from(build(&machine, "echo-srv", ", monitor: sources", &[]).ok());
+    let built = PathBuf::from(build(&machine, "echo-srv", ", monitor: sources, eks: write", &[]).ok());
+    // An update replaces the keys of devices only if the product says so.
+    assert!(super::build::update_of(&built).iter().all(|partitions| partitions.contains("eks")));
+    assert_eq!(xtask(["verify".as_ref(), built.as_os_str()]).ok(), "ok");
     assert!(Container::parse(&image(&built)).unwrap().monitor.starts_with(b"monitor of l4t"));
 }
 

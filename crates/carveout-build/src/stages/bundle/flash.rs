@@ -9,6 +9,7 @@ use crate::errors::{BundleError, failed};
 use bundle::{COMMON, Device, FLASH, FlashPackage, Fused, MadeOf, ModuleEntry, Role, UPDATE_PAYLOAD, Writer};
 use carveout_host::error::{At, Result};
 use carveout_product::Build;
+use carveout_product::Eks;
 use carveout_product::Module;
 use stage_cache::{Output, stamps};
 use std::collections::BTreeMap;
@@ -84,6 +85,7 @@ pub fn add(build: &Build, parts: &L4tParts, secure_os: &Output, writer: &mut Wri
         lacks,
         stock_trusted_apps: kernel::stock_uuids(secure_os, build.product.trusted_apps.len())?,
         flash_package: FlashPackage::Modules,
+        update_eks: l4t.eks == Eks::Write,
     };
     update(&device, &parts.bsp.release.to_string(), writer)?;
     Ok(device)
