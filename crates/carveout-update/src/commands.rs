@@ -7,7 +7,7 @@ use crate::download::{self, Downloads};
 use crate::error::UpdateError;
 use crate::jetson::{self, Jetson};
 use crate::journal::Journal;
-use crate::{Common, InstallArgs, check};
+use crate::{Common, InstallArgs, check, power};
 use bundle::{ExtractError, FileEntry, Role, Source, SourceError, UpdateArchive};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -83,6 +83,10 @@ pub fn install(args: &InstallArgs, common: &Common) -> Result<Done, UpdateError>
     let spare = DevicePart::App.partition(disk.device.spare(DevicePart::App));
     if update.of_role(Role::Rootfs).next().is_some() && disk.root.as_deref() == Some(spare) {
         return Err(UpdateError::InUse { partition: spare });
+    }
+    // An image of a device is another machine's.
+    if common.disk.is_none() {
+        power::ensure(&common.sysroot, Settings::read(&common.config)?.battery)?;
     }
     journal.note("install", &bundle)?;
     let mut installed = Installed {

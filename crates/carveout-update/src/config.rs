@@ -22,7 +22,7 @@ pub struct Settings {
     pub checks: Vec<Vec<String>>,
     /// Seconds that each of them may take.
     pub timeout: u32,
-    /// Percent that the battery of a board must have, if nothing else feeds it.
+    /// Percent that the battery must have, if nothing else feeds the device.
     pub battery: u8,
     /// The board, as bundles name it: of a Jetson, which cannot tell, and for which others are released, too.
     pub board: Option<String>,

@@ -1,16 +1,17 @@
 //! Whether the device may lose its power while it is updated.
 
 use crate::error::UpdateError;
-use crate::jetson::{Jetson, text};
+use crate::jetson::text;
 use std::fs;
+use std::path::Path;
 
 /// What the kernel knows of batteries and mains.
-const SUPPLIES: &str = "/sys/class/power_supply";
+const SUPPLIES: &str = "sys/class/power_supply";
 
-/// Refuses if a battery alone feeds the device and has less than `least` percent. A device without one tells nothing.
-pub fn ensure(board: &Jetson, least: u8) -> Result<(), UpdateError> {
+/// Refuses if a battery alone feeds the device and has less than `least` percent. A device without one tells nothing. `root` stands for `/`.
+pub fn ensure(root: &Path, least: u8) -> Result<(), UpdateError> {
     let (mut mains, mut lowest) = (false, None::<u8>);
-    for entry in fs::read_dir(board.path(SUPPLIES)).into_iter().flatten().flatten() {
+    for entry in fs::read_dir(root.join(SUPPLIES)).into_iter().flatten().flatten() {
         let fact = |name: &str| {
             text(&entry.path().join(name)).map(|text| text.trim().to_owned()).unwrap_or_default()
         };

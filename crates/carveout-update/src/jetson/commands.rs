@@ -47,7 +47,7 @@ pub fn install(board: &Jetson, args: &InstallArgs, common: &Common) -> Result<Do
         let text = format!("{bundle} is in both slots already: nothing is written");
         return Ok(Done { text, json: json!({ "bundle": bundle, "written": [] }) });
     }
-    power::ensure(board, settings.battery)?;
+    power::ensure(&common.sysroot, settings.battery)?;
     let payload = unpacked(&update, &common.state)?;
     let parts = parts(board, &update, &payload, args.replace_ekb)?;
     board.make_redundant(&common.state)?;
