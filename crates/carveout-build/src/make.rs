@@ -263,8 +263,13 @@ fn all(build: &Build, boot: bool) -> Result<BundleParts> {
     }
     let (bsp_ref, boot_config) = (bsp.as_ref(), boot_config::run(build, bsp.as_ref())?);
     let ways = Ways::new(3, build.ui);
-    // A base takes longest and uses one processor: all else is built beside it, not before it.
-    let beside = || build.product.rootfs.iter().for_each(|_| process::give_way());
+    // A first base takes longest and uses one processor: all else is built beside it, not before it.
+    let first = build.product.rootfs.is_some() && !build.cache.knows(rootfs::BASE_STAGE);
+    let beside = || {
+        if first {
+            process::give_way();
+        }
+    };
     let (secure, clients, rootfs) = thread::scope(|scope| {
         let base = scope.spawn(|| {
             ways.run(|| build.product.rootfs.as_ref().map(|r| rootfs::base(build, r, bsp_ref)).transpose())

@@ -32,6 +32,9 @@ use std::fs::{self, File};
 use std::io::BufReader;
 use std::path::{Path, PathBuf};
 
+/// The stage whose result changes seldom, and takes minutes.
+pub const BASE_STAGE: &str = "rootfs base";
+
 /// Name of the image.
 pub const IMAGE: &str = "system.img";
 /// Name of the list of packages.
@@ -84,7 +87,7 @@ fn debian(build: &Build, rootfs: &Rootfs, bsp: Option<&Bsp>) -> Result<Output> {
             }
         }
     }
-    build.cache.stage("rootfs base", key, |work| {
+    build.cache.stage(BASE_STAGE, key, |work| {
         if build.offline {
             return Err(RootfsError::BaseNotCached.into());
         }
@@ -131,7 +134,7 @@ fn sample(build: &Build, rootfs: &Rootfs, bsp: &Bsp) -> Result<Output> {
         .with("epoch", EPOCH)
         .with("mmdebstrap", mmdebstrap::version()?);
     let key = selection.parts.digest_into(key)?;
-    build.cache.stage("rootfs base", key, |work| {
+    build.cache.stage(BASE_STAGE, key, |work| {
         packages::ensure_arm64(build.ui)?;
         let installed = mmdebstrap::sample(path, &selection.parts, EPOCH, &work.out.join(BASE), work)?;
         let file = work.out.join(INSTALLED);

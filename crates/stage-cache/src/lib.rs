@@ -115,6 +115,11 @@ impl<'a> Cache<'a> {
         still_good(&folder(&self.home(name), key), key).is_some()
     }
 
+    /// Whether a stage was ever built here, or is being built.
+    pub fn knows(&self, name: &str) -> bool {
+        self.home(name).exists()
+    }
+
     fn home(&self, name: &str) -> PathBuf {
         self.root.join("stages").join(name.replace(' ', "-"))
     }
@@ -309,7 +314,11 @@ mod tests {
     #[test]
     fn old_results_and_leftovers_are_removed() {
         let root = tempfile::tempdir().unwrap();
+        let ui = Ui::new(Verbosity::Quiet);
+        let knows = || Cache::new(root.path(), &ui).knows("a stage");
+        assert!(!knows());
         build(root.path(), "0").unwrap();
+        assert!(knows());
         let home = root.path().join("stages/a-stage");
         fs::create_dir(home.join(".new-left")).unwrap();
         for input in ["1", "2", "3", "4"] {
