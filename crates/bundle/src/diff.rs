@@ -109,7 +109,7 @@ fn is_left(what: &str, sides: [&Side; 2]) -> bool {
     let eks = new.manifest.device.as_ref().is_some_and(|device| device.update_eks);
     let written = |name: &String| {
         let name = name.strip_suffix("_b").unwrap_or(name);
-        UPDATE_PARTS.iter().any(|part| part.partition == name) || eks && name == EKS.partition
+        UPDATE_PARTS.iter().any(|part| part.partition == name) && (eks || name != EKS)
     };
     let files: Vec<_> = sides.iter().filter_map(|side| side.manifest.file(what)).collect();
     let left = |file: &&FileEntry| match file.role {

@@ -9,7 +9,7 @@ use crate::manifest::Manifest;
 use crate::problem::Problem;
 use std::collections::BTreeMap;
 use tegra_flash::payload::{Payload, PayloadEntry};
-use tegra_flash::update::{BEFORE_EKS, EKS, UPDATE_PARTS};
+use tegra_flash::update::{EKS, UPDATE_PARTS};
 
 /// A part that a bundle's payload must have.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -65,8 +65,7 @@ pub fn update_parts<'a>(
     modules.sort_unstable();
     let of_modules: Vec<_> = modules.iter().map(|(_, module)| files_of(files, module)).collect();
     let mut parts = Vec::new();
-    let eks = |before: &str| (device.update_eks && before == BEFORE_EKS).then_some(EKS);
-    for part in UPDATE_PARTS.into_iter().flat_map(|part| [Some(part), eks(part.partition)]).flatten() {
+    for part in UPDATE_PARTS.into_iter().filter(|part| device.update_eks || part.partition != EKS) {
         let found = of_modules.iter().map(|files| written_to(files, part.partition));
         let found: Vec<_> = modules.iter().zip(found).collect();
         if found.iter().all(|(_, file)| file.is_none()) {

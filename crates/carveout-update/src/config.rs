@@ -1,18 +1,17 @@
 //! Whose updates a device takes, and what must pass before one stays.
 
 use crate::error::UpdateError;
+use crate::text::text;
 use bundle::{PublicKey, UpdateArchive};
 use serde::Deserialize;
 use std::fs;
-use std::io::{self, Read};
+use std::io;
 use std::path::{Path, PathBuf};
 
 /// Folder of public keys.
 const KEYS: &str = "keys.d";
 /// What must pass.
 const SETTINGS: &str = "update.yaml";
-/// Largest file of settings or key that is read, in bytes.
-const MOST: u64 = 64 << 10;
 
 /// `update.yaml`.
 #[derive(Debug, Deserialize)]
@@ -38,24 +37,17 @@ impl Settings {
     /// Reads them; without a file there are none.
     pub fn read(folder: &Path) -> Result<Self, UpdateError> {
         let path = folder.join(SETTINGS);
-        match read(&path) {
-            Ok(text) if text.trim().is_empty() => Ok(Self::default()),
-            Ok(text) => serde_yaml::from_str(&text).map_err(|source| UpdateError::Settings { path, source }),
+        match text(&path) {
+            Ok(found) if found.trim().is_empty() => Ok(Self::default()),
+            Ok(found) => {
+                serde_yaml::from_str(&found).map_err(|source| UpdateError::Settings { path, source })
+            }
             Err(UpdateError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
                 Ok(Self::default())
             }
             Err(error) => Err(error),
         }
     }
-}
-
-/// A text of a size that such files have.
-pub fn read(path: &Path) -> Result<String, UpdateError> {
-    let failed = |source| UpdateError::Io { path: path.into(), source };
-    let mut text = String::new();
-    let file = bundle::open(path).map_err(failed)?;
-    file.take(MOST).read_to_string(&mut text).map_err(failed)?;
-    Ok(text)
 }
 
 /// The keys whose owners may update this device.
@@ -69,7 +61,7 @@ pub fn keys(folder: &Path) -> Result<Vec<PublicKey>, UpdateError> {
     paths.retain(|path| path.extension().is_some_and(|end| end == "pub"));
     paths.sort();
     let key = |path: PathBuf| {
-        PublicKey::parse_file(read(&path)?.as_bytes()).map_err(|source| UpdateError::Key { path, source })
+        PublicKey::parse_file(text(&path)?.as_bytes()).map_err(|source| UpdateError::Key { path, source })
     };
     paths.into_iter().map(key).collect()
 }

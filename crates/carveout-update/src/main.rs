@@ -12,6 +12,7 @@ mod journal;
 mod lines;
 mod power;
 mod programs;
+mod text;
 
 use clap::{Args, Parser, Subcommand};
 use error::UpdateError;

@@ -1,7 +1,7 @@
 //! Whether the device may lose its power while it is updated.
 
 use crate::error::UpdateError;
-use crate::jetson::text;
+use crate::text::text;
 use std::fs;
 use std::path::Path;
 

@@ -106,7 +106,8 @@ pub fn boot() -> io::Result<()> {
 /// Waits until the host has verified what is on the disk. It says nothing more before the agent is ready.
 fn wait_for_host() -> io::Result<()> {
     // The port is announced after the driver is there, and that its other end is open after that.
-    let mut read = crate::port(link::COMMANDS).and_then(|mut port| Frame::read(&mut port));
+    let look = || crate::port(link::COMMANDS).and_then(|mut port| Frame::read(&mut port));
+    let mut read = look();
     for _ in 0..LOOKS {
         match read.as_ref().map(|frame| frame.kind) {
             Ok(kind::GO) => return Ok(()),
@@ -115,7 +116,7 @@ fn wait_for_host() -> io::Result<()> {
             }
             Err(_) => std::thread::sleep(PAUSE),
         }
-        read = crate::port(link::COMMANDS).and_then(|mut port| Frame::read(&mut port));
+        read = look();
     }
     read.map(drop).map_err(failed("the host does not let us go"))
 }

@@ -26,12 +26,13 @@ const fn own(partition: &'static str, operation: u32) -> UpdatePart {
 }
 
 /// All parts, in NVIDIA's order.
-pub const UPDATE_PARTS: [UpdatePart; 18] = [
+pub const UPDATE_PARTS: [UpdatePart; 19] = [
     common("spe-fw", 0),
     common("mb2", 0),
     common("cpu-bootloader", 0),
     common("secure-os", 0),
     common("bpmp-fw", 0),
+    common(EKS, 0),
     common("adsp-fw", 0),
     common("rce-fw", 0),
     common("mts-preboot", 2),
@@ -47,10 +48,8 @@ pub const UPDATE_PARTS: [UpdatePart; 18] = [
     own("MEM_BCT", 0),
 ];
 
-/// What of it is left out unless it is asked for: NVIDIA's payloads have it behind [`BEFORE_EKS`].
-pub const EKS: UpdatePart = common("eks", 0);
-/// The part that `eks` follows.
-pub const BEFORE_EKS: &str = "bpmp-fw";
+/// The part that is left out unless it is asked for.
+pub const EKS: &str = "eks";
 
 /// The version of the payloads' format that L4T R32.7 writes: 2.1, of June 2021.
 pub const PAYLOAD_VERSION: u32 = 0x0102_0621;

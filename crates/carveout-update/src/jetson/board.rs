@@ -2,9 +2,9 @@
 //! what the slots hold, and what the slot metadata says, read back from the storage.
 
 use super::state::Part;
-use super::text::text;
 use crate::error::UpdateError;
 use crate::programs;
+use crate::text::text;
 use std::fs::{self, File};
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -141,11 +141,12 @@ impl Jetson {
         Ok(None)
     }
 
-    /// The carve-out that a slot's boot config asks for, in bytes.
-    pub fn tzdram(&self, slot: usize) -> Option<u64> {
-        let areas = self.areas().ok()?;
-        let bct = areas.partition("MB1_BCT", slot)?;
-        tegra_bct::mb1::read(bct).ok().map(|tzdram| tzdram.size)
+    /// The carve-outs that the slots' boot configs ask for, in bytes.
+    pub fn carve_outs(&self) -> Result<[Option<u64>; 2], UpdateError> {
+        let areas = self.areas()?;
+        let size =
+            |slot| tegra_bct::mb1::read(areas.partition("MB1_BCT", slot)?).ok().map(|found| found.size);
+        Ok([0, 1].map(size))
     }
 
     /// Whether parts for boards as they are sold are written.

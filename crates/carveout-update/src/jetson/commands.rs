@@ -14,11 +14,10 @@ use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 use tegra_flash::payload::Payload;
+use tegra_flash::update::EKS;
 
 /// The payload, while NVIDIA's engine reads it.
 const PAYLOAD: &str = "payload";
-/// The partition with the keys of a device.
-const EKS: &str = "eks";
 /// Bytes that stay free beside the payload.
 const SPARE: u64 = 1 << 20;
 
@@ -255,7 +254,7 @@ pub fn status(board: &Jetson, common: &Common) -> Result<Done, UpdateError> {
     if let Some(bundle) = &state.slots.gone_back_from {
         rows.push(("gone back", format!("from {bundle}, which was not confirmed")));
     }
-    let carve_outs = [0, 1].map(|slot| board.tzdram(slot));
+    let carve_outs = board.carve_outs()?;
     for (slot, size) in carve_outs.iter().enumerate() {
         let size = size.map_or("not known".into(), |size| format!("{} MiB", size >> 20));
         rows.push(("carve-out", format!("{size}, as the boot config of slot {} asks for", letter(slot))));

@@ -1,7 +1,7 @@
 //! What a board cannot tell of itself: which bundles its slots have. In two files, so that what is tried is there or not.
 
-use super::text::text;
 use crate::error::UpdateError;
+use crate::text::text;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::fs::{self, File};
