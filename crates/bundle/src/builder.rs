@@ -3,6 +3,7 @@
 use crate::device::Device;
 use crate::file_entry::Role;
 use crate::format::FORMAT;
+use crate::identity::Identity;
 use crate::manifest::{AppEntry, Budgets, DeskBoot, Inputs, LinuxBooted, Manifest, Partition};
 use crate::writer::{Writer, WriterError};
 use std::collections::BTreeMap;
@@ -67,9 +68,19 @@ impl Writer {
         symbols.map_or(Ok(()), |from| self.add(Role::KernelSymbols, "secure-os/lk.elf", from, &[]))
     }
 
-    /// Adds a root filesystem that goes to these partitions, and the list of packages in it.
-    pub fn add_rootfs(&mut self, image: &Path, lock: &Path, slots: &[&str]) -> Result<(), WriterError> {
+    /// Adds a root filesystem that goes to these partitions, and the list of packages in it. The identity is written to its place there,
+    /// if it has one.
+    pub fn add_rootfs(
+        &mut self,
+        image: &Path,
+        lock: &Path,
+        slots: &[&str],
+        identity: Option<(u64, &Identity)>,
+    ) -> Result<(), WriterError> {
         self.add(Role::Rootfs, "rootfs/system.img", image, slots)?;
+        if let Some((offset, identity)) = identity {
+            self.identify(offset, identity)?;
+        }
         self.add(Role::PackageLock, "rootfs/packages.lock", lock, &[])
     }
 

@@ -2,6 +2,7 @@
 
 use crate::device::{FLASH, TOS_IMAGE};
 use crate::file_entry::{FileEntry, Role};
+use crate::identity::IDENTITY_FILE;
 use crate::limits::MAX_TEXT;
 use crate::manifest::Manifest;
 use crate::source::{Source, SourceError};
@@ -148,7 +149,10 @@ fn scope_of(file: &FileEntry) -> Option<Scope> {
 
 /// Size and digest of each file.
 fn digests(manifest: &Manifest) -> BTreeMap<String, String> {
-    let told = |file: &FileEntry| format!("{} bytes, sha256 {}", file.size, file.sha256);
+    let told = |file: &FileEntry| {
+        let aside = file.identity.as_ref().map(|_| format!(" without {IDENTITY_FILE}")).unwrap_or_default();
+        format!("{} bytes, sha256 {}{aside}", file.size, file.content())
+    };
     manifest.files.iter().map(|file| (file.path.clone(), told(file))).collect()
 }
 
@@ -228,6 +232,7 @@ fn text(value: &Value) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::identity::IdentityPlace;
     use crate::tests::manifest_text;
 
     fn side() -> Side {
@@ -266,6 +271,24 @@ mod tests {
         });
         assert_eq!(told(&diff), ["inputs.toolchains.rustc", "version", "trusted-apps/a.elf"]);
         assert_eq!(diff.scope, None);
+    }
+
+    /// A new version alone is in the root filesystem, too, and no reason to write it.
+    #[test]
+    fn an_identity_is_no_difference() {
+        let of = |sha: &str, content: &str| {
+            let mut side = side();
+            let file = side.manifest.files.iter_mut().find(|file| file.role == Role::Rootfs).unwrap();
+            file.sha256 = sha.repeat(64);
+            file.identity = Some(IdentityPlace { offset: 4096, content: content.repeat(64) });
+            side.manifest.flash = Manifest::flash_digests(&side.manifest.files);
+            side
+        };
+        let (one, other) = (of("1", "a"), of("2", "a"));
+        assert_eq!(diff(&one, &other).differences, []);
+        assert_eq!(one.manifest.flash, other.manifest.flash);
+        assert_eq!(diff(&one, &of("2", "b")).scope, Some(Scope::App));
+        assert_eq!(diff(&side(), &one).scope, Some(Scope::App));
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! What `manifest.json` says of each file.
 
+use crate::identity::IdentityPlace;
 use crate::trace::MadeOf;
 use serde::{Deserialize, Serialize};
 
@@ -56,6 +57,16 @@ pub struct FileEntry {
     /// Of a file that NVIDIA's tools have signed or copied: what it was made of.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub made_of: Option<MadeOf>,
+    /// Of a root filesystem: where it says which bundle it came with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub identity: Option<IdentityPlace>,
+}
+
+impl FileEntry {
+    /// What tells it from other files of its role: a root filesystem that differs in its identity alone is the same.
+    pub fn content(&self) -> &str {
+        self.identity.as_ref().map_or(&self.sha256, |place| &place.content)
+    }
 }
 
 #[allow(clippy::trivially_copy_pass_by_ref)] // serde wants it so.

@@ -186,7 +186,16 @@ mod tests {
 
     fn entry(path: &str, role: Role, sha256: &str) -> FileEntry {
         let (path, sha256) = (path.into(), sha256.into());
-        FileEntry { path, role, size: 1, sha256, partitions: Vec::new(), executable: false, made_of: None }
+        FileEntry {
+            path,
+            role,
+            size: 1,
+            sha256,
+            partitions: Vec::new(),
+            executable: false,
+            made_of: None,
+            identity: None,
+        }
     }
 
     #[test]
@@ -303,6 +312,7 @@ mod tests {
             partitions: vec![APP.into()],
             executable: false,
             made_of: None,
+            identity: None,
         };
         let layout = |size: u64| {
             let text = format!(

@@ -25,6 +25,7 @@ mod format;
 mod frames;
 mod given;
 mod hash;
+mod identity;
 pub mod limits;
 mod manifest;
 mod open;
@@ -52,6 +53,7 @@ pub use format::{FORMAT, MANIFEST, SUMS};
 pub use frames::{ARCHIVE_MAGIC, Frames, compression, write_frame};
 pub use given::{Given, Origin};
 pub use hash::{Hashed, copy_hashed, hash_file, sha256};
+pub use identity::{IDENTITY_FILE, IDENTITY_SIZE, Identity, IdentityError, IdentityPlace, blank};
 pub use manifest::{
     AppEntry, Budgets, DeskBoot, Inputs, LinuxBooted, Manifest, ManifestError, NAME, Partition, Port,
     VERSION, bundle_name, is_plain, package_name,

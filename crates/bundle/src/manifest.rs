@@ -58,7 +58,7 @@ pub struct Manifest {
     pub linux_boot: Option<LinuxBooted>,
     /// Every file but the manifest and the checksums, sorted by path.
     pub files: Vec<FileEntry>,
-    /// For each scope a digest of all that it writes: equal digests, nothing to flash.
+    /// For each scope a digest of all that it writes, but for the identity in the root filesystem: equal digests, nothing to flash.
     pub flash: BTreeMap<Scope, String>,
     /// SHA-256 of this file with 64 zeros in this place: tells a damaged manifest from a damaged `SHA256SUMS`.
     pub digest: String,
@@ -200,7 +200,7 @@ impl Manifest {
                 for partition in &file.partitions {
                     let own = Scope::of_partition(partition);
                     if own == scope || scope == Scope::Full {
-                        lines.push_str(&format!("{partition} {}\n", file.sha256));
+                        lines.push_str(&format!("{partition} {}\n", file.content()));
                     }
                 }
             }

@@ -175,6 +175,7 @@ mod tests {
             partitions: partitions.iter().map(|name| (*name).into()).collect(),
             executable: false,
             made_of: None,
+            identity: None,
         }
     }
 

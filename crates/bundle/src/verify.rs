@@ -3,6 +3,7 @@
 use crate::file_entry::{FileEntry, Role};
 use crate::format::{MANIFEST, SUMS};
 use crate::hash::{hash_blocks, sha256};
+use crate::identity::{IDENTITY_FILE, IDENTITY_SIZE, Identity};
 use crate::limits::MAX_CHECKED;
 use crate::manifest::Manifest;
 use crate::problem::Problem;
@@ -61,6 +62,22 @@ pub fn verify(source: &Source) -> Result<Verified, SourceError> {
     Ok(verified)
 }
 
+/// As many bytes as an identity has, of those that are read.
+struct Window {
+    /// Bytes before it.
+    skip: u64,
+    bytes: Vec<u8>,
+}
+
+impl Window {
+    fn take(&mut self, block: &[u8]) {
+        let skipped = usize::try_from(self.skip).unwrap_or(usize::MAX).min(block.len());
+        self.skip -= skipped as u64;
+        let room = IDENTITY_SIZE - self.bytes.len();
+        self.bytes.extend(block.iter().skip(skipped).take(room));
+    }
+}
+
 #[derive(Default)]
 struct Check {
     manifest: Option<Manifest>,
@@ -80,6 +97,8 @@ struct Check {
     held: u64,
     /// What signed files are made of.
     traced: BTreeMap<String, Traced>,
+    /// What root filesystems say of their bundle.
+    identities: BTreeMap<String, Vec<u8>>,
     problems: Vec<Problem>,
 }
 
@@ -173,9 +192,12 @@ impl Check {
             let made_of = entry.made_of.as_ref();
             Tracer::new(made_of.map_or(0, |made_of| made_of.size))
         });
+        let mut window =
+            entry.identity.as_ref().map(|place| Window { skip: place.offset, bytes: Vec::new() });
         // A byte more tells that it has grown.
         let hashed = hash_blocks(reader.take(size.saturating_add(1)), |block| {
             tracer.iter_mut().for_each(|tracer| tracer.take(block));
+            window.iter_mut().for_each(|window| window.take(block));
             let room = keep.saturating_sub(content.len());
             content.extend_from_slice(block.get(..room.min(block.len())).unwrap_or_default());
             Ok(())
@@ -191,6 +213,7 @@ impl Check {
                 self.contents.insert(path.into(), content);
             }
             self.traced.extend(tracer.map(|tracer| (path.into(), tracer.finish())));
+            self.identities.extend(window.map(|window| (path.into(), window.bytes)));
         }
         let problem = mode_problem(entry, meta.mode, self.archive);
         self.problems.extend(problem.map(|what| Problem::new(path, what)));
@@ -223,6 +246,12 @@ impl Check {
                 let line = pairs.unwrap_or(text.lines().count().min(expected.lines().count())) + 1;
                 let what = format!("line {line} disagrees with {MANIFEST}: it has been changed");
                 self.problems.push(Problem::new(SUMS, what));
+            }
+            for (path, found) in &self.identities {
+                if *found != Identity::of(manifest).to_bytes() {
+                    let what = format!("{IDENTITY_FILE} in it is not that of {}", manifest.bundle_name());
+                    self.problems.push(Problem::new(path, what));
+                }
             }
             if self.problems.is_empty() {
                 self.problems = structure::check(manifest, &self.contents, &self.traced);

@@ -2,14 +2,15 @@
 
 use crate::file_entry::{FileEntry, Role};
 use crate::format::{FORMAT, MANIFEST, SUMS};
-use crate::hash::{copy_hashed, sha256};
+use crate::hash::{copy_hashed, hash_file, sha256};
+use crate::identity::{IDENTITY_SIZE, Identity, IdentityPlace, blank};
 use crate::manifest::{Manifest, ManifestError, Partition};
 use crate::problem::Problem;
 use crate::trace::MadeOf;
 use crate::{structure, sums};
-use std::fs::{self, Permissions};
+use std::fs::{self, OpenOptions, Permissions};
 use std::io::{self, Read};
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{FileExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use tegra_flash::Layout;
 
@@ -81,7 +82,29 @@ impl Writer {
         let executable = set_mode(role, &to).map_err(|error| WriterError::Io { path: to, error })?;
         let partitions = partitions.iter().map(|p| (*p).into()).collect();
         let (path, size, sha256) = (path.into(), hashed.size, hashed.sha256);
-        self.files.push(FileEntry { path, role, size, sha256, partitions, executable, made_of: None });
+        let (made_of, identity) = (None, None);
+        self.files.push(FileEntry { path, role, size, sha256, partitions, executable, made_of, identity });
+        Ok(())
+    }
+
+    /// Writes the identity over the blank that is at this offset of the file that was added last.
+    pub(crate) fn identify(&mut self, offset: u64, identity: &Identity) -> Result<(), WriterError> {
+        let Some(file) = self.files.last_mut() else { return Ok(()) };
+        let path = self.folder.join(&file.path);
+        let place = |path: &Path| {
+            let image = OpenOptions::new().read(true).write(true).open(path)?;
+            let mut found = vec![0; IDENTITY_SIZE];
+            image.read_exact_at(&mut found, offset)?;
+            if found != blank() {
+                return Err(io::Error::other(format!("has no place for an identity at byte {offset}")));
+            }
+            image.write_all_at(&identity.to_bytes(), offset)?;
+            image.sync_all()?;
+            hash_file(path)
+        };
+        let hashed = place(&path).map_err(|error| WriterError::Io { path, error })?;
+        let content = std::mem::replace(&mut file.sha256, hashed.sha256);
+        file.identity = Some(IdentityPlace { offset, content });
         Ok(())
     }
 

@@ -32,7 +32,7 @@ use std::path::{Path, PathBuf};
 use tegra_flash::Scope;
 use virt::VirtJob;
 
-pub use app::{backup, restore};
+pub use app::{backup, restore, with_one_board};
 pub use request::{Backup, Extent, FlashRequest, Restore};
 pub use rollback::rollback;
 

@@ -6,4 +6,5 @@ pub mod errors;
 pub mod flash;
 pub mod release;
 pub mod results;
+pub mod status;
 pub mod verify;

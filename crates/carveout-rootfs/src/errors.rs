@@ -70,6 +70,10 @@ carveout_host::errors! {
         /// The program dumpe2fs does not say which inodes of the image are used.
         InodesUnknown => check "inodes-unknown":
             ("dumpe2fs says neither how many inodes there are nor which are free");
+        /// The root filesystem has a link or a file where the folder of the bundle's identity would be.
+        NoPlaceForIdentity { found: usize } => check "no-place-for-identity":
+            ("the root filesystem has {found} places for {}, expected is one", bundle::IDENTITY_FILE),
+            help ("keep /usr, /usr/lib and /usr/lib/carveout folders, and no file of another name there with these bytes");
         /// The image for the board cannot be made out of the filesystem.
         SparseImageNotMade { path: PathBuf, source: Cause } => check "sparse-image-not-made":
             ("{}: {source}", path.display());

@@ -4,6 +4,7 @@
 //! with debugfs, in every used inode. mke2fs.conf of the host does not count.
 
 use crate::errors::RootfsError;
+use crate::identity;
 use carveout_host::error::{At, Result};
 use carveout_host::process;
 use carveout_host::tools::namespace;
@@ -66,7 +67,9 @@ pub fn image(tar: &Path, size: u64, epoch: u64, out: &Path, work: &Work) -> Resu
     );
     run("mke2fs", populate, log)?;
     let commands = scratch_path.join("debugfs");
-    fs::write(&commands, fixed_times(out, epoch)?).at(&commands)?;
+    let blank = scratch_path.join("blank");
+    fs::write(&blank, bundle::blank()).at(&blank)?;
+    fs::write(&commands, fixed_times(out, &blank, epoch)?).at(&commands)?;
     run("debugfs", cmd!(sh, "debugfs -w -f {commands} {out}"), log)?;
     run("fsck.ext4", cmd!(sh, "fsck.ext4 -fn {out}"), log)
 }
@@ -111,9 +114,9 @@ pub fn free_blocks(image: &Path) -> Result<Free> {
     Ok(Free::parse(&dump(image)?, "  Free blocks: "))
 }
 
-/// debugfs commands that set the times of every used inode, and make the two device nodes that a boot needs before
-/// devtmpfs is there (an unprivileged user can unpack none).
-fn fixed_times(image: &Path, epoch: u64) -> Result<String> {
+/// debugfs commands that set the times of every used inode, make the two device nodes that a boot needs before devtmpfs is there
+/// (an unprivileged user can unpack none), and the place of the bundle's identity.
+fn fixed_times(image: &Path, blank: &Path, epoch: u64) -> Result<String> {
     let dump = dump(image)?;
     let count = dump.lines().find_map(|line| line.strip_prefix("Inode count:")?.trim().parse::<u32>().ok());
     let free = Free::parse(&dump, "  Free inodes: ");
@@ -135,6 +138,7 @@ fn fixed_times(image: &Path, epoch: u64) -> Result<String> {
         }
     }
     let _ = writeln!(commands, "sif /dev mtime @{epoch}");
+    identity::place(&mut commands, blank, epoch);
     Ok(commands)
 }
 

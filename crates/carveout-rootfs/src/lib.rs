@@ -3,6 +3,7 @@
 
 pub mod errors;
 pub mod ext4;
+pub mod identity;
 mod init;
 mod l4t;
 mod lock;
@@ -237,6 +238,7 @@ fn finish(
         } else {
             ext4::image(&tar, rootfs.size, EPOCH, &image, work)?;
         }
+        identity::find(&image, work.out)?;
         if tar == temporary { fs::remove_file(&temporary).at(&temporary) } else { Ok(()) }
     })
 }

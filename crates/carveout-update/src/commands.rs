@@ -1,5 +1,6 @@
 //! What can be done with a device.
 
+use crate::apps::Apps;
 use crate::channel::{self, Wanted};
 use crate::config::{Settings, check_signature};
 use crate::disk::Opened;
@@ -7,7 +8,7 @@ use crate::download::{self, Downloads};
 use crate::error::UpdateError;
 use crate::jetson::{self, Jetson};
 use crate::journal::Journal;
-use crate::{Common, InstallArgs, check, power};
+use crate::{Common, InstallArgs, check, identity, power};
 use bundle::{ExtractError, FileEntry, Role, Source, SourceError, UpdateArchive};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -72,9 +73,10 @@ pub fn install(args: &InstallArgs, common: &Common) -> Result<Done, UpdateError>
     let mut disk = Opened::open(common.disk.as_deref(), true)?;
     let state = disk.device.state().clone();
     let active = state.active.as_ref().ok_or_else(|| UpdateError::Empty { path: disk.path.clone() })?;
-    let Update { source, archive: update, _downloads } = opened(args, common, Some(&active.board))?;
+    let wanted = opened(args, common, Some(&active.board))?;
+    let (source, update) = (&wanted.source, &wanted.archive);
     let bundle = update.manifest.bundle_name();
-    fits(&update, active, &state, args.allow_downgrade)?;
+    fits(update, active, &state, args.allow_downgrade)?;
     if state.current().is_some_and(|current| current.digest == update.digest) {
         let text = format!("{bundle} runs already: nothing is written");
         return Ok(Done { text, json: json!({ "bundle": bundle, "written": [] }) });
@@ -96,7 +98,13 @@ pub fn install(args: &InstallArgs, common: &Common) -> Result<Done, UpdateError>
         security_version: update.manifest.security_version,
         parts: active.parts.clone(),
     };
-    let written = write(&source, &update, &mut disk, &mut installed)?;
+    // A root filesystem that is written has its own.
+    let apps = args.apps && update.of_role(Role::Rootfs).next().is_none();
+    let apps = match apps {
+        true => Apps::prepare(&wanted, state.current().map(|current| current.digest.as_str()), common)?,
+        false => Apps::forget_waiting(&common.state).map(|()| Vec::new())?,
+    };
+    let written = write(source, update, &mut disk, &mut installed)?;
     disk.device.arm(installed).map_err(|error| disk.failed(error))?;
     journal.note("armed", &bundle)?;
     let partitions: Vec<&str> = written.iter().map(|(part, placed)| part.partition(placed.slot)).collect();
@@ -104,7 +112,7 @@ pub fn install(args: &InstallArgs, common: &Common) -> Result<Done, UpdateError>
         "{bundle} is in {}: the next boot tries it, and the boot behind that goes back, unless it is confirmed",
         partitions.join(", ")
     );
-    Ok(Done { text, json: json!({ "bundle": bundle, "written": partitions }) })
+    Ok(Done { text, json: json!({ "bundle": bundle, "written": partitions, "apps": apps }) })
 }
 
 /// Whether a device may have an update.
@@ -153,7 +161,10 @@ fn write(
         };
         let placed = opened.device.write(part, reader, entry.size, &entry.sha256, &installed.bundle);
         match placed {
-            Ok(placed) => drop(written.insert(part, placed)),
+            Ok(placed) => {
+                let content = entry.identity.as_ref().map(|place| place.content.clone());
+                written.insert(part, Placed { content, ..placed });
+            }
             Err(error) => {
                 failed = Some(error);
                 return Err(io::ErrorKind::Interrupted.into());
@@ -183,13 +194,19 @@ pub fn confirm(common: &Common) -> Result<Done, UpdateError> {
     }
     // Each boot looks, and stands in nobody's way.
     let state = Opened::open(common.disk.as_deref(), false)?.device.state().clone();
+    let runs = state.current().map(|current| current.digest.clone());
+    if state.trial.as_ref().is_none_or(|trial| !trial.booted) {
+        settle_at_last(runs.as_deref(), common)?;
+    }
     let Some(trial) = state.trial.filter(|trial| trial.booted) else {
         let text = "no update is tried: nothing is to be confirmed".into();
         return Ok(Done { text, json: json!({ "confirmed": null }) });
     };
     let bundle = trial.installed.bundle;
     let mut journal = Journal::open(&common.state)?;
-    let checked = Settings::read(&common.config).and_then(|settings| check::all(&settings));
+    let checked = settle(runs.as_deref(), common, &mut journal)
+        .and_then(|()| Settings::read(&common.config))
+        .and_then(|settings| check::all(&settings));
     if let Err(error) = checked {
         journal.note("check failed", &bundle)?;
         return Err(error);
@@ -198,6 +215,26 @@ pub fn confirm(common: &Common) -> Result<Done, UpdateError> {
     opened.device.confirm().map_err(|error| opened.failed(error))?;
     journal.note("confirmed", &bundle)?;
     Ok(Done { text: format!("{bundle} stays"), json: json!({ "confirmed": bundle }) })
+}
+
+/// Lets dpkg do what is due, now that a bundle of this digest runs.
+pub fn settle(runs: Option<&str>, common: &Common, journal: &mut Journal) -> Result<(), UpdateError> {
+    match Apps::read(&common.state)?.filter(|apps| apps.is_due(runs)) {
+        None => Ok(()),
+        Some(apps) => {
+            let bundle = apps.bundle.clone();
+            let event = if apps.settle(runs, common)? { "client apps" } else { "client apps gone back from" };
+            journal.note(event, &bundle)
+        }
+    }
+}
+
+/// The same where nothing is tried. Most boots have nothing to do, and wait for nobody.
+pub fn settle_at_last(runs: Option<&str>, common: &Common) -> Result<(), UpdateError> {
+    match Apps::read(&common.state)?.is_some_and(|apps| apps.is_due(runs)) {
+        true => settle(runs, common, &mut Journal::open(&common.state)?),
+        false => Ok(()),
+    }
 }
 
 /// Gives up what is tried, or goes back to the bundle before.
@@ -237,6 +274,10 @@ pub fn status(common: &Common) -> Result<Done, UpdateError> {
     if let Some(bundle) = &state.gone_back_from {
         rows.push(("gone back", Some(format!("from {bundle}, which was not confirmed"))));
     }
+    let root = identity::read(&common.sysroot)?.filter(|_| opened.root.is_some());
+    if let Some(root) = &root {
+        rows.push(("rootfs", Some(format!("of {}", root.bundle))));
+    }
     let slots = PARTS.map(|part| (part, opened.device.current(part)));
     let mut lines: Vec<String> = rows
         .into_iter()
@@ -245,6 +286,8 @@ pub fn status(common: &Common) -> Result<Done, UpdateError> {
     lines.push(format!("{:<10} {}", "slots", slots.map(|(part, slot)| part.partition(slot)).join(", ")));
     lines.push(format!("{:<10} {}, the largest that it has had", "security", state.security_version));
     let json = json!({
+        "board": state.current().map(|current| &current.board),
+        "rootfs": root,
         "disk": show(&opened.path),
         "runs": name(state.current()),
         "active": state.active,

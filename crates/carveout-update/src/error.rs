@@ -1,6 +1,6 @@
 //! What can go wrong, and what to do about it.
 
-use bundle::{SignatureError, UpdateArchiveError};
+use bundle::{IdentityError, SignatureError, UpdateArchiveError};
 use std::io;
 use std::path::PathBuf;
 use tegra_flash::payload::PayloadError;
@@ -64,7 +64,7 @@ pub enum UpdateError {
     /// A board's slots cannot be read, or there is one alone.
     #[error("the boot slots: {reason}")]
     NoSlots { reason: String },
-    /// One of NVIDIA's programs fails.
+    /// A program of the device fails: NVIDIA's, or dpkg.
     #[error("`{program}` {how}{}", if last.is_empty() { String::new() } else { format!("; it said last: {last}") })]
     Engine { program: String, how: String, last: String, log: PathBuf },
     /// It says that it has written, and has not.
@@ -103,6 +103,15 @@ pub enum UpdateError {
     /// A download fails.
     #[error("{}: {how}{}", url.display(), if first.is_empty() { String::new() } else { format!(": {first}") })]
     Download { url: PathBuf, how: String, first: String },
+    /// What the root filesystem says of its bundle is damaged.
+    #[error("{}: {source}", path.display())]
+    Identity { path: PathBuf, source: IdentityError },
+    /// Client apps are wanted, and the update has none.
+    #[error("{bundle} has no client apps")]
+    NoApps { bundle: String },
+    /// An installed package cannot be packed.
+    #[error("dpkg does not tell what the installed package {package} has")]
+    Repack { package: String },
     /// A check of update.yaml did not pass.
     #[error("the check `{check}` {how}")]
     CheckFailed { check: String, how: String },
@@ -145,6 +154,9 @@ impl UpdateError {
             Self::BothSlots => "both-slots",
             Self::Copying { .. } => "confirmed",
             Self::Download { .. } => "download",
+            Self::Identity { .. } => "wrong-identity",
+            Self::NoApps { .. } => "no-apps",
+            Self::Repack { .. } => "repack",
             Self::CheckFailed { .. } => "check-failed",
         }
     }
@@ -164,6 +176,7 @@ impl UpdateError {
             | Self::OtherModule { .. }
             | Self::Payload { .. }
             | Self::Ekb { .. }
+            | Self::NoApps { .. }
             | Self::Device { source: DeviceError::Contents { .. } | DeviceError::Source { .. }, .. } => CHECK,
             Self::Io { .. } | Self::Key { .. } | Self::Settings { .. } => USAGE,
             _ => ENVIRONMENT,
@@ -178,7 +191,7 @@ impl UpdateError {
             Self::Channel { .. } => {
                 "take a whole copy of the folder that `carveout release` has written, and --product and --channel as they are called there".into()
             }
-            Self::Unsigned { .. } => "sign the bundle (carveout sign), or take it all the same: --unsigned".into(),
+            Self::Unsigned { .. } => "take a release, which its maker has signed (carveout release --sign KEY), or take it all the same: --unsigned".into(),
             Self::OtherKey { folder, .. } => {
                 format!("put the maker's public key (minisign's .pub) into {}", folder.display())
             }
@@ -213,6 +226,9 @@ impl UpdateError {
             Self::BothSlots => "install the older bundle again: carveout-update install --allow-downgrade".into(),
             Self::Copying { .. } => "run carveout-update confirm to its end, then install the older bundle again".into(),
             Self::Download { .. } => "see whether the server is reached, and has the file; then try again".into(),
+            Self::Identity { .. } => "remove the file; then nothing is known of the flash".into(),
+            Self::NoApps { .. } => "install it without --apps, or take a bundle whose product has client_apps".into(),
+            Self::Repack { .. } => "see whether dpkg is sound: dpkg --audit".into(),
             Self::CheckFailed { .. } => {
                 "the next boot is the old bundle; until then the check may be tried again: carveout-update confirm".into()
             }

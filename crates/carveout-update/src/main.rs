@@ -1,5 +1,6 @@
 //! Updates a running device: what is new goes to the boot slots that are not active, is booted once, and stays if it is confirmed.
 
+mod apps;
 mod channel;
 mod check;
 mod commands;
@@ -7,11 +8,13 @@ mod config;
 mod disk;
 mod download;
 mod error;
+mod identity;
 mod jetson;
 mod journal;
 mod lines;
 mod power;
 mod programs;
+mod repack;
 mod text;
 
 use clap::{Args, Parser, Subcommand};
@@ -85,6 +88,9 @@ pub struct InstallArgs {
     /// Take it though it has an EKB, which takes the place of the device's keys. Jetson alone.
     #[arg(long)]
     pub replace_ekb: bool,
+    /// Install its client apps, too: dpkg does in the boot that tries the update, and installs what was there before if it does not stay.
+    #[arg(long)]
+    pub apps: bool,
 }
 
 fn main() -> ExitCode {

@@ -1,6 +1,9 @@
 //! Programs that may hang.
 
-use std::process::{Child, ExitStatus};
+use crate::error::UpdateError;
+use std::fs::{self, File};
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -26,4 +29,21 @@ pub fn wait(mut child: Child, timeout: Duration) -> Result<(), String> {
 
 fn ended(status: ExitStatus) -> Result<(), String> {
     if status.success() { Ok(()) } else { Err(format!("did not pass: {status}")) }
+}
+
+/// Runs one; what it prints is kept in a file, of which an error tells the last line.
+pub fn logged(mut command: Command, program: &str, log: &Path, timeout: Duration) -> Result<(), UpdateError> {
+    let failed = |source| UpdateError::Io { path: log.into(), source };
+    let _ = fs::remove_file(log);
+    let output = File::create_new(log).map_err(failed)?;
+    let errors = output.try_clone().map_err(failed)?;
+    let told = |how: String| {
+        let printed = fs::read(log).unwrap_or_default();
+        let printed = String::from_utf8_lossy(&printed);
+        let last = printed.trim_end().lines().next_back().unwrap_or_default().to_owned();
+        UpdateError::Engine { program: program.into(), how, last, log: log.into() }
+    };
+    command.stdin(Stdio::null()).stdout(output).stderr(errors);
+    let child = command.spawn().map_err(|error| told(format!("does not start: {error}")))?;
+    wait(child, timeout).map_err(told)
 }

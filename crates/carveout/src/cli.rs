@@ -10,7 +10,8 @@ pub use author::{NewArgs, RunArgs};
 pub use build::BuildArgs;
 pub use desk::{EmulateArgs, TestDeviceArgs};
 pub use field::{
-    BackupArgs, FlashArgs, KeyAction, KeyArgs, ManualArgs, ReleaseArgs, ReportArgs, RestoreArgs, RollbackArgs,
+    BackupArgs, FlashArgs, KeyAction, KeyArgs, ManualArgs, ReleaseArgs, ReportArgs, RestoreArgs,
+    RollbackArgs, StatusArgs,
 };
 
 use carveout_host::size::Size;
@@ -98,6 +99,8 @@ pub enum Verb {
     Flash(FlashArgs),
     /// Go back to the bundle that a virt device had before.
     Rollback(RollbackArgs),
+    /// Tell what a device has: a virt device, one that runs (by ssh), or a board in recovery mode. Nothing is written.
+    Status(StatusArgs),
     /// Read a device's root filesystem into a file.
     Backup(BackupArgs),
     /// Write a file back as a device's root filesystem.

@@ -16,7 +16,7 @@ use carveout_build::make::SingleStage;
 use carveout_build::workshop::Sources;
 use carveout_build::{assemble, release, run};
 use carveout_desk::emulate;
-use carveout_field::{diff, flash, verify};
+use carveout_field::{diff, flash, status, verify};
 use carveout_host::error::Result;
 use carveout_host::outcome::Outcome;
 use carveout_yocto::engine::{self, Engine};
@@ -42,6 +42,7 @@ impl Verbs for Verb {
             Self::Report(args) => report::run(args, dirs, ui),
             Self::Flash(args) => flash::run(&args.request()?, dirs, ui),
             Self::Rollback(args) => flash::rollback(&args.device, args.allow_downgrade, dirs, ui),
+            Self::Status(args) => status::run(&args.request(), dirs, ui),
             Self::Backup(args) => flash::backup(&args.request(), dirs, ui),
             Self::Restore(args) => flash::restore(&args.request(), dirs, ui),
             Self::Emulate(args) => {

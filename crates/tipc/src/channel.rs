@@ -57,8 +57,11 @@ impl Channel {
         } else {
             let fd = rustix::fs::open(device, OFlags::RDWR | OFlags::CLOEXEC, Mode::empty()).map_err(open)?;
             // SAFETY: the driver reads the name up to its NUL, and the name outlives the call.
-            unsafe { rustix::ioctl::ioctl(&fd, Connect(&name)) }
-                .map_err(|error| Error::Connect { port: port.into(), error })?;
+            unsafe { rustix::ioctl::ioctl(&fd, Connect(&name)) }.map_err(|error| match error {
+                // Nobody is there who could have refused it.
+                Errno::IO | Errno::SHUTDOWN => Error::Stopped,
+                error => Error::Connect { port: port.into(), error },
+            })?;
             fd
         };
         let this = Self { device: device.into(), port: port.into(), fd, is_socket, timeout };

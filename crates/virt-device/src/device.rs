@@ -121,7 +121,8 @@ impl<D: Disk> Device<D> {
             return Err(DeviceError::Source { partition, found, expected: sha256.into() });
         }
         self.disk.sync()?;
-        let placed = Placed { slot, size, sha256: sha256.into(), bundle: bundle.into(), used: false };
+        let (sha256, bundle) = (sha256.into(), bundle.into());
+        let placed = Placed { slot, size, sha256, content: None, bundle, used: false };
         match read_back {
             Some(found) => compare(part, &placed, found)?,
             None => self.verify(part, &placed)?,

@@ -73,11 +73,21 @@ pub struct Placed {
     pub size: u64,
     /// SHA-256.
     pub sha256: String,
+    /// SHA-256 of it without what it says of its bundle; none if it says nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub content: Option<String>,
     /// The bundle that it has come with.
     pub bundle: String,
     /// Whether it was booted from so that it may have changed since: then it is kept as it is, and not compared with the checksum.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub used: bool,
+}
+
+impl Placed {
+    /// What tells it from others: of a root filesystem not what it says of its bundle.
+    pub fn content(&self) -> &str {
+        self.content.as_ref().unwrap_or(&self.sha256)
+    }
 }
 
 impl Installed {

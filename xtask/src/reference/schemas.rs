@@ -4,6 +4,7 @@ use carveout::results as cli;
 use carveout_build::results as build;
 use carveout_desk::results as desk;
 use carveout_field::results as field;
+use carveout_field::status::DeviceStatus;
 use carveout_host::outcome::Document;
 use carveout_report::inspect::found::Found;
 use carveout_yocto::bitbake::Summary;
@@ -19,7 +20,7 @@ fn of<T: JsonSchema>(generator: &mut SchemaGenerator) -> Schema {
 }
 
 /// What each verb may have for a result. A verb of two words has a hyphen between them.
-const RESULTS: [(&str, &[Of]); 34] = [
+const RESULTS: [(&str, &[Of]); 35] = [
     ("assemble-app", &[of::<build::AppAssembled>]),
     ("assemble-boot-config", &[of::<build::BootConfigAssembled>]),
     ("assemble-bundle", &[of::<build::BundleAssembled>]),
@@ -49,6 +50,7 @@ const RESULTS: [(&str, &[Of]); 34] = [
     ("rootfs", &[of::<cli::PartBuilt>]),
     ("run", &[of::<desk::Emulated>]),
     ("secure-os", &[of::<cli::PartBuilt>]),
+    ("status", &[of::<DeviceStatus>]),
     ("test", &[of::<crate::test::Tested>]),
     ("test-device", &[of::<desk::Emulated>]),
     ("trusted-apps", &[of::<cli::PartBuilt>]),

@@ -34,6 +34,7 @@ fn bundle_with_app(dir: &Path, version: &str, fill: u8) -> PathBuf {
             partitions: vec!["APP".into()],
             executable: false,
             made_of: None,
+            identity: None,
         });
         manifest.plan.partitions.insert(0, Partition { name: "APP".into(), size, used: size });
     });

@@ -45,6 +45,7 @@ fn an_archive_with_40_000_files_is_verified_in_seconds() {
             partitions: Vec::new(),
             executable: false,
             made_of: None,
+            identity: None,
         });
         manifest.files.extend(more);
     });

@@ -30,6 +30,7 @@ fn scopes_have_digests_of_their_own() {
         partitions: partitions.iter().map(|p| (*p).into()).collect(),
         executable: false,
         made_of: None,
+        identity: None,
     };
     let files = |tos: &str, cfg: &str, layout: &str| {
         Manifest::flash_digests(&[

@@ -82,6 +82,7 @@ fn problems(fused: Fused, format: u32, files: &[File]) -> Vec<String> {
         partitions: partitions.iter().map(|name| (*name).into()).collect(),
         executable: false,
         made_of: made_of.clone(),
+        identity: None,
     };
     let (mut contents, mut traced) = (Contents::new(), BTreeMap::new());
     manifest.files = vec![entry("secure-os/tos.img", Role::SecureOs, IMAGE, &[], &None)];

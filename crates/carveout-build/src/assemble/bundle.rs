@@ -126,7 +126,7 @@ fn apps(parts: &AssembledParts, writer: &mut Writer) -> Result<Vec<Built>> {
 fn rootfs(image: &ImagePart, scratch: &Path, writer: &mut Writer) -> Result<String> {
     let made = scratch.join("system.img");
     sparse::from_ext4(&image.rootfs, &made)?;
-    writer.add_rootfs(&made, &image.packages, &APP[..1]).map_err(failed)?;
+    writer.add_rootfs(&made, &image.packages, &APP[..1], None).map_err(failed)?;
     fs::remove_file(&made).at(&made)?;
     Ok(bundle::hash_file(&image.packages).at(&image.packages)?.sha256)
 }

@@ -12,7 +12,7 @@ pub use parts::{BundleParts, L4tParts};
 use super::{boot_config, client_apps, kernel, secure_os, trusted_apps};
 use crate::apps::Built;
 use crate::errors::{BundleError, failed};
-use bundle::{About, Inputs, Manifest, Partition, Role, Writer};
+use bundle::{About, Identity, Inputs, Manifest, Partition, Role, Writer};
 use carveout_host::error::{At, Error, Result};
 use carveout_host::toolchain::RustTarget;
 use carveout_host::tools::git;
@@ -121,7 +121,15 @@ fn fill(build: &Build, parts: &BundleParts, inputs: Inputs, folder: &Path) -> Re
         let (image, lock) = (part.dir.join(rootfs::IMAGE), part.dir.join(rootfs::LOCK));
         // NVIDIA's layouts have one slot of it.
         let slots: &[&str] = if parts.l4t.is_some() { &APP[..1] } else { &APP };
-        writer.add_rootfs(&image, &lock, slots).map_err(failed)?;
+        let offset = rootfs::identity::offset(&part.dir)?;
+        let identity = Identity::new(
+            &product.name,
+            &product.version,
+            &board.name,
+            product.tzdram,
+            product.security_version,
+        );
+        writer.add_rootfs(&image, &lock, slots, Some((offset, &identity))).map_err(failed)?;
     }
     let scratch = carveout_host::tools::scratch("bundle")?;
     let sbom_path = scratch.path().join(SBOM);

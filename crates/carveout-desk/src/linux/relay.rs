@@ -80,7 +80,11 @@ fn serve(port: UnixStream, guest: &Guest, emulator: &Path, open: &AtomicUsize) -
         // What is for a channel that has ended meanwhile is for nobody.
         match (kind, channels.get(&id)) {
             (kind::CONNECT, _) => match connect(emulator, &data) {
-                Ok(socket) => drop(channels.insert(id, start(id, socket, guest))),
+                Ok(socket) => {
+                    // It may be accepted at once, and is open then.
+                    open.store(channels.len() + 1, Ordering::Relaxed);
+                    channels.insert(id, start(id, socket, guest));
+                }
                 Err(_) => guest.tell(kind::CLOSED, id, &OFFLINE.to_le_bytes())?,
             },
             (kind::MESSAGE, Some(Channel { packets, .. })) => {

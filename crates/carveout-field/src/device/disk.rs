@@ -7,13 +7,16 @@ use carveout_host::files::{NewFile, OUTPUT};
 use rustix::fs::{SeekFrom, seek};
 use rustix::io::Errno;
 use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io;
+use std::io::{self, Read};
 use std::path::Path;
+use tegra_bct::{MiscCfg, TZDRAM_SIZE};
 use tegra_flash::Layout;
-use virt_device::{Device, DeviceError, STATE};
+use virt_device::{Device, DeviceError, DevicePart, STATE};
 
 /// How a device is named, rather than a bundle or a board.
 pub const VIRT: &str = "virt:";
+/// Largest boot config that is read.
+const MAX_CFG: u64 = 1 << 20;
 /// Types of a layout's entries that are no partitions.
 const TABLES: [&str; 3] = ["protective_master_boot_record", "primary_gpt", "secondary_gpt"];
 
@@ -92,6 +95,14 @@ fn lock(path: &Path, file: &File) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// The carve-out of the active boot config: of a virt device the cfg itself lies there, and zeros behind it.
+pub fn carve_out(device: &mut Device<File>) -> Option<u64> {
+    let mut bytes = Vec::new();
+    device.read(DevicePart::BootConfig, Some(MAX_CFG)).ok()?.read_to_end(&mut bytes).ok()?;
+    let text = bytes.split(|byte| *byte == 0).next()?;
+    MiscCfg::parse(text).ok()?.get(TZDRAM_SIZE).ok()
 }
 
 /// Partitions that a layout gives a device, names with sizes.

@@ -46,7 +46,7 @@ pub struct Step {
 pub struct Record {
     /// When it began, in UTC.
     pub started: String,
-    /// What was done: `flash`, `backup`, `restore`, `rollback`.
+    /// What was done: `flash`, `backup`, `restore`, `rollback`, `status`.
     pub action: &'static str,
     /// Which device: USB bus and port, or virt:FILE.
     pub device: String,
@@ -101,6 +101,17 @@ pub fn security_version(folder: &Path, chip: &str) -> Result<u32> {
         }
     })?;
     Ok(most)
+}
+
+/// The bundle that was flashed to a chip last, as the records of this host know it.
+pub fn last_bundle(folder: &Path, chip: &str) -> Result<Option<String>> {
+    let mut last = None;
+    each(folder, |record: serde_json::Value| {
+        if record["chip"] == chip && may_run(&record) {
+            last = record["bundle"].as_str().map(str::to_owned).or(last.take());
+        }
+    })?;
+    Ok(last)
 }
 
 /// Reads the records of a folder, one after the other. A line that is none, because a power failure has cut it off, is left out.

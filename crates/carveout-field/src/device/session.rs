@@ -203,16 +203,21 @@ impl<'a> Session<'a> {
 
     /// Reads a partition back and compares it with the bundle's file for it.
     pub fn compare(&self, partition: &str) -> Result<()> {
+        match self.has(partition)? {
+            true => Ok(()),
+            false => Err(BoardError::ReadBackDiffers { partition: partition.into() }.into()),
+        }
+    }
+
+    /// Whether a partition has the bundle's file for it.
+    pub fn has(&self, partition: &str) -> Result<bool> {
         let file = self.tools.path(&self.file_of(partition)?);
         let back = self.tools.path("read-back.bin");
         let length = fs::metadata(&file).at(&file)?.len();
         self.read(partition, &back, length)?;
         let mut read = Vec::new();
         File::open(&back).and_then(|file| file.take(length).read_to_end(&mut read)).at(&back)?;
-        if read == fs::read(&file).at(&file)? {
-            return Ok(());
-        }
-        Err(BoardError::ReadBackDiffers { partition: partition.into() }.into())
+        Ok(read == fs::read(&file).at(&file)?)
     }
 
     /// The carve-out that the board's boot config has now. Of an encrypted one it cannot be read.

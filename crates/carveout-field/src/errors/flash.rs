@@ -27,7 +27,10 @@ carveout_host::errors! {
         /// The scope auto was asked for boards without the option --from.
         AutoWithoutFrom => usage "auto-without-from":
             ("--scope auto for boards needs --from OLD: they do not tell what they have"),
-            help ("name the bundle that the boards have got last, or take --scope full");
+            help (
+                "name the bundle that the boards have got last, or take --scope full; of a board that runs, \
+                 status --to ssh:HOST tells it"
+            );
         /// The option --app was given with the scope auto, and what differs is written without a root filesystem.
         AppWithAuto { scope: &'static str } => usage "app-with-auto":
             ("--app with --scope auto: what differs needs scope {scope}, which writes no root filesystem"),
@@ -48,6 +51,32 @@ carveout_host::errors! {
         ), help (
             "use --scope full; or, if the last full flash of the board had the same carve-out, add --carve-out-unseen"
         );
+        /// The name behind ssh: cannot be that of a host.
+        NoHost { host: String } => usage "no-host": ("ssh:{host}: is no name of a host"),
+            help ("name it as ssh does: ssh:HOST or ssh:USER@HOST");
+        /// A device that ssh was to reach did not answer in time.
+        HostSilent { host: String, seconds: u64 } => environment "host-silent":
+            ("{host}: has not answered within {seconds} s"),
+            help ("see whether it runs, and whether `ssh {host} true` works", host = host);
+        /// What ssh brought is no status, or ssh has failed.
+        NotToldByHost { host: String, exit_code: Option<i32>, last: String } => environment "not-told-by-host": (
+            "{host}: ssh brought no status{}; it said last: {last}",
+            exit_code.map(|code| format!(" and ended with exit code {code}")).unwrap_or_default()
+        ), help (
+            "`ssh {host} true` must work without a password; a user that is not root needs sudo without one there",
+            host = host
+        );
+        /// The device has neither carveout-update nor a root filesystem that says which bundle it came with.
+        NothingThere { device: String } => check "nothing-there": (
+            "{device}: has neither carveout-update nor {}, so it does not tell what it has",
+            bundle::IDENTITY_FILE
+        ), help ("flash it with a bundle that this carveout has made, and name carveout-update in its client_apps");
+        /// carveout-update on the device could not tell.
+        Refused { device: String, message: String } => check "refused": ("{device}: {message}");
+        /// A board in recovery mode was to tell what it has, without a bundle whose tools could ask it.
+        StatusWithoutBundle => usage "status-without-bundle":
+            ("--to usb needs --bundle: NVIDIA's tools in a bundle talk to the board"),
+            help ("name any bundle for this board");
         /// The work on one of several devices crashed, which is a bug of carveout.
         Panicked => check "panicked": ("a device's thread has panicked: please report this");
         /// The record of a flash cannot be written as JSON.

@@ -35,6 +35,18 @@ fn one(instance: Option<&String>) -> Result<String> {
     }
 }
 
+/// Works on the only board in recovery mode, or the one that is named; what comes of it, and the record.
+pub fn with_one_board<T>(
+    action: &'static str,
+    package: &Package,
+    instance: Option<&String>,
+    dirs: &Dirs,
+    ui: &Ui,
+    run: impl FnOnce(&mut Board, &BoardJob) -> Result<T>,
+) -> Result<(T, Record)> {
+    with_board(action, package, &one(instance)?, dirs, ui, run)
+}
+
 fn with_board<T>(
     action: &'static str,
     package: &Package,

@@ -71,10 +71,9 @@ impl VirtJob {
     fn decide(&self, path: &Path, device: Option<&Device<File>>) -> Result<(Option<Scope>, String)> {
         let active = device.and_then(|device| device.state().active.as_ref());
         self.allowed(path, device, active)?;
-        let sha = |part: DevicePart| self.files.get(&part).map(|file| file.sha256.as_str());
+        let content = |part: DevicePart| self.files.get(&part).map(FileEntry::content);
         let same = |part: DevicePart| {
-            let placed = active.and_then(|active| active.parts.get(&part));
-            placed.map(|placed| placed.sha256.as_str()) == sha(part)
+            active.and_then(|active| active.parts.get(&part)).map(Placed::content) == content(part)
         };
         let relaid = device.is_some_and(|device| !disk::has(device, &self.partitions(Some(device))));
         let boot_differs = !same(DevicePart::BootConfig) || relaid;
@@ -96,7 +95,7 @@ impl VirtJob {
             return Ok((diff.scope, crate::diff::reason(diff).into()));
         }
         // Without a root filesystem in the bundle, the device keeps its own.
-        let app_differs = !same(DevicePart::App) && sha(DevicePart::App).is_some() && !self.keep_app;
+        let app_differs = !same(DevicePart::App) && content(DevicePart::App).is_some() && !self.keep_app;
         let (scope, why) = match (boot_differs, same(DevicePart::SecureOs), app_differs) {
             _ if active.is_none() => (Some(Scope::Full), "the device has no bundle yet"),
             (true, _, _) => {
@@ -198,7 +197,10 @@ impl VirtJob {
             });
             left -= 1;
             match written {
-                Ok(place) => drop(placed.insert(*part, place)),
+                Ok(place) => {
+                    let content = entry.identity.as_ref().map(|place| place.content.clone());
+                    placed.insert(*part, Placed { content, ..place });
+                }
                 Err(error) => (left, result) = (0, Err(error)),
             }
             if left == 0 { Err(io::ErrorKind::Interrupted.into()) } else { Ok(()) }
@@ -300,7 +302,7 @@ impl VirtJob {
                     .write(DevicePart::App, &mut reader, app.size, &app.sha256, &app.bundle)
                     .map_err(failed)
             })?;
-            all.insert(DevicePart::App, copied);
+            all.insert(DevicePart::App, Placed { content: app.content.clone(), ..copied });
         }
         record.step(SWITCH, || {
             fresh.device.switch(self.installed(all)).map_err(failed)?;

@@ -7,13 +7,8 @@ use carveout_field::device::disk;
 use carveout_host::error::Result;
 use carveout_host::size::human;
 use carveout_host::text::Text;
-use std::io::Read;
 use std::path::Path;
-use tegra_bct::{MiscCfg, TZDRAM_SIZE};
-use virt_device::{DevicePart, FlashState, Installed, PARTS, STATE};
-
-/// Largest boot config that is read.
-const MAX_CFG: u64 = 1 << 20;
+use virt_device::{FlashState, Installed, PARTS, STATE};
 
 /// Explains the device in a file.
 pub fn explain(path: &Path) -> Result<Explained> {
@@ -34,7 +29,7 @@ pub fn explain(path: &Path) -> Result<Explained> {
         let _ = writeln!(text, "  gone back    from {bundle}, which was not confirmed");
     }
     let _ = writeln!(text, "  security version {}, the largest that it has had", state.security_version);
-    let tzdram = carve_out(&mut device);
+    let tzdram = disk::carve_out(&mut device);
     if let Some(size) = tzdram {
         let _ = writeln!(text, "  carve-out    {}", human(size));
     }
@@ -63,12 +58,4 @@ fn role(active: &Option<Installed>, partition: &str) -> String {
         (part.partition(placed.slot) == partition).then_some(placed)
     });
     placed.map_or(String::new(), |placed| format!(", active: {} bytes of {}", placed.size, placed.bundle))
-}
-
-/// The carve-out of the active boot config: of a virt device the cfg itself lies there, and zeros behind it.
-fn carve_out(device: &mut virt_device::Device<std::fs::File>) -> Option<u64> {
-    let mut bytes = Vec::new();
-    device.read(DevicePart::BootConfig, Some(MAX_CFG)).ok()?.read_to_end(&mut bytes).ok()?;
-    let text = bytes.split(|byte| *byte == 0).next()?;
-    MiscCfg::parse(text).ok()?.get(TZDRAM_SIZE).ok()
 }

@@ -5,10 +5,10 @@ use super::state::Part;
 use crate::error::UpdateError;
 use crate::programs;
 use crate::text::text;
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::time::Duration;
 use tegra_flash::boot_areas::{BootAreas, in_slot};
 use tegra_flash::slot_metadata::SlotMetadata;
@@ -193,30 +193,10 @@ impl Jetson {
 
     /// Runs one of NVIDIA's programs. What it prints is kept in a file.
     fn run(&self, program: &str, arguments: &[&str], state: &Path) -> Result<(), UpdateError> {
-        let path = state.join(LOG);
-        let failed = |source| UpdateError::Io { path: path.clone(), source };
-        let _ = fs::remove_file(&path);
-        let log = File::create_new(&path).map_err(failed)?;
-        let errors = log.try_clone().map_err(failed)?;
         let mut command = Command::new(self.path(program));
-        command.args(arguments).stdin(Stdio::null()).stdout(log).stderr(errors);
-        let told = |how: String| {
-            let printed = fs::read(&path).unwrap_or_default();
-            let last = String::from_utf8_lossy(&printed)
-                .trim_end()
-                .lines()
-                .next_back()
-                .unwrap_or_default()
-                .to_owned();
-            UpdateError::Engine {
-                program: [&[program], arguments].concat().join(" "),
-                how,
-                last,
-                log: path.clone(),
-            }
-        };
-        let child = command.spawn().map_err(|error| told(format!("does not start: {error}")))?;
-        programs::wait(child, TIMEOUT).map_err(told)
+        command.args(arguments);
+        let program = [&[program], arguments].concat().join(" ");
+        programs::logged(command, &program, &state.join(LOG), TIMEOUT)
     }
 }
 

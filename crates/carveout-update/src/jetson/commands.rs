@@ -3,11 +3,12 @@
 use super::board::{Jetson, OF_SOLD_BOARDS, letter};
 use super::state::{Installed, Part, Phase, Slots, State, Trial};
 
-use crate::commands::{Done, Update, opened};
+use crate::apps::Apps;
+use crate::commands::{Done, Update, opened, settle, settle_at_last};
 use crate::config::Settings;
 use crate::error::UpdateError;
 use crate::journal::Journal;
-use crate::{Common, InstallArgs, check, power};
+use crate::{Common, InstallArgs, check, identity, power};
 use bundle::{ExtractError, Role, UpdateArchiveError, hash_file, sha256};
 use serde_json::json;
 use std::fs::{self, File};
@@ -26,14 +27,18 @@ pub fn install(board: &Jetson, args: &InstallArgs, common: &Common) -> Result<Do
     let mut journal = Journal::open(&common.state)?;
     let mut state = State::read(&common.state)?;
     let settings = Settings::read(&common.config)?;
+    // A flash leaves no other word than that of the root filesystem.
+    let root = identity::read(&common.sysroot)?;
+    let active = state.slots.active.as_ref().map(|active| active.board.clone());
     let own =
-        state.slots.active.as_ref().map(|active| active.board.clone()).or_else(|| settings.board.clone());
+        active.or_else(|| settings.board.clone()).or_else(|| root.as_ref().map(|root| root.board.clone()));
     let update = opened(args, common, own.as_deref())?;
     let (manifest, bundle) = (&update.archive.manifest, update.archive.manifest.bundle_name());
     if let Some(own) = own.filter(|own| *own != manifest.board) {
         return Err(UpdateError::OtherBoard { bundle, board: manifest.board.clone(), own });
     }
-    let (version, had) = (manifest.security_version, state.slots.security_version);
+    let flashed = root.map_or(0, |root| root.security_version);
+    let (version, had) = (manifest.security_version, state.slots.security_version.max(flashed));
     if version < had && !args.allow_downgrade {
         return Err(UpdateError::Downgrade { bundle, version, had });
     }
@@ -49,6 +54,10 @@ pub fn install(board: &Jetson, args: &InstallArgs, common: &Common) -> Result<Do
     power::ensure(&common.sysroot, settings.battery)?;
     let payload = unpacked(&update, &common.state)?;
     let parts = parts(board, &update, &payload, args.replace_ekb)?;
+    let apps = match args.apps {
+        true => Apps::prepare(&update, runs(&state, from, &boot), common)?,
+        false => Apps::forget_waiting(&common.state).map(|()| Vec::new())?,
+    };
     board.make_redundant(&common.state)?;
     let to = 1 - from;
     journal.note("install", &bundle)?;
@@ -78,7 +87,14 @@ pub fn install(board: &Jetson, args: &InstallArgs, common: &Common) -> Result<Do
         "{bundle} is in slot {slot}: the next boot tries it, and the boot behind that goes back, unless it is confirmed"
     );
     let written: Vec<&str> = trial.installed.parts.iter().map(|part| part.partition.as_str()).collect();
-    Ok(Done { text, json: json!({ "bundle": bundle, "slot": slot, "written": written }) })
+    Ok(Done { text, json: json!({ "bundle": bundle, "slot": slot, "written": written, "apps": apps }) })
+}
+
+/// The digest of the bundle that runs, as far as it is known.
+fn runs<'a>(state: &'a State, current: usize, boot: &str) -> Option<&'a str> {
+    let tried = state.trial.as_ref().filter(|trial| trial.to == current && trial.boot != boot);
+    let runs = tried.map(|trial| &trial.installed).or(state.slots.active.as_ref());
+    runs.map(|installed| installed.digest.as_str())
 }
 
 /// Whether the slot holds all of the update, and boots next. What the engine said counts if it says that it failed.
@@ -151,11 +167,16 @@ fn parts(board: &Jetson, update: &Update, payload: &Path, ekb: bool) -> Result<V
 pub fn confirm(board: &Jetson, common: &Common) -> Result<Done, UpdateError> {
     let mut state = State::read(&common.state)?;
     let nothing = |text: String| Done { text, json: json!({ "confirmed": null }) };
+    let (current, boot) = (board.current()?, board.boot_id()?);
+    let trying = state.trial.as_ref().is_some_and(|trial| trial.to == current && trial.boot != boot);
+    if !trying {
+        settle_at_last(runs(&state, current, &boot), common)?;
+    }
     let Some(trial) = state.trial.clone() else {
         return Ok(nothing("no update is tried: nothing is to be confirmed".into()));
     };
-    let (bundle, current) = (trial.installed.bundle.clone(), board.current()?);
-    if board.boot_id()? == trial.boot {
+    let bundle = trial.installed.bundle.clone();
+    if boot == trial.boot {
         return Ok(nothing(format!("{bundle} is tried by the next boot")));
     }
     let mut journal = Journal::open(&common.state)?;
@@ -182,7 +203,9 @@ pub fn confirm(board: &Jetson, common: &Common) -> Result<Done, UpdateError> {
                 Some(part) => {
                     Err(UpdateError::NotWritten { partition: part.partition.clone(), slot: letter(trial.to) })
                 }
-                None => Settings::read(&common.config).and_then(|settings| check::all(&settings)),
+                None => settle(Some(&trial.installed.digest), common, &mut journal)
+                    .and_then(|()| Settings::read(&common.config))
+                    .and_then(|settings| check::all(&settings)),
             };
             if let Err(error) = checked {
                 journal.note("check failed", &bundle)?;
@@ -235,6 +258,7 @@ pub fn status(board: &Jetson, common: &Common) -> Result<Done, UpdateError> {
         Some(trial) => Some(&trial.installed),
         None => state.slots.active.as_ref(),
     };
+    let root = identity::read(&common.sysroot)?;
     let unknown = || "one that carveout-update has not written".to_owned();
     let name = |installed: Option<&Installed>| installed.map(|installed| installed.bundle.clone());
     let mut rows = vec![
@@ -259,7 +283,12 @@ pub fn status(board: &Jetson, common: &Common) -> Result<Done, UpdateError> {
         let size = size.map_or("not known".into(), |size| format!("{} MiB", size >> 20));
         rows.push(("carve-out", format!("{size}, as the boot config of slot {} asks for", letter(slot))));
     }
-    rows.push(("security", format!("{}, the largest that it has had", state.slots.security_version)));
+    if let Some(root) = &root {
+        rows.push(("rootfs", format!("of {}", root.bundle)));
+    }
+    let security_version =
+        state.slots.security_version.max(root.as_ref().map_or(0, |root| root.security_version));
+    rows.push(("security", format!("{security_version}, the largest that it has had")));
     let lines: Vec<String> = rows.into_iter().map(|(what, text)| format!("{what:<10} {text}")).collect();
     let json = json!({
         "specs": board.specs,
@@ -269,7 +298,9 @@ pub fn status(board: &Jetson, common: &Common) -> Result<Done, UpdateError> {
         "active": state.slots.active,
         "trial": state.trial,
         "gone_back_from": state.slots.gone_back_from,
-        "security_version": state.slots.security_version,
+        "security_version": security_version,
+        "board": runs.map(|runs| &runs.board).or(root.as_ref().map(|root| &root.board)),
+        "rootfs": root,
         "tzdram": carve_outs,
     });
     Ok(Done { text: lines.join("\n"), json })

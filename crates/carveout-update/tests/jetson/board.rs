@@ -186,10 +186,27 @@ impl Board {
 
     /// A signed update archive with this payload.
     pub fn update(&self, version: u8, security_version: u32, payload: &[u8]) -> String {
+        self.update_with(version, security_version, payload, &[])
+    }
+
+    /// The same with client apps: names of their packages' files, and these.
+    pub fn update_with(
+        &self,
+        version: u8,
+        security_version: u32,
+        payload: &[u8],
+        debs: &[(String, Vec<u8>)],
+    ) -> String {
         let name = version.to_string();
-        let file = (Role::Update, bundle::UPDATE_PAYLOAD, payload);
-        let folder = small::with_files(self.dir.path(), &name, 32 << 20, &[file], |manifest| {
+        let paths: Vec<String> = debs.iter().map(|(file, _)| format!("client-apps/{file}")).collect();
+        let apps =
+            paths.iter().zip(debs).map(|(path, (_, bytes))| (Role::ClientApp, path.as_str(), &bytes[..]));
+        let mut files = vec![(Role::Update, bundle::UPDATE_PAYLOAD, payload)];
+        files.extend(apps);
+        let folder = small::with_files(self.dir.path(), &name, 32 << 20, &files, |manifest| {
             manifest.security_version = security_version;
+            manifest.client_apps =
+                debs.iter().map(|(file, _)| bundle::package_name(file).to_owned()).collect();
             manifest.board = BOARD.into();
         });
         let folder = self.path(&folder);

@@ -1,6 +1,7 @@
 //! Updates of a Jetson: a folder stands for the device, and a program for NVIDIA's engine.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod apps;
 mod board;
 #[path = "../../../../xtask/tests/report/small.rs"]
 #[allow(dead_code)]

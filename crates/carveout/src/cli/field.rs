@@ -168,6 +168,21 @@ pub struct FlashArgs {
     pub dry_run: bool,
 }
 
+/// Options of `status`.
+#[derive(Clone, Debug, Args)]
+pub struct StatusArgs {
+    /// Which device: a board in recovery mode at this host; a virt device; or one that runs and that ssh reaches without a
+    /// password.
+    #[arg(long, value_name = "usb|virt:FILE|ssh:HOST|FILE")]
+    pub to: String,
+    /// With --to usb: a bundle for the board, whose tools talk to it, and with which its secure-os image is compared.
+    #[arg(long, value_name = "BUNDLE")]
+    pub bundle: Option<PathBuf>,
+    /// With --to usb: which board, by USB bus and port.
+    #[arg(long, value_name = "BUS-PORT")]
+    pub instance: Option<String>,
+}
+
 /// Options of `rollback`.
 #[derive(Clone, Debug, Args)]
 pub struct RollbackArgs {

@@ -2,12 +2,13 @@
 
 use super::{
     AssembleAppArgs, AssembleBootConfigArgs, BackupArgs, BuildArgs, EmulateArgs, FlashArgs, ImageArgs,
-    ReleaseArgs, RestoreArgs, RunArgs, YoctoArgs,
+    ReleaseArgs, RestoreArgs, RunArgs, StatusArgs, YoctoArgs,
 };
 use bundle::PublicKey;
 use carveout_build::{assemble, make, release, run};
 use carveout_desk::emulate;
 use carveout_field::flash;
+use carveout_field::status::StatusRequest;
 use carveout_host::error::Result;
 use carveout_keys::public_key;
 use carveout_product::Overrides;
@@ -159,6 +160,14 @@ impl FlashArgs {
             instance: self.instance.clone(),
             dry_run: self.dry_run,
         })
+    }
+}
+
+impl StatusArgs {
+    /// What is asked for.
+    pub fn request(&self) -> StatusRequest {
+        let Self { to, bundle, instance } = self.clone();
+        StatusRequest { to, bundle, instance }
     }
 }
 

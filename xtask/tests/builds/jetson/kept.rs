@@ -183,6 +183,7 @@ fn with_rootfs(seed: u8) -> Copy {
             partitions: vec!["APP".into()],
             executable: false,
             made_of: None,
+            identity: None,
         });
         manifest.files.sort_by(|a, b| a.path.cmp(&b.path));
         manifest

@@ -72,6 +72,7 @@ mod tests {
                 partitions: Vec::new(),
                 executable: false,
                 made_of: None,
+                identity: None,
             });
         }
         let get = |files: &[FileEntry]| {
