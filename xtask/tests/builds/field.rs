@@ -8,7 +8,9 @@ mod story;
 
 use crate::builds::util::{root, run, small};
 use std::fs::{self, File};
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 use tempfile::TempDir;
 use virt_device::Device;
@@ -78,4 +80,25 @@ pub fn bundles() -> &'static [(PathBuf, String); 2] {
         (dir, both)
     };
     &BUNDLES.get_or_init(build).1
+}
+
+/// Ends with what holds it.
+pub struct Server(Child);
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// A web server on a folder, and its address.
+pub fn served(folder: &Path) -> (Server, String) {
+    let mut command = Command::new("python3");
+    command.args(["-u", "-m", "http.server", "0", "--bind", "127.0.0.1"]).current_dir(folder);
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    let port = line.split(" port ").nth(1).unwrap().split(' ').next().unwrap().to_owned();
+    (Server(child), format!("http://127.0.0.1:{port}"))
 }

@@ -147,14 +147,14 @@ pub fn run(
 impl Desk<'_, '_> {
     /// Starts the device until it has done what was asked for.
     fn work(&self) -> Result<LinuxEnd> {
-        let mut reboots = 0;
+        let (mut reboots, mut faults) = (0, Vec::new());
         loop {
             let mut end = None;
-            match self.start(reboots, &mut end)? {
+            match self.start(reboots, &mut end, &mut faults)? {
                 Session::Done(code) => {
                     let mut end =
                         end.ok_or_else(|| LinuxError::AgentLost { source: io::ErrorKind::Other.into() })?;
-                    end.boot.exit_code = Some(code);
+                    (end.boot.exit_code, end.boot.faults) = (Some(code), faults);
                     return Ok(end);
                 }
                 Session::Reboot => {
@@ -166,7 +166,7 @@ impl Desk<'_, '_> {
     }
 
     /// Starts the device, both its worlds, and does what is asked for.
-    fn start(&self, reboots: u32, end: &mut Option<LinuxEnd>) -> Result<Session> {
+    fn start(&self, reboots: u32, end: &mut Option<LinuxEnd>, faults: &mut Vec<String>) -> Result<Session> {
         let Self { args, request, workshop, dirs, ui, .. } = self;
         let scratch = scratch("linux")?;
         let dir = scratch.path();
@@ -218,8 +218,13 @@ impl Desk<'_, '_> {
             }
         };
         let stats = backend.stop()?;
-        if let Some(error) = fault(&stats, ui) {
-            return Err(error);
+        match fault(&stats, ui) {
+            // The device has noticed, and starts both worlds again.
+            Some(error) if matches!(session, Session::Reboot) => {
+                faults.extend(error.message.lines().next().map(str::to_owned));
+            }
+            Some(error) => return Err(error),
+            None => {}
         }
         *end = Some(LinuxEnd { boot, stats, output });
         Ok(session)

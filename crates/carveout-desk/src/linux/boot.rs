@@ -76,6 +76,8 @@ pub struct LinuxBoot {
     pub slowest_units: Option<Vec<UnitTime>>,
     /// Times that the guest started again.
     pub reboots: u32,
+    /// What had stopped Trusty when the guest started again, a line each time.
+    pub faults: Vec<String>,
     /// Exit code of the command.
     pub exit_code: Option<i32>,
     /// The file with the guest's console.
@@ -92,6 +94,7 @@ impl LinuxBoot {
             failed_units: None,
             slowest_units: None,
             reboots: 0,
+            faults: Vec::new(),
             exit_code: None,
             console,
         }

@@ -1,16 +1,15 @@
 //! The whole story of releases and devices.
 
-use super::{active, clone_to, commit, open, product_repository};
+use super::{active, clone_to, commit, open, product_repository, served};
 use crate::browser::driver::{Browser, VIEWS, complaints, sources};
 use crate::builds::util::{Ran, desk, root};
 use crate::report::small::test_program;
 use serde_json::Value;
 use std::fs::{self, File};
-use std::io::{BufRead, BufReader};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use tempfile::TempDir;
 
 /// A file has become larger than allowed (signal(7)).
@@ -88,27 +87,6 @@ impl Field {
         assert!(said.contains("came back intact"), "{said}");
         active(Path::new(device.strip_prefix("virt:").unwrap()))
     }
-}
-
-/// Ends with what holds it.
-struct Server(Child);
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-/// A web server on a folder, and its address.
-fn served(folder: &Path) -> (Server, String) {
-    let mut command = Command::new("python3");
-    command.args(["-u", "-m", "http.server", "0", "--bind", "127.0.0.1"]).current_dir(folder);
-    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
-    let mut line = String::new();
-    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-    let port = line.split(" port ").nth(1).unwrap().split(' ').next().unwrap().to_owned();
-    (Server(child), format!("http://127.0.0.1:{port}"))
 }
 
 /// The page of a release, in a browser: no complaint, and what it shows is kept beside the logs.
