@@ -45,6 +45,7 @@ pub const GUIDES: [&str; 18] = [
 /// Why a command is not run. All of `cargo xtask` are parsed all the same.
 const NVIDIA: &str = "needs NVIDIA's BSP and sources, or a bundle made of them";
 const BOARD: &str = "needs a board in recovery mode";
+const RUNNING: &str = "needs a device that runs";
 const ON_BOARD: &str = "runs on a board";
 const BITBAKE: &str = "needs BitBake and its layers";
 const NETWORK: &str = "needs a server of somebody else's";
@@ -52,7 +53,7 @@ const BOOTS: &str = "boots all of a system, which builds::linux does";
 const COMPILES: &str = "compiles carveout again, for minutes";
 
 /// Commands that are not run: the guide, how the command begins, the reason.
-pub const EXCEPTIONS: [(&str, &str, &str); 32] = [
+pub const EXCEPTIONS: [(&str, &str, &str); 34] = [
     ("README.md", "cargo xtask test", "runs this test"),
     ("README.md", "cd ../door-lock", "leaves the clone"),
     ("README.md", "cargo xtask run -- hello", COMPILES),
@@ -66,6 +67,8 @@ pub const EXCEPTIONS: [(&str, &str, &str); 32] = [
     ("docs/linux.md", "cargo xtask emulate virt:device.img --linux --persist", BOOTS),
     ("docs/linux.md", "cargo xtask emulate virt:device.img --linux -- cat", BOOTS),
     ("docs/updates.md", "cargo xtask emulate virt:device.img --linux --persist", BOOTS),
+    ("docs/updates.md", "cargo xtask status --to ssh:", RUNNING),
+    ("docs/updates.md", "cargo xtask status --to usb", BOARD),
     ("docs/jetson.md", "cargo xtask image --board jetson-agx-xavier", NVIDIA),
     ("docs/jetson.md", "cargo xtask inspect Linux_for_Tegra", NVIDIA),
     ("docs/jetson.md", "cargo xtask inspect BUNDLE", NVIDIA),
