@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
 # Made by `cargo xtask recipes` with cargo-bitbake 0.3.16: edit Cargo.toml, not this.
 
-SUMMARY = "Client app carveout-update of carveout"
+SUMMARY = "Device tool carveout-update of carveout"
 DESCRIPTION = "Updates secure-os and carve-out of a running device, and goes back by itself"
 HOMEPAGE = "https://github.com/carveout/carveout"
-SECTION = "console/utils"
+SECTION = "admin"
 LICENSE = "MIT | Apache-2.0"
 LIC_FILES_CHKSUM = "file://LICENSE-MIT;md5=ace575ea115e1e3af43a1361d08cf314 file://LICENSE-APACHE;md5=3b83ef96387f14655fc854ddc3c6bd57"
 
-inherit carveout_client_app
+inherit carveout_device_tool
 
 CARVEOUT_MEMBERS = "\
     crates/bundle \

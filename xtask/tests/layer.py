@@ -222,7 +222,15 @@ class Bundle(unittest.TestCase):
             "packages": self.path("images/my-image-xavier.manifest"),
             "flash_package": self.path("images/my-image-xavier.tegraflash.tar.gz"),
             "rootfs_name": "my-image.ext4",
+            "update_payload": None,
         })
+        # meta-tegra's class has made an update payload with the initramfs.
+        self.write("images/payload-1")
+        os.symlink("payload-1", self.path("images/small-initramfs-xavier.bup-payload"))
+        payload = lambda **values: self.parts(CARVEOUT_IMAGE="my-image", **values)["image"]["update_payload"]
+        self.assertEqual(payload(INITRAMFS_IMAGE="small-initramfs"), self.path("images/payload-1"))
+        self.assertEqual(payload(INITRAMFS_IMAGE="small-initramfs", INITRAMFS_IMAGE_BUNDLE="1"), None)
+        self.assertEqual(payload(INITRAMFS_IMAGE="another"), None)
 
     def test_a_client_apps_package_is_that_of_its_recipe(self):
         for kind, name, others in [

@@ -275,6 +275,17 @@ class Values(ParseTest):
         self.assertEqual(d.getVar("PREFERRED_PROVIDER_virtual/secure-os"), "tos-trusty")
 
 
+    def test_what_updates_a_running_device(self):
+        recipes = self.parsed(INITRAMFS_IMAGE="small-initramfs").recipes
+        tool = recipes["carveout-update"]
+        self.assertEqual(tool.getVar("SYSTEMD_SERVICE:carveout-update"), "carveout-update.service")
+        self.assertIn("nv_update_verifier.service.d", tool.getVar("do_install"))
+        depends = lambda found: found["carveout-bundle"].getVarFlag("do_compile", "depends").split()
+        self.assertIn("small-initramfs:do_image_complete", depends(recipes))
+        bundled = self.parsed(INITRAMFS_IMAGE="small-initramfs", INITRAMFS_IMAGE_BUNDLE="1").recipes
+        self.assertNotIn("small-initramfs:do_image_complete", depends(bundled))
+
+
 class Failures(ParseTest):
     """Each is refused, and says why."""
 

@@ -66,7 +66,7 @@ pub use signature::{
 };
 pub use source::{Source, SourceError, is_archive};
 pub use trace::MadeOf;
-pub use update::{ExpectedPart, UpdateError, update_parts};
+pub use update::{ExpectedPart, UpdateError, is_written, update_parts};
 pub use update_archive::{UPDATE_SUFFIX, UpdateArchive, UpdateArchiveError, write_update};
 pub use verify::{Signed, Verified, verify};
 pub use writer::{Writer, WriterError};

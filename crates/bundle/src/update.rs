@@ -1,6 +1,6 @@
 //! The update payload of a bundle: what it has is what a flash of the same bundle writes.
 
-use crate::device::{Device, UPDATE_PAYLOAD};
+use crate::device::{Device, FlashPackage, UPDATE_PAYLOAD};
 use crate::file_entry::{FileEntry, Role};
 use crate::flash::{files_of, written_to};
 use crate::format::MANIFEST;
@@ -8,7 +8,9 @@ use crate::hash::sha256;
 use crate::manifest::Manifest;
 use crate::problem::Problem;
 use std::collections::BTreeMap;
+use tegra_bct::{mb1, signed};
 use tegra_flash::payload::{Payload, PayloadEntry};
+use tegra_flash::slots::{MB1_BCT, SECURE_OS};
 use tegra_flash::update::{EKS, UPDATE_PARTS};
 
 /// A part that a bundle's payload must have.
@@ -108,6 +110,18 @@ pub(crate) fn check(manifest: &Manifest, contents: &BTreeMap<String, Vec<u8>>) -
             )];
         }
         (_, None) => return Vec::new(),
+        // meta-tegra's: its parts are signed for it alone, and are in no other file.
+        (Some(device), Some(file))
+            if device.flash_package == FlashPackage::Tegraflash
+                && more.is_none()
+                && file.path == UPDATE_PAYLOAD =>
+        {
+            let Some(content) = contents.get(&file.path) else { return Vec::new() };
+            return match Payload::parse(content) {
+                Ok(payload) => foreign(manifest, contents, &payload).map(problem).unwrap_or_default(),
+                Err(error) => problem(error.to_string()),
+            };
+        }
         (Some(device), Some(file)) if wanted && more.is_none() && file.path == UPDATE_PAYLOAD => {
             (device, file)
         }
@@ -125,6 +139,45 @@ pub(crate) fn check(manifest: &Manifest, contents: &BTreeMap<String, Vec<u8>>) -
         Err(error) => return problem(error.to_string()),
     };
     compare(&payload, &expected).map(problem).unwrap_or_default()
+}
+
+/// Whether an update of a device with meta-tegra's package may write a part: what belongs to its root filesystem it does not, and neither
+/// the device's keys.
+pub fn is_written(partition: &str) -> bool {
+    partition != EKS && UPDATE_PARTS.iter().any(|part| part.partition == partition)
+}
+
+/// What is wrong with a payload that meta-tegra has made: it must have the bundle's secure-os image and its carve-out.
+fn foreign(manifest: &Manifest, contents: &BTreeMap<String, Vec<u8>>, payload: &Payload) -> Option<String> {
+    let image = manifest.files.iter().find(|file| file.role == Role::SecureOs);
+    let image = image.and_then(|file| contents.get(&file.path))?;
+    let of = |name: &'static str| payload.entries.iter().filter(move |entry| entry.partition == name);
+    for name in [SECURE_OS[0], MB1_BCT[0]] {
+        if of(name).next().is_none() {
+            return Some(format!("has no {name}"));
+        }
+    }
+    if let Some(entry) = payload.entries.iter().find(|entry| !is_written(&entry.partition)) {
+        return Some(format!("has {}, which no update writes", entry.partition));
+    }
+    let same = |entry: &PayloadEntry| {
+        let behind = signed::payload(entry.data).strip_prefix(image.as_slice());
+        behind.is_some_and(|behind| behind.len() < signed::ALIGNMENT)
+    };
+    if !of(SECURE_OS[0]).all(same) {
+        return Some(format!("{} is another than the bundle's image", SECURE_OS[0]));
+    }
+    of(MB1_BCT[0]).find_map(|entry| match mb1::read(entry.data) {
+        Ok(found) if found == manifest.tzdram => None,
+        Ok(found) => Some(format!(
+            "{} of {} asks for a carve-out of {} bytes, the manifest says {}",
+            MB1_BCT[0],
+            entry.spec,
+            found.size,
+            manifest.tzdram.size()
+        )),
+        Err(error) => Some(format!("{}: {error}", MB1_BCT[0])),
+    })
 }
 
 /// The first part that is not as it should be.
@@ -288,6 +341,45 @@ mod tests {
         let mut virt = manifest();
         virt.device = None;
         assert_eq!(problems(&mut virt, b"x").len(), 1);
+    }
+
+    /// meta-tegra's payload is in no other file: it has the bundle's image and its carve-out, and nothing of the root filesystem.
+    #[test]
+    fn a_payload_of_meta_tegra_has_the_image_and_the_carve_out() {
+        let mut bct = vec![0; 0x2000];
+        let carve_out = |bct: &mut [u8], size: u64| {
+            let tzdram = trusty_image::Tzdram::of_size(size).unwrap();
+            for (range, value) in [(mb1::SIZE, tzdram.size()), (mb1::ALIGNMENT, tzdram.alignment())] {
+                bct[range].copy_from_slice(&value.to_le_bytes());
+            }
+        };
+        carve_out(&mut bct, manifest().tzdram.size());
+        let of = |tos: &[u8], bct: &[u8], more: &[&str]| {
+            let mut manifest = manifest();
+            let device = manifest.device.as_mut().unwrap();
+            (device.flash_package, device.modules) = (FlashPackage::Tegraflash, Vec::new());
+            manifest.files = vec![
+                entry("secure-os/tos.img", Role::SecureOs, b"tos", &["secure-os"]),
+                entry(UPDATE_PAYLOAD, Role::Update, b"", &[]),
+            ];
+            let mut entries = vec![part("secure-os", 0, "", tos), part("MB1_BCT", 0, SPECS[0], bct)];
+            entries.retain(|entry| !entry.data.is_empty());
+            entries.extend(more.iter().map(|name| part(name, 0, "", b"x")));
+            let payload = Payload { version: PAYLOAD_VERSION, entries }.to_bytes().unwrap();
+            let contents = [("secure-os/tos.img", b"tos".to_vec()), (UPDATE_PAYLOAD, payload)];
+            let contents = contents.into_iter().map(|(path, bytes)| (path.to_owned(), bytes)).collect();
+            check(&manifest, &contents).iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+        };
+        assert_eq!(of(b"tos\x80\0\0", &bct, &["mb2"]), "");
+        assert!(of(b"other", &bct, &[]).ends_with("secure-os is another than the bundle's image"));
+        assert!(of(&[b"tos", &[0; 16][..]].concat(), &bct, &[]).contains("is another"));
+        assert!(of(b"tos", &[], &[]).ends_with("has no MB1_BCT"));
+        for partition in ["eks", "kernel", "APP"] {
+            let told = of(b"tos", &bct, &[partition]);
+            assert!(told.ends_with(&format!("has {partition}, which no update writes")), "{told}");
+        }
+        carve_out(&mut bct, manifest().tzdram.size() * 2);
+        assert!(of(b"tos", &bct, &[]).contains("asks for a carve-out of"), "{}", of(b"tos", &bct, &[]));
     }
 
     #[test]

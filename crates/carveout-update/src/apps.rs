@@ -3,10 +3,10 @@
 //! dpkg keeps no packages. What is installed is packed again before anything is written, so that it can be gone back to.
 
 use crate::Common;
-use crate::commands::Update;
 use crate::error::UpdateError;
 use crate::repack::Dpkg;
 use crate::text::text;
+use crate::update::Update;
 use bundle::{ExtractError, Role};
 use serde::{Deserialize, Serialize};
 use std::fs::{self, File};
@@ -67,7 +67,8 @@ impl Apps {
         unpack(update, &folder)?;
         let dpkg = Dpkg { root: &common.sysroot, folder: &folder };
         let mut packages = Vec::new();
-        for entry in update.archive.of_role(Role::ClientApp) {
+        // Those of BitBake may be of another kind.
+        for entry in update.archive.of_role(Role::ClientApp).filter(|entry| entry.path.ends_with(".deb")) {
             let new = file_name(&entry.path);
             let name = bundle::package_name(&new).to_owned();
             if name != OWN {

@@ -8,6 +8,7 @@ use crate::download::{self, Downloads};
 use crate::error::UpdateError;
 use crate::jetson::{self, Jetson};
 use crate::journal::Journal;
+use crate::update::Update;
 use crate::{Common, InstallArgs, check, identity, power};
 use bundle::{ExtractError, FileEntry, Role, Source, SourceError, UpdateArchive};
 use serde_json::{Value, json};
@@ -22,16 +23,6 @@ pub struct Done {
     pub text: String,
     /// For machines.
     pub json: Value,
-}
-
-/// An update that is wanted: whole, and of somebody whom the device trusts.
-pub struct Update {
-    /// Where it is.
-    pub source: Source,
-    /// What it has.
-    pub archive: UpdateArchive,
-    /// It may lie there.
-    _downloads: Downloads,
 }
 
 /// The board that we run on; none: a virt device.
@@ -61,7 +52,7 @@ pub fn opened(args: &InstallArgs, common: &Common, board: Option<&str>) -> Resul
     let source = Source::open(&path).map_err(|error| wrong(error.into()))?;
     let archive = UpdateArchive::read(&source).map_err(wrong)?;
     check_signature(&archive, &common.config, args.unsigned)?;
-    Ok(Update { source, archive, _downloads: downloads })
+    Ok(Update::new(source, archive, downloads))
 }
 
 /// Verifies an update, writes it to the slots that are not active, and lets the next boot try it.

@@ -16,6 +16,7 @@ mod power;
 mod programs;
 mod repack;
 mod text;
+mod update;
 
 use clap::{Args, Parser, Subcommand};
 use error::UpdateError;

@@ -116,7 +116,8 @@ fn all(workspace: &Workspace, ui: &Ui) -> Result<Made> {
     let mut needed = Vec::new();
     let mut failed = BTreeMap::new();
     for (name, kind) in packages {
-        let ships = kind == RecipeKind::HostTool || name == DEVICE_TOOL;
+        let kind = if is_ours && name == DEVICE_TOOL { RecipeKind::DeviceTool } else { kind };
+        let ships = matches!(kind, RecipeKind::HostTool | RecipeKind::DeviceTool);
         if is_ours && !ships && !graph.folder_of(name)?.starts_with(APPS) {
             continue;
         }

@@ -9,9 +9,9 @@ use std::ops::Range;
 use trusty_image::Tzdram;
 
 /// Size of the TZDRAM carve-out.
-const SIZE: Range<usize> = 0x918..0x920;
+pub const SIZE: Range<usize> = 0x918..0x920;
 /// Alignment of the TZDRAM carve-out.
-const ALIGNMENT: Range<usize> = 0x920..0x928;
+pub const ALIGNMENT: Range<usize> = 0x920..0x928;
 
 /// What an MB1 BCT says of the TZDRAM carve-out, in bytes: whatever a board has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

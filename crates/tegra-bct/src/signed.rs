@@ -56,7 +56,7 @@ pub fn nvidias_own(file: &[u8]) -> Option<([u8; 4], usize)> {
 }
 
 /// Contents are filled up to a multiple of this many bytes.
-const ALIGNMENT: usize = 16;
+pub const ALIGNMENT: usize = 16;
 /// What they are filled up with: as much of its front as is needed.
 const FILL: [u8; ALIGNMENT] = [0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
 

@@ -38,15 +38,21 @@ python do_compile() {
         bb.fatal(made.stdout)
     bb.note(made.stdout)
 }
+def carveout_payload_of(d):
+    """The task that deploys meta-tegra's update payload, if it goes into the bundle."""
+    name = carveout_module(d, 'bundle').initramfs(d.getVar) if d.getVar('CARVEOUT_IMAGE') else None
+    return '%s:do_image_complete' % name if name else ''
 do_compile[cleandirs] = "${B}/out"
 do_compile[depends] += "\
     virtual/secure-os:do_deploy \
     ${@' '.join('%s:do_package_write_%s' % (name, d.getVar('IMAGE_PKGTYPE')) for name in d.getVar('CARVEOUT_CLIENT_APPS').split())} \
     ${@'%s:do_image_complete' % d.getVar('CARVEOUT_IMAGE') if d.getVar('CARVEOUT_IMAGE') else ''} \
+    ${@carveout_payload_of(d)} \
 "
 do_compile[vardeps] += "\
     CARVEOUT_PRODUCT_NAME CARVEOUT_PRODUCT_VERSION CARVEOUT_IMAGE CARVEOUT_CONFIG_DIGEST CARVEOUT_TZDRAM_SIZE CARVEOUT_SECURITY_VERSION \
     CARVEOUT_TZDRAM_ALIGNMENT CARVEOUT_TRUSTED_APPS CARVEOUT_CLIENT_APPS L4T_VERSION ROOTFSPART_SIZE \
+    INITRAMFS_IMAGE INITRAMFS_IMAGE_BUNDLE \
 "
 do_compile[file-checksums] = "${CARVEOUT_LAYERDIR}/lib/carveout/bundle.py:True"
 

@@ -197,7 +197,7 @@ fn inspect_explains_each_kind() {
         "boot-config/tegra194-mb1-bct-misc-l4t.cfg",
         &["carveout.tzdram.size        0x02000000 = 32 MiB (line 3)"],
     );
-    says("layout/flash_virt.xml", &["secure-os_b", "2621440", "1073741824 rootfs/system.img"]);
+    says("layout/flash_virt.xml", &["secure-os_b", "2621440", "536870912 rootfs/system.img"]);
     let json =
         xtask(["--json".as_ref(), "inspect".as_ref(), desk().join("secure-os/tos.img").as_os_str()]).result();
     assert_eq!(json["trusted_apps"].as_array().unwrap().len(), 2);

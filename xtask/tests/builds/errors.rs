@@ -175,7 +175,7 @@ fn no_network_ends_with_3() {
 fn a_pinned_package_list_is_enforced() {
     let dir = tempfile::tempdir().unwrap();
     let lock = fs::read_to_string(desk().join("rootfs/packages.lock")).unwrap();
-    let config = config(dir.path(), "size: 1GiB", "size: 1GiB, lock: pinned.lock");
+    let config = config(dir.path(), "size: 512MiB", "size: 512MiB, lock: pinned.lock");
     let pinned = dir.path().join("pinned.lock");
     fs::write(&pinned, lock.replacen("\tarm64\t", "\tarm64\t0", 1)).unwrap();
     let offline = ["rootfs".as_ref(), "--offline".as_ref(), "-c".as_ref(), config.as_os_str()];

@@ -39,7 +39,7 @@ impl Product {
         let text = fs::read_to_string(root().join("configs/desk.yaml")).unwrap();
         let (before, _) = text.split_once("\nrootfs:").unwrap();
         let rootfs = format!(
-            "rootfs: {{ kind: debian, suite: bookworm, packages: [{packages}], size: 1GiB, lock: pinned.lock{more} }}"
+            "rootfs: {{ kind: debian, suite: bookworm, packages: [{packages}], size: 512MiB, lock: pinned.lock{more} }}"
         );
         let config = self.dir.path().join("product.yaml");
         fs::write(&config, format!("{before}\n{rootfs}\n")).unwrap();

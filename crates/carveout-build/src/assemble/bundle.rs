@@ -9,7 +9,7 @@ use crate::stages::kernel;
 use crate::stages::plan::findings;
 use bundle::{
     About, DeskBoot, Device, FLASH, FlashPackage, Fused, Inputs, Manifest, Role, TEGRAFLASH, TOS_IMAGE,
-    Writer,
+    UPDATE_PAYLOAD, Writer,
 };
 use carveout_host::error::{At, Result};
 use carveout_host::files::lock_folder;
@@ -19,6 +19,7 @@ use carveout_rootfs::sparse;
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Component, Path, PathBuf};
+use tegra_flash::payload::{Payload, PayloadError};
 use tegra_flash::slots::{APP, SECURE_OS};
 use trusty_image::plan::Request;
 use trusty_image::stock::Stock;
@@ -55,6 +56,9 @@ fn fill(parts: &AssembledParts, tzdram: Tzdram, folder: &Path) -> Result<Manifes
     if let Some(image) = &parts.image {
         package_lock = Some(rootfs(image, scratch.path(), &mut writer)?);
         layout = flash_package(image, scratch.path(), &mut writer)?;
+        if let Some(path) = &image.update_payload {
+            update_payload(path, scratch.path(), &mut writer)?;
+        }
     }
     let layout_path = writer.add_layout(&name(&layout), &layout).map_err(failed)?;
     let partitions = partitions(&writer, &parts.board, &layout_path, &layout, Some(parts.app_size))?;
@@ -129,6 +133,19 @@ fn rootfs(image: &ImagePart, scratch: &Path, writer: &mut Writer) -> Result<Stri
     writer.add_rootfs(&made, &image.packages, &APP[..1], None).map_err(failed)?;
     fs::remove_file(&made).at(&made)?;
     Ok(bundle::hash_file(&image.packages).at(&image.packages)?.sha256)
+}
+
+/// meta-tegra's payload without what belongs to the root filesystem (kernel, device tree), and without the device's keys.
+fn update_payload(path: &Path, scratch: &Path, writer: &mut Writer) -> Result<()> {
+    let wrong =
+        |source: PayloadError| AssembleError::UpdatePayload { path: path.into(), source: source.into() };
+    let bytes = carveout_host::files::read(path)?;
+    let mut payload = Payload::parse(&bytes).map_err(wrong)?;
+    payload.entries.retain(|entry| bundle::is_written(&entry.partition));
+    let made = scratch.join("payload");
+    let bytes = payload.to_bytes().map_err(wrong)?;
+    carveout_host::files::put(&made, bytes)?;
+    writer.add(Role::Update, UPDATE_PAYLOAD, &made, &[]).map_err(failed)
 }
 
 /// meta-tegra's flash package without its root filesystem, and our own files; the layout in it.

@@ -66,6 +66,9 @@ pub struct ImagePart {
     pub flash_package: PathBuf,
     /// What the root filesystem is called in the flash package: it is left out there.
     pub rootfs_name: String,
+    /// meta-tegra's bootloader update payload, for all modules; none if it has made none.
+    #[serde(default)]
+    pub update_payload: Option<PathBuf>,
 }
 
 /// What the parts were built from.

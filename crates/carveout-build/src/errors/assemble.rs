@@ -35,6 +35,10 @@ carveout_host::errors! {
         NoBootConfig { count: usize } => check "no-boot-config":
             ("none of {count} misc boot configs has a carve-out"),
             help ("give those of Tegra194: tegra194-mb1-bct-misc-*.cfg");
+        /// The update payload of meta-tegra is none.
+        UpdatePayload { path: PathBuf, source: Cause } => check "unreadable-update-payload":
+            ("{}: {source}", path.display()),
+            help ("name what meta-tegra's class bup-payload has made: INITRAMFS_IMAGE-MACHINE.bup-payload");
         /// The given secure-os image cannot be read.
         SecureOs { path: PathBuf, source: Cause } => check "unreadable-secure-os":
             ("{}: {source}", path.display());

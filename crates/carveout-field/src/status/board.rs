@@ -1,6 +1,6 @@
 //! A board in recovery mode: what its storage has is read with a bundle's tools, and nothing is written.
 
-use super::{DeviceStatus, StatusRequest};
+use super::told::{DeviceStatus, StatusRequest};
 use crate::device::package::Package;
 use crate::device::record;
 use crate::device::session::Session;

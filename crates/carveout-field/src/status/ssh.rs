@@ -1,9 +1,9 @@
 //! A device that runs, reached by ssh: what carveout-update says there, or where it is not, the root filesystem.
 
-use super::{DeviceStatus, host_name};
+use super::told::DeviceStatus;
 use crate::errors::FlashError;
 use bundle::Identity;
-use carveout_host::error::{At, Result};
+use carveout_host::error::{At, Error, Result};
 use carveout_host::process::{self, Streams};
 use serde::Deserialize;
 use std::io::Read;
@@ -96,6 +96,12 @@ pub fn status(device: &str, host: &str) -> Result<DeviceStatus> {
     }
 }
 
+/// An error if a name cannot be that of a host.
+fn host_name(host: &str) -> Result<&str, Error> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_.@:[]%".contains(c);
+    let is_name = !host.is_empty() && !host.starts_with('-') && host.chars().all(plain);
+    if is_name { Ok(host) } else { Err(FlashError::NoHost { host: host.into() }.into()) }
+}
 fn read(from: Option<impl Read>) -> std::io::Result<String> {
     let mut bytes = Vec::new();
     from.map_or(Ok(0), |from| from.take(MOST).read_to_end(&mut bytes))?;

@@ -4,10 +4,11 @@ use super::board::{Jetson, OF_SOLD_BOARDS, letter};
 use super::state::{Installed, Part, Phase, Slots, State, Trial};
 
 use crate::apps::Apps;
-use crate::commands::{Done, Update, opened, settle, settle_at_last};
+use crate::commands::{Done, opened, settle, settle_at_last};
 use crate::config::Settings;
 use crate::error::UpdateError;
 use crate::journal::Journal;
+use crate::update::Update;
 use crate::{Common, InstallArgs, check, identity, power};
 use bundle::{ExtractError, Role, UpdateArchiveError, hash_file, sha256};
 use serde_json::json;

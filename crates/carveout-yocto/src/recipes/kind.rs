@@ -7,6 +7,8 @@ pub enum RecipeKind {
     TrustedApp,
     /// A CA.
     ClientApp,
+    /// carveout-update, which devices have.
+    DeviceTool,
     /// carveout itself, which recipes use on the build host.
     HostTool,
 }

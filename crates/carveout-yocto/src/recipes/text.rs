@@ -56,6 +56,7 @@ pub fn finish(raw: &str, needed: &Needed, kind: RecipeKind) -> Result<String> {
     let (class, what, section) = match kind {
         RecipeKind::TrustedApp => ("carveout_trusted_app", "Trusted app", "bootloaders"),
         RecipeKind::ClientApp => ("carveout_client_app", "Client app", "console/utils"),
+        RecipeKind::DeviceTool => ("carveout_device_tool", "Device tool", "admin"),
         RecipeKind::HostTool => ("carveout_host_tool", "Host tool", "devel"),
     };
     // What a team makes is under the team's licence.

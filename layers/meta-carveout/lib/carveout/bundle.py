@@ -55,7 +55,7 @@ def parts(value_of):
         "layout": "%s/%s" % (tegraflash, value_of("PARTITION_LAYOUT_TEMPLATE")),
         "client_apps": client_apps(value_of),
         "app_size": int(value_of("ROOTFSPART_SIZE")),
-        "image": image and image_of(deployed, image, machine),
+        "image": image and image_of(deployed, image, machine, initramfs(value_of)),
         "inputs": inputs(value_of, ["%s/ta/%s.rustc" % (trusted_os, name) for name in names]),
     }
 
@@ -79,14 +79,23 @@ def client_apps(value_of):
     return found
 
 
-def image_of(deployed, image, machine):
-    """Root filesystem, packages and flash package of an image."""
+def initramfs(value_of):
+    """The image with which meta-tegra's class makes an update payload for the boot loaders; None if it is not an image of its own."""
+    bundled = (value_of("INITRAMFS_IMAGE_BUNDLE") or "").lower() in ("1", "y", "yes", "t", "true")
+    return None if bundled else value_of("INITRAMFS_IMAGE") or None
+
+
+def image_of(deployed, image, machine, loader):
+    """Root filesystem, packages and flash package of an image, and the update payload that was made with the image `loader`."""
     base = "%s/%s-%s" % (deployed, image, machine)
+    payload = "%s/%s-%s.bup-payload" % (deployed, loader, machine)
     return {
         "rootfs": os.path.realpath(base + ".ext4"),
         "packages": os.path.realpath(base + ".manifest"),
         "flash_package": os.path.realpath(base + ".tegraflash.tar.gz"),
         "rootfs_name": image + ".ext4",
+        # TEGRA_INITRAMFS_FSTYPES may leave it out.
+        "update_payload": os.path.realpath(payload) if os.path.exists(payload) else None,
     }
 
 

@@ -1,6 +1,9 @@
 use super::*;
 use carveout_host::dirs::Dirs;
 use std::process::Command;
+use tegra_bct::mb1;
+use tegra_flash::payload::PayloadEntry;
+use tegra_flash::update::PAYLOAD_VERSION;
 use trusty_image::TosType;
 use trusty_image::test_elf::TestElf;
 
@@ -96,9 +99,30 @@ fn an_image_brings_root_filesystem_and_flash_package() {
     let dir = tempfile::tempdir().unwrap();
     let mut parts = parts(dir.path());
     parts["image"] = image(dir.path(), &dir.path().join("tos.img"));
+    // meta-tegra's payload has kernel and EKB besides, which an update leaves alone.
+    let (tos, mut bct) = (fs::read(dir.path().join("tos.img")).unwrap(), vec![0; 0x2000]);
+    for (range, value) in [(mb1::SIZE, 32_u64 << 20), (mb1::ALIGNMENT, 1 << 20)] {
+        bct[range].copy_from_slice(&value.to_le_bytes());
+    }
+    let entry = |partition: &str, data| PayloadEntry {
+        partition: partition.into(),
+        version: 1,
+        operation: 0,
+        spec: String::new(),
+        data,
+    };
+    let names = [("kernel", &b"k"[..]), ("secure-os", &tos), ("eks", b"e"), ("MB1_BCT", &bct)];
+    let entries = names.map(|(name, data)| entry(name, data)).into();
+    let payload = Payload { version: PAYLOAD_VERSION, entries }.to_bytes().unwrap();
+    fs::write(dir.path().join("payload"), payload).unwrap();
+    parts["image"]["update_payload"] = dir.path().join("payload").display().to_string().into();
     let folder = assemble(&parts, &dir.path().join("out")).unwrap();
     let manifest = carveout_field::verify::check(&folder).unwrap();
     assert_eq!(manifest.device.as_ref().unwrap().flash_package, FlashPackage::Tegraflash);
+    let payload = fs::read(folder.join(UPDATE_PAYLOAD)).unwrap();
+    let kept = Payload::parse(&payload).unwrap().entries;
+    let kept: Vec<&str> = kept.iter().map(|entry| entry.partition.as_str()).collect();
+    assert_eq!((kept, manifest.has_update()), (vec!["secure-os", "MB1_BCT"], true));
     assert!(folder.join("flash/tegraflash/doflash.sh").is_file() && folder.join("flash/flash.sh").is_file());
     assert!(!folder.join("flash/tegraflash/my-image.ext4").exists());
     for (name, text) in [("a-link", "flashvars"), ("also-a-link", "flashvars"), ("z-link", "tegraflash.py")] {
