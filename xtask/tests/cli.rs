@@ -164,3 +164,51 @@ fn an_update_archive_is_verified_and_is_no_bundle() {
     let said = run(&["verify", "none-update.tar.zst"], 2);
     assert!(said.contains("No such file"), "{said}");
 }
+
+/// A stand-in for ssh says what a device would.
+#[test]
+fn a_device_that_runs_tells_what_it_has() {
+    let dir = tempfile::tempdir().unwrap();
+    let ssh = dir.path().join("ssh");
+    fs::write(
+        &ssh,
+        "#!/bin/sh\necho \"$*\" > \"$0.asked\"\ncat \"$0.says\"\necho 'Permission denied' >&2\nexit 255\n",
+    )
+    .unwrap();
+    fs::set_permissions(&ssh, fs::Permissions::from_mode(0o755)).unwrap();
+    let path = format!("{}:{}", dir.path().display(), std::env::var("PATH").unwrap());
+    let status = |to: &str, says: &str, code| {
+        fs::write(dir.path().join("ssh.says"), says).unwrap();
+        ends(&xtask(dir.path(), &["status", "--to", to]).env("PATH", &path).output().unwrap(), code)
+    };
+    let identity = r#"{"format":1,"bundle":"p-1-b-tzdram32M","name":"p","version":"1","board":"b","security_version":3}"#;
+    let said = status("ssh:root@board", identity, 0);
+    assert_eq!(
+        said,
+        "device     ssh:root@board\nboard      b\nruns       not known\nrootfs     p-1-b-tzdram32M\nsecurity   3\n"
+    );
+    let asked = fs::read_to_string(dir.path().join("ssh.asked")).unwrap();
+    assert!(
+        asked.contains("BatchMode=yes") && asked.contains(" -- root@board u=/usr/sbin/carveout-update"),
+        "{asked}"
+    );
+    // Whoever the device is, it does not move the cursor.
+    let evil = r#"{"ok":true,"result":{"runs":"a\u001b[2Jb","security_version":0}}"#;
+    let said = status("ssh:board", evil, 0);
+    assert!(said.contains("runs       a\\u{1b}[2Jb\n") && !said.contains('\u{1b}'), "{said}");
+    let said =
+        status("ssh:board", r#"{"ok":false,"error":{"code":"no-disk","message":"no disk","help":""}}"#, 1);
+    assert!(said.contains("ssh:board: no disk"), "{said}");
+    assert!(
+        status("ssh:board", "null", 1)
+            .contains("has neither carveout-update nor /usr/lib/carveout/bundle.json")
+    );
+    let said = status("ssh:board", "", 3);
+    assert!(
+        said.contains("brought no status and ended with exit code 255; it said last: Permission denied"),
+        "{said}"
+    );
+    let said = status("ssh:-oProxyCommand=x", "", 2);
+    assert!(said.contains("is no name of a host"), "{said}");
+    assert!(status("virt:none.img", "", 2).contains("none.img"));
+}

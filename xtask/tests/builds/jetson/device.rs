@@ -14,6 +14,7 @@
 use super::standin::put;
 use super::{BOARD, Machine};
 use crate::builds::util::{Ran, root};
+use serde_json::Value;
 use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -214,6 +215,32 @@ fn a_bundles_own_script_writes_both_slots_and_restarts_the_board() {
 }
 
 /// What no checksum covers would lie beside the tools, which run as root.
+/// What a board has is read; nothing is written, and it is in recovery mode as before.
+#[test]
+fn a_board_tells_what_it_has_and_keeps_it() {
+    let bus = Bus::new();
+    let board = bus.plug_flashed("1-2", XAVIER_32GB);
+    let bundle = bundle().to_str().unwrap();
+    let status = || bus.xtask(["status", "--to", "usb", "--bundle", bundle, "--json"]).result();
+    let said = status();
+    assert_eq!(
+        (&said["same_secure_os"], &said["tzdram"], &said["runs"]),
+        (&false.into(), &(32 << 20).into(), &Value::Null)
+    );
+    bus.xtask(["flash", bundle, "--to", "usb", "--scope", "secure-os"]).ok();
+    board.reset();
+    let (before, calls) = (board.partition("secure-os"), board.calls().len());
+    let said = status();
+    assert_eq!((&said["same_secure_os"], &said["tzdram"]), (&true.into(), &(32 << 20).into()), "{said}");
+    assert_eq!((said["device"].as_str(), said["board"].as_str()), (Some("1-2"), Some("jetson-agx-xavier")));
+    assert!(bundle.ends_with(said["flashed_here"].as_str().unwrap()), "{said}");
+    assert!(board.is_there() && board.partition("secure-os") == before);
+    let writes = |call: &String| call.contains("--write") || call.contains("--create");
+    assert!(board.calls().len() > calls && !board.calls()[calls..].iter().any(writes));
+    let error = bus.xtask(["status", "--to", "usb"]).fails(2);
+    assert!(error.contains("--to usb needs --bundle"), "{error}");
+}
+
 #[test]
 fn nothing_of_a_folder_is_taken_that_nobody_has_checked() {
     let bus = Bus::new();
