@@ -3,14 +3,14 @@
 //! dpkg keeps no packages. What is installed is packed again before anything is written, so that it can be gone back to.
 
 use crate::Common;
+use crate::durable;
 use crate::error::UpdateError;
 use crate::repack::Dpkg;
-use crate::text::text;
 use crate::update::Update;
 use bundle::{ExtractError, Role};
 use serde::{Deserialize, Serialize};
 use std::fs::{self, File};
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 
 /// Folder of the packages, below that of the state.
@@ -90,14 +90,7 @@ impl Apps {
 
     /// What is prepared, or was installed by the last update.
     pub fn read(state: &Path) -> Result<Option<Self>, UpdateError> {
-        let path = state.join(FOLDER).join(RECORD);
-        match text(&path) {
-            Ok(found) => {
-                serde_json::from_str(&found).map(Some).map_err(|source| UpdateError::State { path, source })
-            }
-            Err(UpdateError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(error),
-        }
+        durable::read(&state.join(FOLDER).join(RECORD))
     }
 
     /// Whether dpkg has something to do, now that this bundle runs: with the update its client apps are installed, and without it what was
@@ -139,19 +132,8 @@ impl Apps {
         forget(&common.state).map(|()| false)
     }
 
-    /// All of it or nothing, and so that it lasts.
     fn write(&self, state: &Path) -> Result<(), UpdateError> {
-        let folder = state.join(FOLDER);
-        let (path, new) = (folder.join(RECORD), folder.join(format!("{RECORD}.new")));
-        let all = || {
-            let mut file = File::create(&new)?;
-            serde_json::to_writer(&mut file, self)?;
-            file.write_all(b"\n")?;
-            file.sync_all()?;
-            fs::rename(&new, &path)?;
-            File::open(&folder)?.sync_all()
-        };
-        all().map_err(|source: io::Error| UpdateError::Io { path: path.clone(), source })
+        durable::write(&state.join(FOLDER), RECORD, self)
     }
 }
 

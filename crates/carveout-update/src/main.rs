@@ -7,6 +7,7 @@ mod commands;
 mod config;
 mod disk;
 mod download;
+mod durable;
 mod error;
 mod identity;
 mod jetson;
