@@ -6,6 +6,7 @@ use crate::Common;
 use crate::durable;
 use crate::error::UpdateError;
 use crate::repack::Dpkg;
+use crate::strays;
 use crate::update::Update;
 use bundle::{ExtractError, Role};
 use serde::{Deserialize, Serialize};
@@ -118,17 +119,22 @@ impl Apps {
         let paths = |name: fn(&App) -> Option<&String>| {
             self.packages.iter().filter_map(name).map(|name| folder.join(name)).collect::<Vec<_>>()
         };
+        let (news, olds) = (paths(|app| Some(&app.new)), paths(|app| app.old.as_ref()));
+        let both = [&news[..], &olds].concat();
+        let names: Vec<String> = self.packages.iter().map(|app| app.name.clone()).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
         if runs == Some(&self.digest) {
-            let news = paths(|app| Some(&app.new));
             self.phase = Phase::Begun;
             self.write(&common.state)?;
             dpkg.install(&news)?;
+            strays::remove(&dpkg, &both, &names)?;
             self.phase = Phase::Installed;
             return self.write(&common.state).map(|()| true);
         }
-        dpkg.install(&paths(|app| app.old.as_ref()))?;
+        dpkg.install(&olds)?;
         let added = self.packages.iter().filter(|app| app.old.is_none());
         dpkg.purge(&added.map(|app| app.name.as_str()).collect::<Vec<_>>())?;
+        strays::remove(&dpkg, &both, &names)?;
         forget(&common.state).map(|()| false)
     }
 

@@ -16,6 +16,7 @@ mod lines;
 mod power;
 mod programs;
 mod repack;
+mod strays;
 mod text;
 mod update;
 

@@ -29,9 +29,9 @@ impl Dpkg<'_> {
         self.dpkg(&["--force-confdef", "--force-confold", "--force-downgrade", "--install"], debs)
     }
 
-    /// Removes packages with their configuration.
+    /// Removes packages with their configuration, be they half unpacked.
     pub fn purge(&self, names: &[&str]) -> Result<(), UpdateError> {
-        self.dpkg(&["--purge"], names)
+        self.dpkg(&["--force-remove-reinstreq", "--purge"], names)
     }
 
     /// Whether it would install them: all that they depend on is there.
@@ -53,12 +53,12 @@ impl Dpkg<'_> {
 
     /// Packs what is installed of a package; the file's name, or none if there is nothing.
     pub fn repack(&self, name: &str) -> Result<Option<String>, UpdateError> {
-        let status = self.query(&["-W", "-f=${db:Status-Status}", name]);
+        let status = self.ask(&["-W", "-f=${db:Status-Status}", name]);
         if status.is_none_or(|status| status != "installed") {
             return Ok(None);
         }
         let ask = |arguments: &[&str]| {
-            self.query(arguments).ok_or_else(|| UpdateError::Repack { package: name.into() })
+            self.ask(arguments).ok_or_else(|| UpdateError::Repack { package: name.into() })
         };
         let work = self.folder.join(format!("{name}.work"));
         let debian = work.join("DEBIAN");
@@ -104,13 +104,17 @@ impl Dpkg<'_> {
         Ok(Some(file))
     }
 
+    fn ask(&self, arguments: &[&str]) -> Option<String> {
+        self.query(arguments).map(|output| String::from_utf8_lossy(&output).into_owned())
+    }
+
     /// What dpkg knows; none if it knows nothing of it.
-    fn query(&self, arguments: &[&str]) -> Option<String> {
+    pub fn query<S: AsRef<OsStr>>(&self, arguments: &[S]) -> Option<Vec<u8>> {
         let mut command = Command::new("dpkg-query");
         // Ubuntu 18.04 has no --root of it.
         command.arg(format!("--admindir={}", self.root.join("var/lib/dpkg").display()));
         let output = command.args(arguments).env("LC_ALL", "C").stdin(Stdio::null()).output().ok()?;
-        output.status.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned())
+        output.status.success().then_some(output.stdout)
     }
 
     fn run(&self, command: Command, program: &str) -> Result<(), UpdateError> {

@@ -143,6 +143,8 @@ const FIRST: &str = "desk-1-virt-tzdram32M";
 const SECOND: &str = "desk-2-virt-tzdram64M";
 /// So often it is killed, the last times when it should have ended long ago.
 const KILLS: u32 = 160;
+/// And so often it must have been killed before it ended.
+const KILLED: usize = 100;
 
 #[test]
 fn an_update_is_tried_once_and_stays_if_it_is_confirmed() {
@@ -320,21 +322,39 @@ fn a_killed_update_leaves_a_device_that_boots() {
     let (mut killed, mut old, mut new) = (0, 0, 0);
     let start = std::time::Instant::now();
     desk.ok(&["install", update.to_str().unwrap()]);
-    let step = start.elapsed() / 100;
-    for after in 0..KILLS {
+    let mut takes = start.elapsed();
+    // A host may be busier at the first one than later: then some end before their time.
+    for after in (0..KILLS).cycle().take(3 * KILLS as usize) {
+        if killed >= KILLED && old > 0 && new > 0 {
+            break;
+        }
         fs::write(desk.disk(), &whole).unwrap();
+        let start = std::time::Instant::now();
         let mut child = desk.command(&["install", update.to_str().unwrap()]);
         let mut child = child.stdout(std::process::Stdio::null()).spawn().unwrap();
-        std::thread::sleep(step * after);
-        let _ = child.kill();
-        killed += usize::from(child.wait().unwrap().signal().is_some());
+        let until = takes * after / 100;
+        let ended = loop {
+            let now = start.elapsed();
+            match child.try_wait().unwrap() {
+                Some(status) => break status,
+                None if now >= until => {
+                    let _ = child.kill();
+                    break child.wait().unwrap();
+                }
+                None => std::thread::sleep((until - now).min(takes / 100)),
+            }
+        };
+        match ended.signal() {
+            Some(_) => killed += 1,
+            None => takes = takes.min(start.elapsed()),
+        }
         match desk.boots().as_str() {
             FIRST => old += 1,
             SECOND => new += 1,
             other => panic!("{other}"),
         }
     }
-    assert!(killed >= 60 && old > 0 && new > 0, "{killed} killed, {old} old, {new} new");
+    assert!(killed >= KILLED && old > 0 && new > 0, "{killed} killed, {old} old, {new} new");
     fs::write(desk.disk(), &whole).unwrap();
     desk.ok(&["install", update.to_str().unwrap()]);
     assert_eq!(desk.boots(), SECOND);

@@ -142,6 +142,47 @@ fn what_dpkg_does_not_take_leaves_all_as_it_was() {
     assert_eq!((board.boots(), board.apps()), ((0, 1), [Some(1), None]));
 }
 
+/// dpkg's list does not have what it was unpacking when the power went. That goes with the update; what another package has stays.
+#[test]
+fn what_a_cut_has_left_goes_too() {
+    let debs = tempfile::tempdir().unwrap();
+    let board = board(debs.path());
+    let apps = [deb(debs.path(), "greeter", 2, ""), deb(debs.path(), "extra", 1, "")];
+    board.ok(&["install", &board.update_with(2, 0, &payload(2, &[SPEC], &[]), &apps), "--apps"]);
+    board.start(1, 2);
+    let record = fs::read_to_string(board.path("var/apps/apps.json")).unwrap();
+    board.put("var/apps/apps.json", &record.replacen("\"waiting\"", "\"begun\"", 1));
+    for left in ["usr/share/greeter/2", "usr/share/greeter/1.dpkg-tmp", "usr/bin/extra", "etc/extra.dpkg-new"]
+    {
+        board.put(left, "half");
+    }
+    // Another package's, by another path.
+    fs::create_dir_all(board.path("usr/share/extra")).unwrap();
+    board.put("usr/share/extra/1", "of another");
+    std::os::unix::fs::symlink("usr/share", board.path("share")).unwrap();
+    board.put("var/lib/dpkg/info/other.list", "/share/extra/1\n");
+    let status = fs::read_to_string(board.path("var/lib/dpkg/status")).unwrap();
+    let other = "Package: other\nStatus: install ok installed\nVersion: 1\nArchitecture: all\nMaintainer: a\nDescription: b\n";
+    board.put("var/lib/dpkg/status", &format!("{}\n\n{other}", status.trim_end()));
+    board.start(0, 3);
+    board.ok(&["confirm"]);
+    let names = |folder: &str| {
+        let mut names: Vec<_> = fs::read_dir(board.path(folder))
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        names
+    };
+    assert_eq!(names("usr/share/greeter"), ["1"]);
+    assert_eq!(names("usr/share/extra"), ["1"]);
+    assert_eq!(
+        (names("usr/bin"), fs::read_to_string(board.path("usr/bin/greeter")).unwrap()),
+        (vec!["greeter".into()], "1".into())
+    );
+    assert!(!board.path("etc/extra.dpkg-new").exists() && board.path("etc/greeter").exists());
+}
+
 /// All that works is killed at once, as a power cut does, while dpkg installs; then the device is what it was before, or what is new.
 #[test]
 fn power_may_go_while_dpkg_works() {
