@@ -5,15 +5,30 @@ use crate::error::{At, Result};
 use crate::errors::PackageError;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 use xshell::{Cmd, Shell, cmd};
+
+/// A fresh machine may be upgrading itself, and several of us may run: so long another apt is waited for.
+const WAIT: Duration = Duration::from_secs(300);
+/// What apt says of its lists when another works on them. It has an option to wait for dpkg, and none to wait for these.
+const LISTS_TAKEN: &str = "Unable to lock directory";
 
 /// Installs packages on the host. Needs root.
 pub fn install(packages: &[&str], log: &Path) -> Result<()> {
     let sh = shell(Path::new("/"))?;
     sh.set_var("DEBIAN_FRONTEND", "noninteractive");
-    // A fresh machine may be upgrading itself.
-    let wait = "-oDPkg::Lock::Timeout=300";
-    run("apt-get update", cmd!(sh, "apt-get -q {wait} update"), log)?;
+    sh.set_var("LC_ALL", "C");
+    let wait = format!("-oDPkg::Lock::Timeout={}", WAIT.as_secs());
+    let until = Instant::now() + WAIT;
+    loop {
+        match run("apt-get update", cmd!(sh, "apt-get -q {wait} update"), log) {
+            Err(error) if error.message.contains(LISTS_TAKEN) && Instant::now() < until => {
+                sleep(Duration::from_secs(1));
+            }
+            other => break other?,
+        }
+    }
     let install = cmd!(sh, "apt-get -q -y {wait} --no-install-recommends install {packages...}");
     run("apt-get install", install, log)
 }

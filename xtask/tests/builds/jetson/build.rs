@@ -22,6 +22,14 @@ pub fn archive_sum(bundle: &Path) -> String {
     ::bundle::hash_file(Path::new(&archive)).unwrap().sha256
 }
 
+/// Both archives are the same, byte for byte; else what differs in their manifests is told.
+pub fn assert_same(one: &Path, other: &Path) {
+    if archive_sum(one) != archive_sum(other) {
+        let [one, other] = [one, other].map(|bundle| bundle.join(::bundle::MANIFEST));
+        panic!("{}", run("diff", ["-u".as_ref(), one.as_os_str(), other.as_os_str()]).stdout());
+    }
+}
+
 #[test]
 fn a_bundle_is_whole_and_explained() {
     assert_eq!(bundle().file_name().unwrap().to_str().unwrap(), format!("bench-1.0.0-{BOARD}-tzdram32M"));
@@ -212,7 +220,7 @@ fn tarballs_do_as_well() {
     tar(&sources, &machine.path("packed"), "Linux_for_Tegra");
     let [bsp, sources] = [&bsp, &sources].map(|path| path.to_str().unwrap());
     let built = machine.image(&["-c", &product(&machine), "--bsp", bsp, "--sources", sources]).ok();
-    assert_eq!(archive_sum(Path::new(&built)), archive_sum(bundle()));
+    assert_same(Path::new(&built), bundle());
 }
 
 #[test]
@@ -227,7 +235,7 @@ fn the_environment_and_the_config_name_both_trees() {
     command.arg("-o").arg(&out).env("CARVEOUT_L4T_BSP", &machine.bsp.dir);
     command.env("CARVEOUT_L4T_SOURCES", &machine.sources.dir);
     let built = PathBuf::from(crate::builds::util::Ran::new(&mut command).ok());
-    assert_eq!(archive_sum(&built), archive_sum(bundle()));
+    assert_same(&built, bundle());
     // Paths in a config are relative to it; the folder above Linux_for_Tegra does as well.
     let product = machine.product("echo-srv", "bsp: ., sources: sources, accept_license: true");
     let arguments = ["image", "-c", &product, "-o", out.to_str().unwrap()];
