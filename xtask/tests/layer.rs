@@ -3,9 +3,9 @@
 
 use crate::builds::team::{here, workspace};
 use carveout_host::dirs::Dirs;
-use carveout_host::tools::pip;
-use carveout_host::tools::pip::Package;
 use carveout_host::tools::shell;
+use carveout_yocto::pip;
+use carveout_yocto::pip::Package;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;

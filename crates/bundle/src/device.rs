@@ -7,7 +7,7 @@
 //! ```
 
 use serde::{Deserialize, Serialize};
-use tegra_flash::BoardId;
+use tegra_flash::{BoardId, Fits};
 use uuid::Uuid;
 
 /// Folder of all that a flash host needs.
@@ -28,6 +28,9 @@ pub const TOS_IMAGE: &str = "tos-trusty_t194.img";
 pub struct Device {
     /// The modules that it has files for.
     pub modules: Vec<ModuleEntry>,
+    /// What the board is in recovery mode; a bundle of before did not say it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recovery: Option<Recovery>,
     /// Which boards it is signed for.
     pub fused: Fused,
     /// Bytes of the partition APP.
@@ -42,6 +45,19 @@ pub struct Device {
     /// Whether its update payload has the EKB (partition `eks`), which takes the place of a device's keys.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub update_eks: bool,
+}
+
+/// A board in recovery mode, as its host sees it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Recovery {
+    /// What people call it, such as `Jetson AGX Xavier`.
+    pub name: String,
+    /// Its USB product id: four hexadecimal digits, such as `7019`.
+    pub usb_product: String,
+    /// How it gets there, for whoever stands before it.
+    pub how: String,
 }
 
 /// Of which kind the folder `flash` is.
@@ -73,9 +89,12 @@ pub struct ModuleEntry {
     pub name: String,
     /// Its identity.
     pub id: BoardId,
-    /// Its name in update payloads (TNSPEC), which a device has as COMPATIBLE_SPEC; none where the bundle has no payload for it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub update_spec: Option<String>,
+    /// Which others of its number take the same files; none: those of its SKU, fab and revision alone.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub fits: Vec<Fits>,
+    /// Its names in the update payload (TNSPEC); none where the bundle has no payload for it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub update_specs: Vec<String>,
 }
 
 /// What a board's fuses demand.
@@ -94,6 +113,6 @@ pub enum Fused {
 impl Device {
     /// The module that a board's identity fits.
     pub fn module(&self, id: &BoardId) -> Option<&ModuleEntry> {
-        self.modules.iter().find(|module| module.id.fits(id))
+        self.modules.iter().find(|module| module.id.fits(&module.fits, id))
     }
 }

@@ -79,7 +79,7 @@ pub fn diff(old: &Side, new: &Side) -> Diff {
     compare("", Some(&shown(&old.manifest)), Some(&shown(&new.manifest)), &mut |what, old, new| {
         // How a module is called in updates, and what these have, changes nothing on it.
         let device = DEVICE.iter().any(|key| what.starts_with(key))
-            && !what.ends_with(".update_spec")
+            && !what.contains(".update_specs")
             && !what.ends_with(".update_eks");
         differences.push(Difference { what, old, new, scope: device.then_some(Scope::Full) });
     });

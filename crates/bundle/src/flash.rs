@@ -204,7 +204,13 @@ mod tests {
         let id =
             BoardId { board: "2888".into(), fab: "400".into(), sku: "0004".into(), revision: "K.0".into() };
         let device = Device {
-            modules: vec![ModuleEntry { name: "32gb".into(), id, update_spec: None }],
+            modules: vec![ModuleEntry {
+                name: "32gb".into(),
+                id,
+                fits: Vec::new(),
+                update_specs: Vec::new(),
+            }],
+            recovery: None,
             fused: Fused::No,
             app_size: 8192,
             lacks: Vec::new(),
@@ -240,6 +246,7 @@ mod tests {
         let mut manifest = Manifest::from_text(&text).unwrap();
         let device = Device {
             modules: Vec::new(),
+            recovery: None,
             fused: Fused::No,
             app_size: 8192,
             lacks: Vec::new(),

@@ -61,7 +61,7 @@ pub fn update_parts<'a>(
     let mut modules: Vec<(&str, &str)> = device
         .modules
         .iter()
-        .filter_map(|module| Some((module.update_spec.as_deref()?, module.name.as_str())))
+        .flat_map(|module| module.update_specs.iter().map(|spec| (spec.as_str(), module.name.as_str())))
         .collect();
     // As NVIDIA's script lists their folders.
     modules.sort_unstable();
@@ -98,7 +98,7 @@ pub fn update_parts<'a>(
 /// All problems of the payload.
 pub(crate) fn check(manifest: &Manifest, contents: &BTreeMap<String, Vec<u8>>) -> Vec<Problem> {
     let mut modules = manifest.device.iter().flat_map(|device| &device.modules);
-    let wanted = modules.any(|module| module.update_spec.is_some());
+    let wanted = modules.any(|module| !module.update_specs.is_empty());
     let mut files = manifest.files.iter().filter(|file| file.role == Role::Update);
     let (first, more) = (files.next(), files.next());
     let problem = |what: String| vec![Problem::new(UPDATE_PAYLOAD, what)];
@@ -213,8 +213,7 @@ fn compare(payload: &Payload, expected: &[ExpectedPart]) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::device::{FlashPackage, Fused, ModuleEntry};
-    use tegra_flash::BoardId;
+    use crate::device::{FlashPackage, Fused};
     use tegra_flash::update::PAYLOAD_VERSION;
 
     const SPECS: [&str; 2] = ["2888-400-0004--1-2-x", "2888-400-0001-E.0-1-2-x"];
@@ -235,19 +234,14 @@ mod tests {
     /// A bundle for two modules; the second of them has a boot config of its own.
     fn manifest() -> Manifest {
         let mut manifest = Manifest::from_text(&crate::tests::manifest_text()).unwrap();
-        let id = |sku: &str| BoardId {
-            board: "2888".into(),
-            fab: "400".into(),
-            sku: sku.into(),
-            revision: String::new(),
-        };
-        let module = |name: &str, sku, spec: &str| ModuleEntry {
-            name: name.into(),
-            id: id(sku),
-            update_spec: Some(spec.into()),
+        let module = |name: &str, sku: &str, spec: &str| {
+            let id = serde_json::json!({ "board": "2888", "fab": "400", "sku": sku });
+            let module = serde_json::json!({ "name": name, "id": id, "update_specs": [spec] });
+            serde_json::from_value(module).unwrap()
         };
         manifest.device = Some(Device {
             modules: vec![module("32gb", "0004", SPECS[0]), module("16gb", "0001", SPECS[1])],
+            recovery: None,
             fused: Fused::No,
             app_size: 8192,
             lacks: Vec::new(),
@@ -329,7 +323,7 @@ mod tests {
             .device
             .iter_mut()
             .flat_map(|device| &mut device.modules)
-            .for_each(|module| module.update_spec = None);
+            .for_each(|module| module.update_specs.clear());
         assert_eq!(none(&without), 0);
         assert_eq!(
             problems(&mut without, b"x"),

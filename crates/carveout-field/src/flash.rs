@@ -128,7 +128,10 @@ fn boards(args: &FlashRequest, bundle: &Path, dirs: &Dirs, ui: &Ui) -> Result<Ou
         return Err(BundleError::LacksForScope { path, scope, lacks }.into());
     }
     // A dry run tells what would be done with a board that is not there yet, too.
-    let boards = if args.dry_run { usb::present(&args.instance) } else { usb::choose(&args.instance)? };
+    let boards = match args.dry_run {
+        true => usb::present(&args.instance, &package.manifest),
+        false => usb::choose(&args.instance, &package.manifest)?,
+    };
     let scratch = carveout_host::tools::scratch("app")?;
     let size = package.manifest.device.as_ref().map_or(0, |device| device.app_size);
     let open = |image: &PathBuf| image::Given::open(image, size, scratch.path(), args.raw_anyway, ui);

@@ -7,7 +7,6 @@ pub mod curl;
 pub mod dpkg;
 pub mod git;
 pub mod namespace;
-pub mod pip;
 pub mod rust;
 pub mod tarball;
 

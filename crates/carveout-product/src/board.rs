@@ -1,22 +1,30 @@
 //! Boards: `configs/boards/<name>.yaml`.
 
-use super::file::{BoardFile, L4tBoard};
+use super::board_file::{BoardFile, Downloads, L4tBoardFile, Module};
+use super::locate::Step::{Index, Key as At};
 use super::report::Reporter;
 use super::yaml::{self, MAX_CONFIG};
 use crate::errors::BoardError;
+use bundle::Recovery;
 use carveout_host::error::{Error, Result, nearest};
 use carveout_host::tools::{cargo, read_limited};
 use stage_cache::Key;
+use std::collections::HashSet;
 use std::fs;
 use std::path::{Path, PathBuf};
+
+/// A board may extend one that extends another, so often.
+const MOST_FILES: usize = 8;
+/// Bytes of a module's name in update payloads, at most.
+const MOST_SPEC: usize = 63;
 
 /// A board.
 #[derive(Clone, Debug)]
 pub struct Board {
     /// Its name.
     pub name: String,
-    /// Its file.
-    pub path: PathBuf,
+    /// Its file, and those of the boards that it extends.
+    pub paths: Vec<PathBuf>,
     /// Misc boot config of the cold boot. Of an L4T board these three are paths within the BSP.
     pub cold_boot: PathBuf,
     /// Misc boot config while flashing.
@@ -25,6 +33,27 @@ pub struct Board {
     pub layout: PathBuf,
     /// What a board with NVIDIA's L4T has besides.
     pub l4t: Option<L4tBoard>,
+}
+
+/// What a board with NVIDIA's L4T has besides.
+#[derive(Clone, Debug)]
+pub struct L4tBoard {
+    /// Name of the board for NVIDIA's scripts.
+    pub flash_name: String,
+    /// Its root device, likewise.
+    pub root_device: String,
+    /// meta-tegra's MACHINE.
+    pub machine: String,
+    /// NVIDIA's secure-os image in the BSP.
+    pub secure_os: PathBuf,
+    /// Bytes of the partition APP where the product has no root filesystem.
+    pub app_size: u64,
+    /// What it is in recovery mode.
+    pub recovery: Recovery,
+    /// The modules that may sit on it.
+    pub modules: Vec<Module>,
+    /// Pinned downloads.
+    pub downloads: Downloads,
 }
 
 /// Where boards lie: the workspace's own, then those of carveout.
@@ -48,6 +77,21 @@ pub fn boards(root: &Path) -> Vec<String> {
     names
 }
 
+/// What a board's file says, or those that it extends.
+#[derive(Default)]
+struct Said {
+    paths: Vec<PathBuf>,
+    boot_config: Option<[Placed; 2]>,
+    layout: Option<Placed>,
+    l4t: Option<L4tBoardFile>,
+}
+
+/// A path, and the folder of the file that says it: only all files together tell whether paths are the BSP's.
+struct Placed {
+    folder: PathBuf,
+    path: PathBuf,
+}
+
 impl Board {
     /// Reads a board's file. The error is a text for whoever named the board.
     pub fn load(root: &Path, name: &str) -> Result<Result<Self, String>> {
@@ -56,33 +100,15 @@ impl Board {
 
     /// Reads a board's file. The inner error is told of whatever named the board.
     pub(crate) fn find(root: &Path, name: &str) -> Result<Result<Self, BoardError>> {
-        let known = boards(root);
-        if !known.iter().any(|board| board == name) {
-            let meant = nearest(name, known.iter().map(String::as_str)).map(str::to_owned);
-            return Ok(Err(BoardError::UnknownBoard { name: name.into(), known, meant }));
+        if let Err(unknown) = known(root, name) {
+            return Ok(Err(unknown));
         }
-        let paths = folders(root).into_iter().map(|folder| folder.join(format!("{name}.yaml")));
-        let path = paths.into_iter().find(|path| path.exists()).unwrap_or_default();
-        let bytes = read_limited(&path, MAX_CONFIG)?;
-        let text = yaml::text(&path, bytes)?;
-        let reporter = Reporter { path: &path, text: &text };
-        let file: BoardFile = yaml::parse(&reporter)?;
-        if file.name != name {
-            return Err(BoardError::OtherName { path, name: file.name, expected: name.into() }.into());
+        let mut said = Said::default();
+        let mut next = Some(name.to_owned());
+        while let Some(name) = next {
+            next = said.read(root, &name)?;
         }
-        if let Some((module, error)) =
-            file.l4t.iter().flat_map(|l4t| &l4t.modules).find_map(|m| Some((m, m.id.check().err()?)))
-        {
-            let module = module.name.clone();
-            return Err(BoardError::WrongModule { path, module, source: error.into() }.into());
-        }
-        let dir = if file.l4t.is_some() { Path::new("") } else { path.parent().unwrap_or(root) };
-        let (cold_boot, flash) = (dir.join(file.boot_config.cold_boot), dir.join(file.boot_config.flash));
-        if cold_boot.file_name() == flash.file_name() {
-            return Err(BoardError::SameBootConfigs { path }.into());
-        }
-        let layout = dir.join(file.layout);
-        Ok(Ok(Self { name: file.name, path, cold_boot, flash, layout, l4t: file.l4t }))
+        said.whole(name).map(Ok)
     }
 
     /// What only a board with NVIDIA's L4T has.
@@ -96,8 +122,10 @@ impl Board {
     }
 
     /// The digest of its own files. Those of an L4T board are the BSP's, which is recorded by itself.
-    pub fn digest_into(&self, key: Key) -> Result<Key> {
-        let key = key.with_file("board file", &self.path)?;
+    pub fn digest_into(&self, mut key: Key) -> Result<Key> {
+        for path in &self.paths {
+            key = key.with_file("board file", path)?;
+        }
         if self.l4t.is_some() {
             return Ok(key);
         }
@@ -106,3 +134,164 @@ impl Board {
             .with_file("layout", &self.layout)
     }
 }
+
+fn known(root: &Path, name: &str) -> std::result::Result<(), BoardError> {
+    let known = boards(root);
+    if known.iter().any(|board| board == name) {
+        return Ok(());
+    }
+    let meant = nearest(name, known.iter().map(String::as_str)).map(str::to_owned);
+    Err(BoardError::UnknownBoard { name: name.into(), known, meant })
+}
+
+impl Said {
+    /// Adds what a board's file says and no other has said before. Returns the board that it extends.
+    fn read(&mut self, root: &Path, name: &str) -> Result<Option<String>> {
+        let paths = folders(root).into_iter().map(|folder| folder.join(format!("{name}.yaml")));
+        let path = paths.into_iter().find(|path| path.exists()).unwrap_or_default();
+        let bytes = read_limited(&path, MAX_CONFIG)?;
+        let text = yaml::text(&path, bytes)?;
+        let reporter = Reporter { path: &path, text: &text };
+        let file: BoardFile = yaml::parse(&reporter)?;
+        if file.name != name {
+            return Err(
+                reporter.at(&[At("name")], BoardError::OtherName { name: file.name, expected: name.into() })
+            );
+        }
+        check(&reporter, &file)?;
+        if let Some(extended) = &file.extends {
+            known(root, extended).map_err(|unknown| reporter.at(&[At("extends")], unknown))?;
+            if self.paths.len() + 1 == MOST_FILES {
+                return Err(reporter.at(&[At("extends")], BoardError::ExtendsTooMany { most: MOST_FILES }));
+            }
+        }
+        let folder = path.parent().unwrap_or(root).to_owned();
+        let placed = |path: PathBuf| Placed { folder: folder.clone(), path };
+        if let Some(boot_config) = file.boot_config {
+            self.boot_config.get_or_insert([placed(boot_config.cold_boot), placed(boot_config.flash)]);
+        }
+        if let Some(layout) = file.layout {
+            self.layout.get_or_insert_with(|| placed(layout));
+        }
+        if let Some(more) = file.l4t {
+            let l4t = self.l4t.take().unwrap_or_default();
+            self.l4t = Some(L4tBoardFile {
+                flash_name: l4t.flash_name.or(more.flash_name),
+                root_device: l4t.root_device.or(more.root_device),
+                machine: l4t.machine.or(more.machine),
+                secure_os: l4t.secure_os.or(more.secure_os),
+                app_size: l4t.app_size.or(more.app_size),
+                recovery: l4t.recovery.or(more.recovery),
+                modules: l4t.modules.or(more.modules),
+                downloads: l4t.downloads.or(more.downloads),
+            });
+        }
+        self.paths.push(path);
+        Ok(file.extends)
+    }
+
+    /// The board, if nothing of it is missing.
+    fn whole(self, name: &str) -> Result<Board> {
+        let path = self.paths.first().cloned().unwrap_or_default();
+        let lacks = |key: &'static str| BoardError::Lacks { path: path.clone(), key };
+        let of_bsp = self.l4t.is_some();
+        let full = |placed: Placed| if of_bsp { placed.path } else { placed.folder.join(placed.path) };
+        let [cold_boot, flash] = self.boot_config.ok_or_else(|| lacks("boot_config"))?.map(full);
+        if cold_boot.file_name() == flash.file_name() {
+            return Err(BoardError::SameBootConfigs { path }.into());
+        }
+        let layout = full(self.layout.ok_or_else(|| lacks("layout"))?);
+        let l4t = self.l4t.map(|l4t| -> Result<_> {
+            let recovery = l4t.recovery.ok_or_else(|| lacks("l4t.recovery"))?;
+            Ok(L4tBoard {
+                flash_name: l4t.flash_name.ok_or_else(|| lacks("l4t.flash_name"))?,
+                root_device: l4t.root_device.ok_or_else(|| lacks("l4t.root_device"))?,
+                machine: l4t.machine.ok_or_else(|| lacks("l4t.machine"))?,
+                secure_os: l4t.secure_os.ok_or_else(|| lacks("l4t.secure_os"))?,
+                app_size: l4t.app_size.ok_or_else(|| lacks("l4t.app_size"))?.0,
+                recovery: Recovery {
+                    name: recovery.name,
+                    usb_product: recovery.usb_product,
+                    how: recovery.how,
+                },
+                modules: l4t.modules.ok_or_else(|| lacks("l4t.modules"))?,
+                downloads: l4t.downloads.ok_or_else(|| lacks("l4t.downloads"))?,
+            })
+        });
+        let l4t = l4t.transpose()?;
+        if let Some(l4t) = &l4t {
+            let mut specs = l4t.modules.iter().flat_map(|module| module.update_specs(l4t));
+            if let Some(spec) = specs.find(|spec| spec.len() > MOST_SPEC) {
+                return Err(BoardError::LongSpec { path, spec, most: MOST_SPEC }.into());
+            }
+        }
+        Ok(Board { name: name.into(), paths: self.paths, cold_boot, flash, layout, l4t })
+    }
+}
+
+impl Module {
+    /// What update payloads call it (TNSPEC): as it is sold (fuse level 1), with a chip of revision 2.
+    pub fn update_specs(&self, board: &L4tBoard) -> Vec<String> {
+        let L4tBoard { flash_name, root_device, .. } = board;
+        self.update.iter().map(|module| format!("{module}-1-2-{flash_name}-{root_device}")).collect()
+    }
+}
+
+/// Values that are read as texts.
+fn check(reporter: &Reporter, file: &BoardFile) -> Result<()> {
+    let Some(l4t) = &file.l4t else { return Ok(()) };
+    let words =
+        [("flash_name", &l4t.flash_name), ("root_device", &l4t.root_device), ("machine", &l4t.machine)];
+    for (key, value) in words {
+        let plain = |text: &String| {
+            !text.is_empty()
+                && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.+".contains(&byte))
+                && !text.starts_with(['-', '.'])
+        };
+        if let Some(value) = value.as_ref().filter(|value| !plain(value)) {
+            return Err(reporter.at(&[At("l4t"), At(key)], BoardError::NotAWord { value: value.clone() }));
+        }
+    }
+    let hexadecimal = |text: &str| {
+        text.len() == 4 && text.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
+    };
+    if let Some(recovery) = l4t.recovery.as_ref().filter(|recovery| !hexadecimal(&recovery.usb_product)) {
+        let value = recovery.usb_product.clone();
+        return Err(reporter
+            .at(&[At("l4t"), At("recovery"), At("usb_product")], BoardError::NotAUsbProduct { value }));
+    }
+    for (index, module) in l4t.modules.iter().flatten().enumerate() {
+        let place = [At("l4t"), At("modules"), Index(index)];
+        if let Err(error) = module.id.check() {
+            return Err(reporter.at(
+                &[&place[..], &[At("id")]].concat(),
+                BoardError::WrongModule { module: module.name.clone(), source: error.into() },
+            ));
+        }
+        let of_it = |spec: &&String| {
+            let fields: Vec<&str> = spec.split('-').collect();
+            let [board, fab, sku, revision] = fields[..] else { return false };
+            let id = tegra_flash::BoardId {
+                board: board.into(),
+                fab: fab.into(),
+                sku: sku.into(),
+                revision: revision.into(),
+            };
+            id.check().is_ok() && (&id.board, &id.sku) == (&module.id.board, &module.id.sku)
+        };
+        if let Some(at) = module.update.iter().position(|spec| !of_it(&spec)) {
+            let spec = module.update.get(at).cloned().unwrap_or_default();
+            return Err(reporter
+                .at(&[&place[..], &[At("update"), Index(at)]].concat(), BoardError::OtherSpec { spec }));
+        }
+    }
+    let mut names = HashSet::new();
+    if let Some(module) = l4t.modules.iter().flatten().find(|module| !names.insert(&module.name)) {
+        let name = module.name.clone();
+        return Err(reporter.at(&[At("l4t"), At("modules")], BoardError::ModuleTwice { name }));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

@@ -2,13 +2,11 @@
 
 use super::mirror::MirrorsFile;
 use super::yocto::YoctoFile;
-use carveout_host::size::Size;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::path::PathBuf;
-use tegra_flash::BoardId;
 use trusty_image::TzdramText;
 
 /// A product config. Sizes are written `32MiB`, `512KiB`, `1GiB` or in hexadecimal bytes, `0x2000000`. Paths are relative to the config.
@@ -248,92 +246,4 @@ pub enum RootfsKind {
     L4tSample,
     /// A tarball of a root filesystem as it is.
     Tarball,
-}
-
-/// A board, `configs/boards/NAME.yaml`. A workspace's own boards come before carveout's of the same name. Paths are relative to
-/// this file; of a board with `l4t` they are relative to the BSP's `Linux_for_Tegra`.
-#[derive(Debug, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "Board"))]
-#[serde(deny_unknown_fields)]
-pub struct BoardFile {
-    /// Its name, that of the file.
-    pub name: String,
-    /// Its misc boot configs.
-    pub boot_config: BootConfigFile,
-    /// Its partition layout.
-    pub layout: PathBuf,
-    /// What a board with NVIDIA's L4T has besides.
-    pub l4t: Option<L4tBoard>,
-}
-
-/// Misc boot configs of a board, two files of different names.
-#[derive(Debug, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "BootConfig"))]
-#[serde(deny_unknown_fields)]
-pub struct BootConfigFile {
-    /// That of the cold boot.
-    pub cold_boot: PathBuf,
-    /// That of flashing.
-    pub flash: PathBuf,
-}
-
-/// What a board with NVIDIA's L4T has besides.
-#[derive(Clone, Debug, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
-pub struct L4tBoard {
-    /// Name of the board for NVIDIA's scripts.
-    pub flash_name: String,
-    /// Its root device, likewise.
-    pub root_device: String,
-    /// meta-tegra's MACHINE.
-    pub machine: String,
-    /// NVIDIA's secure-os image in the BSP.
-    pub secure_os: PathBuf,
-    /// Size of the partition APP where the product has no root filesystem.
-    #[serde(deserialize_with = "size")]
-    #[cfg_attr(feature = "schema", schemars(with = "String"))]
-    pub app_size: u64,
-    /// The modules that may sit on it.
-    pub modules: Vec<Module>,
-    /// Pinned downloads.
-    pub downloads: Downloads,
-}
-
-fn size<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
-    let text = String::deserialize(deserializer)?;
-    text.parse::<Size>().map(|size| size.0).map_err(serde::de::Error::custom)
-}
-
-/// A module, by the name that a product uses for it.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
-pub struct Module {
-    /// Its name, such as `32gb`.
-    pub name: String,
-    /// Its identity.
-    pub id: BoardId,
-}
-
-/// Pinned downloads.
-#[derive(Clone, Debug, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
-pub struct Downloads {
-    /// The BSP.
-    pub bsp: Download,
-    /// The public sources.
-    pub sources: Download,
-}
-
-/// A pinned download.
-#[derive(Clone, Debug, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
-pub struct Download {
-    /// Where from.
-    pub url: String,
-    /// What must come.
-    pub sha256: String,
 }

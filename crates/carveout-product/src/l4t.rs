@@ -1,6 +1,7 @@
 //! What a product says of NVIDIA's parts and of keys, checked.
 
-use super::file::{Eks, L4tFile, Module, Monitor};
+use super::board_file::Module;
+use super::file::{Eks, L4tFile, Monitor};
 use super::keys;
 use super::locate::Step::{Index, Key};
 use super::report::Reporter;

@@ -1,6 +1,7 @@
 //! Product configs and boards: YAML in, a checked [`Product`] out.
 
 mod board;
+mod board_file;
 mod build;
 mod check;
 mod client;
@@ -18,14 +19,17 @@ pub mod workspace;
 mod yaml;
 mod yocto;
 
-pub use board::{Board, boards};
+pub use board::{Board, L4tBoard, boards};
+#[cfg(feature = "schema")]
+pub use board_file::BoardFile;
+pub use board_file::{Download, Module};
 pub use build::Build;
 pub use carveout_keys::pkcs11::PkcKey;
 pub use check::load;
 pub use client::{ClientApp, Deb};
 #[cfg(feature = "schema")]
-pub use file::{BoardFile, ProductFile};
-pub use file::{Download, Eks, L4tBoard, Module, Monitor};
+pub use file::ProductFile;
+pub use file::{Eks, Monitor};
 pub use l4t::L4t;
 pub use mirror::{Mirror, SNAPSHOT};
 pub use overrides::Overrides;

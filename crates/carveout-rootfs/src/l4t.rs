@@ -7,7 +7,6 @@ use carveout_host::error::{At, Error, Result};
 use carveout_host::files;
 use carveout_host::tools::dpkg::Control;
 use carveout_product::{L4tBoard, Module, Rootfs};
-use carveout_vendor::board_conf;
 use carveout_vendor::board_conf::BoardConf;
 use carveout_vendor::bsp;
 use carveout_vendor::bsp::Bsp;
@@ -177,7 +176,7 @@ fn file_of(name: &str) -> String {
 
 /// Names all that the BSP lacks, at once.
 fn whole(bsp: &Bsp, lacking: BTreeSet<String>) -> Result<()> {
-    let needed = [bsp::KERNEL, bsp::INITRD, bsp::DTB, EXTLINUX, BOOT_CONTROL];
+    let needed = [bsp::KERNEL, bsp::INITRD, &bsp.conf.device_tree, EXTLINUX, BOOT_CONTROL];
     let files = needed.into_iter().filter(|name| !bsp.path(name).is_file()).map(str::to_owned);
     let lacking: Vec<String> = files.chain(lacking).collect();
     if lacking.is_empty() {
@@ -194,8 +193,8 @@ fn of_flash_sh(target: &RootfsTarget) -> Result<HookFiles> {
         let path = bsp.path(name);
         fs::read_to_string(&path).at(&path)
     };
-    let conf = board_conf::read(&bsp.output.dir, &board.flash_name, &board.root_device)?;
-    let dtb = bsp.path(bsp::DTB);
+    let conf = &bsp.conf;
+    let dtb = bsp.path(&conf.device_tree);
     let name = dtb.file_name().unwrap_or_default().to_string_lossy().into_owned();
     Ok(HookFiles::default()
         .with_file("root/boot/Image", &bsp.path(bsp::KERNEL))
@@ -208,7 +207,7 @@ fn of_flash_sh(target: &RootfsTarget) -> Result<HookFiles> {
         )
         .with_text(
             "root/etc/nv_boot_control.conf",
-            boot_control(&text(BOOT_CONTROL)?, &spec(&target.module.id, board), &conf),
+            boot_control(&text(BOOT_CONTROL)?, &spec(&target.module.id, board), conf),
         ))
 }
 
@@ -309,11 +308,10 @@ mod tests {
     fn the_boot_control_file_tells_of_the_board() {
         let device = |name: &str| format!("/dev/{name}");
         let conf = BoardConf {
-            secure_os: "bootloader/tos.img".into(),
-            command_line: String::new(),
             chip: "0x19".into(),
             boot_device: device("mmcblk0boot0"),
             table_device: device("mmcblk0boot1"),
+            ..BoardConf::default()
         };
         let text = "# x\nTNSPEC\t\tP2771-0000\nTEGRA_BOOT_STORAGE mmcblk0\nTEGRA_OTA_GPT_DEVICE /dev/y\n";
         assert_eq!(

@@ -76,6 +76,9 @@ pub enum UpdateError {
     /// A payload of other modules.
     #[error("{bundle} has nothing for this module, {own}")]
     OtherModule { bundle: String, own: String },
+    /// A payload with different parts for what the device is called.
+    #[error("{bundle} has two different parts {partition} for this module, {own}")]
+    SeveralModules { bundle: String, own: String, partition: String },
     /// A payload that is none.
     #[error("{bundle}: its update payload {source}")]
     Payload { bundle: String, source: PayloadError },
@@ -145,6 +148,7 @@ impl UpdateError {
             Self::NotWritten { .. } => "not-written",
             Self::NotSwitched { .. } => "not-switched",
             Self::OtherModule { .. } => "other-module",
+            Self::SeveralModules { .. } => "several-modules",
             Self::Payload { .. } => "wrong-payload",
             Self::Ekb { .. } => "has-ekb",
             Self::Battery { .. } => "battery",
@@ -174,6 +178,7 @@ impl UpdateError {
             | Self::NotWritten { .. }
             | Self::NotSwitched { .. }
             | Self::OtherModule { .. }
+            | Self::SeveralModules { .. }
             | Self::Payload { .. }
             | Self::Ekb { .. }
             | Self::NoApps { .. }
@@ -217,6 +222,9 @@ impl UpdateError {
                 "what runs stays as it is; try again, and if it fails again, see whether the storage is sound (dmesg)".into()
             }
             Self::OtherModule { .. } => "take the bundle of this module: carveout inspect lists the modules of a bundle".into(),
+            Self::SeveralModules { .. } => {
+                "start nv-l4t-bootloader-config.service, which writes what the module is to /etc/nv_boot_control.conf".into()
+            }
             Self::Payload { .. } => "build the bundle again, with the BSP of L4T R32".into(),
             Self::Ekb { .. } => "take a bundle without it, or replace the keys of this device: --replace-ekb".into(),
             Self::Battery { .. } => "charge it, or set `battery` in update.yaml".into(),

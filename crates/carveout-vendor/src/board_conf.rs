@@ -6,12 +6,14 @@ use carveout_host::tools::{capture, shell};
 use std::path::{Component, Path};
 use xshell::cmd;
 
-/// What flash.sh of L4T R32.7 makes of a board file: the kernel's command line (lines 1926 to 1941) and what tells NVIDIA's
-/// updaters of the board (lines 2620 to 2638); which secure-os image it signs (line 1799). A line for each.
+/// What flash.sh of L4T R32.7 makes of a board file: the kernel's command line (lines 1926 to 1941), what tells NVIDIA's updaters of the
+/// board (lines 2620 to 2638), and the names of the files that it signs, for a board as it is sold. A NUL behind each.
 const SCRIPT: &str = r#"set -e
 LDK_DIR=$1
 cd "$LDK_DIR"
+process_fuse_level() { :; }
 source "$LDK_DIR/$2.conf" > /dev/null
+process_fuse_level fuselevel_production > /dev/null
 cmdline="root=/dev/$3 rw rootwait rootfstype=ext4 "
 if [ "${CMDLINE_ADD}" != "" ]; then cmdline+="${CMDLINE_ADD} "; fi
 for string in ${CMDLINE}; do
@@ -22,11 +24,14 @@ for string in ${CMDLINE}; do
     cmdline+="${string} "
   fi
 done
-printf '%s\n' "$cmdline" "${CHIPID}" "${OTA_BOOT_DEVICE:-/dev/mmcblk0boot0}" "${OTA_GPT_DEVICE:-/dev/mmcblk0boot1}" "${TOSFILE}"
+bct=bootloader/$target_board/BCT
+printf '%s\0' "$cmdline" "$CHIPID" "${OTA_BOOT_DEVICE:-/dev/mmcblk0boot0}" "${OTA_GPT_DEVICE:-/dev/mmcblk0boot1}" "$TOSFILE" \
+  "${DTB_FILE:+kernel/dtb/$DTB_FILE}" "$MB1FILE" "${MB2APPLET:+bootloader/$MB2APPLET}" "${SOFT_FUSES:+$bct/$SOFT_FUSES}" \
+  "$MISC_COLD_BOOT_CONFIG" "$MISC_CONFIG" "$EMMC_CFG" "$TEGRABOOT" "$WB0BOOT" "$FLASHER" "$TBCFILE" "$BPFFILE" "$EKSFILE" "$MB2BLFILE"
 "#;
 
-/// What a board file says.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// What a board file says. A file is empty where it names none.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct BoardConf {
     /// The kernel's command line. It goes into the header of boot.img and into extlinux.conf.
     pub command_line: String,
@@ -38,6 +43,26 @@ pub struct BoardConf {
     pub table_device: String,
     /// The secure-os image that flash.sh signs, relative to the BSP: TOSFILE.
     pub secure_os: String,
+    /// The device tree, likewise.
+    pub device_tree: String,
+    /// The first boot loader, which is sent to a board to read its EEPROM, likewise.
+    pub mb1: String,
+    /// What then reads it, likewise.
+    pub applet: String,
+    /// Soft fuses for that, likewise.
+    pub soft_fuses: String,
+    /// Names of the misc boot configs of the cold boot and of flashing, and of the layout.
+    pub configs: [String; 3],
+    /// Other files that it names, likewise.
+    pub others: Vec<String>,
+}
+
+impl BoardConf {
+    /// All files that it names and a build needs.
+    pub fn files(&self) -> impl Iterator<Item = &String> {
+        let named = [&self.device_tree, &self.mb1, &self.applet, &self.soft_fuses];
+        named.into_iter().chain(&self.others).filter(|name| !name.is_empty())
+    }
 }
 
 /// Reads a board's file.
@@ -49,21 +74,47 @@ pub fn read(bsp: &Path, board: &str, root_device: &str) -> Result<BoardConf> {
     let text = capture("bash", cmd);
     let file = format!("{}/{board}.conf", bsp.display());
     let Ok(text) = text else { return Err(BoardConfError::Unreadable { file }.into()) };
-    let [command_line, chip, boot_device, table_device, secure_os] = text.split('\n').collect::<Vec<_>>()[..]
-    else {
+    if text.contains('\n') {
         return Err(BoardConfError::SeveralLines { file }.into());
+    }
+    let mut words = text.split('\0').map(str::to_owned);
+    let mut next = || words.next().unwrap_or_default();
+    let mut conf = BoardConf {
+        command_line: next(),
+        chip: next(),
+        boot_device: next(),
+        table_device: next(),
+        secure_os: next(),
+        device_tree: next(),
+        mb1: next(),
+        applet: next(),
+        soft_fuses: next(),
+        configs: [next(), next(), next()],
+        others: Vec::new(),
     };
-    if command_line.contains(['|', '\\', '&']) {
-        return Err(BoardConfError::CommandLine { file, command_line: command_line.into() }.into());
+    conf.others.extend(words);
+    if conf.command_line.contains(['|', '\\', '&']) {
+        let command_line = conf.command_line;
+        return Err(BoardConfError::CommandLine { file, command_line }.into());
     }
     let inside = |path: &str| Path::new(path).components().all(|c| matches!(c, Component::Normal(_)));
-    if secure_os.is_empty() || !inside(secure_os) {
-        let secure_os = secure_os.escape_debug().to_string();
+    if conf.secure_os.is_empty() || !inside(&conf.secure_os) {
+        let secure_os = conf.secure_os.escape_debug().to_string();
         return Err(BoardConfError::SecureOsPath { file, secure_os }.into());
     }
-    let [command_line, chip, boot_device, table_device, secure_os] =
-        [command_line, chip, boot_device, table_device, secure_os].map(str::to_owned);
-    Ok(BoardConf { command_line, chip, boot_device, table_device, secure_os })
+    if let Some(name) = conf.files().find(|name| !inside(name)) {
+        return Err(BoardConfError::Outside { file, name: name.escape_debug().to_string() }.into());
+    }
+    Ok(conf)
+}
+
+/// The files that a board's file reads, by its text: what cannot be read at all is named, too.
+pub fn sourced(bsp: &Path, board: &str) -> Vec<String> {
+    let text = std::fs::read(bsp.join(format!("{board}.conf"))).unwrap_or_default();
+    let text = String::from_utf8_lossy(&text);
+    let words = text.lines().filter_map(|line| line.trim().strip_prefix("source "));
+    let named = words.filter_map(|line| line.trim_matches([' ', ';', '"']).strip_prefix("${LDK_DIR}/"));
+    named.map(str::to_owned).collect()
 }
 
 #[cfg(test)]
@@ -83,9 +134,28 @@ mod tests {
         let found = read().unwrap();
         let all = "root=/dev/mmcblk0p1 rw rootwait rootfstype=ext4 console=ttyTCU0,115200n8 net.ifnames=0 ";
         assert_eq!(found.command_line, all);
-        let devices = [found.chip, found.boot_device, found.table_device];
+        let devices = [&found.chip, &found.boot_device, &found.table_device];
         assert_eq!(devices, ["0x19", "/dev/mmcblk0boot0", "/dev/mmcblk0boot1"]);
         assert_eq!(found.secure_os, "bootloader/tos.img");
+        assert_eq!((found.files().count(), super::sourced(dir.path(), "b")), (0, vec!["common".to_owned()]));
+        write(
+            "common",
+            "TOSFILE=t; target_board=t186ref; DTB_FILE=a.dtb; MB1FILE=b/mb1_dev.bin; MB2APPLET=x.bin; SOFT_FUSES=s.cfg;\n\
+             MISC_CONFIG=f.cfg; MISC_COLD_BOOT_CONFIG=c.cfg; EMMC_CFG=l.xml; EKSFILE=b/eks.img;\n\
+             process_fuse_level() { MB1FILE=${MB1FILE/dev/$1}; }\n",
+        );
+        let found = read().unwrap();
+        assert_eq!(
+            found.files().collect::<Vec<_>>(),
+            [
+                "kernel/dtb/a.dtb",
+                "b/mb1_fuselevel_production.bin",
+                "bootloader/x.bin",
+                "bootloader/t186ref/BCT/s.cfg",
+                "b/eks.img"
+            ]
+        );
+        assert_eq!(found.configs, ["c.cfg", "f.cfg", "l.xml"]);
         write("common", "TOSFILE=t; CMDLINE_ADD=a=1; CMDLINE='a=2 quiet'; OTA_GPT_DEVICE=/dev/x");
         let found = read().unwrap();
         assert_eq!(found.command_line, "root=/dev/mmcblk0p1 rw rootwait rootfstype=ext4 a=2 quiet ");
@@ -98,6 +168,8 @@ mod tests {
             write("common", &format!("TOSFILE={other}"));
             assert!(read().unwrap_err().message.contains("TOSFILE is `"), "{other}");
         }
+        write("common", "TOSFILE=t; EKSFILE=/etc/passwd");
+        assert!(read().unwrap_err().message.contains("names `/etc/passwd`"));
         assert!(super::read(dir.path(), "other", "x").unwrap_err().message.contains("cannot read it"));
     }
 }

@@ -1,14 +1,15 @@
 //! NVIDIA's BSP: what a build needs of `Linux_for_Tegra`, copied, checked for being whole and of a known release.
 
 use crate as vendor;
-use crate::board_conf;
-use crate::errors::BspError;
+use crate::board_conf::{self, BoardConf};
+use crate::errors::{BoardConfError, BspError};
 use crate::release::Release;
 use crate::{Vendor, copy, license, release};
 use carveout_host::error::Result;
 use carveout_product::Build;
 use carveout_product::{Board, L4tBoard, RootfsKind};
 use stage_cache::{Key, Output, stamps};
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 /// The BSP's top folder, in its tarball and by custom.
@@ -36,13 +37,10 @@ const NOT_NEEDED: [&str; 14] = [
 pub const KERNEL: &str = "kernel/Image";
 /// The initrd.
 pub const INITRD: &str = "bootloader/l4t_initrd.img";
-/// The board's device tree.
-pub const DTB: &str = "kernel/dtb/tegra194-p2888-0001-p2822-0000.dtb";
-/// What flash.sh and its helpers read for this board, whatever the scope.
-const NEEDED: [&str; 26] = [
+/// What flash.sh and its helpers need for any board, whatever the scope.
+const NEEDED: [&str; 13] = [
     "flash.sh",
     "nvmassflashgen.sh",
-    "p2972-0000.conf.common",
     license::FILE,
     release::FILE,
     "bootloader/tegraflash.py",
@@ -53,19 +51,7 @@ const NEEDED: [&str; 26] = [
     "bootloader/tegrahost_v2",
     "bootloader/tegraparser_v2",
     "bootloader/tegrarcm_v2",
-    "bootloader/mkbootimg",
     "bootloader/chkbdinfo",
-    "bootloader/bpmp_t194.bin",
-    "bootloader/cboot_t194.bin",
-    "bootloader/eks.img",
-    "bootloader/mb1_t194_prod.bin",
-    "bootloader/nvtboot_t194.bin",
-    "bootloader/nvtboot_applet_t194.bin",
-    "bootloader/t186ref/BCT/tegra194-mb1-soft-fuses-l4t.cfg",
-    "bootloader/nvtboot_recovery_t194.bin",
-    "bootloader/nvtboot_recovery_cpu_t194.bin",
-    "bootloader/warmboot_t194_prod.bin",
-    DTB,
 ];
 
 /// What is known of a BSP.
@@ -76,8 +62,8 @@ pub struct Bsp {
     pub release: Release,
     /// What the user has named, for errors.
     pub given: PathBuf,
-    /// The file that our image replaces: TOSFILE of the board's file.
-    replaced: String,
+    /// What its board file says.
+    pub conf: BoardConf,
 }
 
 impl Bsp {
@@ -85,7 +71,7 @@ impl Bsp {
     /// would sign is not among them where that is another than the stock one: ours takes its place.
     pub fn contents(&self) -> Result<String> {
         let mut key = Key::default();
-        for path in stamps(&self.output.dir)?.into_keys().filter(|path| *path != self.replaced) {
+        for path in stamps(&self.output.dir)?.into_keys().filter(|path| *path != self.conf.secure_os) {
             let full = self.path(&path);
             if full.is_file() {
                 key = key.with_file(&path, &full)?;
@@ -119,8 +105,23 @@ pub fn run(build: &Build) -> Result<Bsp> {
     license::accepted(l4t, &output.dir, &build.dirs(), build.ui)?;
     let release = Release::of(&output.dir)?;
     let board = build.product.board.l4t()?;
-    let replaced = board_conf::read(&output.dir, &board.flash_name, &board.root_device)?.secure_os;
-    Ok(Bsp { output, release, given: top, replaced })
+    let conf = board_conf::read(&output.dir, &board.flash_name, &board.root_device)?;
+    same_configs(&build.product.board, board, &conf)?;
+    Ok(Bsp { output, release, given: top, conf })
+}
+
+/// flash.sh takes boot configs and layout that its board file names: they must be those that carveout changes.
+fn same_configs(board: &Board, l4t: &L4tBoard, conf: &BoardConf) -> Result<()> {
+    const KEYS: [&str; 3] = ["MISC_COLD_BOOT_CONFIG", "MISC_CONFIG", "EMMC_CFG"];
+    let ours = [&board.cold_boot, &board.flash, &board.layout];
+    for ((path, value), key) in ours.into_iter().zip(&conf.configs).zip(KEYS) {
+        if path.file_name() != Some(OsStr::new(value)) {
+            let (value, board) = (value.escape_debug().to_string(), board.name.clone());
+            let file = format!("{}.conf", l4t.flash_name);
+            return Err(BoardConfError::OtherConfig { file, key, value, board, path: path.clone() }.into());
+        }
+    }
+    Ok(())
 }
 
 /// A full flash needs kernel and initrd: told before anything is built for it.
@@ -154,7 +155,12 @@ pub fn missing(board: &Board, l4t: &L4tBoard, bsp: &Path) -> Vec<String> {
     let own = own.into_iter().map(|path| path.to_string_lossy().into_owned());
     let conf = std::iter::once(format!("{}.conf", l4t.flash_name));
     let all = NEEDED.iter().map(|name| (*name).to_owned()).chain(conf).chain(own);
-    all.filter(|name| !bsp.join(name).exists()).collect()
+    let mut missing: Vec<String> = all.chain(board_conf::sourced(bsp, &l4t.flash_name)).collect();
+    if let Ok(conf) = board_conf::read(bsp, &l4t.flash_name, &l4t.root_device) {
+        missing.extend(conf.files().cloned());
+    }
+    missing.retain(|name| !bsp.join(name).exists());
+    missing
 }
 
 /// Names all that is missing, at once.

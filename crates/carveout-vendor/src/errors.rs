@@ -65,14 +65,14 @@ carveout_host::errors! {
         /// The BSP is of another line than R32.
         NotR32 { path: PathBuf, release: String } => usage "not-r32":
             (
-                "{}: this BSP is L4T {release}, not R32: it has no Trusty for Jetson AGX Xavier that carveout knows",
+                "{}: this BSP is L4T {release}, not R32: it has no Trusty that carveout knows",
                 path.display()
             ),
             help ("use a BSP of L4T R32.6.1 to R32.7.x, best R32.7.6");
         /// The BSP is for other boards than the product's.
         OtherBoards { path: PathBuf, file: String, board: String } => usage "other-boards":
             ("{}: has no {file}: this BSP is for other boards than {board}", path.display()),
-            help ("use the BSP for Jetson AGX Xavier (T186 in NVIDIA's download names)");
+            help ("use NVIDIA's BSP that has the board (T186 in NVIDIA's download names is that of Xavier and TX2)");
         /// The BSP lacks files that a build needs.
         NotWhole { path: PathBuf, missing: Vec<String> } => usage "not-whole":
             ("{}: the BSP is not whole, it lacks\n  {}", path.display(), missing.join("\n  ")),
@@ -90,7 +90,7 @@ carveout_host::errors! {
         /// A value of a board's file has more than one line.
         SeveralLines { file: String } => usage "several-lines":
             (
-                "{file}, a board file of NVIDIA's BSP: CMDLINE, CMDLINE_ADD, CHIPID, OTA_…_DEVICE or TOSFILE have more \
+                "{file}, a board file of NVIDIA's BSP: CMDLINE, CMDLINE_ADD, CHIPID, OTA_…_DEVICE or the name of a file have more \
                  than one line"
             ),
             help ("unpack NVIDIA's tarball again, or correct your change of the file");
@@ -98,6 +98,18 @@ carveout_host::errors! {
         CommandLine { file: String, command_line: String } => usage "command-line":
             ("{file}, a board file of NVIDIA's BSP: flash.sh can use no | \\ & in the command line: {command_line}"),
             help ("unpack NVIDIA's tarball again, or correct your change of the file");
+        /// A file that a board's file names is not within the BSP.
+        Outside { file: String, name: String } => usage "outside":
+            ("{file}, a board file of NVIDIA's BSP: it names `{name}`, expected a path within the BSP"),
+            help ("unpack NVIDIA's tarball again, or correct your change of the file");
+        /// flash.sh would read another boot config or layout than carveout changes.
+        OtherConfig { file: String, key: &'static str, value: String, board: String, path: PathBuf } => usage "other-config":
+            (
+                "{file}, a board file of NVIDIA's BSP: {key} is `{value}`, and the board {board} of carveout has {}: what carveout \
+                 writes would not be what is signed",
+                path.display()
+            ),
+            help ("name the file that {file} names in the board's file of carveout, or another flash_name");
         /// The secure-os image of a board's file is not a path within the BSP.
         SecureOsPath { file: String, secure_os: String } => usage "secure-os-path":
             (

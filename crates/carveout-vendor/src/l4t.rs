@@ -4,6 +4,7 @@
 //! each time: our `date`, addresses that are not random (`setarch -R`: `tegraparser_v2` writes pointers into
 //! `flash.xml.bin`), and partition GUIDs given in the layout. Their exit codes are not believed: the outputs tell.
 
+use crate::board_conf::BoardConf;
 use crate::copy;
 use crate::errors::ToolError;
 use carveout_host::error::{At, Result};
@@ -47,21 +48,6 @@ const NO_BOARD: &str = "#!/bin/sh\ncase \" $* \" in\n\
     *' --boot '*) : > \"$0.booted\" ;;\n\
     *' --oem '*) for last; do :; done; : > \"$last\" ;;\n\
     esac\nexit 0\n";
-/// What flash.sh asks of tegraflash.py to read a module's EEPROM (`get_board_version`, L4T R32.7).
-const IDENTIFY: [&str; 12] = [
-    "--chip",
-    "0x19",
-    "--applet",
-    "mb1_t194_prod.bin",
-    "--skipuid",
-    "--soft_fuses",
-    "tegra194-mb1-soft-fuses-l4t.cfg",
-    "--bins",
-    "mb2_applet nvtboot_applet_t194.bin",
-    "--cmd",
-    "dump eeprom boardinfo cvm.bin; reboot recovery",
-    "--keep",
-];
 /// Names the RCM messages.
 pub const RCM_LIST: &str = "rcm_list_signed.xml";
 const SYSTEM_PATH: &str = "/usr/sbin:/usr/bin:/sbin:/bin";
@@ -76,6 +62,8 @@ pub struct Run<'a> {
     pub epoch: u64,
     /// Name of the board for NVIDIA's scripts.
     pub board: &'a str,
+    /// What its board file says.
+    pub conf: &'a BoardConf,
     /// Its root device, likewise.
     pub root_device: &'a str,
     /// Bytes of the partition APP.
@@ -151,12 +139,21 @@ impl Run<'_> {
         let bootloader = self.dir.join("bootloader");
         let tool = bootloader.join("tegrarcm_v2");
         let real = replace(&tool, NO_BOARD)?;
-        let mut options: Vec<String> = IDENTIFY.into_iter().map(str::to_owned).collect();
+        // What flash.sh asks of tegraflash.py to read a module's EEPROM (`get_board_version`, L4T R32.7).
+        let conf = self.conf;
+        let [mb1, applet, soft_fuses] = [&conf.mb1, &conf.applet, &conf.soft_fuses].map(|path| name_of(path));
+        let mut options: Vec<String> =
+            ["--chip", &conf.chip, "--applet", mb1, "--skipuid", "--soft_fuses", soft_fuses]
+                .into_iter()
+                .map(str::to_owned)
+                .collect();
+        options.extend(["--bins".to_owned(), format!("mb2_applet {applet}")]);
+        options
+            .extend(["--cmd", "dump eeprom boardinfo cvm.bin; reboot recovery", "--keep"].map(str::to_owned));
         for (option, key) in [("--key", keys.pkc), ("--encrypt_key", keys.sbk)] {
             options.extend(key.into_iter().flat_map(|key| [option.to_owned(), key.display().to_string()]));
         }
-        let cfg = "t186ref/BCT/tegra194-mb1-soft-fuses-l4t.cfg";
-        let (from, to) = (bootloader.join(cfg), bootloader.join("tegra194-mb1-soft-fuses-l4t.cfg"));
+        let (from, to) = (self.dir.join(&conf.soft_fuses), bootloader.join(soft_fuses));
         fs::copy(&from, &to).at(&from)?;
         let known = folders(&bootloader)?;
         let result = self.run(
@@ -223,6 +220,11 @@ impl Run<'_> {
             cmd!(sh, "env -i {environment...} {more...} {namespace...} setarch -R {program...} {options...}");
         run(what, cmd, log)
     }
+}
+
+/// The name of a file.
+fn name_of(path: &str) -> &str {
+    path.rsplit('/').next().unwrap_or(path)
 }
 
 /// Puts a program of ours in the place of one of NVIDIA's, which gets the name that ours calls it by.

@@ -1,13 +1,13 @@
 //! Clones of the layers at pinned commits, by kas.
 
 use crate::errors::YoctoError;
+use crate::pip;
+use crate::pip::Package;
 use crate::user::User;
 use carveout_host::dirs::Dirs;
 use carveout_host::error::{At, Error, Result};
 use carveout_host::packages;
 use carveout_host::packages::Need;
-use carveout_host::tools::pip;
-use carveout_host::tools::pip::Package;
 use carveout_host::tools::{run, shell};
 use carveout_host::ui::Ui;
 use std::fs;

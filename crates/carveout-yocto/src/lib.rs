@@ -9,6 +9,7 @@ pub mod host_toolchain;
 pub mod kas;
 pub mod layers;
 mod names;
+pub mod pip;
 pub mod recipes;
 pub mod results;
 pub mod serve;

@@ -19,14 +19,7 @@ use tegra_bct::{MiscCfg, TZDRAM_ALIGNMENT, TZDRAM_SIZE};
 /// What a full flash needs besides what every build needs.
 const FULL: [&str; 2] = [KERNEL, INITRD];
 /// What tells a BSP, even a half-unpacked one: two of these.
-const MARKS: [&str; 6] = [
-    "flash.sh",
-    "bootloader/t186ref",
-    "nv_tegra",
-    "kernel/dtb",
-    "apply_binaries.sh",
-    "p2972-0000.conf.common",
-];
+const MARKS: [&str; 5] = ["flash.sh", "bootloader/t186ref", "nv_tegra", "kernel/dtb", "apply_binaries.sh"];
 
 /// The top folder of a BSP, if a folder is one or holds one, whole or not.
 pub fn find(path: &Path) -> Option<PathBuf> {
@@ -48,10 +41,20 @@ pub fn explain(bsp: &Path, dirs: &Dirs) -> Result<Explained> {
         );
     }
     let (mut rows, mut whole) = (Vec::new(), true);
+    let mut known = Vec::new();
     for (root, name) in root.iter().flat_map(|root| boards(root).into_iter().map(move |name| (root, name))) {
         let board = Board::load(root, &name)?.map_err(|why| ProductError::Board { why })?;
-        let Some(l4t) = &board.l4t else { continue };
-        let row = of_board(bsp, &board, l4t, &mut text)?;
+        known.extend(board.l4t.clone().map(|l4t| (board, l4t)));
+    }
+    let is_there = |l4t: &L4tBoard| bsp.join(format!("{}.conf", l4t.flash_name)).exists();
+    let some = known.iter().any(|(_, l4t)| is_there(l4t));
+    for (board, l4t) in &known {
+        // A BSP may be for some boards alone.
+        if some && !is_there(l4t) {
+            let _ = writeln!(text, "  not for board {}: it has no {}.conf", board.name, l4t.flash_name);
+            continue;
+        }
+        let row = of_board(bsp, board, l4t, &rows, &mut text)?;
         whole &= row.lacks.is_empty();
         rows.push(row);
     }
@@ -66,7 +69,13 @@ pub fn explain(bsp: &Path, dirs: &Dirs) -> Result<Explained> {
     Ok(if whole { Explained::new(text, found) } else { Explained::failed(text, found) })
 }
 
-fn of_board(bsp: &Path, board: &Board, l4t: &L4tBoard, text: &mut Text) -> Result<BspBoard> {
+fn of_board(
+    bsp: &Path,
+    board: &Board,
+    l4t: &L4tBoard,
+    before: &[BspBoard],
+    text: &mut Text,
+) -> Result<BspBoard> {
     let _ = writeln!(text, "  for board {} ({})", board.name, l4t.flash_name);
     let lacks = missing(board, l4t, bsp);
     let mut configs = Vec::new();
@@ -109,9 +118,13 @@ fn of_board(bsp: &Path, board: &Board, l4t: &L4tBoard, text: &mut Text) -> Resul
     if let Ok(bytes) = carveout_host::files::read(&bsp.join(image)) {
         match secure_os::container(&bytes) {
             Ok(explained) => {
-                let _ = writeln!(text, "    {}:", image.display());
-                text.push(&explained.text.indented().indented().indented());
                 secure_os = explained.json;
+                if before.iter().any(|row| row.secure_os == secure_os) {
+                    let _ = writeln!(text, "    {}: as above", image.display());
+                } else {
+                    let _ = writeln!(text, "    {}:", image.display());
+                    text.push(&explained.text.indented().indented().indented());
+                }
             }
             Err(what) => drop(writeln!(text, "    {}: {what}", image.display())),
         }

@@ -35,7 +35,7 @@ pub enum ChipError {
     #[error("the boot ROM did not name the chip (no BR_CID)")]
     Silent,
     /// Not a t194.
-    #[error("chip {0} is no t194, the chip of Jetson AGX Xavier")]
+    #[error("chip {0} is no t194, the chip of Jetson AGX Xavier and Xavier NX")]
     Other(String),
 }
 

@@ -1,13 +1,14 @@
 //! Partition layouts of NVIDIA's Tegra flash tools, and what a change needs to be flashed. No I/O.
 //!
 //! * [`blob`]: what the recovery loader gets while a board is flashed.
-//! * [`board`]: identities of modules, and which of them take the same boot files.
+//! * [`board`]: identities of modules.
 //! * [`boot_areas`]: partitions of the boot areas, by the GPT at their end.
 //! * [`boot_image`]: kernel and initrd in one file.
 //! * [`chip`]: what the boot ROM says of chip and fuses.
 //! * [`eeprom`]: what a module's EEPROM says.
 //! * [`ekb`]: the encrypted key blob of the partition `eks`.
 //! * [`filesystem`]: what a file is that is given as a root filesystem.
+//! * [`fits`]: which modules take the same boot files.
 //! * [`firmware`]: NVIDIA's unsigned boot parts, told by their content.
 //! * [`guids`]: partition GUIDs, so that NVIDIA's tools make up none.
 //! * [`layout`]: the `flash_t194_*.xml` partition layout.
@@ -28,6 +29,7 @@ pub mod eeprom;
 pub mod ekb;
 pub mod filesystem;
 pub mod firmware;
+pub mod fits;
 pub mod guids;
 pub mod layout;
 pub mod payload;
@@ -41,5 +43,6 @@ pub use board::{BoardError, BoardId};
 pub use chip::{ChipError, ChipId, Fuses};
 pub use eeprom::{Eeprom, EepromError};
 pub use ekb::Ekb;
+pub use fits::{Fits, Span, SpanError};
 pub use layout::{Device, Layout, LayoutError, Partition, Size, TooSmall};
 pub use scope::Scope;

@@ -209,7 +209,7 @@ impl<'a> Payload<'a> {
 
     /// The parts that a module takes: those for all and its own.
     pub fn of_module<'b>(&'b self, spec: &'b str) -> impl Iterator<Item = &'b PayloadEntry<'a>> + 'b {
-        self.entries.iter().filter(move |entry| entry.spec.is_empty() || entry.spec == spec)
+        self.entries.iter().filter(move |entry| entry.spec.is_empty() || fits(&entry.spec, spec))
     }
 
     fn ensure_single(&self) -> Result<(), PayloadError> {
@@ -222,6 +222,14 @@ impl<'a> Payload<'a> {
         }
         Ok(())
     }
+}
+
+/// Whether a part with one TNSPEC is for a module with the other, as NVIDIA's engine compares them: they have as many fields between dashes,
+/// and an empty field fits any. So a device whose specification has no SKU takes the parts of all SKUs.
+pub fn fits(part: &str, module: &str) -> bool {
+    let (part, module) = (part.split('-'), module.split('-'));
+    part.clone().count() == module.clone().count()
+        && part.zip(module).all(|(part, own)| part.is_empty() || own.is_empty() || part == own)
 }
 
 /// A text with NULs to its end, and nothing behind them.
@@ -279,6 +287,32 @@ mod tests {
         assert_eq!(read, payload());
         assert_eq!(read.of_module(AGX).count(), 3);
         assert_eq!(read.of_module("2888-400-0001--1-2-x").count(), 2);
+    }
+
+    /// What a device has is as NVIDIA's nv-l4t-bootloader-config.sh of L4T R32.7.2 writes it there.
+    #[test]
+    fn an_empty_field_fits_any() {
+        for device in [
+            AGX,
+            "2888-400-0004-K.0-1-2-jetson-agx-xavier-devkit-mmcblk0p1",
+            "2888-400-0004--1-2-jetson-agx-xavier-devkit-",
+        ] {
+            assert!(fits(AGX, device), "{device}");
+        }
+        for other in [
+            "2888-401-0004-F.0-1-2-jetson-agx-xavier-devkit-mmcblk0p1",
+            "2888-400-0001-E.0-1-2-jetson-agx-xavier-devkit-",
+            "2888-400-0004--1-2-jetson-agx-xavier-",
+            "2888-400-0004--0-2-jetson-agx-xavier-devkit-",
+            "2888",
+            "",
+        ] {
+            assert!(!fits(AGX, other), "{other}");
+        }
+        let nx =
+            |fab: &str, sku: &str| format!("3668-{fab}-{sku}--1-2-jetson-xavier-nx-devkit-emmc-mmcblk0p1");
+        assert!(fits(&nx("301", "0001"), "3668-301---1--jetson-xavier-nx-devkit-emmc-"));
+        assert!(!fits(&nx("100", "0001"), "3668-301---1--jetson-xavier-nx-devkit-emmc-"));
     }
 
     #[test]

@@ -1,10 +1,8 @@
-//! What of an AGX Xavier's boot chain a bootloader update payload has, and for which modules a part of it is.
+//! What of a Xavier's boot chain a bootloader update payload has, and for which modules a part of it is.
 //!
 //! By `l4t_bup_gen.func` and `l4t_generate_soc_bup.sh` of L4T R32.7.2: NVIDIA's order, operations and specs. Left out is what NVIDIA's
 //! own payloads have besides: `eks`, which would take the place of a device's keys, unless that is asked for; and kernel and kernel-dtb,
 //! which belong to the root filesystem.
-
-use crate::board::{BoardId, P2888};
 
 /// A part of an update payload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,53 +58,9 @@ pub fn part_version(release: &str) -> Option<u32> {
     u32::from_str_radix(&digits, 16).ok()
 }
 
-impl BoardId {
-    /// The module as NVIDIA's payloads name it (TNSPEC): it stands for all modules that take the same files. A device has that name as
-    /// COMPATIBLE_SPEC in `/etc/nv_boot_control.conf`. For modules as they are sold (fuse level 1) with a chip of revision 2.
-    pub fn update_spec(&self, board: &str, root_device: &str) -> Option<String> {
-        let early = Self { fab: "400".into(), revision: "D.0".into(), ..self.clone() };
-        let (fab, revision) = match self.sku.as_str() {
-            "0001" if self.fits(&early) => ("400", "D.0"),
-            "0001" => ("400", "E.0"),
-            "0004" => ("400", ""),
-            "0005" => ("402", ""),
-            _ => return None,
-        };
-        // Of other fabs, those before 300, NVIDIA's payloads have no part.
-        let named = Self { fab: fab.into(), revision: revision.into(), ..self.clone() };
-        let known = self.board == P2888 && self.fits(&named);
-        known.then(|| format!("{P2888}-{fab}-{}-{revision}-1-2-{board}-{root_device}", self.sku))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn specs_are_those_of_nvidias_payloads() {
-        let spec = |sku: &str, fab: &str, revision: &str| {
-            let id =
-                BoardId { board: P2888.into(), fab: fab.into(), sku: sku.into(), revision: revision.into() };
-            id.update_spec("jetson-agx-xavier-devkit", "mmcblk0p1")
-        };
-        let known = |head: &str| Some(format!("{head}-1-2-jetson-agx-xavier-devkit-mmcblk0p1"));
-        for (id, expected) in [
-            (("0001", "400", "D.0"), "2888-400-0001-D.0"),
-            (("0001", "400", "B.0"), "2888-400-0001-D.0"),
-            (("0001", "400", "H.0"), "2888-400-0001-E.0"),
-            (("0001", "402", "E.0"), "2888-400-0001-E.0"),
-            (("0004", "400", "K.0"), "2888-400-0004-"),
-            (("0004", "401", "F.0"), "2888-400-0004-"),
-            (("0005", "402", ""), "2888-402-0005-"),
-            (("0005", "400", "A.0"), "2888-402-0005-"),
-        ] {
-            assert_eq!(spec(id.0, id.1, id.2), known(expected), "{id:?}");
-        }
-        for id in [("0001", "200", "D.0"), ("0004", "500", "K.0"), ("0008", "600", "")] {
-            assert_eq!(spec(id.0, id.1, id.2), None, "{id:?}");
-        }
-    }
 
     #[test]
     fn versions_are_the_releases() {

@@ -66,7 +66,8 @@ fn problems(fused: Fused, format: u32, files: &[File]) -> Vec<String> {
     let id = BoardId { board: "2888".into(), fab: "400".into(), sku: "0004".into(), revision: "K.0".into() };
     manifest.format = format;
     manifest.device = Some(Device {
-        modules: vec![ModuleEntry { name: "32gb".into(), id, update_spec: None }],
+        modules: vec![ModuleEntry { name: "32gb".into(), id, fits: Vec::new(), update_specs: Vec::new() }],
+        recovery: None,
         fused,
         app_size: 8192,
         lacks: Vec::new(),

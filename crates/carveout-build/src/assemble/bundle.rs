@@ -74,6 +74,7 @@ fn fill(parts: &AssembledParts, tzdram: Tzdram, folder: &Path) -> Result<Manifes
     findings(&parts.secure_os, &plan)?;
     let device = Device {
         modules: Vec::new(),
+        recovery: None,
         fused: Fused::No,
         app_size: parts.app_size,
         lacks: Vec::new(),

@@ -1,5 +1,5 @@
 #!/bin/bash
-# Flashes this bundle, which BitBake has made, onto the Jetson AGX Xavier in recovery mode at this host: verifies every file
+# Flashes this bundle, which BitBake has made, onto the Jetson in recovery mode at this host: verifies every file
 # first, then lets meta-tegra's doflash.sh sign for the module that it finds and write everything.
 # Usage: flash.sh [--instance BUS-PORT]
 set -euo pipefail

@@ -17,7 +17,6 @@ use carveout_host::packages;
 use carveout_host::tools::scratch;
 use carveout_product::Build;
 use carveout_product::{L4t, Module};
-use carveout_vendor::board_conf;
 use carveout_vendor::bsp;
 use carveout_vendor::bsp::Bsp;
 use carveout_vendor::l4t;
@@ -150,7 +149,7 @@ fn ensure_host(build: &Build) -> Result<()> {
     packages::ensure(&l4t::NEEDS, build.offline, &build.dirs().home().join("logs/host.log"), build.ui)
 }
 
-fn prepare<'a>(build: &'a Build, bsp: &Bsp, dir: &'a Path) -> Result<Run<'a>> {
+fn prepare<'a>(build: &'a Build, bsp: &'a Bsp, dir: &'a Path) -> Result<Run<'a>> {
     let board = build.product.board.l4t()?;
     l4t::copy_bsp(&bsp.output.dir, dir)?;
     let rootfs = dir.join("rootfs/etc");
@@ -161,6 +160,7 @@ fn prepare<'a>(build: &'a Build, bsp: &Bsp, dir: &'a Path) -> Result<Run<'a>> {
         dir,
         epoch: EPOCH,
         board: &board.flash_name,
+        conf: &bsp.conf,
         root_device: &board.root_device,
         app_size: app_size(build)?,
     })
@@ -200,7 +200,7 @@ fn insert(build: &Build, parts: &FlashPackageParts, dir: &Path) -> Result<()> {
     fs::copy(&from, &to).at(&to)?;
     // flash.sh signs what the board's file names. In NVIDIA's tarball that is a link to the image; in a tree that was copied without
     // links it is a file of its own, which may hold anything.
-    let named = dir.join(&board_conf::read(dir, &l4t.flash_name, &l4t.root_device)?.secure_os);
+    let named = dir.join(&parts.bsp.conf.secure_os);
     if named == to {
         return Ok(());
     }

@@ -83,7 +83,7 @@ pub fn identify(tools: &Tools, manifest: &Manifest) -> Result<Identity> {
     let id = BoardId { board: word("-i")?, fab: word("-f")?, sku: word("-k")?, revision: word("-r")? };
     tools.run("tegrarcm_v2", &["--reboot", "recovery"], SHORT)?;
     sleep(step());
-    usb::wait(&tools.instance, COMES_BACK)?;
+    usb::wait(&tools.instance, manifest, COMES_BACK)?;
     let module = suits(manifest, &id, &chip)?;
     Ok(Identity { id, chip, module })
 }
@@ -126,10 +126,17 @@ fn suits(manifest: &Manifest, id: &BoardId, chip: &ChipId) -> Result<String> {
         let fuses = format!("{:?}", chip.fuses);
         return Err(BoardError::OtherFuses { fuses, wants, signed, modules: modules() }.into());
     }
-    let module = device
-        .module(id)
-        .ok_or_else(|| BoardError::OtherModule { board: id.to_string(), modules: modules() })?;
+    let module = device.module(id).ok_or_else(|| BoardError::OtherModule {
+        board: id.to_string(),
+        name: named(id),
+        modules: modules(),
+    })?;
     Ok(module.name.clone())
+}
+
+/// What NVIDIA calls a module, in brackets.
+fn named(id: &BoardId) -> String {
+    id.name().map(|name| format!(" ({name})")).unwrap_or_default()
 }
 
 /// A board whose recovery loader runs.
@@ -232,7 +239,7 @@ impl<'a> Session<'a> {
     pub fn recovery(self) -> Result<()> {
         self.tools.run("tegradevflash_v2", &["--reboot", "recovery"], SHORT)?;
         sleep(step());
-        usb::wait(&self.tools.instance, COMES_BACK)
+        usb::wait(&self.tools.instance, self.manifest, COMES_BACK)
     }
 
     /// Restarts the board from its own storage.

@@ -1,6 +1,7 @@
 //! Boards on the USB bus, by what the kernel says of it.
 
 use crate::errors::BoardError;
+use bundle::{Manifest, Recovery};
 use carveout_host::error::Result;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,40 +12,61 @@ use std::time::{Duration, Instant};
 const DEVICES: &str = "/sys/bus/usb/devices";
 const VARIABLE: &str = "CARVEOUT_USB_DEVICES";
 const VENDOR: &str = "0955";
-/// Jetson AGX Xavier in recovery mode.
-const PRODUCT: &str = "7019";
-/// Others of NVIDIA's in recovery mode, for a message: what a technician may have connected instead.
-const OTHERS: [(&str, &str); 5] = [
-    ("7020", "running Linux (its USB device mode), not in recovery mode"),
-    ("7c18", "a Jetson TX2"),
+/// NVIDIA's boards in recovery mode, by USB product. Sources: nvautoflash.sh of L4T R32.7.2, and its README files for Nano and TX1.
+const RECOVERY: [(&str, &str); 8] = [
+    ("7019", "a Jetson AGX Xavier"),
+    ("7919", "a Jetson AGX Xavier Industrial"),
     ("7e19", "a Jetson Xavier NX"),
+    ("7c18", "a Jetson TX2 or TX2 NX"),
+    ("7418", "a Jetson TX2 4GB"),
+    ("7018", "a Jetson TX2i"),
     ("7f21", "a Jetson Nano"),
     ("7721", "a Jetson TX1"),
 ];
+/// One that is not.
+const RUNNING: (&str, &str) = ("7020", "running Linux (its USB device mode), not in recovery mode");
 
-/// Names of all boards, as NVIDIA's tools take them: bus and port, such as `1-2.3`.
-pub fn boards() -> Vec<String> {
+/// Names of all boards of a kind, as NVIDIA's tools take them: bus and port, such as `1-2.3`. A bundle of before does not say for which.
+fn boards(kind: Option<&Recovery>) -> Vec<String> {
+    let is_one = |product: &str| match kind {
+        Some(kind) => kind.usb_product == product,
+        None => RECOVERY.iter().any(|(known, _)| *known == product),
+    };
     let mut found: Vec<String> =
-        devices().into_iter().filter(|(product, _)| product == PRODUCT).map(|(_, at)| at).collect();
+        devices().into_iter().filter(|(product, _)| is_one(product)).map(|(_, at)| at).collect();
     found.sort();
     found
 }
 
 /// The wanted boards, or all.
-pub fn choose(wanted: &[String]) -> Result<Vec<String>> {
-    let found = boards();
+pub fn choose(wanted: &[String], manifest: &Manifest) -> Result<Vec<String>> {
+    let kind = recovery(manifest);
+    let found = boards(kind);
+    let name = kind.map_or("Jetson", |kind| kind.name.as_str()).to_owned();
+    let usb = kind.map_or("7…", |kind| kind.usb_product.as_str()).to_owned();
+    let how = kind.map_or_else(String::new, |kind| kind.how.clone());
     if let Some(missing) = wanted.iter().find(|name| !found.contains(name)) {
-        return Err(BoardError::NotAtPlace { instance: missing.clone(), boards: found }.into());
+        return Err(
+            BoardError::NotAtPlace { name, usb, how, instance: missing.clone(), boards: found }.into()
+        );
     }
     let chosen = if wanted.is_empty() { found } else { wanted.to_vec() };
     if !chosen.is_empty() {
         return chosen.iter().try_for_each(|instance| ensure_reachable(instance)).map(|()| chosen);
     }
     let other = devices().into_iter().find_map(|(product, instance)| {
-        let (_, device) = OTHERS.iter().find(|(id, _)| *id == product)?;
-        Some(BoardError::OtherDevice { instance, device })
+        let (_, device) = RECOVERY.into_iter().chain([RUNNING]).find(|(id, _)| *id == product)?;
+        Some((instance, device))
     });
-    Err(other.unwrap_or(BoardError::NoBoard).into())
+    Err(match other {
+        Some((instance, device)) => BoardError::OtherDevice { name, usb, how, instance, device }.into(),
+        None => BoardError::NoBoard { name, usb, how }.into(),
+    })
+}
+
+/// What a bundle's boards are in recovery mode.
+fn recovery(manifest: &Manifest) -> Option<&Recovery> {
+    manifest.device.as_ref().and_then(|device| device.recovery.as_ref())
 }
 
 /// An error if the kernel's file of a device is not ours to write to: NVIDIA's tools would only fail, when all is verified.
@@ -65,14 +87,17 @@ fn ensure_reachable(instance: &str) -> Result<()> {
 }
 
 /// The boards that are there now, of the wanted ones or of all. None is no error.
-pub fn present(wanted: &[String]) -> Vec<String> {
-    boards().into_iter().filter(|board| wanted.is_empty() || wanted.contains(board)).collect()
+pub fn present(wanted: &[String], manifest: &Manifest) -> Vec<String> {
+    boards(recovery(manifest))
+        .into_iter()
+        .filter(|board| wanted.is_empty() || wanted.contains(board))
+        .collect()
 }
 
 /// Waits until a board is there again, after it was told to come back.
-pub fn wait(instance: &str, most: Duration) -> Result<()> {
+pub fn wait(instance: &str, manifest: &Manifest, most: Duration) -> Result<()> {
     let start = Instant::now();
-    while !boards().iter().any(|board| board == instance) {
+    while !boards(recovery(manifest)).iter().any(|board| board == instance) {
         if start.elapsed() > most {
             return Err(BoardError::NotBack { instance: instance.into(), seconds: most.as_secs() }.into());
         }

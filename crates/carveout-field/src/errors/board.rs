@@ -8,24 +8,17 @@ carveout_host::errors! {
     /// What can go wrong with boards in recovery mode.
     pub enum BoardError("field::board") {
         /// No board in recovery mode is at the USB place that was named.
-        NotAtPlace { instance: String, boards: Vec<String> } => environment "not-at-place": (
-            "no Jetson AGX Xavier in recovery mode at USB {instance}; at this host: {boards}",
+        NotAtPlace { name: String, usb: String, how: String, instance: String, boards: Vec<String> } => environment "not-at-place": (
+            "no {name} in recovery mode (0955:{usb}) at USB {instance}; at this host: {boards}",
             boards = if boards.is_empty() { "none".into() } else { boards.join(", ") }
-        ), help (
-            "connect the board's front USB-C port, hold its middle button (Force Recovery), press and release reset, \
-             and look for 0955:7019 in lsusb"
-        );
+        ), help ("{}", into_recovery(how, usb));
         /// No board in recovery mode is at this host.
-        NoBoard => environment "no-board": ("no Jetson AGX Xavier in recovery mode (0955:7019) at this host"), help (
-            "connect the board's front USB-C port, hold its middle button (Force Recovery), press and release reset, \
-             and look for 0955:7019 in lsusb"
-        );
+        NoBoard { name: String, usb: String, how: String } => environment "no-board":
+            ("no {name} in recovery mode (0955:{usb}) at this host"), help ("{}", into_recovery(how, usb));
         /// No board in recovery mode is at this host, but another device of NVIDIA's is.
-        OtherDevice { instance: String, device: &'static str } => environment "other-device":
-            ("no Jetson AGX Xavier in recovery mode (0955:7019) at this host; at USB {instance} is {device}"), help (
-            "connect the board's front USB-C port, hold its middle button (Force Recovery), press and release reset, \
-             and look for 0955:7019 in lsusb"
-        );
+        OtherDevice { name: String, usb: String, how: String, instance: String, device: &'static str } => environment "other-device":
+            ("no {name} in recovery mode (0955:{usb}) at this host; at USB {instance} is {device}"),
+            help ("{}", into_recovery(how, usb));
         /// The user may not write to a board in recovery mode.
         NoAccess { instance: String, path: PathBuf } => environment "no-access":
             ("the board at USB {instance} cannot be reached: {path}: permission denied", path = path.display()),
@@ -88,8 +81,8 @@ carveout_host::errors! {
             ("the chip's fuses ({fuses}) want a bundle signed with {wants}, this one is signed with {signed}"),
             help ("nothing has been written; this bundle is for {modules}", modules = modules.join(", "));
         /// The module of the board is not one that the bundle is for.
-        OtherModule { board: String, modules: Vec<String> } => check "other-module":
-            ("the board is {board}, which this bundle is not for"),
+        OtherModule { board: String, name: String, modules: Vec<String> } => check "other-module":
+            ("the board is {board}{name}, which this bundle is not for"),
             help ("nothing has been written; this bundle is for {modules}", modules = modules.join(", "));
         /// The read of a partition succeeded, but returned nothing.
         NothingRead { partition: String } => check "nothing-read":
@@ -132,4 +125,9 @@ carveout_host::errors! {
         /// A backup or restore of a board ended without a result, which is a bug of carveout.
         NoResult => check "no-result": ("the board's work ended without a result");
     }
+}
+
+fn into_recovery(how: &str, usb: &str) -> String {
+    let how = if how.is_empty() { "bring the board into recovery mode" } else { how };
+    format!("{how}, and look for 0955:{usb} in lsusb")
 }

@@ -14,6 +14,7 @@ use crate::device::session::Session;
 use crate::device::usb;
 use crate::errors::{BoardError, ImageError};
 use crate::results::{BackedUp, Recorded};
+use bundle::Manifest;
 use carveout_host::dirs::Dirs;
 use carveout_host::error::{At, Result};
 use carveout_host::files::{NewFile, SECRET, parent};
@@ -27,9 +28,9 @@ use tegra_flash::Scope;
 const APP: &str = tegra_flash::slots::APP[0];
 
 /// A single board for backup and restore.
-fn one(instance: Option<&String>) -> Result<String> {
+fn one(instance: Option<&String>, manifest: &Manifest) -> Result<String> {
     let wanted: Vec<String> = instance.into_iter().cloned().collect();
-    match usb::choose(&wanted)?.as_slice() {
+    match usb::choose(&wanted, manifest)?.as_slice() {
         [board] => Ok(board.clone()),
         boards => Err(BoardError::Several { boards: boards.to_vec() }.into()),
     }
@@ -44,7 +45,7 @@ pub fn with_one_board<T>(
     ui: &Ui,
     run: impl FnOnce(&mut Board, &BoardJob) -> Result<T>,
 ) -> Result<(T, Record)> {
-    with_board(action, package, &one(instance)?, dirs, ui, run)
+    with_board(action, package, &one(instance, &package.manifest)?, dirs, ui, run)
 }
 
 fn with_board<T>(
@@ -97,7 +98,7 @@ pub fn backup(args: &Backup, dirs: &Dirs, ui: &Ui) -> Result<Outcome> {
     let size = package.manifest.device.as_ref().map_or(0, |device| device.app_size);
     // The sparse image is made beside the raw one, and may be as large.
     ensure_room(parent(&args.output), if args.raw { size } else { size.saturating_mul(2) })?;
-    let usb = one(args.instance.as_ref())?;
+    let usb = one(args.instance.as_ref(), &package.manifest)?;
     let raw = NewFile::create(&args.output, SECRET)?;
     let at = fs::canonicalize(raw.path()).at(raw.path())?;
     let (_, record) = with_board("backup", &package, &usb, dirs, ui, |board, job| {
@@ -132,7 +133,7 @@ pub fn restore(args: &Restore, dirs: &Dirs, ui: &Ui) -> Result<Outcome> {
     let size = package.manifest.device.as_ref().map_or(0, |device| device.app_size);
     let scratch = carveout_host::tools::scratch("restore")?;
     let image = Given::open(&args.image, size, scratch.path(), args.raw_anyway, ui)?;
-    let usb = one(args.instance.as_ref())?;
+    let usb = one(args.instance.as_ref(), &package.manifest)?;
     let (_, record) = with_board("restore", &package, &usb, dirs, ui, |board, job| {
         let identity = board.identify(job)?;
         let tools = board.tools("restore");

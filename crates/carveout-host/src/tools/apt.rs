@@ -21,13 +21,11 @@ pub fn install(packages: &[&str], log: &Path) -> Result<()> {
     sh.set_var("LC_ALL", "C");
     let wait = format!("-oDPkg::Lock::Timeout={}", WAIT.as_secs());
     let until = Instant::now() + WAIT;
-    loop {
-        match run("apt-get update", cmd!(sh, "apt-get -q {wait} update"), log) {
-            Err(error) if error.message.contains(LISTS_TAKEN) && Instant::now() < until => {
-                sleep(Duration::from_secs(1));
-            }
-            other => break other?,
+    while let Err(error) = run("apt-get update", cmd!(sh, "apt-get -q {wait} update"), log) {
+        if !error.message.contains(LISTS_TAKEN) || Instant::now() > until {
+            return Err(error);
         }
+        sleep(Duration::from_secs(1));
     }
     let install = cmd!(sh, "apt-get -q -y {wait} --no-install-recommends install {packages...}");
     run("apt-get install", install, log)

@@ -73,11 +73,30 @@ carveout_host::errors! {
         UnknownBoard { name: String, known: Vec<String>, meant: Option<String> } => usage "unknown-board":
             ("unknown board `{name}`: configs/boards has {}.{}", known.join(", "), did_you_mean(meant.as_deref()));
         /// The name in a board's file is not the file's own.
-        OtherName { path: PathBuf, name: String, expected: String } => usage "other-name":
-            ("{}: name is `{name}`, expected `{expected}` as the file is called", path.display());
+        OtherName { name: String, expected: String } => usage "other-name":
+            ("`{name}`, expected `{expected}` as the file is called");
+        /// A board extends one that extends another, and so on.
+        ExtendsTooMany { most: usize } => usage "extends-too-many":
+            ("a board, and those that it extends, have {most} files at most: does it extend itself?");
+        /// Neither a board's file nor those of the boards that it extends say what a board has.
+        Lacks { path: PathBuf, key: &'static str } => usage "lacks":
+            ("{}: {key} is missing, and it extends no board that has it", path.display());
+        /// A name in a board's file is not one that NVIDIA's scripts or BitBake can have.
+        NotAWord { value: String } => usage "not-a-word":
+            ("`{value}`: letters, digits and - _ . + are allowed, a letter or digit first");
+        /// The USB product id in a board's file is not one.
+        NotAUsbProduct { value: String } => usage "not-a-usb-product":
+            ("`{value}`: four digits or letters from a to f are allowed, as lsusb prints it behind 0955:");
+        /// What update payloads are to call a module is of another one, or not of the form.
+        OtherSpec { spec: String } => usage "other-spec":
+            ("`{spec}`, expected number, fab, SKU and revision of the module with dashes between, such as 2888-400-0004-");
+        /// What an update payload is to call a module is longer than it can be.
+        LongSpec { path: PathBuf, spec: String, most: usize } => usage "long-spec":
+            ("{}: an update payload would call a module {spec}, which is longer than {most} bytes", path.display());
+        /// Two modules of a board have one name.
+        ModuleTwice { name: String } => usage "module-twice": ("two modules are called {name}");
         /// The identity of a module in a board's file is impossible.
-        WrongModule { path: PathBuf, module: String, source: Cause } => usage "wrong-module":
-            ("{}: module {module}: {source}", path.display());
+        WrongModule { module: String, source: Cause } => usage "wrong-module": ("module {module}: {source}");
         /// The two boot configs of a board have the same file name.
         SameBootConfigs { path: PathBuf } => usage "same-boot-configs":
             ("{}: both boot configs have one file name: they must differ", path.display());

@@ -65,9 +65,10 @@ pub fn eeprom(bytes: &[u8]) -> Option<Explained> {
             return Some(Explained::failed(text, Found::BadEeprom { blank, error: error.to_string() }));
         }
     };
-    let known = match found.id.check() {
-        Ok(()) => "a Jetson AGX Xavier module that carveout knows".into(),
-        Err(error) => error.to_string(),
+    let known = match (found.id.check(), found.id.name()) {
+        (Err(error), _) => error.to_string(),
+        (Ok(()), Some(name)) => name.into(),
+        (Ok(()), None) => "a module whose name is not known".into(),
     };
     let text = Text::block(&format!(
         "EEPROM of a Jetson module, 256 bytes, its checksum holds\n  part number  {}\n  module       {}\n  {known}\n",

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 use tegra_flash::boot_areas::{BootAreas, in_slot};
+use tegra_flash::payload;
 use tegra_flash::slot_metadata::SlotMetadata;
 
 /// What says which module this is, and where it boots from: NVIDIA's script writes it at each boot.
@@ -66,6 +67,11 @@ impl Jetson {
         let mut areas = vec![inside(root, &boot), inside(root, &gpt)];
         areas.dedup();
         Ok(Some(Self { root: root.into(), specs, areas }))
+    }
+
+    /// Whether a part of a payload with this TNSPEC is for this module alone and those like it.
+    pub fn is_module(&self, spec: &str) -> bool {
+        !spec.is_empty() && self.specs.iter().any(|own| payload::fits(spec, own))
     }
 
     /// A file of the device.

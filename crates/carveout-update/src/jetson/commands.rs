@@ -145,7 +145,7 @@ fn parts(board: &Jetson, update: &Update, payload: &Path, ekb: bool) -> Result<V
     let bytes = fs::read(payload).map_err(|source| UpdateError::Io { path: payload.into(), source })?;
     let read =
         Payload::parse(&bytes).map_err(|source| UpdateError::Payload { bundle: bundle.clone(), source })?;
-    if !read.entries.iter().any(|entry| board.specs.contains(&entry.spec)) {
+    if !read.entries.iter().any(|entry| board.is_module(&entry.spec)) {
         return Err(UpdateError::OtherModule { bundle, own: board.specs.join(" and ") });
     }
     if !ekb && read.entries.iter().any(|entry| entry.partition == EKS) {
@@ -153,15 +153,22 @@ fn parts(board: &Jetson, update: &Update, payload: &Path, ekb: bool) -> Result<V
     }
     let sold = board.is_sold();
     let mine = read.entries.iter().filter(|entry| {
-        (entry.spec.is_empty() || board.specs.contains(&entry.spec))
-            && (sold || entry.operation != OF_SOLD_BOARDS)
+        (entry.spec.is_empty() || board.is_module(&entry.spec)) && (sold || entry.operation != OF_SOLD_BOARDS)
     });
     let part = |entry: &tegra_flash::payload::PayloadEntry| Part {
         partition: entry.partition.clone(),
         length: entry.data.len() as u64,
         sha256: sha256(entry.data),
     };
-    Ok(mine.map(part).collect())
+    let parts: Vec<Part> = mine.map(part).collect();
+    let twice = |part: &&Part| parts.iter().any(|other| other.partition == part.partition && other != *part);
+    match parts.iter().find(twice) {
+        Some(part) => {
+            let (partition, own) = (part.partition.clone(), board.specs.join(" and "));
+            Err(UpdateError::SeveralModules { bundle, own, partition })
+        }
+        None => Ok(parts),
+    }
 }
 
 /// Lets what is tried stay, if the product's checks pass. Until it does, the next boot is the old slot.

@@ -7,7 +7,7 @@ use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::thread::sleep;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// So often it is killed while dpkg works, each time a little later.
 const KILLS: u32 = 10;
@@ -212,6 +212,10 @@ fn power_may_go_while_dpkg_works() {
         let group = rustix::process::Pid::from_raw(child.id().try_into().unwrap()).unwrap();
         let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
         child.wait().unwrap();
+        // Those that it had started may take a moment longer.
+        while rustix::process::test_kill_process_group(group).is_ok() {
+            sleep(Duration::from_millis(5));
+        }
         // A slot that nobody has left may be tried again.
         let (slot, _) = board.boots();
         board.start(slot, 3);

@@ -15,6 +15,9 @@ use tegra_flash::slot_metadata::SlotMetadata;
 use tegra_flash::update::PAYLOAD_VERSION;
 
 pub const SPEC: &str = "2888-400-0004--1-2-jetson-agx-xavier-devkit-mmcblk0p1";
+/// What NVIDIA's script writes of such a module on the device.
+pub const TNSPEC: &str = "2888-400-0004-K.0-1-2-jetson-agx-xavier-devkit-mmcblk0p1";
+pub const COMPATIBLE_SPEC: &str = "2888-400-0004--1-2-jetson-agx-xavier-devkit-";
 pub const OTHER: &str = "2888-400-0001-E.0-1-2-jetson-agx-xavier-devkit-mmcblk0p1";
 /// Partitions, whether they are of a module, and whether they are in the boot areas.
 pub const PARTS: [(&str, bool, bool); 6] = [
@@ -79,7 +82,7 @@ impl Board {
         }
         board.put("sys/module/tegra_fuse/parameters/tegra_prod_mode", "1\n");
         let config = format!(
-            "TNSPEC 2888-400-0004-K.0-1-2-jetson-agx-xavier-devkit-mmcblk0p1\nCOMPATIBLE_SPEC {SPEC}\nTEGRA_CHIPID 0x19\n\
+            "TNSPEC {TNSPEC}\nCOMPATIBLE_SPEC {COMPATIBLE_SPEC}\nTEGRA_CHIPID 0x19\n\
              TEGRA_OTA_BOOT_DEVICE /dev/mmcblk0boot0\nTEGRA_OTA_GPT_DEVICE /dev/mmcblk0boot1\n"
         );
         board.put("etc/nv_boot_control.conf", &config);

@@ -15,6 +15,12 @@ AREAS = [ROOT + "/dev/mmcblk0boot0", ROOT + "/dev/mmcblk0boot1"]
 PIECE = 2048
 
 
+def fits(part, own):
+    """As NVIDIA's program compares them."""
+    part, own = part.split("-"), own.split("-")
+    return len(part) == len(own) and all(a == b or "" in (a, b) for a, b in zip(part, own))
+
+
 def read(path):
     with open(path, "rb") as file:
         return file.read()
@@ -102,7 +108,7 @@ def payload(path):
     for index in range(count):
         name, offset, length, _, operation = struct.unpack_from("<40sIIII", data, at + 120 * index)
         spec = data[at + 120 * index + 56:at + 120 * index + 120].rstrip(b"\0").decode()
-        if spec in ["", *specs]:
+        if not spec or any(fits(spec, own) for own in specs):
             yield name.rstrip(b"\0").decode(), data[offset:offset + length]
 
 

@@ -7,7 +7,7 @@ mod board;
 #[allow(dead_code)]
 mod small;
 
-use board::{AREA, Board, OTHER, PARTS, SPEC, json, payload};
+use board::{AREA, Board, COMPATIBLE_SPEC, OTHER, PARTS, SPEC, json, payload};
 use serde_json::Value;
 use std::fs;
 
@@ -65,9 +65,18 @@ fn what_is_not_for_this_board_is_refused_and_nothing_is_written() {
     let board = Board::new();
     let other = board.update(2, 0, &payload(2, &[OTHER], &[]));
     let (code, message) = board.fails(&["install", &other], 1);
-    assert!(code == "other-module" && message.contains(SPEC), "{message}");
+    assert!(code == "other-module" && message.contains(COMPATIBLE_SPEC), "{message}");
     let keys = board.update(3, 0, &payload(3, &[SPEC], &["eks"]));
     assert_eq!(board.fails(&["install", &keys], 1).0, "has-ekb");
+    // A device that does not say which SKU it is.
+    let conf = fs::read_to_string(board.path("etc/nv_boot_control.conf")).unwrap();
+    board.put("etc/nv_boot_control.conf", &conf.replace("-0004-K.0-", "---").replace("-0004-", "--"));
+    let mut both = payload(3, &[OTHER, SPEC], &[]);
+    *both.last_mut().unwrap() ^= 1;
+    let both = board.update(3, 0, &both);
+    let (code, message) = board.fails(&["install", &both], 1);
+    assert!(code == "several-modules" && message.contains("two different parts MB1_BCT"), "{message}");
+    board.put("etc/nv_boot_control.conf", &conf);
     let mut damaged = payload(4, &[SPEC], &[]);
     damaged[0] ^= 1;
     let damaged = board.update(4, 0, &damaged);

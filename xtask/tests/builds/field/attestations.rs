@@ -2,9 +2,9 @@
 
 use crate::builds::util::{root, run};
 use carveout_host::dirs::Dirs;
-use carveout_host::tools::pip;
-use carveout_host::tools::pip::Package;
 use carveout_host::tools::shell;
+use carveout_yocto::pip;
+use carveout_yocto::pip::Package;
 use serde_json::{Value, json};
 use std::path::Path;
 use std::process::Command;

@@ -3,10 +3,10 @@
 use crate::builds::util::{Ran, root, run, xtask};
 use carveout_host::dirs::Dirs;
 use carveout_host::packages;
-use carveout_host::tools::pip;
-use carveout_host::tools::pip::Package;
 use carveout_host::tools::shell;
 use carveout_host::ui::{Ui, Verbosity};
+use carveout_yocto::pip;
+use carveout_yocto::pip::Package;
 use std::fs;
 use std::path::Path;
 use std::process::Command;

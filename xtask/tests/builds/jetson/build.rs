@@ -97,7 +97,7 @@ pub fn update_of(folder: &Path) -> Vec<BTreeSet<String>> {
     let (manifest, _) = ::bundle::extract(&source, |_| false).unwrap();
     let modules = manifest.device.iter().flat_map(|device| &device.modules);
     let written = modules.map(|module| {
-        let parts = payload.of_module(module.update_spec.as_ref().unwrap());
+        let parts = payload.of_module(&module.update_specs[0]);
         let partition = parts.map(|part| {
             let (_, file) = manifest.partition_file(&module.name, &part.partition).unwrap();
             assert_eq!(::bundle::sha256(part.data), file.sha256, "{} of {}", part.partition, module.name);

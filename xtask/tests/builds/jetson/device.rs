@@ -68,6 +68,13 @@ impl Bus {
         board
     }
 
+    /// The same with a board of another kind, by its USB product.
+    pub fn plug_kind(&self, instance: &str, eeprom: &str, product: &str) -> Board {
+        let board = self.plug(instance, eeprom);
+        connected(&board.usb, ["0955", product]);
+        board
+    }
+
     /// The same with a board that has been flashed with the bundle's boot config.
     pub fn plug_flashed(&self, instance: &str, eeprom: &str) -> Board {
         let board = self.plug(instance, eeprom);

@@ -16,6 +16,8 @@ use tegra_flash::slot_metadata::SlotMetadata;
 
 const MODULE: &str = "32gb";
 const SPEC: &str = "2888-400-0004--1-2-jetson-agx-xavier-devkit-mmcblk0p1";
+/// What NVIDIA's nv-l4t-bootloader-config.sh of R32.7.2 makes of that on a device.
+const COMPATIBLE_SPEC: &str = "2888-400-0004--1-2-jetson-agx-xavier-devkit-";
 /// Bytes of a boot area, as its device says it in sectors, and where BCT's copy for slot B begins.
 const AREA: usize = 8 << 20;
 const SECTOR: usize = 512;
@@ -89,7 +91,7 @@ impl Board {
         .ok();
         let spec = SPEC.replace("0004-", "0004-K.0");
         let conf = format!(
-            "TNSPEC {spec}\nCOMPATIBLE_SPEC {SPEC}\nTEGRA_CHIPID 0x19\nTEGRA_OTA_BOOT_DEVICE /dev/mmcblk0boot0\n\
+            "TNSPEC {spec}\nCOMPATIBLE_SPEC {COMPATIBLE_SPEC}\nTEGRA_CHIPID 0x19\nTEGRA_OTA_BOOT_DEVICE /dev/mmcblk0boot0\n\
              TEGRA_OTA_GPT_DEVICE /dev/mmcblk0boot1\n"
         );
         board.put("etc/nv_boot_control.conf", &conf);

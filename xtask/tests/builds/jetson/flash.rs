@@ -222,11 +222,20 @@ fn what_nvidias_tools_call_a_success_is_not_believed() {
 #[test]
 fn other_boards_are_refused_before_anything_is_written() {
     for (eeprom, words) in [
-        ("2888 600 0008 A.0", "the board's EEPROM: module P2888-0008 is Jetson AGX Xavier Industrial, no"),
-        ("2888 400 0001 H.0", "the board is P2888-0001 fab 400 revision H.0, which this bundle is not for"),
-        ("2888 200 0004 K.0", "fab 200 revision K.0, which this bundle is not for"),
-        ("3668 100 0001 A.0", "module P3668-0001 is Jetson Xavier NX, no"),
-        ("2888 400 0006 B.0", "module P2888-0006 is the 8 GB Jetson AGX Xavier"),
+        (
+            "2888 600 0008 A.0",
+            "the board is P2888-0008 fab 600 revision A.0 (Jetson AGX Xavier Industrial), which this bundle is not for",
+        ),
+        (
+            "2888 400 0001 H.0",
+            "the board is P2888-0001 fab 400 revision H.0 (Jetson AGX Xavier 16 GB), which this bundle is not for",
+        ),
+        ("2888 200 0004 K.0", "fab 200 revision K.0 (Jetson AGX Xavier 32 GB), which this bundle is not for"),
+        (
+            "3668 100 0001 A.0",
+            "P3668-0001 fab 100 revision A.0 (Jetson Xavier NX with eMMC), which this bundle is not for",
+        ),
+        ("2888 400 0006 B.0", "(Jetson AGX Xavier 8 GB), which this bundle is not for"),
         ("\0 \0 \0 \0", "EEPROM is blank: which module it is cannot be known"),
     ] {
         let bus = Bus::new();

@@ -1,6 +1,7 @@
 //! Whole builds and flashes for Jetson AGX Xavier, with nothing of NVIDIA's: its BSP, its sources and the boards are stand-ins
 //! of ours (`standin/`), which take the same calls, make files of the same names and forms, and go wrong as the real ones do.
 
+mod boards;
 mod build;
 mod device;
 mod engine;

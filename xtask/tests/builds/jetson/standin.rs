@@ -1,5 +1,7 @@
 //! A stand-in for NVIDIA's BSP, `Linux_for_Tegra`: its files by name and form, its tools by what they are called with.
 
+mod boards;
+
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
@@ -16,7 +18,7 @@ pub const KERNEL: [&str; 2] = ["kernel/Image", "bootloader/l4t_initrd.img"];
 /// Bytes in place of the monitor (ATF).
 pub const MONITOR: &[u8] = b"monitor of the stand-in BSP";
 /// Programs and data of the board, each with its name as contents; none is ever run here.
-const DATA: [&str; 16] = [
+const DATA: [&str; 13] = [
     "bootloader/bpmp_t194.bin",
     "bootloader/cboot_t194.bin",
     "bootloader/eks.img",
@@ -26,13 +28,10 @@ const DATA: [&str; 16] = [
     "bootloader/nvtboot_recovery_t194.bin",
     "bootloader/nvtboot_recovery_cpu_t194.bin",
     "bootloader/warmboot_t194_prod.bin",
-    "bootloader/t186ref/tegra194-a02-bpmp-p2888-a04.dtb",
     "bootloader/t186ref/tegra194-a02-bpmp-p2888-0005-a04.dtb",
-    "kernel/dtb/tegra194-p2888-0001-p2822-0000.dtb",
     KERNEL[0],
     KERNEL[1],
     "bootloader/LICENSE.of-something",
-    "p2972-0000.conf.common",
 ];
 /// Host tools whose work `tegraflash_internal.py` does.
 const UNUSED: [&str; 4] = ["tegrasign_v3.py", "tegrabct_v2", "tegrahost_v2", "mkbootimg"];
@@ -55,15 +54,9 @@ impl Bsp {
         bsp.put("bootloader/LICENSE", "Licence of the stand-in BSP\n\nDo with it what you like.\n");
         // The line that NVIDIA's functions find a partition with, and find it twice.
         bsp.put("bootloader/odmsign.func", "at=$(sed -n \"/\\\"${part}\\\"/=\" layout.xml)\n");
-        bsp.put(
-            "jetson-agx-xavier-devkit.conf",
-            "# reads p2972-0000.conf.common\nTOSFILE=\"bootloader/tos_t194.img\";\n",
-        );
+        boards::write(&bsp);
         symlink("jetson-agx-xavier-devkit.conf", dir.join("jetson-xavier.conf")).unwrap();
-        bsp.put(COLD_BOOT, misc_cfg(1));
-        bsp.put(&format!("{BCT}/tegra194-mb1-bct-misc-flash.cfg"), misc_cfg(0));
         bsp.put(&format!("{BCT}/tegra194-mb1-soft-fuses-l4t.cfg"), "soft fuses\n");
-        bsp.put("bootloader/t186ref/cfg/flash_t194_sdmmc.xml", layout());
         let image = Container::pack(MONITOR, &[0x55; 4096], TosType::Trusty).unwrap();
         bsp.put("bootloader/tos-trusty_t194.img", image);
         symlink("tos-trusty_t194.img", dir.join(TOS_LINK)).unwrap();
@@ -178,7 +171,8 @@ const USER: [[&str; 4]; 21] = [
     ["secondary_gpt", "secondary_gpt", "0xFFFFFFFFFFFFFFFF", ""],
 ];
 
-fn layout() -> String {
+/// A layout for a device with the boot files and one with the root filesystem. A QSPI flash has all but kernel and root filesystem.
+fn layout([boot, user]: [&str; 2]) -> String {
     let partition = |[name, kind, size, file]: &[&str; 4]| {
         let size = if size.is_empty() { String::new() } else { format!("<size> {size} </size>") };
         let file = if file.is_empty() { String::new() } else { format!("<filename> {file} </filename>") };
@@ -195,9 +189,21 @@ fn layout() -> String {
             "    <device type=\"{kind}\" instance=\"3\" sector_size=\"512\" num_sectors=\"{sectors}\">\n{rows}    </device>\n"
         )
     };
+    let (mut first, mut second) = (BOOT.to_vec(), USER.to_vec());
+    let sectors = if boot == "spi" { "65536" } else { "16384" };
+    if boot == "spi" {
+        let of_user = |row: &[&str; 4]| {
+            ["master_boot_record", "primary_gpt", "APP", "UDA", "secondary_gpt"].contains(&row[0])
+                || row[0].starts_with("kernel")
+        };
+        let moved: Vec<_> = second.iter().filter(|row| !of_user(row)).copied().collect();
+        let end = first.len() - 1;
+        first.splice(end..end, moved);
+        second.retain(of_user);
+    }
     format!(
         "<?xml version=\"1.0\"?>\n<partition_layout version=\"01.00.0000\">\n{}{}</partition_layout>\n",
-        device("sdmmc_boot", "16384", &BOOT),
-        device("sdmmc_user", "EMMCSIZE", &USER)
+        device(boot, sectors, &first),
+        device(user, "EMMCSIZE", &second)
     )
 }

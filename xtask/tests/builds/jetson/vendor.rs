@@ -45,7 +45,7 @@ fn half_a_bsp_and_that_of_another_board_are_refused() {
         &[],
         &[
             "has no jetson-agx-xavier-devkit.conf: this BSP is for other boards than jetson-agx-xavier",
-            "help: use the BSP for Jetson AGX Xavier",
+            "help: use NVIDIA's BSP that has the board",
         ],
     );
     machine.bsp.remove(&["nv_tegra/bsp_version"]);

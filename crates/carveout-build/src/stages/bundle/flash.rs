@@ -6,7 +6,9 @@ use super::super::flash_package::{LACKS, LAYOUT, MADE_OF, PARTITIONS, SECURE_LAY
 use super::super::kernel;
 use super::parts::L4tParts;
 use crate::errors::{BundleError, failed};
-use bundle::{COMMON, Device, FLASH, FlashPackage, Fused, MadeOf, ModuleEntry, Role, UPDATE_PAYLOAD, Writer};
+use bundle::{
+    COMMON, Device, FLASH, FlashPackage, Fused, MadeOf, ModuleEntry, Recovery, Role, UPDATE_PAYLOAD, Writer,
+};
 use carveout_host::error::{At, Result};
 use carveout_product::Build;
 use carveout_product::Eks;
@@ -37,7 +39,7 @@ pub fn layout(build: &Build, packages: &Output) -> Result<PathBuf> {
 
 /// Adds the folder, and tells what the manifest says of it.
 pub fn add(build: &Build, parts: &L4tParts, secure_os: &Output, writer: &mut Writer) -> Result<Device> {
-    let l4t = build.product.l4t()?;
+    let (l4t, board) = (build.product.l4t()?, build.product.board.l4t()?);
     let mut packages = Vec::new();
     for module in &l4t.modules {
         packages.push((module, Package::read(&parts.packages.dir.join(&module.name))?));
@@ -65,17 +67,18 @@ pub fn add(build: &Build, parts: &L4tParts, secure_os: &Output, writer: &mut Wri
     let scratch = carveout_host::tools::scratch("bundle")?;
     for (name, text) in OWN {
         let from = scratch.path().join(name);
-        fs::write(&from, text).at(&from)?;
+        fs::write(&from, told(text, &board.recovery)).at(&from)?;
         writer.add(Role::Flash, &format!("{FLASH}/{name}"), &from, &[]).map_err(failed)?;
     }
-    let board = build.product.board.l4t()?;
     let entry = |module: &Module| ModuleEntry {
         name: module.name.clone(),
         id: module.id.clone(),
-        update_spec: module.id.update_spec(&board.flash_name, &board.root_device),
+        fits: module.fits.clone(),
+        update_specs: module.update_specs(board),
     };
     let device = Device {
         modules: l4t.modules.iter().map(entry).collect(),
+        recovery: Some(board.recovery.clone()),
         fused: match (&l4t.pkc_key, &l4t.sbk_key) {
             (None, _) => Fused::No,
             (Some(_), None) => Fused::Pkc,
@@ -89,6 +92,11 @@ pub fn add(build: &Build, parts: &L4tParts, secure_os: &Output, writer: &mut Wri
     };
     update(&device, &parts.bsp.release.to_string(), writer)?;
     Ok(device)
+}
+
+/// A text of ours about a board.
+fn told(text: &str, board: &Recovery) -> String {
+    text.replace("@NAME@", &board.name).replace("@USB@", &board.usb_product).replace("@HOW@", &board.how)
 }
 
 /// Adds the payload that updates a running device: the very files that a flash writes.

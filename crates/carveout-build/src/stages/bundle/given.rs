@@ -37,7 +37,11 @@ pub fn inputs(product: &Product, workspace: &Workspace) -> Result<Vec<Input>> {
     };
     add(CONFIG.into(), &product.path);
     let board = &product.board;
-    add("board".into(), &board.path);
+    for (index, path) in board.paths.iter().enumerate() {
+        let extended = path.file_stem().unwrap_or_default().to_string_lossy();
+        let name = if index == 0 { "board".to_owned() } else { format!("board.{extended}") };
+        add(name, path);
+    }
     // Those of a board with L4T are files of its BSP.
     if board.l4t.is_none() {
         add("board.cold_boot".into(), &board.cold_boot);

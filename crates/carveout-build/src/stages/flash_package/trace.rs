@@ -27,6 +27,8 @@ const KERNEL_DTB: &str = "kernel_";
 const BOOT_IMAGE: &str = "boot.img";
 /// Made of the boot configs: they are read back on their own.
 const BOOT_CONFIGS: [&[u8; 4]; 2] = [b"MBCT", b"MEMB"];
+/// A list of bad pages, which flash.sh makes of zeros where a board file names one and the BSP has none (L4T R32.7, line 1813).
+const NO_BAD_PAGES: (&str, [u8; 4096]) = ("badpage.bin", [0; 4096]);
 /// How names of the recovery loader's own parts begin.
 const RECOVERY: &str = "nvtboot_recovery";
 /// The partition of MB1, which the boot ROM gets as an RCM message, too.
@@ -119,6 +121,8 @@ impl Traced<'_> {
             vec![Source { name: IMAGE.into(), content: fs::read(&image).at(&image)? }]
         } else if name == BOOT_IMAGE {
             vec![self.boot_image()?]
+        } else if name == NO_BAD_PAGES.0 && !sources.contains_key(&name) {
+            vec![Source { name: format!("flash.sh:{name}"), content: NO_BAD_PAGES.1.to_vec() }]
         } else {
             self.candidates(sources, &name)?
         };

@@ -16,6 +16,7 @@ done
 [ "${#words[@]}" = 2 ] || die "usage: flash.sh [options] <board> <root device>"
 [ -f "${words[0]}.conf" ] || die "no ${words[0]}.conf"
 for name in BOARDID FAB BOARDSKU FUSELEVEL CHIPREV; do [ -n "${!name}" ] || die "no board is connected, and no $name is given"; done
+export BOARD=${words[0]}
 [ -d rootfs ] || die "no rootfs"
 # As the real one: what is in bootloader/ is lost.
 cp bootloader/t186ref/BCT/*.cfg bootloader/t186ref/cfg/*.xml bootloader/ || exit 1

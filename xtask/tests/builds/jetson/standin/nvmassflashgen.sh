@@ -14,6 +14,7 @@ while [ $# -gt 0 ]; do
   shift
 done
 bash flash.sh --no-flash -r -S "$size" "${words[@]}" > /dev/null || exit 1
+export BOARD=${words[0]}
 folder=mfi_${words[0]}$suffix
 cd bootloader || exit 1
 python3 tegraflash_internal.py massflash "$size" "$folder" "${keys[@]}" || { echo "Error: signing failed"; exit 0; }

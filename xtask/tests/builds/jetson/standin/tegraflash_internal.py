@@ -27,12 +27,12 @@ PLACEHOLDERS = {
     "BPMPFILE": "bpmp_t194.bin",
     "SC7FILE": "warmboot_t194_prod.bin",
     "LNXFILE": "boot.img",
-    "DTBFILE": "kernel_tegra194-p2888-0001-p2822-0000.dtb",
-    "VERFILE": "emmc_bootblob_ver.txt",
     "APPFILE": "system.img",
     "EMMCSIZE": "31276924928",
 }
-PLAIN = ("system.img", "emmc_bootblob_ver.txt")
+PLAIN = ("system.img", "emmc_bootblob_ver.txt", "qspi_bootblob_ver.txt")
+# Numbers of devices in flash.idx.
+DEVICES = {"sdmmc_boot": 0, "sdmmc_user": 1, "spi": 3, "sdcard": 6}
 
 
 class Keys:
@@ -140,15 +140,24 @@ def rcm_messages(tool, mb1, keys):
     tool("--chip", "0x19", "0", "--updatesig", "rcm_list_signed.xml")
 
 
+def conf(script):
+    """What the board's file says."""
+    script = f"LDK_DIR=..; source ../{os.environ['BOARD']}.conf; cd ..; {script}"
+    return subprocess.check_output(["bash", "-c", script]).decode().strip()
+
+
+def value(name):
+    return conf(f'echo "${name}"')
+
+
 def bpmp_dtb():
     """What the module's identity decides on."""
-    return "tegra194-a02-bpmp-p2888-" + ("0005-a04.dtb" if os.environ["BOARDSKU"] == "0005" else "a04.dtb")
+    return "tegra194-a02-bpmp-p2888-0005-a04.dtb" if os.environ["BOARDSKU"] == "0005" else value("BPFDTB_FILE")
 
 
 def tos_file():
     """The image that flash.sh signs: what TOSFILE of the board's file leads to, under that name."""
-    script = "cd .. && source ./jetson-agx-xavier-devkit.conf && readlink -f \"$TOSFILE\""
-    path = subprocess.check_output(["bash", "-c", script]).decode().strip()
+    path = conf("readlink -f \"$TOSFILE\"")
     name = os.path.basename(path)
     if os.path.abspath(name) != path:
         shutil.copy(path, name)
@@ -172,12 +181,13 @@ def blob(parts):
 
 def fill(size):
     """The layout with its placeholders replaced: flash.xml."""
-    with open("flash_t194_sdmmc.xml") as file:
+    with open(value("EMMC_CFG")) as file:
         text = file.read()
     dtb = bpmp_dtb()
     save(dtb, load(os.path.join("t186ref", dtb)))
-    for name, value in {**PLACEHOLDERS, "TOSFILE": tos_file(), "APPSIZE": size, "BPMPDTBFILE": dtb}.items():
-        text = re.sub(rf"\b{name}\b", value, text)
+    own = {"TOSFILE": tos_file(), "APPSIZE": size, "BPMPDTBFILE": dtb, "DTBFILE": "kernel_" + value("DTB_FILE"), "VERFILE": value("VERFILENAME")}
+    for name, text_of_it in {**PLACEHOLDERS, **own}.items():
+        text = re.sub(rf"\b{name}\b", text_of_it, text)
     save("flash.xml", text.encode())
     return xml.fromstring(text)
 
@@ -187,13 +197,13 @@ def make(size, keys):
     configs by partition."""
     date = subprocess.check_output(["date", "+%Y%m%d%H%M%S"]).decode()
     board = "-".join(os.environ.get(name, "") for name in ("BOARDID", "FAB", "BOARDSKU", "BOARDREV"))
-    save("emmc_bootblob_ver.txt", f"NV3\n{board}\n{date}".encode())
+    save(value("VERFILENAME"), f"NV3\n{board}\n{date}".encode())
     save("boot.img", boot_image(load("../kernel/Image"), load("l4t_initrd.img")))
-    save("kernel_tegra194-p2888-0001-p2822-0000.dtb", load("../kernel/dtb/tegra194-p2888-0001-p2822-0000.dtb"))
+    save("kernel_" + value("DTB_FILE"), load("../kernel/dtb/" + value("DTB_FILE")))
     if not os.path.exists("system.img"):
         sys.exit("Error: -r, but no system.img")
-    save("mb1_cold_boot_bct_MB1.bct", bct("tegra194-mb1-bct-misc-l4t.cfg"))
-    save("mb1_bct_MB1.bct", bct("tegra194-mb1-bct-misc-flash.cfg"))
+    save("mb1_cold_boot_bct_MB1.bct", bct(value("MISC_COLD_BOOT_CONFIG")))
+    save("mb1_bct_MB1.bct", bct(value("MISC_CONFIG")))
     for name in ("mem_coldboot.bct", "mem_rcm.bct"):
         save(name, digest(name.encode()) * 64)
     save("br_bct_BR.bct", digest(b"boot ROM") * 90)
@@ -219,7 +229,7 @@ def make(size, keys):
                 xml.SubElement(partition, "filename").text = f" {config} "
             file = file or config
             length = os.path.getsize(file) if file else ""
-            place = f'{0 if device.get("type") == "sdmmc_boot" else 1}:3:{name}'
+            place = f'{DEVICES[device.get("type")]}:3:{name}'
             index.append(f"{len(index)}, {place}, 0, {partition.findtext('size', '0').strip()}, {file}, {length}, fixed, \n")
             if partition.find("unique_guid") is None:
                 made_up += f"<!-- {name} {uuid.uuid4()} -->\n"
@@ -272,7 +282,7 @@ def massflash(size, folder, keys):
 
 def is_for_fused(name):
     """A package for fused boards has no more than what is sent and written: neither chkbdinfo nor licences."""
-    listed = ("nvaflash.sh", "nvmflash.sh", "blob.bin", "br_bct_BR.bct", "emmc_bootblob_ver.txt", "system.img")
+    listed = ("nvaflash.sh", "nvmflash.sh", "blob.bin", "br_bct_BR.bct", "emmc_bootblob_ver.txt", "qspi_bootblob_ver.txt", "system.img")
     return name in listed or name.startswith("secureflash.xml") or name.endswith((".signed", "_signed.rcm", "_v2"))
 
 

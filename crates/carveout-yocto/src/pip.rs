@@ -1,8 +1,9 @@
 //! pip: published Python packages, pinned, each in a folder of ours. The host's Python runs them, and keeps its own packages.
 
-use super::{capture, run, shell};
-use crate::error::{At, Result};
-use crate::packages::Need;
+use carveout_host::error::{At, Result};
+use carveout_host::files;
+use carveout_host::packages::Need;
+use carveout_host::tools::{capture, run, shell};
 use std::fs;
 use std::path::{Path, PathBuf};
 use xshell::{Cmd, Shell, cmd};
@@ -39,7 +40,7 @@ fn install(sh: &Shell, root: &Path, package: &Package, log: &Path) -> Result<Pat
         format!("{}\n{}\n", capture("python3", cmd!(sh, "python3 -c {PYTHON}"))?, pinned.join("\n"));
     let folder = root.join(format!("{name}-{version}"));
     fs::create_dir_all(root).at(root)?;
-    let _lock = crate::files::lock(&root.join(".lock"))?;
+    let _lock = files::lock(&root.join(".lock"))?;
     if fs::read_to_string(folder.join(RECORD)).is_ok_and(|found| found == made_for) {
         return Ok(folder);
     }
@@ -54,7 +55,7 @@ fn install(sh: &Shell, root: &Path, package: &Package, log: &Path) -> Result<Pat
     let cmd = cmd!(sh, "python3 -m pip install {options...} --target {new} {pinned...}");
     run(&format!("installing {name}"), cmd, log)?;
     let record = new.join(RECORD);
-    fs::write(&record, made_for).at(&record)?;
+    files::write(&record, made_for, files::OUTPUT)?;
     fs::rename(&new, &folder).at(&folder)?;
     Ok(folder)
 }
@@ -67,7 +68,7 @@ pub fn python<'a>(sh: &'a Shell, folder: &Path) -> Cmd<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::error::Exit;
+    use carveout_host::error::Exit;
 
     /// Makes the least wheel there is: hello.py, which prints its version.
     const WHEEL: &str = r#"
@@ -83,7 +84,7 @@ with zipfile.ZipFile(f"hello-{version}-py3-none-any.whl", "w") as wheel:
 
     #[test]
     fn packages_are_installed_once() {
-        if !crate::packages::is_met(&NEED) {
+        if !carveout_host::packages::is_met(&NEED) {
             eprintln!("skipped: pip is not there");
             return;
         }
@@ -116,7 +117,7 @@ with zipfile.ZipFile(f"hello-{version}-py3-none-any.whl", "w") as wheel:
 
     #[test]
     fn what_cannot_be_fetched_leaves_nothing() {
-        if !crate::packages::is_met(&NEED) {
+        if !carveout_host::packages::is_met(&NEED) {
             eprintln!("skipped: pip is not there");
             return;
         }

@@ -1,0 +1,118 @@
+//! Every board that carveout knows: built for, flashed, and kept apart from all others, on stand-ins.
+
+use super::Machine;
+use super::build::update_of;
+use super::device::Bus;
+use super::standin::put;
+use crate::builds::util::{Ran, manifest, xtask};
+use std::path::PathBuf;
+use tegra_flash::Layout;
+
+/// A board, a module of it by the product's name and as its EEPROM says, its USB product, and where its secure-os lies.
+type Kind = (&'static str, &'static str, &'static str, &'static str, &'static str);
+const BOARDS: [Kind; 4] = [
+    ("jetson-agx-xavier", "16gb", "2888 401 0001 H.0", "7019", "sdmmc_user"),
+    ("jetson-agx-xavier-industrial", "32gb", "2888 601 0008 B.0", "7919", "spi"),
+    ("jetson-xavier-nx-devkit-emmc", "emmc", "3668 301 0003 A.0", "7e19", "spi"),
+    ("jetson-xavier-nx-devkit", "sd", "3668 100 0000 G.0", "7e19", "spi"),
+];
+/// The signed boot config of the cold boot, and the signed image.
+const SIGNED: [&str; 2] =
+    ["mb1_cold_boot_bct_MB1_sigheader.bct.encrypt", "tos-trusty_t194_sigheader.img.encrypt"];
+
+fn product(machine: &Machine, board: &str) -> String {
+    let path = machine.path("product.yaml");
+    put(
+        &path,
+        format!(
+            "name: bench\nversion: 1.0.0\nboard: {board}\ntzdram: {{ size: 32MiB }}\ntrusted_apps: [echo-srv]\n\
+             l4t: {{ app_size: 256MiB }}\n"
+        ),
+    );
+    path.display().to_string()
+}
+
+fn build(machine: &Machine, config: &str, more: &[&str]) -> Ran {
+    let [bsp, sources, out] =
+        [&machine.bsp.dir, &machine.sources.dir, &machine.path("out")].map(|path| path.display().to_string());
+    let words = ["image", "-c", config, "--bsp", &bsp, "--sources", &sources, "-o", &out, "--accept-license"];
+    Ran::new(&mut machine.command(words.iter().chain(more)))
+}
+
+#[test]
+fn each_board_is_built_for_flashed_and_kept_from_the_others() {
+    for (board, module, eeprom, usb, device) in BOARDS {
+        let machine = Machine::new();
+        let built = PathBuf::from(build(&machine, &product(&machine, board), &["--no-boot"]).ok());
+        assert_eq!(xtask(["verify".as_ref(), built.as_os_str()]).ok(), "ok");
+        let said = manifest(&built);
+        assert_eq!(
+            (&said["board"], &said["device"]["recovery"]["usb_product"]),
+            (&board.into(), &usb.into())
+        );
+        let layout = std::fs::read_dir(built.join("layout")).unwrap().next().unwrap().unwrap().path();
+        let layout = Layout::parse(&std::fs::read_to_string(layout).unwrap()).unwrap();
+        let holds = |kind: &&tegra_flash::Device| kind.partitions.iter().any(|part| part.name == "secure-os");
+        assert_eq!(layout.devices.iter().find(holds).unwrap().kind, device, "{board}");
+        for partitions in update_of(&built) {
+            assert!(partitions.contains("secure-os") && partitions.contains("MB1_BCT"), "{board}");
+        }
+        let bundle = built.to_str().unwrap();
+        let flash = ["flash", bundle, "--to", "usb"];
+        let bus = Bus::new();
+        let it = bus.plug_kind("1-2", eeprom, usb);
+        let said = bus.xtask([&flash[..], &["--scope", "full", "--app"], &[&app(&machine)]].concat()).ok();
+        assert!(said.starts_with("1-2: done in "), "{said}");
+        let file = |name: &str| std::fs::read(built.join("flash/common").join(name)).unwrap();
+        for (partition, name) in ["MB1_BCT", "secure-os"].into_iter().zip(SIGNED) {
+            for slot in ["", "_b"] {
+                let held = it.partition(&format!("{partition}{slot}")).unwrap();
+                assert!(held.starts_with(&file(name)), "{board}: {partition}{slot}, module {module}");
+            }
+        }
+        for (other, _, eeprom, other_usb, _) in BOARDS.into_iter().filter(|(other, ..)| *other != board) {
+            let bus = Bus::new();
+            bus.plug_kind("1-2", eeprom, other_usb);
+            if other_usb != usb {
+                let error = bus.xtask([&flash[..], &["--scope", "secure-os"]].concat()).fails(3);
+                assert!(
+                    error.contains(&format!(
+                        "in recovery mode (0955:{usb}) at this host; at USB 1-2 is a Jetson "
+                    )),
+                    "{error}"
+                );
+            }
+            // On the same port, or with a cable that lies.
+            let bus = Bus::new();
+            let it = bus.plug_kind("1-2", eeprom, usb);
+            let error = bus.xtask([&flash[..], &["--scope", "secure-os"]].concat()).fails(1);
+            assert!(error.contains("which this bundle is not for"), "{other} gets {board}: {error}");
+            assert_eq!(it.partition("secure-os"), None);
+        }
+    }
+}
+
+/// A root filesystem's image for these products.
+fn app(machine: &Machine) -> String {
+    let path = machine.path("app.img");
+    put(&path, super::flash::rootfs(3));
+    path.display().to_string()
+}
+
+/// flash.sh reads what its own board file names: that must be what carveout changes.
+#[test]
+fn cfgs_of_two_boards_are_not_mixed() {
+    let machine = Machine::new();
+    let config = product(&machine, "jetson-agx-xavier");
+    machine.bsp.put("jetson-agx-xavier-devkit.conf", "source \"${LDK_DIR}/jetson-xavier-nx-devkit.conf\";\n");
+    let error = build(&machine, &config, &[]).fails(2);
+    assert!(
+        error.contains("MISC_COLD_BOOT_CONFIG is `tegra194-mb1-bct-misc-sd-l4t.cfg`, and the board jetson-agx-xavier of carveout has"),
+        "{error}"
+    );
+    machine
+        .bsp
+        .put("jetson-agx-xavier-devkit.conf", "source \"${LDK_DIR}/jetson-xavier-nx-devkit-emmc.conf\";\n");
+    let error = build(&machine, &config, &[]).fails(2);
+    assert!(error.contains("EMMC_CFG is `flash_l4t_t194_spi_emmc_p3668.xml`"), "{error}");
+}
