@@ -160,6 +160,7 @@ class Bundle(unittest.TestCase):
         }
         self.write("workspace/recipes/echo-srv-app_0.1.0.bb", self.DEB, "images/tos-1.img")
         self.write("workspace/layers/ours/a", "meta-other/a")
+        self.write("share/tegraflash/flashvars", text='MISC_COLD_BOOT_CONFIG="tegra194-mb1-bct-misc-l4t.cfg"\n')
         os.symlink("tos-1.img", self.path("images/tos-xavier.img"))
         for name in ["echo-srv", "small-echo-srv"]:
             self.write("share/trusted-os/ta/%s.rustc" % name, text="rustc 1.95.0\n")
@@ -195,7 +196,7 @@ class Bundle(unittest.TestCase):
             "name": "camera",
             "version": "1.2.3",
             "security_version": 3,
-            "board": "jetson-agx-xavier",
+            "board": "xavier",
             "tzdram": {"size": "32MiB", "alignment": "1MiB"},
             "trusted_apps": [app("echo-srv"), app("small-echo-srv")],
             "secure_os": self.path("images/tos-1.img"),
@@ -206,6 +207,17 @@ class Bundle(unittest.TestCase):
             "app_size": 8 << 30,
             "image": None,
         })
+
+    def test_boards(self):
+        self.assertEqual(self.parts(MACHINE="jetson-agx-xavier-devkit")["board"], "jetson-agx-xavier")
+        self.assertEqual(self.parts(MACHINE="jetson-xavier-nx-devkit")["board"], "jetson-xavier-nx-devkit")
+        self.assertEqual(self.parts(CARVEOUT_BOARD="carrier")["board"], "carrier")
+        with open(self.path("share/tegraflash/flashvars"), "w") as file:
+            file.write('FUSE=x\nMISC_COLD_BOOT_CONFIG="tegra194-mb1-bct-misc-sd-l4t.cfg"\n')
+        self.assertEqual(os.path.basename(self.parts()["boot_config"][0]), "tegra194-mb1-bct-misc-sd-l4t.cfg")
+        self.write("share/tegraflash/flashvars")
+        with self.assertRaisesRegex(ValueError, "flashvars: MISC_COLD_BOOT_CONFIG is missing$"):
+            self.parts()
 
     def test_trusted_apps_keep_their_order(self):
         for names in [["small-echo-srv", "echo-srv"], ["echo-srv", "small-echo-srv"], ["small-echo-srv"], []]:

@@ -48,6 +48,7 @@ pub fn local(
         "MACHINE",
         machine,
     );
+    conf.add("", "CARVEOUT_BOARD", &product.board.name);
     conf.add("yocto.distro.", "DISTRO", &yocto.distro);
     conf.add("Whatever the distro, results are in tmp/.", "TCLIBCAPPEND", "");
     conf.add("Client apps are Debian packages, as in the other engine.", "PACKAGE_CLASSES", "package_deb");

@@ -132,10 +132,14 @@ fn log(build: &Build) -> Result<PathBuf> {
 
 /// The build folder, with layers that are there or that kas clones.
 fn setup(build: &Build, layers: &Layers, log: &Path) -> Result<Setup> {
-    let file = format!("configs/kas/{}.yml", build.product.board.name);
-    // A workspace's own, or carveout's.
-    let own = build.workspace.root.join(&file);
-    let default = if own.is_file() { own } else { cargo::carveout(&build.workspace.root)?.join(&file) };
+    let root = &build.workspace.root;
+    let carveout = cargo::carveout(root)?;
+    // The board's, or that of one that it extends; a workspace's own, or carveout's.
+    let boards = build.product.board.paths.iter().filter_map(|path| path.file_stem());
+    let files = boards.map(|name| Path::new("configs/kas").join(name).with_extension("yml"));
+    let mut files = files.flat_map(|file| [root.join(&file), carveout.join(&file)]);
+    let none = carveout.join("configs/kas").join(&build.product.board.name).with_extension("yml");
+    let default = files.find(|file| file.is_file()).unwrap_or(none);
     let from =
         layers.folder.as_deref().map_or(From::Kas(layers.kas.as_deref().unwrap_or(&default)), From::Folder);
     yocto::setup(build, from, layers.host_toolchain, log)

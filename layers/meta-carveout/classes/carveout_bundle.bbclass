@@ -4,13 +4,14 @@
 # CARVEOUT_PRODUCT_NAME, CARVEOUT_PRODUCT_VERSION  what the bundle is called
 # CARVEOUT_SECURITY_VERSION  devices refuse a smaller one than they have had
 # CARVEOUT_IMAGE          the image whose root filesystem and flash package go into it; empty: a bundle of the other parts
+# CARVEOUT_BOARD          what carveout's other engine calls the board; empty: MACHINE, or jetson-agx-xavier
 # CARVEOUT_CONFIG_DIGEST  SHA-256 of the product config that the variables come from; else it is one of the variables
 
 inherit deploy nopackages carveout_config l4t_bsp
 
 # e2fsprogs tells which blocks of the root filesystem are free, which are not sent to a board.
 DEPENDS += "\
-    carveout-native tegra-bootfiles trusty-l4t ${CARVEOUT_TRUSTED_APPS} \
+    carveout-native tegra-bootfiles tegra-flashvars trusty-l4t ${CARVEOUT_TRUSTED_APPS} \
     ${@'e2fsprogs-native' if d.getVar('CARVEOUT_IMAGE') else ''} \
 "
 
@@ -51,7 +52,7 @@ do_compile[depends] += "\
 "
 do_compile[vardeps] += "\
     CARVEOUT_PRODUCT_NAME CARVEOUT_PRODUCT_VERSION CARVEOUT_IMAGE CARVEOUT_CONFIG_DIGEST CARVEOUT_TZDRAM_SIZE CARVEOUT_SECURITY_VERSION \
-    CARVEOUT_TZDRAM_ALIGNMENT CARVEOUT_TRUSTED_APPS CARVEOUT_CLIENT_APPS L4T_VERSION ROOTFSPART_SIZE \
+    CARVEOUT_BOARD CARVEOUT_TZDRAM_ALIGNMENT CARVEOUT_TRUSTED_APPS CARVEOUT_CLIENT_APPS L4T_VERSION ROOTFSPART_SIZE \
     INITRAMFS_IMAGE INITRAMFS_IMAGE_BUNDLE \
 "
 do_compile[file-checksums] = "${CARVEOUT_LAYERDIR}/lib/carveout/bundle.py:True"

@@ -8,10 +8,11 @@ import subprocess
 
 from . import config
 
-# The name that carveout's other engine has for the board, whichever of MACHINE's names is used.
-BOARD = "jetson-agx-xavier"
-# The misc boot configs of the cold boot and of flashing, as meta-tegra's flash helper names them.
-BOOT_CONFIG = ("tegra194-mb1-bct-misc-l4t.cfg", "tegra194-mb1-bct-misc-flash.cfg")
+# The names that carveout's other engine has for boards whose MACHINE is called otherwise.
+BOARDS = {"jetson-agx-xavier-devkit": "jetson-agx-xavier"}
+# The misc boot config of flashing, as meta-tegra's flash helper names it, and the variable of its flashvars that names that of the cold boot.
+FLASH = "tegra194-mb1-bct-misc-flash.cfg"
+COLD_BOOT = "MISC_COLD_BOOT_CONFIG="
 # How package types name files: name, version and revision of the recipe, architecture.
 PACKAGES = {"deb": "%s_%s-r*_*.deb", "ipk": "%s_%s-r*_*.ipk", "rpm": "%s-%s-r*.*.rpm"}
 # What a bundle's digest of its config covers, if it is not given.
@@ -40,7 +41,7 @@ def parts(value_of):
         "name": value_of("CARVEOUT_PRODUCT_NAME"),
         "version": value_of("CARVEOUT_PRODUCT_VERSION"),
         "security_version": int(value_of("CARVEOUT_SECURITY_VERSION")),
-        "board": BOARD,
+        "board": value_of("CARVEOUT_BOARD") or BOARDS.get(machine, machine),
         "tzdram": {
             "size": value_of("CARVEOUT_TZDRAM_SIZE"),
             "alignment": value_of("CARVEOUT_TZDRAM_ALIGNMENT"),
@@ -51,13 +52,23 @@ def parts(value_of):
         ],
         "secure_os": os.path.realpath("%s/tos-%s.img" % (deployed, machine)),
         "kernel_symbols": symbols if os.path.exists(symbols) else None,
-        "boot_config": ["%s/%s" % (tegraflash, name) for name in BOOT_CONFIG],
+        "boot_config": ["%s/%s" % (tegraflash, name) for name in (cold_boot(tegraflash), FLASH)],
         "layout": "%s/%s" % (tegraflash, value_of("PARTITION_LAYOUT_TEMPLATE")),
         "client_apps": client_apps(value_of),
         "app_size": int(value_of("ROOTFSPART_SIZE")),
         "image": image and image_of(deployed, image, machine, initramfs(value_of)),
         "inputs": inputs(value_of, ["%s/ta/%s.rustc" % (trusted_os, name) for name in names]),
     }
+
+
+def cold_boot(tegraflash):
+    """The misc boot config of the cold boot: a board with an SD card has one of its own."""
+    path = tegraflash + "/flashvars"
+    with open(path) as file:
+        names = [line[len(COLD_BOOT):].strip().strip('"') for line in file if line.startswith(COLD_BOOT)]
+    if not names:
+        raise ValueError("%s: %s is missing" % (path, COLD_BOOT.rstrip("=")))
+    return names[-1]
 
 
 def client_apps(value_of):
