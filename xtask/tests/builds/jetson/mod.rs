@@ -7,6 +7,7 @@ mod device;
 mod engine;
 mod errors;
 mod flash;
+mod independent;
 mod kept;
 mod products;
 mod real;
