@@ -11,9 +11,14 @@ pub const BOARD: &str = "jetson-agx-xavier";
 
 /// A product of its own build folder, which is `name` and the board's.
 pub fn product(dir: &Path, name: &str, more: &str) -> String {
+    product_of(dir, name, BOARD, more)
+}
+
+/// The same for another board.
+pub fn product_of(dir: &Path, name: &str, board: &str, more: &str) -> String {
     let path = dir.join(format!("{name}.yaml"));
     let text = format!(
-        "name: {name}\nversion: 1.0.0\nboard: {BOARD}\ntzdram: {{ size: 32MiB }}\n\
+        "name: {name}\nversion: 1.0.0\nboard: {board}\ntzdram: {{ size: 32MiB }}\n\
          trusted_apps:\n  - echo-srv\n  - {{ package: small-echo-srv, min_heap: 128KiB }}\nclient_apps: [echo-srv-app]\n\
          rootfs: {{ kind: debian, suite: bookworm, size: 8GiB }}\n{more}"
     );

@@ -1,6 +1,6 @@
 //! BitBake itself, where the real layers, NVIDIA's BSP and its sources are at hand: hours of computing, so only on demand.
 
-use super::{on, product, yocto};
+use super::{BOARD, on, product, product_of, yocto};
 use crate::builds::util::{Ran, manifest, root, run};
 use serde_json::Value;
 use std::fs;
@@ -21,11 +21,17 @@ fn given(variable: &str) -> Option<String> {
 fn the_real_layers_parse_without_a_warning() {
     let Some(layers) = given("CARVEOUT_YOCTO") else { return };
     let dir = tempfile::tempdir().unwrap();
-    let config = product(dir.path(), "real-dry-run", "");
-    let line = yocto(&["yocto", "-c", &config, "--layers", &layers, "--dry-run", "--offline"]).ok();
-    assert!(line.ends_with(" tasks, 0 errors, 0 warnings"), "{line}");
-    let tasks: u64 = line.split(' ').next().unwrap().parse().unwrap();
-    assert!(tasks > 3000, "an image has thousands of tasks: {line}");
+    for board in [BOARD, "jetson-xavier-nx-devkit-emmc", "jetson-xavier-nx-devkit"] {
+        let config = product_of(dir.path(), "real-dry-run", board, "");
+        let line = yocto(&["yocto", "-c", &config, "--layers", &layers, "--dry-run", "--offline"]).ok();
+        assert!(line.ends_with(" tasks, 0 errors, 0 warnings"), "{board}: {line}");
+        let tasks: u64 = line.split(' ').next().unwrap().parse().unwrap();
+        assert!(tasks > 3000, "{board}: an image has thousands of tasks: {line}");
+    }
+    // meta-tegra has no machine for it.
+    let config = product_of(dir.path(), "real-dry-run", "jetson-agx-xavier-industrial", "");
+    let error = yocto(&["yocto", "-c", &config, "--layers", &layers, "--dry-run", "--offline"]).fails(2);
+    assert!(error.contains("no layer has conf/machine/jetson-agx-xavier-industrial.conf"), "{error}");
 }
 
 /// Clones of this workspace, each with a build folder of its own.
