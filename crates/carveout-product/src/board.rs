@@ -260,6 +260,11 @@ fn check(reporter: &Reporter, file: &BoardFile) -> Result<()> {
         return Err(reporter
             .at(&[At("l4t"), At("recovery"), At("usb_product")], BoardError::NotAUsbProduct { value }));
     }
+    let told = l4t.recovery.iter().flat_map(|recovery| [("name", &recovery.name), ("how", &recovery.how)]);
+    for (key, text) in told.filter(|(_, text)| text.is_empty() || text.contains(char::is_control)) {
+        let value = text.escape_debug().to_string();
+        return Err(reporter.at(&[At("l4t"), At("recovery"), At(key)], BoardError::NotALine { value }));
+    }
     for (index, module) in l4t.modules.iter().flatten().enumerate() {
         let place = [At("l4t"), At("modules"), Index(index)];
         if let Err(error) = module.id.check() {

@@ -38,7 +38,7 @@ pub const KERNEL: &str = "kernel/Image";
 /// The initrd.
 pub const INITRD: &str = "bootloader/l4t_initrd.img";
 /// What flash.sh and its helpers need for any board, whatever the scope.
-const NEEDED: [&str; 13] = [
+const NEEDED: [&str; 14] = [
     "flash.sh",
     "nvmassflashgen.sh",
     license::FILE,
@@ -51,6 +51,7 @@ const NEEDED: [&str; 13] = [
     "bootloader/tegrahost_v2",
     "bootloader/tegraparser_v2",
     "bootloader/tegrarcm_v2",
+    "bootloader/mkbootimg",
     "bootloader/chkbdinfo",
 ];
 

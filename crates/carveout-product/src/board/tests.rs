@@ -94,6 +94,11 @@ fn errors_of_a_board_have_their_line() {
             "recovery: { name: x, usb_product: 7E19, how: y }",
             "carrier.yaml:4: l4t.recovery.usb_product: `7E19`",
         ),
+        (
+            "flash_name: carrier",
+            "recovery: { name: x, usb_product: \"7019\", how: \"a\\e[1mb\" }",
+            "carrier.yaml:4: l4t.recovery.how: `a\\u{1b}[1mb`: one line",
+        ),
         ("flash_name: carrier", "recovery: { name: x, how: y }", "missing field `usb_product`"),
         ("flash_name: carrier", "downloads: { bsp: { url: x } }", "missing field `sha256`"),
         (

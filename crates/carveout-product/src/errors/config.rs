@@ -84,6 +84,8 @@ carveout_host::errors! {
         /// A name in a board's file is not one that NVIDIA's scripts or BitBake can have.
         NotAWord { value: String } => usage "not-a-word":
             ("`{value}`: letters, digits and - _ . + are allowed, a letter or digit first");
+        /// What a board's file says of recovery mode is not one line of text.
+        NotALine { value: String } => usage "not-a-line": ("`{value}`: one line of text is allowed");
         /// The USB product id in a board's file is not one.
         NotAUsbProduct { value: String } => usage "not-a-usb-product":
             ("`{value}`: four digits or letters from a to f are allowed, as lsusb prints it behind 0955:");

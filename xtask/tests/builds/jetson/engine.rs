@@ -1,6 +1,5 @@
 //! carveout-update with NVIDIA's own `nv_update_engine` and `nvbootctrl`, where a real BSP is: on a stand-in of a board, under qemu-user.
 
-use super::BOARD;
 use crate::builds::util::{Ran, root, run, xtask};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -14,12 +13,44 @@ use tegra_flash::boot_areas::{BCT, BootAreas, in_slot};
 use tegra_flash::payload::Payload;
 use tegra_flash::slot_metadata::SlotMetadata;
 
-const MODULE: &str = "32gb";
-const SPEC: &str = "2888-400-0004--1-2-jetson-agx-xavier-devkit-mmcblk0p1";
-/// What NVIDIA's nv-l4t-bootloader-config.sh of R32.7.2 makes of that on a device.
-const COMPATIBLE_SPEC: &str = "2888-400-0004--1-2-jetson-agx-xavier-devkit-";
-/// Bytes of a boot area, as its device says it in sectors, and where BCT's copy for slot B begins.
-const AREA: usize = 8 << 20;
+/// A kind of board: where its boot parts lie, and what NVIDIA's nv-l4t-bootloader-config.sh of R32.7.2 makes of its name on a device.
+struct Kind {
+    board: &'static str,
+    /// Where the bundle has what is the module's own.
+    folder: &'static str,
+    /// Its name in payloads.
+    spec: &'static str,
+    tnspec: &'static str,
+    compatible_spec: &'static str,
+    /// Its boot areas, one behind the other, and the bytes of each.
+    areas: &'static [&'static str],
+    size: usize,
+    /// Their table, as NVIDIA's tegraparser names it.
+    table: &'static str,
+}
+
+const AGX: Kind = Kind {
+    board: "jetson-agx-xavier",
+    folder: "32gb",
+    spec: "2888-400-0004--1-2-jetson-agx-xavier-devkit-mmcblk0p1",
+    tnspec: "2888-400-0004-K.0-1-2-jetson-agx-xavier-devkit-mmcblk0p1",
+    compatible_spec: "2888-400-0004--1-2-jetson-agx-xavier-devkit-",
+    areas: &["mmcblk0boot0", "mmcblk0boot1"],
+    size: 8 << 20,
+    table: "gpt_secondary_0_3.bin",
+};
+/// All boot parts are in one QSPI flash.
+const NX: Kind = Kind {
+    board: "jetson-xavier-nx-devkit-emmc",
+    folder: "common",
+    spec: "3668-301-0001--1-2-jetson-xavier-nx-devkit-emmc-mmcblk0p1",
+    tnspec: "3668-301-0003-A.0-1-2-jetson-xavier-nx-devkit-emmc-mmcblk0p1",
+    compatible_spec: "3668-301---1--jetson-xavier-nx-devkit-emmc-",
+    areas: &["mtdblock0"],
+    size: 32 << 20,
+    table: "gpt_secondary_3_0.bin",
+};
+/// Bytes of a sector, and where BCT's copy for slot B begins.
 const SECTOR: usize = 512;
 const BCT_SLOT: usize = 16 << 10;
 /// What a partition's file has at most.
@@ -33,6 +64,7 @@ type Parts = BTreeMap<String, Vec<u8>>;
 
 /// The board, as a root filesystem for its programs.
 struct Board {
+    kind: &'static Kind,
     dir: tempfile::TempDir,
     old: Parts,
     new: Parts,
@@ -51,16 +83,16 @@ fn partitions(table: &Path) -> Vec<(String, usize, usize)> {
 }
 
 impl Board {
-    fn new(bsp: &Path, built: &Path) -> Self {
+    fn new(kind: &'static Kind, bsp: &Path, built: &Path) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let payload = fs::read(built.join(bundle::UPDATE_PAYLOAD)).unwrap();
         let payload = Payload::parse(&payload).unwrap();
-        let mine = payload.entries.iter().filter(|entry| entry.spec.is_empty() || entry.spec == SPEC);
+        let mine = payload.entries.iter().filter(|entry| entry.spec.is_empty() || entry.spec == kind.spec);
         let new: Parts = mine.map(|entry| (entry.partition.clone(), entry.data.to_vec())).collect();
         let mut old = new.clone();
         old.get_mut("MB1_BCT").unwrap()[TZDRAM..TZDRAM + 8].copy_from_slice(&(16_u64 << 20).to_le_bytes());
         *old.get_mut("secure-os").unwrap().last_mut().unwrap() ^= 1;
-        let board = Self { dir, old, new };
+        let board = Self { kind, dir, old, new };
         // Debian's programs for arm64, and NVIDIA's.
         let bases = root().join("target/carveout/stages/rootfs-base");
         let folders = fs::read_dir(bases).unwrap().map(|entry| entry.unwrap().path().join("base.tar"));
@@ -89,16 +121,17 @@ impl Board {
             ],
         )
         .ok();
-        let spec = SPEC.replace("0004-", "0004-K.0");
+        let (tnspec, compatible) = (kind.tnspec, kind.compatible_spec);
+        let [first, last] = [kind.areas.first(), kind.areas.last()].map(Option::unwrap);
         let conf = format!(
-            "TNSPEC {spec}\nCOMPATIBLE_SPEC {COMPATIBLE_SPEC}\nTEGRA_CHIPID 0x19\nTEGRA_OTA_BOOT_DEVICE /dev/mmcblk0boot0\n\
-             TEGRA_OTA_GPT_DEVICE /dev/mmcblk0boot1\n"
+            "TNSPEC {tnspec}\nCOMPATIBLE_SPEC {compatible}\nTEGRA_CHIPID 0x19\nTEGRA_OTA_BOOT_DEVICE /dev/{first}\n\
+             TEGRA_OTA_GPT_DEVICE /dev/{last}\n"
         );
         board.put("etc/nv_boot_control.conf", &conf);
         board.put("sys/module/tegra_fuse/parameters/tegra_prod_mode", "1\n");
-        for area in ["mmcblk0boot0", "mmcblk0boot1"] {
+        for area in kind.areas {
             board.put(&format!("sys/block/{area}/force_ro"), "0\n");
-            board.put(&format!("sys/block/{area}/size"), &format!("{}\n", AREA / SECTOR));
+            board.put(&format!("sys/block/{area}/size"), &format!("{}\n", kind.size / SECTOR));
         }
         for folder in ["opt/ota_package", "dev/disk/by-partlabel"] {
             fs::create_dir_all(board.path(folder)).unwrap();
@@ -118,7 +151,8 @@ impl Board {
         // Tables as NVIDIA's own program makes them.
         let tables = board.path("tables");
         fs::create_dir_all(&tables).unwrap();
-        fs::copy(built.join(format!("flash/{MODULE}/flash.xml.bin")), tables.join("flash.xml.bin")).unwrap();
+        fs::copy(built.join(format!("flash/{}/flash.xml.bin", kind.folder)), tables.join("flash.xml.bin"))
+            .unwrap();
         let mut parser = Command::new(bsp.join("bootloader/tegraparser_v2"));
         Ran::new(parser.args(["--pt", "flash.xml.bin", "--generategpt"]).current_dir(&tables)).ok();
         let mut archive = built.as_os_str().to_owned();
@@ -139,11 +173,12 @@ impl Board {
 
     /// As it was flashed: both slots have what is old.
     fn flash(&self) {
-        let (mut areas, metadata) = (vec![0; 2 * AREA], fs::read(self.path("tables/SMD")).unwrap());
-        let table = fs::read(self.path("tables/gpt_secondary_0_3.bin")).unwrap();
+        let (mut areas, metadata) =
+            (vec![0; self.kind.areas.len() * self.kind.size], fs::read(self.path("tables/SMD")).unwrap());
+        let table = fs::read(self.path("tables").join(self.kind.table)).unwrap();
         let end = areas.len();
         areas[end - table.len()..].copy_from_slice(&table);
-        for (name, first, _) in partitions(&self.path("tables/gpt_secondary_0_3.bin")) {
+        for (name, first, _) in partitions(&self.path("tables").join(self.kind.table)) {
             let plain = name.trim_end_matches("_b");
             let data = if plain == "SMD" { Some(&metadata) } else { self.old.get(plain) };
             let Some(data) = data else { continue };
@@ -153,8 +188,9 @@ impl Board {
                 put(first * SECTOR + BCT_SLOT);
             }
         }
-        fs::write(self.path("dev/mmcblk0boot0"), &areas[..AREA]).unwrap();
-        fs::write(self.path("dev/mmcblk0boot1"), &areas[AREA..]).unwrap();
+        for (name, bytes) in self.kind.areas.iter().zip(areas.chunks_exact(self.kind.size)) {
+            fs::write(self.path("dev").join(name), bytes).unwrap();
+        }
         let folder = self.path("dev/disk/by-partlabel");
         for (name, first, end) in partitions(&self.path("tables/gpt_secondary_1_3.bin")) {
             let size = (end - first) * SECTOR;
@@ -177,8 +213,9 @@ impl Board {
 
     /// The slot that the board's boot loaders would take, and its carve-out; all of it is whole.
     fn boots(&self) -> (usize, u64) {
-        let areas =
-            ["dev/mmcblk0boot0", "dev/mmcblk0boot1"].map(|path| fs::read(self.path(path)).unwrap()).concat();
+        let areas: Vec<_> =
+            self.kind.areas.iter().map(|name| fs::read(self.path("dev").join(name)).unwrap()).collect();
+        let areas = areas.concat();
         let areas = BootAreas::parse(areas).unwrap();
         let metadata =
             [0, 1].into_iter().find_map(|slot| SlotMetadata::parse(areas.partition("SMD", slot)?).ok());
@@ -222,27 +259,30 @@ impl Board {
         child.wait().unwrap();
         early
     }
+
+    fn said(&self, words: &[&str]) -> Value {
+        let output = self.update(words).output().unwrap();
+        serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {output:?}"))
+    }
+
+    fn ran(&self, words: &[&str]) -> Value {
+        let said = self.said(words);
+        assert_eq!(said["ok"], true, "{words:?}: {said}");
+        said["result"].clone()
+    }
 }
 
-#[test]
-fn nvidias_engine_writes_a_larger_carve_out() {
-    let tree =
-        |variable: &str| std::env::var_os(variable).filter(|value| !value.is_empty()).map(PathBuf::from);
-    let (Some(bsp), Some(_)) = (tree("CARVEOUT_L4T_BSP"), tree("CARVEOUT_L4T_SOURCES")) else {
-        eprintln!("skipped: CARVEOUT_L4T_BSP and CARVEOUT_L4T_SOURCES name no real BSP and sources");
-        return;
-    };
-    if !rustix::process::geteuid().is_root() {
-        eprintln!("skipped: a stand-in of a board takes root");
-        return;
-    }
+const INSTALL: [&str; 3] = ["install", "--unsigned", "/root/update.tar.zst"];
+
+/// From 16 MiB to 32 MiB and back, and for good; on a board with a bundle that was built for it. How long the confirmation took.
+fn updated(kind: &'static Kind, bsp: &Path) -> (Board, Duration) {
     crate::builds::util::desk();
     let dir = tempfile::tempdir().unwrap();
     let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
     command.args([
         "image",
         "--board",
-        BOARD,
+        kind.board,
         "--without",
         "rootfs",
         "--tzdram",
@@ -252,43 +292,64 @@ fn nvidias_engine_writes_a_larger_carve_out() {
     ]);
     command.arg("-o").arg(dir.path()).env("XDG_STATE_HOME", dir.path().join("state")).current_dir(root());
     let built = PathBuf::from(Ran::new(&mut command).ok());
-    let board = Board::new(&bsp, &built);
-    let install = ["install", "--unsigned", "/root/update.tar.zst"];
-    let said = |words: &[&str]| -> Value {
-        let output = board.update(words).output().unwrap();
-        serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {output:?}"))
-    };
-    let ran = |words: &[&str]| {
-        let said = said(words);
-        assert_eq!(said["ok"], true, "{words:?}: {said}");
-        said["result"].clone()
-    };
+    let board = Board::new(kind, bsp, &built);
 
     // 16 MiB to 32 MiB through slot B, not confirmed, and once more.
     board.flash();
     assert_eq!(board.boots(), (0, 16));
-    assert_eq!(ran(&install)["slot"], "B");
+    assert_eq!(board.ran(&INSTALL)["slot"], "B");
     assert_eq!(board.boots(), (1, 32));
     board.start(1, 2);
-    assert_eq!(ran(&["status"])["tzdram"], serde_json::json!([16 << 20, 32 << 20]));
+    assert_eq!(board.ran(&["status"])["tzdram"], serde_json::json!([16 << 20, 32 << 20]));
     board.put("etc/carveout/update.yaml", "checks: [[\"false\"]]\n");
-    assert_eq!(said(&["confirm"])["error"]["code"], "check-failed");
+    assert_eq!(board.said(&["confirm"])["error"]["code"], "check-failed");
     assert_eq!(board.boots(), (0, 16), "back");
     board.start(0, 3);
-    ran(&["confirm"]);
+    board.ran(&["confirm"]);
     board.put("etc/carveout/update.yaml", "");
-    ran(&install);
+    board.ran(&INSTALL);
     board.start(1, 4);
     let begin = Instant::now();
-    assert!(ran(&["confirm"])["confirmed"].is_string());
+    assert!(board.ran(&["confirm"])["confirmed"].is_string());
     let confirm_time = begin.elapsed();
     assert_eq!(board.boots(), (1, 32));
-    assert_eq!(ran(&["status"])["tzdram"], serde_json::json!([32 << 20, 32 << 20]));
+    assert_eq!(board.ran(&["status"])["tzdram"], serde_json::json!([32 << 20, 32 << 20]));
+    (board, confirm_time)
+}
+
+/// The BSP, where it is and may be used.
+fn bsp() -> Option<PathBuf> {
+    let tree =
+        |variable: &str| std::env::var_os(variable).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let (Some(bsp), Some(_)) = (tree("CARVEOUT_L4T_BSP"), tree("CARVEOUT_L4T_SOURCES")) else {
+        eprintln!("skipped: CARVEOUT_L4T_BSP and CARVEOUT_L4T_SOURCES name no real BSP and sources");
+        return None;
+    };
+    if !rustix::process::geteuid().is_root() {
+        eprintln!("skipped: a stand-in of a board takes root");
+        return None;
+    }
+    Some(bsp)
+}
+
+/// Boot parts in a QSPI flash, a name without SKU.
+#[test]
+fn nvidias_engine_updates_a_xavier_nx() {
+    if let Some(bsp) = bsp() {
+        updated(&NX, &bsp);
+    }
+}
+
+#[test]
+fn nvidias_engine_writes_a_larger_carve_out() {
+    let Some(bsp) = bsp() else { return };
+    let (board, confirm_time) = updated(&AGX, &bsp);
+    let install = INSTALL;
 
     // kill -9 of all of it, ever later.
     board.flash();
     let begin = Instant::now();
-    ran(&install);
+    board.ran(&install);
     let install_time = begin.elapsed();
     let (mut early, mut old, mut new) = (0, 0, 0);
     for at in 0..KILLS {
@@ -298,15 +359,15 @@ fn nvidias_engine_writes_a_larger_carve_out() {
         (old, new) = (old + u32::from(size == 16), new + u32::from(size == 32));
         board.start(slot, 2);
         // The copy behind the confirmation is cut, too; then it goes on.
-        ran(&["confirm"]);
+        board.ran(&["confirm"]);
         if size == 16 {
-            ran(&install);
+            board.ran(&install);
             board.start(board.boots().0, 3);
         }
         early += u32::from(board.killed(&["confirm"], confirm_time * at / KILLS));
         let slot = board.boots().0;
         board.start(slot, 4);
-        ran(&["confirm"]);
+        board.ran(&["confirm"]);
         board.boots();
     }
     println!(
