@@ -260,8 +260,10 @@ fn check(reporter: &Reporter, file: &BoardFile) -> Result<()> {
         return Err(reporter
             .at(&[At("l4t"), At("recovery"), At("usb_product")], BoardError::NotAUsbProduct { value }));
     }
-    let told = l4t.recovery.iter().flat_map(|recovery| [("name", &recovery.name), ("how", &recovery.how)]);
-    for (key, text) in told.filter(|(_, text)| text.is_empty() || text.contains(char::is_control)) {
+    let mut told =
+        l4t.recovery.iter().flat_map(|recovery| [("name", &recovery.name), ("how", &recovery.how)]);
+    let is_no_line = |text: &str| text.is_empty() || text.contains(char::is_control);
+    if let Some((key, text)) = told.find(|(_, text)| is_no_line(text)) {
         let value = text.escape_debug().to_string();
         return Err(reporter.at(&[At("l4t"), At("recovery"), At(key)], BoardError::NotALine { value }));
     }
