@@ -210,10 +210,11 @@ impl<T> At<T> for io::Result<T> {
     }
 }
 
-/// The candidate nearest to `name`, if one is near enough to be meant.
+/// The candidate nearest to `name`, if one is near enough to be meant. One that goes on where `name` ends is nearer than any other.
 pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let scored = candidates.into_iter().map(|c| (strsim::damerau_levenshtein(name, c), c));
-    let (distance, best) = scored.min()?;
+    let begins = |c: &str| name.len() > 2 && c.starts_with(name);
+    let scored = candidates.into_iter().map(|c| (!begins(c), strsim::damerau_levenshtein(name, c), c));
+    let (_, distance, best) = scored.min()?;
     (distance <= (best.len().max(name.len()) / 2).max(1)).then_some(best)
 }
 
@@ -228,6 +229,9 @@ mod tests {
         assert_eq!(nearest("ehco-srv", all), Some("echo-srv"));
         assert_eq!(nearest("virtual", all), Some("virt"));
         assert_eq!(nearest("xyz", all), None);
+        let boards = ["jetson-agx-xavier", "jetson-xavier-nx-devkit", "jetson-xavier-nx-devkit-emmc"];
+        assert_eq!(nearest("jetson-xavier-nx", boards), Some("jetson-xavier-nx-devkit"));
+        assert_eq!(nearest("jetson-agx-xavir", boards), Some("jetson-agx-xavier"));
     }
 
     #[test]
