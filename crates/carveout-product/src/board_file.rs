@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use tegra_flash::{BoardId, Fits};
 
 /// A board, `configs/boards/NAME.yaml`. A workspace's own boards come before carveout's of the same name. Paths are relative to
-/// this file; of a board with `l4t` they are relative to the BSP's `Linux_for_Tegra`. Every key but `name` is needed, unless the board
-/// extends one that has it.
+/// this file; of a board with `l4t`, its own or of one that it extends, they are relative to the BSP's `Linux_for_Tegra`. A board needs all
+/// keys, and so does `l4t`, which only boards with NVIDIA's L4T have; what its file leaves out must be in one that it extends.
 #[derive(Debug, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "Board"))]
 #[serde(deny_unknown_fields)]
