@@ -4,7 +4,7 @@ use super::board_file::{BoardFile, Downloads, L4tBoardFile, Module};
 use super::locate::Step::{Index, Key as At};
 use super::report::Reporter;
 use super::yaml::{self, MAX_CONFIG};
-use crate::errors::BoardError;
+use crate::errors::{BoardError, ConfigError};
 use bundle::Recovery;
 use carveout_host::error::{Error, Result, nearest};
 use carveout_host::tools::{cargo, read_limited};
@@ -12,9 +12,12 @@ use stage_cache::Key;
 use std::collections::HashSet;
 use std::fs;
 use std::path::{Path, PathBuf};
+use tegra_flash::BoardId;
 
 /// A board may extend one that extends another, so often.
 const MOST_FILES: usize = 8;
+/// What names for NVIDIA's scripts and BitBake may hold besides letters and digits.
+const WORD: &str = "-_.+";
 /// Bytes of a module's name in update payloads, at most.
 const MOST_SPEC: usize = 63;
 
@@ -202,18 +205,13 @@ impl Said {
         }
         let layout = full(self.layout.ok_or_else(|| lacks("layout"))?);
         let l4t = self.l4t.map(|l4t| -> Result<_> {
-            let recovery = l4t.recovery.ok_or_else(|| lacks("l4t.recovery"))?;
             Ok(L4tBoard {
+                recovery: l4t.recovery.ok_or_else(|| lacks("l4t.recovery"))?,
                 flash_name: l4t.flash_name.ok_or_else(|| lacks("l4t.flash_name"))?,
                 root_device: l4t.root_device.ok_or_else(|| lacks("l4t.root_device"))?,
                 machine: l4t.machine.ok_or_else(|| lacks("l4t.machine"))?,
                 secure_os: l4t.secure_os.ok_or_else(|| lacks("l4t.secure_os"))?,
                 app_size: l4t.app_size.ok_or_else(|| lacks("l4t.app_size"))?.0,
-                recovery: Recovery {
-                    name: recovery.name,
-                    usb_product: recovery.usb_product,
-                    how: recovery.how,
-                },
                 modules: l4t.modules.ok_or_else(|| lacks("l4t.modules"))?,
                 downloads: l4t.downloads.ok_or_else(|| lacks("l4t.downloads"))?,
             })
@@ -243,13 +241,8 @@ fn check(reporter: &Reporter, file: &BoardFile) -> Result<()> {
     let words =
         [("flash_name", &l4t.flash_name), ("root_device", &l4t.root_device), ("machine", &l4t.machine)];
     for (key, value) in words {
-        let plain = |text: &String| {
-            !text.is_empty()
-                && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.+".contains(&byte))
-                && !text.starts_with(['-', '.'])
-        };
-        if let Some(value) = value.as_ref().filter(|value| !plain(value)) {
-            return Err(reporter.at(&[At("l4t"), At(key)], BoardError::NotAWord { value: value.clone() }));
+        if let Some(value) = value.clone().filter(|value| !bundle::is_plain(value, WORD)) {
+            return Err(reporter.at(&[At("l4t"), At(key)], ConfigError::NotAName { value, allowed: WORD }));
         }
     }
     let hexadecimal = |text: &str| {
@@ -275,21 +268,11 @@ fn check(reporter: &Reporter, file: &BoardFile) -> Result<()> {
                 BoardError::WrongModule { module: module.name.clone(), source: error.into() },
             ));
         }
-        let of_it = |spec: &&String| {
-            let fields: Vec<&str> = spec.split('-').collect();
-            let [board, fab, sku, revision] = fields[..] else { return false };
-            let id = tegra_flash::BoardId {
-                board: board.into(),
-                fab: fab.into(),
-                sku: sku.into(),
-                revision: revision.into(),
-            };
-            id.check().is_ok() && (&id.board, &id.sku) == (&module.id.board, &module.id.sku)
-        };
-        if let Some(at) = module.update.iter().position(|spec| !of_it(&spec)) {
-            let spec = module.update.get(at).cloned().unwrap_or_default();
-            return Err(reporter
-                .at(&[&place[..], &[At("update"), Index(at)]].concat(), BoardError::OtherSpec { spec }));
+        if let Some((at, spec)) = module.update.iter().enumerate().find(|(_, spec)| !is_of(spec, module)) {
+            return Err(reporter.at(
+                &[&place[..], &[At("update"), Index(at)]].concat(),
+                BoardError::OtherSpec { spec: spec.clone() },
+            ));
         }
     }
     let mut names = HashSet::new();
@@ -298,6 +281,15 @@ fn check(reporter: &Reporter, file: &BoardFile) -> Result<()> {
         return Err(reporter.at(&[At("l4t"), At("modules")], BoardError::ModuleTwice { name }));
     }
     Ok(())
+}
+
+/// Whether a name in update payloads is of a module.
+fn is_of(spec: &str, module: &Module) -> bool {
+    let fields: Vec<&str> = spec.split('-').collect();
+    let [board, fab, sku, revision] = fields[..] else { return false };
+    let [board, fab, sku, revision] = [board, fab, sku, revision].map(str::to_owned);
+    let id = BoardId { board, fab, sku, revision };
+    id.check().is_ok() && (&id.board, &id.sku) == (&module.id.board, &module.id.sku)
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! The types of a board's file, as written.
 
+use bundle::Recovery;
 use carveout_host::size::Size;
 use serde::Deserialize;
 use std::path::PathBuf;
@@ -52,7 +53,7 @@ pub struct L4tBoardFile {
     #[cfg_attr(feature = "schema", schemars(with = "Option<String>"))]
     pub app_size: Option<SizeText>,
     /// What it is in recovery mode.
-    pub recovery: Option<RecoveryFile>,
+    pub recovery: Option<Recovery>,
     /// The modules that may sit on it.
     pub modules: Option<Vec<Module>>,
     /// Pinned downloads.
@@ -70,19 +71,6 @@ impl TryFrom<String> for SizeText {
     fn try_from(text: String) -> Result<Self, Self::Error> {
         text.parse::<Size>().map(|size| Self(size.0))
     }
-}
-
-/// A board in recovery mode.
-#[derive(Clone, Debug, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "RecoveryMode"))]
-#[serde(deny_unknown_fields)]
-pub struct RecoveryFile {
-    /// What people call the board, such as `Jetson AGX Xavier`.
-    pub name: String,
-    /// Its USB product id: four hexadecimal digits, such as `7019`.
-    pub usb_product: String,
-    /// How it gets there, for whoever stands before it.
-    pub how: String,
 }
 
 /// A module, by the name that a product uses for it.

@@ -122,7 +122,6 @@ impl Apps {
         let (news, olds) = (paths(|app| Some(&app.new)), paths(|app| app.old.as_ref()));
         let both = [&news[..], &olds].concat();
         let names: Vec<String> = self.packages.iter().map(|app| app.name.clone()).collect();
-        let names: Vec<&str> = names.iter().map(String::as_str).collect();
         if runs == Some(&self.digest) {
             self.phase = Phase::Begun;
             self.write(&common.state)?;

@@ -44,11 +44,12 @@ pub fn explain(bsp: &Path, dirs: &Dirs) -> Result<Explained> {
     let mut known = Vec::new();
     for (root, name) in root.iter().flat_map(|root| boards(root).into_iter().map(move |name| (root, name))) {
         let board = Board::load(root, &name)?.map_err(|why| ProductError::Board { why })?;
-        known.extend(board.l4t.clone().map(|l4t| (board, l4t)));
+        known.push(board);
     }
+    let known: Vec<_> = known.iter().filter_map(|board| Some((board, board.l4t.as_ref()?))).collect();
     let is_there = |l4t: &L4tBoard| bsp.join(format!("{}.conf", l4t.flash_name)).exists();
     let some = known.iter().any(|(_, l4t)| is_there(l4t));
-    for (board, l4t) in &known {
+    for (board, l4t) in known {
         // A BSP may be for some boards alone.
         if some && !is_there(l4t) {
             let _ = writeln!(text, "  not for board {}: it has no {}.conf", board.name, l4t.flash_name);

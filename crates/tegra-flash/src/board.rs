@@ -58,17 +58,21 @@ pub enum BoardError {
     },
 }
 
+/// Whether a text is a fab.
+pub(crate) fn is_fab(text: &str) -> bool {
+    text.len() == 3 && text.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit())
+}
+
+/// Whether a text is a revision.
+pub(crate) fn is_revision(text: &str) -> bool {
+    matches!(text.as_bytes(), [letter, b'.', digit] if letter.is_ascii_uppercase() && digit.is_ascii_digit())
+}
+
 impl BoardId {
     /// Checks the form.
     pub fn check(&self) -> Result<(), BoardError> {
         let digits = |text: &str, length| text.len() == length && text.bytes().all(|b| b.is_ascii_digit());
-        let fab =
-            self.fab.len() == 3 && self.fab.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit());
-        let revision = match self.revision.as_bytes() {
-            [] => true,
-            [letter, b'.', digit] => letter.is_ascii_uppercase() && digit.is_ascii_digit(),
-            _ => false,
-        };
+        let (fab, revision) = (is_fab(&self.fab), self.revision.is_empty() || is_revision(&self.revision));
         let fields = [
             ("board", &self.board, digits(&self.board, 4), "four digits, such as 2888"),
             ("fab", &self.fab, fab, "three capitals or digits, such as 400"),

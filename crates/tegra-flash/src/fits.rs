@@ -3,7 +3,7 @@
 //! NVIDIA's flash script chooses some files by a module's fab and revision (`process_board_version` of a board's `*.conf`, L4T R32.7): a
 //! flash package made for one module fits all those for which it would choose the same. It compares texts by their bytes.
 
-use crate::board::BoardId;
+use crate::board::{BoardId, is_fab, is_revision};
 use serde::{Deserialize, Serialize};
 
 /// Modules of the same number that take the same boot files.
@@ -57,11 +57,7 @@ impl TryFrom<String> for Span {
 
     fn try_from(text: String) -> Result<Self, SpanError> {
         let wrong = || SpanError { found: text.escape_debug().to_string() };
-        let end = |text: &str| {
-            let fab = text.len() == 3 && text.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit());
-            let revision = matches!(text.as_bytes(), [letter, b'.', digit] if letter.is_ascii_uppercase() && digit.is_ascii_digit());
-            (fab || revision).then(|| text.to_owned())
-        };
+        let end = |text: &str| (is_fab(text) || is_revision(text)).then(|| text.to_owned());
         let Some((first, last)) = text.split_once('-') else {
             let only = end(&text).ok_or_else(wrong)?;
             return Ok(Self { first: Some(only.clone()), last: Some(only) });

@@ -128,15 +128,10 @@ fn suits(manifest: &Manifest, id: &BoardId, chip: &ChipId) -> Result<String> {
     }
     let module = device.module(id).ok_or_else(|| BoardError::OtherModule {
         board: id.to_string(),
-        name: named(id),
+        name: id.name(),
         modules: modules(),
     })?;
     Ok(module.name.clone())
-}
-
-/// What NVIDIA calls a module, in brackets.
-fn named(id: &BoardId) -> String {
-    id.name().map(|name| format!(" ({name})")).unwrap_or_default()
 }
 
 /// A board whose recovery loader runs.

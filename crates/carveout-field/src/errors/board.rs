@@ -81,8 +81,8 @@ carveout_host::errors! {
             ("the chip's fuses ({fuses}) want a bundle signed with {wants}, this one is signed with {signed}"),
             help ("nothing has been written; this bundle is for {modules}", modules = modules.join(", "));
         /// The module of the board is not one that the bundle is for.
-        OtherModule { board: String, name: String, modules: Vec<String> } => check "other-module":
-            ("the board is {board}{name}, which this bundle is not for"),
+        OtherModule { board: String, name: Option<&'static str>, modules: Vec<String> } => check "other-module":
+            ("the board is {board}{}, which this bundle is not for", in_brackets(*name)),
             help ("nothing has been written; this bundle is for {modules}", modules = modules.join(", "));
         /// The read of a partition succeeded, but returned nothing.
         NothingRead { partition: String } => check "nothing-read":
@@ -130,4 +130,8 @@ carveout_host::errors! {
 fn into_recovery(how: &str, usb: &str) -> String {
     let how = if how.is_empty() { "bring the board into recovery mode" } else { how };
     format!("{how}, and look for 0955:{usb} in lsusb")
+}
+
+fn in_brackets(name: Option<&str>) -> String {
+    name.map(|name| format!(" ({name})")).unwrap_or_default()
 }

@@ -35,7 +35,7 @@ carveout_host::errors! {
         WrongType { source: Cause } => usage "wrong-type": ("{source}");
         /// The file is not correct YAML, or one of its values cannot be read.
         Malformed { source: Cause } => usage "malformed": ("{source}");
-        /// The product's name or version has a character that is not allowed, or is too long.
+        /// A name or version has a character that is not allowed, or is too long.
         NotAName { value: String, allowed: &'static str } => usage "not-a-name":
             ("`{value}`: letters, digits and {allowed} are allowed, 64 characters at most");
         /// A size is not a number with a unit.
@@ -81,9 +81,6 @@ carveout_host::errors! {
         /// Neither a board's file nor those of the boards that it extends say what a board has.
         Lacks { path: PathBuf, key: &'static str } => usage "lacks":
             ("{}: {key} is missing, and it extends no board that has it", path.display());
-        /// A name in a board's file is not one that NVIDIA's scripts or BitBake can have.
-        NotAWord { value: String } => usage "not-a-word":
-            ("`{value}`: letters, digits and - _ . + are allowed, a letter or digit first");
         /// What a board's file says of recovery mode is not one line of text.
         NotALine { value: String } => usage "not-a-line": ("`{value}`: one line of text is allowed");
         /// The USB product id in a board's file is not one.

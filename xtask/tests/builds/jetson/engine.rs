@@ -1,5 +1,6 @@
 //! carveout-update with NVIDIA's own `nv_update_engine` and `nvbootctrl`, where a real BSP is: on a stand-in of a board, under qemu-user.
 
+use super::{real_bundle, real_trees};
 use crate::builds::util::{Ran, root, run, xtask};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -272,26 +273,14 @@ impl Board {
     }
 }
 
+/// The update lies in the board's own root filesystem.
 const INSTALL: [&str; 3] = ["install", "--unsigned", "/root/update.tar.zst"];
 
 /// From 16 MiB to 32 MiB and back, and for good; on a board with a bundle that was built for it. How long the confirmation took.
 fn updated(kind: &'static Kind, bsp: &Path) -> (Board, Duration) {
     crate::builds::util::desk();
     let dir = tempfile::tempdir().unwrap();
-    let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
-    command.args([
-        "image",
-        "--board",
-        kind.board,
-        "--without",
-        "rootfs",
-        "--tzdram",
-        "32MiB",
-        "--accept-license",
-        "--no-boot",
-    ]);
-    command.arg("-o").arg(dir.path()).env("XDG_STATE_HOME", dir.path().join("state")).current_dir(root());
-    let built = PathBuf::from(Ran::new(&mut command).ok());
+    let built = real_bundle(kind.board, dir.path(), &["--no-boot"]);
     let board = Board::new(kind, bsp, &built);
 
     // 16 MiB to 32 MiB through slot B, not confirmed, and once more.
@@ -319,12 +308,7 @@ fn updated(kind: &'static Kind, bsp: &Path) -> (Board, Duration) {
 
 /// The BSP, where it is and may be used.
 fn bsp() -> Option<PathBuf> {
-    let tree =
-        |variable: &str| std::env::var_os(variable).filter(|value| !value.is_empty()).map(PathBuf::from);
-    let (Some(bsp), Some(_)) = (tree("CARVEOUT_L4T_BSP"), tree("CARVEOUT_L4T_SOURCES")) else {
-        eprintln!("skipped: CARVEOUT_L4T_BSP and CARVEOUT_L4T_SOURCES name no real BSP and sources");
-        return None;
-    };
+    let [bsp, _] = real_trees()?;
     if !rustix::process::geteuid().is_root() {
         eprintln!("skipped: a stand-in of a board takes root");
         return None;

@@ -1,9 +1,10 @@
 //! Held against NVIDIA: for each board, what is in a bundle is what flash.sh signs of the same inputs in a run of its own, which knows
 //! nothing of carveout. Where a real BSP is.
 
-use crate::builds::util::{Ran, manifest, root};
+use super::{real_bundle, real_trees};
+use crate::builds::util::{Ran, manifest};
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
 const BOARDS: [&str; 4] = [
@@ -78,27 +79,10 @@ fn differing(board: &str, bsp: &Path, flash_name: &str, built: &Path) -> (Vec<St
 
 #[test]
 fn each_board_has_what_flash_sh_signs() {
-    let tree =
-        |variable: &str| std::env::var_os(variable).filter(|value| !value.is_empty()).map(PathBuf::from);
-    let (Some(bsp), Some(_)) = (tree("CARVEOUT_L4T_BSP"), tree("CARVEOUT_L4T_SOURCES")) else {
-        eprintln!("skipped: CARVEOUT_L4T_BSP and CARVEOUT_L4T_SOURCES name no real BSP and sources");
-        return;
-    };
+    let Some([bsp, _]) = real_trees() else { return };
     for board in BOARDS {
         let dir = tempfile::tempdir().unwrap();
-        let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
-        command.args([
-            "image",
-            "--board",
-            board,
-            "--without",
-            "rootfs",
-            "--tzdram",
-            "32MiB",
-            "--accept-license",
-        ]);
-        command.args(["--no-boot", "-o"]).arg(dir.path()).env("XDG_STATE_HOME", dir.path().join("state"));
-        let built = PathBuf::from(Ran::new(command.current_dir(root())).ok());
+        let built = real_bundle(board, dir.path(), &["--no-boot"]);
         let flash_name = if board == BOARDS[0] { "jetson-agx-xavier-devkit" } else { board };
         let (differ, compared) = differing(board, &bsp, flash_name, &built);
         assert!(differ.is_empty(), "{differ:#?}");

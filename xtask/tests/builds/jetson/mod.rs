@@ -119,6 +119,25 @@ impl Machine {
     }
 }
 
+/// NVIDIA's real BSP and sources, where the environment names them; a test that needs them says that it is skipped.
+fn real_trees() -> Option<[PathBuf; 2]> {
+    let trees = ["CARVEOUT_L4T_BSP", "CARVEOUT_L4T_SOURCES"]
+        .map(|variable| std::env::var_os(variable).filter(|value| !value.is_empty()).map(PathBuf::from));
+    let [Some(bsp), Some(sources)] = trees else {
+        eprintln!("skipped: CARVEOUT_L4T_BSP and CARVEOUT_L4T_SOURCES name no real BSP and sources");
+        return None;
+    };
+    Some([bsp, sources])
+}
+
+/// A bundle of them for a board, with 32 MiB and without root filesystem, in a folder.
+fn real_bundle(board: &str, folder: &Path, more: &[&str]) -> PathBuf {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
+    command.args(["image", "--board", board, "--without", "rootfs", "--tzdram", "32MiB", "--accept-license"]);
+    command.args(more).arg("-o").arg(folder).env("XDG_STATE_HOME", folder.join("state")).current_dir(root());
+    PathBuf::from(Ran::new(&mut command).ok())
+}
+
 /// All that `find` and `sha256sum` say of a tree: names, kinds, modes, times, contents.
 pub fn sums(tree: &Path) -> String {
     let script = "cd \"$1\" && find . -printf '%P %y %m %s %T@ %l\\n' | sort && \

@@ -1,11 +1,9 @@
 //! The same with NVIDIA's real files, where they are.
 
 use super::build::{BCTS, update_of};
-use super::{BOARD, sums};
-use crate::builds::util::{Ran, manifest, root, xtask};
+use super::{BOARD, real_bundle, real_trees, sums};
+use crate::builds::util::{manifest, xtask};
 use std::fs;
-use std::path::PathBuf;
-use std::process::Command;
 use tegra_bct::mb1::{self, Mb1Tzdram};
 use tegra_flash::update::UPDATE_PARTS;
 use trusty_image::stock::STOCK;
@@ -13,18 +11,10 @@ use trusty_image::{Container, tasks};
 
 #[test]
 fn a_bundle_of_the_real_trees() {
-    let tree =
-        |variable: &str| std::env::var_os(variable).filter(|value| !value.is_empty()).map(PathBuf::from);
-    let (Some(bsp), Some(sources)) = (tree("CARVEOUT_L4T_BSP"), tree("CARVEOUT_L4T_SOURCES")) else {
-        eprintln!("skipped: CARVEOUT_L4T_BSP and CARVEOUT_L4T_SOURCES name no real BSP and sources");
-        return;
-    };
+    let Some([bsp, sources]) = real_trees() else { return };
     let trees = || [&bsp, &sources].map(|tree| sums(tree)).concat();
     let (before, dir) = (trees(), tempfile::tempdir().unwrap());
-    let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
-    command.args(["image", "--board", BOARD, "--without", "rootfs", "--tzdram", "32MiB", "--accept-license"]);
-    command.arg("-o").arg(dir.path()).env("XDG_STATE_HOME", dir.path().join("state")).current_dir(root());
-    let built = PathBuf::from(Ran::new(&mut command).ok());
+    let built = real_bundle(BOARD, dir.path(), &[]);
     assert!(trees() == before, "NVIDIA's trees have changed");
     assert_eq!(xtask(["verify".as_ref(), built.as_os_str()]).ok(), "ok");
     for name in BCTS {

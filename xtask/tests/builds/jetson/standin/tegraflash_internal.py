@@ -3,6 +3,7 @@
 Like the real ones it is not the same each time: what it makes bears the date, an address of its own memory, and partition
 GUIDs that it makes up where the layout has none. A file `misbehave` beside it tells it to go wrong."""
 
+import functools
 import hashlib
 import os
 import re
@@ -146,6 +147,7 @@ def conf(script):
     return subprocess.check_output(["bash", "-c", script]).decode().strip()
 
 
+@functools.lru_cache(maxsize=None)
 def value(name):
     return conf(f'echo "${name}"')
 
