@@ -8,6 +8,7 @@
 
 use serde::{Deserialize, Serialize};
 use tegra_flash::{BoardId, Fits};
+use trusty_image::Soc;
 use uuid::Uuid;
 
 /// Folder of all that a flash host needs.
@@ -18,14 +19,23 @@ pub const COMMON: &str = "common";
 pub const UPDATE_PAYLOAD: &str = "update/bl_update_payload";
 /// Folder in it of meta-tegra's flash package.
 pub const TEGRAFLASH: &str = "tegraflash";
+
 /// The secure-os image in meta-tegra's package.
-pub const TOS_IMAGE: &str = "tos-trusty_t194.img";
+pub const fn tos_image(soc: Soc) -> &'static str {
+    match soc {
+        Soc::T194 => "tos-trusty_t194.img",
+        Soc::T186 => "tos-trusty.img",
+    }
+}
 
 /// The board's side of a bundle.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Device {
+    /// Its SoC; a bundle of before did not say it, and was for t194.
+    #[serde(default, skip_serializing_if = "Soc::is_t194")]
+    pub soc: Soc,
     /// The modules that it has files for.
     pub modules: Vec<ModuleEntry>,
     /// What the board is in recovery mode; a bundle of before did not say it.

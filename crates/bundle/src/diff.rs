@@ -1,6 +1,6 @@
 //! What differs between two bundles, and the least that must be flashed for it.
 
-use crate::device::{FLASH, TOS_IMAGE};
+use crate::device::{FLASH, tos_image};
 use crate::file_entry::{FileEntry, Role};
 use crate::identity::IDENTITY_FILE;
 use crate::limits::MAX_TEXT;
@@ -12,7 +12,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
 use tegra_bct::MiscCfg;
 use tegra_flash::Scope;
-use tegra_flash::update::{EKS, UPDATE_PARTS};
+use tegra_flash::update::{EKS, update_parts};
+use trusty_image::Soc;
 
 /// Keys of the manifest that are told by other means: by file, or not at all.
 const LEFT_OUT: [&str; 4] = ["files", "flash", "digest", "format"];
@@ -73,14 +74,16 @@ impl Side {
     }
 }
 
+/// What is told of a device's board and changes nothing on it: how its modules are called in updates, what these have, which other modules
+/// fit, and how people get it into recovery mode.
+const TOLD_OF_DEVICE: [&str; 4] = [".update_specs", ".update_eks", ".fits", ".recovery"];
+
 /// Compares two bundles.
 pub fn diff(old: &Side, new: &Side) -> Diff {
     let mut differences = Vec::new();
     compare("", Some(&shown(&old.manifest)), Some(&shown(&new.manifest)), &mut |what, old, new| {
-        // How a module is called in updates, and what these have, changes nothing on it.
-        let device = DEVICE.iter().any(|key| what.starts_with(key))
-            && !what.contains(".update_specs")
-            && !what.ends_with(".update_eks");
+        let told = TOLD_OF_DEVICE.iter().any(|part| what.contains(part));
+        let device = DEVICE.iter().any(|key| what.starts_with(key)) && !told;
         differences.push(Difference { what, old, new, scope: device.then_some(Scope::Full) });
     });
     let paths: BTreeSet<&String> = old.texts.keys().chain(new.texts.keys()).collect();
@@ -107,10 +110,12 @@ pub fn diff(old: &Side, new: &Side) -> Diff {
 /// device it is.
 fn is_left(what: &str, sides: [&Side; 2]) -> bool {
     let [_, new] = sides;
-    let eks = new.manifest.device.as_ref().is_some_and(|device| device.update_eks);
+    let device = new.manifest.device.as_ref();
+    let eks = device.is_some_and(|device| device.update_eks);
+    let soc = device.map_or_else(Soc::default, |device| device.soc);
     let written = |name: &String| {
         let name = name.strip_suffix("_b").unwrap_or(name);
-        UPDATE_PARTS.iter().any(|part| part.partition == name) && (eks || name != EKS)
+        update_parts(soc).iter().any(|part| part.partition == name) && (eks || name != EKS)
     };
     let files: Vec<_> = sides.iter().filter_map(|side| side.manifest.file(what)).collect();
     let left = |file: &&FileEntry| match file.role {
@@ -138,7 +143,10 @@ fn scope_of(file: &FileEntry) -> Option<Scope> {
     match file.role {
         Role::Layout | Role::BootConfig => Some(Scope::Full),
         // meta-tegra's package says in its layout where it goes.
-        Role::Flash if file.path.starts_with(FLASH) && file.path.ends_with(TOS_IMAGE) => {
+        Role::Flash
+            if file.path.starts_with(FLASH)
+                && Soc::ALL.iter().any(|soc| file.path.ends_with(tos_image(*soc))) =>
+        {
             Some(Scope::SecureOs)
         }
         // What a full flash uses besides.

@@ -1,6 +1,6 @@
 //! Which files of a bundle a module gets when it is flashed, and whether all are there.
 
-use crate::device::{COMMON, Device, FLASH, FlashPackage, TEGRAFLASH, TOS_IMAGE};
+use crate::device::{COMMON, Device, FLASH, FlashPackage, TEGRAFLASH, tos_image};
 use crate::file_entry::{FileEntry, Role};
 use crate::format::MANIFEST;
 use crate::manifest::{Manifest, NAME, is_plain};
@@ -9,21 +9,18 @@ use std::collections::BTreeMap;
 use tegra_flash::Scope;
 use tegra_flash::filesystem::{self, root_filesystem};
 use tegra_flash::slots::{self, MB1_BCT, SECURE_OS};
+use trusty_image::Soc;
 
 /// The partition of the root filesystem.
 const APP: &str = slots::APP[0];
 /// Files that every flash of a module uses.
-const TOOLS: [&str; 7] = [
-    "nvaflash.sh",
-    "tegrarcm_v2",
-    "tegradevflash_v2",
-    "tegraparser_v2",
-    "chkbdinfo",
-    "blob.bin",
-    "identify/rcm_list_signed.xml",
-];
-/// How the file begins that reads the EEPROM of a module.
+const TOOLS: [&str; 6] =
+    ["nvaflash.sh", "tegrarcm_v2", "tegradevflash_v2", "tegraparser_v2", "chkbdinfo", "blob.bin"];
+/// What reads the EEPROM of a module of t194: its messages, and how the file's name begins.
+const MESSAGES: &str = "identify/rcm_list_signed.xml";
 const APPLET: &str = "identify/nvtboot_applet";
+/// The recovery loader of t186 reads it itself.
+const MESSAGES_186: &str = "rcm_list_signed.xml";
 /// Partitions that every flash of a module writes or reads back.
 const WRITTEN: [[&str; 2]; 2] = [SECURE_OS, MB1_BCT];
 
@@ -64,9 +61,11 @@ fn check_modules(manifest: &Manifest, device: &Device, problems: &mut Vec<Proble
             add(MANIFEST, format!("device: module {}: {error}", module.name));
         }
         let files = manifest.flash_files(&module.name);
-        let missing = TOOLS.iter().filter(|name| !files.contains_key(*name));
+        let reads_eeprom = device.soc == Soc::T194;
+        let tools = TOOLS.iter().chain([if reads_eeprom { &MESSAGES } else { &MESSAGES_186 }]);
+        let missing = tools.filter(|name| !files.contains_key(*name));
         missing.for_each(|name| add(MANIFEST, format!("device: module {} has no {name}", module.name)));
-        if !files.keys().any(|name| name.starts_with(APPLET)) {
+        if reads_eeprom && !files.keys().any(|name| name.starts_with(APPLET)) {
             add(MANIFEST, format!("device: module {} has no {APPLET}*", module.name));
         }
         for partition in WRITTEN.as_flattened().iter().filter(|name| written_to(&files, name).is_none()) {
@@ -98,7 +97,7 @@ fn check_package(manifest: &Manifest, device: &Device, kind: FlashPackage, probl
     let images = |file: &&FileEntry| matches!(file.role, Role::SecureOs | Role::BootConfig | Role::Layout);
     for file in manifest.files.iter().filter(images) {
         let name = match file.role {
-            Role::SecureOs => TOS_IMAGE,
+            Role::SecureOs => tos_image(device.soc),
             _ => file.path.rsplit('/').next().unwrap_or_default(),
         };
         match named(name) {
@@ -210,6 +209,7 @@ mod tests {
                 fits: Vec::new(),
                 update_specs: Vec::new(),
             }],
+            soc: Soc::T194,
             recovery: None,
             fused: Fused::No,
             app_size: 8192,
@@ -219,7 +219,7 @@ mod tests {
             update_eks: false,
         };
         let applet = "identify/nvtboot_applet_t194_sigheader.bin.encrypt";
-        let names = TOOLS.into_iter().chain([applet, "parts"]);
+        let names = TOOLS.into_iter().chain([MESSAGES, applet, "parts"]);
         manifest.files = names.map(|n| entry(&format!("flash/common/{n}"), Role::Flash, "1")).collect();
         let parts = manifest.files.last_mut().unwrap();
         parts.partitions = WRITTEN.concat().into_iter().map(String::from).collect();
@@ -246,6 +246,7 @@ mod tests {
         let mut manifest = Manifest::from_text(&text).unwrap();
         let device = Device {
             modules: Vec::new(),
+            soc: Soc::T194,
             recovery: None,
             fused: Fused::No,
             app_size: 8192,
@@ -268,7 +269,7 @@ mod tests {
             entry("secure-os/tos.img", Role::SecureOs, "3"),
             flash("a.cfg", "1"),
             flash("flash.xml.in", "2"),
-            flash(TOS_IMAGE, "3"),
+            flash(tos_image(Soc::T194), "3"),
             flash("doflash.sh", "4"),
             flash("flashvars", "5"),
             flash("tegraflash.py", "6"),

@@ -44,7 +44,7 @@ mod writer;
 pub use archive::{write_archive, write_signed};
 pub use builder::{About, SECURE_OS_IMAGE, trusted_app};
 pub use device::{
-    COMMON, Device, FLASH, FlashPackage, Fused, ModuleEntry, Recovery, TEGRAFLASH, TOS_IMAGE, UPDATE_PAYLOAD,
+    COMMON, Device, FLASH, FlashPackage, Fused, ModuleEntry, Recovery, TEGRAFLASH, UPDATE_PAYLOAD, tos_image,
 };
 pub use diff::{Diff, Difference, Side, diff};
 pub use extract::{ExtractError, Extracted, extract};

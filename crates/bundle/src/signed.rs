@@ -1,7 +1,7 @@
 //! What NVIDIA's tools have signed, against what was checked: the secure-os image is the bundle's, MB1 will read the carve-out of the
 //! manifest, every other part is the file that the manifest names, and what the recovery loader gets is the same once more.
 
-use crate::device::{Device, FlashPackage, Fused, ModuleEntry, TOS_IMAGE};
+use crate::device::{Device, FlashPackage, Fused, ModuleEntry, tos_image};
 use crate::file_entry::{FileEntry, Role};
 use crate::flash::written_to;
 use crate::format::MANIFEST;
@@ -42,22 +42,23 @@ pub(crate) fn check(
     let Some(device) = &manifest.device else { return Vec::new() };
     match device.flash_package {
         FlashPackage::Modules => Check { manifest, device, contents, traced, problems: Vec::new() }.all(),
-        FlashPackage::Tegraflash => signed_later(manifest, contents),
+        FlashPackage::Tegraflash => signed_later(manifest, device, contents),
         FlashPackage::None => Vec::new(),
     }
 }
 
 /// meta-tegra's package signs while it flashes: the file that its layout names for secure-os.
-fn signed_later(manifest: &Manifest, contents: &Contents) -> Vec<Problem> {
+fn signed_later(manifest: &Manifest, device: &Device, contents: &Contents) -> Vec<Problem> {
+    let expected = tos_image(device.soc);
     let layouts = manifest.files.iter().filter(|file| file.role == Role::Layout);
     let mut problems = Vec::new();
     for (path, content) in layouts.filter_map(|f| Some((&f.path, contents.get(&f.path)?))) {
         let Ok(layout) = Layout::parse(&String::from_utf8_lossy(content)) else { continue };
         let slots = layout.partitions().filter(|p| slots::SECURE_OS.contains(&p.name.as_str()));
-        for slot in slots.filter(|slot| slot.file.as_deref() != Some(TOS_IMAGE)) {
+        for slot in slots.filter(|slot| slot.file.as_deref() != Some(expected)) {
             let file = slot.file.as_deref().unwrap_or("no file").escape_debug();
             let what =
-                format!("partition {} gets {file}, expected {TOS_IMAGE}, the bundle's image", slot.name);
+                format!("partition {} gets {file}, expected {expected}, the bundle's image", slot.name);
             problems.push(Problem::new(path, what));
         }
     }
@@ -177,12 +178,14 @@ impl Check<'_> {
         };
         let mut has_secure_os = false;
         for part in parts {
-            let Some(signed) = Signed::parse(part) else { continue };
+            let Some(signed) = Signed::parse(part.bytes) else { continue };
             has_secure_os |= &signed.kind == SECURE_OS;
-            if RECOVERY.contains(&&signed.kind) {
+            // Of t186 no header names a part.
+            let unnamed = signed.kind == [0; 4] && blob::RECOVERY_KINDS.contains(&part.kind);
+            if unnamed || RECOVERY.contains(&&signed.kind) {
                 continue;
             }
-            let sha256 = crate::sha256(part);
+            let sha256 = crate::sha256(part.bytes);
             if !files.values().any(|file| file.sha256 == sha256) {
                 let what = format!("its {} is none of the files of module {}", signed.name(), module.name);
                 self.problems.push(Problem::new(path, what));

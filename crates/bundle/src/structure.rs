@@ -10,7 +10,7 @@ use crate::signed;
 use crate::trace::Traced;
 use crate::update;
 use std::collections::{BTreeMap, BTreeSet};
-use tegra_bct::{MiscCfg, keys_of};
+use tegra_bct::{MiscCfg, tzdram_keys};
 use tegra_flash::Layout;
 use trusty_image::budget;
 use trusty_image::stock::Stock;
@@ -65,12 +65,14 @@ fn boot_config(manifest: &Manifest, path: &str, content: &[u8]) -> Vec<Problem> 
         Ok(cfg) => cfg,
         Err(errors) => return errors.0.iter().map(|e| Problem::new(path, e.to_string())).collect(),
     };
+    let expected = [manifest.tzdram.size(), manifest.tzdram.alignment()];
     let check = |(key, expected): (&str, u64)| match cfg.get(key) {
         Ok(found) if found == expected => None,
         Ok(found) => Some(format!("{key} is 0x{found:x}, the manifest says 0x{expected:x}")),
         Err(error) => Some(error.to_string()),
     };
-    keys_of(manifest.tzdram).into_iter().filter_map(check).map(|what| Problem::new(path, what)).collect()
+    let keys = tzdram_keys(cfg.soc()).into_iter().zip(expected);
+    keys.filter_map(check).map(|what| Problem::new(path, what)).collect()
 }
 
 fn trusted_apps(

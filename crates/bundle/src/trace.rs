@@ -3,7 +3,7 @@
 use crate::hash::sha256;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use tegra_bct::signed::{self, HEADER, Signed};
+use tegra_bct::signed::{self, HEADER, SealCheck, Signed};
 
 /// What a file that NVIDIA's tools have signed was made of.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,7 +29,8 @@ impl MadeOf {
 /// What was found behind a signature's header, or in a file without one.
 #[derive(Clone, Debug)]
 pub(crate) struct Traced {
-    /// Four letters that name the content, and whether it has the digest that its header says; none without a header.
+    /// Four letters that name the content, and whether it is what its header was made for, as far as that can be told; none without
+    /// a header.
     pub(crate) signed: Option<([u8; 4], bool)>,
     /// SHA-256 of as many bytes as were asked for.
     sha256: String,
@@ -43,21 +44,13 @@ pub(crate) struct Traced {
 #[derive(Debug)]
 pub(crate) struct Tracer {
     head: Vec<u8>,
-    /// Set when the head is whole.
-    header: Option<Option<Header>>,
+    /// Set when the head is whole: what the header names its content, and the check of it.
+    header: Option<Option<([u8; 4], SealCheck)>>,
     /// Bytes of what it should be made of.
     wanted: u64,
     source: Sha256,
-    content: Sha256,
     behind: Vec<u8>,
     size: u64,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Header {
-    kind: [u8; 4],
-    length: u64,
-    digest: [u8; 32],
 }
 
 /// Bytes behind the wanted ones that are kept.
@@ -67,7 +60,7 @@ impl Tracer {
     /// For a file that should be made of so many bytes.
     pub(crate) fn new(wanted: u64) -> Self {
         let (head, behind) = (Vec::new(), Vec::new());
-        Self { head, header: None, wanted, source: Sha256::new(), content: Sha256::new(), behind, size: 0 }
+        Self { head, header: None, wanted, source: Sha256::new(), behind, size: 0 }
     }
 
     /// Takes the next bytes.
@@ -85,13 +78,10 @@ impl Tracer {
 
     /// The head is whole, or all that there is.
     fn begin(&mut self) {
-        let header = Signed::parse(&self.head);
-        let header = header.map(|s| Header { kind: s.kind, length: s.length as u64, digest: s.digest });
-        self.header = Some(header);
         let head = std::mem::take(&mut self.head);
-        if header.is_none() {
-            self.body(&head);
-        }
+        let signed = Signed::parse(&head);
+        self.header = Some(signed.map(|signed| (signed.kind, SealCheck::new(&signed))));
+        self.body(signed.map_or(&head, |signed| head.get(signed.header.len()..).unwrap_or_default()));
     }
 
     fn body(&mut self, block: &[u8]) {
@@ -103,8 +93,8 @@ impl Tracer {
         self.source.update(wanted);
         let room = BEHIND - self.behind.len();
         self.behind.extend(behind.iter().take(room));
-        if let Some(Some(header)) = self.header {
-            self.content.update(front(header.length, self.size).0);
+        if let Some(Some((_, check))) = &mut self.header {
+            check.take(block);
         }
         self.size += block.len() as u64;
     }
@@ -114,9 +104,7 @@ impl Tracer {
         if self.header.is_none() {
             self.begin();
         }
-        let digest: [u8; 32] = self.content.finalize().into();
-        let signed = self.header.flatten();
-        let signed = signed.map(|h| (h.kind, h.digest == digest && h.length <= self.size));
+        let signed = self.header.flatten().map(|(kind, check)| (kind, check.holds().unwrap_or(true)));
         let sha256 = hex::encode(self.source.finalize());
         Traced { signed, sha256, behind: self.behind, size: self.size }
     }

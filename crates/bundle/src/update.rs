@@ -11,7 +11,8 @@ use std::collections::BTreeMap;
 use tegra_bct::{mb1, signed};
 use tegra_flash::payload::{Payload, PayloadEntry};
 use tegra_flash::slots::{MB1_BCT, SECURE_OS};
-use tegra_flash::update::{EKS, UPDATE_PARTS};
+use tegra_flash::update::{EKS, update_parts as parts_of};
+use trusty_image::Soc;
 
 /// A part that a bundle's payload must have.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,7 +68,7 @@ pub fn update_parts<'a>(
     modules.sort_unstable();
     let of_modules: Vec<_> = modules.iter().map(|(_, module)| files_of(files, module)).collect();
     let mut parts = Vec::new();
-    for part in UPDATE_PARTS.into_iter().filter(|part| device.update_eks || part.partition != EKS) {
+    for part in parts_of(device.soc).iter().filter(|part| device.update_eks || part.partition != EKS) {
         let found = of_modules.iter().map(|files| written_to(files, part.partition));
         let found: Vec<_> = modules.iter().zip(found).collect();
         if found.iter().all(|(_, file)| file.is_none()) {
@@ -144,7 +145,7 @@ pub(crate) fn check(manifest: &Manifest, contents: &BTreeMap<String, Vec<u8>>) -
 /// Whether an update of a device with meta-tegra's package may write a part: what belongs to its root filesystem it does not, and neither
 /// the device's keys.
 pub fn is_written(partition: &str) -> bool {
-    partition != EKS && UPDATE_PARTS.iter().any(|part| part.partition == partition)
+    partition != EKS && Soc::ALL.into_iter().flat_map(parts_of).any(|part| part.partition == partition)
 }
 
 /// What is wrong with a payload that meta-tegra has made: it must have the bundle's secure-os image and its carve-out.
@@ -241,6 +242,7 @@ mod tests {
         };
         manifest.device = Some(Device {
             modules: vec![module("32gb", "0004", SPECS[0]), module("16gb", "0001", SPECS[1])],
+            soc: Default::default(),
             recovery: None,
             fused: Fused::No,
             app_size: 8192,
@@ -343,7 +345,8 @@ mod tests {
         let mut bct = vec![0; 0x2000];
         let carve_out = |bct: &mut [u8], size: u64| {
             let tzdram = trusty_image::Tzdram::of_size(size).unwrap();
-            for (range, value) in [(mb1::SIZE, tzdram.size()), (mb1::ALIGNMENT, tzdram.alignment())] {
+            for (range, value) in [(mb1::T194.size, tzdram.size()), (mb1::T194.alignment, tzdram.alignment())]
+            {
                 bct[range].copy_from_slice(&value.to_le_bytes());
             }
         };

@@ -21,7 +21,7 @@ use std::path::{Path, PathBuf};
 use tegra_bct::{CfgErrors, MiscCfg};
 use trusty_image::plan::Request;
 use trusty_image::stock::Stock;
-use trusty_image::{Plan, Tzdram, TzdramText};
+use trusty_image::{Plan, Soc, Tzdram, TzdramText};
 
 /// A trusted app that a recipe has built.
 #[derive(Clone, Debug)]
@@ -78,7 +78,8 @@ pub fn boot_config(files: &[PathBuf], tzdram: &TzdramText) -> Result<Outcome> {
         let wrong =
             |e: CfgErrors| BootConfigError::MiscConfig { file: path.display().to_string(), source: e.into() };
         let mut cfg = MiscCfg::parse(&read_limited(path, MAX_TEXT)?).map_err(wrong)?;
-        if cfg.has_tzdram() {
+        // One of t186 has none as shipped.
+        if cfg.has_tzdram() || cfg.soc() == Soc::T186 {
             cfg.set_tzdram(tzdram).map_err(wrong)?;
             edited.push((path, cfg));
         }

@@ -6,7 +6,7 @@ use desk_firmware::boot::BootBlock;
 use desk_firmware::map;
 use std::path::Path;
 use trusty_image::limits::MONITOR;
-use trusty_image::{Container, Tzdram, budget, monitor};
+use trusty_image::{Container, Tzdram, budget};
 
 /// First bytes of an ELF file: of a trusted app, where there is no kernel.
 const ELF: &[u8] = b"\x7fELF";
@@ -40,9 +40,6 @@ impl BootImage {
             };
             if container.encrypted {
                 return Err(ImageError::Encrypted { name }.into());
-            }
-            if monitor::is_of_another_soc(container.monitor) {
-                return Err(ImageError::OtherSoc { name }.into());
             }
             (container.os.to_vec(), !container.monitor.is_empty())
         } else {
@@ -130,14 +127,11 @@ mod tests {
         let mut encrypted = tos.clone();
         encrypted[32..36].copy_from_slice(&0x45u32.to_le_bytes());
         let apps = Container::pack(&[], ELF, TosType::Trusty).unwrap();
-        let a57 = u64::from(0x410f_d070u32).to_le_bytes();
-        let other = Container::pack(&a57.repeat(2), &[2; 4096], TosType::Trusty).unwrap();
         let alone = Container::pack(&[1; 64], &[], TosType::Trusty).unwrap();
         for (image, mib, exit, expected) in [
             (&tos[..tos.len() / 2], 32, Exit::Check, "x: "),
             (&encrypted, 32, Exit::Check, "is encrypted"),
             (&apps, 32, Exit::Check, "has no kernel, only trusted apps"),
-            (&other, 32, Exit::Check, "is for another SoC"),
             (&alone, 32, Exit::Check, "has no kernel, only a monitor"),
             (&tos, 1, Exit::Check, "carve-out"),
         ] {

@@ -1,6 +1,6 @@
 //! Boards: `configs/boards/<name>.yaml`.
 
-use super::board_file::{BoardFile, Downloads, L4tBoardFile, Module};
+use super::board_file::{BoardFile, BootConfigFile, Downloads, L4tBoardFile, Module};
 use super::locate::Step::{Index, Key as At};
 use super::report::Reporter;
 use super::yaml::{self, MAX_CONFIG};
@@ -13,6 +13,7 @@ use std::collections::HashSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use tegra_flash::BoardId;
+use trusty_image::Soc;
 
 /// A board may extend one that extends another, so often.
 const MOST_FILES: usize = 8;
@@ -30,7 +31,7 @@ pub struct Board {
     pub paths: Vec<PathBuf>,
     /// Misc boot config of the cold boot. Of an L4T board these three are paths within the BSP.
     pub cold_boot: PathBuf,
-    /// Misc boot config while flashing.
+    /// Misc boot config while flashing, the same one on boards that have only that.
     pub flash: PathBuf,
     /// Partition layout.
     pub layout: PathBuf,
@@ -41,6 +42,8 @@ pub struct Board {
 /// What a board with NVIDIA's L4T has besides.
 #[derive(Clone, Debug)]
 pub struct L4tBoard {
+    /// Its SoC.
+    pub soc: Soc,
     /// Name of the board for NVIDIA's scripts.
     pub flash_name: String,
     /// Its root device, likewise.
@@ -84,7 +87,7 @@ pub fn boards(root: &Path) -> Vec<String> {
 #[derive(Default)]
 struct Said {
     paths: Vec<PathBuf>,
-    boot_config: Option<[Placed; 2]>,
+    boot_config: Option<(Placed, Option<Placed>)>,
     layout: Option<Placed>,
     l4t: Option<L4tBoardFile>,
 }
@@ -112,6 +115,18 @@ impl Board {
             next = said.read(root, &name)?;
         }
         said.whole(name).map(Ok)
+    }
+
+    /// Its SoC; the virt board's files are those of t194.
+    pub fn soc(&self) -> Soc {
+        self.l4t.as_ref().map_or_else(Soc::default, |l4t| l4t.soc)
+    }
+
+    /// Its misc boot configs, each once.
+    pub fn boot_configs(&self) -> Vec<&PathBuf> {
+        let mut all = vec![&self.cold_boot, &self.flash];
+        all.dedup();
+        all
     }
 
     /// What only a board with NVIDIA's L4T has.
@@ -171,7 +186,8 @@ impl Said {
         let folder = path.parent().unwrap_or(root).to_owned();
         let placed = |path: PathBuf| Placed { folder: folder.clone(), path };
         if let Some(boot_config) = file.boot_config {
-            self.boot_config.get_or_insert([placed(boot_config.cold_boot), placed(boot_config.flash)]);
+            let BootConfigFile { cold_boot, flash } = boot_config;
+            self.boot_config.get_or_insert((placed(cold_boot), flash.map(placed)));
         }
         if let Some(layout) = file.layout {
             self.layout.get_or_insert_with(|| placed(layout));
@@ -179,6 +195,7 @@ impl Said {
         if let Some(more) = file.l4t {
             let l4t = self.l4t.take().unwrap_or_default();
             self.l4t = Some(L4tBoardFile {
+                soc: l4t.soc.or(more.soc),
                 flash_name: l4t.flash_name.or(more.flash_name),
                 root_device: l4t.root_device.or(more.root_device),
                 machine: l4t.machine.or(more.machine),
@@ -199,13 +216,16 @@ impl Said {
         let lacks = |key: &'static str| BoardError::Lacks { path: path.clone(), key };
         let of_bsp = self.l4t.is_some();
         let full = |placed: Placed| if of_bsp { placed.path } else { placed.folder.join(placed.path) };
-        let [cold_boot, flash] = self.boot_config.ok_or_else(|| lacks("boot_config"))?.map(full);
-        if cold_boot.file_name() == flash.file_name() {
+        let (cold_boot, flash) = self.boot_config.ok_or_else(|| lacks("boot_config"))?;
+        let (cold_boot, flash) = (full(cold_boot), flash.map(full));
+        if flash.as_ref().is_some_and(|flash| flash.file_name() == cold_boot.file_name()) {
             return Err(BoardError::SameBootConfigs { path }.into());
         }
+        let flash = flash.unwrap_or_else(|| cold_boot.clone());
         let layout = full(self.layout.ok_or_else(|| lacks("layout"))?);
         let l4t = self.l4t.map(|l4t| -> Result<_> {
             Ok(L4tBoard {
+                soc: l4t.soc.ok_or_else(|| lacks("l4t.soc"))?,
                 recovery: l4t.recovery.ok_or_else(|| lacks("l4t.recovery"))?,
                 flash_name: l4t.flash_name.ok_or_else(|| lacks("l4t.flash_name"))?,
                 root_device: l4t.root_device.ok_or_else(|| lacks("l4t.root_device"))?,
@@ -228,10 +248,11 @@ impl Said {
 }
 
 impl Module {
-    /// What update payloads call it (TNSPEC): as it is sold (fuse level 1), with a chip of revision 2.
+    /// What update payloads call it (TNSPEC): as it is sold (fuse level 1), with a chip of the usual revision.
     pub fn update_specs(&self, board: &L4tBoard) -> Vec<String> {
-        let L4tBoard { flash_name, root_device, .. } = board;
-        self.update.iter().map(|module| format!("{module}-1-2-{flash_name}-{root_device}")).collect()
+        let L4tBoard { soc, flash_name, root_device, .. } = board;
+        let revision = soc.revision();
+        self.update.iter().map(|module| format!("{module}-1-{revision}-{flash_name}-{root_device}")).collect()
     }
 }
 
@@ -283,10 +304,11 @@ fn check(reporter: &Reporter, file: &BoardFile) -> Result<()> {
     Ok(())
 }
 
-/// Whether a name in update payloads is of a module.
+/// Whether a name in update payloads is of a module. One without SKU is of all.
 fn is_of(spec: &str, module: &Module) -> bool {
     let fields: Vec<&str> = spec.split('-').collect();
     let [board, fab, sku, revision] = fields[..] else { return false };
+    let sku = if sku.is_empty() { &module.id.sku } else { sku };
     let [board, fab, sku, revision] = [board, fab, sku, revision].map(str::to_owned);
     let id = BoardId { board, fab, sku, revision };
     id.check().is_ok() && (&id.board, &id.sku) == (&module.id.board, &module.id.sku)

@@ -5,6 +5,7 @@ use carveout_host::size::Size;
 use serde::Deserialize;
 use std::path::PathBuf;
 use tegra_flash::{BoardId, Fits};
+use trusty_image::Soc;
 
 /// A board, `configs/boards/NAME.yaml`. A workspace's own boards come before carveout's of the same name. Paths are relative to
 /// this file; of a board with `l4t`, its own or of one that it extends, they are relative to the BSP's `Linux_for_Tegra`. A board needs all
@@ -25,15 +26,15 @@ pub struct BoardFile {
     pub l4t: Option<L4tBoardFile>,
 }
 
-/// Misc boot configs of a board, two files of different names.
+/// Misc boot configs of a board.
 #[derive(Debug, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "BootConfig"))]
 #[serde(deny_unknown_fields)]
 pub struct BootConfigFile {
     /// That of the cold boot.
     pub cold_boot: PathBuf,
-    /// That of flashing.
-    pub flash: PathBuf,
+    /// That of flashing, of another name. Without it the first serves for both, as those of TX2 do.
+    pub flash: Option<PathBuf>,
 }
 
 /// What a board with NVIDIA's L4T has besides.
@@ -41,6 +42,8 @@ pub struct BootConfigFile {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "L4tBoard"))]
 #[serde(deny_unknown_fields)]
 pub struct L4tBoardFile {
+    /// Its SoC: `t194` (Xavier) or `t186` (TX2).
+    pub soc: Option<Soc>,
     /// Name of the board for NVIDIA's scripts: that of its `*.conf` in the BSP.
     pub flash_name: Option<String>,
     /// Its root device, likewise, such as `mmcblk0p1`.

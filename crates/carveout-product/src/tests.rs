@@ -75,7 +75,7 @@ fn errors_name_line_text_and_what_is_allowed() {
         (
             "virt",
             "vrit",
-            "p.yaml:3: board: unknown board `vrit`: configs/boards has jetson-agx-xavier, jetson-agx-xavier-industrial, jetson-xavier-nx-devkit, jetson-xavier-nx-devkit-emmc, virt. Did you mean `virt`?",
+            "p.yaml:3: board: unknown board `vrit`: configs/boards has jetson-agx-xavier, jetson-agx-xavier-industrial, jetson-tx2, jetson-tx2-4gb, jetson-tx2-nx, jetson-tx2i, jetson-xavier-nx-devkit, jetson-xavier-nx-devkit-emmc, virt. Did you mean `virt`?",
         ),
         (
             "32MiB",

@@ -23,6 +23,7 @@ use carveout_host::outcome::Outcome;
 use carveout_host::tools::read_limited;
 use std::io::Read;
 use std::path::Path;
+use tegra_bct::mb1;
 use tegra_flash::Ekb;
 use tegra_flash::filesystem::HEAD;
 
@@ -85,7 +86,7 @@ fn content(path: &Path, bytes: &[u8]) -> Result<Option<Explained>> {
         return signed::t194(path, bytes).map(Some);
     }
     if bytes.starts_with(b"GSHV") {
-        return Ok(Some(signed::t186(bytes)));
+        return signed::t186(path, bytes).map(Some);
     }
     if bytes.starts_with(b"\x7fELF") {
         return secure_os::elf(path, bytes).map(Some);
@@ -94,7 +95,7 @@ fn content(path: &Path, bytes: &[u8]) -> Result<Option<Explained>> {
         return parts::ekb(path, bytes);
     }
     // An MB1 BCT before it is signed has no mark but its length; one that a tool made empty has its name alone.
-    if parts::is_mb1_bct(bytes) || is_bct(path) {
+    if mb1::is_bct(bytes) || is_bct(path) {
         return boot_config::mb1_bct(path, bytes).map(Some);
     }
     let found = parts::eeprom(bytes)

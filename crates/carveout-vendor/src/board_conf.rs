@@ -25,14 +25,16 @@ for string in ${CMDLINE}; do
   fi
 done
 bct=bootloader/$target_board/BCT
-printf '%s\0' "$cmdline" "$CHIPID" "${OTA_BOOT_DEVICE:-/dev/mmcblk0boot0}" "${OTA_GPT_DEVICE:-/dev/mmcblk0boot1}" "$TOSFILE" \
-  "${DTB_FILE:+kernel/dtb/$DTB_FILE}" "$MB1FILE" "${MB2APPLET:+bootloader/$MB2APPLET}" "${SOFT_FUSES:+$bct/$SOFT_FUSES}" \
+printf '%s\0' "${USE_UBOOT:-0}" "$cmdline" "$CHIPID" "${OTA_BOOT_DEVICE:-/dev/mmcblk0boot0}" "${OTA_GPT_DEVICE:-/dev/mmcblk0boot1}" "$TOSFILE" \
+  "${DTB_FILE:+kernel/dtb/$DTB_FILE}" "$MB1FILE" "${SOSFILE:-$MB1FILE}" "${MB2APPLET:+bootloader/$MB2APPLET}" "${SOFT_FUSES:+$bct/$SOFT_FUSES}" \
   "$MISC_COLD_BOOT_CONFIG" "$MISC_CONFIG" "$EMMC_CFG" "$TEGRABOOT" "$WB0BOOT" "$FLASHER" "$TBCFILE" "$BPFFILE" "$EKSFILE" "$MB2BLFILE"
 "#;
 
 /// What a board file says. A file is empty where it names none.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct BoardConf {
+    /// Whether the partition of the kernel gets U-Boot, which takes kernel and initrd from the root filesystem.
+    pub u_boot: bool,
     /// The kernel's command line. It goes into the header of boot.img and into extlinux.conf.
     pub command_line: String,
     /// The chip, as `0x19`.
@@ -47,7 +49,9 @@ pub struct BoardConf {
     pub device_tree: String,
     /// The first boot loader, which is sent to a board to read its EEPROM, likewise.
     pub mb1: String,
-    /// What then reads it, likewise.
+    /// What the boot ROM is sent in recovery mode, likewise: of t186 a boot loader of its own.
+    pub recovery: String,
+    /// What then reads a module's EEPROM, likewise.
     pub applet: String,
     /// Soft fuses for that, likewise.
     pub soft_fuses: String,
@@ -60,8 +64,9 @@ pub struct BoardConf {
 impl BoardConf {
     /// All files that it names and a build needs.
     pub fn files(&self) -> impl Iterator<Item = &String> {
+        let recovery = Some(&self.recovery).filter(|name| **name != self.mb1);
         let named = [&self.device_tree, &self.mb1, &self.applet, &self.soft_fuses];
-        named.into_iter().chain(&self.others).filter(|name| !name.is_empty())
+        named.into_iter().chain(recovery).chain(&self.others).filter(|name| !name.is_empty())
     }
 }
 
@@ -80,6 +85,7 @@ pub fn read(bsp: &Path, board: &str, root_device: &str) -> Result<BoardConf> {
     let mut words = text.split('\0').map(str::to_owned);
     let mut next = || words.next().unwrap_or_default();
     let mut conf = BoardConf {
+        u_boot: next() == "1",
         command_line: next(),
         chip: next(),
         boot_device: next(),
@@ -87,6 +93,7 @@ pub fn read(bsp: &Path, board: &str, root_device: &str) -> Result<BoardConf> {
         secure_os: next(),
         device_tree: next(),
         mb1: next(),
+        recovery: next(),
         applet: next(),
         soft_fuses: next(),
         configs: [next(), next(), next()],
@@ -141,6 +148,7 @@ mod tests {
         write(
             "common",
             "TOSFILE=t; target_board=t186ref; DTB_FILE=a.dtb; MB1FILE=b/mb1_dev.bin; MB2APPLET=x.bin; SOFT_FUSES=s.cfg;\n\
+             SOSFILE=b/recovery.bin; USE_UBOOT=1;\n\
              MISC_CONFIG=f.cfg; MISC_COLD_BOOT_CONFIG=c.cfg; EMMC_CFG=l.xml; EKSFILE=b/eks.img;\n\
              process_fuse_level() { MB1FILE=${MB1FILE/dev/$1}; }\n",
         );
@@ -152,10 +160,12 @@ mod tests {
                 "b/mb1_fuselevel_production.bin",
                 "bootloader/x.bin",
                 "bootloader/t186ref/BCT/s.cfg",
+                "b/recovery.bin",
                 "b/eks.img"
             ]
         );
         assert_eq!(found.configs, ["c.cfg", "f.cfg", "l.xml"]);
+        assert!(found.u_boot);
         write("common", "TOSFILE=t; CMDLINE_ADD=a=1; CMDLINE='a=2 quiet'; OTA_GPT_DEVICE=/dev/x");
         let found = read().unwrap();
         assert_eq!(found.command_line, "root=/dev/mmcblk0p1 rw rootwait rootfstype=ext4 a=2 quiet ");

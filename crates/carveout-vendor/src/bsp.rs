@@ -17,13 +17,14 @@ const TOP: &str = "Linux_for_Tegra";
 /// A script that every BSP has, by which its top folder is known.
 const MARK: &str = "flash.sh";
 /// Nothing of these is needed: the sample root filesystem's place, what NVIDIA's tools leave behind, what is for others.
-const NOT_NEEDED: [&str; 14] = [
+const NOT_NEEDED: [&str; 15] = [
     "rootfs/",
     "source/",
     "bootloader/ramdisk_tmp/",
     "bootloader/signed/",
     "bootloader/temp_user_dir/",
     "bootloader/__pycache__/",
+    "bootloader/payloads_t18x/",
     "bootloader/payloads_t19x/",
     "bootloader/rollback/",
     "bootloader/mfi_",
@@ -37,6 +38,14 @@ const NOT_NEEDED: [&str; 14] = [
 pub const KERNEL: &str = "kernel/Image";
 /// The initrd.
 pub const INITRD: &str = "bootloader/l4t_initrd.img";
+/// Both, which a bundle without root filesystem can do without: it is then no full flash.
+pub const KERNEL_FILES: [&str; 2] = [KERNEL, INITRD];
+
+/// What a board's boot image is made of, but U-Boot.
+pub fn kernel(conf: &BoardConf) -> &'static [&'static str] {
+    if conf.u_boot { &[] } else { &KERNEL_FILES }
+}
+
 /// What flash.sh and its helpers need for any board, whatever the scope.
 const NEEDED: [&str; 14] = [
     "flash.sh",
@@ -113,9 +122,17 @@ pub fn run(build: &Build) -> Result<Bsp> {
 
 /// flash.sh takes boot configs and layout that its board file names: they must be those that carveout changes.
 fn same_configs(board: &Board, l4t: &L4tBoard, conf: &BoardConf) -> Result<()> {
+    if conf.chip != l4t.soc.chip() {
+        let (chip, board) = (conf.chip.escape_debug().to_string(), board.name.clone());
+        let (file, soc) = (format!("{}.conf", l4t.flash_name), l4t.soc.to_string());
+        return Err(BoardConfError::OtherChip { file, chip, board, soc }.into());
+    }
     const KEYS: [&str; 3] = ["MISC_COLD_BOOT_CONFIG", "MISC_CONFIG", "EMMC_CFG"];
     let ours = [&board.cold_boot, &board.flash, &board.layout];
-    for ((path, value), key) in ours.into_iter().zip(&conf.configs).zip(KEYS) {
+    let [cold_boot, flash, layout] = &conf.configs;
+    // Without one of the cold boot, flash.sh takes the other for both.
+    let named = [if cold_boot.is_empty() { flash } else { cold_boot }, flash, layout];
+    for ((path, value), key) in ours.into_iter().zip(named).zip(KEYS) {
         if path.file_name() != Some(OsStr::new(value)) {
             let (value, board) = (value.escape_debug().to_string(), board.name.clone());
             let file = format!("{}.conf", l4t.flash_name);
@@ -127,7 +144,8 @@ fn same_configs(board: &Board, l4t: &L4tBoard, conf: &BoardConf) -> Result<()> {
 
 /// A full flash needs kernel and initrd: told before anything is built for it.
 pub fn ensure_kernel(build: &Build, bsp: &Bsp) -> Result<()> {
-    let missing: Vec<&str> = [KERNEL, INITRD].into_iter().filter(|name| !bsp.path(name).is_file()).collect();
+    let missing = kernel(&bsp.conf).iter().copied().filter(|name| !bsp.path(name).is_file());
+    let missing: Vec<&str> = missing.collect();
     if build.product.rootfs.is_none() || missing.is_empty() {
         return Ok(());
     }

@@ -102,6 +102,10 @@ carveout_host::errors! {
         Outside { file: String, name: String } => usage "outside":
             ("{file}, a board file of NVIDIA's BSP: it names `{name}`, expected a path within the BSP"),
             help ("unpack NVIDIA's tarball again, or correct your change of the file");
+        /// The board's file of the BSP names another chip than the board has.
+        OtherChip { file: String, chip: String, board: String, soc: String } => usage "other-chip":
+            ("{file}: CHIPID is `{chip}`, and board {board} has {soc}"),
+            help ("correct l4t.soc or l4t.flash_name in the board's file");
         /// flash.sh would read another boot config or layout than carveout changes.
         OtherConfig { file: String, key: &'static str, value: String, board: String, path: PathBuf } => usage "other-config":
             (

@@ -16,6 +16,7 @@ use carveout_product::Module;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use trusty_image::Soc;
 use xshell::cmd;
 
 /// What NVIDIA's scripts call.
@@ -64,6 +65,8 @@ pub struct Run<'a> {
     pub board: &'a str,
     /// What its board file says.
     pub conf: &'a BoardConf,
+    /// Its SoC.
+    pub soc: Soc,
     /// Its root device, likewise.
     pub root_device: &'a str,
     /// Bytes of the partition APP.
@@ -180,7 +183,7 @@ impl Run<'_> {
             format!("BOARDSKU={}", id.sku),
             format!("BOARDREV={}", id.revision),
             "FUSELEVEL=fuselevel_production".into(),
-            "CHIPREV=2".into(),
+            format!("CHIPREV={}", self.soc.revision()),
             // The image for over-the-air updates needs NVIDIA's OTA tools and is written by no scope of ours.
             "NO_RECOVERY_IMG=1".into(),
         ];

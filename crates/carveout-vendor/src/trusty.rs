@@ -6,6 +6,7 @@ use carveout_host::packages::Need;
 use carveout_host::tools::{run, shell};
 use std::fs;
 use std::path::{Path, PathBuf};
+use trusty_image::Soc;
 use xshell::cmd;
 
 /// What it calls.
@@ -54,6 +55,8 @@ pub struct Kernel<'a> {
     pub sources: &'a Path,
     /// Intermediate files, kept from build to build.
     pub work: &'a Path,
+    /// The SoC.
+    pub soc: Soc,
     /// Finished trusted apps, in the image's order; they come before NVIDIA's.
     pub apps: &'a [PathBuf],
     /// NVIDIA's own trusted apps to keep, by folder; all without it.
@@ -89,7 +92,7 @@ impl Kernel<'_> {
         let mut variables = vec![
             "PROJECT=t186".to_owned(),
             "TARGET=t186".into(),
-            "TARGET_SOC=t194".into(),
+            format!("TARGET_SOC={}", self.soc.word()),
             format!("BUILDROOT={work}"),
             format!("TOOLCHAIN_PREFIX={KERNEL_PREFIX}"),
             format!("ARCH_arm64_TOOLCHAIN_PREFIX={KERNEL_PREFIX}"),
@@ -125,7 +128,7 @@ fn relative(from: &Path, to: &Path) -> Result<String> {
 }
 
 /// Builds the monitor (ATF) and returns the path of `bl31.bin`.
-pub fn monitor(sources: &Path, work: &Path, epoch: u64, log: &Path) -> Result<PathBuf> {
+pub fn monitor(sources: &Path, soc: Soc, work: &Path, epoch: u64, log: &Path) -> Result<PathBuf> {
     let sh = shell(sources)?;
     let jobs = std::thread::available_parallelism().map_or(1, usize::from).to_string();
     let path = format!("PATH={}", std::env::var("PATH").unwrap_or_default());
@@ -136,14 +139,14 @@ pub fn monitor(sources: &Path, work: &Path, epoch: u64, log: &Path) -> Result<Pa
         "LOG_LEVEL=20".into(),
         "PLAT=tegra".into(),
         "SPD=trusty".into(),
-        "TARGET_SOC=t194".into(),
+        format!("TARGET_SOC={}", soc.word()),
         "V=0".into(),
         // C strings; without one, git would be asked for what is around the tree.
         "BUILD_STRING=l4t".into(),
         format!("BUILD_MESSAGE_TIMESTAMP=\"{epoch}\""),
     ];
     run("building the monitor", cmd!(sh, "env -i {path} LC_ALL=C make -j{jobs} bl31 {variables...}"), log)?;
-    let found = work.join("tegra/t194/release/bl31.bin");
+    let found = work.join(format!("tegra/{}/release/bl31.bin", soc.word()));
     found.metadata().at(&found)?;
     Ok(found)
 }

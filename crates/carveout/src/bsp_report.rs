@@ -14,7 +14,7 @@ use carveout_vendor::release;
 use carveout_vendor::release::Release;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
-use tegra_bct::{MiscCfg, TZDRAM_ALIGNMENT, TZDRAM_SIZE};
+use tegra_bct::MiscCfg;
 
 /// What a full flash needs besides what every build needs.
 const FULL: [&str; 2] = [KERNEL, INITRD];
@@ -81,7 +81,7 @@ fn of_board(
     let lacks = missing(board, l4t, bsp);
     let mut configs = Vec::new();
     let mut in_force = Vec::new();
-    for path in [&board.cold_boot, &board.flash] {
+    for path in board.boot_configs() {
         // flash.sh takes the one below t186ref; a copy in bootloader/ is overwritten by it.
         let copy = Path::new("bootloader").join(path.file_name().unwrap_or_default());
         for (file, force) in [(path.as_path(), true), (&copy, false)] {
@@ -91,7 +91,8 @@ fn of_board(
             }
             let bytes = carveout_host::files::read(&full)?;
             let said = MiscCfg::parse(&bytes)
-                .and_then(|cfg| Ok((cfg.get(TZDRAM_SIZE)?, cfg.get(TZDRAM_ALIGNMENT)?)));
+                .and_then(|cfg| cfg.tzdram())
+                .map(|[size, alignment]| (size, alignment));
             let what = match &said {
                 Ok((size, alignment)) => {
                     format!("carve-out {}, alignment {}", human(*size), human(*alignment))

@@ -73,7 +73,8 @@ pub enum Defect {
     Missing(String),
     /// The file is another of NVIDIA's configs, which can have no carve-out.
     #[error(
-        "this is a {0}: it has no TZDRAM carve-out. That is in tegra194-mb1-bct-misc-*.cfg of the same folder"
+        "this is a {0}: it has no such key. The carve-out is in tegra194-mb1-bct-misc-*.cfg of the same folder, for TX2 in \
+         tegra186-mb1-bct-misc-*.cfg"
     )]
     Family(Family),
     /// The key stands nowhere, and no other key tells what the file is.

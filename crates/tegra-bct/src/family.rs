@@ -9,7 +9,7 @@ use std::fmt;
 pub enum Family {
     /// MB1's misc config of t194 (Xavier): it has the carve-out.
     Misc194,
-    /// MB1's misc config of t186 (TX2): other keys, and none of `carveout.tzdram`.
+    /// MB1's misc config of t186 (TX2): other keys, and no carve-out of Trusty as shipped.
     Misc186,
     /// Pin multiplexing.
     Pinmux,

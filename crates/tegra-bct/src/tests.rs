@@ -1,5 +1,6 @@
 use super::*;
 use proptest::prelude::*;
+use trusty_image::{Soc, Tzdram};
 
 const SAMPLE: &str = "bctsize = 0;\n##### sw_carveout variables #####\ncarveout.misc.size = 0x800000; # 8MB\n\
     carveout.tzdram.size = 0x01000000; #16MB\ncarveout.tzdram.alignment = 0x00100000; #1MB\n\
@@ -119,13 +120,51 @@ fn a_doubled_key_is_a_warning_unless_it_is_the_carve_outs() {
 #[test]
 fn another_config_gets_no_advice_that_it_cannot_follow() {
     let pinmux = error("pinmux.major = 1;\npad-voltage.x = y;\n");
-    assert!(pinmux.contains("this is a pinmux config: it has no TZDRAM carve-out"), "{pinmux}");
+    assert!(
+        pinmux.contains("this is a pinmux config: it has no such key. The carve-out is in tegra194-"),
+        "{pinmux}"
+    );
     let get = |text: &str| MiscCfg::parse(text.as_bytes()).unwrap().get(TZDRAM_SIZE).unwrap_err().to_string();
     let tx2 = get("bctsize = 0;\nsw_carveout.mb2_carveout_size = 1;\n");
     assert!(tx2.contains("misc boot config of t186 (Jetson TX2)") && !tx2.contains("Add the line"), "{tx2}");
     let unknown = get("a = 1;\n");
     assert!(unknown.contains("is it the right file?") && !unknown.contains("Add the line"), "{unknown}");
     assert!(get("carveout.os.size = 1;\n").contains("Add the line `carveout.tzdram.size = <value>;`"));
+}
+
+/// As NVIDIA ships it, a config of TX2 has no carve-out of Trusty; FACTS of the keys: `tegrabct_v2 --chip 0x18` (R32.7.2).
+#[test]
+fn a_config_of_t186_gets_its_carve_out() {
+    let tzdram = Tzdram::of_size(24 << 20).unwrap();
+    let set = |text: &str| {
+        let mut cfg = MiscCfg::parse(text.as_bytes()).unwrap();
+        assert_eq!(cfg.soc(), Soc::T186);
+        cfg.set_tzdram(tzdram).unwrap();
+        assert_eq!(cfg.tzdram(), Ok([24 << 20, 1 << 20]));
+        String::from_utf8(cfg.as_bytes().to_vec()).unwrap()
+    };
+    let added = "sw_carveout.tzdram_carveout_size = 0x01800000;\nsw_carveout.tzdram_carveout_alignment = 0x00100000;\n";
+    let [before, behind] =
+        ["a = 1;\nsw_carveout.mb2_carveout_size = 0x00400000; # x\n", "\nast.mb2_va = 0x52000000;\n"];
+    assert_eq!(set(&format!("{before}{behind}")), format!("{before}{added}{behind}"));
+    let there = format!("{before}{added}{behind}");
+    assert_eq!(set(&there.replace("0x01800000", "77")), there, "what is there is changed where it is");
+    assert_eq!(
+        set(before.trim_end()),
+        format!("{before}{added}").trim_end(),
+        "no newline at the end stays none"
+    );
+    assert_eq!(set(&before.replace('\n', "\r\n")), format!("{before}{added}").replace('\n', "\r\n"));
+    assert_eq!(
+        set("enable_can_boot = 1;\n"),
+        format!("enable_can_boot = 1;\n{added}"),
+        "without its section"
+    );
+    let missing = MiscCfg::parse(before.as_bytes()).unwrap();
+    assert!(!missing.has_tzdram());
+    let said = missing.tzdram().unwrap_err().to_string();
+    assert!(said.contains("Add the line `sw_carveout.tzdram_carveout_size = <value>;`"), "{said}");
+    assert!(error(&format!("{there}{added}")).contains("stands on line"), "twice");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! `blob.bin`: the signed boot parts that the recovery loader gets while a board is flashed.
 //!
-//! Seen in files of L4T R32.7.2 (t194), little endian: `blob`, a `u32` with the number of entries; for each a `u32` that names
+//! Seen in files of L4T R32.7.2 (t194 and t186), little endian: `blob`, a `u32` with the number of entries; for each a `u32` that names
 //! its type, a `u32` with its offset in the file, a `u32` 0, a `u32` with its length; then the parts one behind the other.
 
 const MAGIC: &[u8; 4] = b"blob";
@@ -30,8 +30,20 @@ pub enum BlobError {
     },
 }
 
+/// A part of a blob.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BlobPart<'a> {
+    /// A number that names its type.
+    pub kind: u32,
+    /// The signed file.
+    pub bytes: &'a [u8],
+}
+
+/// Types of what runs in recovery mode alone, and is written to no partition: the CPU's boot loader and MB2.
+pub const RECOVERY_KINDS: [u32; 2] = [2, 13];
+
 /// The parts of a blob, in its order.
-pub fn parts(file: &[u8]) -> Result<Vec<&[u8]>, BlobError> {
+pub fn parts(file: &[u8]) -> Result<Vec<BlobPart<'_>>, BlobError> {
     let word = |at: usize| {
         let bytes = file.get(at..at.checked_add(4)?)?;
         bytes.try_into().ok().map(u32::from_le_bytes)
@@ -45,11 +57,12 @@ pub fn parts(file: &[u8]) -> Result<Vec<&[u8]>, BlobError> {
     }
     let part = |index: usize| {
         let at = 8 + index * ENTRY;
-        let (Some(offset), Some(length)) = (word(at + 4), word(at + 12)) else {
+        let (Some(kind), Some(offset), Some(length)) = (word(at), word(at + 4), word(at + 12)) else {
             return Err(BlobError::Table(count));
         };
         let end = (offset as usize).saturating_add(length as usize);
-        file.get(offset as usize..end).ok_or(BlobError::Entry { index, offset, length })
+        let bytes = file.get(offset as usize..end).ok_or(BlobError::Entry { index, offset, length })?;
+        Ok(BlobPart { kind, bytes })
     };
     (0..count as usize).map(part).collect()
 }
@@ -63,7 +76,7 @@ mod tests {
         let mut file = [&b"blob"[..], &(parts.len() as u32).to_le_bytes()].concat();
         let mut offset = 8 + parts.len() * ENTRY;
         for part in parts {
-            for word in [32, offset as u32, 0, part.len() as u32] {
+            for word in [13, offset as u32, 0, part.len() as u32] {
                 file.extend(word.to_le_bytes());
             }
             offset += part.len();
@@ -75,7 +88,9 @@ mod tests {
     #[test]
     fn parts_are_found() {
         let file = blob(&[b"one", b"", b"three"]);
-        assert_eq!(parts(&file).unwrap(), [&b"one"[..], b"", b"three"]);
+        let found = parts(&file).unwrap();
+        assert_eq!(found.iter().map(|part| part.bytes).collect::<Vec<_>>(), [&b"one"[..], b"", b"three"]);
+        assert!(found.iter().all(|part| part.kind == 13));
         assert_eq!(parts(b"bloc"), Err(BlobError::Magic));
         assert_eq!(parts(b"blob"), Err(BlobError::Table(u32::MAX)));
         assert_eq!(parts(&file[..20]), Err(BlobError::Table(3)));

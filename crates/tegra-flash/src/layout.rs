@@ -12,6 +12,7 @@ pub use error::LayoutError;
 pub use limits::{MAX_DEPTH, MAX_FILE, MAX_PARTITIONS, MAX_TAG};
 pub use room::TooSmall;
 
+use crate::slots::PLACEHOLDERS;
 use limits::Lines;
 use roxmltree::{Document, Node};
 use std::collections::BTreeSet;
@@ -47,9 +48,14 @@ impl Layout {
         self.devices.iter().flat_map(|d| &d.partitions).find(|p| p.name == name)
     }
 
-    /// Which of these partitions the layout has not.
+    /// Which of these partitions the layout has not, neither by name nor as one whose name flash.sh fills in.
     pub fn lacks<'a>(&self, names: &[&'a str]) -> Vec<&'a str> {
-        names.iter().copied().filter(|name| self.partition(name).is_none()).collect()
+        let filled = |name: &str| {
+            let mut placeholders = PLACEHOLDERS.iter().filter(|(_, filled)| *filled == name);
+            placeholders.any(|(placeholder, _)| self.partition(placeholder).is_some())
+        };
+        let missing = |name: &&str| self.partition(name).is_none() && !filled(name);
+        names.iter().copied().filter(missing).collect()
     }
 
     /// All partitions.
@@ -201,6 +207,8 @@ mod tests {
     fn absent_partitions_are_named() {
         let layout = Layout::parse(SAMPLE).unwrap();
         assert_eq!(layout.lacks(&["APP", "kernel", "secure-os", "MB1_BCT"]), ["kernel", "MB1_BCT"]);
+        let tx2 = Layout::parse(&SAMPLE.replace("\"secure-os\"", "\"TOSNAME\"")).unwrap();
+        assert_eq!(tx2.lacks(&["APP", "secure-os"]), Vec::<&str>::new(), "flash.sh fills it in");
     }
 
     #[test]

@@ -8,3 +8,6 @@ pub const SECURE_OS: [&str; 2] = ["secure-os", "secure-os_b"];
 pub const KERNEL: [&str; 2] = ["kernel", "kernel_b"];
 /// The root filesystem. Layouts of NVIDIA's have the first alone.
 pub const APP: [&str; 2] = ["APP", "APP_b"];
+
+/// Names that flash.sh fills in, in NVIDIA's layouts of t186.
+pub const PLACEHOLDERS: [(&str, &str); 2] = [("TOSNAME", SECURE_OS[0]), ("LNXNAME", KERNEL[0])];

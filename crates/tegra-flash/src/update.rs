@@ -1,8 +1,10 @@
-//! What of a Xavier's boot chain a bootloader update payload has, and for which modules a part of it is.
+//! What of a board's boot chain a bootloader update payload has, and for which modules a part of it is.
 //!
 //! By `l4t_bup_gen.func` and `l4t_generate_soc_bup.sh` of L4T R32.7.2: NVIDIA's order, operations and specs. Left out is what NVIDIA's
-//! own payloads have besides: `eks`, which would take the place of a device's keys, unless that is asked for; and kernel and kernel-dtb,
-//! which belong to the root filesystem.
+//! own payloads for Xavier have besides: `eks`, which would take the place of a device's keys, unless that is asked for; and kernel and
+//! kernel-dtb, which belong to the root filesystem.
+
+use trusty_image::Soc;
 
 /// A part of an update payload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,8 +25,33 @@ const fn own(partition: &'static str, operation: u32) -> UpdatePart {
     UpdatePart { partition, operation, of_module: true }
 }
 
-/// All parts, in NVIDIA's order.
-pub const UPDATE_PARTS: [UpdatePart; 19] = [
+/// All parts of a payload for an SoC, in NVIDIA's order.
+pub fn update_parts(soc: Soc) -> &'static [UpdatePart] {
+    match soc {
+        Soc::T194 => &T194,
+        Soc::T186 => &T186,
+    }
+}
+
+const T186: [UpdatePart; 16] = [
+    common("bpmp-fw", 0),
+    common("sce-fw", 0),
+    common("cpu-bootloader", 0),
+    common("mb2", 0),
+    common("spe-fw", 0),
+    common("adsp-fw", 0),
+    common("secure-os", 0),
+    common("mb1", 2),
+    common("mts-bootpack", 2),
+    common("mts-preboot", 2),
+    common("sc7", 2),
+    own("bpmp-fw-dtb", 0),
+    own("bootloader-dtb", 0),
+    own("VER", 0),
+    own("BCT", 0),
+    own("MB1_BCT", 0),
+];
+const T194: [UpdatePart; 19] = [
     common("spe-fw", 0),
     common("mb2", 0),
     common("cpu-bootloader", 0),
@@ -46,7 +73,7 @@ pub const UPDATE_PARTS: [UpdatePart; 19] = [
     own("MEM_BCT", 0),
 ];
 
-/// The part that is left out unless it is asked for.
+/// The part that is left out unless it is asked for. NVIDIA's payloads for t186 have none.
 pub const EKS: &str = "eks";
 
 /// The version of the payloads' format that L4T R32.7 writes: 2.1, of June 2021.

@@ -1,4 +1,4 @@
-//! Formats of NVIDIA's Trusty for Tegra194 (L4T R32), without any I/O.
+//! Formats of NVIDIA's Trusty for Tegra194 and Tegra186 (L4T R32), without any I/O.
 //!
 //! * [`container`]: the `NVTOSP` secure-os image that the boot loader reads.
 //! * [`elf`], [`rules`]: what the kernel's loader demands of a trusted app (TA).
@@ -7,6 +7,7 @@
 //! * [`size`], [`tzdram`]: sizes as people write them, and the carve-out.
 //! * [`budget`]: what a set of TAs takes of the TZDRAM carve-out.
 //! * [`plan`]: the whole of it, with findings and advice.
+//! * [`soc`], [`monitor`]: the SoCs, and of which one a monitor is.
 //! * [`stock`]: NVIDIA's own TAs.
 //! * [`strip`]: a TA without its debug information.
 //! * [`limits`]: every figure the others rest on, with its source.
@@ -24,6 +25,7 @@ pub mod monitor;
 pub mod plan;
 pub mod rules;
 pub mod size;
+pub mod soc;
 pub mod stock;
 pub mod strip;
 pub mod tasks;
@@ -36,5 +38,6 @@ pub use container::{Container, ContainerError, TosType};
 pub use manifest::{Manifest, ManifestError};
 pub use plan::Plan;
 pub use rules::{Finding, Rule, TrustedApp, check, inspect};
+pub use soc::Soc;
 pub use strip::strip_debug;
 pub use tzdram::{Tzdram, TzdramError, TzdramText, TzdramTextError};

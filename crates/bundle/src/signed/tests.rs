@@ -67,6 +67,7 @@ fn problems(fused: Fused, format: u32, files: &[File]) -> Vec<String> {
     manifest.format = format;
     manifest.device = Some(Device {
         modules: vec![ModuleEntry { name: "32gb".into(), id, fits: Vec::new(), update_specs: Vec::new() }],
+        soc: Default::default(),
         recovery: None,
         fused,
         app_size: 8192,

@@ -41,6 +41,7 @@ fn stock_apps_of_format_1_count_by_their_names() {
     let (_dir, _folder, mut manifest) = written();
     manifest.device = Some(Device {
         modules: Vec::new(),
+        soc: Default::default(),
         recovery: None,
         fused: Fused::No,
         app_size: 0,

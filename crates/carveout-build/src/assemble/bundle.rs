@@ -8,8 +8,8 @@ use crate::stages::bundle::{partitions, publish};
 use crate::stages::kernel;
 use crate::stages::plan::findings;
 use bundle::{
-    About, DeskBoot, Device, FLASH, FlashPackage, Fused, Inputs, Manifest, Role, TEGRAFLASH, TOS_IMAGE,
-    UPDATE_PAYLOAD, Writer,
+    About, DeskBoot, Device, FLASH, FlashPackage, Fused, Inputs, Manifest, Role, TEGRAFLASH, UPDATE_PAYLOAD,
+    Writer, tos_image,
 };
 use carveout_host::error::{At, Result};
 use carveout_host::files::lock_folder;
@@ -19,11 +19,12 @@ use carveout_rootfs::sparse;
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Component, Path, PathBuf};
+use tegra_bct::MiscCfg;
 use tegra_flash::payload::{Payload, PayloadError};
 use tegra_flash::slots::{APP, SECURE_OS};
 use trusty_image::plan::Request;
 use trusty_image::stock::Stock;
-use trusty_image::{Container, Plan, Tzdram};
+use trusty_image::{Container, Plan, Soc, Tzdram};
 
 /// Our own files for a flash host, beside meta-tegra's package.
 const OWN: [(&str, &str); 2] = [
@@ -74,6 +75,7 @@ fn fill(parts: &AssembledParts, tzdram: Tzdram, folder: &Path) -> Result<Manifes
     findings(&parts.secure_os, &plan)?;
     let device = Device {
         modules: Vec::new(),
+        soc: soc(parts)?,
         recovery: None,
         fused: Fused::No,
         app_size: parts.app_size,
@@ -110,6 +112,17 @@ fn fill(parts: &AssembledParts, tzdram: Tzdram, folder: &Path) -> Result<Manifes
         linux_boot: None,
     });
     writer.finish(manifest).map_err(failed)
+}
+
+/// The SoC that the boot configs are for.
+fn soc(parts: &AssembledParts) -> Result<Soc> {
+    for path in &parts.boot_config {
+        let cfg = MiscCfg::parse(&carveout_host::files::read(path)?);
+        if cfg.is_ok_and(|cfg| cfg.soc() == Soc::T186) {
+            return Ok(Soc::T186);
+        }
+    }
+    Ok(Soc::T194)
 }
 
 /// The TAs, each the one that its package declares.
@@ -210,7 +223,8 @@ fn flash_package(image: &ImagePart, scratch: &Path, writer: &mut Writer) -> Resu
         return Err(refused.into());
     }
     for member in &names {
-        let slots: &[&str] = if member == TOS_IMAGE { &SECURE_OS } else { &[] };
+        let slots: &[&str] =
+            if Soc::ALL.iter().any(|soc| member == tos_image(*soc)) { &SECURE_OS } else { &[] };
         let path = format!("{FLASH}/{TEGRAFLASH}/{member}");
         writer.add(Role::Flash, &path, &folder.join(member), slots).map_err(failed)?;
     }

@@ -26,6 +26,10 @@ carveout_host::errors! {
             ("{layout}: the device {} has {size} bytes, its partitions without APP take {others}",
             device.escape_debug()),
             help ("make partitions of the layout smaller");
+        /// A misc boot config is for another SoC than the board has.
+        OtherSoc { file: String, found: String, board: String, soc: String } => usage "other-soc":
+            ("{file}: is for {found}, board {board} has {soc}"),
+            help ("name another in the board's file: t194's are called tegra194-mb1-bct-misc-*.cfg, those of t186 tegra186-…");
         /// A misc boot config file has lines that are wrong, or lacks the lines of the carve-out.
         MiscConfig { file: String, source: Cause } => usage "wrong-misc-config": ("{file}: {source}"),
             help ("mend the lines in the file, or take it from NVIDIA's tarball again");

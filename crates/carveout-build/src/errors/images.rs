@@ -35,6 +35,10 @@ carveout_host::errors! {
         NoMonitor { path: PathBuf } => usage "no-monitor":
             ("{}: has no monitor that can be taken out", path.display()),
             help ("use a whole BSP, or say l4t.monitor: sources in the product config to build the monitor");
+        /// The monitor of the BSP's secure-os image is another SoC's.
+        OtherSoc { path: PathBuf, found: String, board: String, soc: String } => usage "monitor-of-other-soc":
+            ("{}: its monitor is for {found}, board {board} has {soc}", path.display()),
+            help ("name the BSP's image for {soc} as l4t.secure_os in the board's file");
         /// The product config names a trusted app that NVIDIA's sources do not have.
         UnknownStockApp { name: String, known: Vec<String> } => usage "unknown-stock-app":
             ("l4t.stock_trusted_apps: `{name}` is no trusted app of NVIDIA's sources"),

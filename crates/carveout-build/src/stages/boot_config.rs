@@ -7,11 +7,11 @@ use carveout_product::Build;
 use carveout_vendor::bsp::Bsp;
 use stage_cache::{Key, Output};
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use tegra_bct::MiscCfg;
 use tegra_flash::slots::{APP, KERNEL, MB1_BCT, SECURE_OS};
 use tegra_flash::{Layout, TooSmall, guids};
-use trusty_image::Tzdram;
+use trusty_image::{Soc, Tzdram};
 
 /// Bytes around the partitions of the virt board's disk: MBR, both GPTs, alignment.
 const DISK_EXTRA: u64 = 4 << 20;
@@ -24,7 +24,8 @@ pub fn run(build: &Build, bsp: Option<&Bsp>) -> Result<Output> {
     let rootfs = product.rootfs.as_ref().map_or(0, |rootfs| rootfs.size);
     let [cold_boot, flash, layout] = [&board.cold_boot, &board.flash, &board.layout]
         .map(|path| bsp.map_or_else(|| path.clone(), |bsp| bsp.path(path)));
-    told(build, &[&cold_boot, &flash])?;
+    let misc = if cold_boot == flash { vec![&cold_boot] } else { vec![&cold_boot, &flash] };
+    told(build, &misc)?;
     let needed = if bsp.is_some() { L4T_PARTITIONS } else { VIRT_PARTITIONS };
     let text = fs::read_to_string(&layout).at(&layout)?;
     let parsed = ensure_partitions(&shown(bsp, &layout), &text, needed, |line| build.ui.note(line))?;
@@ -39,11 +40,17 @@ pub fn run(build: &Build, bsp: Option<&Bsp>) -> Result<Output> {
         .with("rootfs size", rootfs)
         .with("board", &board.name);
     build.cache.stage("boot config", key, |work| {
-        for path in [&cold_boot, &flash] {
+        for path in misc {
             let bytes = fs::read(path).at(path)?;
             let edited = edit(&bytes, product.tzdram);
-            let edited = edited
+            let (found, edited) = edited
                 .map_err(|e| BootConfigError::MiscConfig { file: shown(bsp, path), source: e.into() })?;
+            if found != board.soc() {
+                let (file, board_name) = (shown(bsp, path), board.name.clone());
+                let (found, soc) = (found.to_string(), board.soc().to_string());
+                let board = board_name;
+                return Err(BootConfigError::OtherSoc { file, found, board, soc }.into());
+            }
             let to = work.out.join(name(path));
             fs::write(&to, edited).at(&to)?;
         }
@@ -60,7 +67,7 @@ pub fn run(build: &Build, bsp: Option<&Bsp>) -> Result<Output> {
 }
 
 /// Tells what is odd in the misc cfgs, whether the stage is built or reused.
-fn told(build: &Build, cfgs: &[&Path]) -> Result<()> {
+fn told(build: &Build, cfgs: &[&PathBuf]) -> Result<()> {
     for path in cfgs {
         let bytes = fs::read(path).at(path)?;
         let warnings = MiscCfg::parse(&bytes).map(|cfg| cfg.warnings().to_vec()).unwrap_or_default();
@@ -133,10 +140,11 @@ pub fn name(path: &Path) -> String {
     path.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
 
-fn edit(bytes: &[u8], tzdram: Tzdram) -> Result<Vec<u8>, tegra_bct::CfgErrors> {
+/// A misc config with the carve-out, and the SoC that it is for.
+fn edit(bytes: &[u8], tzdram: Tzdram) -> Result<(Soc, Vec<u8>), tegra_bct::CfgErrors> {
     let mut cfg = MiscCfg::parse(bytes)?;
     cfg.set_tzdram(tzdram)?;
-    Ok(cfg.as_bytes().to_vec())
+    Ok((cfg.soc(), cfg.as_bytes().to_vec()))
 }
 
 /// Fills in the size of APP, and that of a disk that holds all partitions.
@@ -209,7 +217,7 @@ mod tests {
     fn both_keys_are_set() {
         let tzdram = Tzdram::of_size(64 << 20).unwrap();
         let edited = edit(b"carveout.tzdram.size = 1;\ncarveout.tzdram.alignment = 2; # x\n", tzdram);
-        let text = String::from_utf8(edited.unwrap()).unwrap();
+        let text = String::from_utf8(edited.unwrap().1).unwrap();
         assert_eq!(text, "carveout.tzdram.size = 0x04000000;\ncarveout.tzdram.alignment = 0x00100000; # x\n");
         assert!(
             edit(b"carveout.tzdram.size = 1;\n", tzdram)

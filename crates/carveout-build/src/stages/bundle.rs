@@ -104,8 +104,9 @@ fn fill(build: &Build, parts: &BundleParts, inputs: Inputs, folder: &Path) -> Re
     writer.add_secure_os(&tos, symbols.exists().then_some(&*symbols)).map_err(failed)?;
     // Of a real board the binary that is made of it goes to these partitions.
     let slots: &[&str] = if parts.l4t.is_some() { &[] } else { &MB1_BCT };
-    for (file, slots) in [(&board.cold_boot, slots), (&board.flash, &[])] {
+    for file in board.boot_configs() {
         let from = parts.boot_config.dir.join(boot_config::name(file));
+        let slots = if file == &board.cold_boot { slots } else { &[] };
         writer.add_boot_config(&from, slots).map_err(failed)?;
     }
     let layout_name = boot_config::name(&board.layout);

@@ -29,11 +29,10 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use tegra_bct::mb1;
 use tegra_flash::slots::MB1_BCT;
+use trusty_image::Soc;
 
 /// Both generated boot configs: of the cold boot, and while flashing.
 const BCTS: [&str; 2] = ["mb1_cold_boot_bct_MB1_sigheader.bct.encrypt", "mb1_bct_MB1_sigheader.bct.encrypt"];
-/// FlashPackageParts of the BSP that a bundle without root filesystem can do without: it is then no full flash.
-const KERNEL: [&str; 2] = [bsp::KERNEL, bsp::INITRD];
 /// What the flash packages are made of.
 pub struct FlashPackageParts<'a> {
     /// NVIDIA's BSP.
@@ -96,7 +95,7 @@ fn package(build: &Build, l4t: &L4t, module: &Module, parts: &FlashPackageParts)
     build.cache.stage(&format!("flash package {}", module.name), key, |work| {
         let scratch = scratch("flash")?;
         let run = prepare(build, parts.bsp, scratch.path())?;
-        let lacks = stand_in(scratch.path())?;
+        let lacks = stand_in(scratch.path(), parts.bsp)?;
         insert(build, parts, scratch.path())?;
         parts.pkc.prepare(&run)?;
         let keys = Keys { pkc: parts.pkc.path(), sbk: l4t.sbk_key.as_deref() };
@@ -118,8 +117,11 @@ fn package(build: &Build, l4t: &L4t, module: &Module, parts: &FlashPackageParts)
         let written = collect::package(&folder, &bootloader, work.out)?;
         let traced = trace::Traced { bsp: parts.bsp, secure_os: parts.secure_os, bootloader: &bootloader };
         traced.write(&written, plain.map_or(work.out, |_| aside.as_path()), work.out)?;
-        let identify = parts.pkc.explained(run.identify(keys, work.log))?;
-        collect::identify(&identify, &work.out.join(IDENTIFY))?;
+        // The recovery loader of t186 reads an EEPROM itself.
+        if run.soc == Soc::T194 {
+            let identify = parts.pkc.explained(run.identify(keys, work.log))?;
+            collect::identify(&identify, &work.out.join(IDENTIFY))?;
+        }
         let path = work.out.join(LACKS);
         fs::write(&path, lacks.join("\n")).at(&path)
     })
@@ -161,20 +163,23 @@ fn prepare<'a>(build: &'a Build, bsp: &'a Bsp, dir: &'a Path) -> Result<Run<'a>>
         epoch: EPOCH,
         board: &board.flash_name,
         conf: &bsp.conf,
+        soc: board.soc,
         root_device: &board.root_device,
         app_size: app_size(build)?,
     })
 }
 
 /// Stands in for a kernel or initrd that the BSP lacks, and names it: `bsp::ensure_kernel` has refused that for a full flash.
-fn stand_in(dir: &Path) -> Result<Vec<&'static str>> {
-    let missing: Vec<&str> = KERNEL.into_iter().filter(|name| !dir.join(name).is_file()).collect();
+/// What the boot image is not made of is not missed.
+fn stand_in(dir: &Path, bsp: &Bsp) -> Result<Vec<&'static str>> {
+    let missing: Vec<&str> =
+        bsp::kernel(&bsp.conf).iter().copied().filter(|name| !dir.join(name).is_file()).collect();
     stand_in_for(dir)?;
     Ok(missing)
 }
 
 fn stand_in_for(dir: &Path) -> Result<()> {
-    for path in KERNEL.map(|name| dir.join(name)).into_iter().filter(|path| !path.is_file()) {
+    for path in bsp::KERNEL_FILES.map(|name| dir.join(name)).into_iter().filter(|path| !path.is_file()) {
         fs::write(&path, [0; 4096]).at(&path)?;
     }
     Ok(())
@@ -183,7 +188,7 @@ fn stand_in_for(dir: &Path) -> Result<()> {
 /// Puts boot config, layout and image into the private copy, wherever a copy of them is.
 fn insert(build: &Build, parts: &FlashPackageParts, dir: &Path) -> Result<()> {
     let board = &build.product.board;
-    for path in [&board.cold_boot, &board.flash, &board.layout] {
+    for path in board.boot_configs().into_iter().chain([&board.layout]) {
         let name = boot_config::name(path);
         let from = parts.boot_config.dir.join(&name);
         // flash.sh copies t186ref's over the one in bootloader/, which is then no other.

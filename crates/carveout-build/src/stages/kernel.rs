@@ -34,9 +34,11 @@ pub fn run(build: &Build, bsp: &Bsp, apps: &Output) -> Result<Output> {
     let sources = sources::run(build)?;
     let order: Vec<String> =
         build.product.trusted_apps.iter().map(|app| trusted_apps::file_name(&app.name)).collect();
+    let soc = build.product.board.soc();
     let monitor = monitor(build, l4t, bsp, &sources)?;
     let kernel = compilers(Key::of(crate::code(file!())))?
         .with("sources", &sources.content)
+        .with("soc", soc.word())
         .with("stock", format!("{:?}", l4t.stock_trusted_apps));
     let work_folder = build.dirs().home().join("lk").join(kernel.digest().get(..16).unwrap_or_default());
     let key = kernel
@@ -54,6 +56,7 @@ pub fn run(build: &Build, bsp: &Bsp, apps: &Output) -> Result<Output> {
         let kernel = Kernel {
             sources: &sources.dir.join(sources::TRUSTY),
             work: &work_folder,
+            soc,
             apps: &paths,
             stock: l4t.stock_trusted_apps.as_deref(),
             epoch: EPOCH,
@@ -74,12 +77,16 @@ pub fn run(build: &Build, bsp: &Bsp, apps: &Output) -> Result<Output> {
 
 /// The monitor: out of the BSP's own image, or built.
 fn monitor(build: &Build, l4t: &L4t, bsp: &Bsp, sources: &Output) -> Result<Vec<u8>> {
+    let soc = build.product.board.soc();
     if l4t.monitor == Monitor::Sources {
-        let key =
-            compilers(Key::of(crate::code(file!())))?.with("sources", &sources.content).with("epoch", EPOCH);
+        let key = compilers(Key::of(crate::code(file!())))?
+            .with("sources", &sources.content)
+            .with("soc", soc.word())
+            .with("epoch", EPOCH);
         let output = build.cache.stage("monitor", key, |work| {
             let scratch = carveout_host::tools::scratch("monitor")?;
-            let built = trusty::monitor(&sources.dir.join(sources::ATF), scratch.path(), EPOCH, work.log)?;
+            let built =
+                trusty::monitor(&sources.dir.join(sources::ATF), soc, scratch.path(), EPOCH, work.log)?;
             let to = work.out.join(MONITOR);
             fs::copy(&built, &to).at(&built).map(|_| ())
         })?;
@@ -92,6 +99,11 @@ fn monitor(build: &Build, l4t: &L4t, bsp: &Bsp, sources: &Output) -> Result<Vec<
         .map_err(|e| SecureOsError::StockImage { path: path.clone(), source: e.into() })?;
     if container.encrypted || container.monitor.is_empty() {
         return Err(SecureOsError::NoMonitor { path }.into());
+    }
+    let found = trusty_image::monitor::soc(container.monitor);
+    if found != soc {
+        let (found, soc, board) = (found.to_string(), soc.to_string(), build.product.board.name.clone());
+        return Err(SecureOsError::OtherSoc { path, found, board, soc }.into());
     }
     Ok(container.monitor.to_vec())
 }

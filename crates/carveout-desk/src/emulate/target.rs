@@ -108,7 +108,7 @@ impl EmulationTarget {
         // Of a virt device the boot config itself lies there, and zeroes behind it.
         let size = read(DevicePart::BootConfig).ok().and_then(|bytes| {
             let text = bytes.split(|byte| *byte == 0).next()?;
-            tegra_bct::MiscCfg::parse(text).ok()?.get(tegra_bct::TZDRAM_SIZE).ok()
+            tegra_bct::MiscCfg::parse(text).ok()?.tzdram().ok().map(|[size, _]| size)
         });
         let tzdram = size.map(|size| tzdram(&path.display().to_string(), size)).transpose()?;
         let flashed = match device.state().current() {

@@ -15,11 +15,6 @@ carveout_host::errors! {
         Encrypted { name: String }
             => check "encrypted": ("{name}: is encrypted, so its kernel cannot be booted here"),
             help ("use the unencrypted image: a bundle has it as secure-os/tos.img");
-        /// The secure-os image was built for another SoC than Tegra194.
-        OtherSoc { name: String }
-            => check "other-soc":
-            ("{name}: is for another SoC: its monitor knows the Cortex-A57, which Tegra194 has not"),
-            help ("use the image of a t194 board, such as tos-trusty_t194.img");
         /// The secure-os image holds a monitor and no Trusty.
         OnlyMonitor { name: String }
             => check "only-monitor": ("{name}: has no kernel, only a monitor"),

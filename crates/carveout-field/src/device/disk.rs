@@ -9,7 +9,7 @@ use rustix::io::Errno;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read};
 use std::path::Path;
-use tegra_bct::{MiscCfg, TZDRAM_SIZE};
+use tegra_bct::MiscCfg;
 use tegra_flash::Layout;
 use virt_device::{Device, DeviceError, DevicePart, STATE};
 
@@ -102,7 +102,7 @@ pub fn carve_out(device: &mut Device<File>) -> Option<u64> {
     let mut bytes = Vec::new();
     device.read(DevicePart::BootConfig, Some(MAX_CFG)).ok()?.read_to_end(&mut bytes).ok()?;
     let text = bytes.split(|byte| *byte == 0).next()?;
-    MiscCfg::parse(text).ok()?.get(TZDRAM_SIZE).ok()
+    MiscCfg::parse(text).ok()?.tzdram().ok().map(|[size, _]| size)
 }
 
 /// Partitions that a layout gives a device, names with sizes.

@@ -11,6 +11,7 @@ use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
+use trusty_image::Soc;
 
 /// The root filesystem, for NVIDIA's tools.
 pub const ROOTFS: &str = "system.img";
@@ -97,7 +98,11 @@ impl Package {
 
     /// A folder with what all modules get, to find out which module a board is.
     pub fn identify(&self, to: &Path) -> Result<()> {
-        self.fill(&format!("{FLASH}/{COMMON}/identify/"), to)?;
+        match self.manifest.device.as_ref().map(|device| device.soc) {
+            // Its recovery loader reads the EEPROM, and is the same for all modules.
+            Some(Soc::T186) => self.fill(&format!("{FLASH}/{COMMON}/"), to, "rcm_")?,
+            _ => self.fill(&format!("{FLASH}/{COMMON}/identify/"), to, "")?,
+        }
         for tool in ["tegrarcm_v2", "chkbdinfo"] {
             self.copy(&format!("{FLASH}/{COMMON}/{tool}"), &to.join(tool))?;
         }
@@ -107,7 +112,7 @@ impl Package {
     /// A folder with all that a module gets, and a root filesystem.
     pub fn module(&self, module: &str, rootfs: Option<&Path>, to: &Path) -> Result<()> {
         for folder in [COMMON, module] {
-            self.fill(&format!("{FLASH}/{folder}/"), to)?;
+            self.fill(&format!("{FLASH}/{folder}/"), to, "")?;
         }
         match rootfs {
             Some(image) => symlink(image, to.join(ROOTFS)).at(&to.join(ROOTFS)),
@@ -115,11 +120,13 @@ impl Package {
         }
     }
 
-    /// Copies a folder of the bundle, without its subfolders.
-    fn fill(&self, folder: &str, to: &Path) -> Result<()> {
+    /// Copies the files of a folder of the bundle whose names begin so, without its subfolders.
+    fn fill(&self, folder: &str, to: &Path, begin: &str) -> Result<()> {
         fs::create_dir_all(to).at(to)?;
         for file in self.manifest.files.iter().filter(|file| file.role == Role::Flash) {
-            if let Some(name) = file.path.strip_prefix(folder).filter(|name| !name.contains('/')) {
+            if let Some(name) =
+                file.path.strip_prefix(folder).filter(|name| !name.contains('/') && name.starts_with(begin))
+            {
                 self.copy(&file.path, &to.join(name))?;
             }
         }

@@ -6,6 +6,7 @@ use super::usb;
 use crate::errors::{BoardError, BundleError};
 use bundle::{Fused, Manifest};
 use carveout_host::error::{At, Result};
+use std::cell::Cell;
 use std::fs::{self, File};
 use std::io::Read;
 use std::path::Path;
@@ -15,11 +16,10 @@ use tegra_bct::mb1;
 use tegra_bct::signed::Signed;
 use tegra_flash::slots::MB1_BCT;
 use tegra_flash::{BoardId, ChipId, Eeprom, EepromError, Fuses};
+use trusty_image::Soc;
 
-/// How a t194 is named to NVIDIA's tools.
-const CHIP: [&str; 3] = ["--chip", "0x19", "0"];
-/// The chip's revision for which NVIDIA's scripts have chosen files (CHIPREV=2: A02).
-const REVISION: u8 = 2;
+/// The boot ROM's messages that start the recovery loader of t186, and what reads the EEPROM of t194.
+const MESSAGES: [&str; 2] = ["--rcm", "rcm_list_signed.xml"];
 /// Answers of a loader that starts are waited for so often, a step apart.
 const TRIES: usize = 30;
 /// Tests wait less.
@@ -36,6 +36,18 @@ pub struct Identity {
     pub chip: ChipId,
     /// The bundle's module that it is.
     pub module: String,
+    /// Whether its recovery loader runs already: that of t186 has read the EEPROM. The first session takes it from there, as flash.sh does.
+    in_loader: Cell<bool>,
+}
+
+/// How a chip is named to NVIDIA's tools.
+fn chip_words(soc: Soc) -> [&'static str; 3] {
+    ["--chip", soc.chip(), "0"]
+}
+
+/// The SoC of the board that a bundle is for.
+fn soc_of(manifest: &Manifest) -> Soc {
+    manifest.device.as_ref().map_or_else(Soc::default, |device| device.soc)
 }
 
 /// Seconds between two questions to a loader that starts.
@@ -55,18 +67,19 @@ fn poll(tools: &Tools, tool: &str, question: &str) -> Result<()> {
     tools.run(tool, &[question], SHORT).map(|_| ())
 }
 
-/// Reads chip and EEPROM, and compares them with the bundle. The board is in recovery mode again afterwards.
+/// Reads chip and EEPROM, and compares them with the bundle. A board with t194 is in recovery mode again afterwards.
 pub fn identify(tools: &Tools, manifest: &Manifest) -> Result<Identity> {
-    let said = tools.run("tegrarcm_v2", &[&CHIP[..], &["--rcm", "rcm_list_signed.xml"]].concat(), SHORT)?;
+    let soc = soc_of(manifest);
+    let said = tools.run("tegrarcm_v2", &[&chip_words(soc)[..], &MESSAGES].concat(), SHORT)?;
     let chip = ChipId::find(&said).map_err(|e| BoardError::ChipUnknown { source: e.into() })?;
-    let applet =
-        fs::read_dir(&tools.dir).at(&tools.dir)?.flatten().filter_map(|e| e.file_name().into_string().ok());
-    let mut applet: Vec<String> = applet.filter(|name| name.starts_with("nvtboot_applet")).collect();
-    let applet = applet.pop().ok_or(BundleError::NoEepromReader)?;
+    if chip.soc != soc {
+        let (found, expected) = (chip.soc.to_string(), soc.to_string());
+        return Err(BoardError::OtherSoc { found, expected, board: manifest.board.clone() }.into());
+    }
     poll(tools, "tegrarcm_v2", "--isapplet")?;
-    tools.run("tegrarcm_v2", &["--download", "mb2", &applet], SHORT)?;
-    tools.run("tegrarcm_v2", &["--boot", "recovery"], SHORT)?;
-    poll(tools, "tegrarcm_v2", "--ismb2")?;
+    if soc == Soc::T194 {
+        boot_eeprom_reader(tools)?;
+    }
     let eeprom = tools.path("cvm.bin");
     tools.fresh(&eeprom)?;
     tools.run("tegrarcm_v2", &["--oem", "platformdetails", "eeprom", "cvm", "cvm.bin"], SHORT)?;
@@ -81,11 +94,29 @@ pub fn identify(tools: &Tools, manifest: &Manifest) -> Result<Identity> {
             .map(|text| text.trim().trim_matches('\0').trim().to_owned())
     };
     let id = BoardId { board: word("-i")?, fab: word("-f")?, sku: word("-k")?, revision: word("-r")? };
-    tools.run("tegrarcm_v2", &["--reboot", "recovery"], SHORT)?;
-    sleep(step());
-    usb::wait(&tools.instance, manifest, COMES_BACK)?;
-    let module = suits(manifest, &id, &chip)?;
-    Ok(Identity { id, chip, module })
+    if soc == Soc::T194 {
+        tools.run("tegrarcm_v2", &["--reboot", "recovery"], SHORT)?;
+        sleep(step());
+        usb::wait(&tools.instance, manifest, COMES_BACK)?;
+    }
+    let module = suits(manifest, &id, &chip);
+    if soc == Soc::T186 && module.is_err() {
+        // So that the next attempt finds its boot ROM; if that fails, reset does it.
+        tools.ask("tegrarcm_v2", &["--reboot", "recovery"], SHORT)?;
+    }
+    let module = module?;
+    Ok(Identity { id, chip, module, in_loader: Cell::new(soc == Soc::T186) })
+}
+
+/// Of t194 a small boot loader of its own reads the EEPROM.
+fn boot_eeprom_reader(tools: &Tools) -> Result<()> {
+    let applet =
+        fs::read_dir(&tools.dir).at(&tools.dir)?.flatten().filter_map(|e| e.file_name().into_string().ok());
+    let mut applet: Vec<String> = applet.filter(|name| name.starts_with("nvtboot_applet")).collect();
+    let applet = applet.pop().ok_or(BundleError::NoEepromReader)?;
+    tools.run("tegrarcm_v2", &["--download", "mb2", &applet], SHORT)?;
+    tools.run("tegrarcm_v2", &["--boot", "recovery"], SHORT)?;
+    poll(tools, "tegrarcm_v2", "--ismb2")
 }
 
 /// Refuses an EEPROM that does not say which module it is of. NVIDIA's chkbdinfo calls a blank one a checksum's error.
@@ -108,8 +139,8 @@ fn suits(manifest: &Manifest, id: &BoardId, chip: &ChipId) -> Result<String> {
         return Err(BoardError::EepromWithoutModule { modules: modules() }.into());
     }
     id.check().map_err(|e| BoardError::EepromBadModule { source: e.into(), modules: modules() })?;
-    if chip.revision != REVISION {
-        let (revision, expected) = (chip.revision, REVISION);
+    let expected = device.soc.revision();
+    if let Some(revision) = chip.revision.filter(|revision| *revision != expected) {
         return Err(BoardError::OtherRevision { revision, expected, modules: modules() }.into());
     }
     let signed = match device.fused {
@@ -121,6 +152,7 @@ fn suits(manifest: &Manifest, id: &BoardId, chip: &ChipId) -> Result<String> {
         Fuses::None | Fuses::Development => "no keys",
         Fuses::Pkc => "a PKC",
         Fuses::PkcSbk => "a PKC and an SBK",
+        Fuses::Sbk => "an SBK alone, which carveout does not sign for",
     };
     if signed != wants || chip.fuses == Fuses::Development {
         let fuses = format!("{:?}", chip.fuses);
@@ -134,6 +166,11 @@ fn suits(manifest: &Manifest, id: &BoardId, chip: &ChipId) -> Result<String> {
     Ok(module.name.clone())
 }
 
+/// Whether a package has a memory BCT: t186 has its memory timings in the BR BCT.
+fn has_memory_bct(script: &Script) -> Result<bool> {
+    Ok(!script.words("membctarg")?.is_empty())
+}
+
 /// A board whose recovery loader runs.
 pub struct Session<'a> {
     tools: &'a Tools,
@@ -144,22 +181,26 @@ pub struct Session<'a> {
 
 impl<'a> Session<'a> {
     /// Boots the recovery loader, as `nvaflash.sh` does.
-    pub fn boot(tools: &'a Tools, package: &'a Package, module: &'a str) -> Result<Self> {
+    pub fn boot(tools: &'a Tools, package: &'a Package, identity: &'a Identity) -> Result<Self> {
         let script = Script::read(&tools.dir)?;
-        let mut rcm = CHIP.to_vec();
-        for soft_fuses in script.words("rcmsfarg")? {
-            rcm.extend(["--rcm", soft_fuses]);
+        if !identity.in_loader.take() {
+            let mut rcm = chip_words(soc_of(&package.manifest)).to_vec();
+            for soft_fuses in script.words("rcmsfarg")? {
+                rcm.extend(["--rcm", soft_fuses]);
+            }
+            rcm.extend(script.words("rcmarg")?);
+            tools.run("tegrarcm_v2", &rcm, SHORT)?;
+            poll(tools, "tegrarcm_v2", "--isapplet")?;
         }
-        rcm.extend(script.words("rcmarg")?);
-        tools.run("tegrarcm_v2", &rcm, SHORT)?;
-        poll(tools, "tegrarcm_v2", "--isapplet")?;
-        let bcts = [script.words("dlbrbctarg")?, script.words("dlmb1bctarg")?, script.words("dlmembctarg")?]
-            .concat();
+        let mut bcts = [script.words("dlbrbctarg")?, script.words("dlmb1bctarg")?].concat();
+        if has_memory_bct(&script)? {
+            bcts.extend(script.words("dlmembctarg")?);
+        }
         tools.run("tegrarcm_v2", &bcts, SHORT)?;
         tools.run("tegrarcm_v2", &["--download", "blob", "blob.bin"], SHORT)?;
         tools.run("tegrarcm_v2", &["--boot", "recovery"], SHORT)?;
         poll(tools, "tegradevflash_v2", "--iscpubl")?;
-        Ok(Self { tools, script, manifest: &package.manifest, module })
+        Ok(Self { tools, script, manifest: &package.manifest, module: &identity.module })
     }
 
     /// Writes every partition, and the boot configs last.
@@ -172,7 +213,9 @@ impl<'a> Session<'a> {
         let generate = [&["--storageinfo", storage, "--generategpt"][..], &table].concat();
         self.tools.run("tegraparser_v2", &generate, SHORT)?;
         self.tools.run("tegradevflash_v2", &[&table[..], &["--create"]].concat(), within(bytes))?;
-        for variable in ["wrbrbctarg", "wrmb1bctarg", "wrmb1bctbarg", "wrmembctarg", "wrmembctbarg"] {
+        let memory: &[&str] =
+            if has_memory_bct(&self.script)? { &["wrmembctarg", "wrmembctbarg"] } else { &[] };
+        for variable in ["wrbrbctarg", "wrmb1bctarg", "wrmb1bctbarg"].iter().chain(memory) {
             self.tools.run("tegradevflash_v2", &self.script.words(variable)?, SHORT)?;
         }
         Ok(())

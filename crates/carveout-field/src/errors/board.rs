@@ -71,6 +71,10 @@ carveout_host::errors! {
         EepromBadModule { source: Cause, modules: Vec<String> } => check "eeprom-bad-module":
             ("the board's EEPROM: {source}"),
             help ("nothing has been written; this bundle is for {modules}", modules = modules.join(", "));
+        /// The board has another SoC than the bundle is for.
+        OtherSoc { found: String, expected: String, board: String } => check "other-soc":
+            ("the board's chip is a {found}, the bundle is for {board}, which has a {expected}"),
+            help ("nothing has been written; take a bundle for this board");
         /// The chip of the board is of another revision than the bundle is for.
         OtherRevision { revision: u8, expected: u8, modules: Vec<String> } => check "other-chip-revision":
             ("the chip is of revision {revision}, the bundle's files are for revision {expected}"),

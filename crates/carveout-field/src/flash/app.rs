@@ -105,8 +105,8 @@ pub fn backup(args: &Backup, dirs: &Dirs, ui: &Ui) -> Result<Outcome> {
         let identity = board.identify(job)?;
         let tools = board.tools("backup");
         job.package.module(&identity.module, None, &tools.dir)?;
-        let session = board
-            .step("boot the recovery loader", || Session::boot(&tools, job.package, &identity.module))?;
+        let session =
+            board.step("boot the recovery loader", || Session::boot(&tools, job.package, &identity))?;
         board.step("read APP", || read(&session, &at, size, args.raw_anyway))?;
         board.step("restart", || session.restart())?;
         let made = if args.raw {
@@ -138,8 +138,8 @@ pub fn restore(args: &Restore, dirs: &Dirs, ui: &Ui) -> Result<Outcome> {
         let identity = board.identify(job)?;
         let tools = board.tools("restore");
         job.package.module(&identity.module, Some(&image.raw), &tools.dir)?;
-        let session = board
-            .step("boot the recovery loader", || Session::boot(&tools, job.package, &identity.module))?;
+        let session =
+            board.step("boot the recovery loader", || Session::boot(&tools, job.package, &identity))?;
         board.step("write APP", || {
             image.ensure_same("nothing has been written")?;
             session.write(APP, crate::device::package::ROOTFS, size)?;

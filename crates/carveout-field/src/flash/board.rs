@@ -118,9 +118,8 @@ fn ensure_allowed(job: &BoardJob, identity: &Identity, folder: &Path) -> Result<
 fn keep(job: &BoardJob, board: &mut Board, identity: &Identity) -> Result<PathBuf> {
     let tools = board.tools("keep");
     job.package.module(&identity.module, None, &tools.dir)?;
-    let session = board.step("boot the recovery loader to read APP", || {
-        Session::boot(&tools, job.package, &identity.module)
-    })?;
+    let session = board
+        .step("boot the recovery loader to read APP", || Session::boot(&tools, job.package, identity))?;
     let file = kept::file_for(job.backup_dir, &board.record)?;
     // What is read only in part is of no use, and the board has it still.
     let new = NewFile::create(&file, SECRET)?;
@@ -141,8 +140,7 @@ fn write(job: &BoardJob, board: &mut Board, identity: &Identity, kept: Option<&P
         (None, None) => job.package.ensure_same(state),
     };
     job.package.module(&identity.module, image, &tools.dir)?;
-    let session =
-        board.step("boot the recovery loader", || Session::boot(&tools, job.package, &identity.module))?;
+    let session = board.step("boot the recovery loader", || Session::boot(&tools, job.package, identity))?;
     unchanged("nothing has been written")?;
     match job.scope {
         Scope::SecureOs => {

@@ -21,8 +21,8 @@ pub fn status(request: &StatusRequest, dirs: &Dirs, ui: &Ui) -> Result<DeviceSta
             let identity = board.identify(job)?;
             let tools = board.tools("status");
             package.module(&identity.module, None, &tools.dir)?;
-            let session = board
-                .step("boot the recovery loader", || Session::boot(&tools, &package, &identity.module))?;
+            let session =
+                board.step("boot the recovery loader", || Session::boot(&tools, &package, &identity))?;
             let tzdram = board.step("read the boot config", || session.carve_out())?;
             let same = board.step("read secure-os", || session.has(SECURE_OS[0]))?;
             board.step("back to recovery mode", || session.recovery())?;

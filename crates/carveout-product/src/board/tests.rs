@@ -67,8 +67,18 @@ fn errors_of_a_board_have_their_line() {
         ),
         (
             "extends: jetson-agx-xavier\nl4t:",
-            "boot_config: { cold_boot: a, flash: b }\nlayout: c\nl4t:",
+            "boot_config: { cold_boot: a }\nlayout: c\nl4t:",
+            "l4t.soc is missing",
+        ),
+        (
+            "extends: jetson-agx-xavier\nl4t:",
+            "boot_config: { cold_boot: a, flash: b }\nlayout: c\nl4t:\n  soc: t186",
             "l4t.recovery is missing",
+        ),
+        (
+            "flash_name: carrier",
+            "soc: t234",
+            "carrier.yaml:4: l4t.soc: unknown variant `t234`, expected `t194` or `t186`",
         ),
         (
             "extends: jetson-agx-xavier\nl4t:",

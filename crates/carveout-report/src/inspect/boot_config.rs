@@ -8,19 +8,16 @@ use carveout_host::error::Result;
 use carveout_host::size::human;
 use carveout_host::text::Text;
 use std::path::Path;
-use tegra_bct::{CfgErrors, Family, MiscCfg, TZDRAM_ALIGNMENT, TZDRAM_SIZE, mb1};
+use tegra_bct::{CfgErrors, Family, MiscCfg, mb1, tzdram_keys};
 use tegra_flash::{Layout, Size};
-
-/// What TX2's MB1 reads of Trusty's carve-out, if a config has it.
-const TX2_SIZE: &str = "sw_carveout.tzdram_carveout_size";
+use trusty_image::Soc;
 
 /// A boot config; `None` for a text that is none.
 pub fn cfg(path: &Path, bytes: &[u8]) -> Option<Result<Explained>> {
     let text = std::str::from_utf8(bytes).ok()?;
     match Family::of(bytes) {
         // A broken one is still one: its keys are nobody else's.
-        Some(Family::Misc194) => Some(misc(path, bytes)),
-        Some(Family::Misc186) => Some(Ok(tx2(bytes))),
+        Some(family) if family.is_misc() => Some(misc(path, bytes)),
         family if is_like_cfg(text) => match family {
             Some(other) => Some(Ok(without_carve_out(other, text))),
             None => Some(misc(path, bytes)),
@@ -42,11 +39,18 @@ fn is_like_cfg(text: &str) -> bool {
 fn misc(path: &Path, bytes: &[u8]) -> Result<Explained> {
     let wrong = |e: CfgErrors| InspectError::WrongBootConfig { path: path.into(), source: e.into() };
     let cfg = MiscCfg::parse(bytes).map_err(wrong)?;
-    let mut text = Text::block(&format!("misc boot config, {} values\n", cfg.entries().count()));
-    for key in [TZDRAM_SIZE, TZDRAM_ALIGNMENT] {
-        let value = cfg.get(key).map_err(wrong)?;
-        let line = cfg.line(key).map_err(wrong)?;
-        let _ = writeln!(text, "  {key:<27} 0x{value:08x} = {} (line {line})", human(value));
+    let soc = cfg.soc();
+    let mut text = Text::block(&format!("misc boot config of {soc}, {} values\n", cfg.entries().count()));
+    if soc == Soc::T186 && !cfg.has_tzdram() {
+        text.push_str(
+            "  no carve-out of Trusty, as shipped: MB1 takes its own default; carveout adds the lines\n",
+        );
+    } else {
+        for key in tzdram_keys(soc) {
+            let value = cfg.get(key).map_err(wrong)?;
+            let line = cfg.line(key).map_err(wrong)?;
+            let _ = writeln!(text, "  {key:<27} 0x{value:08x} = {} (line {line})", human(value));
+        }
     }
     let values = cfg.entries().map(|(key, value)| (key.to_owned(), value)).collect();
     let warnings: Vec<String> = cfg.warnings().iter().map(ToString::to_string).collect();
@@ -56,24 +60,13 @@ fn misc(path: &Path, bytes: &[u8]) -> Result<Explained> {
     text.push_str(
         "  a change of either takes effect only by a full flash: they are part of the signed MB1_BCT\n",
     );
-    Ok(Explained::new(text, Found::MiscCfg { values, warnings }))
-}
-
-fn tx2(bytes: &[u8]) -> Explained {
-    let size = MiscCfg::parse(bytes).ok().and_then(|cfg| cfg.get(TX2_SIZE).ok());
-    let carve_out = match size {
-        Some(size) => format!("{TX2_SIZE} 0x{size:08x} = {}", human(size)),
-        None => "no carve-out of Trusty: MB1 takes its own default".into(),
-    };
-    let text =
-        Text::block(&format!("{}\n  {carve_out}\n  it is not for Jetson AGX Xavier\n", Family::Misc186));
-    Explained::new(text, Found::Tx2Config { family: Family::Misc186.word(), tzdram_size: size })
+    Ok(Explained::new(text, Found::MiscCfg { soc, values, warnings }))
 }
 
 fn without_carve_out(family: Family, text: &str) -> Explained {
     let values = text.lines().filter(|l| !l.trim_start().starts_with('#') && l.contains('=')).count();
     let text = Text::block(&format!(
-        "{family}, {values} values\n  it has no TZDRAM carve-out: that is in tegra194-mb1-bct-misc-*.cfg of the same folder\n"
+        "{family}, {values} values\n  it has no TZDRAM carve-out: that is in tegra194-mb1-bct-misc-*.cfg of the same folder, for TX2 in tegra186-…\n"
     ));
     Explained::new(text, Found::BootConfig { family: family.word(), values })
 }
@@ -111,13 +104,16 @@ pub fn layout(path: &Path, text: &str) -> Result<Explained> {
 pub fn mb1_bct(path: &Path, bytes: &[u8]) -> Result<Explained> {
     let found =
         mb1::read(bytes).map_err(|e| InspectError::WrongBct { path: path.into(), source: e.into() })?;
+    let place = mb1::place(bytes);
     let text = Text::block(&format!(
-        "MB1 BCT, {} bytes: what MB1 reads of the carve-out\n  size         0x{:08x} = {} (at 0x918)\n  alignment    0x{:08x} = {} (at 0x920)\n",
+        "MB1 BCT, {} bytes: what MB1 reads of the carve-out\n  size         0x{:08x} = {} (at 0x{:x})\n  alignment    0x{:08x} = {} (at 0x{:x})\n",
         bytes.len(),
         found.size,
         human(found.size),
+        place.size.start,
         found.alignment,
-        human(found.alignment)
+        human(found.alignment),
+        place.alignment.start
     ));
     let tzdram = CarveOutRead { size: found.size, alignment: found.alignment };
     Ok(Explained::new(text, Found::Mb1Bct { tzdram }))

@@ -5,6 +5,7 @@ use serde::Serialize;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use tegra_flash::BoardId;
+use trusty_image::Soc;
 use trusty_image::manifest::MapMem;
 use trusty_ta_build::Declaration;
 use uuid::Uuid;
@@ -83,20 +84,14 @@ pub enum Found {
         /// The file.
         size: usize,
     },
-    /// A misc boot config of t194.
+    /// A misc boot config.
     MiscCfg {
+        /// The SoC that it is for.
+        soc: Soc,
         /// All values by their keys.
         values: BTreeMap<String, u64>,
         /// What is odd about it.
         warnings: Vec<String>,
-    },
-    /// A boot config of Jetson TX2.
-    #[serde(rename = "boot-config")]
-    Tx2Config {
-        /// Of which family.
-        family: &'static str,
-        /// The carve-out, if it has one.
-        tzdram_size: Option<u64>,
     },
     /// A boot config that has no carve-out.
     BootConfig {
@@ -224,7 +219,9 @@ pub enum Found {
     #[serde(rename = "signed-t186")]
     SignedT186 {
         /// What is behind the header.
-        size: u32,
+        size: usize,
+        /// Whether its checksum is that of the content; null where it was signed with keys.
+        checksum_holds: Option<bool>,
         /// What is behind the header, if that can be told.
         #[serde(skip_serializing_if = "Option::is_none")]
         #[cfg_attr(feature = "schema", schemars(with = "Option<Box<Found>>"))]

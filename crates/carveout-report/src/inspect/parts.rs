@@ -126,12 +126,6 @@ pub fn generated(bytes: &[u8]) -> Option<Explained> {
     None
 }
 
-/// An unsigned MB1 BCT: its own length, then two words that are 1.
-pub fn is_mb1_bct(bytes: &[u8]) -> bool {
-    let length = bytes.first_chunk::<4>().map(|word| u32::from_le_bytes(*word) as usize);
-    length == Some(bytes.len()) && bytes.get(4..12) == Some(&[1, 0, 0, 0, 1, 0, 0, 0])
-}
-
 /// NVIDIA's blob: an update payload or pictures.
 pub fn blob(bytes: &[u8]) -> Option<Explained> {
     let version = *bytes.strip_prefix(BLOB)?.first()?;

@@ -71,7 +71,7 @@ fn files_are_told_by_their_content() {
         (
             "x",
             b"sw_carveout.mb2_carveout_size = 1;\n".to_vec(),
-            "t186 (Jetson TX2)\n  no carve-out of Trusty",
+            "t186 (Jetson TX2), 1 values\n  no carve-out of Trusty",
         ),
         ("x", b"\x7fELF\x02\x01\x01\0\0\0\0\0\0\0\0\0\x02\0\x3e\0\0\0".to_vec(), "a program for x86-64"),
     ];

@@ -10,15 +10,26 @@ use tegra_flash::Layout;
 
 /// A board, a module of it by the product's name and as its EEPROM says, its USB product, and where its secure-os lies.
 type Kind = (&'static str, &'static str, &'static str, &'static str, &'static str);
-const BOARDS: [Kind; 4] = [
+const BOARDS: [Kind; 8] = [
     ("jetson-agx-xavier", "16gb", "2888 401 0001 H.0", "7019", "sdmmc_user"),
     ("jetson-agx-xavier-industrial", "32gb", "2888 601 0008 B.0", "7919", "spi"),
     ("jetson-xavier-nx-devkit-emmc", "emmc", "3668 301 0003 A.0", "7e19", "spi"),
     ("jetson-xavier-nx-devkit", "sd", "3668 100 0000 G.0", "7e19", "spi"),
+    ("jetson-tx2", "b01", "3310 C04 1000 F.0", "7c18", "sdmmc_user"),
+    ("jetson-tx2i", "fab300", "3489 300 0000 A.0", "7018", "sdmmc_user"),
+    ("jetson-tx2-4gb", "4gb", "3489 301 0888 F.0", "7418", "sdmmc_user"),
+    ("jetson-tx2-nx", "4gb", "3636 300 0001 B.0", "7c18", "sdmmc_user"),
 ];
-/// The signed boot config of the cold boot, and the signed image.
-const SIGNED: [&str; 2] =
-    ["mb1_cold_boot_bct_MB1_sigheader.bct.encrypt", "tos-trusty_t194_sigheader.img.encrypt"];
+/// The signed boot config of the cold boot.
+const SIGNED_BCT: &str = "mb1_cold_boot_bct_MB1_sigheader.bct.encrypt";
+
+/// The signed image of a board.
+fn signed_image(board: &str) -> &'static str {
+    match board.contains("-tx2") {
+        true => "tos-trusty_sigheader.img.encrypt",
+        false => "tos-trusty_t194_sigheader.img.encrypt",
+    }
+}
 
 fn product(machine: &Machine, board: &str) -> String {
     let path = machine.path("product.yaml");
@@ -64,7 +75,7 @@ fn each_board_is_built_for_flashed_and_kept_from_the_others() {
         let said = bus.xtask([&flash[..], &["--scope", "full", "--app"], &[&app(&machine)]].concat()).ok();
         assert!(said.starts_with("1-2: done in "), "{said}");
         let file = |name: &str| std::fs::read(built.join("flash/common").join(name)).unwrap();
-        for (partition, name) in ["MB1_BCT", "secure-os"].into_iter().zip(SIGNED) {
+        for (partition, name) in [("MB1_BCT", SIGNED_BCT), ("secure-os", signed_image(board))] {
             for slot in ["", "_b"] {
                 let held = it.partition(&format!("{partition}{slot}")).unwrap();
                 assert!(held.starts_with(&file(name)), "{board}: {partition}{slot}, module {module}");

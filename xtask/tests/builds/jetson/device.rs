@@ -71,6 +71,9 @@ impl Bus {
     /// The same with a board of another kind, by its USB product.
     pub fn plug_kind(&self, instance: &str, eeprom: &str, product: &str) -> Board {
         let board = self.plug(instance, eeprom);
+        if ["7c18", "7418", "7018"].contains(&product) {
+            board.note("cid", "0x81801001641d200100000000000000001");
+        }
         connected(&board.usb, ["0955", product]);
         board
     }

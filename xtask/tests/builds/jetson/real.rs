@@ -5,7 +5,7 @@ use super::{BOARD, real_bundle, real_trees, sums};
 use crate::builds::util::{manifest, xtask};
 use std::fs;
 use tegra_bct::mb1::{self, Mb1Tzdram};
-use tegra_flash::update::UPDATE_PARTS;
+use tegra_flash::update::update_parts;
 use trusty_image::stock::STOCK;
 use trusty_image::{Container, tasks};
 
@@ -29,7 +29,11 @@ fn a_bundle_of_the_real_trees() {
         }
     }
     // All parts that NVIDIA's own payload has for each of the four modules, but for eks.
-    assert!(update_of(&built).iter().all(|partitions| partitions.len() == UPDATE_PARTS.len() - 1));
+    assert!(
+        update_of(&built)
+            .iter()
+            .all(|partitions| partitions.len() == update_parts(trusty_image::Soc::T194).len() - 1)
+    );
     let image = fs::read(built.join("secure-os/tos.img")).unwrap();
     let container = Container::parse(&image).unwrap();
     let uuid = |elf: &&[u8]| trusty_image::inspect(elf).unwrap().manifest.uuid.to_string();

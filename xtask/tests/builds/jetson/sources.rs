@@ -17,7 +17,7 @@ PREBUILT := $(TRUSTY_PREBUILT_USER_TASKS)
 OUT := $(BUILDROOT)/build-$(TARGET)
 
 t186:
-\ttest '$(TARGET_SOC)$(SPACE)$(TRUSTY_VARIANT)' = 't194 l4t-public'
+\tcase '$(TARGET_SOC)$(SPACE)$(TRUSTY_VARIANT)' in 't194 l4t-public' | 't186 l4t-public') ;; *) exit 1 ;; esac
 \tgrep -q 'struct timer \\*t' lk/common/include/kernel/thread.h
 \tgrep -q 'struct timer \\*t' lk/common/kernel/thread.c
 \tgrep -q mno-outline-atomics lk/common/arch/arm64/toolchain.mk

@@ -17,8 +17,19 @@ pub const TOS_LINK: &str = "bootloader/tos_t194.img";
 pub const KERNEL: [&str; 2] = ["kernel/Image", "bootloader/l4t_initrd.img"];
 /// Bytes in place of the monitor (ATF).
 pub const MONITOR: &[u8] = b"monitor of the stand-in BSP";
+/// The same for t186: it knows the Cortex-A57.
+const MONITOR_186: &[u8] = b"monitor of t186.\x70\xd0\x0f\x41\0\0\0\0";
 /// Programs and data of the board, each with its name as contents; none is ever run here.
-const DATA: [&str; 13] = [
+const DATA: [&str; 22] = [
+    "bootloader/bpmp.bin",
+    "bootloader/cboot.bin",
+    "bootloader/mb1_prod.bin",
+    "bootloader/mb1_recovery_prod.bin",
+    "bootloader/nvtboot.bin",
+    "bootloader/nvtboot_recovery.bin",
+    "bootloader/nvtboot_recovery_cpu.bin",
+    "bootloader/warmboot.bin",
+    "bootloader/t186ref/u-boot.bin",
     "bootloader/bpmp_t194.bin",
     "bootloader/cboot_t194.bin",
     "bootloader/eks.img",
@@ -60,6 +71,9 @@ impl Bsp {
         let image = Container::pack(MONITOR, &[0x55; 4096], TosType::Trusty).unwrap();
         bsp.put("bootloader/tos-trusty_t194.img", image);
         symlink("tos-trusty_t194.img", dir.join(TOS_LINK)).unwrap();
+        let image = Container::pack(MONITOR_186, &[0x55; 4096], TosType::Trusty).unwrap();
+        bsp.put("bootloader/tos-trusty.img", image);
+        symlink("tos-trusty.img", dir.join("bootloader/tos.img")).unwrap();
         // What a flash has left in the tree, and what no build needs.
         bsp.put("bootloader/signed/mb1_cold_boot_bct_MB1_sigheader.bct.encrypt", "old");
         bsp.put("bootloader/system.img.raw", "old");
@@ -70,6 +84,7 @@ impl Bsp {
             ("bootloader/standin-nvaflash.sh", include_str!("standin/nvaflash.sh")),
             ("bootloader/tegraflash.py", include_str!("standin/tegraflash.py")),
             ("bootloader/tegraflash_internal.py", include_str!("standin/tegraflash_internal.py")),
+            ("bootloader/tegra186.py", include_str!("standin/tegra186.py")),
         ] {
             program(&dir.join(name), text);
         }
@@ -132,6 +147,13 @@ fn misc_cfg(sc7: u32) -> String {
     )
 }
 
+/// The same of TX2: other keys, and no carve-out of Trusty.
+fn misc_cfg_186() -> String {
+    "# Misc boot config of the stand-in BSP\nenable_can_boot = 1;\nsw_carveout.mb2_carveout_size = 0x00400000;\n\
+     sw_carveout.cpubl_params_carveout_size = 0x00500000;\nast.mb2_va = 0x52000000;\n"
+        .into()
+}
+
 /// Partition, type, size and file, of the two halves of the eMMC.
 const BOOT: [[&str; 4]; 12] = [
     ["BCT", "boot_config_table", "32768", ""],
@@ -172,7 +194,7 @@ const USER: [[&str; 4]; 21] = [
 ];
 
 /// A layout for a device with the boot files and one with the root filesystem. A QSPI flash has all but kernel and root filesystem.
-fn layout([boot, user]: [&str; 2]) -> String {
+fn layout([boot, user]: [&str; 2], is_186: bool) -> String {
     let partition = |[name, kind, size, file]: &[&str; 4]| {
         let size = if size.is_empty() { String::new() } else { format!("<size> {size} </size>") };
         let file = if file.is_empty() { String::new() } else { format!("<filename> {file} </filename>") };
@@ -190,6 +212,19 @@ fn layout([boot, user]: [&str; 2]) -> String {
         )
     };
     let (mut first, mut second) = (BOOT.to_vec(), USER.to_vec());
+    if is_186 {
+        // Some of its names are filled in by flash.sh.
+        for row in &mut second {
+            row[0] = match row[0] {
+                "secure-os" => "TOSNAME",
+                "secure-os_b" => "TOSNAME_b",
+                "kernel" => "LNXNAME",
+                "kernel_b" => "LNXNAME_b",
+                name => name,
+            };
+        }
+        first.retain(|row| !row[0].starts_with("MEM_BCT"));
+    }
     let sectors = if boot == "spi" { "65536" } else { "16384" };
     if boot == "spi" {
         let of_user = |row: &[&str; 4]| {

@@ -4,8 +4,8 @@ use std::process::Command;
 use tegra_bct::mb1;
 use tegra_flash::payload::PayloadEntry;
 use tegra_flash::update::PAYLOAD_VERSION;
-use trusty_image::TosType;
 use trusty_image::test_elf::TestElf;
+use trusty_image::{Soc, TosType};
 
 const LAYOUT: &str = "<partition_layout><device type='sdmmc_user' sector_size='512' num_sectors='9999'>\
     <partition name='secure-os' type='tos'><size> 2621440 </size><filename> tos-trusty_t194.img </filename></partition>\
@@ -72,7 +72,7 @@ fn image(dir: &Path, tos: &Path) -> serde_json::Value {
     for name in ["l4t.cfg", "flash.cfg"] {
         fs::write(package.join(name), CFG).unwrap();
     }
-    fs::copy(tos, package.join(TOS_IMAGE)).unwrap();
+    fs::copy(tos, package.join(tos_image(Soc::T194))).unwrap();
     std::os::unix::fs::symlink("also-a-link", package.join("a-link")).unwrap();
     std::os::unix::fs::symlink("./flashvars", package.join("also-a-link")).unwrap();
     fs::hard_link(package.join("tegraflash.py"), package.join("z-link")).unwrap();
@@ -101,7 +101,7 @@ fn an_image_brings_root_filesystem_and_flash_package() {
     parts["image"] = image(dir.path(), &dir.path().join("tos.img"));
     // meta-tegra's payload has kernel and EKB besides, which an update leaves alone.
     let (tos, mut bct) = (fs::read(dir.path().join("tos.img")).unwrap(), vec![0; 0x2000]);
-    for (range, value) in [(mb1::SIZE, 32_u64 << 20), (mb1::ALIGNMENT, 1 << 20)] {
+    for (range, value) in [(mb1::T194.size, 32_u64 << 20), (mb1::T194.alignment, 1 << 20)] {
         bct[range].copy_from_slice(&value.to_le_bytes());
     }
     let entry = |partition: &str, data| PayloadEntry {
@@ -145,7 +145,7 @@ fn an_image_brings_root_filesystem_and_flash_package() {
     assert!(code == Some(1) && said.contains("nothing has been flashed"), "{said}");
     // Another secure-os image in the package than in the bundle would be flashed.
     let package = dir.path().join("package");
-    fs::write(package.join(TOS_IMAGE), "another").unwrap();
+    fs::write(package.join(tos_image(Soc::T194)), "another").unwrap();
     let tar = ["-czf", "package.tar.gz", "-C", "package", "."];
     assert!(Command::new("tar").args(tar).current_dir(dir.path()).status().unwrap().success());
     let error = assemble(&parts, &dir.path().join("other")).unwrap_err();

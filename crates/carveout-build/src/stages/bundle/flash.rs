@@ -78,6 +78,7 @@ pub fn add(build: &Build, parts: &L4tParts, secure_os: &Output, writer: &mut Wri
     };
     let device = Device {
         modules: l4t.modules.iter().map(entry).collect(),
+        soc: board.soc,
         recovery: Some(board.recovery.clone()),
         fused: match (&l4t.pkc_key, &l4t.sbk_key) {
             (None, _) => Fused::No,

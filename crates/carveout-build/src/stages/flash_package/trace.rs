@@ -20,19 +20,18 @@ use tegra_flash::slots::SECURE_OS;
 /// Where a bundle has the secure-os image.
 const IMAGE: &str = bundle::SECURE_OS_IMAGE;
 /// What NVIDIA's tools put into the names of what they sign.
-const MARKS: [&str; 3] = ["_sigheader", ".encrypt", ".signed"];
+const MARKS: [&str; 4] = ["_sigheader", "_wbheader", ".encrypt", ".signed"];
 /// flash.sh puts it before the name of the device tree that the kernel gets.
 const KERNEL_DTB: &str = "kernel_";
-/// Kernel and initrd in one file.
+/// Kernel and initrd in one file, or U-Boot.
 const BOOT_IMAGE: &str = "boot.img";
+const U_BOOT: &str = "u-boot.bin";
 /// Made of the boot configs: they are read back on their own.
 const BOOT_CONFIGS: [&[u8; 4]; 2] = [b"MBCT", b"MEMB"];
 /// A list of bad pages, which flash.sh makes of zeros where a board file names one and the BSP has none (L4T R32.7, line 1813).
 const NO_BAD_PAGES: (&str, [u8; 4096]) = ("badpage.bin", [0; 4096]);
 /// How names of the recovery loader's own parts begin.
 const RECOVERY: &str = "nvtboot_recovery";
-/// The partition of MB1, which the boot ROM gets as an RCM message, too.
-const MB1: &str = "mb1";
 
 /// Where the parts come from.
 pub struct Traced<'a> {
@@ -67,18 +66,15 @@ impl Traced<'_> {
     pub fn write(&self, written: &[Written], plain: &Path, package: &Path) -> Result<()> {
         let sources = self.sources()?;
         let mut found: BTreeMap<String, MadeOf> = BTreeMap::new();
-        let mut mb1 = None;
         for (partition, file) in written {
-            let Some((made_of, source)) = self.made_of(&sources, plain, partition, file)? else { continue };
-            if partition == MB1 {
-                mb1 = Some(source);
+            if let Some(made_of) = self.made_of(&sources, plain, partition, file)? {
+                found.insert(file.clone(), made_of);
             }
-            found.insert(file.clone(), made_of);
         }
         // The same parts are sent to the board before any partition is written.
         if plain == package {
             self.recovery(&sources, package, written)?;
-            mb1.map(|mb1| rcm(package, &mb1)).transpose()?;
+            self.rcm(package)?;
         }
         let path = package.join(MADE_OF);
         let text =
@@ -97,13 +93,7 @@ impl Traced<'_> {
     }
 
     /// What a signed file was made of; none of what NVIDIA's tools generate.
-    fn made_of(
-        &self,
-        sources: &Names,
-        plain: &Path,
-        partition: &str,
-        file: &str,
-    ) -> Result<Option<(MadeOf, Source)>> {
+    fn made_of(&self, sources: &Names, plain: &Path, partition: &str, file: &str) -> Result<Option<MadeOf>> {
         // What is not signed is generated, or copied as it is: its name tells.
         if !MARKS.iter().any(|mark| file.contains(mark)) {
             return Ok(None);
@@ -120,7 +110,7 @@ impl Traced<'_> {
             let image = self.secure_os.dir.join(secure_os::IMAGE);
             vec![Source { name: IMAGE.into(), content: fs::read(&image).at(&image)? }]
         } else if name == BOOT_IMAGE {
-            vec![self.boot_image()?]
+            vec![if self.bsp.conf.u_boot { self.u_boot_image(sources)? } else { self.boot_image()? }]
         } else if name == NO_BAD_PAGES.0 && !sources.contains_key(&name) {
             vec![Source { name: format!("flash.sh:{name}"), content: NO_BAD_PAGES.1.to_vec() }]
         } else {
@@ -132,7 +122,7 @@ impl Traced<'_> {
         };
         // A BSP that was used has copies in bootloader/ of what lies elsewhere in it.
         match candidates.into_iter().filter(fits).max_by_key(|source| source.rank()) {
-            Some(source) => Ok(Some((MadeOf::new(&source.name, &source.content), source))),
+            Some(source) => Ok(Some(MadeOf::new(&source.name, &source.content))),
             None => {
                 let checked = self.checked(sources, partition, &name);
                 Err(FlashError::OtherFile { file: file.into(), partition: partition.into(), checked }.into())
@@ -179,6 +169,19 @@ impl Traced<'_> {
         Ok(Source { name, content })
     }
 
+    /// The same with U-Boot: one of the BSP's.
+    fn u_boot_image(&self, sources: &Names) -> Result<Source> {
+        let path = self.bootloader.join(BOOT_IMAGE);
+        let content = fs::read(&path).at(&path)?;
+        let image = BootImage::parse(&content)
+            .map_err(|e| FlashError::BootImage { path: path.clone(), source: e.into() })?;
+        let of_bsp = self.candidates(sources, U_BOOT)?;
+        match of_bsp.into_iter().find(|source| source.content == image.kernel) {
+            Some(source) => Ok(Source { name: source.name, content }),
+            None => Err(FlashError::OtherBootImage { path, file: U_BOOT }.into()),
+        }
+    }
+
     /// What the recovery loader gets: files of the package, or its own parts.
     fn recovery(&self, sources: &Names, package: &Path, written: &[Written]) -> Result<()> {
         let path = package.join("blob.bin");
@@ -191,7 +194,7 @@ impl Traced<'_> {
         }
         let own = sources.keys().filter(|name| name.starts_with(RECOVERY));
         let own = own.map(|name| self.candidates(sources, name)).collect::<Result<Vec<_>>>()?;
-        for part in parts {
+        for part in parts.into_iter().map(|part| part.bytes) {
             let made_of =
                 |content: &[u8]| own.iter().flatten().any(|source| is_made_of(content, &source.content));
             let good = known.iter().any(|file| file == part)
@@ -202,6 +205,23 @@ impl Traced<'_> {
             }
         }
         Ok(())
+    }
+
+    /// The boot ROM gets a boot loader of the BSP in an RCM message: MB1, of t186 one of its own.
+    fn rcm(&self, package: &Path) -> Result<()> {
+        let name = &self.bsp.conf.recovery;
+        let path = self.bsp.path(name);
+        let loader = fs::read(&path).at(&path)?;
+        let payload = payload(&loader);
+        for name in stamps(package)?.into_keys().filter(|name| name.ends_with(".rcm") && !name.contains('/'))
+        {
+            let path = package.join(&name);
+            let message = fs::read(&path).at(&path)?;
+            if message.windows(payload.len().max(1)).any(|window| window == payload) {
+                return Ok(());
+            }
+        }
+        Err(FlashError::NoMb1Message { mb1: format!("bsp:{name}") }.into())
     }
 }
 
@@ -216,17 +236,4 @@ fn plain_name(plain: &Path, file: &str) -> String {
         Some((stem, end)) => format!("{stem}_sigheader.{end}.encrypt"),
         None => format!("{base}.encrypt"),
     }
-}
-
-/// The boot ROM gets MB1 in an RCM message.
-fn rcm(package: &Path, mb1: &Source) -> Result<()> {
-    let payload = payload(&mb1.content);
-    for name in stamps(package)?.into_keys().filter(|name| name.ends_with(".rcm") && !name.contains('/')) {
-        let path = package.join(&name);
-        let message = fs::read(&path).at(&path)?;
-        if message.windows(payload.len().max(1)).any(|window| window == payload) {
-            return Ok(());
-        }
-    }
-    Err(FlashError::NoMb1Message { mb1: mb1.name.clone() }.into())
 }

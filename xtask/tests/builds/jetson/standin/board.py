@@ -1,5 +1,5 @@
 #!/usr/bin/python3 -SE
-"""Stands in for NVIDIA's device-side flash tools, and for the boards that they talk to (L4T R32, t194).
+"""Stands in for NVIDIA's device-side flash tools, and for the boards that they talk to (L4T R32, t194 and t186).
 
 The name by which it is called says which tool it is: tegrarcm_v2, tegradevflash_v2, tegraparser_v2 or chkbdinfo. Of each board
 it keeps, in the folder $STANDIN_STATE:
@@ -18,6 +18,8 @@ import time
 
 GOOD_CID = "0x88021911000000000000000000000001"
 BCTS = {"bct_bootrom", "bct_mb1", "bct_mem"}
+# A t186 has no memory BCT, and its MB1 of recovery mode reads the EEPROM itself.
+BCTS_186 = {"bct_bootrom", "bct_mb1"}
 
 
 class Failure(Exception):
@@ -41,6 +43,9 @@ class Board:
                 return file.read().strip()
         except FileNotFoundError:
             return default
+
+    def is_186(self):
+        return self.read("cid", GOOD_CID)[3:5] == "18"
 
     def be(self, state):
         with open(f"{self.home}.state", "w") as file:
@@ -166,6 +171,8 @@ def tegrarcm(board, words):
     if "--rcm" in words:
         for [file] in after(words, "--rcm"):
             exists(file)
+        if next(after(words, "--chip"))[0] != ("0x18" if board.is_186() else "0x19"):
+            raise Failure(8, "Error: another chip")
         if state != "rom":
             raise Failure(0, "BootRom is not running")
         if "--skipuid" not in words:
@@ -183,11 +190,13 @@ def tegrarcm(board, words):
     elif "--boot" in words:
         if state != "mb1":
             raise Failure(0, "Applet is not running on device. Continue with Bootloader")
-        whole = BCTS | {"blob"} <= set(loaded)
+        whole = (BCTS_186 if board.is_186() else BCTS) | {"blob"} <= set(loaded)
         board.be("mb2" if "mb2" in loaded else "cpubl" if whole else "hung")
     elif state not in ("mb1", "mb2"):
         raise Failure(8, "neither MB1 nor MB2 runs")
     elif "--oem" in words:
+        if "eeprom" in words and state == "mb1" and not board.is_186():
+            raise Failure(8, "MB1 of t194 reads no EEPROM")
         with open(words[-1], "w") as file:
             file.write(board.read("eeprom") if "eeprom" in words else "details\n")
     elif "--reboot" in words:

@@ -13,6 +13,8 @@ import sys
 import uuid
 import xml.etree.ElementTree as xml
 
+import tegra186
+
 # What an MB1 BCT of L4T R32.7 is: its length, and where the carve-out lies in it.
 BCT_LENGTH, TZDRAM_SIZE, TZDRAM_ALIGNMENT = 0x6930, 0x918, 0x920
 STOCK_SIZE = 0x01000000
@@ -92,8 +94,10 @@ def parse_cfg(text):
 def bct(cfg):
     """An MB1 BCT: the carve-out in its places, a digest of all else in others."""
     values = parse_cfg(load(cfg).decode())
-    size = values.pop("carveout.tzdram.size", 0)
-    alignment = values.pop("carveout.tzdram.alignment", 0)
+    keys = tegra186.KEYS if is_186() else ("carveout.tzdram.size", "carveout.tzdram.alignment")
+    size, alignment = [values.pop(key, 0) for key in keys]
+    if is_186():
+        return tegra186.bct(size, alignment, digest(repr(sorted(values.items())).encode()))
     if misbehaves("other size"):
         size = STOCK_SIZE
     body = bytearray(BCT_LENGTH)
@@ -110,6 +114,10 @@ def sign(path, keys, early=False):
     body = load(path)
     if misbehaves("signs another") and os.path.basename(path).startswith("cboot"):
         body = b"another boot loader"
+    if is_186():
+        name, signed = tegra186.sign(os.path.basename(path), body)
+        save(name, signed)
+        return name
     if body.startswith(b"NVDA"):
         body = body[SIGN_HEADER:]
     if len(body) % 16:
@@ -130,7 +138,8 @@ def sign(path, keys, early=False):
 
 def rcm_messages(tool, mb1, keys):
     """The messages that start MB1, and their list."""
-    tool("--listrcm", "rcm_list.xml", "--chip", "0x19", "0", "--sfuses", "sfuse.bin", "--download", "rcm", mb1, "0", "0")
+    chip, fuses = ("0x18", []) if is_186() else ("0x19", ["--sfuses", "sfuse.bin"])
+    tool("--listrcm", "rcm_list.xml", "--chip", chip, "0", *fuses, "--download", "rcm", mb1, "0", "0")
     end = "_signed" if keys.pkc else "_encrypt"
     files = [node.get("name") for node in xml.parse("rcm_list.xml").getroot()]
     signed = [name.replace(".rcm", f"{end}.rcm") for name in files]
@@ -138,7 +147,7 @@ def rcm_messages(tool, mb1, keys):
         save(new, load(old) + digest(load(old), load(keys.pkc) if keys.pkc else b""))
     rows = [f'<file name="{old}"><sbk encrypt_file="{new}" /></file>' for old, new in zip(files, signed)]
     save("rcm_list_signed.xml", f'<file_list mode="{end}">{"".join(rows)}</file_list>\n'.encode())
-    tool("--chip", "0x19", "0", "--updatesig", "rcm_list_signed.xml")
+    tool("--chip", chip, "0", "--updatesig", "rcm_list_signed.xml")
 
 
 def conf(script):
@@ -150,6 +159,11 @@ def conf(script):
 @functools.lru_cache(maxsize=None)
 def value(name):
     return conf(f'echo "${name}"')
+
+
+def is_186():
+    """Whether the board has a t186. What reads an EEPROM knows no board, and is of t194."""
+    return "BOARD" in os.environ and value("CHIPID") == "0x18"
 
 
 def bpmp_dtb():
@@ -175,10 +189,10 @@ def boot_image(kernel, ramdisk):
 def blob(parts):
     """What the recovery loader gets: a table of types, offsets and lengths, then the parts."""
     table, at = [], 8 + 16 * len(parts)
-    for part in parts:
-        table += [32, at, 0, len(part)]
+    for kind, part in parts:
+        table += [kind, at, 0, len(part)]
         at += len(part)
-    return b"blob" + b"".join(n.to_bytes(4, "little") for n in (len(parts), *table)) + b"".join(parts)
+    return b"blob" + b"".join(n.to_bytes(4, "little") for n in (len(parts), *table)) + b"".join(part for _, part in parts)
 
 
 def fill(size):
@@ -188,7 +202,7 @@ def fill(size):
     dtb = bpmp_dtb()
     save(dtb, load(os.path.join("t186ref", dtb)))
     own = {"TOSFILE": tos_file(), "APPSIZE": size, "BPMPDTBFILE": dtb, "DTBFILE": "kernel_" + value("DTB_FILE"), "VERFILE": value("VERFILENAME")}
-    for name, text_of_it in {**PLACEHOLDERS, **own}.items():
+    for name, text_of_it in {**PLACEHOLDERS, **(tegra186.PLACEHOLDERS if is_186() else {}), **own}.items():
         text = re.sub(rf"\b{name}\b", text_of_it, text)
     save("flash.xml", text.encode())
     return xml.fromstring(text)
@@ -200,22 +214,24 @@ def make(size, keys):
     date = subprocess.check_output(["date", "+%Y%m%d%H%M%S"]).decode()
     board = "-".join(os.environ.get(name, "") for name in ("BOARDID", "FAB", "BOARDSKU", "BOARDREV"))
     save(value("VERFILENAME"), f"NV3\n{board}\n{date}".encode())
-    save("boot.img", boot_image(load("../kernel/Image"), load("l4t_initrd.img")))
+    parts = (load("t186ref/u-boot.bin"), b"") if is_186() else (load("../kernel/Image"), load("l4t_initrd.img"))
+    save("boot.img", boot_image(*parts))
     save("kernel_" + value("DTB_FILE"), load("../kernel/dtb/" + value("DTB_FILE")))
     if not os.path.exists("system.img"):
         sys.exit("Error: -r, but no system.img")
-    save("mb1_cold_boot_bct_MB1.bct", bct(value("MISC_COLD_BOOT_CONFIG")))
+    save("mb1_cold_boot_bct_MB1.bct", bct(value("MISC_COLD_BOOT_CONFIG") or value("MISC_CONFIG")))
     save("mb1_bct_MB1.bct", bct(value("MISC_CONFIG")))
-    for name in ("mem_coldboot.bct", "mem_rcm.bct"):
-        save(name, digest(name.encode()) * 64)
     save("br_bct_BR.bct", digest(b"boot ROM") * 90)
     boot = {
         "BCT": "br_bct_BR.bct",
         "MB1_BCT": sign("mb1_cold_boot_bct_MB1.bct", keys, early=True),
-        "MEM_BCT": sign("mem_coldboot.bct", keys),
         "recovery MB1_BCT": sign("mb1_bct_MB1.bct", keys, early=True),
-        "recovery MEM_BCT": sign("mem_rcm.bct", keys, early=True),
     }
+    if not is_186():
+        for name in ("mem_coldboot.bct", "mem_rcm.bct"):
+            save(name, digest(name.encode()) * 64)
+        boot["MEM_BCT"] = sign("mem_coldboot.bct", keys)
+        boot["recovery MEM_BCT"] = sign("mem_rcm.bct", keys, early=True)
     if keys.sbk and b'name=\\"${part}' not in load("odmsign.func"):
         sys.exit("Error: the kernel's partition is found twice")
     root, made_up, index = fill(size), f"<!-- {address()} -->\n", []
@@ -235,10 +251,11 @@ def make(size, keys):
             index.append(f"{len(index)}, {place}, 0, {partition.findtext('size', '0').strip()}, {file}, {length}, fixed, \n")
             if partition.find("unique_guid") is None:
                 made_up += f"<!-- {name} {uuid.uuid4()} -->\n"
-    parts = [load(sign(name, keys)) for name in ("nvtboot_recovery_cpu_t194.bin", "nvtboot_recovery_t194.bin")]
-    parts += [load(keys.name(name)) for name in (tos_file(), bpmp_dtb())]
+    end = "" if is_186() else "_t194"
+    parts = [(kind, load(sign(name + end + ".bin", keys))) for kind, name in ((2, "nvtboot_recovery_cpu"), (13, "nvtboot_recovery"))]
+    parts += [(9, load(keys.name(name))) for name in (tos_file(), bpmp_dtb())]
     if misbehaves("sends another"):
-        parts[2] = parts[2][:SIGN_HEADER] + bytes(16)
+        parts[2] = (9, parts[2][1][:SIGN_HEADER] + bytes(16))
     save("blob.bin", blob(parts))
     return xml.tostring(root), made_up.encode(), "".join(index).encode(), boot
 
@@ -250,8 +267,9 @@ def massflash(size, folder, keys):
     save(layout if keys.pkc else "flash.idx", signed if keys.pkc else index)
     tools = os.path.abspath(".")
     save("sfuse.bin", b"soft fuses")
-    rcm_messages(lambda *words: subprocess.check_call([tools + "/tegrarcm_v2", *words]), "mb1_t194_prod.bin", keys)
-    recovery, memory = boot["recovery MB1_BCT"], boot["recovery MEM_BCT"]
+    loader = tegra186.RECOVERY if is_186() else "mb1_t194_prod.bin"
+    rcm_messages(lambda *words: subprocess.check_call([tools + "/tegrarcm_v2", *words]), loader, keys)
+    recovery, memory = boot["recovery MB1_BCT"], boot.get("recovery MEM_BCT", "")
     variables = {
         "rcmarg": "--rcm rcm_2_signed.rcm" if keys.pkc else "--rcm rcm_list_signed.xml",
         "rcmsfarg": "rcm_1_signed.rcm" if keys.pkc else "",
@@ -264,11 +282,12 @@ def massflash(size, folder, keys):
         "wrmb1bctbarg": f"--write MB1_BCT_b {boot['MB1_BCT']}",
         "membctarg": memory,
         "dlmembctarg": f"--download bct_mem {memory}",
-        "wrmembctarg": f"--write MEM_BCT {boot['MEM_BCT']}",
-        "wrmembctbarg": f"--write MEM_BCT_b {boot['MEM_BCT']}",
+        "wrmembctarg": f"--write MEM_BCT {boot.get('MEM_BCT', '')}",
+        "wrmembctbarg": f"--write MEM_BCT_b {boot.get('MEM_BCT', '')}",
     }
     lines = "\n".join(f'{name}="{value}";' for name, value in variables.items())
-    save("nvaflash.sh", load("standin-nvaflash.sh").replace(b"@VARIABLES@", lines.encode()))
+    script = load("standin-nvaflash.sh").replace(b"@VARIABLES@", lines.encode()).replace(b"@CHIP@", value("CHIPID").encode())
+    save("nvaflash.sh", script)
     save("nvmflash.sh", b'#!/bin/bash\n# Stands in for nvmflash.sh.\nexec "$(dirname "$0")/nvaflash.sh" "$1"\n')
     # What the real package has besides: logs, temporary files of random names, partition tables of this run.
     save("mfi.log", f"{os.getpid()}\n".encode())
