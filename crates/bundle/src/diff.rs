@@ -112,7 +112,7 @@ fn is_left(what: &str, sides: [&Side; 2]) -> bool {
     let [_, new] = sides;
     let device = new.manifest.device.as_ref();
     let eks = device.is_some_and(|device| device.update_eks);
-    let soc = device.map_or_else(Soc::default, |device| device.soc);
+    let soc = new.manifest.soc();
     let written = |name: &String| {
         let name = name.strip_suffix("_b").unwrap_or(name);
         update_parts(soc).iter().any(|part| part.partition == name) && (eks || name != EKS)

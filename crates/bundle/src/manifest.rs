@@ -15,7 +15,7 @@ use std::path::{Component, Path};
 use tegra_flash::Scope;
 use trusty_image::limits::{MAX_APPS, MIB};
 use trusty_image::stock::Stock;
-use trusty_image::{Budget, Tzdram, stock};
+use trusty_image::{Budget, Soc, Tzdram, stock};
 use uuid::Uuid;
 
 const NO_DIGEST: &str = "0000000000000000000000000000000000000000000000000000000000000000";
@@ -179,6 +179,11 @@ pub struct Partition {
 }
 
 impl Manifest {
+    /// The SoC of the board that it is for; of a virt device t194's files are its model.
+    pub fn soc(&self) -> Soc {
+        self.device.as_ref().map_or_else(Soc::default, |device| device.soc)
+    }
+
     /// What of NVIDIA's shares the carve-out. Format 1 names its TAs alone.
     pub fn stock(&self) -> Stock {
         let apps = match &self.device {

@@ -14,7 +14,7 @@ use tegra_bct::{MiscCfg, tzdram_keys};
 use tegra_flash::Layout;
 use trusty_image::budget;
 use trusty_image::stock::Stock;
-use trusty_image::{AppMemory, Budget, Container, TosType, container, tasks};
+use trusty_image::{AppMemory, Budget, Container, Soc, TosType, container, tasks};
 
 /// All problems; the checksums are known to hold.
 pub(crate) fn check(
@@ -211,7 +211,7 @@ pub fn partition_plan(
                 continue;
             };
             let used = match file.role {
-                Role::SecureOs => container::signed_size(file.size),
+                Role::SecureOs => container::signed_size(file.size, Soc::T194),
                 Role::Rootfs => app_size.unwrap_or(file.size),
                 _ => file.size,
             };

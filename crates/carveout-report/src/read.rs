@@ -103,6 +103,7 @@ fn plan(bundle: &Path, manifest: &Manifest, contents: &Contents, layout: &Layout
         })
     });
     let request = Request {
+        soc: manifest.soc(),
         tzdram: manifest.tzdram,
         stock: manifest.stock(),
         apps: apps.collect::<Result<_>>()?,

@@ -43,19 +43,15 @@ impl Layout {
         Ok(Self { devices })
     }
 
-    /// All partitions of a name.
+    /// The partition of a name, or the one whose name flash.sh fills in with it.
     pub fn partition(&self, name: &str) -> Option<&Partition> {
-        self.devices.iter().flat_map(|d| &d.partitions).find(|p| p.name == name)
+        let placeholder = PLACEHOLDERS.iter().find(|(_, filled)| *filled == name).map(|(text, _)| *text);
+        self.partitions().find(|p| p.name == name || Some(p.name.as_str()) == placeholder)
     }
 
-    /// Which of these partitions the layout has not, neither by name nor as one whose name flash.sh fills in.
+    /// Which of these partitions the layout has not.
     pub fn lacks<'a>(&self, names: &[&'a str]) -> Vec<&'a str> {
-        let filled = |name: &str| {
-            let mut placeholders = PLACEHOLDERS.iter().filter(|(_, filled)| *filled == name);
-            placeholders.any(|(placeholder, _)| self.partition(placeholder).is_some())
-        };
-        let missing = |name: &&str| self.partition(name).is_none() && !filled(name);
-        names.iter().copied().filter(missing).collect()
+        names.iter().copied().filter(|name| self.partition(name).is_none()).collect()
     }
 
     /// All partitions.

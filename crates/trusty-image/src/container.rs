@@ -5,8 +5,9 @@
 //! `u32` monitor offset (0), `u32` monitor size (padded), `u32` OS offset, `u32` OS size (unpadded), `u32` image
 //! info, `u8[16]` IV, `u32` OS type; zeros. Source: `nv_tegra/tos-scripts/gen_tos_part_img.py` of L4T R32.7.
 
+use crate::Soc;
 use crate::bytes::{slice, u32_at};
-use crate::limits::{SIGN_ALIGN, SIGN_HEADER};
+use crate::limits::{SIGN_ALIGN, SIGN_HEADER, SIGN_HEADER_186};
 
 /// Bytes of the header.
 pub const HEADER_SIZE: usize = 512;
@@ -190,12 +191,14 @@ impl<'a> Container<'a> {
     }
 }
 
-/// What an image of `size` bytes takes of its partition: signing rounds it up to 16 bytes and puts 4096 in front.
+/// What an image of `size` bytes takes of its partition: signing rounds it up to 16 bytes and puts a header in front.
 /// NVIDIA's sign and write steps do not check that it fits.
-pub fn signed_size(size: u64) -> u64 {
-    size.checked_next_multiple_of(SIGN_ALIGN)
-        .and_then(|size| size.checked_add(SIGN_HEADER))
-        .unwrap_or(u64::MAX)
+pub fn signed_size(size: u64, soc: Soc) -> u64 {
+    let header = match soc {
+        Soc::T194 => SIGN_HEADER,
+        Soc::T186 => SIGN_HEADER_186,
+    };
+    size.checked_next_multiple_of(SIGN_ALIGN).and_then(|size| size.checked_add(header)).unwrap_or(u64::MAX)
 }
 
 /// The size in a container's header, if `image` starts with one: for images read back from a partition, which is
@@ -250,8 +253,9 @@ mod tests {
 
     #[test]
     fn the_largest_image_fills_the_stock_partition() {
-        assert_eq!(signed_size(2_617_344), 2_621_440);
-        assert_eq!(signed_size(2_617_343), 2_621_440);
+        assert_eq!(signed_size(2_617_344, Soc::T194), 2_621_440);
+        assert_eq!(signed_size(2_617_343, Soc::T194), 2_621_440);
+        assert_eq!(signed_size(579_264, Soc::T186), 579_664);
     }
 
     #[test]

@@ -44,8 +44,10 @@ pub const MONITOR: u64 = 256 * KIB;
 
 /// Signing rounds the image up to this many bytes …
 pub const SIGN_ALIGN: u64 = 16;
-/// … and puts a header of this many bytes in front.
+/// … and puts a header of this many bytes in front, for t194; …
 pub const SIGN_HEADER: u64 = 4096;
+/// … for t186.
+pub const SIGN_HEADER_186: u64 = 400;
 
 /// Most TAs of an image, stock ones included: the loader keeps its records (`trusty_app_t`, 104 bytes on aarch64) in
 /// one page and asserts `trusty_app_count + 1 < PAGE_SIZE / sizeof(trusty_app_t)` before it counts each.

@@ -16,6 +16,7 @@ use crate::budget::{AppMemory, Budget};
 use crate::limits::{APP_STACK_TOP, APP_START, KIB, PAGE, TZDRAM_MAX};
 use crate::manifest::{self, MapMem};
 use crate::size::Size;
+use crate::soc::Soc;
 
 /// A stack that is likely too small: NVIDIA's stock TAs have one page or two, for C code without a heap of its own.
 pub const SANE_STACK: u32 = 2 * PAGE;
@@ -27,7 +28,7 @@ impl Plan {
         let apps = request.apps.iter().map(|a| AppMemory::new(&a.name, &a.app, a.file_size)).collect();
         let memory =
             Budget::new(request.tzdram.size(), request.stock.monitor, request.stock.apps.clone(), apps);
-        let fill = |(image, size)| Fill { size, used: crate::container::signed_size(image) };
+        let fill = |(image, size)| Fill { size, used: crate::container::signed_size(image, request.soc) };
         let mut plan = Self {
             alignment: request.tzdram.alignment(),
             least: memory.least(),
@@ -43,6 +44,11 @@ impl Plan {
         }
         plan.findings.extend(identities(&request.apps));
         plan.findings.extend(plan.partition.and_then(partition));
+        if request.soc == Soc::T186 {
+            let what = "it is unproved that MB1 of a board with t186 heeds the carve-out of its boot config";
+            let remedy = "after the first full flash, look whether the board has it: docs/jetson.md, Boards";
+            plan.findings.push(Finding::new(Code::CarveOutUnproved, None, what, remedy));
+        }
         // What is advised rests on what is asked: that must be right first.
         if plan.errors().next().is_none() {
             plan.findings.extend(advice::of(&plan, request));

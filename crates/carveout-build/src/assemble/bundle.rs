@@ -69,6 +69,7 @@ fn fill(parts: &AssembledParts, tzdram: Tzdram, folder: &Path) -> Result<Manifes
     let size = partitions.iter().find(|p| p.name == SECURE_OS[0]).map(|p| p.size);
     let planned = apps.iter().map(Built::planned).collect();
     let request = Request::new(tzdram, Stock::default(), planned)
+        .with_soc(soc(parts)?)
         .with_image(&container, image.len() as u64)
         .with_partition(size);
     let plan = Plan::new(&request);

@@ -30,7 +30,8 @@ pub fn request(build: &Build, apps: &[Built], bsp: Option<&Bsp>) -> Result<Reque
         None => Stock::default(),
         Some(l4t) => Stock { monitor: true, apps: stock::memory(l4t.stock_trusted_apps.as_deref()) },
     };
-    let request = Request::new(product.tzdram, stock, apps.iter().map(Built::planned).collect());
+    let request = Request::new(product.tzdram, stock, apps.iter().map(Built::planned).collect())
+        .with_soc(product.board.soc());
     Ok(request.with_partition(layout.map(|layout| partition(&layout)).transpose()?.flatten()))
 }
 

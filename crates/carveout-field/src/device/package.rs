@@ -98,10 +98,10 @@ impl Package {
 
     /// A folder with what all modules get, to find out which module a board is.
     pub fn identify(&self, to: &Path) -> Result<()> {
-        match self.manifest.device.as_ref().map(|device| device.soc) {
+        match self.manifest.soc() {
             // Its recovery loader reads the EEPROM, and is the same for all modules.
-            Some(Soc::T186) => self.fill(&format!("{FLASH}/{COMMON}/"), to, "rcm_")?,
-            _ => self.fill(&format!("{FLASH}/{COMMON}/identify/"), to, "")?,
+            Soc::T186 => self.fill(&format!("{FLASH}/{COMMON}/"), to, "rcm_")?,
+            Soc::T194 => self.fill(&format!("{FLASH}/{COMMON}/identify/"), to, "")?,
         }
         for tool in ["tegrarcm_v2", "chkbdinfo"] {
             self.copy(&format!("{FLASH}/{COMMON}/{tool}"), &to.join(tool))?;

@@ -45,11 +45,6 @@ fn chip_words(soc: Soc) -> [&'static str; 3] {
     ["--chip", soc.chip(), "0"]
 }
 
-/// The SoC of the board that a bundle is for.
-fn soc_of(manifest: &Manifest) -> Soc {
-    manifest.device.as_ref().map_or_else(Soc::default, |device| device.soc)
-}
-
 /// Seconds between two questions to a loader that starts.
 fn step() -> Duration {
     let tests = std::env::var(STEP_VARIABLE).ok().and_then(|text| text.parse::<f64>().ok());
@@ -69,7 +64,7 @@ fn poll(tools: &Tools, tool: &str, question: &str) -> Result<()> {
 
 /// Reads chip and EEPROM, and compares them with the bundle. A board with t194 is in recovery mode again afterwards.
 pub fn identify(tools: &Tools, manifest: &Manifest) -> Result<Identity> {
-    let soc = soc_of(manifest);
+    let soc = manifest.soc();
     let said = tools.run("tegrarcm_v2", &[&chip_words(soc)[..], &MESSAGES].concat(), SHORT)?;
     let chip = ChipId::find(&said).map_err(|e| BoardError::ChipUnknown { source: e.into() })?;
     if chip.soc != soc {
@@ -184,7 +179,7 @@ impl<'a> Session<'a> {
     pub fn boot(tools: &'a Tools, package: &'a Package, identity: &'a Identity) -> Result<Self> {
         let script = Script::read(&tools.dir)?;
         if !identity.in_loader.take() {
-            let mut rcm = chip_words(soc_of(&package.manifest)).to_vec();
+            let mut rcm = chip_words(package.manifest.soc()).to_vec();
             for soft_fuses in script.words("rcmsfarg")? {
                 rcm.extend(["--rcm", soft_fuses]);
             }

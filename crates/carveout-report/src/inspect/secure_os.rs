@@ -12,7 +12,7 @@ use std::path::Path;
 use trusty_image::elf::Elf;
 use trusty_image::limits::APP_STACK_TOP;
 use trusty_image::manifest::SECTION;
-use trusty_image::{Container, ContainerError, TrustedApp, container, stock, tasks};
+use trusty_image::{Container, ContainerError, TrustedApp, container, monitor, stock, tasks};
 
 /// `e_machine` of ARM and `e_type` of a program.
 const EM_ARM: u16 = 40;
@@ -39,7 +39,7 @@ pub fn container(bytes: &[u8]) -> Result<Explained, Cause> {
         Err(error @ ContainerError::Optee) => return Ok(optee(&error, image.len())),
         Err(error) => return Err(error.into()),
     };
-    let signed = container::signed_size(image.len() as u64);
+    let signed = container::signed_size(image.len() as u64, monitor::soc(read.monitor));
     let mut text = Text::block(&format!(
         "secure-os image (NVTOSP), {} bytes, {signed} signed\n  monitor      {:>9} bytes\n  OS           {:>9} bytes, {:?}{}\n",
         image.len(),

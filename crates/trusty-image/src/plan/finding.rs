@@ -43,6 +43,8 @@ pub enum Code {
     HeapSpare,
     /// A smaller carve-out serves as well.
     TzdramSpare,
+    /// Whether a board of this SoC heeds the carve-out was not seen.
+    CarveOutUnproved,
 }
 
 impl Code {
@@ -60,6 +62,7 @@ impl Code {
             Self::DemandUnknown => "demand-unknown",
             Self::HeapSpare => "heap-spare",
             Self::TzdramSpare => "tzdram-spare",
+            Self::CarveOutUnproved => "carve-out-unproved",
         }
     }
 
@@ -70,7 +73,9 @@ impl Code {
             Self::StackSmall | Self::NearStack | Self::DeviceMemory | Self::NoConnections => {
                 Severity::Warning
             }
-            Self::DemandUnknown | Self::HeapSpare | Self::TzdramSpare => Severity::Advice,
+            Self::DemandUnknown | Self::HeapSpare | Self::TzdramSpare | Self::CarveOutUnproved => {
+                Severity::Advice
+            }
         }
     }
 }

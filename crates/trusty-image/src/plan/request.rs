@@ -2,6 +2,7 @@
 
 use crate::container::Container;
 use crate::rules::TrustedApp;
+use crate::soc::Soc;
 use crate::stock::Stock;
 use crate::tzdram::Tzdram;
 
@@ -23,6 +24,8 @@ pub struct PlannedApp {
 pub struct Request {
     /// The carve-out.
     pub tzdram: Tzdram,
+    /// The SoC.
+    pub soc: Soc,
     /// What of NVIDIA's is in it, too.
     pub stock: Stock,
     /// The TAs, in the image's order.
@@ -34,9 +37,15 @@ pub struct Request {
 }
 
 impl Request {
-    /// Of what will be built.
+    /// Of what will be built for t194.
     pub fn new(tzdram: Tzdram, stock: Stock, apps: Vec<PlannedApp>) -> Self {
-        Self { tzdram, stock, apps, image: None, partition: None }
+        Self { tzdram, soc: Soc::T194, stock, apps, image: None, partition: None }
+    }
+
+    /// For an SoC.
+    #[must_use]
+    pub fn with_soc(self, soc: Soc) -> Self {
+        Self { soc, ..self }
     }
 
     /// With the image of `size` bytes that was built: what of NVIDIA's it holds is what counts.

@@ -17,6 +17,7 @@ fn app(name: &str, heap: u32, stack: u32, heap_demand: Option<u32>) -> PlannedAp
 
 fn request(tzdram: u64, apps: Vec<PlannedApp>) -> Request {
     Request {
+        soc: Soc::T194,
         tzdram: Tzdram::of_size(tzdram).unwrap(),
         stock: Stock::default(),
         apps,
@@ -85,6 +86,10 @@ fn the_forums_case() {
     assert_eq!(advice.code, Code::TzdramSpare);
     assert!(advice.what.starts_with("a carve-out of 1MiB serves"), "{}", advice.what);
     assert!(advice.what.contains("buys nothing"));
+    // Of TX2 nobody has seen that a board heeds it.
+    let tx2 =
+        Plan::new(&request(16 * MIB, vec![app("echo", 262_144, STACK, Some(256_000))]).with_soc(Soc::T186));
+    assert_eq!((tx2.errors().count(), tx2.findings[0].code), (0, Code::CarveOutUnproved));
 }
 
 #[test]
