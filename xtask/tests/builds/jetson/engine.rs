@@ -28,6 +28,9 @@ struct Kind {
     size: usize,
     /// Their table, as NVIDIA's tegraparser names it.
     table: &'static str,
+    /// The chip, and where a signed MB1 BCT has the carve-out's size.
+    chip: &'static str,
+    tzdram: usize,
 }
 
 const AGX: Kind = Kind {
@@ -39,6 +42,8 @@ const AGX: Kind = Kind {
     areas: &["mmcblk0boot0", "mmcblk0boot1"],
     size: 8 << 20,
     table: "gpt_secondary_0_3.bin",
+    chip: "0x19",
+    tzdram: 0x1918,
 };
 /// All boot parts are in one QSPI flash.
 const NX: Kind = Kind {
@@ -50,14 +55,27 @@ const NX: Kind = Kind {
     areas: &["mtdblock0"],
     size: 32 << 20,
     table: "gpt_secondary_3_0.bin",
+    chip: "0x19",
+    tzdram: 0x1918,
+};
+/// Another SoC: other headers, and no memory BCT.
+const TX2: Kind = Kind {
+    board: "jetson-tx2",
+    folder: "b01",
+    spec: "3310-B01---1-0-jetson-tx2-devkit-mmcblk0p1",
+    tnspec: "3310-C04-1000-F.0-1-0-jetson-tx2-devkit-mmcblk0p1",
+    compatible_spec: "3310-B01---1--jetson-tx2-devkit-",
+    areas: &["mmcblk0boot0", "mmcblk0boot1"],
+    size: 8 << 20,
+    table: "gpt_secondary_0_3.bin",
+    chip: "0x18",
+    tzdram: 0x190 + 0x104,
 };
 /// Bytes of a sector, and where BCT's copy for slot B begins.
 const SECTOR: usize = 512;
 const BCT_SLOT: usize = 16 << 10;
 /// What a partition's file has at most.
 const MOST: usize = 4 << 20;
-/// Where a signed MB1 BCT has the carve-out's size.
-const TZDRAM: usize = 0x1918;
 /// So often it is killed, in an update and in the copy behind its confirmation.
 const KILLS: u32 = 100;
 
@@ -91,7 +109,8 @@ impl Board {
         let mine = payload.entries.iter().filter(|entry| entry.spec.is_empty() || entry.spec == kind.spec);
         let new: Parts = mine.map(|entry| (entry.partition.clone(), entry.data.to_vec())).collect();
         let mut old = new.clone();
-        old.get_mut("MB1_BCT").unwrap()[TZDRAM..TZDRAM + 8].copy_from_slice(&(16_u64 << 20).to_le_bytes());
+        let bct = &mut old.get_mut("MB1_BCT").unwrap()[kind.tzdram..][..8];
+        bct.copy_from_slice(&(16_u64 << 20).to_le_bytes());
         *old.get_mut("secure-os").unwrap().last_mut().unwrap() ^= 1;
         let board = Self { kind, dir, old, new };
         // Debian's programs for arm64, and NVIDIA's.
@@ -122,10 +141,10 @@ impl Board {
             ],
         )
         .ok();
-        let (tnspec, compatible) = (kind.tnspec, kind.compatible_spec);
+        let (tnspec, compatible, chip) = (kind.tnspec, kind.compatible_spec, kind.chip);
         let [first, last] = [kind.areas.first(), kind.areas.last()].map(Option::unwrap);
         let conf = format!(
-            "TNSPEC {tnspec}\nCOMPATIBLE_SPEC {compatible}\nTEGRA_CHIPID 0x19\nTEGRA_OTA_BOOT_DEVICE /dev/{first}\n\
+            "TNSPEC {tnspec}\nCOMPATIBLE_SPEC {compatible}\nTEGRA_CHIPID {chip}\nTEGRA_OTA_BOOT_DEVICE /dev/{first}\n\
              TEGRA_OTA_GPT_DEVICE /dev/{last}\n"
         );
         board.put("etc/nv_boot_control.conf", &conf);
@@ -321,6 +340,13 @@ fn bsp() -> Option<PathBuf> {
 fn nvidias_engine_updates_a_xavier_nx() {
     if let Some(bsp) = bsp() {
         updated(&NX, &bsp);
+    }
+}
+
+#[test]
+fn nvidias_engine_updates_a_tx2() {
+    if let Some(bsp) = bsp() {
+        updated(&TX2, &bsp);
     }
 }
 

@@ -175,6 +175,7 @@ fn plan(manifest: &Manifest) {
         heap_demand: entry.heap_demand,
     };
     let plan = trusty_image::Plan::new(&Request {
+        soc: trusty_image::Soc::T194,
         tzdram: manifest.tzdram,
         stock: manifest.stock(),
         apps: manifest.trusted_apps.iter().map(planned).collect(),
