@@ -3,6 +3,7 @@
 //! The steps are those of NVIDIA's own `nvaflash.sh`, one call of a tool each. What NVIDIA's scripts take for success is not
 //! enough here: exit code and words must both be good, and what was written is read back.
 
+pub mod card;
 pub mod disk;
 pub mod package;
 pub mod record;

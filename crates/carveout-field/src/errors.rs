@@ -2,6 +2,7 @@
 
 mod board;
 mod bundle;
+mod card;
 mod flash;
 mod image;
 mod release;
@@ -9,6 +10,7 @@ mod virt;
 
 pub use board::BoardError;
 pub use bundle::BundleError;
+pub use card::CardError;
 pub use flash::FlashError;
 pub use image::ImageError;
 pub use release::{ChannelError, ReleaseError};
@@ -18,6 +20,7 @@ pub use virt::VirtError;
 pub const CATALOGS: &[&[carveout_host::error::Entry]] = &[
     BoardError::CATALOG,
     BundleError::CATALOG,
+    CardError::CATALOG,
     FlashError::CATALOG,
     ImageError::CATALOG,
     ReleaseError::CATALOG,
@@ -35,6 +38,7 @@ mod tests {
         let all = [
             BoardError::CATALOG,
             BundleError::CATALOG,
+            CardError::CATALOG,
             ChannelError::CATALOG,
             FlashError::CATALOG,
             ImageError::CATALOG,

@@ -3,6 +3,7 @@
 mod app;
 mod board;
 mod board_job;
+pub mod card;
 mod image;
 mod kept;
 mod plan;
@@ -11,17 +12,19 @@ mod rollback;
 pub mod virt;
 mod virt_app;
 
+use crate::device::card as device_card;
 use crate::device::disk;
 use crate::device::package::Package;
 use crate::device::record;
 use crate::device::record::Record;
 use crate::device::usb;
 use crate::diff;
-use crate::errors::{BundleError, FlashError};
+use crate::errors::{BundleError, CardError, FlashError};
 use crate::release::fetch;
 use crate::release::fetch::Wanted;
 use crate::results::{BoardsPlan, DevicePlans, Flashed};
 use board_job::BoardJob;
+use card::CardJob;
 use carveout_host::dirs::Dirs;
 use carveout_host::error::{Error, Result};
 use carveout_host::outcome::Outcome;
@@ -42,12 +45,56 @@ const USB: &str = "usb";
 /// Flashes all devices, or tells what it would do.
 pub fn run(args: &FlashRequest, dirs: &Dirs, ui: &Ui) -> Result<Outcome> {
     let virt: Vec<&Path> = args.to.iter().filter_map(|to| disk::file(to)).collect();
-    match args.to.iter().find(|to| *to != USB && disk::file(to).is_none()) {
-        Some(other) => Err(FlashError::UnknownDevice { device: other.clone() }.into()),
-        None if virt.is_empty() => boards(args, &bundle(args, false, dirs, ui)?, dirs, ui),
-        None if virt.len() < args.to.len() => Err(FlashError::UsbAndVirt.into()),
-        None => devices(args, &bundle(args, true, dirs, ui)?, &virt, dirs, ui),
+    let cards = args.to.iter().filter(|to| device_card::path(to).is_some()).count();
+    let usb = args.to.iter().filter(|to| *to == USB).count();
+    let known = |to: &&String| *to == USB || disk::file(to).is_some() || device_card::path(to).is_some();
+    if let Some(other) = args.to.iter().find(|to| !known(to)) {
+        return Err(FlashError::UnknownDevice { device: other.clone() }.into());
     }
+    match args.to.len() {
+        all if cards == all => self::cards(args, &bundle(args, false, dirs, ui)?, dirs, ui),
+        all if usb == all => boards(args, &bundle(args, false, dirs, ui)?, dirs, ui),
+        all if virt.len() == all => devices(args, &bundle(args, true, dirs, ui)?, &virt, dirs, ui),
+        _ => Err(FlashError::SeveralKinds.into()),
+    }
+}
+
+/// Writes SD cards.
+fn cards(args: &FlashRequest, bundle: &Path, dirs: &Dirs, ui: &Ui) -> Result<Outcome> {
+    let meaningless = [
+        ("--scope", args.extent.is_some()),
+        ("--from", args.from.is_some()),
+        ("--keep-app", args.keep_app),
+        ("--instance", !args.instance.is_empty()),
+        ("--carve-out-unseen", args.carve_out_unseen),
+        ("--without-card", args.without_card),
+    ];
+    if let Some((option, _)) = meaningless.iter().find(|(_, given)| *given) {
+        return Err(CardError::Option { option }.into());
+    }
+    let (package, authenticity) = Package::open(bundle, args.app.is_none(), args.key.as_ref())?;
+    ui.note(&authenticity.text());
+    if let Some(lacks) = package.manifest.scope_lacks(Scope::Full, args.app.is_some()) {
+        let (path, scope) = (bundle.into(), card::KIND.into());
+        return Err(BundleError::LacksForScope { path, scope, lacks }.into());
+    }
+    let scratch = carveout_host::tools::scratch("app")?;
+    let size = package.manifest.device.as_ref().map_or(0, |device| device.app_size);
+    let image = args.app.as_deref().or(package.rootfs()).unwrap_or(bundle);
+    let app = image::Given::open(image, size, scratch.path(), args.raw_anyway, ui)?;
+    let job = CardJob::new(&package, app)?;
+    let plan = job.plan()?;
+    ui.note(&plan);
+    if args.dry_run {
+        let json = json!(DevicePlans { devices: args.to.clone(), scopes: vec![card::KIND; args.to.len()] });
+        return Ok(Outcome { line: Some(card::KIND.into()), json, ..Outcome::default() });
+    }
+    let folder = record::folder(dirs)?;
+    let results = side_by_side(&args.to, |to| {
+        job.flash(to, device_card::path(to).unwrap_or(Path::new(to)), &folder, ui)
+    });
+    let results: Vec<(String, Result<Record>)> = args.to.iter().cloned().zip(results).collect();
+    summary(&results, &folder, ui)
 }
 
 /// The bundle that is meant, from a channel if one is named.
@@ -72,6 +119,7 @@ fn devices(args: &FlashRequest, bundle: &Path, virt: &[&Path], dirs: &Dirs, ui: 
         ("--instance", !args.instance.is_empty()),
         ("--carve-out-unseen", args.carve_out_unseen),
         ("--raw-anyway", args.raw_anyway),
+        ("--without-card", args.without_card),
     ];
     if let Some((option, _)) = of_boards.iter().find(|(_, given)| *given) {
         return Err(FlashError::ForBoards { option }.into());
@@ -119,11 +167,20 @@ fn boards(args: &FlashRequest, bundle: &Path, dirs: &Dirs, ui: &Ui) -> Result<Ou
             ..Outcome::default()
         });
     };
-    let own = args.keep_app || args.app.is_some();
+    let own = args.keep_app || args.app.is_some() || args.without_card;
+    if args.without_card && (scope != Scope::Full || args.keep_app || args.app.is_some()) {
+        let why = "it is for --scope full, without --keep-app and --app: the root filesystem is on the card";
+        return Err(CardError::WithoutCard { why: why.into() }.into());
+    }
     let (package, authenticity) =
         Package::open(bundle, scope != Scope::SecureOs && !own && !args.dry_run, args.key.as_ref())?;
     ui.note(&authenticity.text());
-    if let Some(lacks) = package.manifest.scope_lacks(scope, own) {
+    if args.without_card {
+        card::ensure_has_card(&package)?;
+    }
+    // Kernel and root filesystem are on the card.
+    let lacks = package.manifest.scope_lacks(scope, own).filter(|_| !args.without_card);
+    if let Some(lacks) = lacks {
         let (path, scope) = (bundle.into(), scope.to_string());
         return Err(BundleError::LacksForScope { path, scope, lacks }.into());
     }
@@ -151,6 +208,7 @@ fn boards(args: &FlashRequest, bundle: &Path, dirs: &Dirs, ui: &Ui) -> Result<Ou
         downgrade,
         raw_anyway,
         carve_out_unseen,
+        without_card: args.without_card,
     };
     job.ensure_carve_out_known()?;
     let plan = job.plan(&boards)?;

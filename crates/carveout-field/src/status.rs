@@ -6,7 +6,8 @@ mod told;
 
 pub use told::{DeviceStatus, StatusRequest};
 
-use crate::device::disk;
+use crate::device::package::Package;
+use crate::device::{card, disk};
 use crate::errors::FlashError;
 use carveout_host::dirs::Dirs;
 use carveout_host::error::Result;
@@ -26,6 +27,9 @@ pub fn run(request: &StatusRequest, dirs: &Dirs, ui: &Ui) -> Result<Outcome> {
     if to == USB {
         return board::status(request, dirs, ui).map(|status| status.outcome());
     }
+    if let Some(path) = card::path(to) {
+        return of_card(request, path).map(|status| status.outcome());
+    }
     let of_boards = [("--bundle", request.bundle.is_some()), ("--instance", request.instance.is_some())];
     if let Some((option, _)) = of_boards.iter().find(|(_, given)| *given) {
         return Err(FlashError::ForBoards { option }.into());
@@ -35,6 +39,20 @@ pub fn run(request: &StatusRequest, dirs: &Dirs, ui: &Ui) -> Result<Outcome> {
         None => virt(to, disk::file(to).unwrap_or(Path::new(to)))?,
     };
     Ok(status.outcome())
+}
+
+/// Whether a card is of a bundle: the same one that its board has, if that was flashed with it.
+fn of_card(request: &StatusRequest, path: &Path) -> Result<DeviceStatus> {
+    let bundle = request.bundle.as_deref().ok_or(FlashError::CardWithoutBundle)?;
+    let (package, _) = Package::open(bundle, false, None)?;
+    let same = crate::flash::card::is_of(&package, path)?;
+    Ok(DeviceStatus {
+        device: request.to.clone(),
+        board: Some(package.manifest.board.clone()),
+        rootfs: same.then(|| package.manifest.bundle_name()),
+        same_card: Some(same),
+        ..DeviceStatus::default()
+    })
 }
 
 /// What the flash state of a virt device says.

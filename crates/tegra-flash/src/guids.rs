@@ -77,7 +77,7 @@ mod tests {
             // Lines move.
             for (a, b) in plain.devices.iter_mut().zip(Layout::parse(&out).unwrap().devices) {
                 for (a, b) in a.partitions.iter_mut().zip(b.partitions) {
-                    a.line = b.line;
+                    (a.line, a.guid) = (b.line, b.guid);
                 }
             }
             plain

@@ -5,11 +5,13 @@
 mod devices;
 mod error;
 mod limits;
+mod place;
 mod room;
 
 pub use devices::{Device, Layout, Partition, Size};
 pub use error::LayoutError;
 pub use limits::{MAX_DEPTH, MAX_FILE, MAX_PARTITIONS, MAX_TAG};
+pub use place::{Place, PlaceError};
 pub use room::TooSmall;
 
 use crate::slots::PLACEHOLDERS;
@@ -124,6 +126,9 @@ fn partition(node: &Node, lines: &Lines) -> Result<Partition, LayoutError> {
         name,
         size,
         file,
+        id: node.attribute("id").and_then(|text| text.parse().ok()),
+        boundary: text("align_boundary").and_then(size_number),
+        guid: text("unique_guid").filter(|guid| !guid.is_empty()).map(Into::into),
         line: lines.at(node.range().start),
     })
 }
@@ -134,11 +139,15 @@ fn takes_the_rest(attribute: &str) -> bool {
     u32::from_str_radix(digits, 16).is_ok_and(|bits| bits & REST != 0)
 }
 
-fn size(node: &Node, text: &str) -> Result<Size, LayoutError> {
-    let number = match text.strip_prefix("0x") {
+fn size_number(text: &str) -> Option<u64> {
+    match text.strip_prefix("0x") {
         Some(digits) => u64::from_str_radix(digits, 16).ok(),
         None => text.parse().ok(),
-    };
+    }
+}
+
+fn size(node: &Node, text: &str) -> Result<Size, LayoutError> {
+    let number = size_number(text);
     let placeholder = text.starts_with(|c: char| c.is_ascii_uppercase())
         && text.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_');
     match number {

@@ -11,7 +11,8 @@
 //! * [`fits`]: which modules take the same boot files.
 //! * [`firmware`]: NVIDIA's unsigned boot parts, told by their content.
 //! * [`guids`]: partition GUIDs, so that NVIDIA's tools make up none.
-//! * [`layout`]: the `flash_t194_*.xml` partition layout.
+//! * [`layout`]: the `flash_t194_*.xml` partition layout, and where its partitions lie.
+//! * [`parted`]: a layout without one of its devices.
 //! * [`payload`]: the update payload that a running device writes to the slot that is not active.
 //! * [`scope`]: which change needs which flash: app, secure-os, full.
 //! * [`slot_metadata`]: which boot slot a board boots.
@@ -32,6 +33,7 @@ pub mod firmware;
 pub mod fits;
 pub mod guids;
 pub mod layout;
+pub mod parted;
 pub mod payload;
 pub mod scope;
 pub mod slot_metadata;
@@ -44,5 +46,5 @@ pub use chip::{ChipError, ChipId, Fuses};
 pub use eeprom::{Eeprom, EepromError};
 pub use ekb::Ekb;
 pub use fits::{Fits, Span, SpanError};
-pub use layout::{Device, Layout, LayoutError, Partition, Size, TooSmall};
+pub use layout::{Device, Layout, LayoutError, Partition, Place, PlaceError, Size, TooSmall};
 pub use scope::Scope;

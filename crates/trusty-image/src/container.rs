@@ -5,9 +5,9 @@
 //! `u32` monitor offset (0), `u32` monitor size (padded), `u32` OS offset, `u32` OS size (unpadded), `u32` image
 //! info, `u8[16]` IV, `u32` OS type; zeros. Source: `nv_tegra/tos-scripts/gen_tos_part_img.py` of L4T R32.7.
 
-use crate::Soc;
 use crate::bytes::{slice, u32_at};
 use crate::limits::{SIGN_ALIGN, SIGN_HEADER, SIGN_HEADER_186};
+use crate::soc::Soc;
 
 /// Bytes of the header.
 pub const HEADER_SIZE: usize = 512;

@@ -1,6 +1,6 @@
 //! What a monitor (ATF's bl31.bin) tells of the SoC that it was built for.
 
-use crate::Soc;
+use crate::soc::Soc;
 
 /// MIDR_EL1 of the Cortex-A57, as in ATF's table of the CPUs that it knows (`cpu_ops`). Tegra186 and Tegra210 have these cores;
 /// Tegra194 has NVIDIA's own alone, and its monitor does not know the A57 (seen in R32.7.2's `tos-trusty.img` and

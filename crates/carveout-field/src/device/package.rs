@@ -62,7 +62,9 @@ impl Package {
             package.rootfs = Some(path);
         }
         let unpacked = matches!(source, Source::Archive(_)) && with_rootfs;
-        let wanted = |file: &FileEntry| file.role == Role::Flash || (file.role == Role::Rootfs && unpacked);
+        let wanted = |file: &FileEntry| {
+            matches!(file.role, Role::Flash | Role::Layout) || (file.role == Role::Rootfs && unpacked)
+        };
         let mut failed = None;
         let read = source.for_each(&mut |name, reader| {
             let Some(file) = package.manifest.file(name).filter(|file| wanted(file)) else { return Ok(()) };
@@ -139,6 +141,14 @@ impl Package {
         // A bundle keeps no modes.
         fs::set_permissions(to, fs::Permissions::from_mode(0o755)).at(to)
     }
+}
+
+/// The text of a bundle's partition layout.
+pub fn layout_of(package: &Package) -> Result<String> {
+    let layout = package.manifest.files.iter().find(|file| file.role == Role::Layout);
+    let path = layout.map(|file| package.scratch.path().join(&file.path));
+    let path = path.ok_or_else(|| BundleError::NoFileForPartition { partition: "the layout".into() })?;
+    carveout_host::files::read_to_string(&path)
 }
 
 /// What `nvaflash.sh` of a package sets: the arguments of its calls.

@@ -48,7 +48,7 @@ pub struct Record {
     pub started: String,
     /// What was done: `flash`, `backup`, `restore`, `rollback`, `status`.
     pub action: &'static str,
-    /// Which device: USB bus and port, or virt:FILE.
+    /// Which device: USB bus and port, virt:FILE, or card: with a disk or a file.
     pub device: String,
     /// Who the board is, once that is known.
     pub board: Option<String>,
@@ -66,7 +66,7 @@ pub struct Record {
     pub steps: Vec<Step>,
     /// `ok`, or what failed.
     pub result: String,
-    /// NVIDIA's full log; of a virt device there is none.
+    /// NVIDIA's full log; of a virt device and of a card there is none.
     pub log: PathBuf,
 }
 

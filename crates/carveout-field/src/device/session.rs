@@ -20,6 +20,9 @@ use trusty_image::Soc;
 
 /// The boot ROM's messages that start the recovery loader of t186, and what reads the EEPROM of t194.
 const MESSAGES: [&str; 2] = ["--rcm", "rcm_list_signed.xml"];
+/// A layout without the SD card, and what NVIDIA's tool makes of it.
+const PARTS: &str = "boot-parts.xml.tmp";
+const PARTS_TABLE: &str = "boot-parts.xml.bin";
 /// Answers of a loader that starts are waited for so often, a step apart.
 const TRIES: usize = 30;
 /// Tests wait less.
@@ -198,9 +201,20 @@ impl<'a> Session<'a> {
         Ok(Self { tools, script, manifest: &package.manifest, module: &identity.module })
     }
 
-    /// Writes every partition, and the boot configs last.
-    pub fn create(&self, bytes: u64) -> Result<()> {
-        let table = self.script.words("pttarg")?;
+    /// Writes every partition, or those of another layout, and the boot configs last.
+    pub fn create(&self, bytes: u64, layout: Option<&str>) -> Result<()> {
+        let table = match layout {
+            None => self.script.words("pttarg")?,
+            Some(text) => {
+                let (source, made) = (self.tools.path(PARTS), self.tools.path(PARTS_TABLE));
+                carveout_host::files::put(&source, text)?;
+                self.tools.fresh(&made)?;
+                // NVIDIA's own compiler of layouts.
+                self.tools.run("tegraparser_v2", &["--pt", PARTS], SHORT)?;
+                fs::metadata(&made).at(&made)?;
+                vec!["--pt", PARTS_TABLE]
+            }
+        };
         let storage = "storage_info.bin";
         self.tools.fresh(&self.tools.path(storage))?;
         self.tools.run("tegradevflash_v2", &["--oem", "platformdetails", "storage", storage], SHORT)?;

@@ -8,15 +8,15 @@ carveout_host::errors! {
     pub enum FlashError("field::flash") {
         /// The device that is to be flashed is neither usb nor virt:FILE.
         UnknownDevice { device: String } => usage "unknown-device": ("--to {device}: unknown device"),
-            help ("boards in recovery mode are --to usb, virt devices --to virt:FILE");
+            help ("boards in recovery mode are --to usb, SD cards --to card:DISK or card:FILE, virt devices --to virt:FILE");
         /// The device that is to go back to its previous bundle is not a virt device.
         NoRollback { device: String } => usage "no-rollback": ("{device}: unknown device"), help (
             "virt devices are virt:FILE; a Jetson has no second slot of its boot config: flash the older bundle with \
              --scope full"
         );
-        /// Boards and virt devices were named in one command.
-        UsbAndVirt => usage "usb-and-virt": ("--to usb and --to virt: in one call: no bundle is for both"),
-            help ("call it twice");
+        /// Boards, cards and virt devices were named in one command.
+        SeveralKinds => usage "several-kinds": ("--to names devices of several kinds in one call: usb, card: and virt:"),
+            help ("call it once for each kind");
         /// An option for boards was given with a virt device.
         ForBoards { option: &'static str } => usage "option-for-boards":
             ("{option} is for boards, not for virt devices"),
@@ -77,6 +77,9 @@ carveout_host::errors! {
         StatusWithoutBundle => usage "status-without-bundle":
             ("--to usb needs --bundle: NVIDIA's tools in a bundle talk to the board"),
             help ("name any bundle for this board");
+        /// A card was to tell of which bundle it is, without one to compare it with.
+        CardWithoutBundle => usage "card-without-bundle": ("--to card: needs --bundle: the card is compared with it"),
+            help ("name the bundle that its board has got");
         /// The work on one of several devices crashed, which is a bug of carveout.
         Panicked => check "panicked": ("a device's thread has panicked: please report this");
         /// The record of a flash cannot be written as JSON.

@@ -68,6 +68,7 @@ fn with_board<T>(
         downgrade: true,
         raw_anyway: false,
         carve_out_unseen: false,
+        without_card: false,
     };
     let mut board = Board::begin(record, &running)?;
     let result = run(&mut board, &job);

@@ -1,6 +1,7 @@
 //! One board: who it is, what it keeps, what is written, and the proof.
 
 use super::board_job::BoardJob;
+use super::card;
 use super::kept;
 use crate::device::record;
 use crate::device::record::Record;
@@ -160,7 +161,9 @@ fn write(job: &BoardJob, board: &mut Board, identity: &Identity, kept: Option<&P
             board.step("write APP", || session.write(APP[0], crate::device::package::ROOTFS, job.bytes()))?;
         }
         Scope::Full => {
-            board.step(record::WRITE_EVERYTHING, || session.create(job.bytes()))?;
+            let layout = job.without_card.then(|| card::without_card(job.package, &identity.module));
+            let layout = layout.transpose()?;
+            board.step(record::WRITE_EVERYTHING, || session.create(job.bytes(), layout.as_deref()))?;
             for partition in PROOF.concat() {
                 board.step(&format!("read {partition} back"), || session.compare(partition))?;
             }

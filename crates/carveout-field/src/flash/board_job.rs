@@ -21,6 +21,8 @@ pub struct BoardJob<'a> {
     pub downgrade: bool,
     /// Whether secure-os alone may be written where the carve-out of the board cannot be read.
     pub carve_out_unseen: bool,
+    /// Whether what is on an SD card is left alone: a full flash of the rest.
+    pub without_card: bool,
     /// Whether a root filesystem that is kept may be something else than ext4.
     pub raw_anyway: bool,
 }

@@ -46,6 +46,7 @@ impl BoardJob<'_> {
     fn root(&self) -> u64 {
         match self.scope {
             Scope::SecureOs => 0,
+            _ if self.without_card => 0,
             _ if self.keep_app || self.app.is_some() => self.app_size(),
             _ => {
                 let role = |file: &&bundle::FileEntry| file.role == bundle::Role::Rootfs;
@@ -102,6 +103,9 @@ impl BoardJob<'_> {
         let tzdram = self.package.manifest.tzdram;
         text += "\n  ";
         text += &match self.scope {
+            Scope::Full if self.without_card => {
+                format!("everything but the SD card is written; the carve-out becomes {tzdram}")
+            }
             Scope::Full => format!("everything is written; the carve-out becomes {tzdram}"),
             Scope::SecureOs if self.encrypted() => {
                 "both slots of secure-os are written; the carve-out of the board is not compared: its boot config is encrypted".into()

@@ -42,7 +42,7 @@ pub struct FlashRequest {
     pub channel: Option<String>,
     /// Which product of the channel.
     pub product: Option<String>,
-    /// `usb` or virt:FILE.
+    /// `usb`, virt:FILE, or card: with a disk or a file.
     pub to: Vec<String>,
     /// How much; without it everything, or with `from` what differs.
     pub extent: Option<Extent>,
@@ -62,6 +62,8 @@ pub struct FlashRequest {
     pub raw_anyway: bool,
     /// Boards: where to keep what is read of them, instead of beside the records.
     pub backup_dir: Option<PathBuf>,
+    /// Boards with an SD card: leave the card alone.
+    pub without_card: bool,
     /// Only these boards.
     pub instance: Vec<String>,
     /// Tell what would be done, and touch no device.

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 /// What is asked for.
 #[derive(Clone, Debug)]
 pub struct StatusRequest {
-    /// `usb`, virt:FILE, ssh:HOST, or the FILE of a virt device.
+    /// `usb`, virt:FILE, card: with a disk or a file, ssh:HOST, or the FILE of a virt device.
     pub to: String,
     /// The bundle whose tools talk to a board in recovery mode, and with which it is compared.
     pub bundle: Option<PathBuf>,
@@ -40,6 +40,9 @@ pub struct DeviceStatus {
     pub security_version: Option<u32>,
     /// Of a board in recovery mode: whether it has the secure-os image of the bundle that was named.
     pub same_secure_os: Option<bool>,
+    /// Of an SD card: whether it is of the bundle that was named.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub same_card: Option<bool>,
     /// Of a board in recovery mode: the bundle that this host has flashed to it last.
     pub flashed_here: Option<String>,
 }
@@ -72,6 +75,10 @@ impl DeviceStatus {
         rows.extend(self.same_secure_os.iter().map(|same| {
             let told = if *same { "that of the bundle" } else { "another one than the bundle's" };
             ("secure-os", told.to_owned())
+        }));
+        rows.extend(self.same_card.iter().map(|same| {
+            let told = if *same { "of this very bundle" } else { "of another bundle, or of none" };
+            ("card", told.to_owned())
         }));
         rows.extend(self.flashed_here.iter().map(|bundle| ("flashed", format!("{bundle}, by this host"))));
         let rows: Vec<[String; 2]> =

@@ -103,6 +103,9 @@ Examples:
       sudo -E cargo xtask flash BUNDLE --to usb --keep-app
   The secure-os image alone:
       sudo -E cargo xtask flash BUNDLE --to usb --scope secure-os
+  A board with an SD card: the card in this host's reader, then the board without it:
+      sudo -E cargo xtask flash BUNDLE --to card:/dev/sdX
+      sudo -E cargo xtask flash BUNDLE --to usb --without-card
   Two virt devices, no more than what differs:
       cargo xtask flash BUNDLE --to virt:one.img --to virt:two.img --scope auto
   The newest release of a channel:
@@ -128,8 +131,9 @@ pub struct FlashArgs {
     /// Which product of the channel, if it has several.
     #[arg(long, value_name = "NAME", requires = "channel")]
     pub product: Option<String>,
-    /// Where to: `usb`, all boards in recovery mode at this host; or virt:FILE, a disk image, which is made if it is not there.
-    #[arg(long, value_name = "usb|virt:FILE", required = true)]
+    /// Where to: `usb`, all boards in recovery mode at this host; card:DISK or card:FILE, the SD card of a board that has one, or an
+    /// image of it; or virt:FILE, a disk image, which is made if it is not there.
+    #[arg(long, value_name = "usb|card:DISK|card:FILE|virt:FILE", required = true)]
     pub to: Vec<String>,
     /// How much: everything; both slots of secure-os, which leaves the carve-out as it is; the root filesystem; or what differs.
     /// [default: full]
@@ -160,6 +164,9 @@ pub struct FlashArgs {
     /// Boards: where to keep what --keep-app reads. [default: the folder of the flash records]
     #[arg(long, value_name = "DIR", requires = "keep_app")]
     pub backup_dir: Option<PathBuf>,
+    /// Boards with an SD card: write all but what is on the card, which --to card: writes.
+    #[arg(long)]
+    pub without_card: bool,
     /// Only these boards, by USB bus and port, such as 1-2.
     #[arg(long, value_name = "BUS-PORT")]
     pub instance: Vec<String>,
@@ -171,11 +178,12 @@ pub struct FlashArgs {
 /// Options of `status`.
 #[derive(Clone, Debug, Args)]
 pub struct StatusArgs {
-    /// Which device: a board in recovery mode at this host; a virt device; or one that runs and that ssh reaches without a
-    /// password.
-    #[arg(long, value_name = "usb|virt:FILE|ssh:HOST|FILE")]
+    /// Which device: a board in recovery mode at this host; an SD card, or an image of one; a virt device; or one that runs and that
+    /// ssh reaches without a password.
+    #[arg(long, value_name = "usb|card:DISK|virt:FILE|ssh:HOST|FILE")]
     pub to: String,
-    /// With --to usb: a bundle for the board, whose tools talk to it, and with which its secure-os image is compared.
+    /// With --to usb: a bundle for the board, whose tools talk to it, and with which its secure-os image is compared. With --to card: the
+    /// bundle that the card is compared with.
     #[arg(long, value_name = "BUNDLE")]
     pub bundle: Option<PathBuf>,
     /// With --to usb: which board, by USB bus and port.

@@ -157,6 +157,7 @@ impl FlashArgs {
             app: self.app.clone(),
             raw_anyway: self.raw_anyway,
             backup_dir: self.backup_dir.clone(),
+            without_card: self.without_card,
             instance: self.instance.clone(),
             dry_run: self.dry_run,
         })

@@ -32,6 +32,12 @@ pub struct Partition {
     pub size: Size,
     /// The file that is written to it.
     pub file: Option<String>,
+    /// Its number in the partition table, if it has one of its own.
+    pub id: Option<u32>,
+    /// It begins at a multiple of so many bytes.
+    pub boundary: Option<u64>,
+    /// Its identity in the partition table, as written.
+    pub guid: Option<String>,
     /// 1-based line in the XML.
     pub line: u32,
 }

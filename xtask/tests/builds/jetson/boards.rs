@@ -31,7 +31,7 @@ fn signed_image(board: &str) -> &'static str {
     }
 }
 
-fn product(machine: &Machine, board: &str) -> String {
+pub fn product(machine: &Machine, board: &str) -> String {
     let path = machine.path("product.yaml");
     put(
         &path,
@@ -43,7 +43,7 @@ fn product(machine: &Machine, board: &str) -> String {
     path.display().to_string()
 }
 
-fn build(machine: &Machine, config: &str, more: &[&str]) -> Ran {
+pub fn build(machine: &Machine, config: &str, more: &[&str]) -> Ran {
     let [bsp, sources, out] =
         [&machine.bsp.dir, &machine.sources.dir, &machine.path("out")].map(|path| path.display().to_string());
     let words = ["image", "-c", config, "--bsp", &bsp, "--sources", &sources, "-o", &out, "--accept-license"];

@@ -3,6 +3,7 @@
 
 mod boards;
 mod build;
+mod card;
 mod device;
 mod engine;
 mod errors;

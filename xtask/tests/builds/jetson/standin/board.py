@@ -246,7 +246,11 @@ def tegradevflash(board, words):
 
 
 def tegraparser(words):
-    exists(next(after(words, "--pt"))[0])
+    [table] = next(after(words, "--pt"))
+    exists(table)
+    if "--generategpt" not in words:
+        # Compiles a layout; the name that it gives is its own.
+        copy(table, os.path.splitext(table)[0] + ".bin")
     for [file] in after(words, "--storageinfo"):
         exists(file)
     if "--generategpt" in words:

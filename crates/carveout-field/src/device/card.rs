@@ -1,0 +1,165 @@
+//! An SD card, or a file that will be copied to one: chosen with care, because a wrong disk would be lost.
+
+use crate::errors::CardError;
+use carveout_host::error::{At, Error, Result};
+use carveout_host::files::{NewFile, OUTPUT};
+use rustix::fs::OFlags;
+use std::fs::{self, File, OpenOptions};
+use std::io::{ErrorKind, Read, Seek, SeekFrom};
+use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+/// How a card is named.
+pub const CARD: &str = "card:";
+/// Where the kernel tells of disks.
+const BLOCK: &str = "/sys/class/block";
+/// Disks that are cards or images although the kernel does not call them removable: those in a built-in reader, and loop devices.
+const LIKE_CARDS: [&str; 2] = ["mmcblk", "loop"];
+/// Where a partition table's header begins, and how.
+const HEADER_AT: u64 = 512;
+const HEADER: &[u8; 8] = b"EFI PART";
+
+/// The path of `card:PATH`.
+pub fn path(target: &str) -> Option<&Path> {
+    target.strip_prefix(CARD).map(Path::new)
+}
+
+/// What is written to.
+pub enum Target {
+    /// A new file, which takes its name when all is well.
+    File(NewFile),
+    /// A card.
+    Disk(File),
+}
+
+impl Target {
+    /// Opens a card for writing, which nobody else uses, or begins a file. `needed` bytes.
+    pub fn open(path: &Path, needed: u64) -> Result<Self> {
+        let kind = match fs::metadata(path) {
+            Ok(metadata) => Some(metadata.file_type()),
+            Err(error) if error.kind() == ErrorKind::NotFound => None,
+            Err(error) => return Err(Error::io(path, &error)),
+        };
+        match kind {
+            Some(kind) if kind.is_block_device() => Self::disk(path, needed),
+            Some(kind) if kind.is_file() => {
+                if !is_image(path)? {
+                    return Err(CardError::NoImage { path: path.into() }.into());
+                }
+                Self::file(path, needed)
+            }
+            Some(_) => Err(CardError::OtherKind { path: path.into() }.into()),
+            None => Self::file(path, needed),
+        }
+    }
+
+    fn file(path: &Path, needed: u64) -> Result<Self> {
+        let file = NewFile::create(path, OUTPUT)?;
+        file.file().set_len(needed).at(path)?;
+        Ok(Self::File(file))
+    }
+
+    fn disk(path: &Path, needed: u64) -> Result<Self> {
+        ensure_card(path)?;
+        // The kernel refuses what is mounted.
+        let exclusive = i32::try_from(OFlags::EXCL.bits()).unwrap_or_default();
+        let opened = OpenOptions::new().read(true).write(true).custom_flags(exclusive).open(path);
+        let mut disk = match opened {
+            Err(error) if error.kind() == ErrorKind::ResourceBusy => {
+                return Err(CardError::InUse { path: path.into() }.into());
+            }
+            opened => opened.at(path)?,
+        };
+        let size = disk.seek(SeekFrom::End(0)).at(path)?;
+        if size < needed {
+            return Err(CardError::TooSmall { path: path.into(), size, needed }.into());
+        }
+        Ok(Self::Disk(disk))
+    }
+
+    /// For reading and writing.
+    pub fn disk_mut(&mut self) -> Result<File> {
+        match self {
+            Self::File(file) => OpenOptions::new().read(true).write(true).open(file.path()).at(file.path()),
+            Self::Disk(disk) => disk.try_clone().map_err(|error| Error::io(Path::new("the card"), &error)),
+        }
+    }
+
+    /// Whether what is not written is zero already.
+    pub fn is_empty(&self) -> bool {
+        matches!(self, Self::File(_))
+    }
+
+    /// Ends: a file gets its name.
+    pub fn end(self) -> Result<()> {
+        match self {
+            Self::File(file) => file.publish(),
+            Self::Disk(_) => Ok(()),
+        }
+    }
+}
+
+/// Whether a file begins as a disk with a partition table does.
+fn is_image(path: &Path) -> Result<bool> {
+    let mut file = carveout_host::files::open(path)?;
+    file.seek(SeekFrom::Start(HEADER_AT)).at(path)?;
+    let mut header = [0; HEADER.len()];
+    Ok(file.read_exact(&mut header).is_ok() && header == *HEADER)
+}
+
+/// Refuses a disk that is not a card.
+fn ensure_card(path: &Path) -> Result<()> {
+    let real = fs::canonicalize(path).at(path)?;
+    let name = real.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    ensure_card_in(Path::new(BLOCK), path, &name)
+}
+
+fn ensure_card_in(block: &Path, path: &Path, name: &str) -> Result<()> {
+    let folder: PathBuf = block.join(name);
+    if folder.join("partition").exists() {
+        return Err(CardError::APartition { path: path.into() }.into());
+    }
+    let removable = fs::read_to_string(folder.join("removable")).unwrap_or_default();
+    let is_card = removable.trim() == "1" || LIKE_CARDS.iter().any(|like| name.starts_with(like));
+    if is_card { Ok(()) } else { Err(CardError::NotRemovable { path: path.into() }.into()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_cards_are_written_to() {
+        let block = tempfile::tempdir().unwrap();
+        for (name, removable) in [("sda", "0\n"), ("sdb", "1\n"), ("mmcblk0", "0\n"), ("sdb1", "")] {
+            fs::create_dir(block.path().join(name)).unwrap();
+            fs::write(block.path().join(name).join("removable"), removable).unwrap();
+        }
+        fs::write(block.path().join("sdb1/partition"), "1\n").unwrap();
+        let code = |name: &str| {
+            let path = Path::new("/dev").join(name);
+            ensure_card_in(block.path(), &path, name).map_err(|error| error.code)
+        };
+        assert_eq!((code("sdb"), code("mmcblk0")), (Ok(()), Ok(())));
+        assert_eq!(code("sda").unwrap_err(), "field::card::not-removable");
+        assert_eq!(code("sdb1").unwrap_err(), "field::card::a-partition");
+        assert_eq!(code("nvme0n1").unwrap_err(), "field::card::not-removable");
+    }
+
+    #[test]
+    fn a_file_that_is_no_image_is_kept() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("x");
+        fs::write(&path, "letters").unwrap();
+        let code = |path: &Path| Target::open(path, 4096).err().unwrap().code;
+        assert_eq!(code(&path), "field::card::no-card-image");
+        assert_eq!(code(dir.path()), "field::card::neither-file-nor-disk");
+        assert_eq!(code(Path::new("/dev/null")), "field::card::neither-file-nor-disk");
+        assert_eq!(fs::read(&path).unwrap(), b"letters");
+        fs::write(&path, [&[0; 512][..], HEADER].concat()).unwrap();
+        let target = Target::open(&path, 4096).unwrap();
+        assert!(target.is_empty() && fs::metadata(&path).unwrap().len() == 520, "not yet");
+        target.end().unwrap();
+        assert_eq!(fs::metadata(&path).unwrap().len(), 4096);
+    }
+}
