@@ -14,7 +14,7 @@ mod virt_app;
 
 use crate::device::card as device_card;
 use crate::device::disk;
-use crate::device::package::Package;
+use crate::device::package::{Package, root_slots};
 use crate::device::record;
 use crate::device::record::Record;
 use crate::device::usb;
@@ -177,6 +177,9 @@ fn boards(args: &FlashRequest, bundle: &Path, dirs: &Dirs, ui: &Ui) -> Result<Ou
     ui.note(&authenticity.text());
     if args.without_card {
         card::ensure_has_card(&package)?;
+    }
+    if args.keep_app && root_slots(&package)?.len() > 1 {
+        return Err(FlashError::KeepAppOfTwo { board: package.manifest.board.clone() }.into());
     }
     // Kernel and root filesystem are on the card.
     let lacks = package.manifest.scope_lacks(scope, own).filter(|_| !args.without_card);

@@ -285,7 +285,8 @@ fn finished(result: Result<()>, folder: &Path, file: &str, log: &Path) -> Result
 
 /// The first line of a log that tells of a failure, with the lines that lead to it: the cause stands above it.
 fn first_error(log: &str) -> Option<String> {
-    const SIGNS: [&str; 6] = ["Error", "ERROR", "error:", "Traceback", "command not found", "No such file"];
+    const SIGNS: [&str; 7] =
+        ["Error", "ERROR", "error:", "Traceback", "command not found", "No such file", "does not exist"];
     // Said in runs that succeed, too.
     const HARMLESS: [&str; 2] = ["File read failed", "No such file or directory: 'None'"];
     const BEFORE: usize = 3;

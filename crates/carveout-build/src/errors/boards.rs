@@ -13,6 +13,11 @@ carveout_host::errors! {
             ("{layout}: the layout has no partition {}", lacks.join(", no partition ")),
             help ("put the partition back, or take the layout from NVIDIA's tarball again; \
                    cargo xtask inspect lists what is in it");
+        /// The partition layout names a file that the BSP has not.
+        NoFile { layout: String, line: u32, partition: String, file: String } => usage "no-partition-file":
+            ("{layout}:{line}: partition {} gets {}, which the BSP has not in bootloader/", partition.escape_debug(), file.escape_debug()),
+            help ("put the file there, or take <filename> out of the partition; disks that are encrypted for one device \
+                   (ROOTFS_ENC) cannot be in a bundle");
         /// The board's storage has no room for a partition APP of the configured size.
         NoRoomForApp {
             path: PathBuf, key: &'static str, app: u64, most: u64,

@@ -29,8 +29,9 @@ pub fn run(build: &Build, bsp: Option<&Bsp>) -> Result<Output> {
     let needed = if bsp.is_some() { L4T_PARTITIONS } else { VIRT_PARTITIONS };
     let text = fs::read_to_string(&layout).at(&layout)?;
     let parsed = ensure_partitions(&shown(bsp, &layout), &text, needed, |line| build.ui.note(line))?;
-    if bsp.is_some() {
-        ensure_room(build, &shown(bsp, &layout), &parsed)?;
+    if let Some(bsp) = bsp {
+        ensure_files(bsp, &shown(Some(bsp), &layout), &parsed)?;
+        ensure_room(build, &shown(Some(bsp), &layout), &parsed)?;
     }
     let key = Key::of(crate::code(file!()))
         .with_file("cold boot", &cold_boot)?
@@ -97,6 +98,32 @@ fn ensure_partitions(shown: &str, text: &str, needed: &[&str], note: impl Fn(&st
     Err(BootConfigError::NoPartition { layout: shown.into(), lacks }.into())
 }
 
+/// Files that flash.sh makes itself, or that stand for the bundle's root filesystem, by how they begin.
+const MADE: [&str; 5] =
+    ["system.img", "boot.img", "kernel_", "emmc_bootblob_ver.txt", "qspi_bootblob_ver.txt"];
+/// Where flash.sh takes the files from that a layout names.
+const FOLDERS: [&str; 2] = ["bootloader", "bootloader/t186ref"];
+
+/// Refuses a partition with a file that is not there: NVIDIA's tools would say so late, without its name.
+fn ensure_files(bsp: &Bsp, shown: &str, layout: &Layout) -> Result<()> {
+    let named = layout.partitions().filter_map(|partition| Some((partition, partition.file.as_deref()?)));
+    for (partition, file) in named {
+        // In capitals it is one that flash.sh fills in, for slot B with `_b` behind it.
+        let is_name = file.trim_end_matches("_b").contains(|c: char| c.is_ascii_lowercase());
+        let there = FOLDERS.iter().any(|folder| bsp.path(folder).join(file).is_file());
+        if is_name && !there && !MADE.iter().any(|made| file.starts_with(made)) {
+            return Err(BootConfigError::NoFile {
+                layout: shown.into(),
+                line: partition.line,
+                partition: partition.name.clone(),
+                file: file.into(),
+            }
+            .into());
+        }
+    }
+    Ok(())
+}
+
 /// Refuses a root filesystem for which the board's storage has no room, before anything is built for it.
 fn ensure_room(build: &Build, shown: &str, layout: &Layout) -> Result<()> {
     let app = app_size(build)?;
@@ -133,6 +160,19 @@ fn guid(board: &str, device: &str, partition: &str) -> String {
     let digest = bundle::sha256(format!("carveout {board} {device} {partition}").as_bytes());
     let digits = |range: std::ops::Range<usize>| digest.get(range).unwrap_or_default();
     format!("{}-{}-8{}-8{}-{}", digits(0..8), digits(8..12), digits(13..16), digits(17..20), digits(20..32))
+}
+
+/// The identities of the partitions with root filesystems, by the slot's suffix: flash.sh boots by them where there are two.
+pub fn root_guids(build: &Build, bsp: &Bsp) -> Result<Vec<(&'static str, String)>> {
+    let board = &build.product.board;
+    let path = bsp.path(&board.layout);
+    let text = fs::read_to_string(&path).at(&path)?;
+    let layout = Layout::parse(&text).map_err(|e| unreadable(shown(Some(bsp), &path), e))?;
+    let found = APP.into_iter().zip(["", "_b"]).filter_map(|(name, slot)| {
+        let device = layout.devices.iter().find(|device| device.partitions.iter().any(|p| p.name == name))?;
+        Some((slot, guid(&board.name, &device.kind, name)))
+    });
+    Ok(found.collect())
 }
 
 /// A file's own name.

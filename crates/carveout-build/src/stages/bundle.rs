@@ -120,8 +120,7 @@ fn fill(build: &Build, parts: &BundleParts, inputs: Inputs, folder: &Path) -> Re
     }
     if let Some(part) = &parts.rootfs {
         let (image, lock) = (part.dir.join(rootfs::IMAGE), part.dir.join(rootfs::LOCK));
-        // NVIDIA's layouts have one slot of it.
-        let slots: &[&str] = if parts.l4t.is_some() { &APP[..1] } else { &APP };
+        let slots: &[&str] = if parts.l4t.is_some() { &APP[..app_slots(&layout_from)?] } else { &APP };
         let offset = rootfs::identity::offset(&part.dir)?;
         let identity = Identity::new(
             &product.name,
@@ -159,6 +158,14 @@ fn fill(build: &Build, parts: &BundleParts, inputs: Inputs, folder: &Path) -> Re
     fs::write(&sbom_path, text).at(&sbom_path)?;
     writer.add(Role::Sbom, SBOM, &sbom_path, &[]).map_err(failed)?;
     writer.finish(manifest).map_err(failed)
+}
+
+/// How many root filesystems a layout has: most of NVIDIA's have one.
+fn app_slots(layout: &Path) -> Result<usize> {
+    let text = fs::read_to_string(layout).at(layout)?;
+    let parsed = Layout::parse(&text)
+        .map_err(|e| BundleError::Layout { layout: layout.display().to_string(), source: e.into() })?;
+    Ok(if parsed.partition(APP[1]).is_some() { 2 } else { 1 })
 }
 
 /// How full the partitions get. What does not fit is refused.

@@ -21,7 +21,7 @@ use carveout_vendor::bsp;
 use carveout_vendor::bsp::Bsp;
 use carveout_vendor::l4t;
 use carveout_vendor::l4t::{Keys, Run};
-use names::{IDENTIFY, ROOTFS};
+use names::{IDENTIFY, ROOT_UUID, ROOTFS, SLOT_B};
 use stage_cache::EPOCH;
 use stage_cache::{Key, Output};
 use std::fs;
@@ -156,8 +156,16 @@ fn prepare<'a>(build: &'a Build, bsp: &'a Bsp, dir: &'a Path) -> Result<Run<'a>>
     l4t::copy_bsp(&bsp.output.dir, dir)?;
     let rootfs = dir.join("rootfs/etc");
     fs::create_dir_all(&rootfs).at(&rootfs)?;
-    let path = dir.join("bootloader").join(ROOTFS);
-    fs::write(&path, "stands for the root filesystem").at(&path)?;
+    // Of a layout with two of them flash.sh takes a second one, and boots each by the identity of its partition.
+    let bootloader = dir.join("bootloader");
+    for slot in ["", SLOT_B] {
+        let path = bootloader.join(format!("{ROOTFS}{slot}"));
+        fs::write(&path, "stands for the root filesystem").at(&path)?;
+    }
+    for (slot, guid) in boot_config::root_guids(build, bsp)? {
+        let path = bootloader.join(format!("{ROOT_UUID}{slot}"));
+        fs::write(&path, format!("{guid}\n")).at(&path)?;
+    }
     Ok(Run {
         dir,
         epoch: EPOCH,

@@ -11,10 +11,14 @@ use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
+use tegra_flash::Layout;
+use tegra_flash::slots::APP;
 use trusty_image::Soc;
 
 /// The root filesystem, for NVIDIA's tools.
 pub const ROOTFS: &str = "system.img";
+/// The same for slot B, where there is one.
+const ROOTFS_B: &str = "system.img_b";
 /// NVIDIA's script of a flash, whose variables name files.
 const SCRIPT: &str = "nvaflash.sh";
 
@@ -116,10 +120,11 @@ impl Package {
         for folder in [COMMON, module] {
             self.fill(&format!("{FLASH}/{folder}/"), to, "")?;
         }
-        match rootfs {
-            Some(image) => symlink(image, to.join(ROOTFS)).at(&to.join(ROOTFS)),
-            None => Ok(()),
+        let Some(image) = rootfs else { return Ok(()) };
+        for (_, name) in root_slots(self)? {
+            symlink(image, to.join(name)).at(&to.join(name))?;
         }
+        Ok(())
     }
 
     /// Copies the files of a folder of the bundle whose names begin so, without its subfolders.
@@ -141,6 +146,16 @@ impl Package {
         // A bundle keeps no modes.
         fs::set_permissions(to, fs::Permissions::from_mode(0o755)).at(to)
     }
+}
+
+/// The partitions with a root filesystem, and how NVIDIA's tools call the file of each: one, or two with rootfs A/B.
+pub fn root_slots(package: &Package) -> Result<Vec<(&'static str, &'static str)>> {
+    let layout = Layout::parse(&layout_of(package)?);
+    let board = || package.manifest.board.clone();
+    let layout = layout.map_err(|e| BundleError::BadLayout { board: board(), source: e.into() })?;
+    let has_two = layout.partition(APP[1]).is_some();
+    let slots = APP.into_iter().zip([ROOTFS, ROOTFS_B]);
+    Ok(slots.take(if has_two { 2 } else { 1 }).collect())
 }
 
 /// The text of a bundle's partition layout.

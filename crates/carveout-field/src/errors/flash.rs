@@ -43,6 +43,10 @@ carveout_host::errors! {
         KeepAppWithScope { scope: String } => usage "keep-app-with-scope":
             ("--keep-app with --scope {scope}: only a full flash writes APP besides"),
             help ("leave --keep-app out: scope secure-os does not touch the root filesystem");
+        /// The board has two root filesystems, of which --keep-app would keep one.
+        KeepAppOfTwo { board: String } => usage "keep-app-of-two":
+            ("--keep-app: board {board} has two root filesystems, APP and APP_b, of which it would keep one"),
+            help ("read APP with `backup`, and flash with --app FILE, which goes to both");
         /// Secure-os alone is to be written to boards whose boot config is encrypted.
         CarveOutUnseen { carve_out: u64 } => usage "carve-out-unseen": (
             "--scope secure-os: the boot config of a board with an SBK is encrypted, so its carve-out cannot be \

@@ -3,6 +3,7 @@
 use super::board_job::BoardJob;
 use super::card;
 use super::kept;
+use crate::device::package::root_slots;
 use crate::device::record;
 use crate::device::record::Record;
 use crate::device::session::{Identity, Session, identify};
@@ -14,7 +15,7 @@ use carveout_host::tools::scratch;
 use carveout_host::ui::{Running, Ui};
 use std::path::{Path, PathBuf};
 use tegra_flash::Scope;
-use tegra_flash::slots::{APP, MB1_BCT, SECURE_OS};
+use tegra_flash::slots::{MB1_BCT, SECURE_OS};
 
 /// Partitions that are read back after a full flash: both slots of what a device would not boot without.
 const PROOF: [[&str; 2]; 2] = [MB1_BCT, SECURE_OS];
@@ -158,7 +159,9 @@ fn write(job: &BoardJob, board: &mut Board, identity: &Identity, kept: Option<&P
             }
         }
         Scope::App => {
-            board.step("write APP", || session.write(APP[0], crate::device::package::ROOTFS, job.bytes()))?;
+            for (slot, file) in root_slots(job.package)? {
+                board.step(&format!("write {slot}"), || session.write(slot, file, job.bytes()))?;
+            }
         }
         Scope::Full => {
             let layout = job.without_card.then(|| card::without_card(job.package, &identity.module));

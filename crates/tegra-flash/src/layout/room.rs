@@ -1,6 +1,7 @@
 //! Whether all partitions of a device fit onto it, as NVIDIA's `tegraparser_v2` finds out late.
 
-use super::devices::{Device, Layout, Size};
+use super::devices::{Device, Layout, Partition, Size};
+use crate::slots::APP;
 
 /// What flash.sh of L4T R32.7.2 puts in for sizes that the layout leaves to it (lines 2135, 2200 and 2201).
 const DEFAULTS: [(&str, u64); 3] =
@@ -9,7 +10,6 @@ const DEFAULTS: [(&str, u64); 3] =
 const TABLE: u64 = 33;
 /// APP begins and ends at a multiple of this.
 const ALIGNMENT: u64 = 4096;
-const APP: &str = crate::slots::APP[0];
 
 /// A device that is too small for its partitions, in bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,14 +42,16 @@ impl Device {
             }
             Size::Rest => 0,
         };
-        let others = self.partitions.iter().filter(|partition| partition.name != APP);
+        let is_app = |partition: &&Partition| APP.contains(&partition.name.as_str());
+        let others = self.partitions.iter().filter(|partition| !is_app(partition));
         let others = others.fold(0_u64, |sum, partition| sum.saturating_add(bytes(&partition.size)));
         let others = others.saturating_add(TABLE.saturating_mul(self.sector_size));
-        let has_app = self.partitions.iter().any(|partition| partition.name == APP);
-        let most = size.saturating_sub(others) / ALIGNMENT * ALIGNMENT;
-        let fits = others <= size && (!has_app || app <= most);
+        // With rootfs A/B there are two of one size.
+        let apps = self.partitions.iter().filter(is_app).count() as u64;
+        let most = size.saturating_sub(others).checked_div(apps).map(|most| most / ALIGNMENT * ALIGNMENT);
+        let fits = others <= size && most.is_none_or(|most| app <= most);
         let device = self.kind.clone();
-        (!fits).then(|| TooSmall { device, size, others, app: has_app.then_some(most) })
+        (!fits).then_some(TooSmall { device, size, others, app: most })
     }
 }
 

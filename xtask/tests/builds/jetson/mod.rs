@@ -10,6 +10,7 @@ mod errors;
 mod flash;
 mod independent;
 mod kept;
+mod layouts;
 mod products;
 mod real;
 mod sources;

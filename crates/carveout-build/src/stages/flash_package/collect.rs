@@ -37,7 +37,10 @@ pub fn package(folder: &Path, bootloader: &Path, out: &Path) -> Result<Vec<Writt
     );
     // Made anew at each flash, for the very device; a root filesystem is the bundle's own.
     names.retain(|name| {
-        !name.starts_with("mbr_") && !name.starts_with("gpt_") && name != ROOTFS && name != "mfi.log"
+        !name.starts_with("mbr_")
+            && !name.starts_with("gpt_")
+            && !name.starts_with(ROOTFS)
+            && name != "mfi.log"
     });
     for name in names {
         // A package for fused boards lacks what reads an EEPROM, and the licences.

@@ -2,7 +2,7 @@
 //! of, byte for byte.
 
 use super::collect::Written;
-use super::names::MADE_OF;
+use super::names::{MADE_OF, SLOT_B};
 use crate::errors::FlashError;
 use crate::stages::secure_os;
 use bundle::MadeOf;
@@ -109,8 +109,13 @@ impl Traced<'_> {
         let candidates = if SECURE_OS.contains(&partition) {
             let image = self.secure_os.dir.join(secure_os::IMAGE);
             vec![Source { name: IMAGE.into(), content: fs::read(&image).at(&image)? }]
-        } else if name == BOOT_IMAGE {
-            vec![if self.bsp.conf.u_boot { self.u_boot_image(sources)? } else { self.boot_image()? }]
+        } else if name.strip_suffix(SLOT_B).unwrap_or(&name) == BOOT_IMAGE {
+            // Slot B has one of its own where there are two root filesystems: its command line differs.
+            vec![if self.bsp.conf.u_boot {
+                self.u_boot_image(sources, &name)?
+            } else {
+                self.boot_image(&name)?
+            }]
         } else if name == NO_BAD_PAGES.0 && !sources.contains_key(&name) {
             vec![Source { name: format!("flash.sh:{name}"), content: NO_BAD_PAGES.1.to_vec() }]
         } else {
@@ -153,8 +158,8 @@ impl Traced<'_> {
     }
 
     /// The boot image that flash.sh has made: of the BSP's kernel and initrd, or it is none of ours.
-    fn boot_image(&self) -> Result<Source> {
-        let path = self.bootloader.join(BOOT_IMAGE);
+    fn boot_image(&self, name: &str) -> Result<Source> {
+        let path = self.bootloader.join(name);
         let content = fs::read(&path).at(&path)?;
         let image = BootImage::parse(&content)
             .map_err(|e| FlashError::BootImage { path: path.clone(), source: e.into() })?;
@@ -170,8 +175,8 @@ impl Traced<'_> {
     }
 
     /// The same with U-Boot: one of the BSP's.
-    fn u_boot_image(&self, sources: &Names) -> Result<Source> {
-        let path = self.bootloader.join(BOOT_IMAGE);
+    fn u_boot_image(&self, sources: &Names, name: &str) -> Result<Source> {
+        let path = self.bootloader.join(name);
         let content = fs::read(&path).at(&path)?;
         let image = BootImage::parse(&content)
             .map_err(|e| FlashError::BootImage { path: path.clone(), source: e.into() })?;

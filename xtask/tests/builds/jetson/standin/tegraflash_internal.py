@@ -33,7 +33,7 @@ PLACEHOLDERS = {
     "APPFILE": "system.img",
     "EMMCSIZE": "31276924928",
 }
-PLAIN = ("system.img", "emmc_bootblob_ver.txt", "qspi_bootblob_ver.txt")
+PLAIN = ("system.img", "system.img_b", "emmc_bootblob_ver.txt", "qspi_bootblob_ver.txt")
 # Numbers of devices in flash.idx.
 DEVICES = {"sdmmc_boot": 0, "sdmmc_user": 1, "spi": 3, "sdcard": 6}
 
