@@ -215,6 +215,10 @@ class Bundle(unittest.TestCase):
         with open(self.path("share/tegraflash/flashvars"), "w") as file:
             file.write('FUSE=x\nMISC_COLD_BOOT_CONFIG="tegra194-mb1-bct-misc-sd-l4t.cfg"\n')
         self.assertEqual(os.path.basename(self.parts()["boot_config"][0]), "tegra194-mb1-bct-misc-sd-l4t.cfg")
+        self.assertEqual(self.parts(MACHINE="jetson-tx2-devkit")["board"], "jetson-tx2")
+        self.write("share/tegraflash/flashvars", text="FLASHVARS=\"MISC_CONFIG\"\nMISC_CONFIG=tegra186-mb1-bct-misc-si-l4t.cfg\n")
+        both = [os.path.basename(path) for path in self.parts()["boot_config"]]
+        self.assertEqual(both, ["tegra186-mb1-bct-misc-si-l4t.cfg"])
         self.write("share/tegraflash/flashvars")
         with self.assertRaisesRegex(ValueError, "flashvars: MISC_COLD_BOOT_CONFIG is missing$"):
             self.parts()

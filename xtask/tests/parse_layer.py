@@ -79,8 +79,10 @@ class Whole(ParseTest):
 
 class Values(ParseTest):
     def test_the_kernel_is_given_the_apps_in_their_order(self):
+        machine = "jetson-agx-xavier-devkit"
         for apps in ["echo-srv small-echo-srv", "small-echo-srv echo-srv", "echo-srv"]:
-            d = self.parsed(CARVEOUT_TRUSTED_APPS=apps).recipes["trusty-l4t"]
+            d = self.parsed(CARVEOUT_TRUSTED_APPS=apps, MACHINE=machine).recipes["trusty-l4t"]
+            machine = "jetson-tx2-devkit"
             folder = d.getVar("STAGING_DATADIR") + "/trusted-os/ta/"
             elves = " ".join(folder + app + ".elf" for app in apps.split())
             self.assertEqual(d.getVar("EXTRA_OEMAKE"), "TARGET=t186 'TRUSTY_PREBUILT_USER_TASKS=%s'" % elves)
@@ -116,10 +118,16 @@ class Values(ParseTest):
         self.assertTrue(os.path.isfile(d.getVar("D") + "/usr/share/trusted-os/lk.elf"))
 
     def test_the_carve_out_is_installed(self):
-        d = self.parsed(CARVEOUT_TZDRAM_SIZE="32MiB", CARVEOUT_TZDRAM_ALIGNMENT="2MiB").recipes["tegra-bootfiles"]
+        self.installed("jetson-agx-xavier-devkit", "tegra194-mb1-bct-misc-l4t.cfg")
+
+    def test_the_carve_out_of_tx2_is_installed(self):
+        self.installed("jetson-tx2-devkit", "tegra186-mb1-bct-misc-si-l4t.cfg")
+
+    def installed(self, machine, name):
+        sizes = {"CARVEOUT_TZDRAM_SIZE": "32MiB", "CARVEOUT_TZDRAM_ALIGNMENT": "2MiB"}
+        d = self.parsed(MACHINE=machine, **sizes).recipes["tegra-bootfiles"]
         sources, image = (os.path.join(self.folder, name) for name in "sd")
         os.mkdir(sources)
-        name = "tegra194-mb1-bct-misc-l4t.cfg"
         open(os.path.join(sources, name), "w").close()
         tools = os.path.join(self.folder, "tools")
         os.mkdir(tools)
@@ -310,7 +318,8 @@ class Failures(ParseTest):
 
     def test_an_inline_value_that_is_none(self):
         path = "layers/meta-carveout/recipes-bsp/trusty/trusty-l4t_%.bbappend"
-        said = self.refused(self.copy(path, "getVar('STAGING_DATADIR')", "getVariable('STAGING_DATADIR')"))
+        begin = "CARVEOUT_ELVES:tegra194 = \"${@' '.join('%s/trusted-os/ta/%s.elf' % ("
+        said = self.refused(self.copy(path, *(begin + "d.%s('STAGING_DATADIR')" % name for name in ("getVar", "getVariable"))))
         self.assertIn("CARVEOUT_ELVES", said)
 
     def test_a_carve_out_that_cannot_be(self):

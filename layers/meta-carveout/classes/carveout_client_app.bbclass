@@ -3,7 +3,7 @@
 
 inherit carveout_rust
 
-COMPATIBLE_MACHINE = "(tegra194)"
+COMPATIBLE_MACHINE = "(tegra186|tegra194)"
 
 do_install() {
     install -D -m 0755 ${CARGO_BINDIR}/${BPN} ${D}${bindir}/${BPN}

@@ -5,7 +5,7 @@
 
 inherit carveout_rust nopackages
 
-COMPATIBLE_MACHINE = "(tegra194)"
+COMPATIBLE_MACHINE = "(tegra186|tegra194)"
 PACKAGE_ARCH = "${SOC_FAMILY_PKGARCH}"
 
 # 32-bit, without an OS: the kernel's loader wants it so. rust-bin-cross brings the target (see its bbappend).

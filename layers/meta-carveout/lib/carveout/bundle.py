@@ -9,10 +9,18 @@ import subprocess
 from . import config
 
 # The names that carveout's other engine has for boards whose MACHINE is called otherwise.
-BOARDS = {"jetson-agx-xavier-devkit": "jetson-agx-xavier"}
-# The misc boot config of flashing, as meta-tegra's flash helper names it, and the variable of its flashvars that names that of the cold boot.
+BOARDS = {
+    "jetson-agx-xavier-devkit": "jetson-agx-xavier",
+    "jetson-tx2-devkit": "jetson-tx2",
+    "jetson-tx2-devkit-tx2i": "jetson-tx2i",
+    "jetson-tx2-devkit-4gb": "jetson-tx2-4gb",
+    "jetson-xavier-nx-devkit-tx2-nx": "jetson-tx2-nx",
+}
+# The misc boot config of flashing, as meta-tegra's flash helper for t194 names it, and the variable of its flashvars that names that of the
+# cold boot. On t186 one serves both.
 FLASH = "tegra194-mb1-bct-misc-flash.cfg"
 COLD_BOOT = "MISC_COLD_BOOT_CONFIG="
+BOTH = "MISC_CONFIG="
 # How package types name files: name, version and revision of the recipe, architecture.
 PACKAGES = {"deb": "%s_%s-r*_*.deb", "ipk": "%s_%s-r*_*.ipk", "rpm": "%s-%s-r*.*.rpm"}
 # What a bundle's digest of its config covers, if it is not given.
@@ -52,7 +60,7 @@ def parts(value_of):
         ],
         "secure_os": os.path.realpath("%s/tos-%s.img" % (deployed, machine)),
         "kernel_symbols": symbols if os.path.exists(symbols) else None,
-        "boot_config": ["%s/%s" % (tegraflash, name) for name in (cold_boot(tegraflash), FLASH)],
+        "boot_config": ["%s/%s" % (tegraflash, name) for name in boot_configs(tegraflash)],
         "layout": "%s/%s" % (tegraflash, value_of("PARTITION_LAYOUT_TEMPLATE")),
         "client_apps": client_apps(value_of),
         "app_size": int(value_of("ROOTFSPART_SIZE")),
@@ -61,14 +69,16 @@ def parts(value_of):
     }
 
 
-def cold_boot(tegraflash):
-    """The misc boot config of the cold boot: a board with an SD card has one of its own."""
+def boot_configs(tegraflash):
+    """The misc boot configs, that of the cold boot first: a board with an SD card has one of its own, and TX2 has no other."""
     path = tegraflash + "/flashvars"
     with open(path) as file:
-        names = [line[len(COLD_BOOT):].strip().strip('"') for line in file if line.startswith(COLD_BOOT)]
-    if not names:
-        raise ValueError("%s: %s is missing" % (path, COLD_BOOT.rstrip("=")))
-    return names[-1]
+        lines = file.readlines()
+    for variable, more in ((COLD_BOOT, [FLASH]), (BOTH, [])):
+        names = [line[len(variable):].strip().strip('"') for line in lines if line.startswith(variable)]
+        if names:
+            return [names[-1]] + more
+    raise ValueError("%s: %s is missing" % (path, COLD_BOOT.rstrip("=")))
 
 
 def client_apps(value_of):

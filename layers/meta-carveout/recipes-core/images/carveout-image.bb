@@ -6,7 +6,7 @@ LICENSE = "MIT"
 
 inherit core-image
 
-COMPATIBLE_MACHINE = "(tegra194)"
+COMPATIBLE_MACHINE = "(tegra186|tegra194)"
 
 IMAGE_FEATURES += "ssh-server-dropbear"
 IMAGE_INSTALL:append = " ${CARVEOUT_CLIENT_APPS}"

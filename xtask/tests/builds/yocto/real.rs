@@ -21,7 +21,7 @@ fn given(variable: &str) -> Option<String> {
 fn the_real_layers_parse_without_a_warning() {
     let Some(layers) = given("CARVEOUT_YOCTO") else { return };
     let dir = tempfile::tempdir().unwrap();
-    for board in [BOARD, "jetson-xavier-nx-devkit-emmc", "jetson-xavier-nx-devkit"] {
+    for board in [BOARD, "jetson-xavier-nx-devkit-emmc", "jetson-xavier-nx-devkit", "jetson-tx2"] {
         let config = product_of(dir.path(), "real-dry-run", board, "");
         let line = yocto(&["yocto", "-c", &config, "--layers", &layers, "--dry-run", "--offline"]).ok();
         assert!(line.ends_with(" tasks, 0 errors, 0 warnings"), "{board}: {line}");

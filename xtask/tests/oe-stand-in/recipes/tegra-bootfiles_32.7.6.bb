@@ -10,3 +10,7 @@ do_install() {
 do_install:append:tegra194() {
     install -m 0644 ${S}/tegra19* ${D}${datadir}/tegraflash/
 }
+
+do_install:append:tegra186() {
+    install -m 0644 ${S}/tegra18* ${D}${datadir}/tegraflash/
+}
