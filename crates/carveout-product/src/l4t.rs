@@ -14,6 +14,7 @@ use carveout_keys::pkcs11::{PkcKey, Uri, is_uri};
 use carveout_keys::secret;
 use std::io::Read;
 use std::path::{Path, PathBuf};
+use trusty_image::Soc;
 
 /// The key that signs, by its name in the config.
 const PKC_KEY: &str = "pkc_key";
@@ -93,6 +94,12 @@ pub fn check(
         return Err(reporter.at(&[Key("l4t"), Key("sbk_key")], L4tError::SbkWithoutPkc));
     }
     let sbk_key = readable("sbk_key", &file.sbk_key)?;
+    // NVIDIA's tools sign for them otherwise, and nothing of it was tried.
+    let not_of_186 = [(PKC_KEY, pkc_key.is_some()), ("eks", file.eks == Eks::Write)];
+    let given = not_of_186.into_iter().find(|(_, given)| *given && known.soc == Soc::T186);
+    if let Some((key, _)) = given {
+        return Err(reporter.at(&[Key("l4t"), Key(key)], L4tError::NotOfT186 { board: board.name.clone() }));
+    }
     let mut modules = known.modules.clone();
     if let Some(wanted) = &file.modules {
         modules = Vec::new();

@@ -68,12 +68,16 @@ fn poll(tools: &Tools, tool: &str, question: &str) -> Result<()> {
 /// Reads chip and EEPROM, and compares them with the bundle. A board with t194 is in recovery mode again afterwards.
 pub fn identify(tools: &Tools, manifest: &Manifest) -> Result<Identity> {
     let soc = manifest.soc();
-    let said = tools.run("tegrarcm_v2", &[&chip_words(soc)[..], &MESSAGES].concat(), SHORT)?;
-    let chip = ChipId::find(&said).map_err(|e| BoardError::ChipUnknown { source: e.into() })?;
-    if chip.soc != soc {
-        let (found, expected) = (chip.soc.to_string(), soc.to_string());
+    let words = [&chip_words(soc)[..], &MESSAGES].concat();
+    let said = tools.ask("tegrarcm_v2", &words, SHORT)?;
+    let chip = ChipId::find(&said.text);
+    // Another one refuses the message, after it has said what it is.
+    if let Some(other) = chip.as_ref().ok().filter(|chip| chip.soc != soc) {
+        let (found, expected) = (other.soc.to_string(), soc.to_string());
         return Err(BoardError::OtherSoc { found, expected, board: manifest.board.clone() }.into());
     }
+    tools.judged(said, "tegrarcm_v2", &words, SHORT)?;
+    let chip = chip.map_err(|e| BoardError::ChipUnknown { source: e.into() })?;
     poll(tools, "tegrarcm_v2", "--isapplet")?;
     if soc == Soc::T194 {
         boot_eeprom_reader(tools)?;

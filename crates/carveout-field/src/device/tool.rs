@@ -50,6 +50,11 @@ impl Tools {
     /// Runs a tool that must do what it is told.
     pub fn run(&self, tool: &str, arguments: &[&str], most: Duration) -> Result<String> {
         let said = self.ask(tool, arguments, most)?;
+        self.judged(said, tool, arguments, most)
+    }
+
+    /// What a tool has said that must do what it was told, or the error of it.
+    pub fn judged(&self, said: Said, tool: &str, arguments: &[&str], most: Duration) -> Result<String> {
         if said.good {
             return Ok(said.text);
         }

@@ -22,6 +22,10 @@ carveout_host::errors! {
               may be in a token");
         /// There is an SBK and no key that signs.
         SbkWithoutPkc => usage "sbk-without-pkc": ("boards with an SBK are signed, too: pkc_key is missing");
+        /// Keys of a board with t186, or its EKB in an update.
+        NotOfT186 { board: String } => usage "not-of-t186":
+            ("board {board} has t186: carveout neither signs for it with keys nor puts an EKB into its updates"),
+            help ("leave the key out; boards that are fused are flashed by NVIDIA's own flash.sh");
         /// The board has no such module.
         UnknownModule { module: String, board: String, known: Vec<String>, meant: Option<String> }
             => usage "unknown-module": (

@@ -5,7 +5,7 @@ use super::build::update_of;
 use super::device::Bus;
 use super::standin::put;
 use crate::builds::util::{Ran, manifest, xtask};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use tegra_flash::Layout;
 
 /// A board, a module of it by the product's name and as its EEPROM says, its USB product, and where its secure-os lies.
@@ -81,26 +81,44 @@ fn each_board_is_built_for_flashed_and_kept_from_the_others() {
                 assert!(held.starts_with(&file(name)), "{board}: {partition}{slot}, module {module}");
             }
         }
-        for (other, _, eeprom, other_usb, _) in BOARDS.into_iter().filter(|(other, ..)| *other != board) {
-            let bus = Bus::new();
-            bus.plug_kind("1-2", eeprom, other_usb);
-            if other_usb != usb {
-                let error = bus.xtask([&flash[..], &["--scope", "secure-os"]].concat()).fails(3);
-                assert!(
-                    error.contains(&format!(
-                        "in recovery mode (0955:{usb}) at this host; at USB 1-2 is a Jetson "
-                    )),
-                    "{error}"
-                );
+        // None of the others is a board of this kind; and if one said so, or the cable lied, its EEPROM would not.
+        let (honest, lying) = (Bus::new(), Bus::new());
+        let others = || BOARDS.into_iter().filter(|(other, ..)| *other != board).zip(1..);
+        let error = {
+            for ((_, _, eeprom, other_usb, _), port) in
+                others().filter(|((_, _, _, other, _), _)| *other != usb)
+            {
+                honest.plug_kind(&format!("1-{port}"), eeprom, other_usb);
             }
-            // On the same port, or with a cable that lies.
-            let bus = Bus::new();
-            let it = bus.plug_kind("1-2", eeprom, usb);
-            let error = bus.xtask([&flash[..], &["--scope", "secure-os"]].concat()).fails(1);
-            assert!(error.contains("which this bundle is not for"), "{other} gets {board}: {error}");
-            assert_eq!(it.partition("secure-os"), None);
-        }
+            honest.xtask([&flash[..], &["--scope", "secure-os"]].concat()).fails(3)
+        };
+        assert!(error.contains(&format!("in recovery mode (0955:{usb}) at this host; at USB 1-")), "{error}");
+        let plugged: Vec<_> = others()
+            .map(|((_, _, eeprom, ..), port)| lying.plug_kind(&format!("1-{port}"), eeprom, usb))
+            .collect();
+        let error = lying.xtask([&flash[..], &["--scope", "secure-os"]].concat()).fails(1);
+        let refused = error.matches("which this bundle is not for").count();
+        assert!(refused == BOARDS.len() - 1, "{board}: {refused} are refused: {error}");
+        assert!(plugged.iter().all(|it| it.partition("secure-os").is_none()), "{board}");
     }
+}
+
+/// What NVIDIA's tools do otherwise for t186 and nobody has tried is refused, and so is a board with another chip on the cable.
+#[test]
+fn what_t186_has_not_is_told() {
+    let machine = Machine::new();
+    let config = product(&machine, "jetson-tx2");
+    let text = std::fs::read_to_string(&config).unwrap();
+    put(Path::new(&config), text.replace("app_size: 256MiB", "app_size: 256MiB, eks: write"));
+    let error = build(&machine, &config, &[]).fails(2);
+    assert!(error.contains("l4t.eks: board jetson-tx2 has t186"), "{error}");
+    let bus = Bus::new();
+    let board = bus.plug("1-2", super::device::XAVIER_32GB);
+    board.note("cid", "0x81801001641d200100000000000000001");
+    let bundle = super::device::bundle().to_str().unwrap();
+    let error = bus.xtask(["flash", bundle, "--to", "usb", "--scope", "secure-os"]).fails(1);
+    assert!(error.contains("the board's chip is a t186 (Jetson TX2)"), "{error}");
+    assert_eq!(board.partition("secure-os"), None);
 }
 
 /// A root filesystem's image for these products.

@@ -143,7 +143,7 @@ impl Board {
         PathBuf::from(format!("{}.{suffix}", self.home.display()))
     }
 
-    fn note(&self, suffix: &str, text: &str) {
+    pub fn note(&self, suffix: &str, text: &str) {
         put(&self.file(suffix), text);
     }
 

@@ -251,7 +251,7 @@ fn other_boards_are_refused_before_anything_is_written() {
             "want a bundle signed with a PKC, this one is signed with no keys",
         ),
         ("0x88011911645995822400000015028280", "the chip is of revision 1"),
-        ("0x88021811645995822400000015028280", "is no t194"),
+        ("0x88021811645995822400000015028280", "is neither a t194"),
     ] {
         let bus = Bus::new();
         let board = bus.plug("1-2", XAVIER_32GB);

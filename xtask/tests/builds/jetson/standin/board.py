@@ -172,7 +172,8 @@ def tegrarcm(board, words):
         for [file] in after(words, "--rcm"):
             exists(file)
         if next(after(words, "--chip"))[0] != ("0x18" if board.is_186() else "0x19"):
-            raise Failure(8, "Error: another chip")
+            print(f"BR_CID: {board.read('cid', GOOD_CID)}")
+            raise Failure(8, "Error: the boot ROM takes no message for another chip")
         if state != "rom":
             raise Failure(0, "BootRom is not running")
         if "--skipuid" not in words:
