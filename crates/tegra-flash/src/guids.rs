@@ -3,7 +3,7 @@
 //! NVIDIA's `tegraparser_v2` makes up a random GUID for each partition without a `<unique_guid>`, so that two runs give two
 //! different partition tables. With all of them given its output is the same each time.
 
-use crate::layout::{LayoutError, parse_document, partitions};
+use crate::layout::{LayoutError, edited, parse_document, partitions};
 use roxmltree::Node;
 use std::ops::Range;
 
@@ -30,14 +30,7 @@ pub fn with_guids(xml: &str, guid: impl Fn(&str, &str) -> String) -> Result<Stri
         }
     }
     // One behind the other: no partition lies within another.
-    let (mut out, mut done) = (String::with_capacity(xml.len()), 0);
-    for (range, text) in edits {
-        out.push_str(xml.get(done..range.start).unwrap_or_default());
-        out.push_str(&text);
-        done = range.end;
-    }
-    out.push_str(xml.get(done..).unwrap_or_default());
-    Ok(out)
+    Ok(edited(xml, edits))
 }
 
 #[cfg(test)]

@@ -3,12 +3,14 @@
 //! Sizes and file names may be placeholders in capitals (`APPSIZE`, `TOSFILE`), which the flash script replaces.
 
 mod devices;
+mod edits;
 mod error;
 mod limits;
 mod place;
 mod room;
 
 pub use devices::{Device, Layout, Partition, Size};
+pub(crate) use edits::edited;
 pub use error::LayoutError;
 pub use limits::{MAX_DEPTH, MAX_FILE, MAX_PARTITIONS, MAX_TAG};
 pub use place::{Place, PlaceError};

@@ -1,6 +1,6 @@
 //! A layout without one of its devices.
 
-use crate::layout::{LayoutError, parse_document};
+use crate::layout::{LayoutError, edited, parse_document};
 use roxmltree::Node;
 use std::ops::Range;
 
@@ -27,14 +27,7 @@ pub fn without_device(
             edits.push((node.range(), format!("<filename> {name} </filename>")));
         }
     }
-    let (mut out, mut done) = (String::with_capacity(xml.len()), 0);
-    for (range, text) in edits {
-        out.push_str(xml.get(done..range.start).unwrap_or_default());
-        out.push_str(&text);
-        done = range.end;
-    }
-    out.push_str(xml.get(done..).unwrap_or_default());
-    Ok(out)
+    Ok(edited(xml, edits))
 }
 
 #[cfg(test)]

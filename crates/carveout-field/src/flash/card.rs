@@ -9,6 +9,7 @@ use crate::errors::{BundleError, CardError};
 use bundle::Manifest;
 use carveout_host::error::{At, Error, Result};
 use carveout_host::files;
+use carveout_host::interrupt;
 use carveout_host::ui::Ui;
 use gpt::disk::LogicalBlockSize;
 use gpt::{GptConfig, mbr, partition_types};
@@ -91,7 +92,7 @@ impl<'a> CardJob<'a> {
 
     /// The file that a partition gets.
     fn source(&self, partition: &str) -> Option<PathBuf> {
-        if partition == APP[0] {
+        if APP.contains(&partition) {
             return Some(self.app.raw.clone());
         }
         let manifest = &self.package.manifest;
@@ -176,7 +177,7 @@ pub fn is_of(package: &Package, path: &Path) -> Result<bool> {
     for place in places(&device)? {
         let name = &place.partition.name;
         let file = module.and_then(|module| manifest.partition_file(&module.name, name));
-        let Some((_, file)) = file.filter(|_| name != APP[0]) else { continue };
+        let Some((_, file)) = file.filter(|_| !APP.contains(&name.as_str())) else { continue };
         if digest_of(&mut disk, place.first * SECTOR, file.size).at(path)? != file.sha256 {
             return Ok(false);
         }
@@ -232,6 +233,7 @@ fn put(disk: &mut File, place: &Place, source: Option<&Path>, empty: bool) -> Re
     let (mut at, mut block) = (0, vec![0; BLOCK]);
     disk.seek(SeekFrom::Start(start)).at(path)?;
     loop {
+        interrupt::check()?;
         let length = read_block(&mut file, &mut block).at(path)?;
         let Some(part) = block.get(..length).filter(|part| !part.is_empty()) else { break };
         at += length as u64;
