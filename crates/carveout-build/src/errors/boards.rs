@@ -13,6 +13,10 @@ carveout_host::errors! {
             ("{layout}: the layout has no partition {}", lacks.join(", no partition ")),
             help ("put the partition back, or take the layout from NVIDIA's tarball again; \
                    cargo xtask inspect lists what is in it");
+        /// A root filesystem that names the partition that it boots from, for a layout with two of them.
+        TwoRoots { path: PathBuf, layout: String } => usage "two-roots":
+            ("{}: rootfs: {layout} has two partitions for it, and the one that carveout makes boots from APP, wherever it lies", path.display()),
+            help ("give your own with kind: tarball, whose extlinux.conf serves both; or take a layout without APP_b");
         /// The partition layout names a file that the BSP has not.
         NoFile { layout: String, line: u32, partition: String, file: String } => usage "no-partition-file":
             ("{layout}:{line}: partition {} gets {}, which the BSP has not in bootloader/", partition.escape_debug(), file.escape_debug()),

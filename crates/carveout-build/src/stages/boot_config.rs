@@ -3,7 +3,7 @@
 use super::app_partition::app_size;
 use crate::errors::BootConfigError;
 use carveout_host::error::{At, Result};
-use carveout_product::Build;
+use carveout_product::{Build, RootfsKind};
 use carveout_vendor::bsp::Bsp;
 use stage_cache::{Key, Output};
 use std::fs;
@@ -31,6 +31,11 @@ pub fn run(build: &Build, bsp: Option<&Bsp>) -> Result<Output> {
     let parsed = ensure_partitions(&shown(bsp, &layout), &text, needed, |line| build.ui.note(line))?;
     if let Some(bsp) = bsp {
         ensure_files(bsp, &shown(Some(bsp), &layout), &parsed)?;
+        let kind = product.rootfs.as_ref().map(|rootfs| rootfs.kind);
+        if parsed.partition(APP[1]).is_some() && kind.is_some_and(|kind| kind != RootfsKind::Tarball) {
+            let (path, layout) = (product.path.clone(), shown(Some(bsp), &layout));
+            return Err(BootConfigError::TwoRoots { path, layout }.into());
+        }
         ensure_room(build, &shown(Some(bsp), &layout), &parsed)?;
     }
     let key = Key::of(crate::code(file!()))

@@ -73,6 +73,16 @@ fn files_are_told_by_their_content() {
             b"sw_carveout.mb2_carveout_size = 1;\n".to_vec(),
             "t186 (Jetson TX2), 1 values\n  no carve-out of Trusty",
         ),
+        (
+            "x",
+            {
+                let mut signed = b"GSHV".to_vec();
+                signed.resize(0x190, 0);
+                signed[0x188] = 4;
+                [&signed[..], b"part"].concat()
+            },
+            "signed for t186 (Jetson TX2): part of the boot chain, 4 bytes behind the header (GSHV); signed with keys",
+        ),
         ("x", b"\x7fELF\x02\x01\x01\0\0\0\0\0\0\0\0\0\x02\0\x3e\0\0\0".to_vec(), "a program for x86-64"),
     ];
     for (name, bytes, expected) in cases {

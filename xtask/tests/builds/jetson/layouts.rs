@@ -8,7 +8,7 @@ use super::{BOARD, Machine, real_trees};
 use crate::builds::team::{here, workspace};
 use crate::builds::util::{Ran, manifest, xtask};
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use trusty_image::test_elf::TestElf;
 
@@ -71,6 +71,19 @@ fn what_cannot_be_built_is_refused_by_its_name() {
             && error.contains("flash_t194_sdmmc.xml:"),
         "{error}"
     );
+}
+
+/// A root filesystem of carveout's own names the partition that it boots from.
+#[test]
+fn two_root_filesystems_are_not_made_of_one_that_knows_its_place() {
+    let machine = Machine::new();
+    with_rows(&machine, &row("APP_b", "APPSIZE", "system.img_b"));
+    let config = product(&machine, BOARD);
+    let text = fs::read_to_string(&config).unwrap();
+    let rootfs = "rootfs: { kind: debian, suite: bookworm, packages: [systemd-sysv], size: 1GiB }\nl4t:";
+    put(Path::new(&config), text.replace("l4t:", rootfs));
+    let error = build(&machine, &config, &[]).fails(2);
+    assert!(error.contains("has two partitions for it") && error.contains("kind: tarball"), "{error}");
 }
 
 /// NVIDIA's own layout with two root filesystems, by a board file and a conf of a team's own.
