@@ -133,7 +133,7 @@ pub struct FlashArgs {
     pub product: Option<String>,
     /// Where to: `usb`, all boards in recovery mode at this host; card:DISK or card:FILE, the SD card of a board that has one, or an
     /// image of it; or virt:FILE, a disk image, which is made if it is not there.
-    #[arg(long, value_name = "usb|card:DISK|card:FILE|virt:FILE", required = true)]
+    #[arg(long, value_name = "usb|card:DISK|virt:FILE", required = true)]
     pub to: Vec<String>,
     /// How much: everything; both slots of secure-os, which leaves the carve-out as it is; the root filesystem; or what differs.
     /// [default: full]
