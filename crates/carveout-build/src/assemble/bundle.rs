@@ -67,16 +67,17 @@ fn fill(parts: &AssembledParts, tzdram: Tzdram, folder: &Path) -> Result<Manifes
     let container = Container::parse(&image)
         .map_err(|e| AssembleError::SecureOs { path: parts.secure_os.clone(), source: e.into() })?;
     let size = partitions.iter().find(|p| p.name == SECURE_OS[0]).map(|p| p.size);
+    let soc = soc(parts)?;
     let planned = apps.iter().map(Built::planned).collect();
     let request = Request::new(tzdram, Stock::default(), planned)
-        .with_soc(soc(parts)?)
+        .with_soc(soc)
         .with_image(&container, image.len() as u64)
         .with_partition(size);
     let plan = Plan::new(&request);
     findings(&parts.secure_os, &plan)?;
     let device = Device {
         modules: Vec::new(),
-        soc: soc(parts)?,
+        soc,
         recovery: None,
         fused: Fused::No,
         app_size: parts.app_size,
