@@ -375,7 +375,7 @@ mod tests {
 
     #[test]
     fn all_that_a_command_needs_is_known_at_its_start() {
-        let all = needed("desk-jetson.yaml", &Wanted::ALL);
+        let all = needed("jetson-agx-xavier.yaml", &Wanted::ALL);
         let stages = [&trusty::NEEDS[..], &l4t::NEEDS, &packages::CLIENT_APPS, &packages::ROOTFS].concat();
         for need in stages {
             assert!(all.contains(&need.package), "{} in {all:?}", need.package);

@@ -78,7 +78,7 @@ pub const EXCEPTIONS: [(&str, &str, &str); 38] = [
     ("docs/jetson.md", "cargo xtask flash BUNDLE --to usb", BOARD),
     ("docs/jetson.md", "cargo xtask flash BUNDLE --to card:", BOARD),
     ("docs/jetson.md", "cargo xtask status --to card:", BOARD),
-    ("docs/jetson.md", "cargo xtask image -c configs/desk-jetson.yaml --board", NVIDIA),
+    ("docs/jetson.md", "cargo xtask image -c configs/jetson-tx2.yaml", NVIDIA),
     ("docs/jetson.md", "cargo nextest run", NVIDIA),
     ("docs/jetson.md", "cargo xtask backup BUNDLE", BOARD),
     ("docs/jetson.md", "cargo xtask restore BUNDLE", BOARD),

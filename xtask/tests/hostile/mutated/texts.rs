@@ -36,7 +36,7 @@ pub fn configs(tally: &Tally) {
     let long = b"name: a\nversion: '1'\nboard: virt\ntzdram: { size: 32MiB, alignment: 1MiB }\ntrusted_apps:\n  - package: echo-srv\n    min_heap: \
         64KiB\n  - { package: small-echo-srv, min_stack: 0x4000 }\nclient_apps: [echo-srv-app]\nrootfs:\n  kind: debian\n  suite: bookworm\n  size: 1GiB\n  \
         packages: [apt]\n  mirror: [ 'file:///srv/a', { url: 'http://h/b', suites: [x] } ]\n";
-    let seeds = [file("configs/desk.yaml"), file("configs/desk-jetson.yaml"), long.to_vec()];
+    let seeds = [file("configs/desk.yaml"), file("configs/jetson-agx-xavier.yaml"), long.to_vec()];
     tally.run("product config", &seeds, 250, |bytes| {
         fs::write(&path, bytes).unwrap();
         match config::load(&workspace, &path, &Overrides::default()) {
