@@ -30,7 +30,8 @@ pub const TZDRAM_MAX: u64 = 106 * MIB;
 /// Largest alignment of the carve-out: the least power of two that is no less than any carve-out.
 pub const TZDRAM_ALIGNMENT_MAX: u64 = 128 * MIB;
 /// What the kernel takes of any carve-out, whatever the TAs. This and the three figures below are a model of measured sums (how
-/// large a heap still boots, with 3 to 10 TAs in 2 to 16 MiB); it tells 17 to 74 KiB more than was measured, and never less.
+/// large a heap still boots, with 3 to 10 TAs in 2 to 16 MiB, on t194's kernel and on t186's alike); it tells 17 to 74 KiB more than was
+/// measured, and never less.
 pub const KERNEL_BASE: u64 = 272 * KIB;
 /// What the kernel takes besides for each MiB of carve-out: page tables and page records (measured: 7.7 KiB).
 pub const KERNEL_PER_MIB: u64 = 7885;

@@ -2,6 +2,7 @@
 
 pub mod ends;
 mod errors;
+mod heaps;
 mod machine;
 mod real;
 

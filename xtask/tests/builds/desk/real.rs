@@ -20,17 +20,27 @@ fn tree(variable: &str) -> Option<PathBuf> {
 
 /// A product of NVIDIA's trees with these trusted apps; none without the trees.
 fn product(dir: &Path, tzdram: &str, trusted_apps: &str) -> Option<PathBuf> {
+    product_of(dir, ["jetson-agx-xavier", "32gb"], tzdram, trusted_apps)
+}
+
+/// The same for another board, and a module of it.
+pub fn product_of(
+    dir: &Path,
+    [board, module]: [&str; 2],
+    tzdram: &str,
+    trusted_apps: &str,
+) -> Option<PathBuf> {
     tree("CARVEOUT_L4T_BSP").and(tree("CARVEOUT_L4T_SOURCES"))?;
     let config = dir.join("product.yaml");
     let text = format!(
-        "name: real\nversion: 0.1.0\nboard: jetson-agx-xavier\ntzdram: {{ size: {tzdram}, alignment: 1MiB }}\n\
-         trusted_apps: [{trusted_apps}]\nclient_apps: [echo-srv-app]\nl4t: {{ accept_license: true, modules: [32gb] }}\n"
+        "name: real\nversion: 0.1.0\nboard: {board}\ntzdram: {{ size: {tzdram}, alignment: 1MiB }}\n\
+         trusted_apps: [{trusted_apps}]\nclient_apps: [echo-srv-app]\nl4t: {{ accept_license: true, modules: [{module}] }}\n"
     );
     fs::write(&config, text).unwrap();
     Some(config)
 }
 
-fn image(config: &Path, out: &Path, more: &[&str]) -> Ran {
+pub fn image(config: &Path, out: &Path, more: &[&str]) -> Ran {
     let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
     command.arg("image").arg("-c").arg(config).arg("-o").arg(out).args(more).current_dir(root());
     Ran::new(&mut command)
