@@ -35,7 +35,9 @@ fn the_real_layers_parse_without_a_warning() {
 fn the_real_layers_parse_for_tx2_without_a_warning() {
     let Some(layers) = given("CARVEOUT_YOCTO") else { return };
     let dir = tempfile::tempdir().unwrap();
-    parse(dir.path(), &layers, "jetson-tx2");
+    for board in ["jetson-tx2", "jetson-tx2i", "jetson-tx2-4gb", "jetson-tx2-nx"] {
+        parse(dir.path(), &layers, board);
+    }
 }
 
 fn parse(dir: &Path, layers: &str, board: &str) {
