@@ -19,6 +19,7 @@ use carveout_host::ui::Ui;
 use rustix::process::Signal;
 use serde_json::Value;
 use std::io::Read;
+use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use xshell::Cmd;
@@ -159,7 +160,13 @@ fn end_of(cmd: Cmd, name: String, capture: bool, of_package: bool) -> Result<Cli
         running.wait()
     });
     let status = status.map_err(failed)?;
-    interrupt::check()?;
+    // A key press reaches the client app and us at once: its end may be seen before our own signal is.
+    // What wraps it says so by its exit code.
+    let by_key =
+        [status.signal(), status.code().map(|code| code - BY_SIGNAL)].contains(&Some(Signal::INT.as_raw()));
+    if interrupt::is_set() || by_key {
+        return Err(Error::interrupted());
+    }
     if bytes.len() as u64 > MAX_OUTPUT {
         return Err(ClientError::TooMuchOutput { name, limit: MAX_OUTPUT }.into());
     }
