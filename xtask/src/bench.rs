@@ -10,6 +10,7 @@ use carveout_build::stages::secure_os;
 use carveout_build::workshop::Sources;
 use carveout_desk::Workshop;
 use carveout_desk::console::Console;
+use carveout_desk::device_keys::{DeviceKeys, KeysRequest};
 use carveout_desk::emulator::Emulator;
 use carveout_desk::run::Running;
 use carveout_desk::symbols::Symbols;
@@ -108,7 +109,9 @@ pub fn run(request: &BuildRequest, dirs: &Dirs, ui: &Ui) -> Result<Outcome> {
     })?;
     let bytes = fs::read(&image).at(&image)?;
     let kernel = has_kernel(&bytes).then(|| {
-        Setup::get(BootImage::new(secure_os::IMAGE, &bytes, tzdram)?, &workshop, dirs, request.offline, ui)
+        let image = BootImage::new(secure_os::IMAGE, &bytes, tzdram)?;
+        let keys = DeviceKeys::new(&KeysRequest::default())?;
+        Setup::get(image, keys, &workshop, dirs, request.offline, ui)
     });
     let bench = Bench {
         kernel: kernel.transpose()?,

@@ -6,6 +6,7 @@ use crate::stages::{kernel, secure_os, trusted_apps};
 use crate::workshop::Sources;
 use bundle::DeskBoot;
 use carveout_desk::console::Console;
+use carveout_desk::device_keys::{DeviceKeys, KeysRequest};
 use carveout_desk::qemu;
 use carveout_desk::qemu::Qemu;
 use carveout_desk::symbols::{KnownApp, Symbols};
@@ -54,6 +55,7 @@ pub fn run(build: &Build, apps: &Apps, image: &Output) -> Result<DeskBoot> {
             qemu,
             firmware: Sources::new(&build.dirs(), build.offline, build.ui).firmware()?,
             image: BootImage::new(secure_os::IMAGE, &bytes, build.product.tzdram)?,
+            keys: DeviceKeys::new(&KeysRequest::default())?,
         };
         boot(&setup, apps, image, &ports, work)?;
         let path = work.out.join("ports");

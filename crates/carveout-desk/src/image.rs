@@ -1,5 +1,6 @@
 //! What is booted: the kernel of a secure-os image, in a flash image with the firmware.
 
+use crate::device_keys::{DeviceKeys, words};
 use crate::errors::ImageError;
 use carveout_host::error::Result;
 use desk_firmware::boot::BootBlock;
@@ -67,29 +68,39 @@ impl BootImage {
         (map::TZDRAM - map::DRAM + self.share).next_multiple_of(1 << 20)
     }
 
-    /// Writes the flash image.
-    pub fn write(&self, monitor: &[u8], agent: &[u8], to: &Path) -> Result<()> {
+    /// Writes the flash image, for a device with these keys.
+    pub fn write(&self, monitor: &[u8], agent: &[u8], keys: &DeviceKeys, to: &Path) -> Result<()> {
         let page = |length: usize| (length as u64).next_multiple_of(map::PAGE);
         if monitor.len() as u64 > map::BOOT_BLOCK {
             let length = monitor.len();
             return Err(ImageError::MonitorTooLarge { length, room: map::BOOT_BLOCK }.into());
         }
         let kernel = map::BOOT_BLOCK + map::PAGE;
+        let after_kernel = kernel + page(self.kernel.len());
         let block = BootBlock {
             kernel,
             kernel_size: self.kernel.len() as u64,
-            agent: kernel + page(self.kernel.len()),
+            agent: after_kernel,
             agent_size: agent.len() as u64,
             tzdram_size: self.share,
+            ekb: after_kernel + page(agent.len()),
+            ekb_size: keys.ekb.len() as u64,
+            kek2: words(keys.kek2.bytes()),
+            ssk: words(keys.ssk.bytes()),
+            ecid: words(&keys.ecid.to_le_bytes()),
         };
         let bytes = block.to_bytes();
         if BootBlock::parse(&bytes) != Some(block) {
             return Err(ImageError::BadBootBlock { block: format!("{block:?}") }.into());
         }
         let mut flash = Vec::new();
-        for (offset, part) in
-            [(0, monitor), (map::BOOT_BLOCK, &bytes), (block.kernel, &self.kernel), (block.agent, agent)]
-        {
+        for (offset, part) in [
+            (0, monitor),
+            (map::BOOT_BLOCK, &bytes),
+            (block.kernel, &self.kernel),
+            (block.agent, agent),
+            (block.ekb, &keys.ekb),
+        ] {
             flash.resize(usize::try_from(offset).unwrap_or(usize::MAX), 0);
             flash.extend_from_slice(part);
         }
@@ -102,6 +113,7 @@ impl BootImage {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::device_keys::KeysRequest;
     use carveout_host::error::Exit;
     use trusty_image::TosType;
 
@@ -146,12 +158,15 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let to = dir.path().join("flash");
         let image = BootImage { kernel: vec![7; 5000], tzdram: tzdram(2), share: 2 * MIB };
-        image.write(&[1; 100], &[9; 4096], &to).unwrap();
+        let keys = DeviceKeys::new(&KeysRequest::default()).unwrap();
+        image.write(&[1; 100], &[9; 4096], &keys, &to).unwrap();
         let flash = std::fs::read(&to).unwrap();
         let at = map::BOOT_BLOCK as usize;
-        let block = BootBlock::parse(flash[at..at + 64].try_into().unwrap()).unwrap();
+        let block = BootBlock::parse(flash[at..].first_chunk().unwrap()).unwrap();
         assert_eq!(flash[block.kernel as usize..][..5000], [7; 5000]);
         assert_eq!(flash[block.agent as usize..][..4096], [9; 4096]);
-        assert!(image.write(&[1; 200_000], &[9; 8], &to).is_err(), "no room for the monitor");
+        assert_eq!(flash[block.ekb as usize..][..block.ekb_size as usize], keys.ekb);
+        assert_eq!(block.kek2, [0; 4]);
+        assert!(image.write(&[1; 200_000], &[9; 8], &keys, &to).is_err(), "no room for the monitor");
     }
 }

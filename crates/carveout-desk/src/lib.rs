@@ -4,6 +4,7 @@
 //! [`run`] serves clients on the socket that the unicorn emulator has, too.
 
 pub mod console;
+pub mod device_keys;
 pub mod emulate;
 pub mod emulator;
 mod ends;

@@ -1,6 +1,7 @@
 //! The machine: QEMU with the firmware and a kernel, from start to end.
 
 use super::console::Console;
+use super::device_keys::DeviceKeys;
 use super::ends::Ends;
 use super::firmware;
 use super::image::BootImage;
@@ -46,19 +47,22 @@ pub struct Setup {
     pub firmware: PathBuf,
     /// What is booted.
     pub image: BootImage,
+    /// On what device.
+    pub keys: DeviceKeys,
 }
 
 impl Setup {
     /// For an image: QEMU, installed if need be, and the firmware, up to date.
     pub fn get(
         image: BootImage,
+        keys: DeviceKeys,
         workshop: &dyn Workshop,
         dirs: &Dirs,
         offline: bool,
         ui: &Ui,
     ) -> Result<Self> {
         let qemu = Qemu::get(offline, &dirs.logs()?.join("host.log"), ui)?;
-        Ok(Self { qemu, firmware: workshop.firmware()?, image })
+        Ok(Self { qemu, firmware: workshop.firmware()?, image, keys })
     }
 }
 
@@ -112,11 +116,11 @@ pub struct Desk {
 impl Desk {
     /// Starts QEMU on an image, with all files in a scratch folder `dir`. Trusty is up some time later.
     pub fn start(setup: &Setup, dir: &Path, console: Console) -> Result<Self> {
-        let Setup { qemu, firmware: programs, image } = setup;
+        let Setup { qemu, firmware: programs, image, keys } = setup;
         let start = Instant::now();
         let flash = dir.join("flash.bin");
         let program = |name| firmware::program(programs, name);
-        image.write(&program(firmware::MONITOR)?, &program(firmware::AGENT)?, &flash)?;
+        image.write(&program(firmware::MONITOR)?, &program(firmware::AGENT)?, keys, &flash)?;
         let paths = ["link", "console", "monitor"].map(|name| dir.join(name));
         let listeners = listen(&paths)?;
         let [link, console_path, monitor] = &paths;

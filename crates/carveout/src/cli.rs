@@ -8,7 +8,7 @@ pub mod requests;
 
 pub use author::{NewArgs, RunArgs};
 pub use build::BuildArgs;
-pub use desk::{EmulateArgs, TestDeviceArgs};
+pub use desk::{DeviceKeysArgs, EmulateArgs, TestDeviceArgs};
 pub use field::{
     BackupArgs, FlashArgs, KeyAction, KeyArgs, ManualArgs, ReleaseArgs, ReportArgs, RestoreArgs,
     RollbackArgs, StatusArgs,

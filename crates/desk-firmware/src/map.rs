@@ -30,8 +30,10 @@ pub const VIRTIO_INTERRUPT: u32 = 48;
 
 /// DRAM. Below [`TZDRAM`] it is non-secure.
 pub const DRAM: u64 = 0x4000_0000;
-/// Boot parameters for Trusty, a page of non-secure memory as on a board.
+/// Boot parameters for Trusty and the keys of the EKB behind them, in non-secure memory as on a board.
 pub const BOOT_PARAMS: u64 = 0x4010_0000;
+/// Bytes of the boot parameters (`boot_params_t` of Trusty's sources); behind them u32 size of what follows, and the EKB from its CMAC on.
+pub const BOOT_PARAMS_SIZE: u64 = 144;
 /// The non-secure stage-2 tables: the walk is non-secure, so they must be.
 pub const NS_TABLES: u64 = 0x4018_0000;
 /// The agent.
@@ -42,6 +44,14 @@ pub const AGENT_END: u64 = 0x4040_0000;
 /// finds its place itself.
 pub const TZDRAM: u64 = 0x5000_0000;
 
+/// Fuses of Tegra194 and Tegra186.
+pub const TEGRA_FUSE: u64 = 0x0382_0000;
+/// Where they end.
+pub const TEGRA_FUSE_END: u64 = 0x0383_0000;
+/// Their security engine: what is Trusty's of it.
+pub const TEGRA_SE: u64 = 0x03ac_0000;
+/// Where that ends.
+pub const TEGRA_SE_END: u64 = 0x03ac_2000;
 /// Interrupt controller of Tegra194: distributor.
 pub const TEGRA_GICD: u64 = 0x0388_1000;
 /// CPU interface.

@@ -3,6 +3,7 @@
 use super::request::{EmulateRequest, Engine};
 use super::target::EmulationTarget;
 use crate::console::Console;
+use crate::device_keys::DeviceKeys;
 use crate::emulator::Emulator;
 use crate::errors::EmulateError;
 use crate::qemu;
@@ -68,11 +69,15 @@ pub fn prepare(
         if args.tzdram.is_some() {
             return Err(EmulateError::TzdramNeedsQemu.into());
         }
+        if args.keys.is_some() {
+            return Err(EmulateError::KeysNeedQemu.into());
+        }
         return workshop.emulator().map(Prepared::Unicorn);
     }
     let tzdram = args.tzdram.or(target.tzdram).unwrap_or(Tzdram::STOCK);
     let image = BootImage::new(&args.target, &target.image, tzdram)?;
-    Setup::get(image, workshop, dirs, false, ui).map(|setup| Prepared::Qemu(Box::new(setup)))
+    let keys = DeviceKeys::new(&args.keys.clone().unwrap_or_default())?;
+    Setup::get(image, keys, workshop, dirs, false, ui).map(|setup| Prepared::Qemu(Box::new(setup)))
 }
 
 impl Prepared {

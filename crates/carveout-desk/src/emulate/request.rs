@@ -1,5 +1,6 @@
 //! What `emulate` is asked for.
 
+use crate::device_keys::KeysRequest;
 use crate::linux::LinuxRequest;
 use bundle::PublicKey;
 use std::path::PathBuf;
@@ -27,6 +28,7 @@ impl EmulateRequest {
             client: None,
             key: None,
             writes: Vec::new(),
+            keys: None,
             linux: None,
             client_args,
             wait: false,
@@ -56,6 +58,8 @@ pub struct EmulateRequest {
     pub key: Option<PublicKey>,
     /// Files that the client app writes.
     pub writes: Vec<PathBuf>,
+    /// Keys and number of the chip, in place of the desk's own.
+    pub keys: Option<KeysRequest>,
     /// Boot Linux from the root filesystem, and run the client app there.
     pub linux: Option<LinuxRequest>,
     /// Its arguments; with `linux`, the command.

@@ -20,6 +20,11 @@ carveout_host::errors! {
             => usage "profile-needs-unicorn":
             ("--profile: only the unicorn backend sees what trusted apps use of their memory"),
             help ("leave --backend out, or say --backend unicorn");
+        /// Keys of the device with the backend that has none.
+        KeysNeedQemu
+            => usage "keys-need-qemu":
+            ("--ekb, --kek2, --ecid: the unicorn backend has no security engine"),
+            help ("leave them out, or say --backend qemu");
         /// A carve-out's size was given for the unicorn backend, which has none.
         TzdramNeedsQemu
             => usage "tzdram-needs-qemu":

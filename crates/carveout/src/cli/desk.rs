@@ -39,6 +39,9 @@ pub struct EmulateArgs {
     /// A file that the client app writes; repeat it for more. Files that CLIENT ARGS name it reads, others it does not see.
     #[arg(long, value_name = "FILE", requires = "client_args")]
     pub writes: Vec<PathBuf>,
+    /// Keys.
+    #[command(flatten)]
+    pub keys: DeviceKeysArgs,
     /// Linux.
     #[command(flatten)]
     pub linux: LinuxArgs,
@@ -46,6 +49,31 @@ pub struct EmulateArgs {
     /// arguments; without any, a shell.
     #[arg(last = true, value_name = "CLIENT ARGS")]
     pub client_args: Vec<String>,
+}
+
+/// Keys of the device that `emulate` stands in for.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Keys of the device (qemu)")]
+pub struct DeviceKeysArgs {
+    /// The EKB that NVIDIA's hwkey-agent gets: an unsigned eks.img. Without it, one with keys that are no secret.
+    #[arg(long, value_name = "EKS.IMG")]
+    pub ekb: Option<PathBuf>,
+    /// The key KEK2, which fuses hold: a file with 32 hexadecimal digits. Without it, zeros, as without fuses.
+    #[arg(long, value_name = "FILE")]
+    pub kek2: Option<PathBuf>,
+    /// The number of the chip, up to 100 bits in hexadecimal.
+    #[arg(long, value_name = "HEX", value_parser = ecid)]
+    pub ecid: Option<u128>,
+}
+
+/// The number of a chip.
+pub fn ecid(text: &str) -> Result<u128, String> {
+    let digits = text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")).unwrap_or(text);
+    let plain = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let number = plain.then(|| u128::from_str_radix(digits, 16).ok()).flatten();
+    number
+        .filter(|number| number >> 100 == 0)
+        .ok_or_else(|| "an ECID has up to 100 bits, 25 hexadecimal digits".into())
 }
 
 /// Options of `emulate --linux`.

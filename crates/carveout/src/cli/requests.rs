@@ -1,11 +1,12 @@
 //! What a command line asks for, in the words of the crates that do it.
 
 use super::{
-    AssembleAppArgs, AssembleBootConfigArgs, BackupArgs, BuildArgs, EmulateArgs, FlashArgs, ImageArgs,
-    ReleaseArgs, RestoreArgs, RunArgs, StatusArgs, YoctoArgs,
+    AssembleAppArgs, AssembleBootConfigArgs, BackupArgs, BuildArgs, DeviceKeysArgs, EmulateArgs, FlashArgs,
+    ImageArgs, ReleaseArgs, RestoreArgs, RunArgs, StatusArgs, YoctoArgs,
 };
 use bundle::PublicKey;
 use carveout_build::{assemble, make, release, run};
+use carveout_desk::device_keys::KeysRequest;
 use carveout_desk::emulate;
 use carveout_field::flash;
 use carveout_field::status::StatusRequest;
@@ -132,11 +133,19 @@ impl EmulateArgs {
             client: self.client.clone(),
             key: key(self.key.as_deref())?,
             writes: self.writes.clone(),
+            keys: self.keys.request(),
             linux: self.linux.request(),
             client_args: self.client_args.clone(),
             wait: self.client_args.is_empty(),
             keep_output: json,
         })
+    }
+}
+
+impl DeviceKeysArgs {
+    fn request(&self) -> Option<KeysRequest> {
+        let Self { ekb, kek2, ecid } = self.clone();
+        (ekb.is_some() || kek2.is_some() || ecid.is_some()).then_some(KeysRequest { ekb, kek2, ecid })
     }
 }
 

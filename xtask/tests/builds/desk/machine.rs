@@ -208,7 +208,7 @@ fn absent_devices_are_told() {
     let stats = emulate.stop();
     let devices = stats["absent_devices"].as_array().unwrap();
     assert_eq!(devices.len(), 1, "{devices:?}");
-    assert!(devices[0].as_str().unwrap().starts_with("read of 0x03ac0000 by 0x5"), "{devices:?}");
+    assert!(devices[0].as_str().unwrap().starts_with("read of 0x02c00000 by 0x5"), "{devices:?}");
 }
 
 #[test]

@@ -3,8 +3,10 @@
 pub mod ends;
 mod errors;
 mod heaps;
+mod keys;
 mod machine;
 mod real;
+mod security_engine;
 
 use crate::builds::util::{Ran, root, test_kernel};
 use serde_json::Value;
@@ -37,10 +39,15 @@ pub struct Ended {
 impl Emulate {
     /// Of the test kernel, in a carve-out.
     pub fn test_kernel(tzdram: &str) -> Self {
+        Self::test_kernel_with(tzdram, &[])
+    }
+
+    /// The same with more options.
+    pub fn test_kernel_with(tzdram: &str, more: &[&str]) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let image = dir.path().join("tos.img");
         fs::write(&image, Container::pack(&[], &test_kernel(), TosType::Trusty).unwrap()).unwrap();
-        Self::start(dir, &image, &["--tzdram", tzdram])
+        Self::start(dir, &image, &[&["--tzdram", tzdram], more].concat())
     }
 
     /// Of an image or a bundle; it is up when this returns.

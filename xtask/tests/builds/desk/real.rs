@@ -19,7 +19,7 @@ fn tree(variable: &str) -> Option<PathBuf> {
 }
 
 /// A product of NVIDIA's trees with these trusted apps; none without the trees.
-fn product(dir: &Path, tzdram: &str, trusted_apps: &str) -> Option<PathBuf> {
+pub fn product(dir: &Path, tzdram: &str, trusted_apps: &str) -> Option<PathBuf> {
     product_of(dir, ["jetson-agx-xavier", "32gb"], tzdram, trusted_apps)
 }
 

@@ -1,11 +1,11 @@
 //! S-EL2: accesses of Trusty that no memory is behind.
 //!
 //! Of the interrupt controller's CPU interface QEMU lacks the registers for group 1 (AIAR, AEOIR, AHPPIR); with AckCtl set
-//! the plain ones do the same. Other devices of Tegra194 read as zero, a security engine above all, and the host is told once of each
-//! page that is touched (of the first 256). Anything else is fatal, an access behind the carve-out above all.
+//! the plain ones do the same. `security_engine` is asked for its own. Other devices of Tegra194 read as zero, and the host is told once of
+//! each page that is touched (of the first 256). Anything else is fatal, an access behind the carve-out above all.
 
 use crate::report::{fatal, line};
-use crate::{mrs, msr};
+use crate::{mrs, msr, security_engine};
 use core::cell::UnsafeCell;
 use desk_firmware::{machine, map};
 
@@ -44,22 +44,23 @@ extern "C" fn el2_exception(x: &mut [u64; 31]) {
         fatal(format_args!("{verb} {whose} at 0x{address:x}: esr 0x{esr:x} elr 0x{elr:x} far 0x{far:x}"));
     }
     let value = if register == ZERO { 0 } else { x[register] };
-    let interrupts = address & !0xfff == map::TEGRA_GICC;
-    let read = match (interrupts, write) {
-        (true, true) => {
-            machine::write(interface(address), value as u32);
-            None
+    let written = write.then_some(value as u32);
+    let read = if address & !0xfff == map::TEGRA_GICC {
+        match written {
+            Some(value) => {
+                machine::write(interface(address), value);
+                0
+            }
+            None => machine::read(interface(address)),
         }
-        (true, false) => Some(machine::read(interface(address)).into()),
-        (false, write) => {
-            tell(address, write, elr);
-            (!write).then_some(0)
-        }
+    } else if security_engine::has(address) {
+        security_engine::access(address, written)
+    } else {
+        tell(address, write, elr);
+        0
     };
-    if let Some(value) = read
-        && register != ZERO
-    {
-        x[register] = value;
+    if !write && register != ZERO {
+        x[register] = read.into();
     }
     msr!("elr_el2", elr + 4);
 }

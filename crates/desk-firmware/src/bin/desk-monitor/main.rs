@@ -24,6 +24,8 @@ mod report;
 #[cfg(target_os = "none")]
 mod secure_timer;
 #[cfg(target_os = "none")]
+mod security_engine;
+#[cfg(target_os = "none")]
 mod stage2;
 #[cfg(target_os = "none")]
 mod start;

@@ -77,14 +77,26 @@ fn copy(from: u64, to: u64, size: u64) {
     }
 }
 
-/// Copies kernel and agent to their places and writes the boot parameters. Returns the kernel's block.
+/// Copies kernel and agent to their places and writes the boot parameters, with the keys of the EKB behind them. Returns the kernel's block.
 pub fn load() -> BootBlock {
     let block = boot_block();
     copy(block.kernel, map::TZDRAM, block.kernel_size);
     copy(block.agent, map::AGENT, block.agent_size);
-    for word in 0..map::PAGE / 4 {
-        let value = BOOT_PARAMS.get(word as usize).copied().unwrap_or_default();
-        machine::write(map::BOOT_PARAMS + 4 * word, value);
+    let (keys, keys_end) = (map::BOOT_PARAMS_SIZE + 4, map::BOOT_PARAMS_SIZE + 4 + block.ekb_size);
+    for offset in (0..boot_params_size(&block)).step_by(4) {
+        let value = match offset {
+            map::BOOT_PARAMS_SIZE => block.ekb_size as u32,
+            offset if (keys..keys_end).contains(&offset) => {
+                machine::read(map::FLASH + block.ekb + (offset - keys))
+            }
+            offset => BOOT_PARAMS.get((offset / 4) as usize).copied().unwrap_or_default(),
+        };
+        machine::write(map::BOOT_PARAMS + offset, value);
     }
     block
+}
+
+/// Bytes of the boot parameters and what is behind them: whole pages, as MB2 gives them.
+pub fn boot_params_size(block: &BootBlock) -> u64 {
+    (map::BOOT_PARAMS_SIZE + 4 + block.ekb_size).next_multiple_of(map::PAGE)
 }

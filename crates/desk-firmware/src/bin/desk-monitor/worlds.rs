@@ -43,7 +43,7 @@ fn boot(trusty: &mut Context, timer: bool) {
     trusty.reset(SCR_SECURE, map::TZDRAM, map::TZDRAM + block.tzdram_size);
     trusty.x[0] = block.tzdram_size;
     trusty.x[1] = map::BOOT_PARAMS;
-    trusty.x[2] = map::PAGE;
+    trusty.x[2] = start::boot_params_size(&block);
 }
 
 /// What the vectors call for an `smc`, or what else comes from below: returns the context to go on with.

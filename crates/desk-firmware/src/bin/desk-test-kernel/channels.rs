@@ -18,8 +18,8 @@ const POOL: usize = 40;
 const LATE_MILLISECONDS: u64 = 20;
 /// Messages of `test.chatty`.
 const CHATTER: u32 = 1000;
-/// A device of Tegra194 that is not there: the security engine.
-const ABSENT: u64 = 0x03ac_0000;
+/// A device of Tegra194 that is not there: the memory controller.
+const ABSENT: u64 = 0x02c0_0000;
 
 /// As `to_smc_error` has it: invalid arguments have a code of their own, all else has one.
 const INVALID: i32 = -2;
@@ -38,6 +38,7 @@ enum Port {
     Chatty,
     Size,
     Device,
+    Bus,
     NeverMind,
     Beyond,
     Panic,
@@ -55,6 +56,7 @@ impl Port {
             b"test.chatty" => Self::Chatty,
             b"test.size" => Self::Size,
             b"test.device" => Self::Device,
+            b"test.bus" => Self::Bus,
             b"test.beyond" => Self::Beyond,
             b"test.never-mind" => Self::NeverMind,
             b"test.panic" => Self::Panic,
@@ -239,8 +241,18 @@ impl Channels {
                 if channel.port == Port::Console {
                     print(format_args!("{}", core::str::from_utf8(payload).unwrap_or_default()));
                 }
+                let word =
+                    |at: usize| payload.get(at..at + 4)?.first_chunk().map(|four| u32::from_le_bytes(*four));
                 if channel.port == Port::HangUp {
                     channel.ended = true;
+                } else if channel.port == Port::Bus {
+                    match (word(0), word(4)) {
+                        (Some(address), Some(value)) => machine::write(address.into(), value),
+                        (Some(address), None) => {
+                            self.pool.push(number, &machine::read(address.into()).to_le_bytes());
+                        }
+                        _ => return Err(FAILURE),
+                    }
                 } else if !self.pool.push(number, taken) {
                     return Err(FAILURE);
                 }

@@ -10,6 +10,7 @@
 //! | `test.chatty` | sends the numbers 0 to 999 by itself, in messages of 4 bytes, as fast as it is let |
 //! | `test.size` | sends the bytes of memory that the kernel was given |
 //! | `test.device` | reads a device that is not there; sends what came |
+//! | `test.bus` | a message of two words writes the second to the address in the first; of one word, reads there and sends what came |
 //! | `test.beyond` | writes one byte behind its memory |
 //! | `test.never-mind` | accepts, and fetches no message |
 //! | `test.console` | writes each message on the console, as a trusted app does, and sends it back |

@@ -1,0 +1,82 @@
+//! What a device keeps to itself: the keys in its security engine, its EKB, and the number of its chip.
+
+use crate::errors::ImageError;
+use carveout_host::error::Result;
+use std::fs;
+use std::path::{Path, PathBuf};
+use tegra_flash::ekb::{Ekb, EkbError, Key, Root};
+
+/// The ECID of the desk's chip: 100 bits, of which the lowest six are zero, as hwkey-agent reads no more of them than whether they are.
+pub const ECID: u128 = 0x1_2345_6789_abcd_ef01_2345_6780;
+/// The keys of the desk's own EKB: kernel encryption and disk encryption.
+pub const TEST_KEYS: [[u8; 16]; 2] = [*b"not a secret: 01", *b"not a secret: 02"];
+/// The key that a chip has made for itself.
+const SSK: [u8; 16] = *b"not secret: SSK.";
+
+/// What to take in place of the desk's own.
+#[derive(Clone, Debug, Default)]
+pub struct KeysRequest {
+    /// An EKB: `eks.img`.
+    pub ekb: Option<PathBuf>,
+    /// The key KEK2: a key file.
+    pub kek2: Option<PathBuf>,
+    /// The chip's number.
+    pub ecid: Option<u128>,
+}
+
+/// A device's.
+#[derive(Clone, Debug)]
+pub struct DeviceKeys {
+    /// The key in slot KEK2.
+    pub kek2: Key,
+    /// The key in slot SSK.
+    pub ssk: Key,
+    /// The chip's number.
+    pub ecid: u128,
+    /// Its EKB, from the CMAC on, as the kernel gets it.
+    pub ekb: Vec<u8>,
+}
+
+impl DeviceKeys {
+    /// What was asked for, and else what the desk has: no fuses, and keys that say that they are no secret.
+    pub fn new(request: &KeysRequest) -> Result<Self> {
+        let read = |path: &PathBuf| {
+            fs::read(path).map_err(|source| ImageError::KeyUnreadable { path: path.clone(), source })
+        };
+        let kek2 = match &request.kek2 {
+            Some(path) => Key::parse(&read(path)?)
+                .map_err(|source| ImageError::NoKey { path: path.clone(), source: source.into() })?,
+            None => Key::no_fuses(),
+        };
+        let blob = match &request.ekb {
+            Some(path) => {
+                let bytes = read(path)?;
+                let ekb = match Ekb::parse(&bytes) {
+                    None => return Err(ImageError::NoEkb { path: path.clone() }.into()),
+                    Some(ekb) => ekb.map_err(|source| wrong_ekb(path, source))?,
+                };
+                ekb.contents().to_vec()
+            }
+            None => {
+                let made = Ekb::seal(&Root::sample(), &TEST_KEYS.map(Key::new), None);
+                let own = Path::new("the desk's own EKB");
+                let made = made.map_err(|source| wrong_ekb(own, source))?;
+                made.get(Ekb::HEADER..).unwrap_or_default().to_vec()
+            }
+        };
+        Ok(Self { kek2, ssk: Key::new(SSK), ecid: request.ecid.unwrap_or(ECID), ekb: blob })
+    }
+}
+
+fn wrong_ekb(path: &Path, source: EkbError) -> ImageError {
+    ImageError::WrongEkb { path: path.into(), source: source.into() }
+}
+
+/// Words as the security engine and its fuses have them.
+pub fn words(bytes: &[u8; 16]) -> [u32; 4] {
+    let mut words = [0; 4];
+    for (word, four) in words.iter_mut().zip(bytes.as_chunks().0) {
+        *word = u32::from_le_bytes(*four);
+    }
+    words
+}
