@@ -1,5 +1,6 @@
 //! Keys that say who has made a release: minisign's, in a file, in the environment or in a PKCS#11 token.
 
+pub mod ekb;
 pub mod errors;
 pub mod pkcs11;
 pub mod secret;

@@ -3,12 +3,14 @@
 mod author;
 mod build;
 mod desk;
+mod ekb;
 mod field;
 pub mod requests;
 
 pub use author::{NewArgs, RunArgs};
 pub use build::BuildArgs;
 pub use desk::{DeviceKeysArgs, EmulateArgs, TestDeviceArgs};
+pub use ekb::{EkbAction, EkbArgs};
 pub use field::{
     BackupArgs, FlashArgs, KeyAction, KeyArgs, ManualArgs, ReleaseArgs, ReportArgs, RestoreArgs,
     RollbackArgs, StatusArgs,
@@ -86,6 +88,8 @@ pub enum Verb {
     Release(ReleaseArgs),
     /// Make a key that signs releases, or write the public key of one.
     Key(KeyArgs),
+    /// Make, check and use encrypted key blobs (EKB, partition eks): the keys that NVIDIA's hwkey-agent gives out.
+    Ekb(EkbArgs),
     /// Tell what differs between two bundles, and the least that must be flashed for it.
     Diff {
         /// The bundle that a device has: its folder or its .tar.zst.

@@ -36,6 +36,48 @@ pub struct Key {
     pub public: String,
 }
 
+/// Of `ekb new`.
+#[derive(Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Ekb {
+    /// The new file.
+    pub ekb: PathBuf,
+    /// Its bytes.
+    pub size: usize,
+    /// How many keys it has.
+    pub keys: usize,
+}
+
+/// Of `ekb show`.
+#[derive(Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct EkbShown {
+    /// Its bytes.
+    pub size: usize,
+    /// Its IV in hexadecimal.
+    pub iv: String,
+    /// How many keys it has, if NVIDIA's default key opens it: then they are no secret.
+    pub sample_keys: Option<usize>,
+}
+
+/// Of `ekb check`.
+#[derive(Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct EkbChecked {
+    /// How many keys it has.
+    pub keys: usize,
+    /// Whether they were compared with given ones.
+    pub compared: bool,
+}
+
+/// Of `ekb luks`.
+#[derive(Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct LuksPassphrase {
+    /// What luks-srv answers, in hexadecimal: a secret.
+    pub passphrase: String,
+}
+
 /// Of `report`.
 #[derive(Debug, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]

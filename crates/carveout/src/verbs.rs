@@ -1,6 +1,7 @@
 //! What each verb calls.
 
 pub mod doctor;
+pub mod ekb;
 pub mod image;
 pub mod inspect;
 pub mod key;
@@ -38,6 +39,7 @@ impl Verbs for Verb {
             Self::Verify { bundle, key } => verify::run(bundle, requests::key(key.as_deref())?.as_ref(), ui),
             Self::Release(args) => release::run(&args.request(), carveout_report::write, dirs, ui),
             Self::Key(args) => key::run(args, dirs, ui),
+            Self::Ekb(args) => ekb::run(args, ui),
             Self::Diff { old, new } => diff::run(old, new, ui),
             Self::Report(args) => report::run(args, dirs, ui),
             Self::Flash(args) => flash::run(&args.request()?, dirs, ui),

@@ -120,12 +120,17 @@ impl<'a> Ekb<'a> {
         Some(bytes.get(..size).map(|bytes| Self { size, bytes }).ok_or(short))
     }
 
+    /// Its IV.
+    pub fn iv(&self) -> [u8; BLOCK] {
+        self.bytes.get(IV..KEYS).and_then(|iv| iv.first_chunk().copied()).unwrap_or_default()
+    }
+
     /// The keys in it, if it was made with this root key.
     ///
     /// How many there are is not said anywhere: the CMAC is that of the IV and so many.
     pub fn open(&self, root: &Root) -> Option<Vec<Key>> {
         let expected = self.bytes.get(CMAC)?;
-        let mut before = *self.bytes.get(IV..KEYS)?.first_chunk()?;
+        let mut before = self.iv();
         let mut mac = root.authentication().mac();
         mac.update(&before);
         let cipher = root.encryption().cipher();
@@ -192,7 +197,7 @@ mod tests {
 
     const GEN_EKB: &str = "000400004e56454b42500000000000002dc75f47c49001ad60a46aebad0f54425a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a\
                            1a3ee0ca7a281081dbf9f63a0dc5f47a6fd56d706e6091947f6d72043348e1acb4b4b4b4b4b4b4b4b4b4b4b4b4b4b4b4";
-    const GEN_LUKS: [&str; 2] = ["07ae08c46b7c2e8ea3f0362cef54d53b", "419997c19fbd00acaf6de549452cb624"];
+    const GEN_LUKS: [&str; 2] = ["07ae08c46b7c2e8ea3f0362cef54d53b", "8e190a57a40f4e0a0270e02754157ea6"];
 
     /// Begin of `eks.img` of L4T R32.7.2: header, CMAC, IV, two keys; padding follows.
     fn nvidias() -> Vec<u8> {
@@ -262,8 +267,11 @@ mod tests {
             let hex = luks::passphrase(&key, of, context).unwrap();
             hex.bytes().iter().map(|byte| format!("{byte:02x}")).collect::<String>()
         };
-        let device = luks::Of::Device(0xfedc_ba98_7654_3210_0123_4567_89ab_cdef);
+        let device = luks::Of::Device(0xfedc_ba98_7654_3210_0123_4567_89ab_cdc0);
         assert_eq!([of(luks::Of::Generic, "disk"), of(device, "disk")], GEN_LUKS);
+        // hwkey-agent takes any of the lowest six bits for the last one.
+        let reserved = luks::Of::Device(0xfedc_ba98_7654_3210_0123_4567_89ab_cdef);
+        assert_eq!(of(reserved, "disk"), "2553a2e91c69f82adb13e08cbbdb7976");
         assert!(luks::passphrase(&key, device, &"c".repeat(39)).is_ok());
         assert_eq!(luks::passphrase(&key, device, &"c".repeat(40)), Err(luks::WrongContext(40)));
         assert!(luks::passphrase(&key, device, "a\0b").is_err());

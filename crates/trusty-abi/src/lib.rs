@@ -123,6 +123,47 @@ pub struct Uuid(pub [u8; 16]);
 impl Uuid {
     /// What Linux has as a client (`zero_uuid`).
     pub const NON_SECURE: Self = Self([0; 16]);
+
+    /// Of its text, such as `5b1f4c6e-8f0a-4d53-9c7e-2f6a1b3d4e05`; `None` if that is no UUID. In a `const` a wrong text fails the build:
+    ///
+    /// ```
+    /// # use trusty_abi::Uuid;
+    /// const PEER: Uuid = Uuid::parse("5b1f4c6e-8f0a-4d53-9c7e-2f6a1b3d4e05").unwrap();
+    /// assert_eq!(PEER.to_string(), "5b1f4c6e-8f0a-4d53-9c7e-2f6a1b3d4e05");
+    /// ```
+    #[must_use]
+    pub const fn parse(text: &str) -> Option<Self> {
+        /// Where the kernel has the bytes of the text: the first three groups are little-endian numbers.
+        const PLACES: [usize; 16] = [3, 2, 1, 0, 5, 4, 7, 6, 8, 9, 10, 11, 12, 13, 14, 15];
+        let text = text.as_bytes();
+        if text.len() != 36 {
+            return None;
+        }
+        let (mut bytes, mut at, mut byte) = ([0; 16], 0, 0);
+        while at < text.len() {
+            if matches!(at, 8 | 13 | 18 | 23) {
+                if text[at] != b'-' {
+                    return None;
+                }
+                at += 1;
+                continue;
+            }
+            let (Some(high), Some(low)) = (digit(text[at]), digit(text[at + 1])) else { return None };
+            bytes[PLACES[byte]] = high << 4 | low;
+            (at, byte) = (at + 2, byte + 1);
+        }
+        Some(Self(bytes))
+    }
+}
+
+/// The value of a hexadecimal digit.
+const fn digit(byte: u8) -> Option<u8> {
+    match byte {
+        b'0'..=b'9' => Some(byte - b'0'),
+        b'a'..=b'f' => Some(byte - b'a' + 10),
+        b'A'..=b'F' => Some(byte - b'A' + 10),
+        _ => None,
+    }
 }
 
 impl fmt::Display for Uuid {
@@ -170,6 +211,24 @@ mod tests {
     extern crate std;
     use super::Uuid;
     use std::format;
+    use std::string::ToString;
+
+    #[test]
+    fn a_uuid_is_read_as_it_is_printed() {
+        let text = "c5a1a9e2-5d5f-4f0e-9a52-0f1ec4e0c001";
+        assert_eq!(Uuid::parse(text).unwrap().to_string(), text);
+        assert_eq!(Uuid::parse(&text.to_uppercase()), Uuid::parse(text));
+        for wrong in [
+            "",
+            "c5a1a9e2",
+            &text[1..],
+            &text.replace('-', "0"),
+            &text.replace("0f", "0g"),
+            &text.replace("5d5f-", "5d5-f"),
+        ] {
+            assert_eq!(Uuid::parse(wrong), None, "{wrong}");
+        }
+    }
 
     /// c5a1a9e2-5d5f-4f0e-9a52-0f1ec4e0c001 as it lies in a TA's manifest.
     #[test]

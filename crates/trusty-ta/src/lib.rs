@@ -7,6 +7,7 @@
 //! * [`Handle`], [`Port`], [`Message`]: channels, ports and messages, closed or retired on drop.
 //! * [`Manager`]: serves all ports and connections, one state each.
 //! * [`bulk`]: transfers of up to 4 GiB - 1 over messages of 4080 bytes, into place and out of place.
+//! * [`hwkey`], [`sealed`]: keys of the device from NVIDIA's hwkey-agent, and what is sealed with them.
 //! * [`log!`], [`time`]: console and clock.
 //! * [`raw`]: any system call.
 //! * [`testing`]: the kernel in memory. The same code, [`Service`] and event loop, runs in unit tests on a host.
@@ -20,6 +21,7 @@
 #![no_std]
 #![warn(clippy::indexing_slicing)]
 
+extern crate alloc;
 #[cfg(not(target_os = "none"))]
 extern crate std;
 
@@ -29,10 +31,12 @@ mod event_loop;
 mod handle;
 #[cfg(any(test, target_os = "none"))]
 mod heap;
+pub mod hwkey;
 mod kernel;
 mod manifest;
 mod port;
 pub mod raw;
+pub mod sealed;
 mod service;
 mod syscalls;
 #[cfg(target_os = "none")]

@@ -38,8 +38,10 @@
 //! ```
 
 mod bulk;
+mod hwkey;
 mod world;
 
 pub use bulk::BulkClient;
+pub use hwkey::{AgentMood, TEST_ECID, TEST_KEY, test_key};
 pub(crate) use world::Current;
 pub use world::{App, Client, World};

@@ -20,7 +20,7 @@ fn of<T: JsonSchema>(generator: &mut SchemaGenerator) -> Schema {
 }
 
 /// What each verb may have for a result. A verb of two words has a hyphen between them.
-const RESULTS: [(&str, &[Of]); 35] = [
+const RESULTS: [(&str, &[Of]); 39] = [
     ("assemble-app", &[of::<build::AppAssembled>]),
     ("assemble-boot-config", &[of::<build::BootConfigAssembled>]),
     ("assemble-bundle", &[of::<build::BundleAssembled>]),
@@ -30,6 +30,10 @@ const RESULTS: [(&str, &[Of]); 35] = [
     ("completions", &[of::<cli::Completions>]),
     ("diff", &[of::<field::Compared>]),
     ("doctor", &[of::<cli::Checked>]),
+    ("ekb-check", &[of::<cli::EkbChecked>]),
+    ("ekb-luks", &[of::<cli::LuksPassphrase>]),
+    ("ekb-new", &[of::<cli::Ekb>]),
+    ("ekb-show", &[of::<cli::EkbShown>]),
     ("emulate", &[of::<desk::Emulated>, of::<desk::IpcUnittest>]),
     ("flash", &[of::<field::Flashed>, of::<field::DevicePlans>, of::<field::BoardsPlan>]),
     ("image", &[of::<cli::Built>]),

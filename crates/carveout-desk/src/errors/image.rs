@@ -46,7 +46,7 @@ carveout_host::errors! {
         /// An EKB of another form.
         NoEkb { path: PathBuf }
             => usage "no-ekb": ("{}: is no EKB: its bytes 4 to 11 are not NVEKBP", path.display()),
-            help ("name an unsigned eks.img, as `carveout ekb new` or NVIDIA's gen_ekb.py makes it");
+            help ("name an unsigned eks.img, as `cargo xtask ekb new` or NVIDIA's gen_ekb.py makes it");
         /// A damaged EKB.
         WrongEkb { path: PathBuf, source: Cause }
             => check "wrong-ekb": ("{}: {source}", path.display());

@@ -5,7 +5,9 @@
 use super::key::Key;
 
 /// Bits of an ECID that count; what is above them is not the chip's.
-const ECID_BITS: u32 = 100;
+pub const ECID_BITS: u32 = 100;
+/// The lowest bits of an ECID, of which hwkey-agent takes only whether they are zero (`rsvd1 && …` in its `fuse.c`).
+const RESERVED: u128 = 0x3f;
 /// The longest context string. The message has room for 40 bytes; luks-srv looks for a NUL behind what it copies, and without one
 /// it writes past its buffer. So one byte stays for the NUL.
 pub const CONTEXT_MAX: usize = 39;
@@ -24,6 +26,12 @@ pub enum Of {
 #[error("a context string has at most {CONTEXT_MAX} bytes, none of them NUL; this one has {0}")]
 pub struct WrongContext(pub usize);
 
+/// An ECID as hwkey-agent gives it to luks-srv. `gen_luks_passphrase.py` takes all of its bits: for a chip for which this is another number,
+/// its passphrase is not the device's.
+pub fn ecid_of_agent(ecid: u128) -> u128 {
+    ecid & ((1 << ECID_BITS) - 1) & !RESERVED | u128::from(ecid & RESERVED != 0)
+}
+
 /// The passphrase for a context string, from the second key of an EKB (disk encryption). `luks-srv-app` prints it in hexadecimal
 /// digits.
 pub fn passphrase(disk_key: &Key, of: Of, context: &str) -> Result<Key, WrongContext> {
@@ -35,7 +43,7 @@ pub fn passphrase(disk_key: &Key, of: Of, context: &str) -> Result<Key, WrongCon
             disk_key.derive("luks-srv-generic", "generic-key").derive("luks-srv-passphrase-generic", context)
         }
         Of::Device(ecid) => {
-            let ecid = format!("{:032x}", ecid & ((1 << ECID_BITS) - 1));
+            let ecid = format!("{:032x}", ecid_of_agent(ecid));
             disk_key.derive("luks-srv-ecid", &ecid).derive("luks-srv-passphrase-unique", context)
         }
     })

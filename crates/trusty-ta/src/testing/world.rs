@@ -1,5 +1,6 @@
 //! A kernel with what uses it: apps, and clients of Linux.
 
+use super::hwkey::{Agent, AgentMood};
 use crate::event_loop::Manager;
 use crate::port::PortCfg;
 use crate::service::Service;
@@ -17,6 +18,16 @@ struct Shared {
     console: RefCell<String>,
     clock: Cell<u64>,
     linux: Task,
+    agent: RefCell<Option<Agent>>,
+}
+
+impl Shared {
+    /// What others do while an app waits.
+    fn meanwhile(&self) {
+        if let Some(agent) = self.agent.borrow().as_ref() {
+            agent.serve(&mut self.kernel.borrow_mut());
+        }
+    }
 }
 
 std::thread_local! {
@@ -46,7 +57,25 @@ impl World {
         let mut kernel = Kernel::new();
         let linux = kernel.add_linux();
         let kernel = RefCell::new(kernel);
-        Self(Rc::new(Shared { kernel, console: RefCell::default(), clock: Cell::new(0), linux }))
+        Self(Rc::new(Shared {
+            kernel,
+            console: RefCell::default(),
+            clock: Cell::new(0),
+            linux,
+            agent: RefCell::default(),
+        }))
+    }
+
+    /// Starts a stand-in for hwkey-agent, or changes what the one that runs does.
+    pub fn hwkey_agent(&self, mood: AgentMood) {
+        let mut agent = self.0.agent.borrow_mut();
+        agent.get_or_insert_with(|| Agent::start(&mut self.0.kernel.borrow_mut())).mood = mood;
+    }
+
+    /// Runs code as an app without ports: a client of others.
+    pub fn as_app<T>(&self, uuid: Uuid, run: impl FnOnce() -> T) -> T {
+        let task = self.0.kernel.borrow_mut().add_app(uuid);
+        enter(&self.0, task, run)
     }
 
     /// Starts an app: makes its service, publishes its ports.
@@ -205,6 +234,7 @@ impl Syscalls for Current {
     }
 
     fn wait(&self, handle: u32, _: u32) -> Result<Event> {
+        self.shared(Shared::meanwhile)?;
         self.call(|kernel, task| kernel.poll(task, handle)?.ok_or(Error::TimedOut))
     }
 

@@ -135,6 +135,12 @@ fn nvidias_key_services_answer_as_its_tools_do() {
     assert_eq!(ask(&desk, GENERIC), tools.gen_luks_passphrase(&["-g"]));
     assert_eq!(ask(&desk, UNIQUE), tools.gen_luks_passphrase(&["-u", "-e", "0xabcdef012345678900000040"]));
     desk.stop();
+    // Of the lowest bits of a chip's number the agent takes only whether they are zero.
+    let desk = start(&bundle, &["--ecid", "0xabcdef01234567890000006f"]);
+    let expected =
+        passphrase(&Key::new(TEST_KEYS[1]), Of::Device(0xabcdef01234567890000006f), CONTEXT).unwrap();
+    assert_eq!(ask(&desk, UNIQUE), hex(expected.bytes()));
+    desk.stop();
     // Ours is the same, byte for byte, given its IV.
     let bytes = fs::read(&ekb).unwrap();
     let root = Root::new(&Key::parse(KEK2.as_bytes()).unwrap(), &SAMPLE_VECTOR);
@@ -143,5 +149,44 @@ fn nvidias_key_services_answer_as_its_tools_do() {
     // Another KEK2: the agent refuses the EKB, and says so.
     let desk = start(&bundle, &["--ekb", ekb.to_str().unwrap()]);
     assert!(desk.said().contains("EKB_CMAC verification is not match"), "{}", desk.said());
+    desk.stop();
+}
+
+/// One request to examples/vault-srv: what, name, content.
+fn vault(desk: &Emulate, what: u8, name: &str, content: &[u8]) -> Vec<u8> {
+    let mut channel = desk.connect("com.carveout.srv.vault-srv");
+    channel.send(&[&[what, name.len() as u8], name.as_bytes(), content].concat()).unwrap();
+    receive(&mut channel).unwrap()
+}
+
+/// A trusted app of ours with a key of NVIDIA's agent, on NVIDIA's kernel.
+#[test]
+fn a_sealed_value_survives_a_restart_and_is_refused_on_another_ekb() {
+    let dir = tempfile::tempdir().unwrap();
+    let Some(config) = product(dir.path(), "16MiB", "vault-srv") else { return };
+    let bundle = PathBuf::from(image(&config, &dir.path().join("out"), &[]).ok());
+    let desk = start(&bundle, &[]);
+    let sealed = vault(&desk, 1, "counter", b"41");
+    assert_eq!(sealed[0], 0, "{}", desk.said());
+    assert!(!sealed.windows(2).any(|two| two == b"41"), "it is not in clear");
+    desk.stop();
+    let desk = start(&bundle, &[]);
+    assert_eq!(vault(&desk, 2, "counter", &sealed[1..]), b"\x0041");
+    assert_eq!(vault(&desk, 2, "another", &sealed[1..]), [3]);
+    desk.stop();
+    // Another chip, and another EKB.
+    let blob = Ekb::seal(&Root::sample(), &[Key::new([1; 16]), Key::new([2; 16])], None).unwrap();
+    let ekb = dir.path().join("eks.img");
+    fs::write(&ekb, &blob).unwrap();
+    for other in [["--ecid", "0x1000000"], ["--ekb", ekb.to_str().unwrap()]] {
+        let desk = start(&bundle, &other);
+        assert_eq!(vault(&desk, 2, "counter", &sealed[1..]), [3], "{other:?}");
+        desk.stop();
+    }
+    // The agent has ended: its key does not come, and the vault says so.
+    fs::write(&ekb, [&blob[..20], &[blob[20] ^ 1], &blob[21..]].concat()).unwrap();
+    let desk = start(&bundle, &["--ekb", ekb.to_str().unwrap()]);
+    assert_eq!(vault(&desk, 1, "counter", b"41"), [2]);
+    assert!(desk.said().contains("hwkey-agent gives no key: "), "{}", desk.said());
     desk.stop();
 }

@@ -1,8 +1,9 @@
 //! What a test cannot run of the guides, and what it must put in for a reader's own names.
 
 /// Programs that begin a command of a guide, where a block of it does.
-pub const PROGRAMS: [&str; 16] = [
+pub const PROGRAMS: [&str; 17] = [
     "$EDITOR",
+    "(umask",
     "./carveout",
     "cargo",
     "cd",
@@ -21,13 +22,14 @@ pub const PROGRAMS: [&str; 16] = [
 ];
 
 /// The guides, in an order in which one can follow them: a release needs a clean work tree.
-pub const GUIDES: [&str; 18] = [
+pub const GUIDES: [&str; 19] = [
     "docs/releases.md",
     "docs/field-flashing.md",
     "README.md",
     "docs/first-image.md",
     "docs/the-carve-out.md",
     "docs/desk.md",
+    "docs/keys.md",
     "docs/linux.md",
     "docs/updates.md",
     "docs/jetson.md",
@@ -53,7 +55,7 @@ const BOOTS: &str = "boots all of a system, which builds::linux does";
 const COMPILES: &str = "compiles carveout again, for minutes";
 
 /// Commands that are not run: the guide, how the command begins, the reason.
-pub const EXCEPTIONS: [(&str, &str, &str); 38] = [
+pub const EXCEPTIONS: [(&str, &str, &str); 40] = [
     ("README.md", "cargo xtask test", "runs this test"),
     ("README.md", "cd ../door-lock", "leaves the clone"),
     ("README.md", "cargo xtask run -- hello", COMPILES),
@@ -61,6 +63,8 @@ pub const EXCEPTIONS: [(&str, &str, &str); 38] = [
     ("docs/first-image.md", "git clone URL", "the test works in a clone"),
     ("docs/desk.md", "cargo xtask emulate BUNDLE -- --self-test", NVIDIA),
     ("docs/desk.md", "cargo xtask emulate BUNDLE --ipc-unittest", NVIDIA),
+    ("docs/desk.md", "cargo xtask emulate BUNDLE --ekb", NVIDIA),
+    ("docs/keys.md", "cargo xtask emulate BUNDLE --ekb", NVIDIA),
     ("docs/desk.md", "cargo xtask emulate BUNDLE", "waits for clients until Ctrl-C"),
     ("docs/desk.md", "cargo xtask emulate tos-trusty_t194.img", NVIDIA),
     ("docs/linux.md", "cargo xtask emulate $B --linux --wait-for running", BOOTS),

@@ -1,0 +1,182 @@
+//! Encrypted key blobs (EKB, partition `eks`) made and checked with keys in files.
+
+use crate::errors::EkbError;
+use crate::read_head;
+use crate::secret;
+use carveout_host::error::Result;
+use carveout_host::files;
+use carveout_host::ui::Ui;
+use std::path::{Path, PathBuf};
+use tegra_flash::Ekb;
+use tegra_flash::ekb::{BLOCK, Key, Root, SAMPLE_VECTOR};
+
+/// Keys that NVIDIA's hwkey-agent takes from an EKB: kernel encryption and disk encryption.
+pub const AGENT_KEYS: usize = 2;
+/// Most bytes of an EKB's file, with what a partition has behind it.
+const MOST: u64 = 1 << 20;
+
+/// Where the key that opens an EKB comes from.
+#[derive(Clone, Debug)]
+pub struct RootRequest {
+    /// KEK2: a key file. Without it, that of a device without fuses.
+    pub kek2: Option<PathBuf>,
+    /// The fixed vector of hwkey-agent's sources: a key file. Without it, that of NVIDIA's sources.
+    pub vector: Option<PathBuf>,
+}
+
+impl RootRequest {
+    /// The key.
+    pub fn root(&self, ui: &Ui) -> Result<Root> {
+        let kek2 = self.kek2.as_deref().map(|path| key("--kek2", path, ui)).transpose()?;
+        let vector = self.vector.as_deref().map(|path| key("--vector", path, ui)).transpose()?;
+        Ok(Root::new(&kek2.unwrap_or_else(Key::no_fuses), vector.as_ref().map_or(&SAMPLE_VECTOR, Key::bytes)))
+    }
+}
+
+/// What an EKB is made of.
+#[derive(Clone, Debug)]
+pub struct EkbRequest {
+    /// What encrypts it.
+    pub root: RootRequest,
+    /// The keys in it: key files.
+    pub keys: Vec<PathBuf>,
+    /// The IV: a key file. Without it, it is derived from the keys.
+    pub iv: Option<PathBuf>,
+}
+
+/// Makes an EKB.
+pub fn make(request: &EkbRequest, ui: &Ui) -> Result<Vec<u8>> {
+    let root = request.root.root(ui)?;
+    let keys = keys(&request.keys, ui)?;
+    let iv: Option<[u8; BLOCK]> =
+        request.iv.as_deref().map(|path| key("--iv", path, ui).map(|iv| *iv.bytes())).transpose()?;
+    let made = Ekb::seal(&root, &keys, iv);
+    let made = made.map_err(|source| EkbError::NotMade { keys: keys.len(), source: source.into() })?;
+    if root == Root::sample() {
+        ui.note(
+            "warning: it is encrypted with the key that every device without fuses has and NVIDIA's fixed vector: its keys are no secret",
+        );
+    }
+    if keys.len() != AGENT_KEYS {
+        ui.note(&format!(
+            "warning: NVIDIA's hwkey-agent takes an EKB with {AGENT_KEYS} keys and refuses this one, which has {}",
+            keys.len()
+        ));
+    }
+    Ok(made)
+}
+
+/// The keys of files.
+pub fn keys(paths: &[PathBuf], ui: &Ui) -> Result<Vec<Key>> {
+    paths.iter().map(|path| key("--key", path, ui)).collect()
+}
+
+/// A key file that an option names.
+pub fn key(option: &str, path: &Path, ui: &Ui) -> Result<Key> {
+    if secret::is_text(&path.to_string_lossy()) {
+        return Err(secret::given_as_text(option));
+    }
+    files::warn_of_readers(path, ui);
+    let wrong =
+        |source: tegra_flash::ekb::KeyError| EkbError::NoKey { path: path.into(), source: source.into() };
+    Ok(Key::parse(&read_head(path)?).map_err(wrong)?)
+}
+
+/// An EKB's file, as much of it as the blob has.
+pub fn read(path: &Path) -> Result<Vec<u8>> {
+    let bytes = files::read_limited(path, MOST)?;
+    let size = parse(path, &bytes)?.size;
+    Ok(bytes.get(..size).unwrap_or_default().to_vec())
+}
+
+/// The EKB in a file's bytes.
+pub fn parse<'a>(path: &Path, bytes: &'a [u8]) -> Result<Ekb<'a>> {
+    match Ekb::parse(bytes) {
+        None => Err(EkbError::NoEkb { path: path.into() }.into()),
+        Some(ekb) => {
+            Ok(ekb.map_err(|source| EkbError::Damaged { path: path.into(), source: source.into() })?)
+        }
+    }
+}
+
+/// Opens an EKB, and compares its keys with those of files where there are any. How many keys it has.
+pub fn check(path: &Path, root: &RootRequest, files: &[PathBuf], ui: &Ui) -> Result<usize> {
+    let bytes = read(path)?;
+    let expected = keys(files, ui)?;
+    let Some(found) = parse(path, &bytes)?.open(&root.root(ui)?) else {
+        return Err(EkbError::OtherKey { path: path.into() }.into());
+    };
+    if !expected.is_empty() {
+        let differs =
+            (0..expected.len().max(found.len())).find(|index| expected.get(*index) != found.get(*index));
+        if let Some(index) = differs {
+            let (number, given) = (index + 1, expected.len());
+            return Err(
+                EkbError::OtherContent { path: path.into(), number, given, found: found.len() }.into()
+            );
+        }
+    }
+    Ok(found.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use carveout_host::error::Exit;
+    use carveout_host::ui::Verbosity;
+
+    struct Folder(tempfile::TempDir);
+
+    impl Folder {
+        fn put(&self, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
+            let path = self.0.path().join(name);
+            std::fs::write(&path, content).unwrap();
+            path
+        }
+    }
+
+    #[test]
+    fn an_ekb_is_made_and_checked_and_others_are_told() {
+        let (dir, ui) = (Folder(tempfile::tempdir().unwrap()), Ui::new(Verbosity::Quiet));
+        let names = [("kek2", "0f"), ("one", "11"), ("two", "22"), ("vector", "33")];
+        let [kek2, one, two, vector] = names.map(|(name, byte)| dir.put(name, byte.repeat(16)));
+        let root = RootRequest { kek2: Some(kek2), vector: Some(vector) };
+        let request = EkbRequest { root: root.clone(), keys: vec![one.clone(), two.clone()], iv: None };
+        let made = make(&request, &ui).unwrap();
+        assert_eq!(make(&request, &ui).unwrap(), made, "it repeats");
+        // A partition has more behind it.
+        let eks = dir.put("eks.img", [&made[..], &[0; 500]].concat());
+        assert_eq!(check(&eks, &root, &[], &ui).unwrap(), 2);
+        assert_eq!(check(&eks, &root, &[one.clone(), two.clone()], &ui).unwrap(), 2);
+        let other = RootRequest { vector: None, ..root.clone() };
+        let error = |result: Result<usize>| {
+            let error = result.unwrap_err();
+            (error.exit, error.to_string())
+        };
+        let (exit, text) = error(check(&eks, &other, &[], &ui));
+        assert!(exit == Exit::Check && text.contains("its CMAC is not that of this KEK2"), "{text}");
+        for (keys, expected) in [
+            (vec![two.clone(), one.clone()], "its key 1 is another"),
+            (vec![one.clone()], "it has 2 keys, 1 was given"),
+        ] {
+            let (exit, text) = error(check(&eks, &root, &keys, &ui));
+            assert!(exit == Exit::Check && text.contains(expected), "{text}");
+        }
+        let (_, text) = error(check(&one, &root, &[], &ui));
+        assert!(text.contains("is no EKB"), "{text}");
+        let cut = dir.put("cut", &made[..100]);
+        let (_, text) = error(check(&cut, &root, &[], &ui));
+        assert!(text.contains("announces 1028 bytes, 100 are there"), "{text}");
+    }
+
+    #[test]
+    fn what_is_no_key_file_is_told_and_no_key_is_shown() {
+        let (dir, ui) = (Folder(tempfile::tempdir().unwrap()), Ui::new(Verbosity::Quiet));
+        let short = dir.put("short", "0011");
+        let error = key("--kek2", &short, &ui).unwrap_err();
+        assert!(error.to_string().contains("fewer digits") && !error.to_string().contains("0011"), "{error}");
+        let given = Path::new("00112233445566778899aabbccddeeff");
+        let error = key("--kek2", given, &ui).unwrap_err().to_string();
+        assert!(error.contains("--kek2") && !error.contains("8899"), "{error}");
+    }
+}

@@ -1,0 +1,166 @@
+//! Keys of the device, from NVIDIA's hwkey-agent.
+//!
+//! The agent opens the device's EKB at its start and gives its second key (disk encryption), with the number of the chip, to every trusted
+//! app that asks: [`HwkeySession::query_ekb_key`]. It gives no other key, and no randomness. From that key a TA derives its own, of as many
+//! names as it likes: [`EkbKey::derive`]. Whoever reads the agent's answer, and every other TA can, has them all: what is between two TAs of
+//! one image is not protected. Message and port: `get_key_srv.h` and `ipc.c` of hwkey-agent, L4T R32.7.
+//!
+//! TAs of carveout start before NVIDIA's. Ask at the first request that needs a key, or with time to wait, not in the TA's constructor.
+
+use crate::handle::Handle;
+use blake2::Blake2s256;
+use blake2::digest::Digest;
+use core::ffi::CStr;
+use core::fmt;
+use core::time::Duration;
+use trusty_abi::{Error, Result, event};
+use zeroize::Zeroizing;
+
+/// The agent's port for trusted apps.
+pub const PORT: &CStr = c"hwkey-agent.srv.get-key-srv";
+/// `GET_KEY_SRV_QUERY_EKB_KEY`.
+pub(crate) const QUERY_EKB_KEY: u32 = 1;
+/// Bytes of a message each way (`get_key_srv_cmd_msg_t`): u32 command, 16 bytes key, four u32 of the chip's number.
+pub(crate) const MESSAGE: usize = 36;
+const KEY: core::ops::Range<usize> = 4..20;
+/// What is sent in the chip's number. It has 100 bits, so that no chip's is this one, and an answer that still has it is a refusal.
+const NO_ECID: [u8; 16] = [0xff; 16];
+
+/// A connection to the agent.
+#[derive(Debug)]
+pub struct HwkeySession(Handle);
+
+/// The key that the agent gives, and the chip that it is for. It is wiped when it is dropped, and shows nothing of itself.
+#[derive(Clone, PartialEq, Eq)]
+pub struct EkbKey {
+    key: Zeroizing<[u8; 16]>,
+    ecid: u128,
+}
+
+impl fmt::Debug for EkbKey {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        write!(f, "EkbKey of the chip 0x{:x}", self.ecid)
+    }
+}
+
+impl HwkeySession {
+    /// Connects to the agent, and waits for it so long: it may start later than this TA. `TimedOut` if it does not come, as where it has
+    /// ended because it could not open the EKB, or is not in the image.
+    pub fn open(timeout: Option<Duration>) -> Result<Self> {
+        let handle = Handle::connect_async(PORT)?;
+        let event = handle.wait(timeout)?.event;
+        if event & event::READY == 0 {
+            return Err(Error::ChannelClosed);
+        }
+        Ok(Self(handle))
+    }
+
+    /// Asks for the key. `AccessDenied` if the agent answers without one; `Generic` or `TooBig` if what it answers has
+    /// another length; `ChannelClosed` if it has ended; `TimedOut` if it does not answer
+    /// in time.
+    pub fn query_ekb_key(&self, timeout: Option<Duration>) -> Result<EkbKey> {
+        self.0.send_parts(&[&QUERY_EKB_KEY.to_le_bytes(), &[0; 16], &NO_ECID])?;
+        let mut answer = Zeroizing::new([0; MESSAGE]);
+        let length = self.0.recv(&mut answer[..], timeout)?.len();
+        let (key, ecid) = match (length, answer.get(KEY), answer.get(KEY.end..)) {
+            (MESSAGE, Some(key), Some(ecid)) => (key.first_chunk(), ecid.first_chunk()),
+            _ => return Err(Error::Generic),
+        };
+        match (key, ecid) {
+            (Some(key), Some(ecid)) if *ecid != NO_ECID => {
+                Ok(EkbKey { key: Zeroizing::new(*key), ecid: u128::from_le_bytes(*ecid) })
+            }
+            _ => Err(Error::AccessDenied),
+        }
+    }
+}
+
+impl EkbKey {
+    /// A key for tests, and for TAs that have theirs from elsewhere.
+    pub fn new(key: [u8; 16], ecid: u128) -> Self {
+        Self { key: Zeroizing::new(key), ecid }
+    }
+
+    /// The number of the chip, as the agent puts it together.
+    pub fn ecid(&self) -> u128 {
+        self.ecid
+    }
+
+    /// The key of 256 bits for a purpose on this chip. Another purpose, chip or EKB has another.
+    pub fn derive(&self, purpose: &[u8]) -> Zeroizing<[u8; 32]> {
+        self.derive_for(purpose, self.ecid)
+    }
+
+    /// The same for all chips with this EKB: what one device has sealed, its brothers open.
+    pub fn derive_for_fleet(&self, purpose: &[u8]) -> Zeroizing<[u8; 32]> {
+        self.derive_for(purpose, u128::MAX)
+    }
+
+    /// BLAKE2s of the key, the chip and the purpose. Only the last has no length of its own, so that no two are one text.
+    fn derive_for(&self, purpose: &[u8], chip: u128) -> Zeroizing<[u8; 32]> {
+        let mut hash = Blake2s256::new();
+        for part in [&b"carveout hwkey 1"[..], &self.key[..], &chip.to_le_bytes(), purpose] {
+            hash.update(part);
+        }
+        Zeroizing::new(hash.finalize().into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{AgentMood, TEST_ECID, World, test_key};
+    use std::format;
+    use trusty_abi::Uuid;
+
+    const SECOND: Option<Duration> = Some(Duration::from_secs(1));
+
+    fn ask(world: &World) -> Result<EkbKey> {
+        world.as_app(Uuid([1; 16]), || HwkeySession::open(SECOND)?.query_ekb_key(SECOND))
+    }
+
+    #[test]
+    fn the_agent_gives_a_key_and_the_chips_number() {
+        let world = World::new();
+        assert_eq!(ask(&world), Err(Error::TimedOut), "no agent");
+        world.hwkey_agent(AgentMood::Gives);
+        let key = ask(&world).unwrap();
+        assert_eq!((&key, key.ecid()), (&test_key(), TEST_ECID));
+        assert_eq!(format!("{key:?}"), format!("EkbKey of the chip 0x{TEST_ECID:x}"));
+    }
+
+    #[test]
+    fn an_agent_that_fails_is_told() {
+        let world = World::new();
+        for (mood, error) in [
+            (AgentMood::Refuses, Error::AccessDenied),
+            (AgentMood::Silent, Error::TimedOut),
+            (AgentMood::HangsUp, Error::ChannelClosed),
+            (AgentMood::Sends(35), Error::Generic),
+            (AgentMood::Sends(37), Error::TooBig),
+        ] {
+            world.hwkey_agent(mood);
+            assert_eq!(ask(&world), Err(error), "{mood:?}");
+        }
+        // A busy one was only slow: the next session is served.
+        world.hwkey_agent(AgentMood::Gives);
+        assert!(ask(&world).is_ok());
+    }
+
+    #[test]
+    fn each_purpose_chip_and_blob_has_a_key_of_its_own() {
+        let key = test_key();
+        let keys = [
+            key.derive(b"a"),
+            key.derive(b"b"),
+            key.derive(b""),
+            key.derive_for_fleet(b"a"),
+            EkbKey::new(*b"not a secret: 02", 1).derive(b"a"),
+            EkbKey::new(*b"not a secret: 01", TEST_ECID).derive(b"a"),
+        ];
+        assert!((0..keys.len()).all(|at| !keys[..at].contains(&keys[at])));
+        assert_eq!(key.derive(b"a"), keys[0]);
+        // A fleet's key is any chip's.
+        assert_eq!(EkbKey::new(*b"not a secret: 02", 1).derive_for_fleet(b"a"), keys[3]);
+    }
+}

@@ -1,0 +1,5 @@
+//! Manifest and linker script.
+
+fn main() {
+    trusty_ta_build::build();
+}
