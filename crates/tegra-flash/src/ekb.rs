@@ -6,7 +6,7 @@
 //! Little endian: `u32` length of all behind it, `NVEKBP\0\0`, 4 bytes of padding, a CMAC (16), an IV (16), keys encrypted with
 //! AES-128-CBC, padding. The CMAC covers the IV and the keys, not the padding. Its key comes of KEK2, which fuses hold:
 //! root = AES-128-ECB(KEK2, a fixed vector), key = CMAC(root, 01 "authentication" 00 "ekb"). Source: `gen_ekb.py`,
-//! `ekb_helper.c` and `key_mgnt.c` of hwkey-agent, L4T R32.7.
+//! `ekb_helper.c` and `key_mgnt.c` of hwkey-agent in the public sources of L4T R32.
 
 mod key;
 pub mod luks;

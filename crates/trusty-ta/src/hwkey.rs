@@ -1,9 +1,13 @@
 //! Keys of the device, from NVIDIA's hwkey-agent.
 //!
 //! The agent opens the device's EKB at its start and gives its second key (disk encryption), with the number of the chip, to every trusted
-//! app that asks: [`HwkeySession::query_ekb_key`]. It gives no other key, and no randomness. From that key a TA derives its own, of as many
-//! names as it likes: [`EkbKey::derive`]. Whoever reads the agent's answer, and every other TA can, has them all: what is between two TAs of
-//! one image is not protected. Message and port: `get_key_srv.h` and `ipc.c` of hwkey-agent, L4T R32.7.
+//! app that asks: [`HwkeySession::query_ekb_key`]. By NVIDIA's public sources it gives no other key, and no randomness; the image that R32.7.2
+//! ships has a port for random numbers, too, which is not used here. From that key a TA derives its own, for as many purposes as it likes:
+//! [`EkbKey::derive`].
+//!
+//! What it is worth: every TA of the image can ask, so no TA is protected from another. The EKB is the same on all devices of a fleet: who has its
+//! key, as whoever made it, has the keys of all chips. With NVIDIA's own `eks.img` everybody has it.
+//! Message and port: `get_key_srv.h` and `ipc.c` of hwkey-agent in the public sources, L4T R32.
 //!
 //! TAs of carveout start before NVIDIA's. Ask at the first request that needs a key, or with time to wait, not in the TA's constructor.
 
@@ -44,8 +48,9 @@ impl fmt::Debug for EkbKey {
 }
 
 impl HwkeySession {
-    /// Connects to the agent, and waits for it so long: it may start later than this TA. `TimedOut` if it does not come, as where it has
-    /// ended because it could not open the EKB, or is not in the image.
+    /// Connects to the agent, and waits for it so long, for ever without a limit: it may start later than this TA. `TimedOut` if it does not
+    /// come: it has ended because it could not open the EKB, is not in the image (as on the board virt), or is slow. `ChannelClosed` if it
+    /// ends meanwhile. While a TA waits it serves nobody.
     pub fn open(timeout: Option<Duration>) -> Result<Self> {
         let handle = Handle::connect_async(PORT)?;
         let event = handle.wait(timeout)?.event;
@@ -86,20 +91,27 @@ impl EkbKey {
         self.ecid
     }
 
-    /// The key of 256 bits for a purpose on this chip. Another purpose, chip or EKB has another.
+    /// The key of 256 bits for a purpose and a chip's number. Another purpose, chip or EKB has another. Two trusted apps with the same purpose
+    /// have the same key: put the app's UUID into it. The chip's number is no secret, so that whoever has the EKB's key has the keys of all chips.
     pub fn derive(&self, purpose: &[u8]) -> Zeroizing<[u8; 32]> {
-        self.derive_for(purpose, self.ecid)
+        self.derive_for(b"carveout: a chip", &self.ecid.to_le_bytes(), purpose)
     }
 
     /// The same for all chips with this EKB: what one device has sealed, its brothers open.
     pub fn derive_for_fleet(&self, purpose: &[u8]) -> Zeroizing<[u8; 32]> {
-        self.derive_for(purpose, u128::MAX)
+        self.derive_for(b"carveout: fleets", &[0; 16], purpose)
     }
 
-    /// BLAKE2s of the key, the chip and the purpose. Only the last has no length of its own, so that no two are one text.
-    fn derive_for(&self, purpose: &[u8], chip: u128) -> Zeroizing<[u8; 32]> {
+    /// What [`crate::sealed`] uses: no purpose of an app gives these keys.
+    pub(crate) fn derive_for_sealing(&self, fleet: bool, purpose: &[u8]) -> Zeroizing<[u8; 32]> {
+        let chip = if fleet { [0xff; 16] } else { self.ecid.to_le_bytes() };
+        self.derive_for(b"carveout: sealed", &chip, purpose)
+    }
+
+    /// BLAKE2s of domain, key, chip and purpose. All but the purpose have 16 bytes each, so that no two of these are one text.
+    fn derive_for(&self, domain: &[u8; 16], chip: &[u8; 16], purpose: &[u8]) -> Zeroizing<[u8; 32]> {
         let mut hash = Blake2s256::new();
-        for part in [&b"carveout hwkey 1"[..], &self.key[..], &chip.to_le_bytes(), purpose] {
+        for part in [&domain[..], &self.key[..], chip, purpose] {
             hash.update(part);
         }
         Zeroizing::new(hash.finalize().into())

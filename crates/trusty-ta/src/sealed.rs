@@ -1,11 +1,12 @@
 //! Sealing: what a TA gives to Linux to keep, and knows again.
 //!
-//! XChaCha20-Poly1305 under a key of the device ([`EkbKey::derive`]). The nonce is a keyed BLAKE2s of name and content, 192 bits of it: R32's
-//! Trusty has no randomness, and none is needed. So the same name and content give the same bytes, which tells who sees both that
-//! nothing has changed; put a counter into the content where that matters.
+//! XChaCha20-Poly1305 under a key of [`crate::hwkey`]: what that key is worth, this is. The nonce is a keyed BLAKE2s of name and content, 192
+//! bits of it, so that no randomness is needed. The price: the same name and content always give the same bytes. Whoever keeps two of them sees
+//! that nothing has changed, and a client that may have things sealed can try out whether a content is the one that it guesses. Put a counter
+//! into the content where that matters. The length of the content shows.
 //!
 //! It protects what is sealed from being read or changed, and from being given under another name. It does not tell an old content from
-//! the newest one: Linux can keep both.
+//! the newest one: Linux can keep both. Another EKB opens nothing of it: open all and seal it anew before a device gets one.
 //!
 //! | bytes | what |
 //! |---|---|
@@ -41,6 +42,8 @@ pub enum SealError {
     Other,
 }
 
+impl core::error::Error for SealError {}
+
 impl core::fmt::Display for SealError {
     fn fmt(&self, f: &mut core::fmt::Formatter) -> core::fmt::Result {
         f.write_str(match self {
@@ -60,14 +63,14 @@ pub struct Sealer {
 }
 
 impl Sealer {
-    /// For a TA, on this chip alone.
+    /// For a TA, its own UUID: other chips of the fleet do not open it, unless somebody with the EKB's key helps.
     pub fn new(key: &EkbKey, app: &Uuid) -> Self {
-        Self::of(app, |purpose| key.derive(purpose))
+        Self::of(app, |purpose| key.derive_for_sealing(false, purpose))
     }
 
     /// For a TA, on all chips with this EKB.
     pub fn for_fleet(key: &EkbKey, app: &Uuid) -> Self {
-        Self::of(app, |purpose| key.derive_for_fleet(purpose))
+        Self::of(app, |purpose| key.derive_for_sealing(true, purpose))
     }
 
     fn of(app: &Uuid, derive: impl Fn(&[u8]) -> Zeroizing<[u8; 32]>) -> Self {

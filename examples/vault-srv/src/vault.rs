@@ -7,6 +7,7 @@ use trusty_ta::sealed::{OVERHEAD, SealError, Sealer};
 use trusty_ta::{
     ConnectResult, Handle, MAX_MESSAGE, Message, MessageResult, PortCfg, Result, Service, Uuid, log,
 };
+use zeroize::Zeroizing;
 
 /// Its own UUID, as its Cargo.toml has it: what it seals no other trusted app opens.
 const APP: Uuid = Uuid::parse("5b1f4c6e-8f0a-4d53-9c7e-2f6a1b3d4e05").unwrap();
@@ -49,7 +50,7 @@ impl Vault {
         self.0.as_ref().ok_or(Status::NoKey)
     }
 
-    fn answer(&mut self, request: &[u8]) -> core::result::Result<Vec<u8>, Status> {
+    fn answer(&mut self, request: &[u8]) -> core::result::Result<Zeroizing<Vec<u8>>, Status> {
         let [what, length, rest @ ..] = request else { return Err(Status::BadRequest) };
         let (name, content) = rest.split_at_checked((*length).into()).ok_or(Status::BadRequest)?;
         let failed = |error| match error {
@@ -57,13 +58,10 @@ impl Vault {
             _ => Status::NotOpened,
         };
         match *what {
-            SEAL if content.len() + OVERHEAD >= MAX_MESSAGE => Err(Status::TooLarge),
-            SEAL => self.sealer()?.seal(name, content).map_err(failed),
-            OPEN => self
-                .sealer()?
-                .open(name, content)
-                .map(|mut content| core::mem::take(&mut *content))
-                .map_err(failed),
+            // What is sealed must fit into a request to open it, behind two bytes and the name.
+            SEAL if request.len() + OVERHEAD > MAX_MESSAGE => Err(Status::TooLarge),
+            SEAL => self.sealer()?.seal(name, content).map(Zeroizing::new).map_err(failed),
+            OPEN => self.sealer()?.open(name, content).map_err(failed),
             _ => Err(Status::BadRequest),
         }
     }
@@ -77,8 +75,8 @@ impl Service for Vault {
     }
 
     fn on_message(&mut self, _: &mut (), handle: &Handle, message: Message) -> Result<MessageResult> {
-        let mut request = [0; MAX_MESSAGE];
-        let length = message.read(&mut request)?;
+        let mut request = Zeroizing::new([0; MAX_MESSAGE]);
+        let length = message.read(&mut request[..])?;
         match self.answer(request.get(..length).unwrap_or_default()) {
             Ok(content) => handle.send_parts(&[&[Status::Done as u8], &content])?,
             Err(status) => handle.send(&[status as u8])?,
@@ -91,6 +89,7 @@ impl Service for Vault {
 
 #[cfg(test)]
 mod tests {
+    extern crate std;
     use super::*;
     use trusty_ta::testing::{AgentMood, App, Client, World};
 
@@ -112,6 +111,11 @@ mod tests {
         let client = world.connect(c"com.carveout.srv.vault-srv").unwrap();
         app.run();
         (app, client)
+    }
+
+    #[test]
+    fn its_uuid_is_the_declared_one() {
+        assert!(include_str!("../Cargo.toml").contains(&std::format!("uuid = \"{APP}\"")));
     }
 
     #[test]
@@ -142,9 +146,14 @@ mod tests {
         for bad in [&[][..], &[SEAL], &[SEAL, 3, b'a'], &[7, 0]] {
             assert_eq!(ask(&mut app, &client, bad), (Status::BadRequest as u8, vec![]), "{bad:?}");
         }
-        // The largest that comes back in one message.
-        let most = MAX_MESSAGE - OVERHEAD - 1;
-        assert_eq!(ask(&mut app, &client, &request(SEAL, b"", &vec![7; most])).1.len(), MAX_MESSAGE - 1);
-        assert_eq!(ask(&mut app, &client, &request(SEAL, b"", &vec![7; most + 1])).0, Status::TooLarge as u8);
+        // The largest that can be opened again, whatever the length of its name.
+        for name in [&b""[..], b"n", &[b'n'; 255]] {
+            let most = vec![7; MAX_MESSAGE - OVERHEAD - 2 - name.len()];
+            let (status, sealed) = ask(&mut app, &client, &request(SEAL, name, &most));
+            assert_eq!(status, 0);
+            assert_eq!(ask(&mut app, &client, &request(OPEN, name, &sealed)), (0, most.clone()));
+            let more = [&most[..], &[7]].concat();
+            assert_eq!(ask(&mut app, &client, &request(SEAL, name, &more)), (Status::TooLarge as u8, vec![]));
+        }
     }
 }

@@ -90,8 +90,8 @@ impl RootArgs {
 const EXAMPLES: &str = "\
 Examples:
   Keys of your own, which only their owner reads:
-    umask 077; for name in kernel.key disk.key; do openssl rand -hex 16 > $name; done
-  An EKB for boards with KEK2 in their fuses:
-    cargo xtask ekb new --kek2 kek2.key --vector fv.key --key kernel.key --key disk.key -o eks.img
-  See on the desk that hwkey-agent takes it:
+    umask 077; for name in kek2.key kernel.key disk.key; do openssl rand -hex 16 > $name; done
+  An EKB for boards with this KEK2 in their fuses:
+    cargo xtask ekb new --kek2 kek2.key --key kernel.key --key disk.key -o eks.img
+  See on the desk, in the lines of the console, whether hwkey-agent takes it:
     cargo xtask emulate BUNDLE --ekb eks.img --kek2 kek2.key -- --self-test";

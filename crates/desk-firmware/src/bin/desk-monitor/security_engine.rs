@@ -1,12 +1,13 @@
 //! S-EL2: the part of Tegra194's security engine, and of its fuses, that NVIDIA's hwkey-agent uses.
 //!
-//! Of the engine: its mutex, the table of AES key slots, and AES-128-ECB of memory with the key of a slot. The slots hold what the boot
-//! block says, which is no secret. What else it is asked for is fatal: an answer would be a wrong one.
+//! Of the engine: its mutex, the table of AES key slots, and AES of memory with a key of 128 or 256 bits of a slot, as ECB or CBC, or the
+//! last block of CBC alone (which CMAC is made of). The slots hold what the boot block says, which is no secret. What else it is asked for is
+//! fatal: an answer would be a wrong one.
 
 use crate::report::fatal;
 use crate::start::boot_block;
-use aes::Aes128;
 use aes::cipher::{BlockCipherEncrypt, KeyInit};
+use aes::{Aes128, Aes256};
 use core::cell::UnsafeCell;
 use desk_firmware::boot::BootBlock;
 use desk_firmware::{machine, map};
@@ -29,8 +30,16 @@ const STATUS: u64 = 0x2f4;
 
 /// `SE0_AES0_CONFIG_0`: encrypt with AES-128, to memory.
 const AES_128_TO_MEMORY: u32 = 1 << 12;
+/// The same with a key of 256 bits.
+const AES_256_TO_MEMORY: u32 = 2 << 24 | AES_128_TO_MEMORY;
 /// `SE0_AES0_CRYPTO_CONFIG_0` without its key slot: encrypt, output of AES to the vector, no XOR, no hash: ECB.
 const ECB: u32 = 1 << 9 | 2 << 5;
+/// Each block is XORed with the vector before: CBC.
+const XOR_TOP: u32 = 2 << 1;
+/// The last block alone comes out.
+const HASH: u32 = 1;
+/// The vector is that of the operation before.
+const UPDATED: u32 = 1 << 7;
 /// `SE0_AES0_OPERATION_0`: start, and this is the last buffer.
 const START: u32 = 1 | 1 << 16;
 
@@ -44,7 +53,8 @@ const KEPT: [u64; 8] = [CONFIG, CRYPTO_CONFIG, IN, IN_HIGH, OUT, OUT_HIGH, LAST_
 
 struct Engine {
     registers: [u32; KEPT.len()],
-    keys: [[u32; 4]; SLOTS],
+    /// Of each slot: a key of two parts, a vector, and the vector that an operation has left.
+    keys: [[[u32; 4]; 4]; SLOTS],
     locked: bool,
     /// The slots have what the boot block says.
     filled: bool,
@@ -57,7 +67,7 @@ unsafe impl Sync for Shared {}
 
 static ENGINE: Shared = Shared(UnsafeCell::new(Engine {
     registers: [0; KEPT.len()],
-    keys: [[0; 4]; SLOTS],
+    keys: [[[0; 4]; 4]; SLOTS],
     locked: false,
     filled: false,
 }));
@@ -77,7 +87,7 @@ pub fn access(address: u64, written: Option<u32>) -> u32 {
     let engine = unsafe { &mut *ENGINE.0.get() };
     if !engine.filled {
         let BootBlock { kek2, ssk, .. } = boot_block();
-        (engine.keys[KEK2], engine.keys[SSK], engine.filled) = (kek2, ssk, true);
+        (engine.keys[KEK2][0], engine.keys[SSK][0], engine.filled) = (kek2, ssk, true);
     }
     let offset = address - map::TEGRA_SE;
     match written {
@@ -127,47 +137,78 @@ impl Engine {
         }
     }
 
-    /// Slot in bits 7 to 4 of the address, four words in 3 and 2, word in 1 and 0. The first four are a key of 128 bits.
+    /// Slot in bits 7 to 4 of the address, part in 3 and 2, word in 1 and 0.
     fn key_word(&mut self, value: u32) {
         let address = self.get(KEY_ADDRESS);
-        if address & !0xf3 != 0 {
-            unknown("a key word at", address.into());
-        }
-        self.keys[(address >> 4 & 15) as usize][(address & 3) as usize] = value;
+        let [slot, part, word] = [address >> 4 & 15, address >> 2 & 3, address & 3].map(|bits| bits as usize);
+        self.keys[slot][part][word] = value;
     }
 
     fn operate(&mut self, operation: u32) {
         let (config, crypto) = (self.get(CONFIG), self.get(CRYPTO_CONFIG));
         let slot = (crypto >> 24 & 15) as usize;
-        if operation != START || config != AES_128_TO_MEMORY || crypto & 0xf0ff_ffff != ECB {
+        let known = [AES_128_TO_MEMORY, AES_256_TO_MEMORY].contains(&config)
+            && crypto & !(0xf << 24 | XOR_TOP | HASH | UPDATED) == ECB;
+        if operation != START || !known {
             fatal(format_args!(
                 "the security engine is asked for what the desk does not have: operation 0x{operation:x}, config 0x{config:x}, crypto 0x{crypto:x}"
             ));
         }
         let blocks = u64::from(self.get(LAST_BLOCK)) + 1;
-        let key = bytes(self.keys[slot]);
-        let cipher = Aes128::new(&key.into());
-        let [from, to] = [(IN, IN_HIGH), (OUT, OUT_HIGH)].map(|(low, high)| {
-            let (low, high) = (self.get(low), self.get(high));
-            let (start, size) = (u64::from(high >> 24) << 32 | u64::from(low), u64::from(high & 0xff_ffff));
-            let room = map::TZDRAM..map::TZDRAM + boot_block().tzdram_size;
-            if size != 16 * blocks || start % 4 != 0 || start < room.start || start + size > room.end {
-                fatal(format_args!(
-                    "the security engine is given {size} bytes at 0x{start:x} for {blocks} blocks: they are not Trusty's"
-                ));
-            }
-            start
-        });
+        let [first, second, vector, updated] = self.keys[slot].map(bytes);
+        let mut before = if crypto & UPDATED == 0 { vector } else { updated };
+        let whole = crypto & HASH == 0;
+        let from = self.place(IN, IN_HIGH, blocks, blocks);
+        let to = self.place(OUT, OUT_HIGH, if whole { blocks } else { 1 }, blocks);
         for block in 0..blocks {
-            let word = |at: u64, index: u64| at + 16 * block + 4 * index;
-            let mut text = bytes([0, 1, 2, 3].map(|index| machine::read(word(from, index)))).into();
-            cipher.encrypt_block(&mut text);
-            for (index, four) in text.chunks_exact(4).enumerate() {
-                let value = four.try_into().map_or(0, u32::from_le_bytes);
-                machine::write(word(to, index as u64), value);
+            let mut text = bytes([0, 1, 2, 3].map(|index| machine::read(from + 16 * block + 4 * index)));
+            if crypto & XOR_TOP != 0 {
+                text.iter_mut().zip(before).for_each(|(byte, before)| *byte ^= before);
+            }
+            let mut text = text.into();
+            if config == AES_128_TO_MEMORY {
+                Aes128::new(&first.into()).encrypt_block(&mut text);
+            } else {
+                let mut key = [0; 32];
+                key[..16].copy_from_slice(&first);
+                key[16..].copy_from_slice(&second);
+                Aes256::new(&key.into()).encrypt_block(&mut text);
+            }
+            before = text.into();
+            if whole || block + 1 == blocks {
+                for (index, word) in words(before).into_iter().enumerate() {
+                    machine::write(to + if whole { 16 * block } else { 0 } + 4 * index as u64, word);
+                }
             }
         }
+        self.keys[slot][3] = words(before);
     }
+
+    /// The address in two registers, behind which so many blocks must be Trusty's.
+    fn place(&mut self, low: u64, high: u64, blocks: u64, of: u64) -> u64 {
+        let (low, high) = (self.get(low), self.get(high));
+        let (start, size) = (u64::from(high >> 24) << 32 | u64::from(low), u64::from(high & 0xff_ffff));
+        let room = map::TZDRAM..map::TZDRAM + boot_block().tzdram_size;
+        if size < 16 * blocks
+            || size > 16 * of
+            || !start.is_multiple_of(4)
+            || start < room.start
+            || start + size > room.end
+        {
+            fatal(format_args!(
+                "the security engine is given {size} bytes at 0x{start:x} for {blocks} blocks: they are not Trusty's"
+            ));
+        }
+        start
+    }
+}
+
+fn words(bytes: [u8; 16]) -> [u32; 4] {
+    let mut words = [0; 4];
+    for (word, four) in words.iter_mut().zip(bytes.as_chunks().0) {
+        *word = u32::from_le_bytes(*four);
+    }
+    words
 }
 
 fn bytes(words: [u32; 4]) -> [u8; 16] {
