@@ -111,8 +111,8 @@ Examples:
   The newest release of a channel:
       cargo xtask flash --channel URL --key release.key.pub --to virt:one.img
 
-To bring a board into recovery mode, connect its front USB-C port to this host, hold the middle button, and press and \
-release reset.
+How a board is brought into recovery mode depends on its kind: docs/jetson.md says it for each, and a flash that finds no board \
+says it for the bundle's.
 
 A changed carve-out needs a full flash. A flash that was cut off is done again by the same command; a virt device has \
 its old bundle until then. docs/when-a-flash-fails.md explains errors.";
