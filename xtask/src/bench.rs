@@ -110,7 +110,7 @@ pub fn run(request: &BuildRequest, dirs: &Dirs, ui: &Ui) -> Result<Outcome> {
     let bytes = fs::read(&image).at(&image)?;
     let kernel = has_kernel(&bytes).then(|| {
         let image = BootImage::new(secure_os::IMAGE, &bytes, tzdram)?;
-        let keys = DeviceKeys::new(&KeysRequest::default())?;
+        let keys = DeviceKeys::new(&KeysRequest::default(), ui)?;
         Setup::get(image, keys, &workshop, dirs, request.offline, ui)
     });
     let bench = Bench {

@@ -55,7 +55,7 @@ pub fn run(build: &Build, apps: &Apps, image: &Output) -> Result<DeskBoot> {
             qemu,
             firmware: Sources::new(&build.dirs(), build.offline, build.ui).firmware()?,
             image: BootImage::new(secure_os::IMAGE, &bytes, build.product.tzdram)?,
-            keys: DeviceKeys::new(&KeysRequest::default())?,
+            keys: DeviceKeys::new(&KeysRequest::default(), build.ui)?,
         };
         boot(&setup, apps, image, &ports, work)?;
         let path = work.out.join("ports");

@@ -1,10 +1,11 @@
 //! What a device keeps to itself: the keys in its security engine, its EKB, and the number of its chip.
 
-use crate::errors::ImageError;
 use carveout_host::error::Result;
-use std::fs;
-use std::path::{Path, PathBuf};
-use tegra_flash::ekb::{Ekb, EkbError, Key, Root};
+use carveout_host::ui::Ui;
+use carveout_keys::ekb;
+use carveout_keys::errors::EkbError;
+use std::path::PathBuf;
+use tegra_flash::ekb::{Ekb, Key, Root};
 
 /// The ECID of the desk's chip: 100 bits, of which the lowest six are zero, as hwkey-agent reads no more of them than whether they are.
 pub const ECID: u128 = 0x1_2345_6789_abcd_ef01_2345_6780;
@@ -39,37 +40,22 @@ pub struct DeviceKeys {
 
 impl DeviceKeys {
     /// What was asked for, and else what the desk has: no fuses, and keys that say that they are no secret.
-    pub fn new(request: &KeysRequest) -> Result<Self> {
-        let read = |path: &PathBuf| {
-            fs::read(path).map_err(|source| ImageError::KeyUnreadable { path: path.clone(), source })
-        };
-        let kek2 = match &request.kek2 {
-            Some(path) => Key::parse(&read(path)?)
-                .map_err(|source| ImageError::NoKey { path: path.clone(), source: source.into() })?,
-            None => Key::no_fuses(),
-        };
+    pub fn new(request: &KeysRequest, ui: &Ui) -> Result<Self> {
+        let kek2 = request.kek2.as_deref().map(|path| ekb::key("--kek2", path, ui)).transpose()?;
         let blob = match &request.ekb {
-            Some(path) => {
-                let bytes = read(path)?;
-                let ekb = match Ekb::parse(&bytes) {
-                    None => return Err(ImageError::NoEkb { path: path.clone() }.into()),
-                    Some(ekb) => ekb.map_err(|source| wrong_ekb(path, source))?,
-                };
-                ekb.contents().to_vec()
-            }
+            Some(path) => ekb::read("--ekb", path)?,
             None => {
                 let made = Ekb::seal(&Root::sample(), &TEST_KEYS.map(Key::new), None);
-                let own = Path::new("the desk's own EKB");
-                let made = made.map_err(|source| wrong_ekb(own, source))?;
-                made.get(Ekb::HEADER..).unwrap_or_default().to_vec()
+                made.map_err(|source| EkbError::NotMade { keys: TEST_KEYS.len(), source: source.into() })?
             }
         };
-        Ok(Self { kek2, ssk: Key::new(SSK), ecid: request.ecid.unwrap_or(ECID), ekb: blob })
+        Ok(Self {
+            kek2: kek2.unwrap_or_else(Key::no_fuses),
+            ssk: Key::new(SSK),
+            ecid: request.ecid.unwrap_or(ECID),
+            ekb: blob.get(Ekb::HEADER..).unwrap_or_default().to_vec(),
+        })
     }
-}
-
-fn wrong_ekb(path: &Path, source: EkbError) -> ImageError {
-    ImageError::WrongEkb { path: path.into(), source: source.into() }
 }
 
 /// Words as the security engine and its fuses have them.

@@ -115,6 +115,7 @@ mod tests {
     use super::*;
     use crate::device_keys::KeysRequest;
     use carveout_host::error::Exit;
+    use carveout_host::ui::{Ui, Verbosity};
     use trusty_image::TosType;
 
     const MIB: u64 = 1 << 20;
@@ -158,7 +159,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let to = dir.path().join("flash");
         let image = BootImage { kernel: vec![7; 5000], tzdram: tzdram(2), share: 2 * MIB };
-        let keys = DeviceKeys::new(&KeysRequest::default()).unwrap();
+        let keys = DeviceKeys::new(&KeysRequest::default(), &Ui::new(Verbosity::Quiet)).unwrap();
         image.write(&[1; 100], &[9; 4096], &keys, &to).unwrap();
         let flash = std::fs::read(&to).unwrap();
         let at = map::BOOT_BLOCK as usize;

@@ -14,6 +14,8 @@ use tegra_flash::ekb::{BLOCK, Key, Root, SAMPLE_VECTOR};
 pub const AGENT_KEYS: usize = 2;
 /// Most bytes of an EKB's file, with what a partition has behind it.
 const MOST: u64 = 1 << 20;
+/// So many hexadecimal digits in a name that is no file's may be a key.
+const KEY_LIKE: usize = 12;
 
 /// Where the key that opens an EKB comes from.
 #[derive(Clone, Debug)]
@@ -73,17 +75,40 @@ pub fn keys(paths: &[PathBuf], ui: &Ui) -> Result<Vec<Key>> {
 
 /// A key file that an option names.
 pub fn key(option: &str, path: &Path, ui: &Ui) -> Result<Key> {
-    if secret::is_text(&path.to_string_lossy()) {
-        return Err(secret::given_as_text(option));
-    }
+    ensure_file(option, path)?;
     files::warn_of_readers(path, ui);
     let wrong =
         |source: tegra_flash::ekb::KeyError| EkbError::NoKey { path: path.into(), source: source.into() };
     Ok(Key::parse(&read_head(path)?).map_err(wrong)?)
 }
 
-/// An EKB's file, as much of it as the blob has.
-pub fn read(path: &Path) -> Result<Vec<u8>> {
+/// What is no file may be a key's text, in whatever form: it is not shown.
+fn ensure_file(option: &str, path: &Path) -> Result<()> {
+    if path.exists() {
+        return Ok(());
+    }
+    let given = path.to_string_lossy();
+    let looks_like_a_path =
+        !secret::is_text(&given) && given.bytes().filter(u8::is_ascii_hexdigit).count() < KEY_LIKE;
+    let shown = if looks_like_a_path {
+        given.into_owned()
+    } else {
+        "what it names, which is not shown here as it may be a key,".into()
+    };
+    Err(EkbError::NoFile { option: option.into(), shown }.into())
+}
+
+/// Refuses to write over what is no EKB: one of the keys, above all.
+pub fn ensure_replaceable(output: &Path) -> Result<()> {
+    if output.exists() && !Ekb::looks_like(&files::read_limited(output, MOST).unwrap_or_default()) {
+        return Err(EkbError::NotReplaced { path: output.into() }.into());
+    }
+    Ok(())
+}
+
+/// An EKB's file that an option or an argument names, as much of it as the blob has.
+pub fn read(option: &str, path: &Path) -> Result<Vec<u8>> {
+    ensure_file(option, path)?;
     let bytes = files::read_limited(path, MOST)?;
     let size = parse(path, &bytes)?.size;
     Ok(bytes.get(..size).unwrap_or_default().to_vec())
@@ -101,7 +126,7 @@ pub fn parse<'a>(path: &Path, bytes: &'a [u8]) -> Result<Ekb<'a>> {
 
 /// Opens an EKB, and compares its keys with those of files where there are any. How many keys it has.
 pub fn check(path: &Path, root: &RootRequest, files: &[PathBuf], ui: &Ui) -> Result<usize> {
-    let bytes = read(path)?;
+    let bytes = read("EKS.IMG", path)?;
     let expected = keys(files, ui)?;
     let Some(found) = parse(path, &bytes)?.open(&root.root(ui)?) else {
         return Err(EkbError::OtherKey { path: path.into() }.into());
@@ -178,5 +203,22 @@ mod tests {
         let given = Path::new("00112233445566778899aabbccddeeff");
         let error = key("--kek2", given, &ui).unwrap_err().to_string();
         assert!(error.contains("--kek2") && !error.contains("8899"), "{error}");
+        for text in [
+            "0011223344556677",
+            "key=00112233445566778899aabbccddeef",
+            "00:11:22:33:44:55:66:77:88:99:aa:bb:cc:dd:ee:ff",
+        ] {
+            let errors = [
+                key("--key", Path::new(text), &ui).unwrap_err(),
+                read("EKS.IMG", Path::new(text)).unwrap_err(),
+            ];
+            assert!(errors.iter().all(|error| !error.to_string().contains(text)), "{errors:?}");
+        }
+        assert!(key("--key", Path::new("disk.key"), &ui).unwrap_err().to_string().contains("disk.key"));
+        // A key is not written over.
+        assert!(ensure_replaceable(&short).is_err() && std::fs::read(&short).unwrap() == b"0011");
+        assert!(
+            ensure_replaceable(&dir.put("new", "")).is_err() && ensure_replaceable(Path::new("none")).is_ok()
+        );
     }
 }

@@ -76,7 +76,7 @@ pub fn prepare(
     }
     let tzdram = args.tzdram.or(target.tzdram).unwrap_or(Tzdram::STOCK);
     let image = BootImage::new(&args.target, &target.image, tzdram)?;
-    let keys = DeviceKeys::new(&args.keys.clone().unwrap_or_default())?;
+    let keys = DeviceKeys::new(&args.keys.clone().unwrap_or_default(), ui)?;
     Setup::get(image, keys, workshop, dirs, false, ui).map(|setup| Prepared::Qemu(Box::new(setup)))
 }
 

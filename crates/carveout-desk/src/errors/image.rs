@@ -37,19 +37,6 @@ carveout_host::errors! {
         /// The desk's own monitor is larger than its place in the flash image.
         MonitorTooLarge { length: usize, room: u64 }
             => check "monitor-too-large": ("the monitor has {length} bytes, {room} are its room");
-        /// A key or an EKB that the desk is to have cannot be read.
-        KeyUnreadable { path: PathBuf, source: std::io::Error }
-            => usage "key-unreadable": ("{}: {source}", path.display());
-        /// A key file of another form.
-        NoKey { path: PathBuf, source: Cause }
-            => usage "no-key": ("{}: {source}", path.display());
-        /// An EKB of another form.
-        NoEkb { path: PathBuf }
-            => usage "no-ekb": ("{}: is no EKB: its bytes 4 to 11 are not NVEKBP", path.display()),
-            help ("name an unsigned eks.img, as `cargo xtask ekb new` or NVIDIA's gen_ekb.py makes it");
-        /// A damaged EKB.
-        WrongEkb { path: PathBuf, source: Cause }
-            => check "wrong-ekb": ("{}: {source}", path.display());
         /// The desk's monitor would not accept where the parts of the image lie.
         BadBootBlock { block: String }
             => check "bad-boot-block": ("the image cannot be booted here: {block}");

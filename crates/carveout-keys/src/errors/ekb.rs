@@ -9,6 +9,13 @@ carveout_host::errors! {
         /// A key file has another form.
         NoKey { path: PathBuf, source: Cause } => usage "no-key": ("{}: {source}", path.display()),
             help ("make one: openssl rand -hex 16 > FILE");
+        /// An option names no file; perhaps it is a key's text.
+        NoFile { option: String, shown: String } => usage "no-file": ("{option}: there is no file: {shown}"),
+            help ("name a key by its file, never by its text: command lines are in logs; put it into a file of mode 0600, or say {} <(COMMAND)", option);
+        /// What is to be written over is no EKB.
+        NotReplaced { path: PathBuf } => usage "not-replaced":
+            ("{}: it is there, and is no EKB: it is not replaced", path.display()),
+            help ("give another name, or remove the file if it is not needed");
         /// A file is no EKB.
         NoEkb { path: PathBuf } => usage "no-ekb":
             ("{}: is no EKB: its bytes 4 to 11 are not NVEKBP", path.display()),

@@ -16,13 +16,14 @@ use tegra_flash::ekb::luks::{Of, ecid_of_agent, passphrase};
 pub fn run(args: &EkbArgs, ui: &Ui) -> Result<Outcome> {
     let (line, json) = match &args.action {
         EkbAction::New { root, keys, iv, output } => {
+            ekb::ensure_replaceable(output)?;
             let made = ekb::make(&root.ekb(keys, iv.as_ref()), ui)?;
             files::write(output, &made, files::OUTPUT)?;
             let json = json!(Ekb { ekb: output.clone(), size: made.len(), keys: keys.len() });
             (Text::from(output.display().to_string()), json)
         }
         EkbAction::Show { ekb: path } => {
-            let bytes = ekb::read(path)?;
+            let bytes = ekb::read("EKS.IMG", path)?;
             let found = ekb::parse(path, &bytes)?;
             let shown = EkbShown {
                 size: found.size,

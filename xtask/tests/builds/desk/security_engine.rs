@@ -4,6 +4,7 @@ use super::{Emulate, receive};
 use aes::Aes128;
 use aes::cipher::{BlockCipherEncrypt, KeyInit};
 use carveout_desk::device_keys::{DeviceKeys, ECID, KeysRequest};
+use carveout_host::ui::{Ui, Verbosity};
 use tipc::{Channel, Transport};
 
 const SE: u32 = 0x03ac_0000;
@@ -73,6 +74,10 @@ fn aes(key: [u8; 16], text: &[u8]) -> Vec<u8> {
     text.as_chunks().0.iter().flat_map(block).collect()
 }
 
+fn own_keys() -> DeviceKeys {
+    DeviceKeys::new(&KeysRequest::default(), &Ui::new(Verbosity::Quiet)).unwrap()
+}
+
 fn start(more: &[&str]) -> (Emulate, Bus) {
     let emulate = Emulate::test_kernel_with("2MiB", more);
     let bus = Bus(emulate.connect("test.bus"));
@@ -83,7 +88,7 @@ fn start(more: &[&str]) -> (Emulate, Bus) {
 fn keys_of_the_device_encrypt_and_can_be_replaced() {
     let (emulate, mut bus) = start(&[]);
     let text: Vec<u8> = (0..32).collect();
-    let own = DeviceKeys::new(&KeysRequest::default()).unwrap();
+    let own = own_keys();
     // KEK2 of a device without fuses, its SSK, and a slot that nobody has filled.
     assert_eq!(bus.encrypt(11, &text), aes([0; 16], &text));
     assert_eq!(bus.encrypt(15, &text), aes(*own.ssk.bytes(), &text));
@@ -140,7 +145,7 @@ fn fuses_and_the_ekb_are_what_is_given() {
     std::fs::write(&kek2, "000102030405060708090A0B0C0D0E0F\n").unwrap();
     let [ekb, kek2] = [&ekb, &kek2].map(|path| path.to_str().unwrap());
     for (more, contents, key) in [
-        (&[][..], DeviceKeys::new(&KeysRequest::default()).unwrap().ekb, [0; 16]),
+        (&[][..], own_keys().ekb, [0; 16]),
         (&["--ekb", ekb, "--kek2", kek2][..], blob[16..].to_vec(), std::array::from_fn(|at| at as u8)),
     ] {
         let (emulate, mut bus) = start(more);
