@@ -5,7 +5,7 @@ use carveout_host::error::{At, Error, Result};
 use carveout_host::files::{NewFile, OUTPUT};
 use rustix::fs::OFlags;
 use std::fs::{self, File, OpenOptions};
-use std::io::{ErrorKind, Read, Seek, SeekFrom};
+use std::io::{ErrorKind, Seek, SeekFrom};
 use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
@@ -15,9 +15,6 @@ pub const CARD: &str = "card:";
 const BLOCK: &str = "/sys/class/block";
 /// Disks that are cards or images although the kernel does not call them removable: those in a built-in reader, and loop devices.
 const LIKE_CARDS: [&str; 2] = ["mmcblk", "loop"];
-/// Where a partition table's header begins, and how.
-const HEADER_AT: u64 = 512;
-const HEADER: &[u8; 8] = b"EFI PART";
 
 /// The path of `card:PATH`.
 pub fn path(target: &str) -> Option<&Path> {
@@ -33,8 +30,9 @@ pub enum Target {
 }
 
 impl Target {
-    /// Opens a card for writing, which nobody else uses, or begins a file. `needed` bytes.
-    pub fn open(path: &Path, needed: u64) -> Result<Self> {
+    /// Opens a card for writing, which nobody else uses, or begins a file. `needed` bytes. A file that is there is replaced only if it is an
+    /// image of such a card.
+    pub fn open(path: &Path, needed: u64, is_image: impl Fn(&mut File) -> bool) -> Result<Self> {
         let kind = match fs::metadata(path) {
             Ok(metadata) => Some(metadata.file_type()),
             Err(error) if error.kind() == ErrorKind::NotFound => None,
@@ -43,7 +41,7 @@ impl Target {
         match kind {
             Some(kind) if kind.is_block_device() => Self::disk(path, needed),
             Some(kind) if kind.is_file() => {
-                if !is_image(path)? {
+                if !is_image(&mut carveout_host::files::open(path)?) {
                     return Err(CardError::NoImage { path: path.into() }.into());
                 }
                 Self::file(path, needed)
@@ -99,14 +97,6 @@ impl Target {
     }
 }
 
-/// Whether a file begins as a disk with a partition table does.
-fn is_image(path: &Path) -> Result<bool> {
-    let mut file = carveout_host::files::open(path)?;
-    file.seek(SeekFrom::Start(HEADER_AT)).at(path)?;
-    let mut header = [0; HEADER.len()];
-    Ok(file.read_exact(&mut header).is_ok() && header == *HEADER)
-}
-
 /// Refuses a disk that is not a card.
 fn ensure_card(path: &Path) -> Result<()> {
     let real = fs::canonicalize(path).at(path)?;
@@ -127,6 +117,7 @@ fn ensure_card_in(block: &Path, path: &Path, name: &str) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::io::Read;
 
     #[test]
     fn only_cards_are_written_to() {
@@ -151,14 +142,18 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("x");
         fs::write(&path, "letters").unwrap();
-        let code = |path: &Path| Target::open(path, 4096).err().unwrap().code;
+        let is_image = |file: &mut File| {
+            let mut begin = [0; 4];
+            file.read_exact(&mut begin).is_ok() && begin == *b"card"
+        };
+        let code = |path: &Path| Target::open(path, 4096, is_image).err().unwrap().code;
         assert_eq!(code(&path), "field::card::no-card-image");
         assert_eq!(code(dir.path()), "field::card::neither-file-nor-disk");
         assert_eq!(code(Path::new("/dev/null")), "field::card::neither-file-nor-disk");
         assert_eq!(fs::read(&path).unwrap(), b"letters");
-        fs::write(&path, [&[0; 512][..], HEADER].concat()).unwrap();
-        let target = Target::open(&path, 4096).unwrap();
-        assert!(target.is_empty() && fs::metadata(&path).unwrap().len() == 520, "not yet");
+        fs::write(&path, "card and more").unwrap();
+        let target = Target::open(&path, 4096, is_image).unwrap();
+        assert!(target.is_empty() && fs::metadata(&path).unwrap().len() == 13, "not yet");
         target.end().unwrap();
         assert_eq!(fs::metadata(&path).unwrap().len(), 4096);
     }

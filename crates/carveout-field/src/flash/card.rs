@@ -14,7 +14,7 @@ use carveout_host::ui::Ui;
 use gpt::disk::LogicalBlockSize;
 use gpt::{GptConfig, mbr, partition_types};
 use sha2::{Digest, Sha256};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
@@ -122,7 +122,7 @@ impl<'a> CardJob<'a> {
             told(&name);
             record.step(&name, run)
         };
-        let mut target = Target::open(path, self.bytes()?)?;
+        let mut target = Target::open(path, self.bytes()?, |file| is_card(file, &places))?;
         let mut disk = target.disk_mut()?;
         let size = disk.seek(SeekFrom::End(0)).at(path)?;
         let empty = target.is_empty();
@@ -285,6 +285,14 @@ fn digest_of(disk: &mut File, start: u64, bytes: u64) -> io::Result<String> {
             length => hasher.update(block.get(..length).unwrap_or_default()),
         }
     }
+}
+
+/// Whether a disk has the partitions of such a card, whichever bundle they are of. The file of another disk may have a table, too.
+fn is_card(disk: &mut File, places: &[Place]) -> bool {
+    let read = GptConfig::new().writable(false).logical_block_size(LogicalBlockSize::Lb512);
+    let Ok(table) = read.open_from_device(disk) else { return false };
+    let names: BTreeSet<&str> = table.partitions().values().map(|entry| entry.name.as_str()).collect();
+    names == places.iter().map(|place| place.partition.name.as_str()).collect()
 }
 
 /// Writes both tables, for a disk of `size` bytes.

@@ -78,6 +78,19 @@ fn a_card_and_its_board_are_of_one_bundle() {
     let other = format!("card:{}", letters.display());
     let error = bus.xtask(["flash", bundle, "--to", &other, "--app", app]).fails(2);
     assert!(error.contains("is no image of a card"), "{error}");
+    // A disk of somebody else's has a table, too.
+    let foreign = machine.path("disk.img");
+    let file = fs::File::options().create(true).read(true).write(true).truncate(true).open(&foreign).unwrap();
+    file.set_len(8 << 20).unwrap();
+    let config = gpt::GptConfig::new().writable(true).logical_block_size(gpt::disk::LogicalBlockSize::Lb512);
+    let mut table = config.create_from_device(file, None).unwrap();
+    table.add_partition("rootfs", 1 << 20, gpt::partition_types::BASIC, 0, None).unwrap();
+    table.write().unwrap();
+    let path = foreign.to_str().unwrap();
+    let before = fs::read(&foreign).unwrap();
+    assert_eq!(&before[SECTOR..SECTOR + 8], b"EFI PART");
+    let error = bus.xtask(["flash", bundle, "--to", &format!("card:{path}"), "--app", app]).fails(2);
+    assert!(error.contains("is no image of a card") && fs::read(&foreign).unwrap() == before, "{error}");
     assert_eq!(fs::read(&letters).unwrap(), b"dear reader");
     let disk = bus.xtask(["flash", bundle, "--to", "card:/dev/null", "--app", app]).fails(2);
     assert!(disk.contains("neither a file nor a block device"), "{disk}");
@@ -92,8 +105,8 @@ fn a_card_and_its_board_are_of_one_bundle() {
         .lines()
         .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap()["bundle_digest"].clone())
         .collect();
-    // Two of them could not be written to.
-    assert!(digests.len() == 5 && digests.windows(2).all(|pair| pair[0] == pair[1]), "{records}");
+    // Three of them could not be written to.
+    assert!(digests.len() == 6 && digests.windows(2).all(|pair| pair[0] == pair[1]), "{records}");
 
     // Which bundle a card is of can be told, and a change of what no board writes to is seen.
     let status = |image: &Path| {
