@@ -110,7 +110,7 @@ fn errors_name_line_text_and_what_is_allowed() {
         (
             "- echo-srv",
             "- ehco-srv",
-            "p.yaml:6: trusted_apps[0]: unknown package `ehco-srv`: this workspace has echo-srv, small-echo-srv, conformance-peer, conformance-srv, unchecked-srv. Did you mean `echo-srv`?",
+            "p.yaml:6: trusted_apps[0]: unknown package `ehco-srv`: this workspace has echo-srv, small-echo-srv, conformance-peer, conformance-srv, unchecked-srv, vault-srv. Did you mean `echo-srv`?",
         ),
         (
             "- echo-srv",
