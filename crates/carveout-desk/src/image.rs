@@ -1,9 +1,9 @@
 //! What is booted: the kernel of a secure-os image, in a flash image with the firmware.
 
-use crate::device_keys::{DeviceKeys, words};
+use crate::device_keys::DeviceKeys;
 use crate::errors::ImageError;
 use carveout_host::error::Result;
-use desk_firmware::boot::BootBlock;
+use desk_firmware::boot::{BootBlock, words};
 use desk_firmware::map;
 use std::path::Path;
 use trusty_image::limits::MONITOR;

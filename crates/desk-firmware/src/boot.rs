@@ -94,6 +94,15 @@ impl BootBlock {
     }
 }
 
+/// Words as the security engine and its fuses have them.
+pub fn words(bytes: &[u8; 16]) -> [u32; 4] {
+    let mut words = [0; 4];
+    for (word, four) in words.iter_mut().zip(bytes.as_chunks().0) {
+        *word = u32::from_le_bytes(*four);
+    }
+    words
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

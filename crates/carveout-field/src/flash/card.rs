@@ -165,8 +165,7 @@ impl<'a> CardJob<'a> {
 pub fn is_of(package: &Package, path: &Path) -> Result<bool> {
     let device = device(package)?;
     let mut disk = files::open(path)?;
-    let read = GptConfig::new().writable(false).logical_block_size(LogicalBlockSize::Lb512);
-    let found = read.open_from_device(&mut disk);
+    let found = reader().open_from_device(&mut disk);
     let found = found.map_err(|e| CardError::Table { path: path.into(), source: e.to_string().into() })?;
     if *found.guid() != disk_id(&package.digest) {
         return Ok(false);
@@ -287,10 +286,14 @@ fn digest_of(disk: &mut File, start: u64, bytes: u64) -> io::Result<String> {
     }
 }
 
+/// What reads the table of a card.
+fn reader() -> GptConfig {
+    GptConfig::new().writable(false).logical_block_size(LogicalBlockSize::Lb512)
+}
+
 /// Whether a disk has the partitions of such a card, whichever bundle they are of. The file of another disk may have a table, too.
 fn is_card(disk: &mut File, places: &[Place]) -> bool {
-    let read = GptConfig::new().writable(false).logical_block_size(LogicalBlockSize::Lb512);
-    let Ok(table) = read.open_from_device(disk) else { return false };
+    let Ok(table) = reader().open_from_device(disk) else { return false };
     let names: BTreeSet<&str> = table.partitions().values().map(|entry| entry.name.as_str()).collect();
     names == places.iter().map(|place| place.partition.name.as_str()).collect()
 }

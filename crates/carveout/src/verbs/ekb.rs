@@ -25,11 +25,8 @@ pub fn run(args: &EkbArgs, ui: &Ui) -> Result<Outcome> {
         EkbAction::Show { ekb: path } => {
             let bytes = ekb::read("EKS.IMG", path)?;
             let found = ekb::parse(path, &bytes)?;
-            let shown = EkbShown {
-                size: found.size,
-                iv: found.iv().iter().map(|byte| format!("{byte:02x}")).collect(),
-                sample_keys: found.sample_keys(),
-            };
+            let shown =
+                EkbShown { size: found.size, iv: hex::encode(found.iv()), sample_keys: found.sample_keys() };
             let verdict = match shown.sample_keys {
                 Some(keys) => format!("NVIDIA's default key opens it: its {keys} keys are no secret"),
                 None => "NVIDIA's default key does not open it; `check` opens it with another".into(),
@@ -57,7 +54,7 @@ pub fn run(args: &EkbArgs, ui: &Ui) -> Result<Outcome> {
                     ecid_of_agent(ecid)
                 ));
             }
-            let text: String = found.bytes().iter().map(|byte| format!("{byte:02x}")).collect();
+            let text = hex::encode(found.bytes());
             (Text::from(text.clone()), json!(LuksPassphrase { passphrase: text }))
         }
     };

@@ -9,7 +9,7 @@ use crate::start::boot_block;
 use aes::cipher::{BlockCipherEncrypt, KeyInit};
 use aes::{Aes128, Aes256};
 use core::cell::UnsafeCell;
-use desk_firmware::boot::BootBlock;
+use desk_firmware::boot::{BootBlock, words};
 use desk_firmware::{machine, map};
 
 /// Reading takes the mutex (1: it is yours), writing 1 gives it back.
@@ -176,12 +176,12 @@ impl Engine {
             }
             before = text.into();
             if whole || block + 1 == blocks {
-                for (index, word) in words(before).into_iter().enumerate() {
+                for (index, word) in words(&before).into_iter().enumerate() {
                     machine::write(to + if whole { 16 * block } else { 0 } + 4 * index as u64, word);
                 }
             }
         }
-        self.keys[slot][3] = words(before);
+        self.keys[slot][3] = words(&before);
     }
 
     /// The address in two registers, behind which so many blocks must be Trusty's.
@@ -201,14 +201,6 @@ impl Engine {
         }
         start
     }
-}
-
-fn words(bytes: [u8; 16]) -> [u32; 4] {
-    let mut words = [0; 4];
-    for (word, four) in words.iter_mut().zip(bytes.as_chunks().0) {
-        *word = u32::from_le_bytes(*four);
-    }
-    words
 }
 
 fn bytes(words: [u32; 4]) -> [u8; 16] {
