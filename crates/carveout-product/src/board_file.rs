@@ -1,7 +1,6 @@
 //! The types of a board's file, as written.
 
 use bundle::Recovery;
-use carveout_host::size::Size;
 use serde::Deserialize;
 use std::path::PathBuf;
 use tegra_flash::{BoardId, Fits};
@@ -18,7 +17,7 @@ pub struct BoardFile {
     pub name: String,
     /// A board that has all that this one does not say: a carrier of a team's own extends the developer kit with its module.
     pub extends: Option<String>,
-    /// Its misc boot configs.
+    /// Its misc boot configs. What one that it extends says of them counts only if this one says nothing.
     pub boot_config: Option<BootConfigFile>,
     /// Its partition layout.
     pub layout: Option<PathBuf>,
@@ -38,7 +37,7 @@ pub struct BootConfigFile {
 }
 
 /// What a board with NVIDIA's L4T has besides.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "L4tBoard"))]
 #[serde(deny_unknown_fields)]
 pub struct L4tBoardFile {
@@ -53,27 +52,13 @@ pub struct L4tBoardFile {
     /// NVIDIA's secure-os image in the BSP.
     pub secure_os: Option<PathBuf>,
     /// Size of the partition APP where the product has no root filesystem.
-    #[cfg_attr(feature = "schema", schemars(with = "Option<String>"))]
-    pub app_size: Option<SizeText>,
+    pub app_size: Option<String>,
     /// What it is in recovery mode.
     pub recovery: Option<Recovery>,
-    /// The modules that may sit on it.
+    /// The modules that may sit on it. What one may be, no other may be.
     pub modules: Option<Vec<Module>>,
     /// Pinned downloads.
     pub downloads: Option<Downloads>,
-}
-
-/// A size, read where it is written.
-#[derive(Clone, Copy, Debug, Deserialize)]
-#[serde(try_from = "String")]
-pub struct SizeText(pub u64);
-
-impl TryFrom<String> for SizeText {
-    type Error = <Size as std::str::FromStr>::Err;
-
-    fn try_from(text: String) -> Result<Self, Self::Error> {
-        text.parse::<Size>().map(|size| Self(size.0))
-    }
 }
 
 /// A module, by the name that a product uses for it.
@@ -81,7 +66,7 @@ impl TryFrom<String> for SizeText {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Module {
-    /// Its name, such as `32gb`.
+    /// Its name, such as `32gb`: that of its folder in the bundle, so not `common`.
     pub name: String,
     /// Its identity, for which NVIDIA's scripts sign.
     pub id: BoardId,

@@ -1,6 +1,7 @@
 //! Finds the line of a value in YAML, in whatever style it is written.
 
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use std::collections::HashSet;
 use std::fmt;
 
 /// One step towards a value.
@@ -17,6 +18,71 @@ pub fn line(yaml: &str, path: &[Step]) -> usize {
     // The value is made an error on purpose: the parser then says where it is.
     let error = Seek { path }.deserialize(serde_yaml::Deserializer::from_str(yaml)).err();
     error.and_then(|e| e.location()).map_or(1, |location| location.line())
+}
+
+/// The 1-based line of the first key that its mapping has twice.
+pub fn duplicate(yaml: &str) -> Option<usize> {
+    let error = Twice.deserialize(serde_yaml::Deserializer::from_str(yaml)).err()?;
+    error.location().map(|location| location.line())
+}
+
+/// Any value, with no key twice. As for a sought value, what is found is made an error.
+struct Twice;
+
+impl<'de> DeserializeSeed<'de> for Twice {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Twice {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str("a value")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        let mut keys = HashSet::new();
+        while let Some(key) = map.next_key::<String>()? {
+            if !keys.insert(key) {
+                return map.next_value_seed(Seek { path: &[] });
+            }
+            map.next_value_seed(Twice)?;
+        }
+        Ok(())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
+        while seq.next_element_seed(Twice)?.is_some() {}
+        Ok(())
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_str<E>(self, _: &str) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_unit<E>(self) -> Result<(), E> {
+        Ok(())
+    }
 }
 
 struct Seek<'a> {
@@ -81,5 +147,14 @@ mod tests {
         assert_eq!(at(&[Key("trusted_apps"), Index(1), Key("min_heap")]), 8);
         assert_eq!(at(&[Key("trusted_apps"), Index(2), Key("elf")]), 9);
         assert_eq!(at(&[Key("trusted_apps"), Index(2)]), 9);
+    }
+
+    #[test]
+    fn keys_that_stand_twice_are_found() {
+        let scalars = "a: 1\nb: -1\nc: 1.5\nd: true\ne:\nf: x\n";
+        assert_eq!(duplicate(scalars), None);
+        assert_eq!(duplicate(&format!("{scalars}g: [1, {{ h: 2,\n h: 3 }}]\n")), Some(8));
+        assert_eq!(duplicate(&format!("{scalars}b: [1]\n")), Some(7));
+        assert_eq!(duplicate("a: { b: 1 }\nc: { b: 1 }\n"), None);
     }
 }

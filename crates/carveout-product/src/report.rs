@@ -1,6 +1,6 @@
 //! Config errors with file, line and the offending text.
 
-use super::locate::{Step, line};
+use super::locate::{Step, duplicate, line};
 use crate::errors::ConfigError;
 use carveout_host::error::{Error, nearest};
 use carveout_keys::secret::without_secrets;
@@ -28,10 +28,16 @@ impl Reporter<'_> {
 
     /// An error of the YAML reader.
     pub fn yaml(&self, error: &serde_yaml::Error) -> Error {
-        let number = error.location().map_or(1, |l| l.line());
         let message = error.to_string();
         let what = message.split(" at line ").next().unwrap_or(&message);
-        self.on_line(number, kind(what))
+        let fault = kind(what);
+        let number = match &fault {
+            // The reader tells where the mapping begins, and of a second document nothing.
+            ConfigError::DuplicateKey { .. } => duplicate(self.text),
+            ConfigError::TwoDocuments => second_document(self.text),
+            _ => None,
+        };
+        self.on_line(number.or(error.location().map(|l| l.line())).unwrap_or(1), fault)
     }
 
     /// An error about a line.
@@ -77,14 +83,15 @@ fn show(step: &Step) -> String {
 /// says.
 fn kind(message: &str) -> ConfigError {
     type Kind = fn(&str) -> ConfigError;
-    let kinds: [(&str, Kind); 7] = [
+    let kinds: [(&str, Kind); 8] = [
+        ("containing more than one document", |_| ConfigError::TwoDocuments),
         ("unknown field `", |m| ConfigError::UnknownKey { source: m.into(), meant: meant(m) }),
         ("unknown variant `", |m| ConfigError::UnknownValue { source: m.into(), meant: meant(m) }),
         ("missing field `", |m| ConfigError::MissingKey { source: m.into() }),
         ("duplicate field `", |m| ConfigError::DuplicateKey { source: m.into() }),
         ("duplicate entry ", |m| ConfigError::DuplicateKey { source: m.into() }),
-        ("invalid type: ", |m| ConfigError::WrongType { source: m.into() }),
-        ("invalid value: ", |m| ConfigError::WrongType { source: m.into() }),
+        ("invalid type: ", |m| ConfigError::WrongType { source: in_words(m).into() }),
+        ("invalid value: ", |m| ConfigError::WrongType { source: in_words(m).into() }),
     ];
     let found = kinds.into_iter().filter_map(|(words, kind)| Some((message.find(words)?, kind)));
     match found.min_by_key(|(at, _)| *at) {
@@ -98,4 +105,34 @@ fn meant(message: &str) -> Option<String> {
     let mut names = message.split('`').skip(1).step_by(2);
     let wrong = names.next().unwrap_or_default();
     nearest(wrong, names).map(str::to_owned)
+}
+
+/// The line at which a second document begins.
+fn second_document(text: &str) -> Option<usize> {
+    let mut begun = false;
+    for (index, line) in text.lines().enumerate() {
+        if line == "---" || line.starts_with("--- ") {
+            if begun {
+                return Some(index + 1);
+            }
+            begun = true;
+        }
+        begun |= !(line.trim().is_empty() || line.starts_with(['#', '%']));
+    }
+    None
+}
+
+/// A message of another type than is expected, without Rust's names of types.
+fn in_words(message: &str) -> String {
+    let Some((before, rest)) = message.split_once("invalid type: ") else { return message.into() };
+    let Some((found, expected)) = rest.rsplit_once(", expected ") else { return message.into() };
+    let word = |name: &str| match name {
+        "unit value" => "nothing".into(),
+        "map" | "a map" => "a mapping".into(),
+        "sequence" | "a sequence" => "a list".into(),
+        name if name.starts_with("struct ") => "a mapping".into(),
+        name if name.starts_with("enum ") => "a word".into(),
+        name => name.to_owned(),
+    };
+    format!("{before}wrong type: {}, expected {}", word(found), word(expected))
 }

@@ -145,7 +145,7 @@ fn errors_name_line_text_and_what_is_allowed() {
         (
             "[echo-srv-app]",
             "echo-srv-app",
-            "p.yaml:8: client_apps: invalid type: string \"echo-srv-app\", expected a sequence",
+            "p.yaml:8: client_apps: wrong type: string \"echo-srv-app\", expected a list",
         ),
         (
             "kind: debian",
@@ -329,7 +329,7 @@ fn keys_in_tokens_are_checked() {
         ),
         (
             "modules: \"pkcs11:pin-value=7391\"",
-            "p.yaml:10: l4t.modules: invalid type: string \"pkcs11:pin-value=…",
+            "p.yaml:10: l4t.modules: wrong type: string \"pkcs11:pin-value=…",
         ),
         (
             "pkc_key: no.pem",

@@ -123,20 +123,25 @@ pub fn run(build: &Build) -> Result<Bsp> {
 /// flash.sh takes boot configs and layout that its board file names: they must be those that carveout changes.
 fn same_configs(board: &Board, l4t: &L4tBoard, conf: &BoardConf) -> Result<()> {
     if conf.chip != l4t.soc.chip() {
-        let (chip, board) = (conf.chip.escape_debug().to_string(), board.name.clone());
+        let (chip, board_file, board) = (conf.chip.escape_debug().to_string(), board, board.name.clone());
         let (file, soc) = (format!("{}.conf", l4t.flash_name), l4t.soc.to_string());
-        return Err(BoardConfError::OtherChip { file, chip, board, soc }.into());
+        return Err(board_file.at("l4t.soc", BoardConfError::OtherChip { file, chip, board, soc }));
     }
-    const KEYS: [&str; 3] = ["MISC_COLD_BOOT_CONFIG", "MISC_CONFIG", "EMMC_CFG"];
+    const KEYS: [(&str, &str); 3] = [
+        ("MISC_COLD_BOOT_CONFIG", "boot_config.cold_boot"),
+        ("MISC_CONFIG", "boot_config.flash"),
+        ("EMMC_CFG", "layout"),
+    ];
     let ours = [&board.cold_boot, &board.flash, &board.layout];
     let [cold_boot, flash, layout] = &conf.configs;
     // Without one of the cold boot, flash.sh takes the other for both.
     let named = [if cold_boot.is_empty() { flash } else { cold_boot }, flash, layout];
-    for ((path, value), key) in ours.into_iter().zip(named).zip(KEYS) {
+    for ((path, value), (key, of_board)) in ours.into_iter().zip(named).zip(KEYS) {
         if path.file_name() != Some(OsStr::new(value)) {
-            let (value, board) = (value.escape_debug().to_string(), board.name.clone());
+            let (value, name) = (value.escape_debug().to_string(), board.name.clone());
             let file = format!("{}.conf", l4t.flash_name);
-            return Err(BoardConfError::OtherConfig { file, key, value, board, path: path.clone() }.into());
+            let fault = BoardConfError::OtherConfig { file, key, value, board: name, path: path.clone() };
+            return Err(board.at(of_board, fault));
         }
     }
     Ok(())
@@ -189,9 +194,21 @@ fn whole(build: &Build, bsp: &Path, given: &Path) -> Result<()> {
     let path = given.to_owned();
     let file = format!("{}.conf", l4t.flash_name);
     if !bsp.join(&file).exists() {
-        return Err(BspError::OtherBoards { path, file, board: board.name.clone() }.into());
+        let fault = BspError::OtherBoards { path, file, board: board.name.clone() };
+        return Err(board.at("l4t.flash_name", fault));
     }
-    let missing = missing(board, l4t, bsp);
+    let mut missing = missing(board, l4t, bsp);
+    // A wrong name in the board's file is as likely as a file that the BSP lacks.
+    let named = [
+        ("l4t.secure_os", &l4t.secure_os),
+        ("boot_config.cold_boot", &board.cold_boot),
+        ("boot_config.flash", &board.flash),
+        ("layout", &board.layout),
+    ];
+    for (key, path) in named {
+        let place = missing.iter_mut().filter(|name| **name == path.to_string_lossy());
+        place.take(1).for_each(|name| *name = format!("{name} ({key} of {})", board.place(key)));
+    }
     if missing.is_empty() { Ok(()) } else { Err(BspError::NotWhole { path, missing }.into()) }
 }
 

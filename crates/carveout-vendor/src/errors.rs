@@ -72,11 +72,11 @@ carveout_host::errors! {
         /// The BSP is for other boards than the product's.
         OtherBoards { path: PathBuf, file: String, board: String } => usage "other-boards":
             ("{}: has no {file}: this BSP is for other boards than {board}", path.display()),
-            help ("use NVIDIA's BSP that has the board (T186 in NVIDIA's download names is that of Xavier and TX2)");
+            help ("use NVIDIA's BSP that has the board (T186 in NVIDIA's download names is that of Xavier and TX2), or correct the name in the board's file");
         /// The BSP lacks files that a build needs.
         NotWhole { path: PathBuf, missing: Vec<String> } => usage "not-whole":
             ("{}: the BSP is not whole, it lacks\n  {}", path.display(), missing.join("\n  ")),
-            help ("unpack NVIDIA's tarball again, or name the tarball itself");
+            help ("unpack NVIDIA's tarball again, or name the tarball itself; correct what the board's file names wrongly");
     }
 }
 

@@ -135,7 +135,7 @@ fn setup(build: &Build, layers: &Layers, log: &Path) -> Result<Setup> {
     let root = &build.workspace.root;
     let carveout = cargo::carveout(root)?;
     // The board's, or that of one that it extends; a workspace's own, or carveout's.
-    let boards = build.product.board.paths.iter().filter_map(|path| path.file_stem());
+    let boards = build.product.board.paths().filter_map(|path| path.file_stem());
     let files = boards.map(|name| Path::new("configs/kas").join(name).with_extension("yml"));
     let mut files = files.flat_map(|file| [root.join(&file), carveout.join(&file)]);
     let none = carveout.join("configs/kas").join(&build.product.board.name).with_extension("yml");

@@ -68,15 +68,28 @@ pub(crate) fn is_revision(text: &str) -> bool {
     matches!(text.as_bytes(), [letter, b'.', digit] if letter.is_ascii_uppercase() && digit.is_ascii_digit())
 }
 
+fn digits(text: &str) -> bool {
+    text.len() == 4 && text.bytes().all(|b| b.is_ascii_digit())
+}
+
+const SKU: &str = "four digits, such as 0004";
+
+/// Checks the form of a SKU.
+pub(crate) fn check_sku(text: &str) -> Result<(), BoardError> {
+    if digits(text) {
+        return Ok(());
+    }
+    Err(BoardError::Field { field: "sku", found: text.escape_debug().to_string(), expected: SKU })
+}
+
 impl BoardId {
     /// Checks the form.
     pub fn check(&self) -> Result<(), BoardError> {
-        let digits = |text: &str, length| text.len() == length && text.bytes().all(|b| b.is_ascii_digit());
         let (fab, revision) = (is_fab(&self.fab), self.revision.is_empty() || is_revision(&self.revision));
         let fields = [
-            ("board", &self.board, digits(&self.board, 4), "four digits, such as 2888"),
+            ("board", &self.board, digits(&self.board), "four digits, such as 2888"),
             ("fab", &self.fab, fab, "three capitals or digits, such as 400"),
-            ("sku", &self.sku, digits(&self.sku, 4), "four digits, such as 0004"),
+            ("sku", &self.sku, digits(&self.sku), SKU),
             ("revision", &self.revision, revision, "a capital and a digit with a dot, such as K.0"),
         ];
         if let Some((field, found, _, expected)) = fields.into_iter().find(|(_, _, good, _)| !good) {

@@ -3,7 +3,7 @@
 //! NVIDIA's flash script chooses some files by a module's fab and revision (`process_board_version` of a board's `*.conf`, L4T R32.7): a
 //! flash package made for one module fits all those for which it would choose the same. It compares texts by their bytes.
 
-use crate::board::{BoardId, is_fab, is_revision};
+use crate::board::{BoardError, BoardId, check_sku, is_fab, is_revision};
 use serde::{Deserialize, Serialize};
 
 /// Modules of the same number that take the same boot files.
@@ -84,6 +84,15 @@ impl From<Span> for String {
 }
 
 impl Span {
+    /// Whether a text may be in both.
+    fn meets(&self, other: &Self) -> bool {
+        let before = |first: &Option<String>, last: &Option<String>| match (first, last) {
+            (Some(first), Some(last)) => first <= last,
+            _ => true,
+        };
+        before(&self.first, &other.last) && before(&other.first, &self.last)
+    }
+
     fn has(&self, text: &str) -> bool {
         self.first.as_deref().is_none_or(|first| first <= text)
             && self.last.as_deref().is_none_or(|last| text <= last)
@@ -101,7 +110,44 @@ impl Fits {
     }
 }
 
+impl Fits {
+    /// Checks the form of what [`Span`] does not.
+    pub fn check(&self) -> Result<(), BoardError> {
+        self.sku.as_deref().map_or(Ok(()), check_sku)?;
+        let spans: [(_, _, fn(&str) -> bool, _); 2] = [
+            ("fabs", &self.fabs, is_fab, "fabs, such as 300-499"),
+            ("revisions", &self.revisions, is_revision, "revisions, such as -D.0"),
+        ];
+        for (field, span, is_one, expected) in spans {
+            let ends = span.iter().flat_map(|span| [&span.first, &span.last]).flatten();
+            if let Some(found) = ends.into_iter().find(|end| !is_one(end)) {
+                return Err(BoardError::Field { field, found: found.clone(), expected });
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether a module may be one of those and one of the others; each beside the module that it is said of.
+    fn meets(&self, own: &BoardId, other: &Self, others: &BoardId) -> bool {
+        let meet = |one: &Option<Span>, two: &Option<Span>| match (one, two) {
+            (Some(one), Some(two)) => one.meets(two),
+            _ => true,
+        };
+        self.sku.as_ref().unwrap_or(&own.sku) == other.sku.as_ref().unwrap_or(&others.sku)
+            && meet(&self.fabs, &other.fabs)
+            && meet(&self.revisions, &other.revisions)
+    }
+}
+
 impl BoardId {
+    /// Whether there may be a module that the flash packages of two fit.
+    pub fn meets(&self, also: &[Fits], other: &Self, others: &[Fits]) -> bool {
+        let meet = |fits: &Fits| others.iter().any(|more| fits.meets(self, more, other));
+        self.fits(also, other)
+            || other.fits(others, self)
+            || (self.board == other.board && also.iter().any(meet))
+    }
+
     /// Whether a flash package that was made for this module fits another: it is of the same fab and revision, or as one of these says.
     pub fn fits(&self, also: &[Fits], other: &Self) -> bool {
         self.board == other.board && (self == other || also.iter().any(|fits| fits.has(self, other)))
@@ -153,6 +199,50 @@ mod tests {
         assert!(own.fits(&[also.clone()], &other) && own.fits(&[also.clone()], &own));
         assert!(!own.fits(&[also], &BoardId { fab: "401".into(), ..own.clone() }));
         assert!(!own.fits(&[Fits::default()], &BoardId { board: "3668".into(), ..own.clone() }));
+    }
+
+    #[test]
+    fn modules_meet_where_one_may_be_of_both() {
+        let fits = |fabs: &str, revisions: &str| {
+            let side = |text: &str| (!text.is_empty()).then(|| span(text).unwrap());
+            [Fits { sku: None, fabs: side(fabs), revisions: side(revisions) }]
+        };
+        let own = id("400", "D.0");
+        for (one, two, expected) in [
+            (("300-499", ""), ("500-", ""), false),
+            (("300-500", ""), ("500-", ""), true),
+            (("", "-D.0"), ("", "D.1-"), false),
+            (("", "-D.1"), ("", "D.1-"), true),
+            (("300-499", "-D.0"), ("500-", ""), false),
+            (("300-499", "-D.0"), ("450", "C.0"), true),
+            (("300", ""), ("", ""), true),
+        ] {
+            let other = id("700", "Z.0");
+            let (one, two) = (fits(one.0, one.1), fits(two.0, two.1));
+            assert_eq!(own.meets(&one, &other, &two), expected, "{one:?} {two:?}");
+            assert_eq!(other.meets(&two, &own, &one), expected, "{two:?} {one:?}");
+            let sku = BoardId { sku: "0004".into(), ..other.clone() };
+            assert!(!own.meets(&one, &sku, &two));
+        }
+        assert!(own.meets(&[], &own, &[]) && !own.meets(&[], &id("401", "D.0"), &[]));
+        assert!(id("401", "").meets(&[], &own, &fits("401", "-D.0")), "a module, and what another fits");
+    }
+
+    #[test]
+    fn each_side_has_its_form() {
+        let check = |yaml: Fits| yaml.check().unwrap_err().to_string();
+        let fits = |sku: Option<&str>, fabs: Option<&str>, revisions: Option<&str>| Fits {
+            sku: sku.map(Into::into),
+            fabs: fabs.map(|text| span(text).unwrap()),
+            revisions: revisions.map(|text| span(text).unwrap()),
+        };
+        fits(Some("0003"), Some("300-"), Some("-D.0")).check().unwrap();
+        assert_eq!(check(fits(Some("5"), None, None)), "sku is `5`, expected four digits, such as 0004");
+        assert_eq!(check(fits(None, Some("D.0-"), None)), "fabs is `D.0`, expected fabs, such as 300-499");
+        assert_eq!(
+            check(fits(None, None, Some("-400"))),
+            "revisions is `400`, expected revisions, such as -D.0"
+        );
     }
 
     #[test]

@@ -31,6 +31,8 @@ carveout_host::errors! {
         MissingKey { source: Cause } => usage "missing-key": ("{source}");
         /// A key is written twice.
         DuplicateKey { source: Cause } => usage "duplicate-key": ("{source}");
+        /// The file has a second YAML document.
+        TwoDocuments => usage "two-documents": ("a second YAML document begins: a config is one");
         /// A value is of another type than is expected, such as a word instead of a list.
         WrongType { source: Cause } => usage "wrong-type": ("{source}");
         /// The file is not correct YAML, or one of its values cannot be read.
@@ -79,8 +81,27 @@ carveout_host::errors! {
         ExtendsTooMany { most: usize } => usage "extends-too-many":
             ("a board, and those that it extends, have {most} files at most: does it extend itself?");
         /// Neither a board's file nor those of the boards that it extends say what a board has.
-        Lacks { path: PathBuf, key: &'static str } => usage "lacks":
-            ("{}: {key} is missing, and it extends no board that has it", path.display());
+        Lacks { key: &'static str } => usage "lacks":
+            ("{key} is missing, and the file extends no board that has it");
+        /// A path of a board with L4T does not lead into the BSP.
+        NotInBsp { value: String } => usage "not-in-bsp":
+            ("`{value}`: a path below the BSP's Linux_for_Tegra is allowed, without . and ..");
+        /// The list of modules is empty.
+        NoModules => usage "no-modules": ("expected at least one module"),
+            help ("leave l4t.modules out, if the board that is extended has them");
+        /// A module is called as the folder of what all share.
+        ReservedName { name: &'static str } => usage "reserved-name":
+            ("`{name}` is the folder of a bundle with what all modules share: choose another name");
+        /// Two modules of a board may be the same one.
+        ModulesMeet { first: String, second: String } => usage "modules-meet":
+            ("a board may be module {first} and module {second}, so it would be chance what it gets"),
+            help ("make their id, fits.sku, fits.fabs or fits.revisions such that no fab and revision is of both");
+        /// The address of a download is not one.
+        NotAUrl { value: String } => usage "not-a-url":
+            ("`{value}`: an address that begins with https://, http:// or file:/// is allowed, without a user");
+        /// The digest of a download is not one.
+        NotASha256 { value: String } => usage "not-a-sha256":
+            ("`{value}`: 64 digits and letters from a to f are allowed, as sha256sum prints them");
         /// What a board's file says of recovery mode is not one line of text.
         NotALine { value: String } => usage "not-a-line": ("`{value}`: one line of text is allowed");
         /// The USB product id in a board's file is not one.
@@ -90,15 +111,15 @@ carveout_host::errors! {
         OtherSpec { spec: String } => usage "other-spec":
             ("`{spec}`, expected number, fab, SKU and revision of the module with dashes between, such as 2888-400-0004-");
         /// What an update payload is to call a module is longer than it can be.
-        LongSpec { path: PathBuf, spec: String, most: usize } => usage "long-spec":
-            ("{}: an update payload would call a module {spec}, which is longer than {most} bytes", path.display());
+        LongSpec { spec: String, most: usize } => usage "long-spec":
+            ("an update payload would call a module {spec}, which is longer than {most} bytes");
         /// Two modules of a board have one name.
         ModuleTwice { name: String } => usage "module-twice": ("two modules are called {name}");
         /// The identity of a module in a board's file is impossible.
         WrongModule { module: String, source: Cause } => usage "wrong-module": ("module {module}: {source}");
         /// The two boot configs of a board have the same file name.
-        SameBootConfigs { path: PathBuf } => usage "same-boot-configs":
-            ("{}: both boot configs have one file name: they must differ", path.display());
+        SameBootConfigs => usage "same-boot-configs": ("both boot configs have one file name: they must differ"),
+            help ("leave boot_config.flash out, if one file serves for both");
         /// The command needs NVIDIA's L4T, and the product's board has none.
         NoL4t { board: String } => usage "no-l4t":
             ("board {board} has nothing of NVIDIA's L4T: choose another with --board");

@@ -37,7 +37,7 @@ pub fn inputs(product: &Product, workspace: &Workspace) -> Result<Vec<Input>> {
     };
     add(CONFIG.into(), &product.path);
     let board = &product.board;
-    for (index, path) in board.paths.iter().enumerate() {
+    for (index, path) in board.paths().enumerate() {
         let extended = path.file_stem().unwrap_or_default().to_string_lossy();
         let name = if index == 0 { "board".to_owned() } else { format!("board.{extended}") };
         add(name, path);
