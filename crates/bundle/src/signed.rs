@@ -8,7 +8,7 @@ use crate::format::MANIFEST;
 use crate::manifest::Manifest;
 use crate::problem::Problem;
 use crate::trace::Traced;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use tegra_bct::mb1;
 use tegra_bct::signed::Signed;
 use tegra_flash::{Layout, blob, slots};
@@ -21,6 +21,8 @@ const TRACED: u32 = 2;
 const BCT: u64 = 65536;
 /// What the recovery loader gets.
 const BLOB: &str = "blob.bin";
+/// By which partitions are written, of boards without keys and with: NVIDIA's form of a layout with the names of signed files.
+const TABLES: [&str; 2] = ["flash.xml.bin", "secureflash.xml.bin"];
 /// Kinds of signed files that no file of the BSP or the bundle is the content of: boot configs, made of many cfgs.
 const MADE_ANEW: [&[u8; 4]; 2] = [MB1_BCT, b"MEMB"];
 const MB1_BCT: &[u8; 4] = b"MBCT";
@@ -85,6 +87,7 @@ impl Check<'_> {
             if self.manifest.format >= TRACED {
                 self.secure_os(module);
             }
+            self.tables(module);
             self.blob(module);
         }
         self.problems
@@ -128,6 +131,29 @@ impl Check<'_> {
                     let what = format!("goes to {slot}, but is not made of {}", image.path);
                     self.problems.push(Problem::new(&file.path, what));
                 }
+            }
+        }
+    }
+
+    /// What NVIDIA's tools write the partitions by names the module's own files, not those of another.
+    fn tables(&mut self, module: &ModuleEntry) {
+        let files = self.manifest.flash_files(&module.name);
+        let written: Vec<(&str, &str)> = files
+            .iter()
+            .filter(|(_, file)| file.made_of.is_some())
+            .flat_map(|(name, file)| file.partitions.iter().map(|partition| (partition.as_str(), *name)))
+            .collect();
+        for table in TABLES {
+            let found = files.get(table).and_then(|file| Some((&file.path, self.contents.get(&file.path)?)));
+            let Some((path, bytes)) = found else { continue };
+            let named: BTreeSet<&[u8]> = bytes.split(|byte| !byte.is_ascii_graphic()).collect();
+            if let Some((partition, file)) = written.iter().find(|(_, file)| !named.contains(file.as_bytes()))
+            {
+                let what = format!(
+                    "does not name {file}, which partition {partition} of module {} gets: it is of another module or build",
+                    module.name
+                );
+                self.problems.push(Problem::new(path, what));
             }
         }
     }

@@ -72,11 +72,18 @@ fn cards(args: &FlashRequest, bundle: &Path, dirs: &Dirs, ui: &Ui) -> Result<Out
     if let Some((option, _)) = meaningless.iter().find(|(_, given)| *given) {
         return Err(CardError::Option { option }.into());
     }
+    let paths: Vec<&Path> = args.to.iter().filter_map(|to| device_card::path(to)).collect();
+    if paths.contains(&Path::new("")) {
+        return Err(CardError::NoName.into());
+    }
+    if let Some(path) = disk::named_twice(&paths) {
+        return Err(CardError::NamedTwice { path: path.into() }.into());
+    }
     let (package, authenticity) = Package::open(bundle, args.app.is_none(), args.key.as_ref())?;
     ui.note(&authenticity.text());
+    card::ensure_has_card(&package)?;
     if let Some(lacks) = package.manifest.scope_lacks(Scope::Full, args.app.is_some()) {
-        let (path, scope) = (bundle.into(), card::KIND.into());
-        return Err(BundleError::LacksForScope { path, scope, lacks }.into());
+        return Err(CardError::Lacks { path: bundle.into(), lacks }.into());
     }
     let scratch = carveout_host::tools::scratch("app")?;
     let size = package.manifest.device.as_ref().map_or(0, |device| device.app_size);

@@ -114,8 +114,8 @@ impl Fits {
     /// Checks the form of what [`Span`] does not.
     pub fn check(&self) -> Result<(), BoardError> {
         self.sku.as_deref().map_or(Ok(()), check_sku)?;
-        let spans: [(_, _, fn(&str) -> bool, _); 2] = [
-            ("fabs", &self.fabs, is_fab, "fabs, such as 300-499"),
+        let spans = [
+            ("fabs", &self.fabs, is_fab as fn(&str) -> bool, "fabs, such as 300-499"),
             ("revisions", &self.revisions, is_revision, "revisions, such as -D.0"),
         ];
         for (field, span, is_one, expected) in spans {

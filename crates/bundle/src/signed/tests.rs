@@ -58,6 +58,7 @@ fn flash() -> Vec<File> {
             &["secure-os", "secure-os_b"],
             Some(MadeOf::new("secure-os/tos.img", IMAGE)),
         ),
+        ("flash/common/flash.xml.bin", b"cpu-bootloader\0cboot\0secure-os\0tos\0".to_vec(), &[], None),
     ]
 }
 
@@ -131,6 +132,23 @@ fn whatever_is_exchanged_is_named() {
     assert!(carve_out[0].contains("flash/common/mb1_bct: MB1 would read a carve-out of 0x1000000"));
     let gone = after("flash/common/mb1_bct", |file| file.1 = b"something else".to_vec());
     assert!(gone[0].contains("has 1 MB1 BCTs, expected two"), "{gone:?}");
+}
+
+/// A table of another module would have a board get files that are not there.
+#[test]
+fn the_partitions_are_those_of_the_module() {
+    const TABLE: &str = "flash/common/flash.xml.bin";
+    let other = after(TABLE, |file| file.1 = b"cpu-bootloader\0cboot\0secure-os\0other\0".to_vec());
+    assert_eq!(
+        other,
+        [
+            "flash/common/flash.xml.bin: does not name tos, which partition secure-os of module 32gb gets: it is of another module or build"
+        ]
+    );
+    assert!(
+        after(TABLE, |file| file.1.clear())[0]
+            .contains("does not name cboot, which partition cpu-bootloader")
+    );
 }
 
 #[test]

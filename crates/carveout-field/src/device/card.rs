@@ -41,6 +41,8 @@ impl Target {
         match kind {
             Some(kind) if kind.is_block_device() => Self::disk(path, needed),
             Some(kind) if kind.is_file() => {
+                // One that nobody may write to is kept, too, and told before anything is written.
+                OpenOptions::new().append(true).open(path).at(path)?;
                 if !is_image(&mut carveout_host::files::open(path)?) {
                     return Err(CardError::NoImage { path: path.into() }.into());
                 }
@@ -58,7 +60,10 @@ impl Target {
     }
 
     fn disk(path: &Path, needed: u64) -> Result<Self> {
-        ensure_card(path)?;
+        let name = ensure_card(path)?;
+        if fs::read_to_string(Path::new(BLOCK).join(name).join("ro")).is_ok_and(|ro| ro.trim() == "1") {
+            return Err(CardError::WriteProtected { path: path.into() }.into());
+        }
         // The kernel refuses what is mounted.
         let exclusive = i32::try_from(OFlags::EXCL.bits()).unwrap_or_default();
         let opened = OpenOptions::new().read(true).write(true).custom_flags(exclusive).open(path);
@@ -97,11 +102,11 @@ impl Target {
     }
 }
 
-/// Refuses a disk that is not a card.
-fn ensure_card(path: &Path) -> Result<()> {
+/// Refuses a disk that is not a card. The kernel's name of it.
+fn ensure_card(path: &Path) -> Result<String> {
     let real = fs::canonicalize(path).at(path)?;
     let name = real.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    ensure_card_in(Path::new(BLOCK), path, &name)
+    ensure_card_in(Path::new(BLOCK), path, &name).map(|()| name)
 }
 
 fn ensure_card_in(block: &Path, path: &Path, name: &str) -> Result<()> {

@@ -6,6 +6,7 @@ use carveout_host::error::{At, Error, Result};
 use carveout_host::files::{NewFile, OUTPUT};
 use rustix::fs::{SeekFrom, seek};
 use rustix::io::Errno;
+use std::collections::BTreeSet;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read};
 use std::path::Path;
@@ -23,6 +24,17 @@ const TABLES: [&str; 3] = ["protective_master_boot_record", "primary_gpt", "seco
 /// The file of `virt:FILE`.
 pub fn file(target: &str) -> Option<&Path> {
     target.strip_prefix(VIRT).map(Path::new)
+}
+
+/// A path that leads where one before it leads, to a file that is there or will be.
+pub fn named_twice<'a>(paths: &[&'a Path]) -> Option<&'a Path> {
+    let real = |path: &Path| {
+        let parent = path.parent().filter(|parent| *parent != Path::new("")).unwrap_or(Path::new("."));
+        let new = || Some(fs::canonicalize(parent).ok()?.join(path.file_name()?));
+        fs::canonicalize(path).ok().or_else(new).unwrap_or_else(|| path.to_owned())
+    };
+    let mut seen = BTreeSet::new();
+    paths.iter().find(|path| !seen.insert(real(path))).copied()
 }
 
 /// What a device's error means for people.

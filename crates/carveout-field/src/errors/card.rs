@@ -22,6 +22,19 @@ carveout_host::errors! {
         NoImage { path: PathBuf } => usage "no-card-image":
             ("{}: is there already, and is no image of a card", path.display()),
             help ("nothing has been written; name a new file, or remove this one");
+        /// Nothing stands behind `card:`.
+        NoName => usage "no-name": ("card: names no card"),
+            help ("name a new file, or the whole card, such as card:/dev/sdX or card:/dev/mmcblk0");
+        /// A card is named twice, by the same path or another.
+        NamedTwice { path: PathBuf } => usage "named-twice": ("--to card:{}: is named twice", path.display()),
+            help ("nothing has been written; name each card once: another path may lead to the same one");
+        /// The card's switch forbids writing.
+        WriteProtected { path: PathBuf } => usage "write-protected": ("{}: is write-protected", path.display()),
+            help ("nothing has been written; move the card's switch, or that of its adapter");
+        /// What goes to the card is not in the bundle.
+        Lacks { path: PathBuf, lacks: String } => usage "not-enough-for-card":
+            ("{} cannot be written to a card: {lacks}", path.display()),
+            help ("build a bundle with a whole BSP and a root filesystem, or give one with --app FILE");
         /// A folder, a pipe or a character device.
         OtherKind { path: PathBuf } => usage "neither-file-nor-disk":
             ("{}: is neither a file nor a block device", path.display()),
@@ -42,7 +55,9 @@ carveout_host::errors! {
             ("{}: has {size} bytes, {needed} are needed", path.display()),
             help ("take a larger card, or build the bundle with a smaller rootfs.size: it is {} too large", human(needed - size));
         /// The partition table could not be written or read.
-        Table { path: PathBuf, source: Cause } => check "card-table": ("{}: {source}", path.display());
+        Table { path: PathBuf, source: Cause } => check "card-table":
+            ("{}: has no partition table of a card that can be read: {source}", path.display()),
+            help ("flash --to card: writes a card, or an image of one, anew");
         /// What was written is not what is read.
         ReadBackDiffers { path: PathBuf, partition: String } => check "card-differs":
             ("{}: what was read back of {partition} is not what was written", path.display()),

@@ -11,7 +11,7 @@ carveout_host::errors! {
         /// The image that was named is missing or cannot be looked at.
         NotAccessible { path: PathBuf, source: io::Error } => usage "not-accessible":
             ("{path}: {source}", path = path.display()),
-            help ("restore takes what backup made, NVIDIA's system.img (sparse) or its system.img.raw");
+            help ("name what backup made, NVIDIA's system.img (sparse) or its system.img.raw");
         /// A folder was named as the image.
         Folder { path: PathBuf } => usage "folder": ("{path}: a folder, not an image", path = path.display()),
             help ("give the file of an image: dd if=DEVICE of=FILE makes one of a device");

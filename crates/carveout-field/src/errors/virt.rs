@@ -104,7 +104,8 @@ carveout_host::errors! {
             help ("leave --from out: what a virt device has is compared with the bundle itself");
         /// The same virt device was named twice in one command.
         NamedTwice { path: PathBuf } => usage "named-twice":
-            ("--to virt:{path}: is named twice", path = path.display());
+            ("--to virt:{path}: is named twice", path = path.display()),
+            help ("name each file once: another path may lead to the same one");
         /// The virt device that is to be backed up has no root filesystem.
         NoRootFilesystem { path: PathBuf } => check "no-root-filesystem":
             ("{path}: has no root filesystem", path = path.display()),

@@ -7,7 +7,7 @@ use crate::device::package::{Package, layout_of};
 use crate::device::record::Record;
 use crate::errors::{BundleError, CardError};
 use bundle::Manifest;
-use carveout_host::error::{At, Error, Result};
+use carveout_host::error::{At, Result};
 use carveout_host::files;
 use carveout_host::interrupt;
 use carveout_host::ui::Ui;
@@ -135,7 +135,7 @@ impl<'a> CardJob<'a> {
             let name = &place.partition.name;
             let source = self.source(name);
             step(format!("write {name}"), &mut || {
-                let digest = put(&mut disk, place, source.as_deref(), empty)?;
+                let digest = put((path, &mut disk), place, source.as_deref(), empty)?;
                 written.insert(name.clone(), digest);
                 Ok(())
             })?;
@@ -218,19 +218,24 @@ fn disk_id(digest: &str) -> Uuid {
 }
 
 /// Writes a partition; what a file does not fill is zero. How many bytes count, and their SHA-256.
-fn put(disk: &mut File, place: &Place, source: Option<&Path>, empty: bool) -> Result<Option<(u64, String)>> {
+fn put(
+    (target, disk): (&Path, &mut File),
+    place: &Place,
+    source: Option<&Path>,
+    empty: bool,
+) -> Result<Option<(u64, String)>> {
     let (start, size) = (place.first * SECTOR, place.sectors * SECTOR);
     let Some(path) = source else {
         // Nothing that was there before is taken for a filesystem or for flags.
         if !empty {
-            zero(disk, start, size.min(WHOLE)).map_err(|error| Error::io(Path::new("the card"), &error))?;
+            zero(disk, start, size.min(WHOLE)).at(target)?;
         }
         return Ok(None);
     };
     let mut file = files::open(path)?;
     let mut hasher = Sha256::new();
     let (mut at, mut block) = (0, vec![0; BLOCK]);
-    disk.seek(SeekFrom::Start(start)).at(path)?;
+    disk.seek(SeekFrom::Start(start)).at(target)?;
     loop {
         interrupt::check()?;
         let length = read_block(&mut file, &mut block).at(path)?;
@@ -243,13 +248,13 @@ fn put(disk: &mut File, place: &Place, source: Option<&Path>, empty: bool) -> Re
         }
         hasher.update(part);
         if empty && part.iter().all(|byte| *byte == 0) {
-            disk.seek(SeekFrom::Current(length as i64)).at(path)?;
+            disk.seek(SeekFrom::Current(length as i64)).at(target)?;
         } else {
-            disk.write_all(part).at(path)?;
+            disk.write_all(part).at(target)?;
         }
     }
     if !empty {
-        zero(disk, start + at, (size - at).min(WHOLE)).at(path)?;
+        zero(disk, start + at, (size - at).min(WHOLE)).at(target)?;
     }
     Ok(Some((at, hex(hasher))))
 }

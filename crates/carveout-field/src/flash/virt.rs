@@ -322,12 +322,8 @@ fn opened(path: &Path) -> Result<Option<Device<File>>> {
 
 /// Each device once.
 pub fn paths(targets: &[&Path]) -> Result<Vec<PathBuf>> {
-    let mut seen = BTreeSet::new();
-    for path in targets {
-        let real = std::fs::canonicalize(path).unwrap_or_else(|_| (*path).to_owned());
-        if !seen.insert(real) {
-            return Err(VirtError::NamedTwice { path: (*path).to_owned() }.into());
-        }
+    if let Some(path) = disk::named_twice(targets) {
+        return Err(VirtError::NamedTwice { path: path.into() }.into());
     }
     Ok(targets.iter().map(|path| (*path).to_owned()).collect())
 }

@@ -94,6 +94,14 @@ fn a_card_and_its_board_are_of_one_bundle() {
     assert_eq!(fs::read(&letters).unwrap(), b"dear reader");
     let disk = bus.xtask(["flash", bundle, "--to", "card:/dev/null", "--app", app]).fails(2);
     assert!(disk.contains("neither a file nor a block device"), "{disk}");
+    let nothing = bus.xtask(["flash", bundle, "--to", "card:", "--app", app]).fails(2);
+    assert!(nothing.contains("card: names no card"), "{nothing}");
+    let same = format!("card:{}/./new.img", machine.path("").display());
+    let twice = format!("card:{}", machine.path("new.img").display());
+    let twice = bus.xtask(["flash", bundle, "--to", &same, "--to", &twice, "--app", app]).fails(2);
+    assert!(twice.contains("is named twice") && !machine.path("new.img").exists(), "{twice}");
+    let without = bus.xtask(["flash", bundle, "--to", &same]).fails(2);
+    assert!(without.contains("cannot be written to a card: ") && without.contains("--app FILE"), "{without}");
 
     // The board gets the rest: all of its own flash, and nothing of the card.
     let board = bus.plug_kind("1-2", EEPROM, "7e19");

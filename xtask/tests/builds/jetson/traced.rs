@@ -149,6 +149,17 @@ fn other_parts_and_what_is_sent_to_the_board_are_compared_too() {
     copy.refused(&[BLOB, "its secure-os image (TOSB) is none of the files of module 32gb"]);
 }
 
+/// With the table of another module a board would be written files that are not its own.
+#[test]
+fn tables_of_two_modules_are_not_exchanged() {
+    const TABLES: [&str; 2] = ["flash/32gb/flash.xml.bin", "flash/64gb/flash.xml.bin"];
+    let copy = Copy::new();
+    let [mine, other] = TABLES.map(|path| fs::read(copy.folder.join(path)).unwrap());
+    copy.edit(TABLES[0], |bytes| *bytes = other);
+    copy.edit(TABLES[1], |bytes| *bytes = mine);
+    copy.refused(&[TABLES[0], TABLES[1], "which partition bpmp-fw-dtb of module 32gb gets"]);
+}
+
 /// As all guides say: `sudo NAME/flash/flash.sh`.
 #[test]
 fn programs_of_a_bundle_can_be_run() {
