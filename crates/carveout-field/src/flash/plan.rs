@@ -120,11 +120,10 @@ impl BoardJob<'_> {
 }
 
 fn duration(bytes: u64) -> String {
-    let seconds = bytes / ASSUMED_RATE;
-    format!(
-        "some {} min {} s if USB and eMMC do {} a second",
-        seconds / 60,
-        seconds % 60,
-        human(ASSUMED_RATE)
-    )
+    let seconds = bytes.div_ceil(ASSUMED_RATE);
+    let time = match (seconds / 60, seconds % 60) {
+        (0, seconds) => format!("{seconds} s"),
+        (minutes, seconds) => format!("{minutes} min {seconds} s"),
+    };
+    format!("some {time} if USB and eMMC do {} a second", human(ASSUMED_RATE))
 }

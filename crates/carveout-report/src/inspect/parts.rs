@@ -41,7 +41,7 @@ pub fn ekb(path: &Path, bytes: &[u8]) -> Result<Option<Explained>> {
     let verdict = match keys {
         Some(keys) => format!(
             "{keys} keys, encrypted with NVIDIA's default test key (KEK2 of a device without fuses, NVIDIA's vector): they are no secret. \
-             Make one of your own with NVIDIA's gen_ekb.py before the product ships"
+             Make one of your own with `ekb new` before the product ships"
         ),
         None => "not encrypted with NVIDIA's default test key".into(),
     };
