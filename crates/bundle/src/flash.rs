@@ -6,9 +6,9 @@ use crate::format::MANIFEST;
 use crate::manifest::{Manifest, NAME, is_plain};
 use crate::problem::Problem;
 use std::collections::BTreeMap;
-use tegra_flash::Scope;
 use tegra_flash::filesystem::{self, root_filesystem};
 use tegra_flash::slots::{self, MB1_BCT, SECURE_OS};
+use tegra_flash::{Fits, Scope};
 use trusty_image::Soc;
 
 /// The partition of the root filesystem.
@@ -57,8 +57,12 @@ fn check_modules(manifest: &Manifest, device: &Device, problems: &mut Vec<Proble
             add(MANIFEST, format!("device: `{}` is no name of a module", module.name.escape_debug()));
             continue;
         }
-        if let Err(error) = module.id.check() {
+        if let Err(error) = module.id.check().and_then(|()| module.fits.iter().try_for_each(Fits::check)) {
             add(MANIFEST, format!("device: module {}: {error}", module.name));
+        }
+        let before = device.modules.iter().take_while(|other| !std::ptr::eq(*other, module));
+        for other in before.filter(|other| module.id.meets(&module.fits, &other.id, &other.fits)) {
+            add(MANIFEST, format!("device: a board may be module {} and module {}", other.name, module.name));
         }
         let files = manifest.flash_files(&module.name);
         let reads_eeprom = device.soc == Soc::T194;

@@ -161,16 +161,19 @@ impl Check<'_> {
     /// What MB1 will read: of the cold boot, and while flashing. What is encrypted cannot be read: its proof was made when it was
     /// built.
     fn carve_outs(&mut self) {
+        if self.encrypted() {
+            return;
+        }
         let expected = self.manifest.tzdram;
-        let (mut found, encrypted) = (0, self.encrypted());
-        for file in self.manifest.files.iter().filter(|file| is_checked(file) && !encrypted) {
+        let mut bcts = BTreeSet::new();
+        for file in self.manifest.files.iter().filter(|file| is_checked(file)) {
             let Some(bct) = self.contents.get(&file.path) else { continue };
             let is_bct = Signed::parse(bct).is_some_and(|signed| &signed.kind == MB1_BCT)
                 || file.partitions.iter().any(|name| name == slots::MB1_BCT[0]);
             if !is_bct {
                 continue;
             }
-            found += 1;
+            bcts.insert(file.path.as_str());
             let what = match mb1::read(bct) {
                 Ok(found) if found == expected => continue,
                 Ok(found) => format!(
@@ -184,10 +187,16 @@ impl Check<'_> {
             };
             self.problems.push(Problem::new(&file.path, what));
         }
-        if self.manifest.format >= TRACED && found < 2 && !encrypted {
-            let what =
-                format!("device: has {found} MB1 BCTs, expected two: of the cold boot, and while flashing");
-            self.problems.push(Problem::new(MANIFEST, what));
+        for module in self.device.modules.iter().filter(|_| self.manifest.format >= TRACED) {
+            let files = self.manifest.flash_files(&module.name);
+            let found = files.values().filter(|file| bcts.contains(file.path.as_str())).count();
+            if found < 2 {
+                let what = format!(
+                    "device: module {} has {found} MB1 BCTs, expected two: of the cold boot, and while flashing",
+                    module.name
+                );
+                self.problems.push(Problem::new(MANIFEST, what));
+            }
         }
     }
 

@@ -92,6 +92,7 @@ fn cards(args: &FlashRequest, bundle: &Path, dirs: &Dirs, ui: &Ui) -> Result<Out
     let job = CardJob::new(&package, app)?;
     let plan = job.plan()?;
     ui.note(&plan);
+    paths.iter().try_for_each(|path| job.ensure_target(path))?;
     if args.dry_run {
         let json = json!(DevicePlans { devices: args.to.clone(), scopes: vec![card::KIND; args.to.len()] });
         return Ok(Outcome { line: Some(card::KIND.into()), json, ..Outcome::default() });

@@ -8,7 +8,7 @@ pub use told::{DeviceStatus, StatusRequest};
 
 use crate::device::package::Package;
 use crate::device::{card, disk};
-use crate::errors::FlashError;
+use crate::errors::{CardError, FlashError};
 use carveout_host::dirs::Dirs;
 use carveout_host::error::Result;
 use carveout_host::outcome::Outcome;
@@ -43,6 +43,12 @@ pub fn run(request: &StatusRequest, dirs: &Dirs, ui: &Ui) -> Result<Outcome> {
 
 /// Whether a card is of a bundle: the same one that its board has, if that was flashed with it.
 fn of_card(request: &StatusRequest, path: &Path) -> Result<DeviceStatus> {
+    if path == Path::new("") {
+        return Err(CardError::NoName.into());
+    }
+    if request.instance.is_some() {
+        return Err(CardError::Option { option: "--instance" }.into());
+    }
     let bundle = request.bundle.as_deref().ok_or(FlashError::CardWithoutBundle)?;
     let (package, _) = Package::open(bundle, false, None)?;
     let same = crate::flash::card::is_of(&package, path)?;

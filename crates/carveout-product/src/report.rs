@@ -35,6 +35,7 @@ impl Reporter<'_> {
             // The reader tells where the mapping begins, and of a second document nothing.
             ConfigError::DuplicateKey { .. } => duplicate(self.text),
             ConfigError::TwoDocuments => second_document(self.text),
+            ConfigError::Malformed { .. } => at_position(what, self.text),
             _ => None,
         };
         self.on_line(number.or(error.location().map(|l| l.line())).unwrap_or(1), fault)
@@ -107,17 +108,25 @@ fn meant(message: &str) -> Option<String> {
     nearest(wrong, names).map(str::to_owned)
 }
 
+/// The line of a character whose position the reader tells.
+fn at_position(message: &str, text: &str) -> Option<usize> {
+    let position: usize = message.rsplit_once(" at position ")?.1.parse().ok()?;
+    Some(text.get(..position)?.matches('\n').count() + 1)
+}
+
 /// The line at which a second document begins.
 fn second_document(text: &str) -> Option<usize> {
-    let mut begun = false;
+    let (mut begun, mut ended) = (false, false);
     for (index, line) in text.lines().enumerate() {
-        if line == "---" || line.starts_with("--- ") {
+        ended |= line == "...";
+        let content = !(line.trim().is_empty() || line.starts_with(['#', '%']) || line == "...");
+        if line == "---" || line.starts_with("--- ") || ended && content {
             if begun {
                 return Some(index + 1);
             }
             begun = true;
         }
-        begun |= !(line.trim().is_empty() || line.starts_with(['#', '%']));
+        begun |= content;
     }
     None
 }
@@ -131,7 +140,7 @@ fn in_words(message: &str) -> String {
         "map" | "a map" => "a mapping".into(),
         "sequence" | "a sequence" => "a list".into(),
         name if name.starts_with("struct ") => "a mapping".into(),
-        name if name.starts_with("enum ") => "a word".into(),
+        name if name.starts_with("enum ") || name.starts_with("a YAML tag") => "a word".into(),
         name => name.to_owned(),
     };
     format!("{before}wrong type: {}, expected {}", word(found), word(expected))

@@ -18,7 +18,9 @@ pub const MAX_ALIASES: usize = 256;
 
 /// A file's text.
 pub fn text(path: &Path, bytes: Vec<u8>) -> Result<String> {
-    String::from_utf8(bytes)
+    let text = String::from_utf8(bytes);
+    // A mark at the beginning, as editors of Windows write it, is no part of a document.
+    text.map(|text| text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text))
         .map_err(|error| ConfigError::NotUtf8 { path: path.into(), source: error.utf8_error().into() }.into())
 }
 

@@ -112,6 +112,8 @@ pub fn run(build: &Build) -> Result<Bsp> {
         whole(build, &from, &given)?;
         copy::tree(&from, work.out, &wanted)
     })?;
+    // The copy may have been made for another board.
+    whole(build, &output.dir, &given)?;
     license::accepted(l4t, &output.dir, &build.dirs(), build.ui)?;
     let release = Release::of(&output.dir)?;
     let board = build.product.board.l4t()?;
@@ -137,6 +139,9 @@ fn same_configs(board: &Board, l4t: &L4tBoard, conf: &BoardConf) -> Result<()> {
     // Without one of the cold boot, flash.sh takes the other for both.
     let named = [if cold_boot.is_empty() { flash } else { cold_boot }, flash, layout];
     for ((path, value), (key, of_board)) in ours.into_iter().zip(named).zip(KEYS) {
+        // A board without a file of its own for flashing says one for both.
+        let of_board =
+            if of_board == KEYS[1].1 && board.cold_boot == board.flash { KEYS[0].1 } else { of_board };
         if path.file_name() != Some(OsStr::new(value)) {
             let (value, name) = (value.escape_debug().to_string(), board.name.clone());
             let file = format!("{}.conf", l4t.flash_name);
@@ -183,7 +188,7 @@ pub fn missing(board: &Board, l4t: &L4tBoard, bsp: &Path) -> Vec<String> {
     if let Ok(conf) = board_conf::read(bsp, &l4t.flash_name, &l4t.root_device) {
         missing.extend(conf.files().cloned());
     }
-    missing.retain(|name| !bsp.join(name).exists());
+    missing.retain(|name| !bsp.join(name).is_file());
     missing
 }
 

@@ -113,7 +113,7 @@ carveout_host::errors! {
                  writes would not be what is signed",
                 path.display()
             ),
-            help ("name the file that {file} names in the board's file of carveout, or another flash_name");
+            help ("name the file that {file} names in the board's file of carveout, in boot_config.flash if it is another one for flashing, or another flash_name");
         /// The secure-os image of a board's file is not a path within the BSP.
         SecureOsPath { file: String, secure_os: String } => usage "secure-os-path":
             (

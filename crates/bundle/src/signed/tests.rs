@@ -131,7 +131,7 @@ fn whatever_is_exchanged_is_named() {
     assert_eq!(carve_out.len(), 1);
     assert!(carve_out[0].contains("flash/common/mb1_bct: MB1 would read a carve-out of 0x1000000"));
     let gone = after("flash/common/mb1_bct", |file| file.1 = b"something else".to_vec());
-    assert!(gone[0].contains("has 1 MB1 BCTs, expected two"), "{gone:?}");
+    assert!(gone[0].contains("module 32gb has 1 MB1 BCTs, expected two"), "{gone:?}");
 }
 
 /// A table of another module would have a board get files that are not there.

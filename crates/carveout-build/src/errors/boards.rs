@@ -24,11 +24,11 @@ carveout_host::errors! {
                    (ROOTFS_ENC) cannot be in a bundle");
         /// The board's storage has no room for a partition APP of the configured size.
         NoRoomForApp {
-            path: PathBuf, key: &'static str, app: u64, most: u64,
+            key: &'static str, app: u64, most: u64,
             layout: String, device: String, size: u64, others: u64,
         } => usage "no-room-for-app":
-            ("{}: {key}: the partition APP would have {app} bytes, there is room for {most}: by {layout} the device {} \
-              has {size}, and the other partitions take {others}", path.display(), device.escape_debug()),
+            ("the partition APP would have {app} bytes, there is room for {most}: by {layout} the device {} has {size}, and \
+              the other partitions take {others}", device.escape_debug()),
             help ("set {key} to {}MiB or less", most >> 20);
         /// The partitions other than APP already fill the board's storage.
         NoRoom { layout: String, device: String, size: u64, others: u64 } => usage "no-room-beside-others":

@@ -2,7 +2,7 @@
 
 use super::app_partition::app_size;
 use crate::errors::BootConfigError;
-use carveout_host::error::{At, Result};
+use carveout_host::error::{At, Error, Result};
 use carveout_product::{Build, RootfsKind};
 use carveout_vendor::bsp::Bsp;
 use stage_cache::{Key, Output};
@@ -28,7 +28,8 @@ pub fn run(build: &Build, bsp: Option<&Bsp>) -> Result<Output> {
     told(build, &misc)?;
     let needed = if bsp.is_some() { L4T_PARTITIONS } else { VIRT_PARTITIONS };
     let text = fs::read_to_string(&layout).at(&layout)?;
-    let parsed = ensure_partitions(&shown(bsp, &layout), &text, needed, |line| build.ui.note(line))?;
+    let parsed = ensure_partitions(&shown(bsp, &layout), &text, needed, |line| build.ui.note(line));
+    let parsed = parsed.map_err(|fault| board.at("layout", fault))?;
     if let Some(bsp) = bsp {
         ensure_files(bsp, &shown(Some(bsp), &layout), &parsed)?;
         let kind = product.rootfs.as_ref().map(|rootfs| rootfs.kind);
@@ -90,7 +91,12 @@ const VIRT_PARTITIONS: &[&str] = &[MB1_BCT[0], SECURE_OS[0]];
 
 /// Refuses a layout that lacks a partition that is written: NVIDIA's tools would flash what is left, and the board would not
 /// boot. Tells what is assumed of it.
-fn ensure_partitions(shown: &str, text: &str, needed: &[&str], note: impl Fn(&str)) -> Result<Layout> {
+fn ensure_partitions(
+    shown: &str,
+    text: &str,
+    needed: &[&str],
+    note: impl Fn(&str),
+) -> Result<Layout, BootConfigError> {
     let parsed = Layout::parse(text).map_err(|e| unreadable(shown.into(), e))?;
     for device in parsed.devices.iter().filter(|device| device.sector_size_assumed) {
         note(&format!("note: {shown}: device {} has no sector_size: 512 bytes are assumed", device.kind));
@@ -100,7 +106,7 @@ fn ensure_partitions(shown: &str, text: &str, needed: &[&str], note: impl Fn(&st
         return Ok(parsed);
     }
     let lacks = lacks.into_iter().map(str::to_owned).collect();
-    Err(BootConfigError::NoPartition { layout: shown.into(), lacks }.into())
+    Err(BootConfigError::NoPartition { layout: shown.into(), lacks })
 }
 
 /// Files that flash.sh makes itself, or that stand for the bundle's root filesystem, by how they begin.
@@ -134,16 +140,18 @@ fn ensure_room(build: &Build, shown: &str, layout: &Layout) -> Result<()> {
     let app = app_size(build)?;
     let Some(small) = layout.too_small(app) else { return Ok(()) };
     let TooSmall { device, size, others, app: most } = small;
-    let key = if build.product.rootfs.is_some() { "rootfs.size" } else { "l4t.app_size" };
+    let (product, board) = (build.product, &build.product.board);
+    let key = if product.rootfs.is_some() { "rootfs.size" } else { "l4t.app_size" };
     let (layout, device) = (shown.to_owned(), device.to_owned());
-    Err(match most.filter(|most| *most > 0) {
-        Some(most) => {
-            let path = build.product.path.clone();
-            BootConfigError::NoRoomForApp { path, key, app, most, layout, device, size, others }
-        }
-        None => BootConfigError::NoRoom { layout, device, size, others },
+    let Some(most) = most.filter(|most| *most > 0) else {
+        return Err(board.at("layout", BootConfigError::NoRoom { layout, device, size, others }));
+    };
+    let fault = BootConfigError::NoRoomForApp { key, app, most, layout, device, size, others };
+    // What the product does not say is the board's.
+    if product.rootfs.is_none() && board.l4t()?.app_size == app {
+        return Err(board.at(key, fault));
     }
-    .into())
+    Err(Error::from(fault).within(format_args!("{}: {key}", product.path.display())))
 }
 
 fn unreadable(layout: String, error: tegra_flash::LayoutError) -> BootConfigError {

@@ -93,17 +93,19 @@ fn monitor(build: &Build, l4t: &L4t, bsp: &Bsp, sources: &Output) -> Result<Vec<
         let path = output.dir.join(MONITOR);
         return fs::read(&path).at(&path);
     }
-    let path = bsp.path(&build.product.board.l4t()?.secure_os);
+    let board = &build.product.board;
+    let path = bsp.path(&board.l4t()?.secure_os);
+    let wrong = |fault| board.at("l4t.secure_os", fault);
     let image = fs::read(&path).at(&path)?;
     let container = Container::parse(&image)
-        .map_err(|e| SecureOsError::StockImage { path: path.clone(), source: e.into() })?;
+        .map_err(|e| wrong(SecureOsError::StockImage { path: path.clone(), source: e.into() }))?;
     if container.encrypted || container.monitor.is_empty() {
-        return Err(SecureOsError::NoMonitor { path }.into());
+        return Err(wrong(SecureOsError::NoMonitor { path }));
     }
     let found = trusty_image::monitor::soc(container.monitor);
     if found != soc {
-        let (found, soc, board) = (found.to_string(), soc.to_string(), build.product.board.name.clone());
-        return Err(SecureOsError::OtherSoc { path, found, board, soc }.into());
+        let (found, soc, board) = (found.to_string(), soc.to_string(), board.name.clone());
+        return Err(wrong(SecureOsError::OtherSoc { path, found, board, soc }));
     }
     Ok(container.monitor.to_vec())
 }

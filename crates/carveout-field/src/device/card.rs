@@ -29,28 +29,55 @@ pub enum Target {
     Disk(File),
 }
 
+/// Whether a path is a card, after it was looked at; else it is a file, there or not. A disk must be a card, and a file that is there an
+/// image of such a card. Nothing is written.
+pub fn is_disk(path: &Path, is_image: impl Fn(&mut File) -> bool) -> Result<bool> {
+    let kind = match fs::metadata(path) {
+        Ok(metadata) => metadata.file_type(),
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            // The name of a disk that is not there, or was mistyped, is no name for a file in memory.
+            let folder = path.parent().and_then(|parent| fs::canonicalize(parent).ok());
+            let of_disks = |folder: &PathBuf| folder.starts_with("/dev") && !folder.starts_with("/dev/shm");
+            if folder.as_ref().is_some_and(of_disks) {
+                return Err(CardError::NoDisk { path: path.into() }.into());
+            }
+            return Ok(false);
+        }
+        Err(error) => return Err(Error::io(path, &error)),
+    };
+    if kind.is_block_device() {
+        let name = ensure_card(path)?;
+        if fs::read_to_string(Path::new(BLOCK).join(name).join("ro")).is_ok_and(|ro| ro.trim() == "1") {
+            return Err(CardError::WriteProtected { path: path.into() }.into());
+        }
+        return Ok(true);
+    }
+    if !kind.is_file() {
+        return Err(CardError::OtherKind { path: path.into() }.into());
+    }
+    // One that nobody may write to is kept, too, and told before anything is written.
+    OpenOptions::new().append(true).open(path).at(path)?;
+    if !is_image(&mut carveout_host::files::open(path)?) {
+        return Err(CardError::NoImage { path: path.into() }.into());
+    }
+    Ok(false)
+}
+
+/// Opens a card, or an image of one, for reading.
+pub fn read(path: &Path) -> Result<File> {
+    let kind = fs::metadata(path).at(path)?.file_type();
+    match kind.is_file() {
+        true => carveout_host::files::open(path),
+        false if kind.is_block_device() => File::open(path).at(path),
+        false => Err(CardError::OtherKind { path: path.into() }.into()),
+    }
+}
+
 impl Target {
     /// Opens a card for writing, which nobody else uses, or begins a file. `needed` bytes. A file that is there is replaced only if it is an
     /// image of such a card.
     pub fn open(path: &Path, needed: u64, is_image: impl Fn(&mut File) -> bool) -> Result<Self> {
-        let kind = match fs::metadata(path) {
-            Ok(metadata) => Some(metadata.file_type()),
-            Err(error) if error.kind() == ErrorKind::NotFound => None,
-            Err(error) => return Err(Error::io(path, &error)),
-        };
-        match kind {
-            Some(kind) if kind.is_block_device() => Self::disk(path, needed),
-            Some(kind) if kind.is_file() => {
-                // One that nobody may write to is kept, too, and told before anything is written.
-                OpenOptions::new().append(true).open(path).at(path)?;
-                if !is_image(&mut carveout_host::files::open(path)?) {
-                    return Err(CardError::NoImage { path: path.into() }.into());
-                }
-                Self::file(path, needed)
-            }
-            Some(_) => Err(CardError::OtherKind { path: path.into() }.into()),
-            None => Self::file(path, needed),
-        }
+        if is_disk(path, is_image)? { Self::disk(path, needed) } else { Self::file(path, needed) }
     }
 
     fn file(path: &Path, needed: u64) -> Result<Self> {
@@ -60,10 +87,6 @@ impl Target {
     }
 
     fn disk(path: &Path, needed: u64) -> Result<Self> {
-        let name = ensure_card(path)?;
-        if fs::read_to_string(Path::new(BLOCK).join(name).join("ro")).is_ok_and(|ro| ro.trim() == "1") {
-            return Err(CardError::WriteProtected { path: path.into() }.into());
-        }
         // The kernel refuses what is mounted.
         let exclusive = i32::try_from(OFlags::EXCL.bits()).unwrap_or_default();
         let opened = OpenOptions::new().read(true).write(true).custom_flags(exclusive).open(path);

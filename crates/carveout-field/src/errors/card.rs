@@ -34,7 +34,14 @@ carveout_host::errors! {
         /// What goes to the card is not in the bundle.
         Lacks { path: PathBuf, lacks: String } => usage "not-enough-for-card":
             ("{} cannot be written to a card: {lacks}", path.display()),
-            help ("build a bundle with a whole BSP and a root filesystem, or give one with --app FILE");
+            help ("build a bundle with a whole BSP (kernel and initrd, too) and a root filesystem; --app FILE stands for the latter alone");
+        /// A path below /dev is no disk.
+        NoDisk { path: PathBuf } => usage "no-disk": ("{}: there is no such disk", path.display()),
+            help ("nothing has been written; put the card in: `lsblk` tells its name. An image goes to another folder");
+        /// The card, or the image of one, ends before its partitions do.
+        CutOff { path: PathBuf, size: u64, needed: u64 } => check "card-cut-off":
+            ("{}: has {size} bytes, its partitions end at {needed}", path.display()),
+            help ("write the card anew, or copy the image again as a whole");
         /// A folder, a pipe or a character device.
         OtherKind { path: PathBuf } => usage "neither-file-nor-disk":
             ("{}: is neither a file nor a block device", path.display()),

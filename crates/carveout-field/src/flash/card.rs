@@ -2,7 +2,7 @@
 //! gives it; and read back.
 
 use super::image::Given;
-use crate::device::card::Target;
+use crate::device::card::{self, Target};
 use crate::device::package::{Package, layout_of};
 use crate::device::record::Record;
 use crate::errors::{BundleError, CardError};
@@ -101,6 +101,12 @@ impl<'a> CardJob<'a> {
         Some(self.folder.path().join(name))
     }
 
+    /// Refuses what cannot be written to, and writes nothing.
+    pub fn ensure_target(&self, path: &Path) -> Result<()> {
+        let places = places(&self.device)?;
+        card::is_disk(path, |file| is_card(file, &places)).map(drop)
+    }
+
     /// Writes a card and records it.
     pub fn flash(&self, to: &str, path: &Path, folder: &Path, ui: &Ui) -> Result<Record> {
         let running = ui.start(to);
@@ -164,16 +170,24 @@ impl<'a> CardJob<'a> {
 /// Whether a card is of this very bundle: by the identity of its table, and by what a running board does not write to.
 pub fn is_of(package: &Package, path: &Path) -> Result<bool> {
     let device = device(package)?;
-    let mut disk = files::open(path)?;
+    let mut disk = card::read(path)?;
+    let size = disk.seek(SeekFrom::End(0)).at(path)?;
+    disk.seek(SeekFrom::Start(0)).at(path)?;
     let found = reader().open_from_device(&mut disk);
     let found = found.map_err(|e| CardError::Table { path: path.into(), source: e.to_string().into() })?;
     if *found.guid() != disk_id(&package.digest) {
         return Ok(false);
     }
     drop(found);
+    let places = places(&device)?;
+    let end = places.iter().map(|place| place.first + place.sectors).max().unwrap_or(0);
+    let needed = (end + BEHIND).saturating_mul(SECTOR);
+    if size < needed {
+        return Err(CardError::CutOff { path: path.into(), size, needed }.into());
+    }
     let manifest = &package.manifest;
     let module = manifest.device.as_ref().and_then(|device| device.modules.first());
-    for place in places(&device)? {
+    for place in places {
         let name = &place.partition.name;
         let file = module.and_then(|module| manifest.partition_file(&module.name, name));
         let Some((_, file)) = file.filter(|_| !APP.contains(&name.as_str())) else { continue };

@@ -12,8 +12,8 @@ use tegra_flash::{BoardError as IdError, BoardId};
 
 /// What names for NVIDIA's scripts and BitBake may hold besides letters and digits.
 const WORD: &str = "-_.+";
-/// The folder of a bundle's flash packages with what all modules share.
-const COMMON: &str = "common";
+/// What lies beside the folders of modules in a bundle's `flash`.
+const RESERVED: [&str; 3] = ["common", "flash.sh", "README.txt"];
 
 /// Checks the values that are read as texts, and the modules.
 pub fn check(reporter: &Reporter, file: &BoardFile) -> Result<()> {
@@ -79,8 +79,8 @@ fn modules(reporter: &Reporter, l4t: &L4tBoardFile) -> Result<()> {
             let value = name.escape_debug().to_string();
             return at(&[Index(index), At("name")], ConfigError::NotAName { value, allowed: NAME }.into());
         }
-        if name == COMMON {
-            return at(&[Index(index), At("name")], BoardError::ReservedName { name: COMMON }.into());
+        if let Some(name) = RESERVED.into_iter().find(|reserved| reserved.eq_ignore_ascii_case(&name)) {
+            return at(&[Index(index), At("name")], BoardError::ReservedName { name }.into());
         }
         let wrong = |source: IdError| {
             BoardError::WrongModule { module: module.name.clone(), source: source.into() }.into()
@@ -93,15 +93,26 @@ fn modules(reporter: &Reporter, l4t: &L4tBoardFile) -> Result<()> {
         }
         for (nth, fits) in module.fits.iter().enumerate() {
             if let Err(error) = fits.check() {
-                return at(&[Index(index), At("fits"), Index(nth)], wrong(error));
+                let IdError::Field { field, .. } = &error else {
+                    return at(&[Index(index), At("fits"), Index(nth)], wrong(error));
+                };
+                return at(&[Index(index), At("fits"), Index(nth), At(field)], wrong(error));
             }
         }
         if let Some((nth, spec)) = module.update.iter().enumerate().find(|(_, spec)| !is_of(spec, module)) {
             let spec = spec.escape_debug().to_string();
             return at(&[Index(index), At("update"), Index(nth)], BoardError::OtherSpec { spec }.into());
         }
+        for (nth, spec) in module.update.iter().enumerate() {
+            let more = module.update.iter().take(nth);
+            let mut before = modules.iter().take(index).flat_map(|other| &other.update).chain(more);
+            if before.any(|other| other == spec) {
+                let spec = spec.clone();
+                return at(&[Index(index), At("update"), Index(nth)], BoardError::SpecTwice { spec }.into());
+            }
+        }
         for other in modules.iter().take(index) {
-            if other.name == name {
+            if other.name.eq_ignore_ascii_case(&name) {
                 return at(&[Index(index), At("name")], BoardError::ModuleTwice { name }.into());
             }
             if module.id.meets(&module.fits, &other.id, &other.fits) {

@@ -77,7 +77,8 @@ impl Said {
             folders(root).into_iter().map(|folder| folder.join(format!("{name}.yaml"))).collect();
         // A link that leads nowhere is a file that cannot be read.
         let path = paths.into_iter().find(|path| path.symlink_metadata().is_ok()).unwrap_or_default();
-        let bytes = read_limited(&path, MAX_CONFIG)?;
+        let bytes = read_limited(&path, MAX_CONFIG)
+            .map_err(|error| BoardError::Unreadable { source: error.message.into() })?;
         let text = yaml::text(&path, bytes)?;
         let reporter = Reporter { path: &path, text: &text };
         let file: BoardFile = yaml::parse(&reporter)?;

@@ -175,7 +175,7 @@ fn what_a_board_names_is_checked() {
         ("  modules:\n".to_owned() + &module(&"a".repeat(65), id), "64 characters at most"),
         (
             "  modules:\n".to_owned() + &module("common", id),
-            "carrier.yaml:5: l4t.modules[0].name: `common` is the folder",
+            "carrier.yaml:5: l4t.modules[0].name: a bundle has `common` beside",
         ),
         (
             "  modules:\n".to_owned() + &module("a", id) + &module("b", id),
@@ -189,7 +189,17 @@ fn what_a_board_names_is_checked() {
         ),
         (
             "  modules:\n".to_owned() + &module("a", &format!("{id}, fits: [{{ sku: \"5\" }}]")),
-            "carrier.yaml:5: l4t.modules[0].fits[0]: module a: sku is `5`, expected four digits",
+            "carrier.yaml:5: l4t.modules[0].fits[0].sku: module a: sku is `5`, expected four digits",
+        ),
+        ("  modules:\n".to_owned() + &module("Flash.sh", id), "a bundle has `flash.sh` beside"),
+        (
+            "  modules:\n".to_owned() + &module("a", id) + &module("A", "fab: \"500\", sku: \"0004\" }"),
+            "carrier.yaml:6: l4t.modules[1].name: two modules are called A",
+        ),
+        (
+            "  modules:\n".to_owned()
+                + &module("a", &format!("{id}, update: [2888-400-0004-, 2888-400-0004-]")),
+            "carrier.yaml:5: l4t.modules[0].update[1]: 2888-400-0004- is listed twice",
         ),
         ("  app_size: 0x11e1a301\n".into(), "carrier.yaml:4: l4t.app_size: 300000001 bytes; allowed are"),
         ("  secure_os: ../x.img\n".into(), "carrier.yaml:4: l4t.secure_os: `../x.img`: a path below"),
@@ -217,6 +227,11 @@ fn what_a_board_names_is_checked() {
     assert!(error.contains("carrier.yaml:4: duplicate field `layout`"), "{error}");
     let error = load("# a\nname: carrier\nextends: virt\n---\nname: b\n").unwrap_err();
     assert!(error.contains("carrier.yaml:4: a second YAML document begins"), "{error}");
+    let error = load("name: carrier\n...\n# x\nfoo\n").unwrap_err();
+    assert!(error.contains("carrier.yaml:4: a second YAML document begins"), "{error}");
+    let error = load("name: carrier\nextends: a\u{1b}[1m\n").unwrap_err();
+    assert!(error.contains("carrier.yaml:2: "), "{error}");
+    load("\u{feff}name: carrier\nextends: virt\n").unwrap();
     let error = load("[a]\n").unwrap_err();
     assert!(error.contains("carrier.yaml:1: wrong type: a list, expected a mapping"), "{error}");
     let error = load("name: carrier\nl4t:\n  recovery: 5\n").unwrap_err();

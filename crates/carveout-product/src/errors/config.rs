@@ -89,9 +89,9 @@ carveout_host::errors! {
         /// The list of modules is empty.
         NoModules => usage "no-modules": ("expected at least one module"),
             help ("leave l4t.modules out, if the board that is extended has them");
-        /// A module is called as the folder of what all share.
+        /// A module is called as what lies beside the folders of modules.
         ReservedName { name: &'static str } => usage "reserved-name":
-            ("`{name}` is the folder of a bundle with what all modules share: choose another name");
+            ("a bundle has `{name}` beside the folders of its modules: choose another name");
         /// Two modules of a board may be the same one.
         ModulesMeet { first: String, second: String } => usage "modules-meet":
             ("a board may be module {first} and module {second}, so it would be chance what it gets"),
@@ -110,6 +110,11 @@ carveout_host::errors! {
         /// What update payloads are to call a module is of another one, or not of the form.
         OtherSpec { spec: String } => usage "other-spec":
             ("`{spec}`, expected number, fab, SKU and revision of the module with dashes between, such as 2888-400-0004-");
+        /// Two parts of an update payload would have one name.
+        SpecTwice { spec: String } => usage "spec-twice": ("{spec} is listed twice");
+        /// A board's file cannot be read.
+        Unreadable { source: Cause } => usage "unreadable": ("{source}"),
+            help ("mend or remove the file: all of configs/boards/*.yaml are boards");
         /// What an update payload is to call a module is longer than it can be.
         LongSpec { spec: String, most: usize } => usage "long-spec":
             ("an update payload would call a module {spec}, which is longer than {most} bytes");
