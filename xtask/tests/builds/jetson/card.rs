@@ -101,7 +101,10 @@ fn a_card_and_its_board_are_of_one_bundle() {
     let twice = bus.xtask(["flash", bundle, "--to", &same, "--to", &twice, "--app", app]).fails(2);
     assert!(twice.contains("is named twice") && !machine.path("new.img").exists(), "{twice}");
     let typo = bus.xtask(["flash", bundle, "--to", "card:/dev/nosuch", "--app", app, "--dry-run"]).fails(2);
-    assert!(typo.contains("/dev/nosuch: there is no such disk") && !Path::new("/dev/nosuch").exists(), "{typo}");
+    assert!(
+        typo.contains("/dev/nosuch: there is no such disk") && !Path::new("/dev/nosuch").exists(),
+        "{typo}"
+    );
     let without = bus.xtask(["flash", bundle, "--to", &same]).fails(2);
     assert!(without.contains("cannot be written to a card: ") && without.contains("--app FILE"), "{without}");
 
@@ -124,6 +127,12 @@ fn a_card_and_its_board_are_of_one_bundle() {
         bus.xtask(["status", "--to", &to, "--bundle", bundle]).ok()
     };
     assert!(status(&image).contains("of this very bundle"));
+    let (short, length) = (machine.path("short.img"), first.len() as u64);
+    fs::write(&short, &first).unwrap();
+    fs::File::options().write(true).open(&short).unwrap().set_len(length - (4 << 20)).unwrap();
+    let to_short = format!("card:{}", short.display());
+    let cut = bus.xtask(["status", "--to", &to_short, "--bundle", bundle]).fails(1);
+    assert!(cut.contains("its partitions end at"), "{cut}");
     let mut changed = first.clone();
     let at = entries(&first[2 * SECTOR..]).iter().find(|entry| entry.1 == "kernel_b").unwrap().3 as usize;
     changed[at * SECTOR + 7] ^= 1;
