@@ -144,8 +144,10 @@ impl Toolchain {
     pub fn rustflags(&self) -> Vec<&'static str> {
         const FREE: [&str; 2] = ["-Clinker-flavor=ld.lld", "-Crelocation-model=static"];
         match self.target {
-            // By frames a trusted app tells who called, wherever it ends.
-            RustTarget::TrustedApp => [&FREE[..], &["-Cforce-frame-pointers=yes"]].concat(),
+            // By frames a trusted app tells who called, wherever it ends. Its random numbers are those of trusty_ta::rng.
+            RustTarget::TrustedApp => {
+                [&FREE[..], &["-Cforce-frame-pointers=yes", "--cfg=getrandom_backend=\"custom\""]].concat()
+            }
             RustTarget::Firmware => FREE.to_vec(),
             RustTarget::ClientApp | RustTarget::Program => vec!["-Ctarget-feature=+crt-static"],
             RustTarget::Emulator => Vec::new(),

@@ -1,10 +1,11 @@
 //! The user interface of NVIDIA's Trusty for Tegra194 (L4T R32): what a trusted app (TA) and its kernel say to each other.
 //!
 //! Constants, read out of `syscall_table.h`, `ipc.h`, `ipc_msg.h`, `tipc_dev.c` and LK's `err.h` of L4T R32.7. The
-//! run-time of a TA, the model of the kernel and the emulator all take them from here. Beside them: [`last_words`], and [`text`].
+//! run-time of a TA, the model of the kernel and the emulator all take them from here. Beside them: [`last_words`], [`hwkey`] and [`text`].
 #![no_std]
 
 mod error;
+pub mod hwkey;
 pub mod last_words;
 pub mod text;
 

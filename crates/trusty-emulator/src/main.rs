@@ -46,6 +46,9 @@ struct Args {
     /// What the carve-out has free for the kernel's receive buffers, in bytes; without it there is no limit.
     #[arg(long, value_name = "BYTES")]
     kernel_memory: Option<u64>,
+    /// Stand in for NVIDIA's hwkey-agent, with a key that is no secret.
+    #[arg(long)]
+    hwkey_agent: bool,
     /// End when standard input ends.
     #[arg(long)]
     until_eof: bool,
@@ -95,6 +98,9 @@ fn run(args: &Args) -> Result<End, String> {
     })?;
     if let Some(bytes) = args.kernel_memory {
         system.kernel.limit_memory(bytes);
+    }
+    if args.hwkey_agent {
+        system.start_agent();
     }
     ctrlc::set_handler(|| STOP.store(true, Ordering::Relaxed)).map_err(|error| error.to_string())?;
     let end = system.run(&STOP, args.until_eof);

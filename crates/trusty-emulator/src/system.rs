@@ -10,6 +10,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use tipc::server::Server;
+use trusty_model::hwkey::Agent;
 use trusty_model::{Kernel, Task};
 
 /// How often the stop flag and standard input are looked at, at least.
@@ -28,6 +29,7 @@ pub struct System {
     /// The clients.
     pub server: Server,
     linux: Task,
+    agent: Option<Agent>,
     start: Instant,
 }
 
@@ -60,13 +62,18 @@ impl System {
         let apps = elves.iter().enumerate().map(load).collect::<Result<_, _>>()?;
         let listen = |error| StartError::Listen(socket.display().to_string(), error);
         let server = Server::listen(socket).map_err(listen)?;
-        Ok(Self { apps, kernel, server, linux, start: Instant::now() })
+        Ok(Self { apps, kernel, server, linux, agent: None, start: Instant::now() })
+    }
+
+    /// Starts a stand-in for NVIDIA's hwkey-agent.
+    pub fn start_agent(&mut self) {
+        self.agent = Some(Agent::start(&mut self.kernel));
     }
 
     /// Runs until it is told to stop: by the flag, or by the end of standard input if that is watched. Prints `ready` when
     /// all TAs wait for the first time, or do not after some seconds.
     pub fn run(&mut self, stop: &AtomicBool, watch_stdin: bool) -> End {
-        let mut ready = false;
+        let (mut ready, mut agent_told) = (false, false);
         let mut looked = Instant::now();
         let mut ended: Option<Instant> = None;
         while !stop.load(Ordering::Relaxed) {
@@ -85,6 +92,12 @@ impl System {
             if !ready && (!passed || self.start.elapsed() > BOOT) {
                 ready = true;
                 say::ready();
+            }
+            if self.agent.as_ref().is_some_and(|agent| agent.serve(&mut self.kernel)) {
+                passed = true;
+                if !std::mem::replace(&mut agent_told, true) {
+                    say::line("emulator: stands in for hwkey-agent: its key is not secret");
+                }
             }
             let mut linux = Linux { kernel: &mut self.kernel, task: self.linux, apps: &self.apps };
             passed |= self.server.serve(&mut linux);

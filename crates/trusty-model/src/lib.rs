@@ -13,6 +13,7 @@ mod calls;
 mod channel;
 mod connections;
 mod handles;
+pub mod hwkey;
 mod id;
 mod messages;
 mod queue;

@@ -9,24 +9,20 @@
 //! key, as whoever made it, has the keys of all chips. With NVIDIA's own `eks.img` everybody has it.
 //! Message and port: `get_key_srv.h` and `ipc.c` of hwkey-agent in the public sources, L4T R32.
 //!
+//! On the board virt the emulator stands in for the agent, with a key that everybody has ("not a secret").
 //! TAs of carveout start before NVIDIA's. Ask at the first request that needs a key, or with time to wait, not in the TA's constructor.
 
 use crate::handle::Handle;
 use blake2::Blake2s256;
 use blake2::digest::Digest;
-use core::ffi::CStr;
 use core::fmt;
 use core::time::Duration;
+use trusty_abi::hwkey::{KEY, MESSAGE, QUERY_EKB_KEY};
 use trusty_abi::{Error, Result, event};
 use zeroize::Zeroizing;
 
-/// The agent's port for trusted apps.
-pub const PORT: &CStr = c"hwkey-agent.srv.get-key-srv";
-/// `GET_KEY_SRV_QUERY_EKB_KEY`.
-pub(crate) const QUERY_EKB_KEY: u32 = 1;
-/// Bytes of a message each way (`get_key_srv_cmd_msg_t`): u32 command, 16 bytes key, four u32 of the chip's number.
-pub(crate) const MESSAGE: usize = 36;
-const KEY: core::ops::Range<usize> = 4..20;
+pub use trusty_abi::hwkey::PORT;
+
 /// What is sent in the chip's number. It has 100 bits, so that no chip's is this one, and an answer that still has it is a refusal.
 const NO_ECID: [u8; 16] = [0xff; 16];
 
@@ -49,7 +45,7 @@ impl fmt::Debug for EkbKey {
 
 impl HwkeySession {
     /// Connects to the agent, and waits for it so long, for ever without a limit: it may start later than this TA. `TimedOut` if it does not
-    /// come: it has ended because it could not open the EKB, is not in the image (as on the board virt), or is slow. `ChannelClosed` if it
+    /// come: it has ended because it could not open the EKB, is not in the image, or is slow. `ChannelClosed` if it
     /// ends meanwhile. While a TA waits it serves nobody.
     pub fn open(timeout: Option<Duration>) -> Result<Self> {
         let handle = Handle::connect_async(PORT)?;
@@ -106,6 +102,11 @@ impl EkbKey {
     pub(crate) fn derive_for_sealing(&self, fleet: bool, purpose: &[u8]) -> Zeroizing<[u8; 32]> {
         let chip = if fleet { [0xff; 16] } else { self.ecid.to_le_bytes() };
         self.derive_for(b"carveout: sealed", &chip, purpose)
+    }
+
+    /// What [`crate::rng`] is seeded with.
+    pub(crate) fn derive_for_random(&self, app: &[u8]) -> Zeroizing<[u8; 32]> {
+        self.derive_for(b"carveout: random", &self.ecid.to_le_bytes(), app)
     }
 
     /// BLAKE2s of domain, key, chip and purpose. All but the purpose have 16 bytes each, so that no two of these are one text.

@@ -8,6 +8,7 @@
 //! * [`Manager`]: serves all ports and connections, one state each.
 //! * [`bulk`]: transfers of up to 4 GiB - 1 over messages of 4080 bytes, into place and out of place.
 //! * [`hwkey`], [`sealed`]: keys of the device from NVIDIA's hwkey-agent, and what is sealed with them.
+//! * [`rng`]: random numbers, and the hooks of getrandom 0.2, 0.3 and 0.4.
 //! * [`log!`], [`time`]: console and clock.
 //! * [`raw`]: any system call.
 //! * [`testing`]: the kernel in memory. The same code, [`Service`] and event loop, runs in unit tests on a host.
@@ -36,6 +37,7 @@ mod kernel;
 mod manifest;
 mod port;
 pub mod raw;
+pub mod rng;
 pub mod sealed;
 mod service;
 mod syscalls;

@@ -43,5 +43,5 @@ mod world;
 
 pub use bulk::BulkClient;
 pub use hwkey::{AgentMood, TEST_ECID, TEST_KEY, test_key};
-pub(crate) use world::Current;
 pub use world::{App, Client, World};
+pub(crate) use world::{Current, with_random_state};

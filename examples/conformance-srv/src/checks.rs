@@ -12,6 +12,7 @@ mod ports;
 mod processor;
 mod queue;
 mod queue_limits;
+mod random;
 mod stream;
 mod timeouts;
 
@@ -20,6 +21,7 @@ use crate::transcript::Transcript;
 use core::ffi::CStr;
 use trusty_abi::{connect as flag, port};
 
+pub use random::errors as random_errors;
 pub use stream::stream;
 
 /// The port that checks make and connect to.
@@ -40,6 +42,7 @@ pub fn run(name: &[u8], t: &mut Transcript) -> Option<()> {
         b"processor" => processor::check,
         b"queue" => queue::check,
         b"queue-limits" => queue_limits::check,
+        b"random" => random::check,
         b"timeouts" => timeouts::check,
         b"nap" => timeouts::nap,
         b"spin" => timeouts::spin,

@@ -21,6 +21,8 @@ struct Conformance {
     transcript: Transcript,
     /// What `wait_any` says when there is no handle at all: only before the ports are there.
     without_handles: i32,
+    /// What getrandom 0.2, 0.3 and 0.4 say before there is a seed.
+    without_seed: [Option<u32>; 3],
     connected: u32,
     gone: u32,
 }
@@ -28,7 +30,8 @@ struct Conformance {
 impl Conformance {
     fn new() -> Self {
         let without_handles = sys::wait_any(0).0;
-        Self { transcript: Transcript::new(), without_handles, connected: 0, gone: 0 }
+        let without_seed = checks::random_errors();
+        Self { transcript: Transcript::new(), without_handles, without_seed, connected: 0, gone: 0 }
     }
 }
 
@@ -58,7 +61,10 @@ impl Service for Conformance {
         let transcript = &mut self.transcript;
         transcript.clear();
         match name {
-            b"start" => say!(transcript, "wait_any without handles: {}", self.without_handles),
+            b"start" => {
+                say!(transcript, "wait_any without handles: {}", self.without_handles);
+                say!(transcript, "getrandom without a seed: {:?}", self.without_seed);
+            }
             b"clients" => say!(transcript, "{} have connected, {} have gone", self.connected, self.gone),
             b"close" => return Ok(MessageResult::CloseConnection),
             b"stream" => checks::stream(handle.as_raw().cast_signed(), transcript),

@@ -18,6 +18,8 @@ EXTRA_CARGO_FLAGS += "--config target-applies-to-host=true"
 EXTRA_CARGO_FLAGS += "--config target.${RUST_BUILD}.linker=\'${WRAPPER_DIR}/linker-native-wrapper.sh\'"
 # By frames a TA tells who called, wherever it ends.
 EXTRA_RUSTFLAGS += "-Clinker=rust-lld -Clinker-flavor=ld.lld -Crelocation-model=static -Cforce-frame-pointers=yes"
+# Its random numbers are those of trusty_ta::rng.
+EXTRA_RUSTFLAGS += '--cfg=getrandom_backend="custom"'
 
 CARVEOUT_TA_DIR = "${datadir}/trusted-os/ta"
 CARVEOUT_TA_SIZES = "${@carveout_ta_sizes(d)}"

@@ -19,7 +19,7 @@ const SRV: &str = "com.carveout.conformance";
 /// Where each message is answered with itself.
 const PEER: &str = "com.carveout.conformance.peer";
 /// Checks with a transcript, in the order in which they run.
-const CHECKS: [&str; 14] = [
+const CHECKS: [&str; 15] = [
     "start",
     "ports",
     "connect",
@@ -33,6 +33,7 @@ const CHECKS: [&str; 14] = [
     "brk",
     "errors",
     "processor",
+    "random",
     "memory",
 ];
 

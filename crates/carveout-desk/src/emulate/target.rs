@@ -1,6 +1,7 @@
 //! What is emulated: a bundle, a secure-os image by itself, or a virt device's secure-os partition.
 
 use crate::errors::{ImageError, TargetError};
+use crate::image::has_kernel;
 use crate::symbols::KnownApp;
 use bundle::{AppEntry, ExtractError, PublicKey, Role, Source, SourceError};
 use carveout_field::device::disk;
@@ -145,6 +146,10 @@ impl EmulationTarget {
     /// a folder of ours.
     pub fn options(&self, dir: &Path) -> Result<Vec<String>> {
         let mut options = Vec::new();
+        // Of an image with a kernel NVIDIA's own is asked, or nobody.
+        if !has_kernel(&self.image) {
+            options.push("--hwkey-agent".into());
+        }
         for app in &self.apps {
             options.push(format!("--name={}={}", app.uuid, app.name));
             if let Some(symbols) = self.symbols.get(&app.symbols()) {

@@ -1,77 +1,8 @@
 //! A stand-in for hwkey-agent, for unit tests of trusted apps.
 
-use crate::hwkey::{EkbKey, MESSAGE, PORT, QUERY_EKB_KEY};
-use std::vec::Vec;
-use trusty_abi::{Uuid, event};
-use trusty_model::{Kernel, Task};
+use crate::hwkey::EkbKey;
 
-/// The key that it gives: no secret.
-pub const TEST_KEY: [u8; 16] = *b"not a secret: 02";
-/// The number of the chip that it tells.
-pub const TEST_ECID: u128 = 0x1_2345_6789_abcd_ef01_2345_6780;
-
-/// What an agent does with a request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum AgentMood {
-    /// It gives the key.
-    Gives,
-    /// It sends the request back as it is, as the real one does where it has no key.
-    Refuses,
-    /// It answers nothing.
-    Silent,
-    /// It hangs up.
-    HangsUp,
-    /// It answers so many bytes.
-    Sends(usize),
-}
-
-/// The agent of a [`super::World`].
-pub(super) struct Agent {
-    task: Task,
-    port: u32,
-    pub mood: AgentMood,
-}
-
-impl Agent {
-    pub fn start(kernel: &mut Kernel) -> Self {
-        let task = kernel.add_app(Uuid([0xb; 16]));
-        let port = kernel.port_create(task, PORT.to_bytes(), 1, 4096, trusty_abi::port::ALLOW_TA_CONNECT);
-        Self { task, port: port.unwrap_or_default(), mood: AgentMood::Gives }
-    }
-
-    /// Serves all that waits.
-    pub fn serve(&self, kernel: &mut Kernel) {
-        while let Ok(Some(what)) = kernel.poll_any(self.task) {
-            if what.handle == self.port {
-                let _ = kernel.accept(self.task, self.port);
-            } else if what.event & event::MSG != 0 {
-                self.answer(kernel, what.handle);
-            } else {
-                let _ = kernel.close(self.task, what.handle);
-            }
-        }
-    }
-
-    fn answer(&self, kernel: &mut Kernel, handle: u32) {
-        let Ok(info) = kernel.get_msg(self.task, handle) else { return };
-        let request = kernel.read_msg(self.task, handle, info.id, 0).map(<[u8]>::to_vec).unwrap_or_default();
-        let _ = kernel.put_msg(self.task, handle, info.id);
-        let asked = request.len() == MESSAGE && request.starts_with(&QUERY_EKB_KEY.to_le_bytes());
-        let answer: Vec<u8> = match self.mood {
-            AgentMood::Gives if asked => {
-                [&QUERY_EKB_KEY.to_le_bytes()[..], &TEST_KEY, &TEST_ECID.to_le_bytes()].concat()
-            }
-            AgentMood::Gives | AgentMood::Refuses => request,
-            AgentMood::Silent => return,
-            AgentMood::HangsUp => {
-                let _ = kernel.close(self.task, handle);
-                return;
-            }
-            AgentMood::Sends(length) => std::vec![0; length],
-        };
-        let _ = kernel.send_msg(self.task, handle, &[&answer]);
-    }
-}
+pub use trusty_model::hwkey::{AgentMood, TEST_ECID, TEST_KEY};
 
 /// The key that an agent gives.
 pub fn test_key() -> EkbKey {

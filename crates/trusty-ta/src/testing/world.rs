@@ -1,17 +1,20 @@
 //! A kernel with what uses it: apps, and clients of Linux.
 
-use super::hwkey::{Agent, AgentMood};
+use super::hwkey::AgentMood;
 use crate::event_loop::Manager;
 use crate::port::PortCfg;
 use crate::service::Service;
 use crate::syscalls::{MAX_PARTS, Syscalls};
 use core::ffi::CStr;
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::string::String;
 use std::vec::Vec;
 use trusty_abi::{Error, Event, MessageInfo, Result, Uuid, connect};
+use trusty_model::hwkey::Agent;
 use trusty_model::{Census, Kernel, Task};
+use zeroize::Zeroizing;
 
 struct Shared {
     kernel: RefCell<Kernel>,
@@ -19,6 +22,8 @@ struct Shared {
     clock: Cell<u64>,
     linux: Task,
     agent: RefCell<Option<Agent>>,
+    /// The state of each app's random numbers.
+    random: RefCell<BTreeMap<Task, Zeroizing<[u8; 32]>>>,
 }
 
 impl Shared {
@@ -63,6 +68,7 @@ impl World {
             clock: Cell::new(0),
             linux,
             agent: RefCell::default(),
+            random: RefCell::default(),
         }))
     }
 
@@ -189,6 +195,18 @@ impl Current {
             .with(|current| current.borrow().as_ref().map(|(shared, _)| look(shared)))
             .ok_or(Error::Offline)
     }
+}
+
+/// The state of the random numbers of the app that runs; without one it is lost.
+pub(crate) fn with_random_state<T>(run: impl FnOnce(&mut Option<Zeroizing<[u8; 32]>>) -> T) -> T {
+    let current = CURRENT.with(|current| current.borrow().clone());
+    let Some((shared, task)) = current else { return run(&mut None) };
+    let mut state = shared.random.borrow_mut().remove(&task);
+    let result = run(&mut state);
+    if let Some(state) = state {
+        shared.random.borrow_mut().insert(task, state);
+    }
+    result
 }
 
 impl Syscalls for Current {
