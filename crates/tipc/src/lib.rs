@@ -31,12 +31,28 @@ pub use error::Error;
 pub use limits::MAX_PORT;
 pub use tipc_bulk::{Failure, MAX_MESSAGE, Reason};
 
+use std::io;
 use std::path::PathBuf;
 
 /// The driver's device.
 pub const DEVICE: &str = "/dev/trusty-ipc-dev0";
 /// Environment variable that names another device, or the emulator's socket.
 pub const DEVICE_VARIABLE: &str = "TIPC_DEVICE";
+/// Bytes of [`entropy`].
+pub const ENTROPY: usize = 32;
+
+/// Random bytes of the system, for a trusted app's `rng::seed`: send them when the client app starts. Waits until the system has gathered
+/// enough, as it may not have right behind its start.
+pub fn entropy() -> io::Result<[u8; ENTROPY]> {
+    let mut bytes = [0; ENTROPY];
+    let mut rest = &mut bytes[..];
+    while !rest.is_empty() {
+        let length = rustix::rand::getrandom(&mut *rest, rustix::rand::GetRandomFlags::empty())?;
+        rest = rest.get_mut(length..).unwrap_or_default();
+    }
+    Ok(bytes)
+}
+
 /// The device to use: what [`DEVICE_VARIABLE`] says, or [`DEVICE`].
 pub fn device() -> PathBuf {
     std::env::var_os(DEVICE_VARIABLE).map_or_else(|| DEVICE.into(), PathBuf::from)

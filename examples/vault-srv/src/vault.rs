@@ -2,11 +2,12 @@
 
 use alloc::vec::Vec;
 use core::time::Duration;
-use trusty_ta::hwkey::HwkeySession;
+use trusty_ta::hwkey::{EkbKey, HwkeySession};
 use trusty_ta::sealed::{OVERHEAD, SealError, Sealer};
 use trusty_ta::{
-    ConnectResult, Handle, MAX_MESSAGE, Message, MessageResult, PortCfg, Result, Service, Uuid, log,
+    ConnectResult, Handle, MAX_MESSAGE, Message, MessageResult, PortCfg, Result, Service, Uuid, log, rng,
 };
+use vault_service::{SECRET, Status, What};
 use zeroize::Zeroizing;
 
 /// Its own UUID, as its Cargo.toml has it: what it seals no other trusted app opens.
@@ -14,56 +15,60 @@ const APP: Uuid = Uuid::parse("5b1f4c6e-8f0a-4d53-9c7e-2f6a1b3d4e05").unwrap();
 /// How long the key may take: hwkey-agent starts behind this app.
 const PATIENCE: Option<Duration> = Some(Duration::from_secs(5));
 
-const SEAL: u8 = 1;
-const OPEN: u8 = 2;
-
-/// How a request has ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
-pub enum Status {
-    /// As asked.
-    Done = 0,
-    /// It is no request.
-    BadRequest = 1,
-    /// hwkey-agent gave no key.
-    NoKey = 2,
-    /// The content was sealed by another app, chip or EKB, under another name, or was changed.
-    NotOpened = 3,
-    /// The heap, or a message, has no room for it.
-    TooLarge = 4,
-}
-
 /// The vault. It asks for its key when it first needs one.
 #[derive(Default)]
-pub struct Vault(Option<Sealer>);
+pub struct Vault(Option<(EkbKey, Sealer)>);
+
+type Answer = core::result::Result<Zeroizing<Vec<u8>>, Status>;
 
 impl Vault {
-    fn sealer(&mut self) -> core::result::Result<&Sealer, Status> {
+    fn keys(&mut self) -> core::result::Result<&(EkbKey, Sealer), Status> {
         if self.0.is_none() {
             let key = HwkeySession::open(PATIENCE).and_then(|agent| agent.query_ekb_key(PATIENCE));
             let key = key.map_err(|error| {
                 log!("hwkey-agent gives no key: {error}");
                 Status::NoKey
             })?;
-            self.0 = Some(Sealer::new(&key, &APP));
+            let sealer = Sealer::new(&key, &APP);
+            self.0 = Some((key, sealer));
         }
         self.0.as_ref().ok_or(Status::NoKey)
     }
 
-    fn answer(&mut self, request: &[u8]) -> core::result::Result<Zeroizing<Vec<u8>>, Status> {
-        let [what, length, rest @ ..] = request else { return Err(Status::BadRequest) };
-        let (name, content) = rest.split_at_checked((*length).into()).ok_or(Status::BadRequest)?;
-        let failed = |error| match error {
-            SealError::NoMemory => Status::TooLarge,
-            _ => Status::NotOpened,
-        };
-        match *what {
-            // What is sealed must fit into a request to open it, behind two bytes and the name.
-            SEAL if request.len() + OVERHEAD > MAX_MESSAGE => Err(Status::TooLarge),
-            SEAL => self.sealer()?.seal(name, content).map(Zeroizing::new).map_err(failed),
-            OPEN => self.sealer()?.open(name, content).map_err(failed),
-            _ => Err(Status::BadRequest),
+    fn seal(&mut self, name: &[u8], content: &[u8]) -> Answer {
+        // What is sealed must fit into a request to open it, behind two bytes and the name.
+        if 2 + name.len() + content.len() + OVERHEAD > MAX_MESSAGE {
+            return Err(Status::TooLarge);
         }
+        let (_, sealer) = self.keys()?;
+        sealer.seal(name, content).map(Zeroizing::new).map_err(failed)
+    }
+
+    fn answer(&mut self, request: &[u8]) -> Answer {
+        let (what, name, content) = vault_service::parts(request).ok_or(Status::BadRequest)?;
+        match what {
+            What::Seal => self.seal(name, content),
+            What::Open => self.keys()?.1.open(name, content).map_err(failed),
+            What::Entropy => {
+                let (key, _) = self.keys()?;
+                rng::seed(key, &APP, content).map_err(|_| Status::BadRequest)?;
+                Ok(Zeroizing::default())
+            }
+            What::New => {
+                let mut secret = Zeroizing::new([0; SECRET]);
+                let [length @ 1..=u8::MAX] = content else { return Err(Status::BadRequest) };
+                let secret = secret.get_mut(..(*length).into()).ok_or(Status::TooLarge)?;
+                rng::fill(secret).map_err(|_| Status::NoEntropy)?;
+                self.seal(name, secret)
+            }
+        }
+    }
+}
+
+fn failed(error: SealError) -> Status {
+    match error {
+        SealError::NoMemory => Status::TooLarge,
+        _ => Status::NotOpened,
     }
 }
 
@@ -92,6 +97,9 @@ mod tests {
     extern crate std;
     use super::*;
     use trusty_ta::testing::{AgentMood, App, Client, World};
+
+    const SEAL: u8 = What::Seal as u8;
+    const OPEN: u8 = What::Open as u8;
 
     static PORTS: [PortCfg; 1] = [PortCfg::declared(c"com.carveout.srv.vault-srv").allow_ns_connect()];
 
@@ -154,6 +162,31 @@ mod tests {
             assert_eq!(ask(&mut app, &client, &request(OPEN, name, &sealed)), (0, most.clone()));
             let more = [&most[..], &[7]].concat();
             assert_eq!(ask(&mut app, &client, &request(SEAL, name, &more)), (Status::TooLarge as u8, vec![]));
+        }
+    }
+
+    #[test]
+    fn a_secret_is_made_of_what_a_client_sent_and_of_the_key() {
+        let world = World::new();
+        world.hwkey_agent(AgentMood::Gives);
+        let (mut app, client) = start(&world);
+        let new = request(What::New as u8, b"pin", &[16]);
+        assert_eq!(ask(&mut app, &client, &new), (Status::NoEntropy as u8, vec![]));
+        let entropy = |length: usize| request(What::Entropy as u8, b"", &vec![5; length]);
+        assert_eq!(ask(&mut app, &client, &entropy(31)), (Status::BadRequest as u8, vec![]));
+        assert_eq!(ask(&mut app, &client, &entropy(32)), (0, vec![]));
+        let mut secrets = Vec::new();
+        for _ in 0..2 {
+            let (status, sealed) = ask(&mut app, &client, &new);
+            assert_eq!((status, sealed.len()), (0, 16 + OVERHEAD));
+            let (status, secret) = ask(&mut app, &client, &request(OPEN, b"pin", &sealed));
+            assert_eq!((status, secret.len()), (0, 16));
+            secrets.push(secret);
+        }
+        assert_ne!(secrets[0], secrets[1]);
+        for (length, status) in [(0, Status::BadRequest), (65, Status::TooLarge)] {
+            let new = request(What::New as u8, b"pin", &[length]);
+            assert_eq!(ask(&mut app, &client, &new), (status as u8, vec![]));
         }
     }
 }
