@@ -361,7 +361,7 @@ fn clients_share_and_vanish() {
 #[test]
 fn the_vault_makes_a_secret_and_knows_it_after_a_restart() {
     let dir = tempfile::tempdir().unwrap();
-    let config = root().join("configs/vault.yaml");
+    let config = root().join("configs/examples/vault.yaml");
     let words = ["image".as_ref(), "-c".as_ref(), config.as_os_str(), "-o".as_ref(), dir.path().as_os_str()];
     let bundle = PathBuf::from(xtask(words).ok());
     let path = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();

@@ -247,6 +247,7 @@ mod tests {
                 notes.borrow_mut().push(line.to_owned())
             })
             .map(drop)
+            .map_err(Error::from)
         };
         assert_eq!(check(L4T_PARTITIONS), Ok(()));
         assert_eq!(

@@ -56,7 +56,7 @@ pub fn is_disk(path: &Path, is_image: impl Fn(&mut File) -> bool) -> Result<bool
         return Err(CardError::OtherKind { path: path.into() }.into());
     }
     // One that nobody may write to is kept, too, and told before anything is written.
-    OpenOptions::new().append(true).open(path).at(path)?;
+    OpenOptions::new().write(true).open(path).at(path)?;
     if !is_image(&mut carveout_host::files::open(path)?) {
         return Err(CardError::NoImage { path: path.into() }.into());
     }
