@@ -31,6 +31,7 @@ use device::DeviceSource;
 use faults::fault;
 use serde_json::{Value, json};
 use std::path::Path;
+use trusty_image::stock::HWKEY_AGENT;
 
 /// Bytes of a Unix socket's path (`sun_path` less its NUL).
 const MAX_SOCKET: usize = 107;
@@ -126,6 +127,14 @@ fn with_ends(error: Error, stats: &Value) -> Error {
     ends.fold(error, |error, ended| error.with_lines(format_args!("  {ended}")))
 }
 
+/// NVIDIA's agent has ended, if it has.
+fn without_agent(stats: &Value) -> Option<Error> {
+    let mut apps = stats.get("trusted_apps").and_then(Value::as_array)?.iter();
+    apps.find(|app| app.get("name").is_some_and(|name| name == HWKEY_AGENT))?;
+    let console = stats.get("console").and_then(Value::as_str).unwrap_or_default();
+    Some(EmulateError::AgentEnded { console: console.into() }.into())
+}
+
 fn finish(
     args: &EmulateRequest,
     ended: Option<client::ClientEnd>,
@@ -133,7 +142,9 @@ fn finish(
     ui: &Ui,
 ) -> Result<Outcome> {
     let failed = || Some(with_ends(ended.as_ref()?.error()?, stats));
-    if let Some(error) = fault(stats, ui).or_else(failed) {
+    // Whoever names keys asks whether they are the right ones.
+    let refused = || args.keys.as_ref().and_then(|_| without_agent(stats));
+    if let Some(error) = fault(stats, ui).or_else(refused).or_else(failed) {
         if args.profile {
             ui.text(&profile::table(stats));
         }

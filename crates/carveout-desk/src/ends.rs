@@ -2,6 +2,8 @@
 
 use super::symbols::{KnownApp, Symbols};
 use trusty_fault::{Ending, Listener, Program, Reason};
+use trusty_image::stock::STOCK;
+use uuid::Uuid;
 
 /// Apps that are kept: no image has so many.
 const APPS: usize = 64;
@@ -68,11 +70,11 @@ impl Ends {
         })
     }
 
-    /// Names of the trusted apps that have ended and said why, and their words. Stock ones end on the desk for want of devices.
+    /// Names of the trusted apps that have ended, and why: of those that have said so, and of NVIDIA's own.
     pub fn told(&self) -> impl Iterator<Item = (&str, &str)> {
         self.ended
             .iter()
-            .filter(|ended| ended.said)
+            .filter(|ended| ended.said || STOCK.iter().any(|(_, name)| *name == ended.name))
             .map(|ended| (ended.name.as_str(), ended.sentence.as_str()))
     }
 
@@ -92,6 +94,12 @@ impl Ends {
 /// The name of a TA that has ended, and all that can be said of it.
 fn report(ending: &Ending, known: Option<&KnownApp>, line: &str) -> (String, String) {
     let Some(known) = known else {
+        // The kernel tells but the front part of a stock one's UUID.
+        let uuid = ending.uuid.as_deref().unwrap_or_default();
+        let is = |(stock, _): &&(Uuid, &str)| !uuid.is_empty() && stock.to_string().starts_with(uuid);
+        if let Some((_, name)) = STOCK.iter().find(is) {
+            return ((*name).into(), ending.report(name, None, &Program::default()));
+        }
         // The name that it bears on the console.
         let own = line.split_once(": ended: ").map(|(name, _)| name.to_owned());
         let name = own.or_else(|| ending.uuid.clone()).unwrap_or_default();
@@ -147,11 +155,20 @@ mod tests {
         let mut ends = Ends::knowing(Symbols { apps: vec![app("one-srv", 1, &["a.one"])], kernel: None });
         let exit = |uuid: &str| format!("exit called, thread 0xffffffffea8ce7c8, name trusty_app_3_{uuid}");
         let report = ends.line(&exit("01010101-0101-0101")).unwrap();
-        assert_eq!(report, "trusted app one-srv has ended: it called exit_group, and did not say why\n");
+        assert_eq!(
+            report,
+            "trusted app one-srv has ended: it called exit_group, and no line of a known form says why\n"
+        );
         assert_eq!(ends.told().count(), 0);
         assert!(ends.of_port(b"a.one").is_some());
         let unknown = ends.line(&exit("92b92883-f96a-4177")).unwrap();
-        assert!(unknown.starts_with("trusted app 92b92883-f96a-4177 has ended: it called"), "{unknown}");
+        assert!(
+            unknown.starts_with("trusted app nvidia-sample/hwkey-agent has ended: it called"),
+            "{unknown}"
+        );
+        assert_eq!(ends.told().map(|(name, _)| name).collect::<Vec<_>>(), ["nvidia-sample/hwkey-agent"]);
+        let unknown = ends.line(&exit("12345678-f96a-4177")).unwrap();
+        assert!(unknown.starts_with("trusted app 12345678-f96a-4177 has ended: it called"), "{unknown}");
         let mut ends = Ends::knowing(Symbols { apps: vec![app("one-srv", 1, &["a.one"])], kernel: None });
         end(&mut ends, "one", 1);
         assert_eq!(ends.line(&exit("01010101-0101-0101")), None);

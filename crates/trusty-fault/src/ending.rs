@@ -112,7 +112,7 @@ impl Ending {
             }
             Reason::Panic(place, message) => format!("panicked at {place}: {}", message.replace('\n', " ")),
             Reason::Stopped(error) => format!("its event loop stopped: {error}"),
-            Reason::Unknown => "it called exit_group, and did not say why".into(),
+            Reason::Unknown => "it called exit_group, and no line of a known form says why".into(),
         }
     }
 

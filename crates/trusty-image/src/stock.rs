@@ -6,11 +6,13 @@ use crate::limits::KIB;
 use crate::tasks;
 use uuid::{Uuid, uuid};
 
+/// The folder of the one that gives keys.
+pub const HWKEY_AGENT: &str = "nvidia-sample/hwkey-agent";
 /// UUID and folder of each.
 pub const STOCK: [(Uuid, &str); 4] = [
     (uuid!("766072e8-414e-48fc-9f8f-fb9a6f144124"), "sample/ipc-unittest/main"),
     (uuid!("fee67f9f-e1b1-4e3d-8455-047f6001afef"), "sample/ipc-unittest/srv"),
-    (uuid!("92b92883-f96a-4177-97d1-6bb2e278a46f"), "nvidia-sample/hwkey-agent"),
+    (uuid!("92b92883-f96a-4177-97d1-6bb2e278a46f"), HWKEY_AGENT),
     (uuid!("33ae2177-4a98-4a35-8938-b366ce818ef5"), "nvidia-sample/luks-srv"),
 ];
 

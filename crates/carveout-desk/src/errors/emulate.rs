@@ -25,6 +25,11 @@ carveout_host::errors! {
             => usage "keys-need-qemu":
             ("--ekb, --kek2, --ecid: the unicorn backend has no security engine"),
             help ("leave them out, or say --backend qemu");
+        /// NVIDIA's hwkey-agent has ended, with the keys that were given.
+        AgentEnded { console: PathBuf }
+            => check "agent-ended":
+            ("hwkey-agent has ended: no trusted app gets a key of this EKB with this KEK2"),
+            help ("{} has its words; `ekb check` tells whether KEK2 and vector open the EKB", console.display());
         /// A carve-out's size was given for the unicorn backend, which has none.
         TzdramNeedsQemu
             => usage "tzdram-needs-qemu":

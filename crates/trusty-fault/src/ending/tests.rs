@@ -83,7 +83,10 @@ fn a_foreign_end_is_told_as_far_as_it_is_known() {
     let mut listener = Listener::default();
     assert_eq!(listener.line("hwkey: init"), None);
     let report = listener.silent_end().report("hwkey", None, &Program::default());
-    assert_eq!(report, "trusted app hwkey has ended: it called exit_group, and did not say why\n");
+    assert_eq!(
+        report,
+        "trusted app hwkey has ended: it called exit_group, and no line of a known form says why\n"
+    );
 }
 
 #[test]

@@ -149,7 +149,8 @@ fn nvidias_key_services_answer_as_its_tools_do() {
     // Another KEK2: the agent refuses the EKB, and says so.
     let desk = start(&bundle, &["--ekb", ekb.to_str().unwrap()]);
     assert!(desk.said().contains("EKB_CMAC verification is not match"), "{}", desk.said());
-    desk.stop();
+    let failure = desk.fails();
+    assert!(failure.contains("hwkey-agent has ended: no trusted app gets a key"), "{failure}");
 }
 
 /// One request to examples/vault-srv: what, name, content.
@@ -188,5 +189,6 @@ fn a_sealed_value_survives_a_restart_and_is_refused_on_another_ekb() {
     let desk = start(&bundle, &["--ekb", ekb.to_str().unwrap()]);
     assert_eq!(vault(&desk, 1, "counter", b"41"), [2]);
     assert!(desk.said().contains("hwkey-agent gives no key: "), "{}", desk.said());
-    desk.stop();
+    let failure = desk.fails();
+    assert!(failure.contains("hwkey-agent has ended: no trusted app gets a key"), "{failure}");
 }

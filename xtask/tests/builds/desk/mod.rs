@@ -122,6 +122,14 @@ impl Emulate {
         assert_eq!(ended.code, Some(0), "{}", ended.stderr);
         ended.json["result"]["stats"].clone()
     }
+
+    /// Ends it with Ctrl-C; it fails, and what it says.
+    pub fn fails(self) -> String {
+        self.signal("-INT");
+        let ended = self.wait();
+        assert_eq!(ended.code, Some(1), "{}", ended.stderr);
+        ended.json.to_string()
+    }
 }
 
 impl Drop for Emulate {
