@@ -10,7 +10,7 @@ use tegra_bct::signed::{self, HEADER, SealCheck, Signed};
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct MadeOf {
-    /// A file of the bundle, or `bsp:` and a file of NVIDIA's BSP.
+    /// A file of the bundle, `bsp:` and a file of NVIDIA's BSP, or `given:` and what of `inputs.given` it was.
     pub file: String,
     /// Its bytes, without a signature's header that it may have had.
     pub size: u64,

@@ -109,6 +109,11 @@ pub fn ensure_replaceable(output: &Path) -> Result<()> {
 /// An EKB's file that an option or an argument names, as much of it as the blob has.
 pub fn read(option: &str, path: &Path) -> Result<Vec<u8>> {
     ensure_file(option, path)?;
+    read_file(path)
+}
+
+/// The same of a file that a product names.
+pub fn read_file(path: &Path) -> Result<Vec<u8>> {
     let bytes = files::read_limited(path, MOST)?;
     let size = parse(path, &bytes)?.size;
     Ok(bytes.get(..size).unwrap_or_default().to_vec())

@@ -206,6 +206,8 @@ pub struct L4tFile {
     pub pkc_key: Option<String>,
     /// Encrypts for fused boards: a file. It needs `pkc_key`.
     pub sbk_key: Option<PathBuf>,
+    /// The EKB (partition eks), as `ekb new` makes it; without it the BSP's `bootloader/eks.img`, whose keys everybody has.
+    pub ekb: Option<PathBuf>,
     /// What becomes of the EKB (partition eks) of a running device that is updated; without it `keep`. A flash writes it in any case.
     #[serde(default)]
     pub eks: Eks,
@@ -219,7 +221,7 @@ pub enum Eks {
     /// It stays: the update payload has none.
     #[default]
     Keep,
-    /// The update payload has the BSP's: it takes the place of the keys that the device has.
+    /// The update payload has the bundle's: it takes the place of the keys that the device has.
     Write,
 }
 

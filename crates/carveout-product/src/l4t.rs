@@ -40,6 +40,8 @@ pub struct L4t {
     pub pkc_key: Option<PkcKey>,
     /// The key that encrypts for fused boards (SBK).
     pub sbk_key: Option<PathBuf>,
+    /// The EKB that takes the place of the BSP's.
+    pub ekb: Option<PathBuf>,
     /// What becomes of the EKB of a running device that is updated.
     pub eks: Eks,
 }
@@ -100,6 +102,17 @@ pub fn check(
     if let Some((key, _)) = given {
         return Err(reporter.at(&[Key("l4t"), Key(key)], L4tError::NotOfT186 { board: board.name.clone() }));
     }
+    let ekb = file.ekb.as_ref().map(full);
+    if let Some(path) = &ekb {
+        let at = |fault: Error| reporter.at(&[Key("l4t"), Key("ekb")], fault);
+        carveout_host::files::open(path)
+            .map_err(|e| at(ConfigError::FileUnreadable { source: e.message.into() }.into()))?;
+        let bytes = carveout_keys::ekb::read_file(path).map_err(at)?;
+        let parsed = carveout_keys::ekb::parse(path, &bytes).map_err(at)?;
+        if pkc_key.is_some() && parsed.sample_keys().is_some() {
+            return Err(at(L4tError::KnownEkb.into()));
+        }
+    }
     let mut modules = known.modules.clone();
     if let Some(wanted) = &file.modules {
         modules = Vec::new();
@@ -132,6 +145,7 @@ pub fn check(
         app_size: app_size.unwrap_or(known.app_size),
         pkc_key,
         sbk_key,
+        ekb,
         eks: file.eks,
     }))
 }

@@ -27,7 +27,7 @@ done
 bct=bootloader/$target_board/BCT
 printf '%s\0' "${USE_UBOOT:-0}" "$cmdline" "$CHIPID" "${OTA_BOOT_DEVICE:-/dev/mmcblk0boot0}" "${OTA_GPT_DEVICE:-/dev/mmcblk0boot1}" "$TOSFILE" \
   "${DTB_FILE:+kernel/dtb/$DTB_FILE}" "$MB1FILE" "${SOSFILE:-$MB1FILE}" "${MB2APPLET:+bootloader/$MB2APPLET}" "${SOFT_FUSES:+$bct/$SOFT_FUSES}" \
-  "$MISC_COLD_BOOT_CONFIG" "$MISC_CONFIG" "$EMMC_CFG" "$TEGRABOOT" "$WB0BOOT" "$FLASHER" "$TBCFILE" "$BPFFILE" "$EKSFILE" "$MB2BLFILE"
+  "$EKSFILE" "$MISC_COLD_BOOT_CONFIG" "$MISC_CONFIG" "$EMMC_CFG" "$TEGRABOOT" "$WB0BOOT" "$FLASHER" "$TBCFILE" "$BPFFILE" "$MB2BLFILE"
 "#;
 
 /// What a board file says. A file is empty where it names none.
@@ -55,6 +55,8 @@ pub struct BoardConf {
     pub applet: String,
     /// Soft fuses for that, likewise.
     pub soft_fuses: String,
+    /// The EKB, likewise.
+    pub ekb: String,
     /// Names of the misc boot configs of the cold boot and of flashing, and of the layout.
     pub configs: [String; 3],
     /// Other files that it names, likewise.
@@ -65,7 +67,7 @@ impl BoardConf {
     /// All files that it names and a build needs.
     pub fn files(&self) -> impl Iterator<Item = &String> {
         let recovery = Some(&self.recovery).filter(|name| **name != self.mb1);
-        let named = [&self.device_tree, &self.mb1, &self.applet, &self.soft_fuses];
+        let named = [&self.device_tree, &self.mb1, &self.applet, &self.soft_fuses, &self.ekb];
         named.into_iter().chain(recovery).chain(&self.others).filter(|name| !name.is_empty())
     }
 }
@@ -96,6 +98,7 @@ pub fn read(bsp: &Path, board: &str, root_device: &str) -> Result<BoardConf> {
         recovery: next(),
         applet: next(),
         soft_fuses: next(),
+        ekb: next(),
         configs: [next(), next(), next()],
         others: Vec::new(),
     };

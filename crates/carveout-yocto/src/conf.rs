@@ -158,6 +158,9 @@ pub fn refuse(product: &Product) -> Result<()> {
     if l4t.pkc_key.is_some() || l4t.sbk_key.is_some() {
         return Err(YoctoError::NoSigning { path }.into());
     }
+    if l4t.ekb.is_some() {
+        return Err(YoctoError::OwnEkb { path }.into());
+    }
     if l4t.stock_trusted_apps.is_some() {
         return Err(YoctoError::KeepsStockApps { path }.into());
     }

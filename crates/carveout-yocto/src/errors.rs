@@ -83,6 +83,10 @@ carveout_host::errors! {
                 path.display()
             ),
             help ("leave l4t.pkc_key and l4t.sbk_key out, or use the local engine");
+        /// The product names an EKB of its own.
+        OwnEkb { path: PathBuf } => usage "own-ekb":
+            ("{}: the BitBake engine takes the EKB of meta-tegra's recipes", path.display()),
+            help ("leave l4t.ekb out and put the file into tegra-bootfiles with a bbappend, or use the local engine");
         /// The product chooses among NVIDIA's own trusted apps.
         KeepsStockApps { path: PathBuf } => usage "keeps-stock-apps":
             ("{}: the BitBake engine keeps all of NVIDIA's own trusted apps", path.display()),

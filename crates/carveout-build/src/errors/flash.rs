@@ -14,6 +14,15 @@ carveout_host::errors! {
         NotMade { file: String } => check "file-not-made":
             ("NVIDIA's tools ended with success, but made no {file}"),
             help ("their log in target/carveout/logs tells what they did");
+        /// The product names an EKB, and the board's file of the BSP none to put it in the place of.
+        NoEkbFile { ekb: PathBuf } => usage "no-ekb-file":
+            ("{}: the board's file of the BSP names no EKB (EKSFILE) that this could take the place of", ekb.display()),
+            help ("leave l4t.ekb out, or use a BSP whose board file has EKSFILE");
+        /// A board that is signed for would get an EKB whose keys everybody has.
+        KnownEkb { file: String } => usage "known-ekb":
+            ("{file} of the BSP has keys that are encrypted with NVIDIA's default test key, which everybody has: a board that is \
+              signed for gets no such EKB"),
+            help ("name one of your own as l4t.ekb: cargo xtask ekb new makes it");
         /// The carve-out cannot be read back from the boot config that NVIDIA's tools have made.
         BootConfig { file: String, source: Cause } => check "unreadable-boot-config":
             ("{file}, which NVIDIA's tools made of the boot config: {source}"),

@@ -28,6 +28,7 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use tegra_bct::mb1;
+use tegra_flash::Ekb;
 use tegra_flash::slots::MB1_BCT;
 use trusty_image::Soc;
 
@@ -80,8 +81,10 @@ fn package(build: &Build, l4t: &L4t, module: &Module, parts: &FlashPackageParts)
         Some(path) => bundle::sha256(bundle::hash_file(path).at(path)?.sha256.as_bytes()),
         None => String::new(),
     };
+    let ekb = ekb(l4t, parts.bsp)?;
     let key = Key::of(crate::code(file!()))
         .with("bsp", &parts.bsp.output.content)
+        .with("ekb", ekb.as_deref().map(bundle::sha256).unwrap_or_default())
         .with("boot config", &parts.boot_config.content)
         .with("secure-os", &parts.secure_os.content)
         .with("unchanged boot config", &unchanged.content)
@@ -97,6 +100,11 @@ fn package(build: &Build, l4t: &L4t, module: &Module, parts: &FlashPackageParts)
         let run = prepare(build, parts.bsp, scratch.path())?;
         let lacks = stand_in(scratch.path(), parts.bsp)?;
         insert(build, parts, scratch.path())?;
+        if let Some(ekb) = &ekb {
+            let to = scratch.path().join(&parts.bsp.conf.ekb);
+            remove(&to)?;
+            fs::write(&to, ekb).at(&to)?;
+        }
         parts.pkc.prepare(&run)?;
         let keys = Keys { pkc: parts.pkc.path(), sbk: l4t.sbk_key.as_deref() };
         // What is encrypted cannot be read back: then the proof is of the same files, signed without keys.
@@ -115,7 +123,8 @@ fn package(build: &Build, l4t: &L4t, module: &Module, parts: &FlashPackageParts)
         used(&folder, keys)?;
         let bootloader = scratch.path().join("bootloader");
         let written = collect::package(&folder, &bootloader, work.out)?;
-        let traced = trace::Traced { bsp: parts.bsp, secure_os: parts.secure_os, bootloader: &bootloader };
+        let (bsp, secure_os, ekb) = (parts.bsp, parts.secure_os, ekb.as_deref());
+        let traced = trace::Traced { bsp, secure_os, ekb, bootloader: &bootloader };
         traced.write(&written, plain.map_or(work.out, |_| aside.as_path()), work.out)?;
         // The recovery loader of t186 reads an EEPROM itself.
         if run.soc == Soc::T194 {
@@ -125,6 +134,24 @@ fn package(build: &Build, l4t: &L4t, module: &Module, parts: &FlashPackageParts)
         let path = work.out.join(LACKS);
         fs::write(&path, lacks.join("\n")).at(&path)
     })
+}
+
+/// The product's own EKB. A board that is signed for gets none whose keys everybody has.
+fn ekb(l4t: &L4t, bsp: &Bsp) -> Result<Option<Vec<u8>>> {
+    let name = &bsp.conf.ekb;
+    if let Some(path) = &l4t.ekb {
+        if name.is_empty() {
+            return Err(FlashError::NoEkbFile { ekb: path.clone() }.into());
+        }
+        return carveout_keys::ekb::read_file(path).map(Some);
+    }
+    let path = bsp.path(name);
+    if l4t.pkc_key.is_none() || name.is_empty() || !path.is_file() {
+        return Ok(None);
+    }
+    let bytes = fs::read(&path).at(&path)?;
+    let known = Ekb::parse(&bytes).and_then(Result::ok).and_then(|ekb| ekb.sample_keys()).is_some();
+    if known { Err(FlashError::KnownEkb { file: name.clone() }.into()) } else { Ok(None) }
 }
 
 /// The boot configs of the BSP as it is, to compare with.

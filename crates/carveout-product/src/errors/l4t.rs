@@ -26,6 +26,10 @@ carveout_host::errors! {
         NotOfT186 { board: String } => usage "not-of-t186":
             ("board {board} has t186: carveout neither signs for it with keys nor puts an EKB into its updates"),
             help ("leave the key out; boards that are fused are flashed by NVIDIA's own flash.sh");
+        /// The EKB of a fused board has keys that everybody knows.
+        KnownEkb => usage "known-ekb":
+            ("its keys are encrypted with NVIDIA's default test key, which everybody has: a board that is signed for gets no such EKB"),
+            help ("make one with KEK2 of the board's fuses: cargo xtask ekb new");
         /// The board has no such module.
         UnknownModule { module: String, board: String, known: Vec<String>, meant: Option<String> }
             => usage "unknown-module": (

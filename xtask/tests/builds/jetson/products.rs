@@ -7,6 +7,8 @@ use crate::builds::util::{Ran, files, manifest, root, run, xtask};
 use std::fs;
 use std::path::{Path, PathBuf};
 use tegra_bct::mb1::{self, Mb1Tzdram};
+use tegra_flash::Ekb;
+use tegra_flash::ekb::{Key, Root, SAMPLE_VECTOR};
 use trusty_image::stock::STOCK;
 use trusty_image::test_elf::TestElf;
 use trusty_image::{Container, tasks};
@@ -163,4 +165,41 @@ fn keys_that_nvidias_tools_do_not_use_are_noticed() {
         let product = machine.product("echo-srv", keys);
         machine.refuses(1, &["-c", &product], &[words, "help: l4t.pkc_key must be an RSA private key"]);
     }
+}
+
+/// The EKB that a product names is signed, flashed and put into updates in the place of NVIDIA's; a fused board never gets the one that
+/// everybody can open.
+#[test]
+fn the_products_own_ekb_is_what_a_board_gets() {
+    let machine = Machine::new();
+    let keys = [1, 2].map(|byte| Key::new([byte; 16]));
+    let own = Ekb::seal(&Root::new(&Key::new([9; 16]), &SAMPLE_VECTOR), &keys, None).unwrap();
+    let known = Ekb::seal(&Root::sample(), &keys, None).unwrap();
+    put(&machine.path("own.img"), &own);
+    put(&machine.path("known.img"), &known);
+    let built = PathBuf::from(build(&machine, "echo-srv", ", ekb: own.img, eks: write", &[]).ok());
+    let signed = fs::read(built.join("flash/common/eks_sigheader.img.encrypt")).unwrap();
+    assert!(signed[0x1000..].starts_with(&own));
+    let manifest = manifest(&built);
+    let all = manifest["files"].as_array().unwrap();
+    let eks = all.iter().find(|file| file["partitions"] == serde_json::json!(["eks", "eks_b"])).unwrap();
+    assert_eq!(eks["made_of"]["file"], "given:l4t.ekb");
+    let given = manifest["inputs"]["given"].as_array().unwrap();
+    assert!(given.iter().any(|given| given["name"] == "l4t.ekb"), "{given:?}");
+    assert_eq!(xtask(["verify".as_ref(), built.as_os_str()]).ok(), "ok");
+
+    rsa(&machine.path("pkc.pem"));
+    let refused = |l4t: &str, words: &[&str]| {
+        let error = build(&machine, "echo-srv", l4t, &[]).fails(2);
+        assert!(words.iter().all(|word| error.contains(word)), "{error}");
+    };
+    refused(", pkc_key: pkc.pem, ekb: known.img", &["product.yaml:6: l4t.ekb: its keys", "default test key"]);
+    refused(", ekb: product.yaml", &["product.yaml:6: l4t.ekb: ", "product.yaml"]);
+    refused(", ekb: none.img", &["product.yaml:6: l4t.ekb: ", "none.img: No such file"]);
+    put(&machine.bsp.dir.join("bootloader/eks.img"), &known);
+    refused(
+        ", pkc_key: pkc.pem",
+        &["bootloader/eks.img of the BSP has keys", "name one of your own as l4t.ekb"],
+    );
+    build(&machine, "echo-srv", ", pkc_key: pkc.pem, ekb: own.img", &[]).ok();
 }

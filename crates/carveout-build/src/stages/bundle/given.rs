@@ -58,6 +58,7 @@ pub fn inputs(product: &Product, workspace: &Workspace) -> Result<Vec<Input>> {
             AppSource::Package(_) => packages.push(&app.name),
         }
     }
+    product.l4t.iter().flat_map(|l4t| &l4t.ekb).for_each(|path| add("l4t.ekb".into(), path));
     for (name, dir) in workspace.folders(packages)?.outside {
         add(format!("crate.{name}"), &dir);
     }

@@ -19,6 +19,8 @@ use tegra_flash::slots::SECURE_OS;
 
 /// Where a bundle has the secure-os image.
 const IMAGE: &str = bundle::SECURE_OS_IMAGE;
+/// What the manifest calls the product's own EKB.
+const EKB: &str = "given:l4t.ekb";
 /// What NVIDIA's tools put into the names of what they sign.
 const MARKS: [&str; 4] = ["_sigheader", "_wbheader", ".encrypt", ".signed"];
 /// flash.sh puts it before the name of the device tree that the kernel gets.
@@ -39,6 +41,8 @@ pub struct Traced<'a> {
     pub bsp: &'a Bsp,
     /// The secure-os image.
     pub secure_os: &'a Output,
+    /// The product's own EKB.
+    pub ekb: Option<&'a [u8]>,
     /// Where NVIDIA's scripts have worked.
     pub bootloader: &'a Path,
 }
@@ -118,6 +122,8 @@ impl Traced<'_> {
             }]
         } else if name == NO_BAD_PAGES.0 && !sources.contains_key(&name) {
             vec![Source { name: format!("flash.sh:{name}"), content: NO_BAD_PAGES.1.to_vec() }]
+        } else if let Some(ekb) = self.ekb.filter(|_| self.bsp.conf.ekb.rsplit('/').next() == Some(&*name)) {
+            vec![Source { name: EKB.into(), content: ekb.to_vec() }]
         } else {
             self.candidates(sources, &name)?
         };
