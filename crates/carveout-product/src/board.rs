@@ -77,7 +77,7 @@ impl Board {
     /// The board, if nothing of it is missing.
     fn whole(said: Said, name: &str) -> Result<Self> {
         let Said { files, boot_config, layout, l4t } = said;
-        let lacks = |key| files.at(key, BoardError::Lacks { key });
+        let lacks = |key| files.at(key, BoardError::Lacks);
         let found = |key, placed: Placed| match l4t {
             Some(_) => in_bsp(&files, key, placed.path),
             None => beside(&files, key, placed),

@@ -68,17 +68,17 @@ fn errors_of_a_board_have_their_line() {
         (
             "extends: jetson-agx-xavier\n",
             "",
-            "carrier.yaml:1: boot_config: boot_config is missing, and the file extends no board that has it",
+            "carrier.yaml:1: boot_config: it is missing, and the file extends no board that has it",
         ),
         (
             "extends: jetson-agx-xavier\nl4t:",
             "boot_config: { cold_boot: a }\nlayout: c\nl4t:",
-            "l4t.soc is missing",
+            "l4t.soc: it is missing",
         ),
         (
             "extends: jetson-agx-xavier\nl4t:",
             "boot_config: { cold_boot: a, flash: b }\nlayout: c\nl4t:\n  soc: t186",
-            "l4t.recovery is missing",
+            "l4t.recovery: it is missing",
         ),
         (
             "flash_name: carrier",

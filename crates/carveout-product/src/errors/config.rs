@@ -81,8 +81,7 @@ carveout_host::errors! {
         ExtendsTooMany { most: usize } => usage "extends-too-many":
             ("a board, and those that it extends, have {most} files at most: does it extend itself?");
         /// Neither a board's file nor those of the boards that it extends say what a board has.
-        Lacks { key: &'static str } => usage "lacks":
-            ("{key} is missing, and the file extends no board that has it");
+        Lacks => usage "lacks": ("it is missing, and the file extends no board that has it");
         /// A path of a board with L4T does not lead into the BSP.
         NotInBsp { value: String } => usage "not-in-bsp":
             ("`{value}`: a path below the BSP's Linux_for_Tegra is allowed, without . and ..");
