@@ -146,7 +146,7 @@ mod tests {
         assert_eq!(found.command_line, all);
         let devices = [&found.chip, &found.boot_device, &found.table_device];
         assert_eq!(devices, ["0x19", "/dev/mmcblk0boot0", "/dev/mmcblk0boot1"]);
-        assert_eq!(found.secure_os, "bootloader/tos.img");
+        assert_eq!((&*found.secure_os, &*found.ekb), ("bootloader/tos.img", ""));
         assert_eq!((found.files().count(), super::sourced(dir.path(), "b")), (0, vec!["common".to_owned()]));
         write(
             "common",
@@ -163,8 +163,8 @@ mod tests {
                 "b/mb1_fuselevel_production.bin",
                 "bootloader/x.bin",
                 "bootloader/t186ref/BCT/s.cfg",
-                "b/recovery.bin",
-                "b/eks.img"
+                "b/eks.img",
+                "b/recovery.bin"
             ]
         );
         assert_eq!(found.configs, ["c.cfg", "f.cfg", "l.xml"]);
