@@ -99,6 +99,7 @@ impl Bsp {
 /// Copies and checks the BSP.
 pub fn run(build: &Build) -> Result<Bsp> {
     let l4t = build.product.l4t()?;
+    let board = build.product.board.l4t()?;
     let given = vendor::locate(build, Vendor::Bsp)?;
     let debs = build.product.rootfs.as_ref().is_some_and(|rootfs| rootfs.kind != RootfsKind::Tarball);
     let wanted = |path: &str| is_needed(path, debs);
@@ -109,15 +110,15 @@ pub fn run(build: &Build) -> Result<Bsp> {
         let from = self::top(&opened.dir)?;
         // Told before a copy is made: what is wrong with a tree is wrong with its copy.
         Release::of(&from)?;
-        whole(build, &from, &given)?;
+        whole(build, &from, &given, conf_of(board, &from).as_ref().ok())?;
         copy::tree(&from, work.out, &wanted)
     })?;
+    let conf = conf_of(board, &output.dir);
     // The copy may have been made for another board.
-    whole(build, &output.dir, &given)?;
+    whole(build, &output.dir, &given, conf.as_ref().ok())?;
     license::accepted(l4t, &output.dir, &build.dirs(), build.ui)?;
     let release = Release::of(&output.dir)?;
-    let board = build.product.board.l4t()?;
-    let conf = board_conf::read(&output.dir, &board.flash_name, &board.root_device)?;
+    let conf = conf?;
     same_configs(&build.product.board, board, &conf)?;
     Ok(Bsp { output, release, given: top, conf })
 }
@@ -180,20 +181,28 @@ fn is_needed(path: &str, debs: bool) -> bool {
 
 /// All that a build for a board needs and a BSP's tree has not.
 pub fn missing(board: &Board, l4t: &L4tBoard, bsp: &Path) -> Vec<String> {
+    lacks(board, l4t, bsp, conf_of(l4t, bsp).as_ref().ok())
+}
+
+/// What the BSP's file of a board says.
+fn conf_of(l4t: &L4tBoard, bsp: &Path) -> Result<BoardConf> {
+    board_conf::read(bsp, &l4t.flash_name, &l4t.root_device)
+}
+
+/// The same with what the BSP's file of the board says, if it can be read.
+fn lacks(board: &Board, l4t: &L4tBoard, bsp: &Path, conf: Option<&BoardConf>) -> Vec<String> {
     let own = [&l4t.secure_os, &board.cold_boot, &board.flash, &board.layout];
     let own = own.into_iter().map(|path| path.to_string_lossy().into_owned());
-    let conf = std::iter::once(format!("{}.conf", l4t.flash_name));
-    let all = NEEDED.iter().map(|name| (*name).to_owned()).chain(conf).chain(own);
+    let own_conf = std::iter::once(format!("{}.conf", l4t.flash_name));
+    let all = NEEDED.iter().map(|name| (*name).to_owned()).chain(own_conf).chain(own);
     let mut missing: Vec<String> = all.chain(board_conf::sourced(bsp, &l4t.flash_name)).collect();
-    if let Ok(conf) = board_conf::read(bsp, &l4t.flash_name, &l4t.root_device) {
-        missing.extend(conf.files().cloned());
-    }
+    missing.extend(conf.iter().flat_map(|conf| conf.files().cloned()));
     missing.retain(|name| !bsp.join(name).is_file());
     missing
 }
 
 /// Names all that is missing, at once.
-fn whole(build: &Build, bsp: &Path, given: &Path) -> Result<()> {
+fn whole(build: &Build, bsp: &Path, given: &Path, conf: Option<&BoardConf>) -> Result<()> {
     let board = &build.product.board;
     let l4t = board.l4t()?;
     let path = given.to_owned();
@@ -202,7 +211,7 @@ fn whole(build: &Build, bsp: &Path, given: &Path) -> Result<()> {
         let fault = BspError::OtherBoards { path, file, board: board.name.clone() };
         return Err(board.at("l4t.flash_name", fault));
     }
-    let mut missing = missing(board, l4t, bsp);
+    let mut missing = lacks(board, l4t, bsp, conf);
     // A wrong name in the board's file is as likely as a file that the BSP lacks.
     let named = [
         ("l4t.secure_os", &l4t.secure_os),

@@ -36,6 +36,7 @@ pub fn boards(root: &Path) -> Vec<String> {
     names
 }
 
+/// Refuses a board that no folder has.
 pub fn known(root: &Path, name: &str) -> std::result::Result<(), BoardError> {
     let known = boards(root);
     if known.iter().any(|board| board == name) {
