@@ -67,8 +67,7 @@ impl<'a> CardJob<'a> {
 
     /// Bytes of a card that holds it.
     pub fn bytes(&self) -> Result<u64> {
-        let end = places(&self.device)?.iter().map(|place| place.first + place.sectors).max();
-        Ok((end.unwrap_or(0) + BEHIND).saturating_mul(SECTOR).next_multiple_of(WHOLE))
+        Ok(end(&places(&self.device)?).next_multiple_of(WHOLE))
     }
 
     /// What will be written, in words.
@@ -180,8 +179,7 @@ pub fn is_of(package: &Package, path: &Path) -> Result<bool> {
     }
     drop(found);
     let places = places(&device)?;
-    let end = places.iter().map(|place| place.first + place.sectors).max().unwrap_or(0);
-    let needed = (end + BEHIND).saturating_mul(SECTOR);
+    let needed = end(&places);
     if size < needed {
         return Err(CardError::CutOff { path: path.into(), size, needed }.into());
     }
@@ -223,6 +221,12 @@ fn device(package: &Package) -> Result<Device> {
 
 fn places(device: &Device) -> Result<Vec<Place<'_>>> {
     device.places().map_err(|e| CardError::Layout { source: e.into() }.into())
+}
+
+/// Where a card with these partitions and the copy of its table ends, in bytes.
+fn end(places: &[Place]) -> u64 {
+    let last = places.iter().map(|place| place.first + place.sectors).max();
+    (last.unwrap_or(0) + BEHIND).saturating_mul(SECTOR)
 }
 
 /// The identity of a card's table: it tells of which bundle the card is (version 8 of RFC 9562).
