@@ -146,10 +146,10 @@ impl Bench {
             &self.emulator,
             &self.image,
             std::slice::from_ref(&self.name),
-            None,
             &socket,
             self.dir.path(),
             true,
+            &|| {},
         )?;
         let client = self.client(&socket, bytes);
         let stats = emulator.stop()?;

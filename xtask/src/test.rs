@@ -39,7 +39,7 @@ const SHOWN: (usize, usize) = (6, 20);
 /// So many characters of a line of it.
 const WIDEST: usize = 400;
 /// For the tests alone.
-const NEEDS: [Need; 9] = [
+const NEEDS: [Need; 10] = [
     Need { program: "git", package: "git", why: "copies the work tree, for builds elsewhere" },
     Need { program: "zstd", package: "zstd", why: "unpacks a bundle's archive, beside our own reader" },
     Need { program: "lintian", package: "lintian", why: "checks the client apps' packages" },
@@ -48,6 +48,7 @@ const NEEDS: [Need; 9] = [
     pip::NEED,
     Need { program: "minisign", package: "minisign", why: "signs and verifies, beside our own code" },
     Need { program: "softhsm2-util", package: "softhsm2", why: "is a token that signs" },
+    Need { program: "gdb-multiarch", package: "gdb-multiarch", why: "debugs trusted apps on the emulator" },
     Need {
         program: "simg2img",
         package: "android-sdk-libsparse-utils",

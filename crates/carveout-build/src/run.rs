@@ -9,7 +9,7 @@ use crate::stages::{plan, secure_os};
 use crate::threads::join;
 use crate::workshop::Sources;
 use carveout_desk::Workshop;
-use carveout_desk::emulate::{self, EmulateRequest, EmulationTarget, Engine};
+use carveout_desk::emulate::{self, Debugged, EmulateRequest, EmulationTarget, Engine};
 use carveout_host::dirs::Dirs;
 use carveout_host::error::{At, Error, Result};
 use carveout_host::files::DirEntry;
@@ -42,6 +42,8 @@ pub struct RunRequest {
     pub watch: bool,
     /// Tell what each trusted app used of its heap and stack.
     pub profile: bool,
+    /// The trusted app that a debugger comes to.
+    pub gdb: Option<Debugged>,
     /// Keep what the client app prints, for machines.
     pub keep_output: bool,
 }
@@ -90,6 +92,7 @@ fn once(request: &RunRequest, dirs: &Dirs, ui: &Ui) -> Result<Outcome> {
     let emulated = EmulateRequest {
         engine: Some(Engine::Unicorn),
         profile: request.profile,
+        gdb: request.gdb.clone(),
         client: client.map(|path| path.display().to_string()),
         wait: request.wait,
         keep_output: request.keep_output,

@@ -8,7 +8,7 @@ use carveout_host::dirs::Dirs;
 use carveout_host::error::{At, Result};
 use carveout_host::packages;
 use carveout_host::packages::Need;
-use carveout_host::toolchain::{RustTarget, Toolchains};
+use carveout_host::toolchain::{self, RustTarget, Toolchains};
 use carveout_host::tools::cargo;
 use carveout_host::tools::cargo::CrossBuild;
 use carveout_host::tools::find;
@@ -106,6 +106,11 @@ impl Workshop for Sources<'_> {
 
     fn first_client_app(&self) -> Result<String> {
         make::first_client_app(self.dirs)
+    }
+
+    fn sources(&self) -> Result<Vec<(PathBuf, &'static str)>> {
+        let Some(root) = self.dirs.workspace() else { return Ok(Vec::new()) };
+        Ok(toolchain::places(root, &cargo::carveout(root)?, &cargo::registries(root)?))
     }
 }
 

@@ -3,6 +3,7 @@
 mod backend;
 mod client;
 mod contained;
+mod debug;
 pub mod device;
 mod faults;
 mod ipc_unittest;
@@ -13,7 +14,7 @@ mod request;
 mod secure;
 mod target;
 
-pub use request::{EmulateRequest, Engine};
+pub use request::{Debugged, EmulateRequest, Engine};
 pub use target::{EmulationTarget, tzdram};
 
 use crate::Workshop;
@@ -27,6 +28,7 @@ use carveout_host::packages;
 use carveout_host::tools::scratch;
 use carveout_host::ui::Ui;
 use client::Client;
+use debug::Debugging;
 use device::DeviceSource;
 use faults::fault;
 use serde_json::{Value, json};
@@ -76,7 +78,8 @@ pub fn on(
     if client.is_none() && !args.ipc_unittest {
         prepared.pass_signals_on();
     }
-    let backend = prepared.start(target, &socket, dir.path(), dirs, ui)?;
+    let debugging = Debugging::new(target, workshop, dirs, dir.path())?;
+    let backend = prepared.start(args, target, &socket, &debugging, dirs, ui)?;
     if args.ipc_unittest {
         let verdict = ipc_unittest::run(backend.socket());
         let stats = backend.stop()?;
@@ -95,7 +98,7 @@ pub fn on(
             (None, backend.wait()?)
         }
     };
-    finish(args, ended, &stats, ui)
+    finish(args, ended, &stats, &debugging, ui)
 }
 
 /// Boots Linux and runs a command, or a shell, there.
@@ -139,12 +142,13 @@ fn finish(
     args: &EmulateRequest,
     ended: Option<client::ClientEnd>,
     stats: &Value,
+    debugging: &Debugging,
     ui: &Ui,
 ) -> Result<Outcome> {
     let failed = || Some(with_ends(ended.as_ref()?.error()?, stats));
     // Whoever names keys asks whether they are the right ones.
     let refused = || args.keys.as_ref().and_then(|_| without_agent(stats));
-    if let Some(error) = fault(stats, ui).or_else(refused).or_else(failed) {
+    if let Some(error) = debugging.fault(stats, ui).or_else(refused).or_else(failed) {
         if args.profile {
             ui.text(&profile::table(stats));
         }

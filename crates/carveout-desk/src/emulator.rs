@@ -23,19 +23,19 @@ pub struct Emulator {
 
 impl Emulator {
     /// Starts it on an image, in a folder of ours, and waits until the trusted apps wait for clients. `known` are options that
-    /// tell names and files with debug information; `memory` is what the carve-out has free for the kernel, if that is known.
+    /// tell names and files with debug information, and what else it is to know. `awaits` says that a debugger may come, if one is to.
     pub fn start(
         program: &Path,
         image: &Path,
         known: &[String],
-        memory: Option<u64>,
         socket: &Path,
         dir: &Path,
         quiet: bool,
+        awaits: &dyn Fn(),
     ) -> Result<Self> {
         let stats = dir.join("stats.json");
         let sh = process::shell(Path::new("."))?;
-        let mut command = process::foreign(sh.cmd(program))
+        let command = process::foreign(sh.cmd(program))
             .arg("--image")
             .arg(image)
             .arg("--listen")
@@ -43,9 +43,6 @@ impl Emulator {
             .arg("--stats")
             .arg(&stats)
             .arg("--until-eof");
-        if let Some(memory) = memory {
-            command = command.arg("--kernel-memory").arg(memory.to_string());
-        }
         let mut streams = Streams { stdin: Stdio::piped(), stdout: Stdio::piped(), stderr: Stdio::inherit() };
         let lines = quiet.then(|| dir.join("lines"));
         if let Some(lines) = &lines {
@@ -55,7 +52,13 @@ impl Emulator {
             process::start(command.args(known), streams).map_err(|unstarted| unstarted.of("the emulator"))?;
         let mut line = String::new();
         if let Some(stdout) = running.stdout() {
-            let _ = BufReader::new(stdout).read_line(&mut line);
+            let mut stdout = BufReader::new(stdout);
+            let _ = stdout.read_line(&mut line);
+            if line.trim() == "debugger" {
+                awaits();
+                line.clear();
+                let _ = stdout.read_line(&mut line);
+            }
         }
         let mut this = Self { running, stats, lines, socket: socket.into() };
         if line.trim() == "ready" {

@@ -26,4 +26,7 @@ pub trait Workshop: Sync {
 
     /// The client app that is meant where none is named.
     fn first_client_app(&self) -> Result<String>;
+
+    /// Where sources lie on this host, and what debug information calls these places.
+    fn sources(&self) -> Result<Vec<(PathBuf, &'static str)>>;
 }

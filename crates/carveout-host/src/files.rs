@@ -251,7 +251,23 @@ pub fn lock_folder(folder: &Path, ui: &Ui) -> Result<File> {
     lock_told(&folder.join(LOCK), ui)
 }
 
+/// Takes a lock if nobody has it.
+pub fn try_lock(path: &Path) -> Result<Option<File>> {
+    let file = open_lock(path)?;
+    match file.try_lock() {
+        Ok(()) => Ok(Some(file)),
+        Err(TryLockError::WouldBlock) => Ok(None),
+        Err(TryLockError::Error(error)) => Err(Error::io(path, &error)),
+    }
+}
+
 fn lock_with(path: &Path, wait: impl Fn()) -> Result<File> {
+    let file = open_lock(path)?;
+    hold(&file, path, wait)?;
+    Ok(file)
+}
+
+fn open_lock(path: &Path) -> Result<File> {
     let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY;
     let mut options = OpenOptions::new();
     options.custom_flags(flags.bits() as i32).mode(OUTPUT);
@@ -269,7 +285,6 @@ fn lock_with(path: &Path, wait: impl Fn()) -> Result<File> {
     if let Some(what) = NotAFile::of(file.metadata().at(path)?.file_type()) {
         return Err(not_replaced(path, &what));
     }
-    hold(&file, path, wait)?;
     Ok(file)
 }
 

@@ -60,6 +60,20 @@ pub struct Toolchain {
     versions: Arc<OnceLock<Vec<(String, String)>>>,
 }
 
+/// Where sources lie on this host, and what the output calls these places. Of several that fit, the last counts.
+pub fn places(root: &Path, carveout: &Path, registries: &[PathBuf]) -> Vec<(PathBuf, &'static str)> {
+    let mut places = vec![(root.to_owned(), ".")];
+    // What cargo has checked out of git is called by URL and commit, on any host.
+    places.extend(rust::cargo_home().map(|home| (home.join("git/checkouts"), "/cargo/git")));
+    // Our own crates are called as in our clone, where cargo names them relative to it.
+    if carveout != root {
+        places.push((carveout.join("crates"), "crates"));
+    }
+    // The folder of a registry has a name of its host's: of a mirror another.
+    places.extend(registries.iter().map(|folder| (folder.clone(), "/cargo")));
+    places
+}
+
 impl Toolchain {
     /// Variables that cargo needs.
     pub fn environment(&self) -> Vec<(&'static str, PathBuf)> {
@@ -121,17 +135,8 @@ impl Toolchain {
     /// elsewhere is the same.
     pub fn remaps(&self, root: &Path, carveout: &Path, registries: &[PathBuf]) -> Vec<String> {
         let remap = |from: &Path, to: &str| format!("--remap-path-prefix={}={to}", from.display());
-        // Of several that fit, the last wins.
-        let mut flags = vec![remap(root, ".")];
-        // What cargo has checked out of git is called by URL and commit, on any host.
-        let checkouts = rust::cargo_home().map(|home| home.join("git/checkouts"));
-        flags.extend(checkouts.iter().map(|folder| remap(folder, "/cargo/git")));
-        // Our own crates are called as in our clone, where cargo names them relative to it.
-        if carveout != root {
-            flags.push(remap(&carveout.join("crates"), "crates"));
-        }
-        // The folder of a registry has a name of its host's: of a mirror another.
-        flags.extend(registries.iter().map(|folder| remap(folder, "/cargo")));
+        let places = places(root, carveout, registries);
+        let mut flags: Vec<String> = places.iter().map(|(from, to)| remap(from, to)).collect();
         if let Some(tree) = &self.debian {
             flags.push(remap(&tree.usr(), "/rust"));
             // cargo passes sources below the workspace relative to it.

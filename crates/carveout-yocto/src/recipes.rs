@@ -90,6 +90,19 @@ pub fn run(check: bool, dirs: &Dirs, ui: &Ui) -> Result<Outcome> {
     })
 }
 
+/// Crates of a package that its recipe does not list, or lists and does not need: a look that takes moments.
+///
+/// # Errors
+/// The recipe cannot be read, or what the package is built of is not known.
+pub fn other_crates(package: &str, recipe: &str, dirs: &Dirs) -> Result<Vec<String>> {
+    let root = dirs.root()?;
+    let path = root.join(FOLDER).join(recipe);
+    let text = fs::read_to_string(&path).at(&path)?;
+    let needed = graph::Graph::load(root)?.needed(package, &dirs.logs()?.join("recipes.log"))?.uris();
+    let listed = text::listed(&text).into_iter().map(str::to_owned).collect();
+    Ok(needed.symmetric_difference(&listed).cloned().collect())
+}
+
 /// What became of the packages.
 struct Made {
     /// File names and texts.

@@ -1,6 +1,7 @@
 //! What the engine knows of a fault, in the terms of [`trusty_fault`].
 
-use crate::machine::{Fault, Machine};
+use crate::engine::Fault;
+use crate::machine::Machine;
 use trusty_fault::{HeapUse, Program, Scene};
 use trusty_image::TrustedApp;
 

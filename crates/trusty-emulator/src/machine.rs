@@ -1,22 +1,20 @@
 //! One trusted app on a 32-bit ARM core: its memory as the loader maps it, and what stops it.
 
-use crate::locate;
+use crate::engine::{
+    Engine, EngineState, Fault, THUMB, all_registers, debugger_hooks, hooks, map, record, set_all_registers,
+    take_hit,
+};
+use crate::tap::{Hit, Tap};
 use std::ops::Range;
 use trusty_fault::Access;
 use trusty_image::TrustedApp;
 use trusty_image::elf::Elf;
 use trusty_image::limits::{APP_STACK_TOP, PAGE};
-use unicorn_engine::unicorn_const::{Arch, HookType, MemType, Mode, Permission};
+use unicorn_engine::unicorn_const::{Arch, Mode, Permission};
 use unicorn_engine::{RegisterARM, Unicorn, uc_error};
 
-/// Interrupt number of `svc`.
-const INTERRUPT_SVC: u32 = 2;
-/// `yield` and `wfe`: they do nothing.
-const HINTS: [u32; 2] = [0xe320_f001, 0xe320_f002];
 /// CPSR of a TA at its start: user mode, ARM state.
 const USER_MODE: u64 = 0x10;
-/// T bit of CPSR.
-const THUMB: u64 = 0x20;
 
 /// Coprocessor access: `struct uc_arm_cp_reg` { cp, is64, sec, crn, crm, opc1, opc2, padding; u64 value }, for CPACR with
 /// cp10 and cp11 (floating point) allowed.
@@ -45,45 +43,13 @@ pub enum Stop {
     Turn,
     /// It did what no TA may.
     Fault(Fault),
-}
-
-/// What a TA did, and its registers then.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Fault {
-    /// The access.
-    pub access: Access,
-    /// r0 to r15.
-    pub registers: [u32; 16],
-    /// The status register.
-    pub cpsr: u32,
-}
-
-const REGISTERS: [RegisterARM; 16] = {
-    use RegisterARM::{LR, PC, R0, R1, R2, R3, R4, R5, R6, R7, R8, R9, R10, R11, R12, SP};
-    [R0, R1, R2, R3, R4, R5, R6, R7, R8, R9, R10, R11, R12, SP, LR, PC]
-};
-
-struct EngineState {
-    instructions: u64,
-    /// Instructions until the turn is over.
-    left: i64,
-    syscall: bool,
-    /// Start and bytes of the block that runs.
-    block: (u32, u32),
-    fault: Option<Fault>,
-    /// Where a hint was passed last, after how many instructions.
-    hint: Option<(u64, u64)>,
-    heap: Range<u32>,
-    stack: Range<u32>,
-    /// End of the highest page of the heap that was touched.
-    heap_touched: u32,
-    /// Start of the lowest page of the stack that was touched.
-    stack_touched: u32,
+    /// A debugger wants it to stop here.
+    Hit(Hit),
 }
 
 /// A TA's processor and memory.
 pub struct Machine {
-    uc: Unicorn<'static, EngineState>,
+    uc: Engine<'static>,
     /// Segments, heap, stack, devices.
     mappings: Vec<Range<u32>>,
     /// Segments that may not be written.
@@ -107,6 +73,7 @@ impl Machine {
             block: (app.entry, 0),
             fault: None,
             hint: None,
+            tap: Tap::default(),
             heap_touched: heap.start,
             stack_touched: stack.end,
             heap,
@@ -145,12 +112,18 @@ impl Machine {
 
     /// Runs on, for about so many instructions.
     pub fn run(&mut self, turn: u64) -> Stop {
+        if let Ok(Some(hit)) = take_hit(&mut self.uc) {
+            return Stop::Hit(hit);
+        }
         let state = self.uc.get_data_mut();
         state.left = i64::try_from(turn).unwrap_or(i64::MAX);
         state.syscall = false;
         let thumb = u64::from(self.uc.reg_read(RegisterARM::CPSR).unwrap_or_default() & THUMB != 0);
         let begin = u64::from(self.register(RegisterARM::PC)) | thumb;
         let ended = self.uc.emu_start(begin, u64::MAX, 0, 0);
+        if let Ok(Some(hit)) = take_hit(&mut self.uc) {
+            return Stop::Hit(hit);
+        }
         let state = self.uc.get_data();
         match (state.fault, ended) {
             (Some(fault), _) => Stop::Fault(fault),
@@ -161,6 +134,70 @@ impl Machine {
             (None, Ok(())) if state.syscall => Stop::Syscall,
             (None, Ok(())) => Stop::Turn,
         }
+    }
+
+    /// Lets a debugger stop it.
+    pub fn allow_debugger(&mut self) -> Result<(), uc_error> {
+        debugger_hooks(&mut self.uc)
+    }
+
+    /// What a debugger wants.
+    pub fn tap(&mut self) -> &mut Tap {
+        &mut self.uc.get_data_mut().tap
+    }
+
+    /// What it did that no TA may, if it did.
+    pub fn fault(&self) -> Option<Fault> {
+        self.uc.get_data().fault
+    }
+
+    /// r0 to r15, and the status register. Of a fault those of its instruction.
+    pub fn registers(&self) -> [u32; 17] {
+        let mut all = all_registers(&self.uc);
+        if let Some(fault) = self.fault() {
+            for (value, of_fault) in all.iter_mut().zip(fault.registers) {
+                *value = of_fault;
+            }
+        }
+        all
+    }
+
+    /// Sets them.
+    pub fn set_registers(&mut self, all: &[u32; 17]) -> Result<(), uc_error> {
+        set_all_registers(&mut self.uc, all)
+    }
+
+    /// Copies from its memory for a debugger, up to where it ends: what was never touched is zero.
+    pub fn look(&self, address: u32, bytes: &mut [u8]) -> usize {
+        let mut read = 0;
+        for (place, at) in bytes.iter_mut().zip(u64::from(address)..) {
+            let Ok(at) = u32::try_from(at) else { break };
+            let mut byte = [0];
+            if self.uc.mem_read(at.into(), &mut byte).is_err() && !self.is_mapped(at, 1) {
+                break;
+            }
+            [*place] = byte;
+            read += 1;
+        }
+        read
+    }
+
+    /// Writes to its memory for a debugger, also to its text. `None` if not all of it is the TA's.
+    pub fn poke(&mut self, address: u32, bytes: &[u8]) -> Option<()> {
+        self.is_mapped(address, bytes.len() as u32).then(|| self.touch(address, bytes.len()))??;
+        self.uc.mem_write(address.into(), bytes).ok()
+    }
+
+    /// Its mappings with their bytes, as far as they were touched.
+    pub fn memory(&self) -> Vec<(u32, Vec<u8>)> {
+        let mut blocks: Vec<(u32, Vec<u8>)> = Vec::new();
+        for region in self.uc.mem_regions().unwrap_or_default() {
+            let size = (region.end - region.begin + 1) as usize;
+            let Ok(bytes) = self.uc.mem_read_as_vec(region.begin, size) else { continue };
+            blocks.push((region.begin as u32, bytes));
+        }
+        blocks.sort_by_key(|(start, _)| *start);
+        blocks
     }
 
     /// A register.
@@ -212,6 +249,7 @@ impl Machine {
                 return None;
             }
             self.touch(at, now.len())?;
+            self.uc.get_data_mut().tap.kernel_wrote(at, now.len() as u32);
             self.uc.mem_write(at.into(), now).ok()?;
             rest = later;
             at = at.wrapping_add(now.len() as u32);
@@ -277,111 +315,4 @@ impl Machine {
         let state = self.uc.get_data();
         state.stack.end - state.stack_touched
     }
-}
-
-/// Maps a page of heap or stack when it is first touched: so what was never touched is known.
-fn map(uc: &mut Unicorn<EngineState>, address: u64) -> bool {
-    let page = u32::try_from(address).unwrap_or(u32::MAX) / PAGE * PAGE;
-    let state = uc.get_data_mut();
-    if state.heap.contains(&page) {
-        state.heap_touched = state.heap_touched.max(page + PAGE);
-    } else if state.stack.contains(&page) {
-        state.stack_touched = state.stack_touched.min(page);
-    } else {
-        return false;
-    }
-    uc.mem_map(page.into(), PAGE as usize, Permission::READ | Permission::WRITE).is_ok()
-}
-
-/// The access that the engine reports.
-fn access(kind: MemType, address: u64) -> Access {
-    let address = u32::try_from(address).unwrap_or(u32::MAX);
-    match kind {
-        MemType::WRITE | MemType::WRITE_UNMAPPED | MemType::WRITE_PROT => Access::Write(address),
-        MemType::FETCH | MemType::FETCH_UNMAPPED | MemType::FETCH_PROT => Access::Fetch(address),
-        _ => Access::Read(address),
-    }
-}
-
-/// Keeps the first fault, with the registers of that moment.
-fn record(uc: &mut Unicorn<EngineState>, access: Access) {
-    if uc.get_data().fault.is_some() {
-        return;
-    }
-    let mut registers = REGISTERS.map(|register| uc.reg_read(register).unwrap_or_default() as u32);
-    let cpsr = uc.reg_read(RegisterARM::CPSR).unwrap_or_default() as u32;
-    let (start, size) = uc.get_data().block;
-    let located = match access {
-        Access::Read(address) | Access::Write(address) if u64::from(cpsr) & THUMB == 0 => {
-            let block = uc.mem_read_as_vec(start.into(), size as usize).unwrap_or_default();
-            Some(locate::instruction(&block, start, &registers, address))
-        }
-        Access::Fetch(address) => Some(address),
-        _ => None,
-    };
-    if let (Some(located), Some(pc)) = (located, registers.last_mut()) {
-        *pc = located;
-    }
-    uc.get_data_mut().fault = Some(Fault { access, registers, cpsr });
-}
-
-/// The engine calls a hint invalid, with the program counter behind it. Reported twice without progress, it is what stands
-/// there that is invalid.
-fn passed_hint(uc: &mut Unicorn<EngineState>) -> bool {
-    let pc = uc.reg_read(RegisterARM::PC).unwrap_or_default();
-    let mut before = [0; 4];
-    let is_hint =
-        uc.mem_read(pc.wrapping_sub(4), &mut before).is_ok() && HINTS.contains(&u32::from_le_bytes(before));
-    let state = uc.get_data_mut();
-    let here = (pc, state.instructions);
-    is_hint && state.hint.replace(here) != Some(here)
-}
-
-fn hooks(uc: &mut Unicorn<'static, EngineState>) -> Result<(), uc_error> {
-    uc.add_block_hook(1, 0, |uc, start, size| {
-        let thumb = uc.reg_read(RegisterARM::CPSR).unwrap_or_default() & THUMB != 0;
-        let instructions = size / if thumb { 2 } else { 4 };
-        let state = uc.get_data_mut();
-        state.block = (start as u32, size);
-        state.instructions += u64::from(instructions);
-        state.left -= i64::from(instructions);
-        if state.left < 0 {
-            // Not counted twice: the block has not run yet, and will begin anew.
-            state.instructions -= u64::from(instructions);
-            let _ = uc.emu_stop();
-        }
-    })?;
-    uc.add_intr_hook(|uc, number| {
-        if number == INTERRUPT_SVC {
-            uc.get_data_mut().syscall = true;
-        } else {
-            record(uc, Access::Instruction);
-        }
-        let _ = uc.emu_stop();
-    })?;
-    uc.add_mem_hook(HookType::MEM_UNMAPPED, 1, 0, |uc, kind, address, size, _| {
-        let mapped = kind != MemType::FETCH_UNMAPPED && map(uc, address);
-        if mapped {
-            // An access may reach into the next page.
-            let last = address + size.saturating_sub(1) as u64;
-            if last / u64::from(PAGE) == address / u64::from(PAGE) || uc.mem_read(last, &mut [0]).is_ok() {
-                return true;
-            }
-            return map(uc, last);
-        }
-        record(uc, access(kind, address));
-        false
-    })?;
-    uc.add_mem_hook(HookType::MEM_PROT, 1, 0, |uc, kind, address, _, _| {
-        record(uc, access(kind, address));
-        false
-    })?;
-    uc.add_insn_invalid_hook(|uc| {
-        let hint = passed_hint(uc);
-        if !hint {
-            record(uc, Access::Instruction);
-        }
-        hint
-    })?;
-    Ok(())
 }

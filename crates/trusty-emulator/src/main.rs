@@ -5,6 +5,8 @@
 //! kernel code and no device. A fault stops all, as it does on a board, and is explained.
 
 mod calls;
+mod debugger;
+mod engine;
 mod fault;
 mod image;
 mod locate;
@@ -13,7 +15,9 @@ mod process;
 mod say;
 mod server;
 mod stats;
+mod stub;
 mod system;
+mod tap;
 #[cfg(test)]
 mod tests;
 
@@ -43,12 +47,18 @@ struct Args {
     /// The ELF file with debug information of the trusted app with a UUID, for reports.
     #[arg(long, value_name = "UUID=FILE")]
     debug: Vec<String>,
+    /// Where to write the core file of the trusted app with a UUID, if it faults.
+    #[arg(long, value_name = "UUID=FILE")]
+    core: Vec<String>,
     /// What the carve-out has free for the kernel's receive buffers, in bytes; without it there is no limit.
     #[arg(long, value_name = "BYTES")]
     kernel_memory: Option<u64>,
     /// Stand in for NVIDIA's hwkey-agent, with a key that is no secret.
     #[arg(long)]
     hwkey_agent: bool,
+    /// Let gdb stop the trusted app with a UUID: it connects to this Unix socket, and nothing runs before it does.
+    #[arg(long, value_name = "UUID=PATH", value_parser = debugged)]
+    gdb: Option<(uuid::Uuid, PathBuf)>,
     /// End when standard input ends.
     #[arg(long)]
     until_eof: bool,
@@ -76,13 +86,28 @@ fn main() -> ExitCode {
     }
 }
 
+/// The trusted app that is debugged, and where.
+fn debugged(text: &str) -> Result<(uuid::Uuid, PathBuf), String> {
+    let (uuid, path) = text.split_once('=').ok_or("UUID=PATH is expected")?;
+    Ok((uuid.parse().map_err(|error: uuid::Error| error.to_string())?, path.into()))
+}
+
+/// What an option says for a UUID.
+fn said(options: &[String], uuid: uuid::Uuid) -> Option<&str> {
+    options.iter().find_map(|option| option.strip_prefix(&format!("{uuid}=")))
+}
+
 impl Known for Args {
     fn name(&self, uuid: uuid::Uuid) -> Option<String> {
-        self.name.iter().find_map(|name| name.strip_prefix(&format!("{uuid}="))).map(str::to_owned)
+        said(&self.name, uuid).map(str::to_owned)
+    }
+
+    fn core(&self, uuid: uuid::Uuid) -> Option<PathBuf> {
+        said(&self.core, uuid).map(PathBuf::from)
     }
 
     fn debug(&self, uuid: uuid::Uuid) -> Option<Vec<u8>> {
-        let file = self.debug.iter().find_map(|file| file.strip_prefix(&format!("{uuid}=")))?;
+        let file = said(&self.debug, uuid)?;
         // Without it reports are shorter.
         std::fs::read(file).map_err(|error| say::line(&format!("emulator: {file}: {error}"))).ok()
     }
@@ -94,7 +119,7 @@ fn run(args: &Args) -> Result<End, String> {
     let elves = image::read(&args.image).map_err(|error| failed(&args.image, &error))?;
     let mut system = System::new(&elves, args, &args.listen).map_err(|error| match error {
         StartError::Image(error) => failed(&args.image, &error),
-        listen @ StartError::Listen(..) => listen.to_string(),
+        other => other.to_string(),
     })?;
     if let Some(bytes) = args.kernel_memory {
         system.kernel.limit_memory(bytes);
@@ -102,9 +127,14 @@ fn run(args: &Args) -> Result<End, String> {
     if args.hwkey_agent {
         system.start_agent();
     }
+    if let Some((uuid, socket)) = &args.gdb {
+        system.debug(*uuid, socket).map_err(|error| error.to_string())?;
+        say::awaits_debugger();
+    }
     ctrlc::set_handler(|| STOP.store(true, Ordering::Relaxed)).map_err(|error| error.to_string())?;
     let end = system.run(&STOP, args.until_eof);
-    let _ = std::fs::remove_file(&args.listen);
+    let sockets = args.gdb.iter().map(|(_, socket)| socket).chain([&args.listen]);
+    sockets.for_each(|socket| drop(std::fs::remove_file(socket)));
     if let Some(path) = &args.stats {
         let text = format!("{:#}\n", stats::collect(&system, &end));
         std::fs::write(path, text).map_err(|error| failed(path, &error))?;

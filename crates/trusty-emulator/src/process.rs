@@ -1,13 +1,16 @@
 //! A trusted app that runs: its machine, and what it waits for.
 
+use crate::engine::Fault;
 use crate::fault;
 use crate::image::ImageError;
-use crate::machine::{Fault, Machine, Stop};
+use crate::machine::{Machine, Stop};
 use crate::say;
+use crate::tap::Hit;
+use std::path::PathBuf;
 use std::time::Instant;
 use trusty_abi::Uuid;
 use trusty_abi::text::Shown;
-use trusty_fault::{Ending, HeapUse, Listener, Program};
+use trusty_fault::{CoreSignal, Ending, HeapUse, Listener, Program, core_file};
 use trusty_image::TrustedApp;
 use trusty_model::{Kernel, Task};
 
@@ -65,6 +68,8 @@ pub struct Process {
     elf: Vec<u8>,
     /// The ELF file with its debug information, if it is there.
     debug: Option<Vec<u8>>,
+    /// Where its core file is to be written.
+    core: Option<PathBuf>,
     /// What it says on the console, and the line that it has not ended yet.
     listener: Listener,
     said: Option<Ending>,
@@ -77,6 +82,8 @@ pub trait Known {
     fn name(&self, uuid: uuid::Uuid) -> Option<String>;
     /// Its ELF file with debug information.
     fn debug(&self, uuid: uuid::Uuid) -> Option<Vec<u8>>;
+    /// Where its core file is to be written if it faults.
+    fn core(&self, uuid: uuid::Uuid) -> Option<PathBuf>;
 }
 
 impl Process {
@@ -99,7 +106,7 @@ impl Process {
             .map(|name| Shown(name).to_string())
             .unwrap_or_else(|| format!("trusted app {index} ({uuid})"));
         let task = kernel.add_app(Uuid(uuid.to_bytes_le()));
-        let (brk, elf, debug) = (app.heap_start, elf.to_vec(), known.debug(uuid));
+        let (brk, elf, debug, core) = (app.heap_start, elf.to_vec(), known.debug(uuid), known.core(uuid));
         let (state, refused, peak_handles, ports, ended) = (AppState::Ready, None, 0, Vec::new(), None);
         let (listener, said, partial) = (Listener::default(), None, Vec::new());
         Ok(Self {
@@ -115,14 +122,15 @@ impl Process {
             ended,
             elf,
             debug,
+            core,
             listener,
             said,
             partial,
         })
     }
 
-    /// Runs until it waits, ends, has had its turn, or faults: then with a report.
-    pub fn run(&mut self, kernel: &mut Kernel, start: Instant) -> Result<(), String> {
+    /// Runs until it waits, ends, has had its turn, or a debugger wants it to stop; or faults: then with a report.
+    pub fn run(&mut self, kernel: &mut Kernel, start: Instant) -> Result<Option<Hit>, String> {
         let end = self.machine.instructions() + TURN;
         while self.state == AppState::Ready {
             let left = end.saturating_sub(self.machine.instructions());
@@ -132,14 +140,28 @@ impl Process {
             match self.machine.run(left) {
                 Stop::Syscall => self.call(kernel, start),
                 Stop::Turn => break,
-                Stop::Fault(fault) => return Err(self.report(&fault)),
+                Stop::Fault(fault) => {
+                    self.dump(&fault);
+                    return Err(self.report(&fault));
+                }
+                Stop::Hit(hit) => return Ok(Some(hit)),
             }
             self.peak_handles = self.peak_handles.max(kernel.handles(self.task));
             if let Some(why) = kernel.panicked() {
                 return Err(format!("{} panics the kernel: {why}\n", self.name));
             }
         }
-        Ok(())
+        Ok(None)
+    }
+
+    /// Writes the core file, if one is wanted.
+    fn dump(&self, fault: &Fault) {
+        let Some(path) = &self.core else { return };
+        let signal = if fault.access.address().is_some() { CoreSignal::Segv } else { CoreSignal::Ill };
+        let core = core_file(signal, &self.machine.registers(), &self.machine.memory());
+        if let Err(error) = std::fs::write(path, core) {
+            say::line(&format!("emulator: {}: no core file: {error}", path.display()));
+        }
     }
 
     /// What can be said of a fault.

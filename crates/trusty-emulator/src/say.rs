@@ -1,4 +1,4 @@
-//! What is said: on stderr, and `ready` on stdout. No text of a trusted app commands the terminal.
+//! What is said: on stderr, and `ready` or `debugger` on stdout. No text of a trusted app commands the terminal.
 
 use std::io::Write as _;
 use trusty_abi::text::{Lines, Shown};
@@ -21,5 +21,14 @@ fn write(text: &dyn std::fmt::Display) {
 
 /// All trusted apps wait.
 pub fn ready() {
-    let _ = writeln!(std::io::stdout(), "ready").and_then(|()| std::io::stdout().flush());
+    state("ready");
+}
+
+/// A debugger may come, and nothing runs before it does.
+pub fn awaits_debugger() {
+    state("debugger");
+}
+
+fn state(word: &str) {
+    let _ = writeln!(std::io::stdout(), "{word}").and_then(|()| std::io::stdout().flush());
 }

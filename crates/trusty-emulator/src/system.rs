@@ -1,5 +1,6 @@
 //! Trusted apps and clients on one kernel, until something stops it.
 
+use crate::debugger::{Attended, Debugger};
 use crate::image::ImageError;
 use crate::process::{AppState, Known, Process};
 use crate::say;
@@ -30,6 +31,7 @@ pub struct System {
     pub server: Server,
     linux: Task,
     agent: Option<Agent>,
+    debugger: Option<Debugger>,
     start: Instant,
 }
 
@@ -51,6 +53,15 @@ pub enum StartError {
     /// The socket.
     #[error("cannot listen at {0}: {1}")]
     Listen(String, Errno),
+    /// The socket for a debugger.
+    #[error("cannot listen for a debugger at {0}: {1}")]
+    Debugger(String, std::io::Error),
+    /// The trusted app to debug.
+    #[error("no trusted app with UUID {0} is in the image: a debugger has nothing to attach to")]
+    NoSuchApp(uuid::Uuid),
+    /// The engine.
+    #[error("the engine refuses a debugger: {0:?}")]
+    Engine(unicorn_engine::uc_error),
 }
 
 impl System {
@@ -62,12 +73,22 @@ impl System {
         let apps = elves.iter().enumerate().map(load).collect::<Result<_, _>>()?;
         let listen = |error| StartError::Listen(socket.display().to_string(), error);
         let server = Server::listen(socket).map_err(listen)?;
-        Ok(Self { apps, kernel, server, linux, agent: None, start: Instant::now() })
+        Ok(Self { apps, kernel, server, linux, agent: None, debugger: None, start: Instant::now() })
     }
 
     /// Starts a stand-in for NVIDIA's hwkey-agent.
     pub fn start_agent(&mut self) {
         self.agent = Some(Agent::start(&mut self.kernel));
+    }
+
+    /// Lets a debugger stop the trusted app with this UUID. Nothing runs before one has come to the socket.
+    pub fn debug(&mut self, uuid: uuid::Uuid, socket: &Path) -> Result<(), StartError> {
+        let found = self.apps.iter_mut().enumerate().find(|(_, app)| app.app.manifest.uuid == uuid);
+        let (index, app) = found.ok_or(StartError::NoSuchApp(uuid))?;
+        app.machine.allow_debugger().map_err(StartError::Engine)?;
+        let listen = |error| StartError::Debugger(socket.display().to_string(), error);
+        self.debugger = Some(Debugger::listen(index, socket).map_err(listen)?);
+        Ok(())
     }
 
     /// Runs until it is told to stop: by the flag, or by the end of standard input if that is watched. Prints `ready` when
@@ -76,19 +97,14 @@ impl System {
         let (mut ready, mut agent_told) = (false, false);
         let mut looked = Instant::now();
         let mut ended: Option<Instant> = None;
+        let mut ended_by = None;
         while !stop.load(Ordering::Relaxed) {
-            let mut passed = false;
-            for app in &mut self.apps {
-                app.wake(&mut self.kernel);
-                if app.state == AppState::Ready {
-                    passed = true;
-                    if let Err(report) = app.run(&mut self.kernel, self.start) {
-                        self.apps.iter_mut().for_each(Process::end_line);
-                        self.server.stop();
-                        return End::Fault(report);
-                    }
-                }
+            let is_over = || stop.load(Ordering::Relaxed) || watch_stdin && has_stdin_ended();
+            if self.attend(&is_over) == Attended::Ends {
+                break;
             }
+            let passed = self.run_apps();
+            let Ok(mut passed) = passed.map_err(|report| ended_by = Some(report)) else { break };
             if !ready && (!passed || self.start.elapsed() > BOOT) {
                 ready = true;
                 say::ready();
@@ -114,11 +130,50 @@ impl System {
         }
         self.server.stop();
         self.apps.iter_mut().for_each(Process::end_line);
-        End::Told
+        if let Some(debugger) = &mut self.debugger
+            && let Some(app) = self.apps.get_mut(debugger.app)
+        {
+            debugger.ended(&mut app.machine, ended_by.is_some());
+        }
+        ended_by.map_or(End::Told, End::Fault)
+    }
+
+    /// Gives each trusted app its turn. Whether one had something to do; or the report of a fault.
+    fn run_apps(&mut self) -> Result<bool, String> {
+        let mut passed = false;
+        for (index, app) in self.apps.iter_mut().enumerate() {
+            app.wake(&mut self.kernel);
+            if app.state != AppState::Ready {
+                continue;
+            }
+            passed = true;
+            let ran = app.run(&mut self.kernel, self.start);
+            let Some(debugger) = self.debugger.as_mut().filter(|debugger| debugger.app == index) else {
+                ran?;
+                continue;
+            };
+            match ran {
+                Ok(Some(hit)) => debugger.hit(&mut app.machine, hit),
+                Ok(None) if app.state == AppState::Exited => debugger.ended(&mut app.machine, false),
+                Ok(None) => {}
+                Err(report) if !debugger.fault(&mut app.machine) => return Err(report),
+                Err(_) => {}
+            }
+        }
+        Ok(passed)
+    }
+
+    /// Does what a debugger asks, if there is one and what it debugs.
+    fn attend(&mut self, is_over: &dyn Fn() -> bool) -> Attended {
+        let Some(debugger) = &mut self.debugger else { return Attended::Runs };
+        match self.apps.get_mut(debugger.app) {
+            Some(app) if app.state != AppState::Exited => debugger.attend(&mut app.machine, is_over),
+            _ => Attended::Runs,
+        }
     }
 
     /// Waits until something may have happened, if all TAs wait. Whether standard input has ended.
-    fn pause(&self, watch_stdin: bool, idle: bool) -> bool {
+    fn pause(&mut self, watch_stdin: bool, idle: bool) -> bool {
         let until = self.apps.iter().filter_map(|app| match app.state {
             AppState::Waiting(_, until) => until,
             _ => None,
@@ -129,14 +184,28 @@ impl System {
         let nap = Timespec { tv_sec: 0, tv_nsec: nap.subsec_nanos().into() };
         let stdin = std::io::stdin();
         let mut fds = self.server.poll_fds(true);
+        fds.extend(self.debugger.iter_mut().flat_map(Debugger::poll_fds));
         if watch_stdin {
             fds.push(PollFd::new(&stdin, PollFlags::IN));
         }
         // Interrupted or not: the loop looks at everything again.
         let _ = rustix::event::poll(&mut fds, Some(&nap));
-        let ended = |fd: &PollFd| fd.revents().intersects(PollFlags::IN | PollFlags::HUP | PollFlags::ERR);
-        watch_stdin
-            && fds.last().is_some_and(ended)
-            && rustix::io::read(&stdin, &mut [0; 64]).is_ok_and(|length| length == 0)
+        watch_stdin && fds.last().is_some_and(is_readable) && has_ended(&stdin)
     }
+}
+
+fn is_readable(fd: &PollFd) -> bool {
+    fd.revents().intersects(PollFlags::IN | PollFlags::HUP | PollFlags::ERR)
+}
+
+fn has_ended(stdin: &std::io::Stdin) -> bool {
+    rustix::io::read(stdin, &mut [0; 64]).is_ok_and(|length| length == 0)
+}
+
+/// Whether standard input has ended, without waiting for it.
+fn has_stdin_ended() -> bool {
+    let stdin = std::io::stdin();
+    let mut fds = [PollFd::new(&stdin, PollFlags::IN)];
+    let ready = rustix::event::poll(&mut fds, Some(&Timespec { tv_sec: 0, tv_nsec: 0 }));
+    ready.is_ok() && fds.first().is_some_and(is_readable) && has_ended(&stdin)
 }

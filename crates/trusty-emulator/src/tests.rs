@@ -66,7 +66,7 @@ impl Run {
     }
 
     fn turn(&mut self) -> Result<(), String> {
-        self.process.run(&mut self.kernel, Instant::now())
+        self.process.run(&mut self.kernel, Instant::now()).map(|hit| assert_eq!(hit, None))
     }
 }
 
@@ -309,6 +309,10 @@ impl Known for Test {
     }
 
     fn debug(&self, _: uuid::Uuid) -> Option<Vec<u8>> {
+        None
+    }
+
+    fn core(&self, _: uuid::Uuid) -> Option<std::path::PathBuf> {
         None
     }
 }

@@ -6,7 +6,7 @@ use crate::port::{MAX_PORTS, PortCfg};
 use crate::service::{ConnectResult, MessageResult, Service};
 use crate::syscalls::Syscalls;
 use core::time::Duration;
-use trusty_abi::{Error, Event, INFINITE, MAX_TIMEOUT, Result, event};
+use trusty_abi::{Error, Event, Result, event};
 
 /// Connections that are served at once; more are closed.
 pub const CONNECTIONS: usize = 16;
@@ -18,13 +18,15 @@ pub struct Manager<S: Service> {
     service: S,
     ports: [Option<(Port, &'static PortCfg)>; MAX_PORTS],
     connections: [Option<(Handle, S::Connection)>; CONNECTIONS],
+    /// When the next tick is due, since the kernel's start; before the first none is known.
+    due: Option<Duration>,
 }
 
 impl<S: Service> Manager<S> {
     /// Publishes the ports. One that the kernel refuses is told on the console; the others are served.
     pub fn new(service: S, ports: &'static [PortCfg]) -> Self {
-        let mut this =
-            Self { service, ports: [const { None }; MAX_PORTS], connections: [const { None }; CONNECTIONS] };
+        let (none, connections) = ([const { None }; MAX_PORTS], [const { None }; CONNECTIONS]);
+        let mut this = Self { service, ports: none, connections, due: None };
         for (slot, cfg) in this.ports.iter_mut().zip(ports) {
             match Port::create(cfg) {
                 Ok(port) => *slot = Some((port, cfg)),
@@ -37,18 +39,48 @@ impl<S: Service> Manager<S> {
     /// Serves for ever. Returns the error that ends it.
     pub fn run_event_loop(&mut self) -> trusty_abi::Error {
         loop {
-            if let Err(error) = self.serve(None) {
-                return error;
+            match self.serve(None) {
+                // The kernel's clock may be a moment behind its timer.
+                Ok(()) | Err(Error::TimedOut) => {}
+                Err(error) => return error,
             }
         }
     }
 
-    /// Waits for one event and serves it. `TimedOut` if there is none in time.
+    /// Waits for one event or a tick and serves it. `TimedOut` if there is none in time.
     pub fn serve(&mut self, timeout: Option<Duration>) -> Result<()> {
-        let milliseconds = timeout.map_or(INFINITE, |t| t.as_millis().min(u128::from(MAX_TIMEOUT)) as u32);
-        let event = kernel().wait_any(milliseconds)?;
+        let left = self.until_tick()?;
+        if left == Some(Duration::ZERO) {
+            self.tick();
+            return Ok(());
+        }
+        let timeout = timeout.into_iter().chain(left).min();
+        let event = kernel().wait_any(crate::time::milliseconds(timeout))?;
         self.dispatch(&event);
         Ok(())
+    }
+
+    /// Time until a tick is due; none for a service that wants none.
+    fn until_tick(&mut self) -> Result<Option<Duration>> {
+        let Some(period) = self.service.tick() else { return Ok(None) };
+        let now = crate::time::now()?;
+        let due = *self.due.get_or_insert(now + period);
+        if due <= now {
+            // Late ones are not made up for.
+            self.due = Some(now + period);
+        }
+        Ok(Some(due.saturating_sub(now)))
+    }
+
+    fn tick(&mut self) {
+        self.service.on_tick();
+        for slot in 0..CONNECTIONS {
+            let Some((handle, connection)) = self.connections.get_mut(slot).and_then(Option::as_mut) else {
+                continue;
+            };
+            let ticked = self.service.on_connection_tick(connection, handle);
+            self.conclude(slot, ticked);
+        }
     }
 
     /// The service.
@@ -74,7 +106,13 @@ impl<S: Service> Manager<S> {
         let Some(slot) = self.connections.iter().position(of) else {
             return self.service.on_event(event);
         };
-        match self.connection(slot, event) {
+        let served = self.connection(slot, event);
+        self.conclude(slot, served);
+    }
+
+    /// Closes a connection if it is over.
+    fn conclude(&mut self, slot: usize, served: Result<MessageResult>) {
+        match served {
             Ok(MessageResult::MaintainConnection) => {}
             Ok(MessageResult::CloseConnection) => self.disconnect(slot),
             Err(error) => {

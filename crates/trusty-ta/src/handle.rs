@@ -5,7 +5,7 @@ use crate::port::PortCfg;
 use crate::syscalls::Syscalls;
 use core::ffi::CStr;
 use core::time::Duration;
-use trusty_abi::{Error, Event, INFINITE, MAX_TIMEOUT, MessageInfo, Result, Uuid, connect};
+use trusty_abi::{Error, Event, MessageInfo, Result, Uuid, connect};
 
 /// One end of a channel. Dropping it closes the channel: the peer sees a hang-up.
 #[derive(Debug, PartialEq, Eq)]
@@ -30,12 +30,6 @@ impl Drop for Raw {
         // Refused only for a handle that is not there, and then there is nothing to close.
         let _ = kernel().close(self.0);
     }
-}
-
-/// Milliseconds for the kernel, rounded up; `None` waits for ever.
-fn milliseconds(timeout: Option<Duration>) -> u32 {
-    let whole = |timeout: Duration| timeout.as_nanos().div_ceil(1_000_000).min(u128::from(MAX_TIMEOUT));
-    timeout.map_or(INFINITE, |timeout| whole(timeout) as u32)
 }
 
 impl Handle {
@@ -95,7 +89,7 @@ impl Handle {
 
     /// Waits for an event of this handle. `TimedOut` if there is none in time.
     pub fn wait(&self, timeout: Option<Duration>) -> Result<Event> {
-        kernel().wait(self.as_raw(), milliseconds(timeout))
+        kernel().wait(self.as_raw(), crate::time::milliseconds(timeout))
     }
 
     /// Gives the handle a value that its events bear.

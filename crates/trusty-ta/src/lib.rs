@@ -9,6 +9,7 @@
 //! * [`bulk`]: transfers of up to 4 GiB - 1 over messages of 4080 bytes, into place and out of place.
 //! * [`hwkey`], [`sealed`]: keys of the device from NVIDIA's hwkey-agent, and what is sealed with them.
 //! * [`rng`]: random numbers, and the hooks of getrandom 0.2, 0.3 and 0.4.
+//! * [`heap`]: what is used of the heap, and what is free.
 //! * [`log!`], [`time`]: console and clock.
 //! * [`raw`]: any system call.
 //! * [`testing`]: the kernel in memory. The same code, [`Service`] and event loop, runs in unit tests on a host.
@@ -29,9 +30,10 @@ extern crate std;
 pub mod bulk;
 mod console;
 mod event_loop;
-mod handle;
 #[cfg(any(test, target_os = "none"))]
-mod heap;
+mod growing;
+mod handle;
+pub mod heap;
 pub mod hwkey;
 mod kernel;
 mod manifest;

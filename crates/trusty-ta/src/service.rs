@@ -2,6 +2,7 @@
 
 use crate::handle::{Handle, Message};
 use crate::port::PortCfg;
+use core::time::Duration;
 use trusty_abi::{Event, Result, Uuid};
 
 /// Answer to a connection.
@@ -58,4 +59,21 @@ pub trait Service {
     /// An event of a handle that the service has opened itself. It must take the event away (read the message, drop the
     /// handle that hung up), or the next event is the same.
     fn on_event(&mut self, _event: &Event) {}
+
+    /// How often [`Self::on_tick`] is called, about; none for never. What the service does meanwhile delays it.
+    fn tick(&self) -> Option<Duration> {
+        None
+    }
+
+    /// So much time has passed.
+    fn on_tick(&mut self) {}
+
+    /// The same for each connection, behind [`Self::on_tick`]: a service may send, or close what has been idle for too long.
+    fn on_connection_tick(
+        &mut self,
+        _connection: &mut Self::Connection,
+        _handle: &Handle,
+    ) -> Result<MessageResult> {
+        Ok(MessageResult::MaintainConnection)
+    }
 }

@@ -9,6 +9,7 @@ use crate::event_loop::Manager;
 use crate::port::PortCfg;
 use crate::service::Service;
 use core::panic::PanicInfo;
+pub(crate) use heap::current;
 pub use sys::{Kernel, syscall};
 use trusty_abi::last_words::Ended;
 

@@ -36,12 +36,17 @@
 //! assert_eq!(client.receive()?, b"hello");
 //! # Ok::<(), TipcError>(())
 //! ```
+//!
+//! [`limited`] gives code a heap of some size, so that what a TA does when its memory is used up can be tested.
 
 mod bulk;
+mod heap;
 mod hwkey;
 mod world;
 
 pub use bulk::BulkClient;
+pub(crate) use heap::current;
+pub use heap::{TestHeap, limited};
 pub use hwkey::{AgentMood, TEST_ECID, TEST_KEY, test_key};
 pub use world::{App, Client, World};
 pub(crate) use world::{Current, with_random_state};

@@ -8,6 +8,9 @@ use std::vec;
 use std::vec::Vec;
 use tipc_bulk::{MAX_DATA, Packet};
 
+#[global_allocator]
+static HEAP: crate::testing::TestHeap = crate::testing::TestHeap;
+
 static PORTS: [PortCfg; 1] = [PortCfg::declared(c"com.test").allow_ns_connect()];
 
 /// Takes transfers of up to 100000 bytes whole and sends them back; passes others on as they come with tag 2.
@@ -252,4 +255,68 @@ fn port_flags_are_the_kernels() {
     assert_eq!(port.allow_ta_connect().allow_ns_connect().flags, 3);
     let port = port.msg_queue_len(2).msg_max_size(64);
     assert_eq!((port.buffers, port.buffer_size), (2, 64));
+}
+
+#[test]
+fn a_limited_heap_fails_as_a_ta_s_does() {
+    let (refused, peak) = crate::testing::limited(1000, || {
+        let held = vec![1u8; 600];
+        assert_eq!((crate::heap::size(), crate::heap::used(), crate::heap::free()), (1000, 600, 400));
+        assert_eq!(crate::heap::largest(), 400);
+        let refused = Vec::<u8>::new().try_reserve(500).is_err();
+        drop(held);
+        assert!(Vec::<u8>::new().try_reserve(500).is_ok());
+        (refused, crate::heap::peak())
+    });
+    assert!(refused);
+    assert_eq!(peak, 600);
+    assert_eq!((crate::heap::size(), crate::heap::used()), (usize::MAX, 0));
+}
+
+/// Counts its ticks; closes a connection at its second.
+#[derive(Default)]
+struct Ticking(usize);
+
+impl Service for Ticking {
+    type Connection = usize;
+
+    fn on_connect(&mut self, _: &PortCfg, _: &Handle, _: &Uuid) -> Result<ConnectResult<usize>> {
+        Ok(ConnectResult::Accept(0))
+    }
+
+    fn on_message(&mut self, _: &mut usize, _: &Handle, _: Message) -> Result<MessageResult> {
+        Ok(MessageResult::MaintainConnection)
+    }
+
+    fn on_disconnect(&mut self, _: usize) {}
+
+    fn tick(&self) -> Option<core::time::Duration> {
+        Some(core::time::Duration::from_millis(100))
+    }
+
+    fn on_tick(&mut self) {
+        self.0 += 1;
+    }
+
+    fn on_connection_tick(&mut self, ticks: &mut usize, _: &Handle) -> Result<MessageResult> {
+        *ticks += 1;
+        Ok(if *ticks == 2 { MessageResult::CloseConnection } else { MessageResult::MaintainConnection })
+    }
+}
+
+#[test]
+fn ticks_come_when_they_are_due() {
+    let world = World::new();
+    let mut app = world.app(&PORTS, Ticking::default);
+    let client = world.connect(c"com.test").unwrap();
+    assert_eq!(app.run(), 1);
+    for (milliseconds, ticks, open) in
+        [(99, 0, true), (1, 1, true), (99, 1, true), (1, 2, false), (1000, 3, false)]
+    {
+        world.advance(core::time::Duration::from_millis(milliseconds));
+        app.run();
+        let manager = app.manager().unwrap();
+        assert_eq!((manager.service().0, manager.connections() == 1), (ticks, open), "{milliseconds}");
+    }
+    assert_eq!(client.receive(), Err(TipcError::ChannelClosed));
 }

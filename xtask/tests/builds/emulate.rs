@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 /// `emulate BUNDLE OPTIONS -- CLIENT ARGUMENTS`
-fn emulate<'a>(bundle: &'a Path, options: &[&'a str], client: &[&'a str]) -> crate::builds::util::Ran {
+pub fn emulate<'a>(bundle: &'a Path, options: &[&'a str], client: &[&'a str]) -> crate::builds::util::Ran {
     let arguments = [OsStr::new("emulate"), bundle.as_os_str()].into_iter();
     let options = options.iter().map(OsStr::new);
     let client = client.iter().map(OsStr::new);
@@ -27,7 +27,7 @@ fn product(dir: &Path, tzdram: &str, trusted_app: &str) -> PathBuf {
     config
 }
 
-fn image(dir: &Path, tzdram: &str, trusted_app: &str) -> PathBuf {
+pub fn image(dir: &Path, tzdram: &str, trusted_app: &str) -> PathBuf {
     let config = product(dir, tzdram, trusted_app);
     let out = dir.join(tzdram);
     let paths = [config.as_os_str(), OsStr::new("-o"), out.as_os_str()];

@@ -4,6 +4,7 @@
 mod bundle;
 mod conformance;
 mod contained;
+mod debug;
 mod desk;
 mod elsewhere;
 mod emulate;

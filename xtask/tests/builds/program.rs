@@ -2,6 +2,7 @@
 
 use super::field::{active, open};
 use super::util::{Ran, root, run, small, xtask};
+use crate::builds::util::is_full;
 use crate::report::small::test_program;
 use cargo_metadata::Package;
 use carveout_build::program::{self, Programs};
@@ -12,7 +13,6 @@ use std::io::Read;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use xtask::FULL;
 
 /// Nothing is there: no other program, no variable but where a person's records go, no Rust, no sources.
 fn alone(program: &Path, arguments: &[&str]) -> Ran {
@@ -43,8 +43,7 @@ fn the_program_alone_verifies_and_flashes() {
 /// The very program that is given away, which takes minutes to compile.
 #[test]
 fn the_program_of_a_release_tells_no_place_and_works() {
-    if std::env::var_os(FULL).is_none() {
-        println!("skipped: it takes minutes, and runs with `cargo xtask test --full`");
+    if !is_full() {
         return;
     }
     let (dir, dirs) = (tempfile::tempdir().unwrap(), Dirs::find());

@@ -16,6 +16,15 @@ pub fn root() -> PathBuf {
     carveout_host::dirs::Dirs::find().root().unwrap().to_owned()
 }
 
+/// Whether what takes minutes is to run; says so if it is not.
+pub fn is_full() -> bool {
+    let full = std::env::var_os(xtask::FULL).is_some();
+    if !full {
+        println!("skipped: it takes minutes, and runs with `cargo xtask test --full`");
+    }
+    full
+}
+
 /// What a command printed and how it ended.
 pub struct Ran {
     shown: String,

@@ -1,5 +1,6 @@
 //! The two ways to run trusted apps, behind one socket.
 
+use super::debug::Debugging;
 use super::request::{EmulateRequest, Engine};
 use super::target::EmulationTarget;
 use crate::console::Console;
@@ -41,7 +42,7 @@ pub enum Backend {
 fn is_qemu(args: &EmulateRequest, target: &EmulationTarget) -> bool {
     match args.engine {
         Some(engine) => engine == Engine::Qemu,
-        None => has_kernel(&target.image) && !args.profile,
+        None => has_kernel(&target.image) && !args.profile && args.gdb.is_none(),
     }
 }
 
@@ -64,6 +65,9 @@ pub fn prepare(
 ) -> Result<Prepared> {
     if args.engine == Some(Engine::Qemu) && args.profile {
         return Err(EmulateError::ProfileNeedsUnicorn.into());
+    }
+    if args.engine == Some(Engine::Qemu) && args.gdb.is_some() {
+        return Err(EmulateError::GdbNeedsUnicorn.into());
     }
     if !is_qemu(args, target) {
         if args.tzdram.is_some() {
@@ -95,23 +99,30 @@ impl Prepared {
     /// Starts it; it serves clients from then on.
     pub fn start(
         &self,
+        args: &EmulateRequest,
         target: &EmulationTarget,
         socket: &Path,
-        dir: &Path,
+        debugging: &Debugging,
         dirs: &Dirs,
         ui: &Ui,
     ) -> Result<Backend> {
         match self {
             Self::Unicorn(program) => {
+                let dir = &debugging.dir;
                 let image = dir.join("tos.img");
                 carveout_host::files::put(&image, &target.image)?;
-                let known = target.options(dir)?;
-                Emulator::start(program, &image, &known, target.memory, socket, dir, ui.is_quiet())
+                let mut known = target.options(dir)?;
+                known.extend(debugging.options());
+                known.extend(target.memory.map(|memory| format!("--kernel-memory={memory}")));
+                let attach = args.gdb.as_ref().map(|wanted| debugging.attach(wanted)).transpose()?;
+                known.extend(attach.iter().map(|attach| attach.option.clone()));
+                let awaits = || attach.iter().flat_map(|attach| &attach.how).for_each(|line| ui.note(line));
+                Emulator::start(program, &image, &known, socket, dir, ui.is_quiet(), &awaits)
                     .map(Backend::Unicorn)
             }
             Self::Qemu(setup) => {
                 let log = Console::path_in(&dirs.logs()?);
-                let mut desk = Desk::start(setup, dir, Console::create(&log, !ui.is_quiet())?)?;
+                let mut desk = Desk::start(setup, &debugging.dir, Console::create(&log, !ui.is_quiet())?)?;
                 let symbols = Symbols { apps: target.trusted_apps(), kernel: target.kernel.clone() };
                 desk.know(symbols.clone());
                 Running::start(desk, symbols, &setup.qemu.version, socket).map(Backend::Qemu)

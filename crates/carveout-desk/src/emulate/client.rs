@@ -289,6 +289,10 @@ mod tests {
             Err(Error::usage("no client app"))
         }
 
+        fn sources(&self) -> Result<Vec<(PathBuf, &'static str)>> {
+            Ok(Vec::new())
+        }
+
         fn client_app(&self, _: Option<&str>) -> Result<PathBuf> {
             Err(Error::usage("no client app"))
         }

@@ -1,6 +1,6 @@
 //! The whole device on the desk: Linux boots from a root filesystem, and its client apps talk to the trusted apps.
 
-use super::faults::fault;
+use super::debug::Debugging;
 use super::request::EmulateRequest;
 use super::secure::{Secure, Verifying};
 use super::target::EmulationTarget;
@@ -189,7 +189,8 @@ impl Desk<'_, '_> {
         let (_disk, opened, mut guest, from_snapshot) = booting?;
         let secure = opened.as_ref().or(verified);
         let secure = secure.ok_or_else(|| LinuxError::OnlyAnImage { target: args.target.clone() })?;
-        let backend = secure.prepared.start(&secure.target, &socket, dir, dirs, ui)?;
+        let debugging = Debugging::new(&secure.target, *workshop, dirs, dir)?;
+        let backend = secure.prepared.start(args, &secure.target, &socket, &debugging, dirs, ui)?;
         match from_snapshot {
             true => Snapshot::resume(&mut guest)?,
             false => guest.tell(kind::GO, 0, &[]),
@@ -211,14 +212,14 @@ impl Desk<'_, '_> {
                 // What stopped Trusty is why, if it has.
                 drop(guest);
                 let stats = backend.stop();
-                return Err(match stats.ok().and_then(|stats| fault(&stats, ui)) {
+                return Err(match stats.ok().and_then(|stats| debugging.fault(&stats, ui)) {
                     Some(stopped) => stopped,
                     None => error,
                 });
             }
         };
         let stats = backend.stop()?;
-        match fault(&stats, ui) {
+        match debugging.fault(&stats, ui) {
             // The device has noticed, and starts both worlds again.
             Some(error) if matches!(session, Session::Reboot) => {
                 faults.extend(error.message.lines().next().map(str::to_owned));

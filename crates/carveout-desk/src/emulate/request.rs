@@ -15,6 +15,22 @@ pub enum Engine {
     Qemu,
 }
 
+/// The trusted app that a debugger comes to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Debugged {
+    /// The only one.
+    Only,
+    /// That of a name.
+    Named(String),
+}
+
+impl Debugged {
+    /// What `--gdb` or `--gdb=NAME` says.
+    pub fn of(name: &str) -> Self {
+        if name.is_empty() { Self::Only } else { Self::Named(name.into()) }
+    }
+}
+
 impl EmulateRequest {
     /// A client app's arguments, or a command in Linux, against what is named; all else as where nothing is said.
     pub fn of(target: String, client_args: Vec<String>) -> Self {
@@ -25,6 +41,7 @@ impl EmulateRequest {
             listen: None,
             profile: false,
             ipc_unittest: false,
+            gdb: None,
             client: None,
             key: None,
             writes: Vec::new(),
@@ -52,6 +69,8 @@ pub struct EmulateRequest {
     pub profile: bool,
     /// Run NVIDIA's own test of the kernel's IPC.
     pub ipc_unittest: bool,
+    /// The trusted app that a debugger comes to.
+    pub gdb: Option<Debugged>,
     /// Which client app.
     pub client: Option<String>,
     /// Who must have signed the bundle.

@@ -25,6 +25,22 @@ carveout_host::errors! {
             => usage "keys-need-qemu":
             ("--ekb, --kek2, --ecid: the unicorn backend has no security engine"),
             help ("leave them out, or say --backend qemu");
+        /// A debugger was asked for with the backend in which it cannot tell trusted apps apart.
+        GdbNeedsUnicorn
+            => usage "gdb-needs-unicorn": ("--gdb: only the unicorn backend stops a trusted app for a debugger"),
+            help ("leave --backend out, or say --backend unicorn");
+        /// No trusted app has the name that `--gdb` says.
+        GdbUnknownApp { name: String, known: String }
+            => usage "gdb-unknown-app": ("--gdb={name}: no trusted app has this name"),
+            help ("these are there: {known}");
+        /// Another emulation on this workspace waits for a debugger of the same trusted app, or has one.
+        GdbTaken { name: String }
+            => usage "gdb-taken": ("--gdb: {name} is being debugged in another emulation already"),
+            help ("end that one first");
+        /// There are several trusted apps, and `--gdb` does not say which.
+        GdbWhichApp { known: String }
+            => usage "gdb-which-app": ("--gdb: there is more than one trusted app"),
+            help ("say which, as --gdb=NAME: {known}");
         /// NVIDIA's hwkey-agent has ended, with the keys that were given.
         AgentEnded { console: PathBuf }
             => check "agent-ended":

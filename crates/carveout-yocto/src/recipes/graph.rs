@@ -58,6 +58,12 @@ impl Needed {
         self.repository.as_deref().unwrap_or("https://carveout.example/none")
     }
 
+    /// Its crates, as recipes name them.
+    pub fn uris(&self) -> BTreeSet<String> {
+        let uri = |Crate { name, version, .. }: &Crate| format!("crate://crates.io/{name}/{version}");
+        self.crates.iter().map(uri).collect()
+    }
+
     /// What it is, likewise.
     pub fn description(&self) -> &str {
         self.description.as_deref().unwrap_or("none")

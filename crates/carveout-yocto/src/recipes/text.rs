@@ -29,6 +29,12 @@ pub fn manifest(needed: &Needed) -> String {
     text
 }
 
+/// The crates that a recipe lists.
+pub fn listed(recipe: &str) -> BTreeSet<&str> {
+    let items = recipe.lines().filter_map(|line| line.trim().strip_suffix(" \\"));
+    items.filter(|item| item.starts_with("crate://")).collect()
+}
+
 /// A recipe of ours out of one of cargo-bitbake: its words and crates; our class, licences and sources.
 pub fn finish(raw: &str, needed: &Needed, kind: RecipeKind) -> Result<String> {
     let value = |name: &str| {
@@ -42,14 +48,7 @@ pub fn finish(raw: &str, needed: &Needed, kind: RecipeKind) -> Result<String> {
     };
     let description = line("DESCRIPTION", "SUMMARY", needed.description.is_some())?;
     let homepage = line("HOMEPAGE", "HOMEPAGE", needed.repository.is_some())?;
-    let listed: BTreeSet<&str> = raw
-        .lines()
-        .filter_map(|line| line.trim().strip_suffix(" \\"))
-        .filter(|line| line.starts_with("crate://"))
-        .collect();
-    let uri = |name: &str, version: &str| format!("crate://crates.io/{name}/{version}");
-    let expected: BTreeSet<String> =
-        needed.crates.iter().map(|krate| uri(&krate.name, &krate.version)).collect();
+    let (listed, expected) = (listed(raw), needed.uris());
     if !listed.iter().copied().eq(expected.iter().map(String::as_str)) {
         return Err(RecipesError::OtherCrates { package: needed.name.clone() }.into());
     }

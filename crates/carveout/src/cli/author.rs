@@ -22,6 +22,10 @@ pub struct RunArgs {
     /// Print what each trusted app used of its heap and stack, and what would be enough.
     #[arg(long)]
     pub profile: bool,
+    /// Let gdb or lldb stop a trusted app: it waits for one before its first instruction. Without a name, the only one.
+    #[arg(long, value_name = "NAME", num_args = 0..=1, require_equals = true, default_missing_value = "",
+        conflicts_with_all = ["profile", "watch"])]
+    pub gdb: Option<String>,
     /// Arguments of the client app.
     #[arg(last = true, value_name = "CLIENT ARGS")]
     pub client_args: Vec<String>,

@@ -26,6 +26,10 @@ pub struct EmulateArgs {
     /// Print what each trusted app used of its heap and stack, and what would be enough.
     #[arg(long)]
     pub profile: bool,
+    /// Let gdb or lldb stop a trusted app: it waits for one before its first instruction (unicorn). Without a name, the only one.
+    #[arg(long, value_name = "NAME", num_args = 0..=1, require_equals = true, default_missing_value = "",
+        conflicts_with_all = ["profile", "ipc_unittest"])]
+    pub gdb: Option<String>,
     /// Run NVIDIA's own test of the kernel's IPC, if the image holds it (sample/ipc-unittest), and tell its verdict.
     #[arg(long, conflicts_with_all = ["client_args", "profile"])]
     pub ipc_unittest: bool,

@@ -112,6 +112,7 @@ impl RunArgs {
             wait: self.wait,
             watch: self.watch,
             profile: self.profile,
+            gdb: self.gdb.as_deref().map(emulate::Debugged::of),
             keep_output: json,
         }
     }
@@ -130,6 +131,7 @@ impl EmulateArgs {
             listen: self.listen.clone(),
             profile: self.profile,
             ipc_unittest: self.ipc_unittest,
+            gdb: self.gdb.as_deref().map(emulate::Debugged::of),
             client: self.client.clone(),
             key: key(self.key.as_deref())?,
             writes: self.writes.clone(),

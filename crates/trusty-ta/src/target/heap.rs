@@ -2,7 +2,7 @@
 
 use super::frames::{self, Chain};
 use super::sys;
-use crate::heap::{Growing, Memory};
+use crate::growing::{Growing, Memory};
 use core::alloc::{GlobalAlloc, Layout};
 use core::cell::UnsafeCell;
 use core::panic::PanicInfo;
@@ -10,7 +10,7 @@ use core::ptr::{NonNull, null_mut};
 use trusty_abi::last_words::OutOfMemory;
 
 /// The break.
-struct Brk;
+pub struct Brk;
 
 impl Memory for Brk {
     fn grow(&mut self, size: usize) -> Option<*mut u8> {
@@ -55,6 +55,12 @@ unsafe impl GlobalAlloc for Allocator {
 pub fn start(most: usize) {
     // SAFETY: one thread, and nothing has been allocated yet.
     unsafe { (*ALLOCATOR.heap.get()).limit(most) };
+}
+
+/// Looks at the heap.
+pub fn current<T>(look: impl FnOnce(&mut Growing<Brk>) -> T) -> T {
+    // SAFETY: one thread, and what looks does not allocate.
+    look(unsafe { &mut *ALLOCATOR.heap.get() })
 }
 
 /// See [`Growing::shortage_behind`]; and who asked.

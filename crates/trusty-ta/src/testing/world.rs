@@ -6,6 +6,7 @@ use crate::port::PortCfg;
 use crate::service::Service;
 use crate::syscalls::{MAX_PARTS, Syscalls};
 use core::ffi::CStr;
+use core::time::Duration;
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -86,7 +87,17 @@ impl World {
 
     /// Starts an app: makes its service, publishes its ports.
     pub fn app<S: Service>(&self, ports: &'static [PortCfg], service: impl FnOnce() -> S) -> App<S> {
-        let task = self.0.kernel.borrow_mut().add_app(Uuid([0xa; 16]));
+        self.app_of(Uuid([0xa; 16]), ports, service)
+    }
+
+    /// The same, with the UUID that others know it by.
+    pub fn app_of<S: Service>(
+        &self,
+        uuid: Uuid,
+        ports: &'static [PortCfg],
+        service: impl FnOnce() -> S,
+    ) -> App<S> {
+        let task = self.0.kernel.borrow_mut().add_app(uuid);
         let manager = enter(&self.0, task, || Manager::new(service(), ports));
         App { shared: self.0.clone(), task, manager: Some(manager) }
     }
@@ -95,6 +106,12 @@ impl World {
     pub fn connect(&self, port: &CStr) -> Result<Client> {
         let handle = self.0.kernel.borrow_mut().connect(self.0.linux, port.to_bytes(), connect::ASYNC)?;
         Ok(Client { shared: self.0.clone(), handle })
+    }
+
+    /// Lets time pass. Ticks that are due come when their app runs.
+    pub fn advance(&self, time: Duration) {
+        let nanoseconds = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
+        self.0.clock.set(self.0.clock.get().saturating_add(nanoseconds));
     }
 
     /// What has been printed.
@@ -120,7 +137,7 @@ impl<S: Service> App<S> {
     pub fn run(&mut self) -> usize {
         let Some(manager) = &mut self.manager else { return 0 };
         enter(&self.shared, self.task, || {
-            core::iter::from_fn(|| manager.serve(Some(core::time::Duration::ZERO)).ok()).count()
+            core::iter::from_fn(|| manager.serve(Some(Duration::ZERO)).ok()).count()
         })
     }
 

@@ -174,4 +174,27 @@ proptest::proptest! {
         proptest::prop_assert!(count(enough) > at, "{:?}", shortage);
         proptest::prop_assert!(count(enough - PAGE) <= at, "{:?}", shortage);
     }
+
+    /// What the largest block is, can be had, and a word more cannot; looking changes nothing.
+    #[test]
+    fn the_largest_block_can_be_had(
+        steps in proptest::collection::vec((0usize..3, 1usize..6000, 0usize..4), 0..40),
+        pages in 1usize..8,
+    ) {
+        let step = |(kind, size, align): (usize, usize, usize)| match kind {
+            0 => Step::Free(size),
+            _ => Step::Allocate(size, 1 << align),
+        };
+        let steps: Vec<Step> = steps.into_iter().map(step).collect();
+        let (mut heap, _) = run(pages * PAGE, &steps);
+        let (used, largest) = (heap.used(), heap.largest());
+        proptest::prop_assert_eq!((heap.used(), heap.largest(), heap.most()), (used, largest, pages * PAGE));
+        proptest::prop_assert!(heap.peak() >= used && largest + used <= heap.most());
+        if let Ok(layout) = Layout::from_size_align(largest, GRAIN) && largest > 0 {
+            proptest::prop_assert!(heap.allocate(layout).is_some());
+        }
+        let (mut heap, _) = run(pages * PAGE, &steps);
+        let more = Layout::from_size_align(largest + 2 * GRAIN, GRAIN).unwrap();
+        proptest::prop_assert!(heap.allocate(more).is_none());
+    }
 }
