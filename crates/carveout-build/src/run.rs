@@ -7,19 +7,17 @@ use crate::errors::RunError;
 use crate::make::{self, BuildRequest};
 use crate::stages::{plan, secure_os};
 use crate::threads::join;
-use crate::workshop::Sources;
+use crate::workshop::{Sources, client_for_host};
 use carveout_desk::Workshop;
 use carveout_desk::emulate::{self, Debugged, EmulateRequest, EmulationTarget, Engine};
 use carveout_host::dirs::Dirs;
-use carveout_host::error::{At, Error, Result};
+use carveout_host::error::{Error, Result};
 use carveout_host::files::DirEntry;
 use carveout_host::outcome::Outcome;
-use carveout_host::tools::cargo;
 use carveout_host::ui::Ui;
 use carveout_host::{files, interrupt};
-use carveout_product::Build;
+use carveout_product::{AppSource, Build};
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::PathBuf;
 use std::thread;
 use std::time::{Duration, SystemTime};
@@ -119,13 +117,7 @@ fn client(request: &RunRequest, build: &Build, dirs: &Dirs, ui: &Ui) -> Result<O
         None => return Err(RunError::NoClientApp { config: build.product.path.clone() }.into()),
     };
     build.workspace.package(name, "deb").map_err(|what| Error::from(RunError::UnknownClientApp { what }))?;
-    let target_dir = build.cargo_dir("run");
-    let log = dirs.logs()?.join(format!("{name}.log"));
-    let _ = fs::remove_file(&log);
-    cargo::build_for_host(&build.workspace.root, name, "dev", &target_dir, &log, ui)?;
-    let program = target_dir.join("debug").join(name);
-    program.metadata().at(&program)?;
-    Ok(Some(program))
+    client_for_host(&build.workspace.root, name, dirs, ui).map(Some)
 }
 
 /// Files and folders that shape what runs: the product config, the workspace's manifests, and what the apps are built from.
@@ -137,6 +129,11 @@ fn watched(request: &RunRequest, dirs: &Dirs, ui: &Ui) -> Result<Vec<PathBuf>> {
         let apps = apps.filter(|name| build.workspace.package(name, "trusty").is_ok());
         let folders = build.workspace.folders(apps.chain(build.product.own_client_apps()))?;
         let folders = folders.own.into_iter().chain(folders.outside.into_values());
+        let in_c = build.product.trusted_apps.iter().filter_map(|app| match &app.source {
+            AppSource::C(folder) => Some(folder.clone()),
+            _ => None,
+        });
+        let folders = folders.chain(in_c);
         Ok(folders.chain([build.product.path.clone()]).collect())
     });
     // What cannot be read now is mended where it lies.

@@ -91,12 +91,12 @@ impl Workshop for Sources<'_> {
             return found.ok_or_else(|| ProgramError::NoEmulator { path }.into());
         }
         packages::ensure(&EMULATOR_NEEDS, self.offline, &self.dirs.logs()?.join("host.log"), self.ui)?;
-        let built = self.host_program(&cargo::carveout(self.dirs.root()?)?, EMULATOR, DESK)?;
+        let built = self.own_program(EMULATOR)?;
         Ok(self.emulator.get_or_init(|| built).clone())
     }
 
     fn client_for_host(&self, name: &str) -> Result<PathBuf> {
-        self.host_program(self.dirs.root()?, name, "release")
+        client_for_host(self.dirs.root()?, name, self.dirs, self.ui)
     }
 
     fn client_app(&self, name: Option<&str>) -> Result<PathBuf> {
@@ -127,17 +127,37 @@ impl Sources<'_> {
         build.folder(&log)
     }
 
-    /// A package of a workspace, built for this host.
-    fn host_program(&self, root: &Path, package: &str, profile: &str) -> Result<PathBuf> {
+    /// A program of our own, built for this host.
+    fn own_program(&self, package: &str) -> Result<PathBuf> {
         let target_dir = self.dirs.home().join("cargo/host");
-        let program = target_dir.join(profile).join(package);
+        let program = target_dir.join(DESK).join(package);
         if !program.exists() {
             self.ui.note(&format!("building {package}, as it is used for the first time"));
         }
-        let log = self.dirs.logs()?.join(format!("{package}.log"));
-        let _ = fs::remove_file(&log);
-        cargo::build_for_host(root, package, profile, &target_dir, &log, self.ui)?;
-        program.metadata().at(&program)?;
-        Ok(program)
+        let root = cargo::carveout(self.dirs.root()?)?;
+        host_program(&root, package, DESK, &target_dir, &program, self.dirs, self.ui)
     }
+}
+
+/// A client app of a workspace, built for this host: without optimisation, so that it is there soon.
+pub fn client_for_host(root: &Path, name: &str, dirs: &Dirs, ui: &Ui) -> Result<PathBuf> {
+    let target_dir = dirs.home().join("cargo/run");
+    let program = target_dir.join("debug").join(name);
+    host_program(root, name, "dev", &target_dir, &program, dirs, ui)
+}
+
+fn host_program(
+    root: &Path,
+    package: &str,
+    profile: &str,
+    target_dir: &Path,
+    program: &Path,
+    dirs: &Dirs,
+    ui: &Ui,
+) -> Result<PathBuf> {
+    let log = dirs.logs()?.join(format!("{package}.log"));
+    let _ = fs::remove_file(&log);
+    cargo::build_for_host(root, package, profile, target_dir, &log, ui)?;
+    program.metadata().at(program)?;
+    Ok(program.into())
 }

@@ -36,6 +36,9 @@ pub fn load(workspace: &Workspace, path: &Path, overrides: &Overrides) -> Result
     let rootfs =
         rootfs.map(|r| super::rootfs::check(&checker.reporter, r, board.l4t.is_some())).transpose()?;
     let l4t = super::l4t::check(&checker.reporter, file.l4t.as_ref(), &board, overrides)?;
+    let sources = file.l4t.as_ref().and_then(|l4t| l4t.sources.as_ref());
+    let sources = sources.map(|named| path.parent().unwrap_or(Path::new(".")).join(named));
+    let sources = overrides.sources.clone().or(sources);
     let yocto = super::yocto::check(&checker.reporter, file.yocto.as_ref())?;
     let changelog = checker.changelog(file.changelog.as_deref())?;
     checker.self_test(&file.self_test)?;
@@ -51,6 +54,7 @@ pub fn load(workspace: &Workspace, path: &Path, overrides: &Overrides) -> Result
         client_apps,
         rootfs,
         l4t,
+        sources,
         yocto,
         self_test: file.self_test,
         changelog,
@@ -191,14 +195,14 @@ impl Checker<'_> {
             }
         };
         let (min_heap, min_stack) = (size("min_heap", &file.min_heap)?, size("min_stack", &file.min_stack)?);
-        let (name, source) = match (&file.package, &file.elf) {
-            (Some(package), None) => {
+        let (name, source) = match (&file.package, &file.elf, &file.source) {
+            (Some(package), None, None) => {
                 let declaration = self.workspace.declaration(package);
                 let declaration = declaration
                     .map_err(|fault| self.reporter.at(&[Key("trusted_apps"), Index(index)], fault))?;
                 (package.clone(), AppSource::Package(Box::new(declaration)))
             }
-            (None, Some(elf)) => {
+            (None, Some(elf), None) => {
                 let full = self.reporter.path.parent().unwrap_or(Path::new(".")).join(elf);
                 let length = fs::metadata(&full).ok().filter(|m| m.is_file()).map(|m| m.len());
                 if length.is_none_or(|length| length > u64::from(APP_STACK_TOP)) {
@@ -210,9 +214,21 @@ impl Checker<'_> {
                 }
                 (name, AppSource::Elf(full))
             }
+            (None, None, Some(folder)) => {
+                let full = self.reporter.path.parent().unwrap_or(Path::new(".")).join(folder);
+                let wrong = |fault| self.reporter.at(&path("source"), fault);
+                // By its own name, whatever way leads to it.
+                let full = fs::canonicalize(&full).ok().filter(|full| full.join("rules.mk").is_file());
+                let full = full.ok_or_else(|| wrong(AppError::NoRules { folder: folder.clone() }))?;
+                let name = full.file_name().unwrap_or_default().to_string_lossy().into_owned();
+                if !is_plain(&name, NAME) {
+                    return Err(wrong(AppError::FolderName { name, allowed: NAME }));
+                }
+                (name, AppSource::C(full))
+            }
             _ => {
                 let place = [Key("trusted_apps"), Index(index)];
-                return Err(self.reporter.at(&place, AppError::PackageOrElf));
+                return Err(self.reporter.at(&place, AppError::NotOneSource));
             }
         };
         Ok(App { name, source, min_heap, min_stack })

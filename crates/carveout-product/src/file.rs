@@ -50,11 +50,12 @@ pub struct ProductFile {
 pub struct AppFile {
     pub package: Option<String>,
     pub elf: Option<PathBuf>,
+    pub source: Option<PathBuf>,
     pub min_heap: Option<String>,
     pub min_stack: Option<String>,
 }
 
-/// A TA as a mapping: `package` or `elf`, not both.
+/// A TA as a mapping: one of `package`, `elf` and `source`.
 #[derive(Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "TrustedAppMapping"))]
 #[serde(deny_unknown_fields)]
@@ -63,6 +64,8 @@ pub struct AppMapping {
     package: Option<String>,
     /// A finished ELF file of 16 MiB at most. Its name is the file's without extension.
     elf: Option<PathBuf>,
+    /// A folder with a trusted app in C: NVIDIA's makefiles build it by its rules.mk, within NVIDIA's public sources. The folder's name is the app's.
+    source: Option<PathBuf>,
     /// Another heap than the app declares: less than 16MiB; the kernel rounds it up to 4 KiB.
     min_heap: Option<String>,
     /// Another stack than the app declares, likewise.
@@ -77,7 +80,7 @@ pub struct AppMapping {
 pub enum AppForm {
     /// The name of a package of the workspace with `[package.metadata.trusty]`.
     Name(String),
-    /// The same or a finished ELF file, with what is to be changed.
+    /// The same, a finished ELF file or sources in C, with what is to be changed.
     Mapping(AppMapping),
 }
 
@@ -88,7 +91,7 @@ impl<'de> Deserialize<'de> for AppFile {
             type Value = AppFile;
 
             fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
-                f.write_str("a package's name, or { package: NAME, min_heap: SIZE }, or { elf: PATH }")
+                f.write_str("a package's name, or { package: NAME, min_heap: SIZE }, or { elf: PATH }, or { source: FOLDER }")
             }
 
             fn visit_str<E>(self, name: &str) -> Result<AppFile, E> {
@@ -96,9 +99,9 @@ impl<'de> Deserialize<'de> for AppFile {
             }
 
             fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<AppFile, A::Error> {
-                let AppMapping { package, elf, min_heap, min_stack } =
+                let AppMapping { package, elf, source, min_heap, min_stack } =
                     AppMapping::deserialize(MapAccessDeserializer::new(map))?;
-                Ok(AppFile { package, elf, min_heap, min_stack })
+                Ok(AppFile { package, elf, source, min_heap, min_stack })
             }
         }
         deserializer.deserialize_any(Either)

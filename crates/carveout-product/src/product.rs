@@ -33,6 +33,8 @@ pub struct Product {
     pub rootfs: Option<Rootfs>,
     /// What it says of NVIDIA's parts and of keys, if the board has L4T.
     pub l4t: Option<L4t>,
+    /// NVIDIA's public sources, if they are named.
+    pub sources: Option<PathBuf>,
     /// What it says of BitBake.
     pub yocto: Yocto,
     /// The command that tells in the running system whether it works; empty if there is none.
@@ -57,11 +59,16 @@ pub struct App {
 }
 
 impl App {
-    /// What its package declares; none of a finished ELF file.
+    /// Whether it is built here.
+    pub fn is_built(&self) -> bool {
+        !matches!(self.source, AppSource::Elf(_))
+    }
+
+    /// What its package declares; none of a finished ELF file, and of sources in C.
     pub fn declaration(&self) -> Option<&Declaration> {
         match &self.source {
             AppSource::Package(declaration) => Some(declaration),
-            AppSource::Elf(_) => None,
+            AppSource::Elf(_) | AppSource::C(_) => None,
         }
     }
 }
@@ -73,6 +80,8 @@ pub enum AppSource {
     Package(Box<Declaration>),
     /// A finished ELF file.
     Elf(PathBuf),
+    /// A folder with sources in C, which NVIDIA's makefiles build by its rules.mk.
+    C(PathBuf),
 }
 
 impl Product {

@@ -120,7 +120,7 @@ fn errors_name_line_text_and_what_is_allowed() {
         (
             "- echo-srv",
             "- 7: 8",
-            "p.yaml:6: trusted_apps[0]: unknown field `7`, expected one of `package`, `elf`, `min_heap`, `min_stack`",
+            "p.yaml:6: trusted_apps[0]: unknown field `7`, expected one of `package`, `elf`, `source`, `min_heap`, `min_stack`",
         ),
         (
             "- echo-srv",
@@ -130,7 +130,7 @@ fn errors_name_line_text_and_what_is_allowed() {
         (
             "- echo-srv",
             "- { min_heap: 4KiB }",
-            "p.yaml:6: trusted_apps[0]: expected either `package` or `elf`",
+            "p.yaml:6: trusted_apps[0]: expected one of `package`, `elf` and `source`",
         ),
         (
             "128KiB",

@@ -16,6 +16,10 @@ carveout_host::errors! {
         NotDownloaded { name: &'static str, option: &'static str } => environment "not-downloaded":
             ("{name} is neither given nor downloaded, and --offline forbids to fetch it"),
             help ("name it with {option} PATH, or run the command once without --offline");
+        /// The board has no L4T, and a trusted app in C needs NVIDIA's sources all the same.
+        NotGiven { name: &'static str, option: &'static str, variable: &'static str } => usage "not-given":
+            ("{name}: a trusted app in C is built within them, and none are given"),
+            help ("name an unpacked tree or a tarball with {option} or in {variable}");
         /// NVIDIA's licence has not been accepted.
         LicenseNotAccepted { read: String } => usage "license-not-accepted":
             ("NVIDIA's licence has not been accepted yet"),
@@ -150,6 +154,13 @@ carveout_host::errors! {
         /// The sources and the folder for intermediate files have no folder in common.
         NoCommonFolder { from: PathBuf, to: PathBuf } => check "no-common-folder":
             ("{} and {} share no folder", from.display(), to.display());
+        /// A trusted app in C has the name of a folder of NVIDIA's own trusted apps.
+        NameOfNvidia { name: String } => usage "name-of-nvidia":
+            ("{name}: NVIDIA's sources have a folder app/{name}: a trusted app in C has another name"),
+            help ("rename its folder: the folder's name is the trusted app's");
+        /// NVIDIA's makefiles could not build a trusted app in C.
+        NotCompiled { name: String, first: String, log: PathBuf } => check "not-compiled":
+            ("the trusted app {name} was not built; the first error:\n  | {first}\n  full log: {}", log.display());
         /// NVIDIA's flash tools do not run on this host.
         NotX86 => environment "not-x86":
             ("NVIDIA's flash tools are 32-bit x86 programs, which do not run on this host"),

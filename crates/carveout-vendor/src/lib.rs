@@ -5,6 +5,7 @@
 
 pub mod board_conf;
 pub mod bsp;
+pub mod c_app;
 pub mod copy;
 pub mod errors;
 pub mod l4t;
@@ -19,7 +20,7 @@ use carveout_host::tools::curl;
 use carveout_host::tools::curl::{Size, Url};
 use carveout_host::tools::{run, scratch, shell};
 use carveout_product::Build;
-use carveout_product::{Download, L4t};
+use carveout_product::{Download, Product};
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -62,14 +63,12 @@ impl Vendor {
         }
     }
 
-    fn given(self, l4t: &L4t) -> Option<PathBuf> {
+    fn given(self, product: &Product) -> Option<PathBuf> {
         let given = match self {
-            Self::Bsp => &l4t.bsp,
-            Self::Sources => &l4t.sources,
+            Self::Bsp => product.l4t.as_ref().and_then(|l4t| l4t.bsp.clone()),
+            Self::Sources => product.sources.clone(),
         };
-        given
-            .clone()
-            .or_else(|| std::env::var_os(self.variable()).filter(|v| !v.is_empty()).map(PathBuf::from))
+        given.or_else(|| std::env::var_os(self.variable()).filter(|v| !v.is_empty()).map(PathBuf::from))
     }
 
     fn download<'a>(self, build: &'a Build) -> Result<&'a Download> {
@@ -83,8 +82,7 @@ impl Vendor {
 
 /// Where it lies: what is given, or what has been downloaded, now if need be.
 pub fn locate(build: &Build, vendor: Vendor) -> Result<PathBuf> {
-    let l4t = build.product.l4t()?;
-    if let Some(path) = vendor.given(l4t) {
+    if let Some(path) = vendor.given(build.product) {
         return match fs::metadata(&path) {
             Ok(_) => fs::canonicalize(&path).at(&path),
             Err(source) => {
@@ -93,6 +91,11 @@ pub fn locate(build: &Build, vendor: Vendor) -> Result<PathBuf> {
             }
         };
     }
+    // A board without L4T has none to download.
+    let Some(l4t) = &build.product.l4t else {
+        let (name, option, variable) = (vendor.name(), vendor.option(), vendor.variable());
+        return Err(VendorError::NotGiven { name, option, variable }.into());
+    };
     let download = vendor.download(build)?;
     let url = Url::parse(&download.url)?;
     let folder = downloads(build);
@@ -108,9 +111,8 @@ pub fn locate(build: &Build, vendor: Vendor) -> Result<PathBuf> {
 
 /// Whether something is neither given nor downloaded yet.
 pub fn must_download(build: &Build) -> Result<bool> {
-    let l4t = build.product.l4t()?;
     for vendor in [Vendor::Bsp, Vendor::Sources] {
-        if vendor.given(l4t).is_none() && !downloaded(build, vendor.download(build)?)?.exists() {
+        if vendor.given(build.product).is_none() && !downloaded(build, vendor.download(build)?)?.exists() {
             return Ok(true);
         }
     }
@@ -127,9 +129,8 @@ fn downloads(build: &Build) -> PathBuf {
 }
 
 /// Whether both BSP and sources are given, so that nothing need be downloaded.
-pub fn at_hand(build: &Build) -> Result<bool> {
-    let l4t = build.product.l4t()?;
-    Ok([Vendor::Bsp, Vendor::Sources].into_iter().all(|vendor| vendor.given(l4t).is_some()))
+pub fn at_hand(build: &Build) -> bool {
+    [Vendor::Bsp, Vendor::Sources].into_iter().all(|vendor| vendor.given(build.product).is_some())
 }
 
 /// A folder to read from: the given one, or a tarball's contents in a scratch folder.

@@ -52,7 +52,7 @@ const INNER: [&str; 3] = ["Linux_for_Tegra/source/public", "source/public", ""];
 
 /// The stage's directory.
 pub fn run(build: &Build) -> Result<Output> {
-    let with_monitor = build.product.l4t()?.monitor == Monitor::Sources;
+    let with_monitor = build.product.l4t.as_ref().is_some_and(|l4t| l4t.monitor == Monitor::Sources);
     let given = vendor::locate(build, Vendor::Sources)?;
     let key = Key::of(crate::code(file!()))
         .with("given", vendor::stamp(&given, is_source)?)

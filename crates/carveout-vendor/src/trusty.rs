@@ -49,6 +49,25 @@ pub fn symbols(elf: &Path, to: &Path, log: &Path) -> Result<()> {
     run("taking the kernel's symbols", cmd!(sh, "{objcopy} --strip-debug {elf} {to}"), log)
 }
 
+/// What NVIDIA's makefiles are told of each build.
+pub fn constants(soc: Soc, epoch: u64) -> Vec<String> {
+    vec![
+        "PROJECT=t186".to_owned(),
+        "TARGET=t186".into(),
+        format!("TARGET_SOC={}", soc.word()),
+        format!("TOOLCHAIN_PREFIX={KERNEL_PREFIX}"),
+        format!("ARCH_arm64_TOOLCHAIN_PREFIX={KERNEL_PREFIX}"),
+        format!("ARCH_arm_TOOLCHAIN_PREFIX={APP_PREFIX}"),
+        "DEBUG=0".into(),
+        "DEBUG_LVL=0".into(),
+        "DEFAULT_OTE_APP_DEBUGLEVEL=1".into(),
+        "NOECHO=@".into(),
+        "TRUSTY_VARIANT=l4t-public".into(),
+        "TRUSTY_MULTI_GUEST_CONFIGURATION=".into(),
+        format!("BUILDTIMESTAMP={epoch}"),
+    ]
+}
+
 /// A kernel build.
 pub struct Kernel<'a> {
     /// NVIDIA's sources.
@@ -89,23 +108,9 @@ impl Kernel<'_> {
             apps.push(format!("{work}/apps/{index}.elf"));
         }
         let jobs = std::thread::available_parallelism().map_or(1, usize::from).to_string();
-        let mut variables = vec![
-            "PROJECT=t186".to_owned(),
-            "TARGET=t186".into(),
-            format!("TARGET_SOC={}", self.soc.word()),
-            format!("BUILDROOT={work}"),
-            format!("TOOLCHAIN_PREFIX={KERNEL_PREFIX}"),
-            format!("ARCH_arm64_TOOLCHAIN_PREFIX={KERNEL_PREFIX}"),
-            format!("ARCH_arm_TOOLCHAIN_PREFIX={APP_PREFIX}"),
-            "DEBUG=0".into(),
-            "DEBUG_LVL=0".into(),
-            "DEFAULT_OTE_APP_DEBUGLEVEL=1".into(),
-            "NOECHO=@".into(),
-            "TRUSTY_VARIANT=l4t-public".into(),
-            "TRUSTY_MULTI_GUEST_CONFIGURATION=".into(),
-            format!("BUILDTIMESTAMP={}", self.epoch),
-            format!("TRUSTY_PREBUILT_USER_TASKS={}", apps.join(" ")),
-        ];
+        let mut variables = constants(self.soc, self.epoch);
+        variables
+            .extend([format!("BUILDROOT={work}"), format!("TRUSTY_PREBUILT_USER_TASKS={}", apps.join(" "))]);
         variables.extend(self.stock.map(|stock| format!("TRUSTY_ALL_USER_TASKS={}", stock.join(" "))));
         let path = format!("PATH={}", std::env::var("PATH").unwrap_or_default());
         let cmd = cmd!(sh, "env -i {path} LC_ALL=C make -j{jobs} t186 {variables...}");

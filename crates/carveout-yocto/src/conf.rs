@@ -148,7 +148,7 @@ pub fn host(settings: &[host_toolchain::Setting]) -> String {
 /// What the layer cannot do is told before anything is built.
 pub fn refuse(product: &Product) -> Result<()> {
     let path = product.path.clone();
-    if let Some(app) = product.trusted_apps.iter().find(|app| matches!(app.source, AppSource::Elf(_))) {
+    if let Some(app) = product.trusted_apps.iter().find(|app| !matches!(app.source, AppSource::Package(_))) {
         return Err(YoctoError::FinishedApp { path, app: app.name.clone() }.into());
     }
     if let Some(app) = product.client_apps.iter().find(|app| app.deb.is_some()) {

@@ -62,10 +62,10 @@ carveout_host::errors! {
         HostCompilersMakeNoImage => usage "host-compilers-make-no-image":
             ("the host's compilers make no packages of a C library, so no image can be made"),
             help ("add --without rootfs");
-        /// A trusted app of the product is a finished ELF file.
+        /// A trusted app of the product is no package of the workspace.
         FinishedApp { path: PathBuf, app: String } => usage "finished-app":
             (
-                "{}: the BitBake engine builds trusted apps from recipes, and {app} is a finished ELF file",
+                "{}: the BitBake engine builds trusted apps from recipes of the workspace's packages, and {app} is none",
                 path.display()
             ),
             help ("write a recipe that installs it to ${{datadir}}/trusted-os/ta, or use the local engine");

@@ -16,6 +16,7 @@ mod lines;
 mod program;
 mod scene;
 mod symbols;
+mod unwind;
 
 pub use core_file::{CoreSignal, core_file};
 pub use ending::{Ending, Listener, Reason};

@@ -30,15 +30,25 @@ pub struct Place {
 }
 
 impl Place {
-    /// Whether the file is the trusted app's own or its workspace's: not Rust's, not another package's, not the run-time's.
+    /// Whether the file is the trusted app's own or its workspace's: not Rust's, not another package's, not the run-time's, not NVIDIA's.
     pub fn is_own(&self) -> bool {
         Self::is_own_file(&self.file)
     }
 
     /// The same, of a file.
     pub(crate) fn is_own_file(file: &str) -> bool {
-        const LIBRARIES: [&str; 7] =
-            ["library/", "/rust/", "/rustc/", "/checkout/", "/cargo/", "crates/trusty-", "crates/tipc-bulk/"];
+        const LIBRARIES: [&str; 9] = [
+            "library/",
+            "/rust/",
+            "/rustc/",
+            "/checkout/",
+            "/cargo/",
+            "crates/trusty-",
+            "crates/tipc-bulk/",
+            // NVIDIA's sources, around a trusted app in C.
+            "lk/",
+            "lib/lib/",
+        ];
         let contained =
             ["/crates/trusty-", "/crates/tipc-bulk/", "/.cargo/", "/cargo/registry/", "/cargo/git/"];
         !LIBRARIES.iter().any(|folder| file.starts_with(folder))

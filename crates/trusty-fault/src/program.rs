@@ -2,6 +2,7 @@
 
 use crate::lines::{Lines, Place};
 use crate::symbols::Symbols;
+use crate::unwind::Frames;
 use object::{Object, ObjectSection, SectionKind};
 use std::fmt::Write as _;
 use trusty_abi::last_words::is_call;
@@ -36,6 +37,7 @@ enum Frame {
 pub struct Program<'a> {
     symbols: Symbols,
     lines: Option<Lines<'a>>,
+    frames: Option<Frames<'a>>,
     /// Sections of code: their addresses and bytes.
     code: Vec<(u32, &'a [u8])>,
 }
@@ -46,7 +48,8 @@ impl<'a> Program<'a> {
     pub fn read(elf: &'a [u8], debug: Option<&'a [u8]>) -> Self {
         let code = code(elf);
         let fitting = debug.filter(|debug| !code.is_empty() && self::code(debug) == code);
-        Self { symbols: Symbols::read(elf), lines: Lines::read(fitting.unwrap_or(elf)), code }
+        let debug = fitting.unwrap_or(elf);
+        Self { symbols: Symbols::read(elf), lines: Lines::read(debug), frames: Frames::read(debug), code }
     }
 
     /// Names of its functions.
@@ -84,9 +87,34 @@ impl<'a> Program<'a> {
         frame
     }
 
-    /// Return addresses at a moment, the innermost first. Each stands behind a call in a function that keeps frames; where that is not
-    /// so, the chain ends: it is empty rather than wrong. `memory` reads words of the stack.
+    /// Return addresses at a moment, the innermost first. Each stands behind a call in a function that keeps frames, or whose frames the
+    /// compiler has written down; where that is not so, the chain ends: it is empty rather than wrong. `memory` reads words of the stack.
     pub fn chain(&self, registers: &[u32; 16], cpsr: u32, memory: &dyn Fn(u32) -> Option<u32>) -> Vec<u32> {
+        let kept = self.kept_frames(registers, cpsr, memory);
+        if kept.is_empty() && cpsr & THUMB == 0 { self.written_frames(registers, memory) } else { kept }
+    }
+
+    /// The chain by what the compiler has written down.
+    fn written_frames(&self, registers: &[u32; 16], memory: &dyn Fn(u32) -> Option<u32>) -> Vec<u32> {
+        let (mut chain, mut registers) = (Vec::new(), *registers);
+        let [.., mut at] = registers;
+        let Some(frames) = &self.frames else { return chain };
+        while let Some(caller) = frames.caller(at, &registers, memory) {
+            let [.., least, _, _] = registers;
+            let [.., frame, _, back] = caller;
+            // A function that calls no other has its caller's frame.
+            let is_deeper = frame > least || frame == least && chain.is_empty();
+            if !is_deeper || frame > APP_STACK_TOP || !self.is_return(back) || chain.len() == CHAIN {
+                break;
+            }
+            chain.push(back);
+            (registers, at) = (caller, back.wrapping_sub(4));
+        }
+        chain
+    }
+
+    /// The chain by frame pointers.
+    fn kept_frames(&self, registers: &[u32; 16], cpsr: u32, memory: &dyn Fn(u32) -> Option<u32>) -> Vec<u32> {
         let [.., mut frame, _, mut least, link, pc] = *registers;
         let mut chain = Vec::new();
         if cpsr & THUMB != 0 {

@@ -5,7 +5,7 @@
 
 mod clients;
 mod ends;
-mod run;
+pub mod run;
 
 use crate::builds::util::{Ran, root, xtask};
 use run::Run;

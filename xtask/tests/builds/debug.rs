@@ -63,7 +63,8 @@ impl Waiting {
     }
 }
 
-fn gdb(script: &Path, commands: &[&str]) -> String {
+/// gdb, with a script of carveout and these commands.
+pub fn gdb(script: &Path, commands: &[&str]) -> String {
     // What it prints is for a terminal of some width otherwise.
     let fixed = ["set pagination off", "set width 0"];
     let mut words = vec!["-nx", "-batch", "-iex", fixed[0], "-iex", fixed[1], "-x", script.to_str().unwrap()];

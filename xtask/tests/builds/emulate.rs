@@ -251,7 +251,7 @@ fn a_virt_devices_trusted_apps_run() {
     let target = PathBuf::from(format!("virt:{}", disk.display()));
     let client = carveout_host::dirs::Dirs::of(&crate::builds::util::root())
         .home()
-        .join("cargo/host/release/echo-srv-app");
+        .join("cargo/run/debug/echo-srv-app");
     emulate(desk(), &["--client", "host"], &["--count", "1"]).ok();
     let client = client.to_str().unwrap();
     assert!(emulate(&target, &["--client", client], &["--count", "20480"]).ok().contains("came back intact"));
@@ -335,7 +335,7 @@ fn clients_share_and_vanish() {
     let big = dir.path().join("big");
     fs::write(&big, vec![9; 40 << 20]).unwrap();
     let client = |arguments: &[&str]| {
-        let mut command = Command::new(host.join("release/echo-srv-app"));
+        let mut command = Command::new(host.with_file_name("run").join("debug/echo-srv-app"));
         command.arg("--device").arg(&socket).args(arguments).stdout(Stdio::null()).stderr(Stdio::null());
         command.spawn().unwrap()
     };

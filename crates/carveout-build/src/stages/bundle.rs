@@ -201,7 +201,8 @@ fn inputs(build: &Build, parts: &BundleParts) -> Result<Inputs> {
         toolchains.insert("mmdebstrap".into(), carveout_rootfs::mmdebstrap::version()?);
         toolchains.insert("mke2fs".into(), carveout_rootfs::ext4::version()?);
     }
-    if parts.l4t.is_some() {
+    let in_c = build.product.trusted_apps.iter().any(|app| matches!(app.source, AppSource::C(_)));
+    if parts.l4t.is_some() || in_c {
         toolchains.extend(carveout_vendor::trusty::versions()?);
     }
     let lock = parts.rootfs.as_ref().map(|part| part.dir.join(rootfs::LOCK));

@@ -4,13 +4,17 @@ use crate::errors::TrustedAppError;
 use carveout_host::error::{At, Result};
 use carveout_host::files;
 use carveout_host::loader::inspect;
+use carveout_host::packages;
 use carveout_host::toolchain::RustTarget;
 use carveout_host::tools::cargo;
 use carveout_host::tools::cargo::CrossBuild;
 use carveout_host::ui::{Ui, Verbosity};
 use carveout_product::Build;
+use carveout_product::workspace::tree_digest;
 use carveout_product::{App, AppSource};
-use stage_cache::{Cache, Key, Output, Work};
+use carveout_vendor::c_app::CApp;
+use carveout_vendor::{sources, trusty};
+use stage_cache::{Cache, EPOCH, Key, Output, Work};
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -22,7 +26,10 @@ const SAME: &str = "same";
 /// The trusted apps' directory, an ELF file each, and one with the files that name lines of those that were built here.
 pub fn run(build: &Build) -> Result<(Output, Output)> {
     let apps = build.product.trusted_apps.iter();
-    let keyed = apps.map(|app| Ok((app, format!("trusted app {}", app.name), key(build, app)?)));
+    let in_c = apps.clone().any(|app| matches!(app.source, AppSource::C(_)));
+    let nvidia = in_c.then(|| nvidia(build)).transpose()?;
+    let nvidia = nvidia.as_ref();
+    let keyed = apps.map(|app| Ok((app, format!("trusted app {}", app.name), key(build, app, nvidia)?)));
     let keyed = keyed.collect::<Result<Vec<_>>>()?;
     let changed = keyed.iter().filter(|(_, name, key)| !build.cache.has(name, key));
     let changed = changed.filter(|(app, ..)| matches!(app.source, AppSource::Package(_)));
@@ -30,7 +37,7 @@ pub fn run(build: &Build) -> Result<(Output, Output)> {
     let mut parts = Vec::new();
     for (app, name, key) in keyed {
         let output = build.cache.stage(&name, key, |work| {
-            let elf = fetch(build, app, compiled.get(&app.name), work)?;
+            let elf = fetch(build, app, compiled.get(&app.name), nvidia, work)?;
             finish(app, &elf, &work.out.join(file_name(&app.name)))?;
             keep_symbols(app, &elf, &work.out.join(symbols_name(&app.name)))
         })?;
@@ -65,11 +72,22 @@ pub fn symbols_name(name: &str) -> String {
     format!("{name}.debug")
 }
 
-fn key(build: &Build, app: &App) -> Result<Key> {
+/// NVIDIA's sources and compilers, for trusted apps in C.
+fn nvidia(build: &Build) -> Result<Output> {
+    packages::ensure(&trusty::NEEDS, build.offline, &build.dirs().logs()?.join("host.log"), build.ui)?;
+    sources::run(build)
+}
+
+fn key(build: &Build, app: &App, nvidia: Option<&Output>) -> Result<Key> {
     let sizes = format!("{:?} {:?}", app.min_heap, app.min_stack);
     let key = Key::of(crate::code(file!())).with("min_heap and min_stack", sizes);
     match &app.source {
         AppSource::Elf(path) => key.with_file("elf", path),
+        AppSource::C(folder) => {
+            let key = key.with_all(trusty::versions()?).with("soc", build.product.board.soc().word());
+            let key = key.with("sources", nvidia.map_or("", |sources| &sources.content));
+            Ok(key.with("folder", tree_digest(folder)?))
+        }
         AppSource::Package(_) => {
             let key = key.with_all(build.toolchains.get(RustTarget::TrustedApp)?.versions()?);
             build.workspace.source_key(&app.name, key)
@@ -77,8 +95,21 @@ fn key(build: &Build, app: &App) -> Result<Key> {
     }
 }
 
-fn fetch(build: &Build, app: &App, compiled: Option<&PathBuf>, work: &Work) -> Result<PathBuf> {
+fn fetch(
+    build: &Build,
+    app: &App,
+    compiled: Option<&PathBuf>,
+    nvidia: Option<&Output>,
+    work: &Work,
+) -> Result<PathBuf> {
     match (&app.source, compiled) {
+        (AppSource::C(folder), _) => {
+            let sources = nvidia.map(|sources| sources.dir.join(sources::TRUSTY)).unwrap_or_default();
+            let (name, soc) = (app.name.as_str(), build.product.board.soc());
+            let to = work.out.join(symbols_name(name));
+            CApp { sources: &sources, folder, name, soc, epoch: EPOCH }.run(&to, work.log)?;
+            Ok(to)
+        }
         (AppSource::Elf(path), _) | (_, Some(path)) => Ok(path.clone()),
         _ => cross_build(build, app, |cross| cross.run(work.log)),
     }
@@ -146,7 +177,7 @@ fn keep_their_bytes(build: &Build, packages: &[&str]) -> Result<bool> {
 /// Sets what the config overrides, takes debug information out of what was built here, and checks the result.
 pub fn finish(app: &App, from: &Path, to: &Path) -> Result<()> {
     let mut elf = files::read(from)?;
-    if let AppSource::Package(_) = app.source {
+    if app.is_built() {
         elf = trusty_image::strip_debug(&elf)
             .map_err(|e| TrustedAppError::NotStripped { path: from.into(), source: e.into() })?;
     }
@@ -163,8 +194,8 @@ pub fn finish(app: &App, from: &Path, to: &Path) -> Result<()> {
 
 /// Keeps what was linked of a package. A finished TA's debug information, if it has any, is in its own file.
 fn keep_symbols(app: &App, from: &Path, to: &Path) -> Result<()> {
-    match app.source {
-        AppSource::Package(_) => fs::copy(from, to).at(to).map(drop),
-        AppSource::Elf(_) => Ok(()),
+    if !app.is_built() || from == to {
+        return Ok(());
     }
+    fs::copy(from, to).at(to).map(drop)
 }

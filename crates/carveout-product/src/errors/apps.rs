@@ -30,8 +30,14 @@ carveout_host::errors! {
         /// The name of an ELF file, which becomes the trusted app's, has a character that is not allowed.
         ElfName { name: String, allowed: &'static str } => usage "elf-name":
             ("`{name}`: the file's name becomes the app's: letters, digits and {allowed} are allowed");
-        /// A trusted app has neither a package nor an ELF file, or has both.
-        PackageOrElf => usage "package-or-elf": ("expected either `package` or `elf`");
+        /// The folder of a trusted app in C is not there, or has no rules.mk.
+        NoRules { folder: PathBuf } => usage "no-rules":
+            ("{} is no folder with a rules.mk (paths are relative to the config file)", folder.display());
+        /// The name of the folder of a trusted app in C, which becomes the trusted app's, has a character that is not allowed.
+        FolderName { name: String, allowed: &'static str } => usage "folder-name":
+            ("`{name}`: the folder's name becomes the app's: letters, digits and {allowed} are allowed");
+        /// A trusted app is none of a package, an ELF file and sources in C, or more than one.
+        NotOneSource => usage "package-or-elf": ("expected one of `package`, `elf` and `source`");
     }
 }
 

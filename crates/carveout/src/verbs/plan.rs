@@ -25,7 +25,7 @@ pub fn run(request: &BuildRequest, dirs: &Dirs, ui: &Ui) -> Result<Outcome> {
         let product = build.product;
         let title = format!("{} {} on {}", product.name, product.version, product.board.name);
         // Without NVIDIA's parts the plan is that of the trusted apps.
-        if product.board.l4t.is_some() && !vendor::at_hand(build)? {
+        if product.board.l4t.is_some() && !vendor::at_hand(build) {
             ui.note("BSP and sources are not both given: the secure-os partition is not in this plan");
             return Ok((title, Plan::new(&plan::request(build, &apps.built, None)?)));
         }

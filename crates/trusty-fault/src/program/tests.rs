@@ -40,8 +40,12 @@ const FRAMES: [(u32, u32, u32); 2] = [(0xff_f000, 0xff_f100, IN_START), (0xff_f1
 
 fn check(registers: &[(usize, u32)], cpsr: u32, frames: &[(u32, u32, u32)]) -> Vec<u32> {
     let bytes: Vec<u8> = CODE.iter().flat_map(|word| word.to_le_bytes()).collect();
-    let program =
-        Program { symbols: Symbols::of(&FUNCTIONS), lines: None, code: vec![(BASE, bytes.as_slice())] };
+    let program = Program {
+        symbols: Symbols::of(&FUNCTIONS),
+        lines: None,
+        frames: None,
+        code: vec![(BASE, bytes.as_slice())],
+    };
     let mut all = [0; 16];
     (all[11], all[13]) = (0xff_f000, 0xff_ef00);
     registers.iter().for_each(|(register, value)| all[*register] = *value);
@@ -98,8 +102,12 @@ fn what_is_not_sure_is_left_out() {
 #[test]
 fn what_a_console_tells_is_looked_at() {
     let bytes: Vec<u8> = CODE.iter().flat_map(|word| word.to_le_bytes()).collect();
-    let program =
-        Program { symbols: Symbols::of(&FUNCTIONS), lines: None, code: vec![(BASE, bytes.as_slice())] };
+    let program = Program {
+        symbols: Symbols::of(&FUNCTIONS),
+        lines: None,
+        frames: None,
+        code: vec![(BASE, bytes.as_slice())],
+    };
     assert_eq!(program.sound(&[IN_MIDDLE, IN_START, 0x8010, IN_START]), [IN_MIDDLE, IN_START]);
     assert_eq!(program.sound(&[0x1234]), [0; 0]);
     assert_eq!(program.trace(None, &[IN_MIDDLE]), "  from  0x0000801c (middle + 0x8)\n");

@@ -21,8 +21,13 @@ pub struct Run {
 }
 
 impl Run {
-    /// Starts a bundle, and waits until it serves clients.
+    /// Starts a bundle of the suite's, and waits until it serves clients.
     pub fn start(bundle: &Path, backend: &str) -> Self {
+        Self::start_with(bundle, backend, super::PEER)
+    }
+
+    /// Starts a bundle, and waits until it serves clients of a port.
+    pub fn start_with(bundle: &Path, backend: &str, port: &str) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let socket = dir.path().join("trusty");
         let log = File::create(dir.path().join("log")).unwrap();
@@ -31,7 +36,7 @@ impl Run {
         let child = command.current_dir(root()).stdout(Stdio::null()).stderr(log).spawn().unwrap();
         let mut this = Self { child, dir, socket };
         let start = Instant::now();
-        while this.connect(super::PEER).is_err() {
+        while this.connect(port).is_err() {
             let ended = this.child.try_wait().unwrap();
             assert!(ended.is_none() && start.elapsed() < START, "{ended:?}: {}", this.log());
             std::thread::sleep(Duration::from_millis(100));

@@ -81,7 +81,7 @@ impl Field {
 
     /// What a device serves: a client app against it.
     fn serves(&self, device: &str) -> String {
-        let client = carveout_host::dirs::Dirs::of(&root()).home().join("cargo/host/release/echo-srv-app");
+        let client = carveout_host::dirs::Dirs::of(&root()).home().join("cargo/run/debug/echo-srv-app");
         let arguments = ["emulate", device, "--client", client.to_str().unwrap(), "--", "--count", "20480"];
         let said = self.xtask(&arguments).ok();
         assert!(said.contains("came back intact"), "{said}");

@@ -54,7 +54,7 @@ pub fn inputs(product: &Product, workspace: &Workspace) -> Result<Vec<Input>> {
     let mut packages: Vec<&str> = product.own_client_apps().collect();
     for app in &product.trusted_apps {
         match &app.source {
-            AppSource::Elf(path) => add(format!("trusted_apps.{}", app.name), path),
+            AppSource::Elf(path) | AppSource::C(path) => add(format!("trusted_apps.{}", app.name), path),
             AppSource::Package(_) => packages.push(&app.name),
         }
     }
@@ -86,6 +86,9 @@ pub fn record(build: &Build, parts: &BundleParts) -> Result<Vec<Given>> {
     let mut vendors = Vec::new();
     if let Some(l4t) = &parts.l4t {
         vendors.extend([(BSP, l4t.bsp.contents()?), (SOURCES, l4t.sources.clone())]);
+    } else {
+        // A trusted app in C is built within them, whatever the board.
+        vendors.extend(build.sources.get().map(|sources| (SOURCES, sources.clone())));
     }
     given.extend(vendors.into_iter().map(|([name, file], content)| Given {
         name: name.into(),

@@ -22,7 +22,7 @@ pub fn text(build: &Build, parts: &BundleParts, manifest: &Manifest) -> Result<S
         let file = bundle::trusted_app(&app.name);
         members.push(match app.source {
             AppSource::Package(_) => member(build, &app.name, RustTarget::TrustedApp, file)?,
-            AppSource::Elf(_) => {
+            AppSource::Elf(_) | AppSource::C(_) => {
                 Member { name: app.name.clone(), version: String::new(), file, crates: BTreeSet::new() }
             }
         });
