@@ -7,6 +7,7 @@ use carveout_host::dirs::Dirs;
 use carveout_host::tools::cargo;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::process::Command;
 
 /// What builds on formats alone, from the ground up: each may depend on those of the floors below its own.
 const FLOORS: [&[&str]; 9] = [
@@ -142,4 +143,28 @@ fn folders_are_found_in_one_place() {
     let found = lines_with(&sources, &words(&[["Dirs::fi", "nd()"]]));
     let places: BTreeSet<&str> = found.iter().filter_map(|line| line.split(':').next()).collect();
     assert_eq!(places, BTreeSet::from(["crates/carveout/src/lib.rs"]), "{found:?}");
+}
+
+/// What `-p xtask` and `--workspace` compile of one crate with other features is compiled twice, and with it all that depends on it.
+#[test]
+fn nothing_is_compiled_once_for_xtask_and_once_for_the_tests() {
+    let features = |what: &[&str]| -> BTreeMap<String, BTreeSet<String>> {
+        let mut command = Command::new(std::env::var("CARGO").unwrap_or_else(|_| "cargo".into()));
+        command.args(["tree", "--locked", "--edges", "normal,build,dev", "--prefix", "none", "--no-dedupe"]);
+        command.args(["--format", "{p}|{f}"]).args(what).current_dir(Dirs::find().root().unwrap());
+        let output = command.output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let mut found = BTreeMap::<String, BTreeSet<String>>::new();
+        for line in String::from_utf8(output.stdout).unwrap().lines().filter(|line| !line.is_empty()) {
+            let (package, features) = line.split_once('|').unwrap();
+            let package = package.split(" (").next().unwrap();
+            found.entry(package.into()).or_default().insert(features.replace(" (*)", ""));
+        }
+        found
+    };
+    let (xtask, all) = (features(&["--package", "xtask"]), features(&["--workspace"]));
+    assert!(xtask.len() > 100);
+    let other = xtask.iter().filter(|(package, features)| !features.is_subset(&all[*package]));
+    let other: Vec<_> = other.map(|(package, features)| (package, features, &all[package])).collect();
+    assert!(other.is_empty(), "give xtask the same features, see its Cargo.toml: {other:?}");
 }

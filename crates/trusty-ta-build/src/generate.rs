@@ -47,6 +47,12 @@ pub fn rust_source(declaration: &Declaration) -> String {
         words.len(),
         words.join(", ")
     );
+    let _ = writeln!(
+        out,
+        "/// The identity that the Cargo.toml declares.\n#[allow(dead_code)]\npub const UUID: trusty_ta::Uuid = \
+         trusty_ta::Uuid({:?});",
+        declaration.uuid.to_bytes_le()
+    );
     let _ = writeln!(out, "/// Ports to publish.\npub const PORTS: &[trusty_ta::PortCfg] = &[");
     for port in &declaration.start_ports {
         let _ = write!(out, "    trusty_ta::PortCfg::declared(c{:?})", port.name);

@@ -65,6 +65,7 @@ pub use trusty_abi::{Error as TipcError, Event, Result, Uuid, event};
 /// Makes a program of a [`Service`]: `trusted_app!("echo-srv", expression)`.
 ///
 /// The expression is evaluated once, when the heap is ready. The first argument is the name that console lines bear.
+/// `crate::UUID` is the identity of the Cargo.toml.
 /// On a host the program only says what it is, so that the workspace builds and its tests run there.
 #[macro_export]
 macro_rules! trusted_app {

@@ -10,8 +10,6 @@ use trusty_ta::{
 use vault_service::{SECRET, Status, What};
 use zeroize::Zeroizing;
 
-/// Its own UUID, as its Cargo.toml has it: what it seals no other trusted app opens.
-const APP: Uuid = Uuid::parse("5b1f4c6e-8f0a-4d53-9c7e-2f6a1b3d4e05").unwrap();
 /// How long the key may take: hwkey-agent starts behind this app.
 const PATIENCE: Option<Duration> = Some(Duration::from_secs(5));
 
@@ -29,7 +27,7 @@ impl Vault {
                 log!("hwkey-agent gives no key: {error}");
                 Status::NoKey
             })?;
-            let sealer = Sealer::new(&key, &APP);
+            let sealer = Sealer::new(&key, &crate::UUID);
             self.0 = Some((key, sealer));
         }
         self.0.as_ref().ok_or(Status::NoKey)
@@ -51,7 +49,7 @@ impl Vault {
             What::Open => self.keys()?.1.open(name, content).map_err(failed),
             What::Entropy => {
                 let (key, _) = self.keys()?;
-                rng::seed(key, &APP, content).map_err(|_| Status::BadRequest)?;
+                rng::seed(key, &crate::UUID, content).map_err(|_| Status::BadRequest)?;
                 Ok(Zeroizing::default())
             }
             What::New => {
@@ -121,9 +119,10 @@ mod tests {
         (app, client)
     }
 
+    /// What it seals no other trusted app opens.
     #[test]
     fn its_uuid_is_the_declared_one() {
-        assert!(include_str!("../Cargo.toml").contains(&std::format!("uuid = \"{APP}\"")));
+        assert!(include_str!("../Cargo.toml").contains(&std::format!("uuid = \"{}\"", crate::UUID)));
     }
 
     #[test]
