@@ -4,10 +4,13 @@
 //! where data belongs. What it returns tells the service what to do next. The kernel copies data straight between its
 //! buffers and that memory; nothing is copied in between.
 
+mod call;
+
 use crate::handle::{Handle, Message};
 use tipc_bulk::{Endpoint, HEADER, MAX_DATA, Packet, Step, WINDOW};
 use trusty_abi::{Error, Result};
 
+pub use call::{CallError, call};
 pub use tipc_bulk::{Failure, Reason};
 
 /// What a message means for the service.

@@ -34,39 +34,61 @@ pub(crate) fn uuid() -> trusty_abi::Uuid {
     unsafe { words.as_ref() }.copied().unwrap_or_default()
 }
 
-/// Prints a line on the console, in one write of at most 255 bytes; what is longer is cut. [`crate::log!`] calls it.
+/// Prints a line on the console; what is longer than 254 bytes goes on in further lines, each with the name in front. [`crate::log!`]
+/// calls it.
 pub fn console(arguments: fmt::Arguments) {
-    let mut line = Line { bytes: [0; 255], length: 0 };
-    let pointer = NAME.load(Ordering::Relaxed);
-    if !pointer.is_null() {
-        // SAFETY: both come from one &'static str, stored by `set_name`.
-        let name = unsafe { core::slice::from_raw_parts(pointer, NAME_LENGTH.load(Ordering::Relaxed)) };
-        line.push(name);
-        line.push(b": ");
-    }
+    let mut line = Line { bytes: [0; LINE], length: 0 };
+    line.begin();
     let _ = line.write_fmt(arguments);
-    line.length = line.length.min(line.bytes.len() - 1);
-    line.push(b"\n");
-    kernel().write(line.bytes.get(..line.length).unwrap_or_default());
+    line.end();
 }
 
+/// Bytes of a line with its end: the kernel takes no more in one write.
+const LINE: usize = 255;
+/// Bytes of the name in front of it, at most.
+const LONGEST_NAME: usize = 64;
+
 struct Line {
-    bytes: [u8; 255],
+    bytes: [u8; LINE],
     length: usize,
 }
 
 impl Line {
-    fn push(&mut self, text: &[u8]) {
-        for (to, from) in self.bytes.iter_mut().skip(self.length).zip(text) {
-            *to = *from;
+    /// Puts the name in front.
+    fn begin(&mut self) {
+        let pointer = NAME.load(Ordering::Relaxed);
+        if pointer.is_null() {
+            return;
         }
-        self.length = (self.length + text.len()).min(self.bytes.len());
+        // SAFETY: both come from one &'static str, stored by `set_name`.
+        let name = unsafe { core::slice::from_raw_parts(pointer, NAME_LENGTH.load(Ordering::Relaxed)) };
+        name.iter().take(LONGEST_NAME).chain(b": ").for_each(|byte| self.put(*byte));
+    }
+
+    fn put(&mut self, byte: u8) {
+        if let Some(place) = self.bytes.get_mut(self.length) {
+            *place = byte;
+            self.length += 1;
+        }
+    }
+
+    fn end(&mut self) {
+        self.put(b'\n');
+        kernel().write(self.bytes.get(..self.length).unwrap_or_default());
+        self.length = 0;
     }
 }
 
 impl Write for Line {
     fn write_str(&mut self, text: &str) -> fmt::Result {
-        self.push(text.as_bytes());
+        for c in text.chars() {
+            // With room for the end.
+            if self.length + c.len_utf8() > LINE - 1 {
+                self.end();
+                self.begin();
+            }
+            c.encode_utf8(&mut [0; 4]).bytes().for_each(|byte| self.put(byte));
+        }
         Ok(())
     }
 }

@@ -1,7 +1,8 @@
 //! The kernel in memory, for unit tests of trusted apps on a host.
 //!
 //! A [`World`] has a kernel, apps and clients. Everything runs in the test's own thread: an [`App`] serves what waits for it
-//! when [`App::run`] is called, and a wait for what has not happened ends at once with `TimedOut`.
+//! when [`App::run`] is called. While an app waits, for an answer of another one say, the others run; a wait for what has not happened
+//! when none of them has anything left to do ends at once with `TimedOut`.
 //!
 //! ```
 //! use trusty_ta::{testing::World, *};

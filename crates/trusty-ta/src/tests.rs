@@ -13,6 +13,11 @@ static HEAP: crate::testing::TestHeap = crate::testing::TestHeap;
 
 static PORTS: [PortCfg; 1] = [PortCfg::declared(c"com.test").allow_ns_connect()];
 
+const TA_PORT: &core::ffi::CStr = c"com.test.ta";
+static TA_PORTS: [PortCfg; 1] = [PortCfg::declared(TA_PORT).allow_ta_connect()];
+/// A TA that calls another one.
+const CALLER: Uuid = Uuid([0xca; 16]);
+
 /// Takes transfers of up to 100000 bytes whole and sends them back; passes others on as they come with tag 2.
 struct Echo {
     store: Vec<u8>,
@@ -31,8 +36,9 @@ const ROOM: usize = 100_000;
 impl Service for Echo {
     type Connection = State;
 
-    fn on_connect(&mut self, _: &PortCfg, _: &Handle, peer: &Uuid) -> Result<ConnectResult<State>> {
-        assert_eq!(*peer, Uuid::NON_SECURE);
+    fn on_connect(&mut self, port: &PortCfg, _: &Handle, peer: &Uuid) -> Result<ConnectResult<State>> {
+        let expected = if port.path == TA_PORT { CALLER } else { Uuid::NON_SECURE };
+        assert_eq!(*peer, expected);
         Ok(ConnectResult::Accept(State::default()))
     }
 
@@ -319,4 +325,45 @@ fn ticks_come_when_they_are_due() {
         assert_eq!((manager.service().0, manager.connections() == 1), (ticks, open), "{milliseconds}");
     }
     assert_eq!(client.receive(), Err(TipcError::ChannelClosed));
+}
+
+#[test]
+fn a_ta_calls_another_one() {
+    use crate::bulk::{CallError, call};
+    let world = World::new();
+    let app = world.app(&TA_PORTS, echo);
+    let ask = |length: usize, limit: usize| {
+        let request: Vec<u8> = (0..length).map(|n| n as u8).collect();
+        let answer = world.as_app(CALLER, || call(TA_PORT, 1, &request, limit, None));
+        answer.map(|answer| assert!(answer == request, "{length}"))
+    };
+    for length in [0, 1, MAX_DATA, ROOM] {
+        assert_eq!(ask(length, ROOM), Ok(()));
+    }
+    assert_eq!(ask(1000, 999), Err(CallError::TooLarge(1000)));
+    let refused = ask(ROOM + 1, usize::MAX).unwrap_err();
+    assert!(matches!(refused, CallError::Failed(_)), "{refused:?}");
+    assert!(refused.to_string().contains("100001"), "{refused}");
+    // What was refused leaves nothing over.
+    assert_eq!(ask(5, 5), Ok(()));
+    drop(app);
+    assert_eq!(ask(5, 5), Err(CallError::Tipc(TipcError::NotFound)));
+    static CLOSING: [PortCfg; 1] = [PortCfg::declared(TA_PORT).allow_ta_connect()];
+    let _closing = world.app(&CLOSING, || Asker { answer: Ok(()) });
+    assert!(matches!(ask(5, 5), Err(CallError::Tipc(_))));
+    assert_eq!(world.census().channels, 0, "{:?}", world.census());
+}
+
+#[test]
+fn a_long_line_goes_on_in_the_next() {
+    let world = World::new();
+    world.as_app(CALLER, || log!("{}{}", "a".repeat(254), "b".repeat(300)));
+    let said = world.console();
+    let lines: Vec<usize> = said.lines().map(str::len).collect();
+    assert_eq!(lines, [254, 254, 46]);
+    // No character is cut.
+    world.as_app(CALLER, || log!("{}é!", "d".repeat(253)));
+    assert!(world.console().ends_with(&("d".repeat(253) + "\né!\n")));
+    world.as_app(CALLER, || log!("{}", "c".repeat(254)));
+    assert!(world.console().ends_with(&("\n".to_string() + &"c".repeat(254) + "\n")));
 }

@@ -109,7 +109,7 @@ impl Debugging {
         let folder = self.folder(app)?;
         // Unless it is ours already.
         let _lock = self.lock.get().is_none().then(|| files::lock(&folder.join(LOCK))).transpose()?;
-        let kept = folder.join(format!("{}.core", app.name));
+        let kept = folder.join(format!("{}.core", file_name(app)));
         files::copy(&self.core(app), &kept, files::OUTPUT)?;
         let gdb = format!("core-file {}\n", quoted(&kept));
         let script = self.scripts(app, &folder, "core", &gdb, "")?;
@@ -117,14 +117,14 @@ impl Debugging {
     }
 
     fn folder(&self, app: &KnownApp) -> Result<PathBuf> {
-        let folder = self.home.join(&app.name);
+        let folder = self.home.join(file_name(app));
         fs::create_dir_all(&folder).at(&folder)?;
         Ok(folder)
     }
 
     /// The trusted app's file, and scripts of this name for gdb and lldb: that for gdb.
     fn scripts(&self, app: &KnownApp, folder: &Path, name: &str, gdb: &str, lldb: &str) -> Result<PathBuf> {
-        let elf = folder.join(format!("{}.elf", app.name));
+        let elf = folder.join(format!("{}.elf", file_name(app)));
         files::put(&elf, app.debug.as_deref().unwrap_or(&app.elf))?;
         let mut text =
             format!("# Written by carveout: {GDB} -x FILE\nset architecture arm\nfile {}\n", quoted(&elf));
@@ -149,6 +149,12 @@ impl Debugging {
     }
 }
 
+/// What files of a trusted app are called. NVIDIA's have a slash in their names, and a bundle may be anyone's.
+fn file_name(app: &KnownApp) -> String {
+    let name = app.name.replace('/', "-");
+    if bundle::is_plain(&name, bundle::NAME) { name } else { app.uuid.to_string() }
+}
+
 /// A path as one word of gdb and lldb.
 fn quoted(path: &Path) -> String {
     let plain = |c: char| c.is_alphanumeric() || "/._-+=@,".contains(c);
@@ -159,6 +165,21 @@ fn quoted(path: &Path) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_name_is_no_path() {
+        let uuid = uuid::Uuid::from_bytes([7; 16]);
+        let named = |name: &str| {
+            let (elf, debug, ports) = (Vec::new(), None, Vec::new());
+            file_name(&KnownApp { name: name.into(), uuid, elf, debug, ports })
+        };
+        assert_eq!(named("echo-srv"), "echo-srv");
+        assert_eq!(named("nvidia-sample/hwkey-agent"), "nvidia-sample-hwkey-agent");
+        for name in ["..", ".", "", "a b", "x\ny"] {
+            assert_eq!(named(name), uuid.to_string(), "{name}");
+        }
+        assert_eq!(named("../../x").matches('/').count(), 0);
+    }
 
     #[test]
     fn a_path_is_one_word() {

@@ -7,9 +7,9 @@ use crate::service::Service;
 use crate::syscalls::{MAX_PARTS, Syscalls};
 use core::ffi::CStr;
 use core::time::Duration;
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, Ref, RefCell};
 use std::collections::BTreeMap;
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 use std::string::String;
 use std::vec::Vec;
 use trusty_abi::{Error, Event, MessageInfo, Result, Uuid, connect};
@@ -25,14 +25,37 @@ struct Shared {
     agent: RefCell<Option<Agent>>,
     /// The state of each app's random numbers.
     random: RefCell<BTreeMap<Task, Zeroizing<[u8; 32]>>>,
+    /// The apps, which run while another one waits.
+    apps: RefCell<Vec<Weak<dyn Runs>>>,
+}
+
+/// An app that can be given a turn.
+trait Runs {
+    /// Serves the next event, if one waits and the app does not.
+    fn turn(&self, shared: &Rc<Shared>) -> bool;
+}
+
+struct Running<S: Service> {
+    task: Task,
+    manager: RefCell<Manager<S>>,
+}
+
+impl<S: Service> Runs for Running<S> {
+    fn turn(&self, shared: &Rc<Shared>) -> bool {
+        let Ok(mut manager) = self.manager.try_borrow_mut() else { return false };
+        enter(shared, self.task, || manager.serve(Some(Duration::ZERO)).is_ok())
+    }
 }
 
 impl Shared {
-    /// What others do while an app waits.
-    fn meanwhile(&self) {
-        if let Some(agent) = self.agent.borrow().as_ref() {
-            agent.serve(&mut self.kernel.borrow_mut());
-        }
+    /// What others do while an app waits: whether anything was done.
+    fn meanwhile(self: &Rc<Self>) -> bool {
+        let served =
+            self.agent.borrow().as_ref().is_some_and(|agent| agent.serve(&mut self.kernel.borrow_mut()));
+        let apps: Vec<_> = self.apps.borrow().iter().filter_map(Weak::upgrade).collect();
+        // Each has its turn.
+        let ran = apps.iter().filter(|app| app.turn(self)).count();
+        served || ran > 0
     }
 }
 
@@ -70,6 +93,7 @@ impl World {
             linux,
             agent: RefCell::default(),
             random: RefCell::default(),
+            apps: RefCell::default(),
         }))
     }
 
@@ -85,21 +109,28 @@ impl World {
         enter(&self.0, task, run)
     }
 
-    /// Starts an app: makes its service, publishes its ports.
-    pub fn app<S: Service>(&self, ports: &'static [PortCfg], service: impl FnOnce() -> S) -> App<S> {
+    /// Starts an app: makes its service, publishes its ports. While another app waits, for an answer of this one say, it runs.
+    pub fn app<S: Service + 'static>(
+        &self,
+        ports: &'static [PortCfg],
+        service: impl FnOnce() -> S,
+    ) -> App<S> {
         self.app_of(Uuid([0xa; 16]), ports, service)
     }
 
     /// The same, with the UUID that others know it by.
-    pub fn app_of<S: Service>(
+    pub fn app_of<S: Service + 'static>(
         &self,
         uuid: Uuid,
         ports: &'static [PortCfg],
         service: impl FnOnce() -> S,
     ) -> App<S> {
         let task = self.0.kernel.borrow_mut().add_app(uuid);
-        let manager = enter(&self.0, task, || Manager::new(service(), ports));
-        App { shared: self.0.clone(), task, manager: Some(manager) }
+        let manager = RefCell::new(enter(&self.0, task, || Manager::new(service(), ports)));
+        let running = Rc::new(Running { task, manager });
+        let all: Rc<dyn Runs> = running.clone();
+        self.0.apps.borrow_mut().push(Rc::downgrade(&all));
+        App { shared: self.0.clone(), running: Some(running) }
     }
 
     /// Connects Linux to a port.
@@ -128,34 +159,33 @@ impl World {
 /// An app of a [`World`]. Dropping it closes its handles.
 pub struct App<S: Service> {
     shared: Rc<Shared>,
-    task: Task,
-    manager: Option<Manager<S>>,
+    running: Option<Rc<Running<S>>>,
 }
 
 impl<S: Service> App<S> {
     /// Serves events until none waits. Returns how many there were.
     pub fn run(&mut self) -> usize {
-        let Some(manager) = &mut self.manager else { return 0 };
-        enter(&self.shared, self.task, || {
-            core::iter::from_fn(|| manager.serve(Some(Duration::ZERO)).ok()).count()
-        })
+        let Some(running) = &self.running else { return 0 };
+        core::iter::from_fn(|| running.turn(&self.shared).then_some(())).count()
     }
 
     /// The event loop.
-    pub fn manager(&self) -> Option<&Manager<S>> {
-        self.manager.as_ref()
+    pub fn manager(&self) -> Option<Ref<'_, Manager<S>>> {
+        self.running.as_ref().map(|running| running.manager.borrow())
     }
 
     /// Open handles.
     pub fn handles(&self) -> usize {
-        self.shared.kernel.borrow().handles(self.task)
+        let task = self.running.as_ref().map(|running| running.task);
+        task.map_or(0, |task| self.shared.kernel.borrow().handles(task))
     }
 }
 
 impl<S: Service> Drop for App<S> {
     fn drop(&mut self) {
-        let manager = self.manager.take();
-        enter(&self.shared, self.task, || drop(manager));
+        if let Some(running) = self.running.take() {
+            enter(&self.shared, running.task, || drop(running));
+        }
     }
 }
 
@@ -207,6 +237,19 @@ impl Current {
         call(&mut kernel, task)
     }
 
+    /// Waits for an event: the others run until it has come, or none of them has anything to do.
+    fn wait_for(&self, mut poll: impl FnMut(&mut Kernel, Task) -> Result<Option<Event>>) -> Result<Event> {
+        loop {
+            if let Some(event) = self.call(&mut poll)? {
+                return Ok(event);
+            }
+            let (shared, _) = CURRENT.with(|current| current.borrow().clone()).ok_or(Error::Offline)?;
+            if !shared.meanwhile() {
+                return Err(Error::TimedOut);
+            }
+        }
+    }
+
     fn shared<T>(&self, look: impl FnOnce(&Shared) -> T) -> Result<T> {
         CURRENT
             .with(|current| current.borrow().as_ref().map(|(shared, _)| look(shared)))
@@ -244,15 +287,14 @@ impl Syscalls for Current {
     }
 
     fn connect(&self, path: &CStr, flags: u32) -> Result<u32> {
-        self.call(|kernel, task| {
-            let handle = kernel.connect(task, path.to_bytes(), flags)?;
-            if flags & connect::ASYNC != 0 {
-                return Ok(handle);
-            }
-            match kernel.poll(task, handle)? {
-                Some(event) => kernel.connected(task, handle, event.event),
-                None => kernel.close(task, handle).and(Err(Error::TimedOut)),
-            }
+        let handle = self.call(|kernel, task| kernel.connect(task, path.to_bytes(), flags))?;
+        if flags & connect::ASYNC != 0 {
+            return Ok(handle);
+        }
+        let accepted = self.wait_for(|kernel, task| kernel.poll(task, handle));
+        self.call(|kernel, task| match accepted {
+            Ok(event) => kernel.connected(task, handle, event.event),
+            Err(error) => kernel.close(task, handle).and(Err(error)),
         })
     }
 
@@ -269,8 +311,7 @@ impl Syscalls for Current {
     }
 
     fn wait(&self, handle: u32, _: u32) -> Result<Event> {
-        self.shared(Shared::meanwhile)?;
-        self.call(|kernel, task| kernel.poll(task, handle)?.ok_or(Error::TimedOut))
+        self.wait_for(|kernel, task| kernel.poll(task, handle))
     }
 
     fn wait_any(&self, _: u32) -> Result<Event> {

@@ -205,3 +205,22 @@ fn the_script_builds_reproduces_and_refuses() {
     assert_eq!(products["include"].as_array().unwrap().len(), 2);
     assert!(pipeline(&["deploy"]).fails(1).contains("unknown step `deploy`"));
 }
+
+/// What takes minutes runs before a release.
+#[test]
+fn all_is_tested_of_a_tag() {
+    let dir = tempfile::tempdir().unwrap();
+    let cargo = dir.path().join("cargo");
+    fs::write(&cargo, "#!/bin/sh\necho \"$*\"\n").unwrap();
+    run("chmod", ["755".as_ref(), cargo.as_os_str()]).ok();
+    let path = format!("{}:{}", dir.path().display(), std::env::var("PATH").unwrap());
+    let tests = |variables: &[(&str, &str)]| {
+        let mut command = Command::new(root().join("ci/pipeline"));
+        command.arg("test").env("PATH", &path).env_remove("GITHUB_REF").env_remove("CI_COMMIT_TAG");
+        Ran::new(command.envs(variables.iter().copied())).ok()
+    };
+    assert_eq!(tests(&[]), "xtask test");
+    assert_eq!(tests(&[("GITHUB_REF", "refs/heads/main")]), "xtask test");
+    assert_eq!(tests(&[("GITHUB_REF", "refs/tags/v1.0.0")]), "xtask test --full");
+    assert_eq!(tests(&[("CI_COMMIT_TAG", "v1.0.0")]), "xtask test --full");
+}

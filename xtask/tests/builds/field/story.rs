@@ -89,11 +89,15 @@ impl Field {
     }
 }
 
-/// The page of a release, in a browser: no complaint, and what it shows is kept beside the logs.
+/// The page of a release; with `test --full` in a browser: no complaint, and what it shows is kept beside the logs.
 fn looks_well(release: &Path) {
     let page = fs::read_to_string(release.join("report.html")).unwrap();
     for text in ["field-1.2.0-virt-tzdram64M", "64 MiB", "sbom.cdx.json", "Security version"] {
         assert!(page.contains(text), "{text}");
+    }
+    // Chromium takes a minute to install.
+    if std::env::var_os(xtask::FULL).is_none() {
+        return;
     }
     let browser = Browser::new();
     assert_eq!(complaints(&browser.look(&page)), Vec::<String>::new());
