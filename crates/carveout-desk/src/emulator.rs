@@ -70,6 +70,7 @@ impl Emulator {
             String::from_utf8_lossy(&said).lines().map(|line| format!("\n  | {line}")).collect()
         });
         let error = match status.code() {
+            Some(0) => EmulateError::EmulatorNotReady { why: "a signal or the debugger has ended it".into() },
             Some(2) => EmulateError::EmulatorRefused { why },
             _ => EmulateError::EmulatorNotReady { why },
         };

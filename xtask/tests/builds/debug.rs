@@ -217,6 +217,7 @@ fn a_debugger_needs_to_know_its_trusted_app() {
     assert!(error.contains("echo-srv is being debugged in another emulation already"), "{error}");
     let mut killing = waiting.speak();
     killing.send("k");
-    let (code, _) = waiting.end();
-    assert_ne!(code, None, "it ends by itself");
+    let (code, said) = waiting.end();
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("ready: a signal or the debugger has ended it"), "{said}");
 }
