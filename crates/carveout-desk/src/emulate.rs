@@ -78,7 +78,7 @@ pub fn on(
     if client.is_none() && !args.ipc_unittest {
         prepared.pass_signals_on();
     }
-    let debugging = Debugging::new(target, workshop, dirs, dir.path())?;
+    let debugging = Debugging::new(target, workshop, dirs, dir.path());
     let backend = prepared.start(args, target, &socket, &debugging, dirs, ui)?;
     if args.ipc_unittest {
         let verdict = ipc_unittest::run(backend.socket());

@@ -90,8 +90,7 @@ pub fn record(uc: &mut Engine, access: Access) {
     if uc.get_data().fault.is_some() {
         return;
     }
-    let mut registers = REGISTERS.map(|register| uc.reg_read(register).unwrap_or_default() as u32);
-    let cpsr = uc.reg_read(RegisterARM::CPSR).unwrap_or_default() as u32;
+    let [mut registers @ .., cpsr] = all_registers(uc);
     let (start, size) = uc.get_data().block;
     let located = match access {
         Access::Read(address) | Access::Write(address) if u64::from(cpsr) & THUMB == 0 => {

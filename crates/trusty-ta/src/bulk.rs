@@ -10,7 +10,7 @@ use core::ffi::CStr;
 use core::fmt;
 use core::time::Duration;
 use tipc_bulk::{Endpoint, HEADER, MAX_DATA, Packet, Step, WINDOW};
-use trusty_abi::{Error, Result, event};
+use trusty_abi::{Error, Result};
 
 pub use tipc_bulk::{Failure, Reason};
 
@@ -231,13 +231,7 @@ pub fn call(
     link.open(&handle, total, tag)?;
     let (mut sent, mut came, mut answer) = (0, 0, Vec::new());
     loop {
-        let Some(message) = handle.get()? else {
-            let waited = handle.wait(timeout)?;
-            if waited.event & event::MSG == 0 && waited.event & event::HUP != 0 {
-                return Err(Error::ChannelClosed.into());
-            }
-            continue;
-        };
+        let message = handle.next(timeout)?;
         match link.on_message(&handle, message, answer.get_mut(came..).unwrap_or_default())? {
             Event::Opened { total, .. } => {
                 let room = |total: u32| usize::try_from(total).ok().filter(|total| *total <= limit);

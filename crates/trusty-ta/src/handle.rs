@@ -75,10 +75,16 @@ impl Handle {
     /// Waits for the next message and copies it into a buffer. `TooBig` if it is longer than the buffer: it is lost.
     /// `ChannelClosed` when the peer has closed and all its messages are read.
     pub fn recv<'b>(&self, buffer: &'b mut [u8], timeout: Option<Duration>) -> Result<&'b [u8]> {
+        let message = self.next(timeout)?;
+        let length = message.read(buffer)?;
+        buffer.get(..length).ok_or(Error::TooBig)
+    }
+
+    /// Waits for the next message. `ChannelClosed` when the peer has closed and all its messages are read.
+    pub(crate) fn next(&self, timeout: Option<Duration>) -> Result<Message<'_>> {
         loop {
             if let Some(message) = self.get()? {
-                let length = message.read(buffer)?;
-                return buffer.get(..length).ok_or(Error::TooBig);
+                return Ok(message);
             }
             let event = self.wait(timeout)?;
             if event.event & trusty_abi::event::MSG == 0 && event.event & trusty_abi::event::HUP != 0 {

@@ -123,7 +123,7 @@ impl Prepared {
             Self::Qemu(setup) => {
                 let log = Console::path_in(&dirs.logs()?);
                 let mut desk = Desk::start(setup, &debugging.dir, Console::create(&log, !ui.is_quiet())?)?;
-                let symbols = Symbols { apps: target.trusted_apps(), kernel: target.kernel.clone() };
+                let symbols = Symbols { apps: debugging.apps.clone(), kernel: target.kernel.clone() };
                 desk.know(symbols.clone());
                 Running::start(desk, symbols, &setup.qemu.version, socket).map(Backend::Qemu)
             }

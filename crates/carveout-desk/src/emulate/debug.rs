@@ -30,24 +30,24 @@ pub struct Attach {
 }
 
 /// The trusted apps that a debugger may come to, and those whose core files are kept.
-pub struct Debugging {
+pub struct Debugging<'a> {
     /// Where files for debuggers are.
     home: PathBuf,
-    /// Sources on this host, and what debug information calls them.
-    sources: Vec<(PathBuf, &'static str)>,
-    apps: Vec<KnownApp>,
+    /// Knows where sources are; asked when a script is written.
+    workshop: &'a dyn Workshop,
+    /// The trusted apps of the image.
+    pub apps: Vec<KnownApp>,
     /// The scratch folder, where the emulator writes.
     pub dir: PathBuf,
     /// Held while a debugger may come: its script is one file for each trusted app.
     lock: OnceCell<File>,
 }
 
-impl Debugging {
+impl<'a> Debugging<'a> {
     /// Of these trusted apps, with a scratch folder.
-    pub fn new(target: &EmulationTarget, workshop: &dyn Workshop, dirs: &Dirs, dir: &Path) -> Result<Self> {
-        let sources = workshop.sources()?;
+    pub fn new(target: &EmulationTarget, workshop: &'a dyn Workshop, dirs: &Dirs, dir: &Path) -> Self {
         let home = dirs.home().join("debug");
-        Ok(Self { home, sources, apps: target.trusted_apps(), dir: dir.into(), lock: OnceCell::new() })
+        Self { home, workshop, apps: target.trusted_apps(), dir: dir.into(), lock: OnceCell::new() }
     }
 
     /// Options of the emulator: where core files go.
@@ -129,7 +129,7 @@ impl Debugging {
         let mut text =
             format!("# Written by carveout: {GDB} -x FILE\nset architecture arm\nfile {}\n", quoted(&elf));
         let mut map = String::new();
-        for (path, called) in &self.sources {
+        for (path, called) in &self.workshop.sources()? {
             match *called {
                 "." => text += &format!("directory {}\n", quoted(path)),
                 called => text += &format!("set substitute-path {called} {}\n", quoted(path)),

@@ -189,7 +189,7 @@ impl Desk<'_, '_> {
         let (_disk, opened, mut guest, from_snapshot) = booting?;
         let secure = opened.as_ref().or(verified);
         let secure = secure.ok_or_else(|| LinuxError::OnlyAnImage { target: args.target.clone() })?;
-        let debugging = Debugging::new(&secure.target, *workshop, dirs, dir)?;
+        let debugging = Debugging::new(&secure.target, *workshop, dirs, dir);
         let backend = secure.prepared.start(args, &secure.target, &socket, &debugging, dirs, ui)?;
         match from_snapshot {
             true => Snapshot::resume(&mut guest)?,
