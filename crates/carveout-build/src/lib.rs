@@ -5,6 +5,7 @@ pub mod assemble;
 pub mod boot_check;
 mod emulated;
 pub mod errors;
+pub mod fuzz;
 mod linux_check;
 pub mod make;
 pub mod new;

@@ -100,7 +100,7 @@ fn once(request: &RunRequest, dirs: &Dirs, ui: &Ui) -> Result<Outcome> {
 }
 
 /// The trusted apps of a product, alone in an image.
-fn target(build: &Build) -> Result<EmulationTarget> {
+pub fn target(build: &Build) -> Result<EmulationTarget> {
     let apps = Apps::build(build)?;
     let planned = plan::checked(build, &plan::request(build, &apps.built, None)?)?;
     emulated::target(build, &apps, &secure_os::run(build, &apps.files)?, &planned)

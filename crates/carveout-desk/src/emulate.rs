@@ -6,6 +6,7 @@ mod contained;
 mod debug;
 pub mod device;
 mod faults;
+pub mod fuzz;
 mod ipc_unittest;
 mod package;
 pub mod profile;

@@ -2,6 +2,7 @@
 
 mod client;
 mod emulate;
+mod fuzz;
 mod image;
 mod linux;
 mod machine;
@@ -10,6 +11,7 @@ mod target;
 
 pub use client::ClientError;
 pub use emulate::EmulateError;
+pub use fuzz::FuzzError;
 pub use image::ImageError;
 pub use linux::LinuxError;
 pub use machine::MachineError;
@@ -20,6 +22,7 @@ pub use target::TargetError;
 pub const CATALOGS: &[&[carveout_host::error::Entry]] = &[
     ClientError::CATALOG,
     EmulateError::CATALOG,
+    FuzzError::CATALOG,
     ImageError::CATALOG,
     LinuxError::CATALOG,
     MachineError::CATALOG,

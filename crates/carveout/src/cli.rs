@@ -7,7 +7,7 @@ mod ekb;
 mod field;
 pub mod requests;
 
-pub use author::{NewArgs, RunArgs};
+pub use author::{FuzzArgs, NewArgs, RunArgs};
 pub use build::BuildArgs;
 pub use desk::{DeviceKeysArgs, EmulateArgs, TestDeviceArgs};
 pub use ekb::{EkbAction, EkbArgs};
@@ -59,6 +59,8 @@ pub enum Verb {
     New(NewArgs),
     /// Build the trusted apps and a client app for this host, and run the one against the others: from an edit to an answer.
     Run(RunArgs),
+    /// Send messages to the ports of a trusted app until it faults: guided by the ways that they take through its code.
+    Fuzz(FuzzArgs),
     /// Show what a product takes of its memory, what would fail on the device, and what would serve as well.
     Plan(BuildArgs),
     /// Build the trusted apps; print their directory.

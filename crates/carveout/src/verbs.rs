@@ -15,7 +15,7 @@ use crate::cli::{AssembleStep, Verb, requests};
 use crate::{Context, Verbs};
 use carveout_build::make::SingleStage;
 use carveout_build::workshop::Sources;
-use carveout_build::{assemble, release, run};
+use carveout_build::{assemble, fuzz, release, run};
 use carveout_desk::emulate;
 use carveout_field::{diff, flash, status, verify};
 use carveout_host::error::Result;
@@ -29,6 +29,7 @@ impl Verbs for Verb {
         match self {
             Self::Image(args) => image::run(args, dirs, ui),
             Self::Run(args) => run::run(&args.request(*json), dirs, ui),
+            Self::Fuzz(args) => fuzz::run(&args.build.request(), &args.request(), dirs, ui),
             Self::New(args) => new::run(args, dirs, ui),
             Self::TrustedApps(args) => image::part(SingleStage::TrustedApps, &args.request(), dirs, ui),
             Self::SecureOs(args) => image::part(SingleStage::SecureOs, &args.request(), dirs, ui),

@@ -1,16 +1,17 @@
 //! System calls of a trusted app: arguments out of its registers and memory, results back.
 
+use crate::clock::Clock;
 use crate::process::{AppState, Process, What};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use trusty_abi::{CONSOLE, Error, Event, INFINITE, Result, connect, limit, nr};
 use trusty_image::limits::PAGE;
 use trusty_model::Kernel;
 
 impl Process {
     /// Does the system call that the machine has stopped at.
-    pub fn call(&mut self, kernel: &mut Kernel, start: Instant) {
+    pub fn call(&mut self, kernel: &mut Kernel, clock: &Clock) {
         let (number, arguments) = self.machine.call();
-        match self.dispatch(kernel, start, number, arguments) {
+        match self.dispatch(kernel, clock, number, arguments) {
             Ok(Some(result)) => self.machine.set_result(result as i32),
             // It waits: the result comes later.
             Ok(None) => {}
@@ -21,7 +22,7 @@ impl Process {
     fn dispatch(
         &mut self,
         kernel: &mut Kernel,
-        start: Instant,
+        clock: &Clock,
         number: u32,
         [a, b, c, d]: [u32; 4],
     ) -> Result<Option<u32>> {
@@ -38,12 +39,12 @@ impl Process {
                 let nanoseconds = u64::from(d) << 32 | u64::from(c);
                 // The kernel's sum may wrap, and its milliseconds have 32 bits.
                 let milliseconds = (nanoseconds.wrapping_add(999_999) / 1_000_000) as u32;
-                let until = Instant::now().checked_add(Duration::from_millis(milliseconds.into()));
+                let until = clock.now().checked_add(Duration::from_millis(milliseconds.into()));
                 self.state = AppState::Waiting(What::Sleep, until);
                 Ok(None)
             }
             nr::GETTIME => {
-                let time = start.elapsed().as_micros() as u64 * 1000;
+                let time = clock.now().as_micros() as u64 * 1000;
                 self.put(c, &time.to_le_bytes()).map(done)
             }
             nr::PORT_CREATE => {
@@ -61,7 +62,7 @@ impl Process {
                 if b & connect::ASYNC != 0 {
                     return Ok(Some(handle));
                 }
-                self.wait(kernel, What::Connect(handle), INFINITE)
+                self.wait(kernel, clock, What::Connect(handle), INFINITE)
             }
             nr::ACCEPT => {
                 let (handle, peer) = kernel.accept(task, a)?;
@@ -73,8 +74,8 @@ impl Process {
             }
             nr::CLOSE => kernel.close(task, a).map(done),
             nr::SET_COOKIE => kernel.set_cookie(task, a, b).map(done),
-            nr::WAIT => self.wait(kernel, What::Handle(a, b), c),
-            nr::WAIT_ANY => self.wait(kernel, What::Any(a), b),
+            nr::WAIT => self.wait(kernel, clock, What::Handle(a, b), c),
+            nr::WAIT_ANY => self.wait(kernel, clock, What::Any(a), b),
             nr::GET_MSG => {
                 let info = kernel.peek_msg(task, a)?;
                 self.put(b, &words([info.length, info.id]))?;
@@ -95,10 +96,10 @@ impl Process {
     }
 
     /// Looks whether what the TA waits for has happened, or its time is up.
-    pub fn wake(&mut self, kernel: &mut Kernel) {
+    pub fn wake(&mut self, kernel: &mut Kernel, clock: &Clock) {
         let AppState::Waiting(what, until) = self.state else { return };
         let result = match self.happened(kernel, what) {
-            Ok(None) if until.is_some_and(|until| until <= Instant::now()) => match what {
+            Ok(None) if until.is_some_and(|until| until <= clock.now()) => match what {
                 What::Sleep => Ok(0),
                 _ => Err(Error::TimedOut),
             },
@@ -110,14 +111,20 @@ impl Process {
         self.machine.set_result(result.map_or_else(Error::code, u32::cast_signed));
     }
 
-    fn wait(&mut self, kernel: &mut Kernel, what: What, milliseconds: u32) -> Result<Option<u32>> {
+    fn wait(
+        &mut self,
+        kernel: &mut Kernel,
+        clock: &Clock,
+        what: What,
+        milliseconds: u32,
+    ) -> Result<Option<u32>> {
         let happened = self.happened(kernel, what)?;
         if happened.is_none() {
             if milliseconds == 0 {
                 return Err(Error::TimedOut);
             }
-            let until = (milliseconds != INFINITE)
-                .then(|| Instant::now() + Duration::from_millis(milliseconds.into()));
+            let until =
+                (milliseconds != INFINITE).then(|| clock.now() + Duration::from_millis(milliseconds.into()));
             self.state = AppState::Waiting(what, until);
         }
         Ok(happened)

@@ -1,5 +1,7 @@
 //! What the unicorn engine tells while it runs: blocks, accesses, system calls.
 
+use crate::comparisons::{Compared, Comparisons, Operand, decode, is_executed};
+use crate::coverage::Coverage;
 use crate::locate;
 use crate::tap::{Before, Hit, Tap};
 use std::ops::Range;
@@ -57,6 +59,10 @@ pub struct EngineState {
     pub heap_touched: u32,
     /// What a debugger wants.
     pub tap: Tap,
+    /// What it compares, if that is of interest.
+    pub comparisons: Comparisons,
+    /// Which blocks it enters, if that is of interest.
+    pub coverage: Option<Coverage>,
     /// Start of the lowest page of the stack that was touched.
     pub stack_touched: u32,
 }
@@ -131,6 +137,8 @@ pub fn hooks(uc: &mut Engine<'static>) -> Result<(), uc_error> {
             // Not counted twice: the block has not run yet, and will begin anew.
             state.instructions -= u64::from(instructions);
             let _ = uc.emu_stop();
+        } else if let Some(coverage) = &mut state.coverage {
+            coverage.enter(start as u32);
         }
     })?;
     uc.add_intr_hook(|uc, number| {
@@ -164,6 +172,32 @@ pub fn hooks(uc: &mut Engine<'static>) -> Result<(), uc_error> {
             record(uc, Access::Instruction);
         }
         hint
+    })?;
+    Ok(())
+}
+
+/// What the engine calls besides, where comparisons are of interest: it is much slower with it.
+pub fn comparison_hooks(uc: &mut Engine<'static>) -> Result<(), uc_error> {
+    uc.add_code_hook(1, 0, |uc, address, _| {
+        let mut word = [0; 4];
+        if uc.mem_read(address, &mut word).is_err() {
+            return;
+        }
+        let word = u32::from_le_bytes(word);
+        let Some((first, operand)) = decode(word) else { return };
+        let cpsr = uc.reg_read(RegisterARM::CPSR).unwrap_or_default();
+        if cpsr & THUMB != 0 || !is_executed(word, cpsr as u32) {
+            return;
+        }
+        let read = |register: usize| {
+            REGISTERS.get(register).map_or(0, |register| uc.reg_read(*register).unwrap_or_default() as u32)
+        };
+        let (right, in_code) = match operand {
+            Operand::Number(number) => (number, true),
+            Operand::Register(register) => (read(register), false),
+        };
+        let compared = Compared { pc: address as u32, left: read(first), right, in_code };
+        uc.get_data_mut().comparisons.keep(compared);
     })?;
     Ok(())
 }

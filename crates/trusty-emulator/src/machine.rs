@@ -1,8 +1,10 @@
 //! One trusted app on a 32-bit ARM core: its memory as the loader maps it, and what stops it.
 
+use crate::comparisons::Comparisons;
+use crate::coverage::Coverage;
 use crate::engine::{
-    Engine, EngineState, Fault, THUMB, all_registers, debugger_hooks, hooks, map, record, set_all_registers,
-    take_hit,
+    Engine, EngineState, Fault, THUMB, all_registers, comparison_hooks, debugger_hooks, hooks, map, record,
+    set_all_registers, take_hit,
 };
 use crate::tap::{Hit, Tap};
 use std::ops::Range;
@@ -11,7 +13,7 @@ use trusty_image::TrustedApp;
 use trusty_image::elf::Elf;
 use trusty_image::limits::{APP_STACK_TOP, PAGE};
 use unicorn_engine::unicorn_const::{Arch, Mode, Permission};
-use unicorn_engine::{RegisterARM, Unicorn, uc_error};
+use unicorn_engine::{Context, RegisterARM, Unicorn, uc_error};
 
 /// CPSR of a TA at its start: user mode, ARM state.
 const USER_MODE: u64 = 0x10;
@@ -25,7 +27,7 @@ const CPACR_ALL: [u8; 40] = {
 };
 
 /// `p_flags` of a segment that may be executed, and written. What is mapped can always be read (`arch_uthread_map`).
-const PF_X: u32 = 1;
+pub const PF_X: u32 = 1;
 /// See [`PF_X`].
 const PF_W: u32 = 2;
 
@@ -56,6 +58,16 @@ pub struct Machine {
     read_only: Vec<Range<u32>>,
 }
 
+/// Registers and memory at a moment.
+pub struct SavedMachine {
+    registers: Context,
+    /// What may be written, in order.
+    memory: Vec<(u32, Vec<u8>)>,
+    mappings: usize,
+    instructions: u64,
+    touched: (u32, u32),
+}
+
 /// End of the user address space.
 const USER_END: u32 = 32 << 20;
 
@@ -74,6 +86,8 @@ impl Machine {
             fault: None,
             hint: None,
             tap: Tap::default(),
+            coverage: None,
+            comparisons: Comparisons::default(),
             heap_touched: heap.start,
             stack_touched: stack.end,
             heap,
@@ -198,6 +212,60 @@ impl Machine {
         }
         blocks.sort_by_key(|(start, _)| *start);
         blocks
+    }
+
+    /// Keeps registers and memory.
+    pub fn save(&self) -> Result<SavedMachine, uc_error> {
+        let writable = |(start, _): &(u32, Vec<u8>)| !self.read_only.iter().any(|text| text.contains(start));
+        let state = self.uc.get_data();
+        Ok(SavedMachine {
+            registers: self.uc.context_init()?,
+            memory: self.memory().into_iter().filter(writable).collect(),
+            mappings: self.mappings.len(),
+            instructions: state.instructions,
+            touched: (state.heap_touched, state.stack_touched),
+        })
+    }
+
+    /// Goes back to what was kept. Pages that were touched since then are zero, as they were.
+    pub fn restore(&mut self, saved: &SavedMachine) -> Result<(), uc_error> {
+        while self.mappings.len() > saved.mappings {
+            let device = self.mappings.remove(saved.mappings);
+            self.uc.mem_unmap(device.start.into(), device.len())?;
+        }
+        let kept = |start: u32| saved.memory.binary_search_by_key(&start, |(start, _)| *start).is_ok();
+        for region in self.uc.mem_regions()? {
+            let start = region.begin as u32;
+            if !kept(start) && !self.read_only.iter().any(|text| text.contains(&start)) {
+                self.uc.mem_write(region.begin, &vec![0; (region.end - region.begin + 1) as usize])?;
+            }
+        }
+        for (start, bytes) in &saved.memory {
+            self.uc.mem_write((*start).into(), bytes)?;
+        }
+        self.uc.context_restore(&saved.registers)?;
+        let state = self.uc.get_data_mut();
+        (state.instructions, state.fault, state.hint, state.syscall) =
+            (saved.instructions, None, None, false);
+        (state.heap_touched, state.stack_touched) = saved.touched;
+        Ok(())
+    }
+
+    /// Which blocks it enters, from the first call on.
+    pub fn coverage(&mut self) -> &mut Coverage {
+        self.uc.get_data_mut().coverage.get_or_insert_default()
+    }
+
+    /// Tells what it compares, from now on.
+    pub fn tell_comparisons(&mut self) -> Result<(), uc_error> {
+        comparison_hooks(&mut self.uc)?;
+        // What is translated already tells nothing.
+        self.uc.ctl_flush_tb()
+    }
+
+    /// What it has compared.
+    pub fn comparisons(&mut self) -> &mut Comparisons {
+        &mut self.uc.get_data_mut().comparisons
     }
 
     /// A register.

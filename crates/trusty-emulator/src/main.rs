@@ -5,9 +5,13 @@
 //! kernel code and no device. A fault stops all, as it does on a board, and is explained.
 
 mod calls;
+mod clock;
+mod comparisons;
+mod coverage;
 mod debugger;
 mod engine;
 mod fault;
+mod fuzz;
 mod image;
 mod locate;
 mod machine;
@@ -22,11 +26,12 @@ mod tap;
 mod tests;
 
 use clap::Parser;
+use fuzz::{FuzzArgs, Setting};
 use process::Known;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
-use system::{End, StartError, System};
+use system::{End, StartError, System, has_stdin_ended};
 
 /// Run the trusted apps of a secure-os image.
 #[derive(Debug, Parser)]
@@ -36,8 +41,8 @@ struct Args {
     #[arg(long, value_name = "FILE")]
     image: PathBuf,
     /// Where to listen: a Unix socket for each message a packet.
-    #[arg(long, value_name = "PATH")]
-    listen: PathBuf,
+    #[arg(long, value_name = "PATH", required_unless_present = "fuzz")]
+    listen: Option<PathBuf>,
     /// Where to write what the trusted apps have used, as JSON, at the end.
     #[arg(long, value_name = "FILE")]
     stats: Option<PathBuf>,
@@ -59,6 +64,9 @@ struct Args {
     /// Let gdb stop the trusted app with a UUID: it connects to this Unix socket, and nothing runs before it does.
     #[arg(long, value_name = "UUID=PATH", value_parser = debugged)]
     gdb: Option<(uuid::Uuid, PathBuf)>,
+    /// Fuzzing, instead of listening.
+    #[command(flatten)]
+    fuzz: FuzzArgs,
     /// End when standard input ends.
     #[arg(long)]
     until_eof: bool,
@@ -114,10 +122,12 @@ impl Known for Args {
 }
 
 fn run(args: &Args) -> Result<End, String> {
-    let failed =
-        |what: &std::path::Path, error: &dyn std::fmt::Display| format!("{}: {error}", what.display());
     let elves = image::read(&args.image).map_err(|error| failed(&args.image, &error))?;
-    let mut system = System::new(&elves, args, &args.listen).map_err(|error| match error {
+    if let Some(target) = args.fuzz.fuzz {
+        return fuzz(args, target, &elves);
+    }
+    let listen = args.listen.as_deref().unwrap_or(Path::new(""));
+    let mut system = System::new(&elves, args, listen).map_err(|error| match error {
         StartError::Image(error) => failed(&args.image, &error),
         other => other.to_string(),
     })?;
@@ -133,11 +143,28 @@ fn run(args: &Args) -> Result<End, String> {
     }
     ctrlc::set_handler(|| STOP.store(true, Ordering::Relaxed)).map_err(|error| error.to_string())?;
     let end = system.run(&STOP, args.until_eof);
-    let sockets = args.gdb.iter().map(|(_, socket)| socket).chain([&args.listen]);
+    let sockets = args.gdb.iter().map(|(_, socket)| socket).chain(&args.listen);
     sockets.for_each(|socket| drop(std::fs::remove_file(socket)));
     if let Some(path) = &args.stats {
-        let text = format!("{:#}\n", stats::collect(&system, &end));
-        std::fs::write(path, text).map_err(|error| failed(path, &error))?;
+        write(path, &stats::collect(&system, &end))?;
     }
     Ok(end)
+}
+
+fn failed(what: &Path, error: &dyn std::fmt::Display) -> String {
+    format!("{}: {error}", what.display())
+}
+
+fn write(path: &Path, stats: &serde_json::Value) -> Result<(), String> {
+    std::fs::write(path, format!("{stats:#}\n")).map_err(|error| failed(path, &error))
+}
+
+/// Fuzzes until its time is over. What is found is no end of this program: the statistics tell it.
+fn fuzz(args: &Args, target: uuid::Uuid, elves: &[Vec<u8>]) -> Result<End, String> {
+    ctrlc::set_handler(|| STOP.store(true, Ordering::Relaxed)).map_err(|error| error.to_string())?;
+    let setting = Setting { elves, known: args, agent: args.hwkey_agent, memory: args.kernel_memory };
+    let stop = || STOP.load(Ordering::Relaxed) || args.until_eof && has_stdin_ended();
+    let result = fuzz::run(&args.fuzz, target, &setting, &stop).map_err(|error| error.to_string())?;
+    args.stats.iter().try_for_each(|path| write(path, &result))?;
+    Ok(End::Told)
 }

@@ -1,18 +1,20 @@
 //! A trusted app that runs: its machine, and what it waits for.
 
+use crate::clock::Clock;
 use crate::engine::Fault;
 use crate::fault;
 use crate::image::ImageError;
-use crate::machine::{Machine, Stop};
+use crate::machine::{Machine, PF_X, SavedMachine, Stop};
 use crate::say;
 use crate::tap::Hit;
 use std::path::PathBuf;
-use std::time::Instant;
+use std::time::Duration;
 use trusty_abi::Uuid;
 use trusty_abi::text::Shown;
 use trusty_fault::{CoreSignal, Ending, HeapUse, Listener, Program, core_file};
 use trusty_image::TrustedApp;
 use trusty_model::{Kernel, Task};
+use unicorn_engine::uc_error;
 
 /// Instructions before the other TAs have their turn.
 const TURN: u64 = 1_000_000;
@@ -37,8 +39,8 @@ pub enum What {
 pub enum AppState {
     /// It does.
     Ready,
-    /// It waits, perhaps until some time.
-    Waiting(What, Option<Instant>),
+    /// It waits, perhaps until some time since the start.
+    Waiting(What, Option<Duration>),
     /// It has called `exit_group`. Its handles stay open: the kernel does not close them.
     Exited,
 }
@@ -63,8 +65,12 @@ pub struct Process {
     pub peak_handles: usize,
     /// Paths of the ports that it has made.
     pub ports: Vec<Vec<u8>>,
-    /// Why it has ended, if it has.
+    /// Why it has ended, if it has and was heard.
     pub ended: Option<String>,
+    /// What it said when it ended.
+    pub ending: Option<Ending>,
+    /// What it says is not shown, nor told at its end.
+    pub muted: bool,
     elf: Vec<u8>,
     /// The ELF file with its debug information, if it is there.
     debug: Option<Vec<u8>>,
@@ -74,6 +80,24 @@ pub struct Process {
     listener: Listener,
     said: Option<Ending>,
     partial: Vec<u8>,
+}
+
+/// Why a TA does not go on, and all of Trusty with it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Crash {
+    /// It did what no TA may.
+    Fault(Fault),
+    /// Its call ended the kernel.
+    Kernel(&'static str),
+}
+
+/// A TA at a moment.
+pub struct Saved {
+    machine: SavedMachine,
+    state: AppState,
+    brk: u32,
+    refused: Option<u32>,
+    ports: usize,
 }
 
 /// What is known of TAs besides the image, by their UUIDs.
@@ -107,8 +131,9 @@ impl Process {
             .unwrap_or_else(|| format!("trusted app {index} ({uuid})"));
         let task = kernel.add_app(Uuid(uuid.to_bytes_le()));
         let (brk, elf, debug, core) = (app.heap_start, elf.to_vec(), known.debug(uuid), known.core(uuid));
-        let (state, refused, peak_handles, ports, ended) = (AppState::Ready, None, 0, Vec::new(), None);
+        let (state, refused, peak_handles, ports) = (AppState::Ready, None, 0, Vec::new());
         let (listener, said, partial) = (Listener::default(), None, Vec::new());
+        let (ended, ending, muted) = (None, None, false);
         Ok(Self {
             name,
             app,
@@ -120,6 +145,8 @@ impl Process {
             peak_handles,
             ports,
             ended,
+            ending,
+            muted,
             elf,
             debug,
             core,
@@ -129,8 +156,8 @@ impl Process {
         })
     }
 
-    /// Runs until it waits, ends, has had its turn, or a debugger wants it to stop; or faults: then with a report.
-    pub fn run(&mut self, kernel: &mut Kernel, start: Instant) -> Result<Option<Hit>, String> {
+    /// Runs until it waits, ends, has had its turn, or a debugger wants it to stop; or crashes.
+    pub fn run(&mut self, kernel: &mut Kernel, clock: &Clock) -> Result<Option<Hit>, Crash> {
         let end = self.machine.instructions() + TURN;
         while self.state == AppState::Ready {
             let left = end.saturating_sub(self.machine.instructions());
@@ -138,25 +165,22 @@ impl Process {
                 break;
             }
             match self.machine.run(left) {
-                Stop::Syscall => self.call(kernel, start),
+                Stop::Syscall => self.call(kernel, clock),
                 Stop::Turn => break,
-                Stop::Fault(fault) => {
-                    self.dump(&fault);
-                    return Err(self.report(&fault));
-                }
+                Stop::Fault(fault) => return Err(Crash::Fault(fault)),
                 Stop::Hit(hit) => return Ok(Some(hit)),
             }
             self.peak_handles = self.peak_handles.max(kernel.handles(self.task));
             if let Some(why) = kernel.panicked() {
-                return Err(format!("{} panics the kernel: {why}\n", self.name));
+                return Err(Crash::Kernel(why));
             }
         }
         Ok(None)
     }
 
-    /// Writes the core file, if one is wanted.
-    fn dump(&self, fault: &Fault) {
-        let Some(path) = &self.core else { return };
+    /// Writes the core file of a fault, if one is wanted.
+    pub fn dump(&self, crash: &Crash) {
+        let (Some(path), Crash::Fault(fault)) = (&self.core, crash) else { return };
         let signal = if fault.access.address().is_some() { CoreSignal::Segv } else { CoreSignal::Ill };
         let core = core_file(signal, &self.machine.registers(), &self.machine.memory());
         if let Err(error) = std::fs::write(path, core) {
@@ -164,8 +188,12 @@ impl Process {
         }
     }
 
-    /// What can be said of a fault.
-    fn report(&self, fault: &Fault) -> String {
+    /// What can be said of a crash.
+    pub fn report(&self, crash: &Crash) -> String {
+        let fault = match crash {
+            Crash::Fault(fault) => fault,
+            Crash::Kernel(why) => return format!("{} panics the kernel: {why}\n", self.name),
+        };
         let Self { name, app, machine, brk, refused, .. } = self;
         let heap = HeapUse { brk: *brk, refused: *refused, touched: machine.heap_high_water() };
         let program = Program::read(&self.elf, self.debug.as_deref());
@@ -186,7 +214,9 @@ impl Process {
 
     fn whole_line(&mut self) {
         let line = String::from_utf8_lossy(&std::mem::take(&mut self.partial)).into_owned();
-        say::line(&line);
+        if !self.muted {
+            say::line(&line);
+        }
         let own = |end: &Ending| end.uuid == Some(self.app.manifest.uuid.to_string());
         self.said = self.listener.line(&line).filter(own).or_else(|| self.said.take());
     }
@@ -203,9 +233,39 @@ impl Process {
         self.state = AppState::Exited;
         self.end_line();
         let ending = self.said.take().unwrap_or_else(|| self.listener.silent_end());
+        if !self.muted {
+            let report = self.last_words(&ending);
+            self.ended = Some(report.lines().next().unwrap_or_default().to_owned());
+            say::lines(&report);
+        }
+        self.ending = Some(ending);
+    }
+
+    /// Its segments that may be executed.
+    pub fn code(&self) -> impl Iterator<Item = &[u8]> {
+        let executable = self.app.segments.iter().filter(|segment| segment.flags & PF_X != 0);
+        executable.filter_map(|part| trusty_image::bytes::slice(&self.elf, part.offset, part.file_size))
+    }
+
+    /// What can be said of how it ended.
+    pub fn last_words(&self, ending: &Ending) -> String {
         let program = Program::read(&self.elf, self.debug.as_deref());
-        let report = ending.report(&self.name, Some(&self.app), &program);
-        self.ended = Some(report.lines().next().unwrap_or_default().to_owned());
-        say::lines(&report);
+        ending.report(&self.name, Some(&self.app), &program)
+    }
+
+    /// Keeps this moment, to which [`Self::restore`] goes back.
+    pub fn save(&self) -> Result<Saved, uc_error> {
+        let (machine, ports) = (self.machine.save()?, self.ports.len());
+        Ok(Saved { machine, state: self.state, brk: self.brk, refused: self.refused, ports })
+    }
+
+    /// Goes back.
+    pub fn restore(&mut self, saved: &Saved) -> Result<(), uc_error> {
+        self.machine.restore(&saved.machine)?;
+        (self.state, self.brk, self.refused) = (saved.state, saved.brk, saved.refused);
+        self.ports.truncate(saved.ports);
+        (self.listener, self.said, self.ending) = (Listener::default(), None, None);
+        self.partial.clear();
+        Ok(())
     }
 }

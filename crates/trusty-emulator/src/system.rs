@@ -1,8 +1,9 @@
 //! Trusted apps and clients on one kernel, until something stops it.
 
+use crate::clock::Clock;
 use crate::debugger::{Attended, Debugger};
 use crate::image::ImageError;
-use crate::process::{AppState, Known, Process};
+use crate::process::{AppState, Crash, Known, Process};
 use crate::say;
 use crate::server::Linux;
 use rustix::event::{PollFd, PollFlags, Timespec};
@@ -32,7 +33,7 @@ pub struct System {
     linux: Task,
     agent: Option<Agent>,
     debugger: Option<Debugger>,
-    start: Instant,
+    clock: Clock,
 }
 
 /// Why the system has stopped.
@@ -73,7 +74,7 @@ impl System {
         let apps = elves.iter().enumerate().map(load).collect::<Result<_, _>>()?;
         let listen = |error| StartError::Listen(socket.display().to_string(), error);
         let server = Server::listen(socket).map_err(listen)?;
-        Ok(Self { apps, kernel, server, linux, agent: None, debugger: None, start: Instant::now() })
+        Ok(Self { apps, kernel, server, linux, agent: None, debugger: None, clock: Clock::of_host() })
     }
 
     /// Starts a stand-in for NVIDIA's hwkey-agent.
@@ -105,7 +106,7 @@ impl System {
             }
             let passed = self.run_apps();
             let Ok(mut passed) = passed.map_err(|report| ended_by = Some(report)) else { break };
-            if !ready && (!passed || self.start.elapsed() > BOOT) {
+            if !ready && (!passed || self.clock.now() > BOOT) {
                 ready = true;
                 say::ready();
             }
@@ -142,22 +143,26 @@ impl System {
     fn run_apps(&mut self) -> Result<bool, String> {
         let mut passed = false;
         for (index, app) in self.apps.iter_mut().enumerate() {
-            app.wake(&mut self.kernel);
+            app.wake(&mut self.kernel, &self.clock);
             if app.state != AppState::Ready {
                 continue;
             }
             passed = true;
-            let ran = app.run(&mut self.kernel, self.start);
+            let ran = app.run(&mut self.kernel, &self.clock);
             let Some(debugger) = self.debugger.as_mut().filter(|debugger| debugger.app == index) else {
-                ran?;
+                ran.map_err(|crash| told(app, &crash))?;
                 continue;
             };
             match ran {
                 Ok(Some(hit)) => debugger.hit(&mut app.machine, hit),
                 Ok(None) if app.state == AppState::Exited => debugger.ended(&mut app.machine, false),
                 Ok(None) => {}
-                Err(report) if !debugger.fault(&mut app.machine) => return Err(report),
-                Err(_) => {}
+                Err(crash) => {
+                    if !debugger.fault(&mut app.machine) {
+                        return Err(told(app, &crash));
+                    }
+                    app.dump(&crash);
+                }
             }
         }
         Ok(passed)
@@ -178,8 +183,8 @@ impl System {
             AppState::Waiting(_, until) => until,
             _ => None,
         });
-        let now = Instant::now();
-        let nap = until.min().map_or(NAP, |until| until.saturating_duration_since(now)).min(NAP);
+        let now = self.clock.now();
+        let nap = until.min().map_or(NAP, |until| until.saturating_sub(now)).min(NAP);
         let nap = if idle { nap } else { Duration::ZERO };
         let nap = Timespec { tv_sec: 0, tv_nsec: nap.subsec_nanos().into() };
         let stdin = std::io::stdin();
@@ -194,6 +199,12 @@ impl System {
     }
 }
 
+/// The report of a crash, whose core file is written.
+fn told(app: &Process, crash: &Crash) -> String {
+    app.dump(crash);
+    app.report(crash)
+}
+
 fn is_readable(fd: &PollFd) -> bool {
     fd.revents().intersects(PollFlags::IN | PollFlags::HUP | PollFlags::ERR)
 }
@@ -203,7 +214,7 @@ fn has_ended(stdin: &std::io::Stdin) -> bool {
 }
 
 /// Whether standard input has ended, without waiting for it.
-fn has_stdin_ended() -> bool {
+pub fn has_stdin_ended() -> bool {
     let stdin = std::io::stdin();
     let mut fds = [PollFd::new(&stdin, PollFlags::IN)];
     let ready = rustix::event::poll(&mut fds, Some(&Timespec { tv_sec: 0, tv_nsec: 0 }));

@@ -1,9 +1,9 @@
 //! Small programs on the emulator, written as ARM instructions.
 #![allow(clippy::indexing_slicing)]
 
+use crate::clock::Clock;
 use crate::image;
 use crate::process::{AppState, Known, Process};
-use std::time::Instant;
 use trusty_abi::{Error, nr};
 use trusty_image::test_elf::TestElf;
 use trusty_image::{Container, TosType};
@@ -54,6 +54,7 @@ fn elf(code: &[u32]) -> Vec<u8> {
 }
 
 struct Run {
+    clock: Clock,
     kernel: Kernel,
     process: Process,
 }
@@ -62,11 +63,12 @@ impl Run {
     fn load(code: &[u32]) -> Self {
         let mut kernel = Kernel::new();
         let process = Process::load(0, &elf(code), &mut kernel, &Test).unwrap();
-        Self { kernel, process }
+        Self { clock: Clock::of_host(), kernel, process }
     }
 
     fn turn(&mut self) -> Result<(), String> {
-        self.process.run(&mut self.kernel, Instant::now()).map(|hit| assert_eq!(hit, None))
+        let ran = self.process.run(&mut self.kernel, &self.clock);
+        ran.map(|hit| assert_eq!(hit, None)).map_err(|crash| self.process.report(&crash))
     }
 }
 
@@ -176,7 +178,7 @@ fn nanosleep_wraps_as_the_kernels() {
     for long in [[u32::MAX, u32::MAX], [0xfff0_bdc1, u32::MAX]] {
         let mut run = Run::load(&[call(nr::NANOSLEEP, &[0, 0, long[0], long[1]]), vec![FOREVER]].concat());
         run.turn().unwrap();
-        run.process.wake(&mut run.kernel);
+        run.process.wake(&mut run.kernel, &run.clock);
         assert_eq!(run.process.state, AppState::Ready, "{long:x?}");
     }
 }
@@ -257,13 +259,13 @@ fn memory_that_was_touched_is_known() {
 fn sleep_and_waits_end_in_time() {
     let mut run = Run::load(&[call(nr::NANOSLEEP, &[0, 0, 20_000_000, 0]), vec![FOREVER]].concat());
     run.turn().unwrap();
-    let start = Instant::now();
+    let start = Clock::of_host();
     assert!(matches!(run.process.state, AppState::Waiting(..)));
     while run.process.state != AppState::Ready {
-        run.process.wake(&mut run.kernel);
-        assert!(start.elapsed().as_secs() < 10);
+        run.process.wake(&mut run.kernel, &run.clock);
+        assert!(start.now().as_secs() < 10);
     }
-    assert!(start.elapsed().as_millis() >= 10);
+    assert!(start.now().as_millis() >= 10);
 }
 
 #[test]

@@ -116,6 +116,16 @@ impl Ending {
         }
     }
 
+    /// What tells it from other endings of the same TA: the place of a panic, or the way to where it ended.
+    pub fn key(&self) -> String {
+        match &self.reason {
+            Reason::Panic(place, _) => format!("panic {place}"),
+            Reason::OutOfMemory(_) => format!("memory {:x?}", self.chain),
+            Reason::Stopped(error) => format!("stopped {error}"),
+            Reason::Unknown => format!("ended {:x?}", self.chain),
+        }
+    }
+
     /// Everything, in lines: the first says that this TA has ended, and why.
     pub fn report(&self, name: &str, app: Option<&TrustedApp>, program: &Program) -> String {
         let mut text = format!("trusted app {} has ended: {}\n", Shown(name), self.reason());

@@ -5,6 +5,7 @@ use crate::queue::Queue;
 use std::collections::VecDeque;
 use trusty_abi::{Uuid, event};
 
+#[derive(Clone)]
 pub struct Port {
     pub path: Vec<u8>,
     pub uuid: Uuid,
@@ -24,6 +25,7 @@ pub enum ChannelState {
     WaitingForPort,
 }
 
+#[derive(Clone)]
 pub struct Channel {
     pub state: ChannelState,
     pub uuid: Uuid,

@@ -4,6 +4,7 @@ use crate::id::Id;
 use std::collections::VecDeque;
 use trusty_abi::{Error, Result, Uuid};
 
+#[derive(Clone)]
 pub struct Handles {
     pub uuid: Uuid,
     slots: Vec<Option<Entry>>,

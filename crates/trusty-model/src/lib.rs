@@ -10,6 +10,7 @@
 #![warn(clippy::indexing_slicing)]
 
 mod calls;
+pub mod case;
 mod channel;
 mod connections;
 mod handles;
@@ -30,13 +31,14 @@ use trusty_abi::{Uuid, limit};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Task(usize);
 
+#[derive(Clone)]
 enum Object {
     Port(Port),
     Channel(Channel),
 }
 
-/// All tasks, ports, channels and messages.
-#[derive(Default)]
+/// All tasks, ports, channels and messages. A clone is the same moment once more.
+#[derive(Clone, Default)]
 pub struct Kernel {
     tasks: Vec<Handles>,
     objects: BTreeMap<Id, Object>,

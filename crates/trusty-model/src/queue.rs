@@ -10,6 +10,7 @@ enum BufferState {
     Read,
 }
 
+#[derive(Clone)]
 pub struct Queue {
     buffers: Vec<(BufferState, Vec<u8>)>,
     free: VecDeque<u32>,

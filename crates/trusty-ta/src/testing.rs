@@ -43,11 +43,13 @@
 mod bulk;
 mod heap;
 mod hwkey;
+mod replay;
 mod world;
 
 pub use bulk::BulkClient;
 pub(crate) use heap::current;
 pub use heap::{TestHeap, limited};
 pub use hwkey::{AgentMood, TEST_ECID, TEST_KEY, test_key};
+pub use replay::CaseError;
 pub use world::{App, Client, World};
 pub(crate) use world::{Current, with_random_state};

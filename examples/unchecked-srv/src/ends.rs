@@ -7,13 +7,14 @@ const RECORD: usize = 10_000;
 /// Bytes that are asked for where failure is no end.
 const TOO_MUCH: usize = 1 << 20;
 
-/// `vec BYTES`, `clone`, `panic`, `null`, or `handled` and then a panic. Anything else is nothing.
+/// `vec BYTES`, `clone`, `panic`, `null`, `put` with a length of two bytes and a text, or `handled` and then a panic. Anything else is nothing.
 pub fn as_asked(what: &[u8]) {
     match what {
         b"clone" => clone(),
         b"panic" => check(what.len()),
         b"null" => null(),
         b"handled" => handled(),
+        [b'p', b'u', b't', low, high, text @ ..] => put(u16::from_le_bytes([*low, *high]), text),
         _ => {
             let digits = what.strip_prefix(b"vec ").and_then(|digits| core::str::from_utf8(digits).ok());
             if let Some(bytes) = digits.and_then(|digits| digits.parse().ok()) {
@@ -53,6 +54,15 @@ fn null() {
     let nothing = core::hint::black_box(core::ptr::null_mut::<u32>());
     // SAFETY: none: this is a mistake that is shown.
     unsafe { nothing.write_volatile(1) };
+}
+
+/// Keeps a text of so many bytes. The client says how many, and nobody looks whether that is true.
+#[inline(never)]
+fn put(length: u16, text: &[u8]) {
+    let mut kept = [0; 64];
+    // SAFETY: none: this is a mistake that is shown.
+    unsafe { core::ptr::copy_nonoverlapping(text.as_ptr(), kept.as_mut_ptr(), length.into()) };
+    core::hint::black_box(&kept);
 }
 
 /// An allocation that failed and was handled is not to blame for what comes later.

@@ -164,6 +164,21 @@ mod tests {
         }
     }
 
+    /// Cases as `carveout fuzz` keeps them: the vault serves on after each.
+    #[test]
+    fn it_serves_on_after_what_a_fuzzer_sends() {
+        let world = World::new();
+        world.hwkey_agent(AgentMood::Gives);
+        let (mut app, client) = start(&world);
+        for case in ["send 0 ff", "send 0 0400ff", "send 0 01ff\nclose 0", "bulk 0 1 00", "send 0\nsend 7 00"]
+        {
+            let case = std::format!("connect com.carveout.srv.vault-srv\n{case}");
+            world.replay(&mut app, &case).unwrap();
+        }
+        assert!(world.replay(&mut app, "send").is_err());
+        assert_eq!(ask(&mut app, &client, &request(SEAL, b"n", b"content")).0, 0);
+    }
+
     #[test]
     fn a_secret_is_made_of_what_a_client_sent_and_of_the_key() {
         let world = World::new();

@@ -20,7 +20,7 @@ fn of<T: JsonSchema>(generator: &mut SchemaGenerator) -> Schema {
 }
 
 /// What each verb may have for a result. A verb of two words has a hyphen between them.
-const RESULTS: [(&str, &[Of]); 39] = [
+const RESULTS: [(&str, &[Of]); 40] = [
     ("assemble-app", &[of::<build::AppAssembled>]),
     ("assemble-boot-config", &[of::<build::BootConfigAssembled>]),
     ("assemble-bundle", &[of::<build::BundleAssembled>]),
@@ -37,6 +37,7 @@ const RESULTS: [(&str, &[Of]); 39] = [
     ("emulate", &[of::<desk::Emulated>, of::<desk::IpcUnittest>]),
     ("flash", &[of::<field::Flashed>, of::<field::DevicePlans>, of::<field::BoardsPlan>]),
     ("image", &[of::<cli::Built>]),
+    ("fuzz", &[of::<desk::Fuzzed>, of::<desk::Replayed>]),
     ("inspect", &[of::<Found>, of::<bundle::Manifest>]),
     ("key-new", &[of::<cli::Key>]),
     ("key-public", &[of::<cli::Key>]),

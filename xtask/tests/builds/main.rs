@@ -12,6 +12,7 @@ mod emulate;
 mod entries;
 mod errors;
 mod field;
+mod fuzz;
 mod guides;
 mod jetson;
 mod linux;

@@ -104,7 +104,7 @@ impl<'a> Debugging<'a> {
     }
 
     /// Keeps the core file that the emulator has written, if it has. How it is opened.
-    fn keep_core(&self) -> Result<Option<String>> {
+    pub fn keep_core(&self) -> Result<Option<String>> {
         let Some(app) = self.apps.iter().find(|app| self.core(app).exists()) else { return Ok(None) };
         let folder = self.folder(app)?;
         // Unless it is ours already.

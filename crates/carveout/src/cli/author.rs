@@ -31,6 +31,32 @@ pub struct RunArgs {
     pub client_args: Vec<String>,
 }
 
+/// Options of `fuzz`.
+#[derive(Clone, Debug, Args)]
+pub struct FuzzArgs {
+    /// The trusted app. Without it, the only one of the product.
+    #[arg(value_name = "TA")]
+    pub app: Option<String>,
+    /// Which product.
+    #[command(flatten)]
+    pub build: BuildArgs,
+    /// How long. Cases that were kept are played first, however long that takes.
+    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
+    pub seconds: u64,
+    /// End when so many different things are found.
+    #[arg(long, value_name = "COUNT", default_value_t = 64)]
+    pub most: usize,
+    /// What the cases are made from: another number makes others.
+    #[arg(long, value_name = "NUMBER", default_value_t = 0)]
+    pub seed: u64,
+    /// Where cases are read from and kept. [default: fuzz/TA in the workspace]
+    #[arg(long, value_name = "DIR")]
+    pub dir: Option<PathBuf>,
+    /// Play these cases again and make none; without a file, all of the folder. Of a single case a core file is kept.
+    #[arg(long, value_name = "FILE", num_args = 0.., conflicts_with_all = ["seconds", "most", "seed"])]
+    pub replay: Option<Vec<PathBuf>>,
+}
+
 /// Options of `new`.
 #[derive(Clone, Debug, Args)]
 pub struct NewArgs {

@@ -2,7 +2,7 @@
 
 use super::{
     AssembleAppArgs, AssembleBootConfigArgs, BackupArgs, BuildArgs, DeviceKeysArgs, EmulateArgs, FlashArgs,
-    ImageArgs, ReleaseArgs, RestoreArgs, RunArgs, StatusArgs, YoctoArgs,
+    FuzzArgs, ImageArgs, ReleaseArgs, RestoreArgs, RunArgs, StatusArgs, YoctoArgs,
 };
 use bundle::PublicKey;
 use carveout_build::{assemble, make, release, run};
@@ -114,6 +114,20 @@ impl RunArgs {
             profile: self.profile,
             gdb: self.gdb.as_deref().map(emulate::Debugged::of),
             keep_output: json,
+        }
+    }
+}
+
+impl FuzzArgs {
+    /// What is asked for.
+    pub fn request(&self) -> emulate::fuzz::FuzzRequest {
+        emulate::fuzz::FuzzRequest {
+            app: self.app.clone(),
+            dir: self.dir.clone(),
+            seconds: self.seconds,
+            most: self.most,
+            seed: self.seed,
+            replay: self.replay.clone(),
         }
     }
 }
