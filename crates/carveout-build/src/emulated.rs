@@ -34,5 +34,6 @@ pub fn target(build: &Build, apps: &Apps, image: &Output, planned: &Plan) -> Res
         memory,
         kernel,
         symbols: lines,
+        sources: trusted_apps::sources_in_c(build)?,
     })
 }

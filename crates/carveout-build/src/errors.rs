@@ -4,6 +4,7 @@ mod assemble;
 mod boards;
 mod bundles;
 mod flash;
+mod fuzz;
 mod images;
 mod new;
 mod program;
@@ -14,6 +15,7 @@ pub use assemble::{AssembleError, TrustedAppError};
 pub use boards::{BootConfigError, ProductError, StageError};
 pub use bundles::{BundleError, failed};
 pub use flash::{FlashError, KEYS};
+pub use fuzz::FuzzError;
 pub use images::{DeskBootError, LinuxBootError, SecureOsError};
 pub use new::{MAX_NAME, NewError};
 pub use program::ProgramError;
@@ -29,6 +31,7 @@ pub const CATALOGS: &[&[carveout_host::error::Entry]] = &[
     StageError::CATALOG,
     BundleError::CATALOG,
     FlashError::CATALOG,
+    FuzzError::CATALOG,
     SecureOsError::CATALOG,
     DeskBootError::CATALOG,
     LinuxBootError::CATALOG,

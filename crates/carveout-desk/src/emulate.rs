@@ -3,10 +3,9 @@
 mod backend;
 mod client;
 mod contained;
-mod debug;
+pub mod debug;
 pub mod device;
 mod faults;
-pub mod fuzz;
 mod ipc_unittest;
 mod package;
 pub mod profile;
@@ -65,6 +64,7 @@ pub fn on(
     if socket.exists() {
         return Err(EmulateError::SocketExists { path: socket }.into());
     }
+    backend::check(args, target)?;
     // All at once: neither the backend nor the client app comes later with a package of its own.
     let mut needs = backend::needs(args, target, workshop);
     if !args.wait {
@@ -131,6 +131,17 @@ fn with_ends(error: Error, stats: &Value) -> Error {
     ends.fold(error, |error, ended| error.with_lines(format_args!("  {ended}")))
 }
 
+/// A trusted app has ended by itself, if one has: a device would serve on without it. NVIDIA's kernel is asked for another reason: some of
+/// NVIDIA's own end there, as they find no devices.
+fn without_app(stats: &Value) -> Option<Error> {
+    if stats.get("backend").is_some() {
+        return None;
+    }
+    let mut apps = stats.get("trusted_apps").and_then(Value::as_array)?.iter();
+    let ended = apps.find_map(|app| app.get("ended")?.as_str())?;
+    Some(EmulateError::TrustedAppEnded { report: ended.into() }.into())
+}
+
 /// NVIDIA's agent has ended, if it has.
 fn without_agent(stats: &Value) -> Option<Error> {
     let mut apps = stats.get("trusted_apps").and_then(Value::as_array)?.iter();
@@ -147,9 +158,11 @@ fn finish(
     ui: &Ui,
 ) -> Result<Outcome> {
     let failed = || Some(with_ends(ended.as_ref()?.error()?, stats));
+    // Who only waits has seen the end on the console.
+    let lost = || ended.as_ref().and_then(|_| without_app(stats));
     // Whoever names keys asks whether they are the right ones.
     let refused = || args.keys.as_ref().and_then(|_| without_agent(stats));
-    if let Some(error) = debugging.fault(stats, ui).or_else(refused).or_else(failed) {
+    if let Some(error) = debugging.fault(stats, ui).or_else(refused).or_else(failed).or_else(lost) {
         if args.profile {
             ui.text(&profile::table(stats));
         }

@@ -21,6 +21,38 @@ pub struct Emulator {
     pub socket: PathBuf,
 }
 
+/// The program, started.
+pub struct Launched {
+    /// It ends when its stdin does.
+    pub running: Running,
+    /// Where it writes what it has to tell.
+    pub stats: PathBuf,
+    /// Where its lines are, if they are not shown.
+    pub lines: Option<PathBuf>,
+}
+
+/// Starts the program on an image, in a folder of ours.
+pub fn launch(program: &Path, image: &Path, options: &[String], dir: &Path, quiet: bool) -> Result<Launched> {
+    let stats = dir.join("stats.json");
+    let sh = process::shell(Path::new("."))?;
+    let command = process::foreign(sh.cmd(program)).arg("--image").arg(image).arg("--stats").arg(&stats);
+    let mut streams = Streams { stdin: Stdio::piped(), stdout: Stdio::piped(), stderr: Stdio::inherit() };
+    let lines = quiet.then(|| dir.join("lines"));
+    if let Some(lines) = &lines {
+        streams.stderr = carveout_host::files::make(lines)?.into();
+    }
+    let running = process::start(command.arg("--until-eof").args(options), streams);
+    Ok(Launched { running: running.map_err(|unstarted| unstarted.of("the emulator"))?, stats, lines })
+}
+
+/// Why the program has ended, as it says itself.
+pub fn said(lines: Option<&Path>) -> String {
+    lines.map_or("it says why above".to_owned(), |lines| {
+        let said = fs::read(lines).unwrap_or_default();
+        String::from_utf8_lossy(&said).lines().map(|line| format!("\n  | {line}")).collect()
+    })
+}
+
 impl Emulator {
     /// Starts it on an image, in a folder of ours, and waits until the trusted apps wait for clients. `known` are options that
     /// tell names and files with debug information, and what else it is to know. `awaits` says that a debugger may come, if one is to.
@@ -33,23 +65,9 @@ impl Emulator {
         quiet: bool,
         awaits: &dyn Fn(),
     ) -> Result<Self> {
-        let stats = dir.join("stats.json");
-        let sh = process::shell(Path::new("."))?;
-        let command = process::foreign(sh.cmd(program))
-            .arg("--image")
-            .arg(image)
-            .arg("--listen")
-            .arg(socket)
-            .arg("--stats")
-            .arg(&stats)
-            .arg("--until-eof");
-        let mut streams = Streams { stdin: Stdio::piped(), stdout: Stdio::piped(), stderr: Stdio::inherit() };
-        let lines = quiet.then(|| dir.join("lines"));
-        if let Some(lines) = &lines {
-            streams.stderr = carveout_host::files::make(lines)?.into();
-        }
-        let mut running =
-            process::start(command.args(known), streams).map_err(|unstarted| unstarted.of("the emulator"))?;
+        let listen = ["--listen".into(), socket.display().to_string()];
+        let options: Vec<String> = known.iter().cloned().chain(listen).collect();
+        let Launched { mut running, stats, lines } = launch(program, image, &options, dir, quiet)?;
         let mut line = String::new();
         if let Some(stdout) = running.stdout() {
             let mut stdout = BufReader::new(stdout);
@@ -65,10 +83,7 @@ impl Emulator {
             return Ok(this);
         }
         let status = this.running.wait().map_err(|source| EmulateError::EmulatorStatusUnknown { source })?;
-        let why = this.lines.as_ref().map_or("it says why above".to_owned(), |lines| {
-            let said = fs::read(lines).unwrap_or_default();
-            String::from_utf8_lossy(&said).lines().map(|line| format!("\n  | {line}")).collect()
-        });
+        let why = said(this.lines.as_deref());
         let error = match status.code() {
             Some(0) => EmulateError::EmulatorNotReady { why: "a signal or the debugger has ended it".into() },
             Some(2) => EmulateError::EmulatorRefused { why },

@@ -2,7 +2,6 @@
 
 mod client;
 mod emulate;
-mod fuzz;
 mod image;
 mod linux;
 mod machine;
@@ -11,7 +10,6 @@ mod target;
 
 pub use client::ClientError;
 pub use emulate::EmulateError;
-pub use fuzz::FuzzError;
 pub use image::ImageError;
 pub use linux::LinuxError;
 pub use machine::MachineError;
@@ -22,7 +20,6 @@ pub use target::TargetError;
 pub const CATALOGS: &[&[carveout_host::error::Entry]] = &[
     ClientError::CATALOG,
     EmulateError::CATALOG,
-    FuzzError::CATALOG,
     ImageError::CATALOG,
     LinuxError::CATALOG,
     MachineError::CATALOG,

@@ -51,7 +51,7 @@ pub fn make(request: &EkbRequest, ui: &Ui) -> Result<Vec<u8>> {
     let root = request.root.root(ui)?;
     let keys = keys(&request.keys, ui)?;
     let iv: Option<[u8; BLOCK]> =
-        request.iv.as_deref().map(|path| key("--iv", path, ui).map(|iv| *iv.bytes())).transpose()?;
+        request.iv.as_deref().map(|path| public("--iv", path).map(|iv| *iv.bytes())).transpose()?;
     let made = Ekb::seal(&root, &keys, iv);
     let made = made.map_err(|source| EkbError::NotMade { keys: keys.len(), source: source.into() })?;
     if root == Root::sample() {
@@ -77,6 +77,12 @@ pub fn keys(paths: &[PathBuf], ui: &Ui) -> Result<Vec<Key>> {
 pub fn key(option: &str, path: &Path, ui: &Ui) -> Result<Key> {
     ensure_file(option, path)?;
     files::warn_of_readers(path, ui);
+    public(option, path)
+}
+
+/// The same of what is no secret.
+fn public(option: &str, path: &Path) -> Result<Key> {
+    ensure_file(option, path)?;
     let wrong =
         |source: tegra_flash::ekb::KeyError| EkbError::NoKey { path: path.into(), source: source.into() };
     Ok(Key::parse(&read_head(path)?).map_err(wrong)?)
@@ -84,18 +90,25 @@ pub fn key(option: &str, path: &Path, ui: &Ui) -> Result<Key> {
 
 /// What is no file may be a key's text, in whatever form: it is not shown.
 fn ensure_file(option: &str, path: &Path) -> Result<()> {
+    match missing(path) {
+        Some(shown) => Err(EkbError::NoFile { option: option.into(), shown }.into()),
+        None => Ok(()),
+    }
+}
+
+/// What may be shown of what is no file.
+fn missing(path: &Path) -> Option<String> {
     if path.exists() {
-        return Ok(());
+        return None;
     }
     let given = path.to_string_lossy();
     let looks_like_a_path =
         !secret::is_text(&given) && given.bytes().filter(u8::is_ascii_hexdigit).count() < KEY_LIKE;
-    let shown = if looks_like_a_path {
+    Some(if looks_like_a_path {
         given.into_owned()
     } else {
         "what it names, which is not shown here as it may be a key,".into()
-    };
-    Err(EkbError::NoFile { option: option.into(), shown }.into())
+    })
 }
 
 /// Refuses to write over what is no EKB: one of the keys, above all.
@@ -106,9 +119,20 @@ pub fn ensure_replaceable(output: &Path) -> Result<()> {
     Ok(())
 }
 
+/// Writes an EKB, and never over another: that may be the only one with its keys.
+pub fn write(output: &Path, made: &[u8]) -> Result<()> {
+    ensure_replaceable(output)?;
+    if output.exists() && files::read_limited(output, MOST)? != made {
+        return Err(EkbError::OtherEkb { path: output.into() }.into());
+    }
+    files::write(output, made, files::OUTPUT)
+}
+
 /// An EKB's file that an option or an argument names, as much of it as the blob has.
 pub fn read(option: &str, path: &Path) -> Result<Vec<u8>> {
-    ensure_file(option, path)?;
+    if let Some(shown) = missing(path) {
+        return Err(EkbError::NoEkbFile { option: option.into(), shown }.into());
+    }
     read_file(path)
 }
 
@@ -133,9 +157,13 @@ pub fn parse<'a>(path: &Path, bytes: &'a [u8]) -> Result<Ekb<'a>> {
 pub fn check(path: &Path, root: &RootRequest, files: &[PathBuf], ui: &Ui) -> Result<usize> {
     let bytes = read("EKS.IMG", path)?;
     let expected = keys(files, ui)?;
-    let Some(found) = parse(path, &bytes)?.open(&root.root(ui)?) else {
+    let (root, ekb) = (root.root(ui)?, parse(path, &bytes)?);
+    let Some(found) = ekb.open(&root) else {
         return Err(EkbError::OtherKey { path: path.into() }.into());
     };
+    if Ekb::seal(&root, &found, Some(ekb.iv())).is_ok_and(|again| again != bytes) {
+        ui.note("warning: bytes that its CMAC does not cover, in front of it or behind the keys, are not as gen_ekb.py writes them: it was changed");
+    }
     if !expected.is_empty() {
         let differs =
             (0..expected.len().max(found.len())).find(|index| expected.get(*index) != found.get(*index));
@@ -194,6 +222,11 @@ mod tests {
         }
         let (_, text) = error(check(&one, &root, &[], &ui));
         assert!(text.contains("is no EKB"), "{text}");
+        assert!(write(&eks, &made).is_err() && write(&dir.put("same", &made), &made).is_ok());
+        let another = make(&EkbRequest { keys: vec![two.clone()], ..request.clone() }, &ui).unwrap();
+        let (_, text) = error(write(&dir.put("kept", &made), &another).map(|()| 0));
+        assert!(text.contains("is another EKB"), "{text}");
+        assert_eq!(std::fs::read(dir.0.path().join("kept")).unwrap(), made);
         let cut = dir.put("cut", &made[..100]);
         let (_, text) = error(check(&cut, &root, &[], &ui));
         assert!(text.contains("announces 1028 bytes, 100 are there"), "{text}");
@@ -219,6 +252,9 @@ mod tests {
             ];
             assert!(errors.iter().all(|error| !error.to_string().contains(text)), "{errors:?}");
         }
+        // An EKB is no key, and is not written over by another.
+        let none = read("EKS.IMG", Path::new("eks.img")).unwrap_err().to_string();
+        assert!(none.contains("eks.img"), "{none}");
         assert!(key("--key", Path::new("disk.key"), &ui).unwrap_err().to_string().contains("disk.key"));
         // A key is not written over.
         assert!(ensure_replaceable(&short).is_err() && std::fs::read(&short).unwrap() == b"0011");

@@ -19,6 +19,11 @@ const REMAP: &str = "#!/bin/sh\nexec \"$@\" -ffile-prefix-map=\"$PWD\"=. -Wa,--d
 /// Its name in the tree.
 const REMAP_NAME: &str = "carveout-remap.sh";
 
+/// Where debug information says that an app's sources are.
+pub fn place(name: &str) -> String {
+    format!("{APPS}/{name}")
+}
+
 /// A trusted app in C.
 pub struct CApp<'a> {
     /// NVIDIA's sources.
@@ -47,7 +52,7 @@ impl CApp<'_> {
         variables.extend([
             "BUILDROOT=build".into(),
             format!("CCACHE=./{REMAP_NAME}"),
-            format!("TRUSTY_ALL_USER_TASKS={APPS}/{name}"),
+            format!("TRUSTY_ALL_USER_TASKS={}", place(name)),
         ]);
         let path = format!("PATH={}", std::env::var("PATH").unwrap_or_default());
         let cmd = cmd!(sh, "env -i {path} LC_ALL=C make -j{jobs} {variables...} {built}");
@@ -87,7 +92,7 @@ impl CApp<'_> {
         let text =
             fs::read(log).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default();
         let Some(first) = first_error(text.rsplit("\n$ ").next().unwrap_or_default()) else { return error };
-        let here = format!("{APPS}/{}/", self.name);
+        let here = format!("{}/", place(self.name));
         let first = first.replace(&here, &format!("{}/", self.folder.display()));
         ToolError::NotCompiled { name: self.name.into(), first, log: log.into() }.into()
     }

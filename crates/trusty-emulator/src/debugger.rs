@@ -56,6 +56,9 @@ impl Debugger {
     /// Does what gdb asks until the trusted app is to run, or all is to end: as `is_over` says, which is asked now and then.
     pub fn attend(&mut self, machine: &mut Machine, is_over: &dyn Fn() -> bool) -> Attended {
         loop {
+            if self.session.is_some() && self.listener.accept().is_ok() {
+                say::line("emulator: another debugger is turned away: one is attached");
+            }
             match self.session.take() {
                 None => match self.accept(machine) {
                     Some(session) => (self.session, self.awaited) = (Some(session), false),

@@ -199,7 +199,10 @@ impl Machine {
     /// Writes to its memory for a debugger, also to its text. `None` if not all of it is the TA's.
     pub fn poke(&mut self, address: u32, bytes: &[u8]) -> Option<()> {
         self.is_mapped(address, bytes.len() as u32).then(|| self.touch(address, bytes.len()))??;
-        self.uc.mem_write(address.into(), bytes).ok()
+        self.uc.mem_write(address.into(), bytes).ok()?;
+        // An instruction that was translated already is another now.
+        let _ = self.uc.ctl_remove_cache(address.into(), u64::from(address) + bytes.len() as u64);
+        Some(())
     }
 
     /// Its mappings with their bytes, as far as they were touched.

@@ -216,7 +216,7 @@ impl fmt::Display for CallError {
 impl core::error::Error for CallError {}
 
 /// Connects to a port of another TA, sends it a transfer with a tag, and returns the transfer that comes back: `limit` bytes at most.
-/// `timeout` is the longest wait for a message of the other TA; `None` waits for ever.
+/// `timeout` is the longest wait for the other TA to accept, and for each of its messages; `None` waits for ever.
 ///
 /// Nothing else of this TA runs meanwhile: call no TA that calls this one. `TooBig` if the request has 4 GiB or more.
 pub fn call(
@@ -227,7 +227,7 @@ pub fn call(
     timeout: Option<Duration>,
 ) -> core::result::Result<Vec<u8>, CallError> {
     let total = u32::try_from(request.len()).map_err(|_| Error::TooBig)?;
-    let (handle, mut link) = (Handle::connect(port)?, Link::new());
+    let (handle, mut link) = (Handle::connect_within(port, timeout)?, Link::new());
     link.open(&handle, total, tag)?;
     let (mut sent, mut came, mut answer) = (0, 0, Vec::new());
     loop {

@@ -38,6 +38,17 @@ impl Handle {
         kernel().connect(port, 0).map(|raw| Self(Raw(raw)))
     }
 
+    /// The same, and waits so long at most: `TimedOut` if the other TA has not accepted then, `ChannelClosed` if it will not.
+    pub fn connect_within(port: &CStr, timeout: Option<Duration>) -> Result<Self> {
+        kernel().connect(port, connect::ASYNC).map(|raw| Self(Raw(raw)))?.accepted(timeout)
+    }
+
+    /// Waits until the other TA has accepted.
+    pub(crate) fn accepted(self, timeout: Option<Duration>) -> Result<Self> {
+        let event = self.wait(timeout)?.event;
+        if event & trusty_abi::event::READY == 0 { Err(Error::ChannelClosed) } else { Ok(self) }
+    }
+
     /// Connects to another TA's port without waiting, also to one that does not exist yet: the handle has the event
     /// [`crate::event::READY`] when the other TA has accepted.
     pub fn connect_async(port: &CStr) -> Result<Self> {

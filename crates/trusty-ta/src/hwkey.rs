@@ -18,7 +18,7 @@ use blake2::digest::Digest;
 use core::fmt;
 use core::time::Duration;
 use trusty_abi::hwkey::{KEY, MESSAGE, QUERY_EKB_KEY};
-use trusty_abi::{Error, Result, event};
+use trusty_abi::{Error, Result};
 use zeroize::Zeroizing;
 
 pub use trusty_abi::hwkey::PORT;
@@ -48,12 +48,7 @@ impl HwkeySession {
     /// come: it has ended because it could not open the EKB, is not in the image, or is slow. `ChannelClosed` if it
     /// ends meanwhile. While a TA waits it serves nobody.
     pub fn open(timeout: Option<Duration>) -> Result<Self> {
-        let handle = Handle::connect_async(PORT)?;
-        let event = handle.wait(timeout)?.event;
-        if event & event::READY == 0 {
-            return Err(Error::ChannelClosed);
-        }
-        Ok(Self(handle))
+        Handle::connect_async(PORT)?.accepted(timeout).map(Self)
     }
 
     /// Asks for the key. `AccessDenied` if the agent answers without one; `Generic` or `TooBig` if what it answers has

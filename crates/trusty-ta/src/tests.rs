@@ -351,6 +351,15 @@ fn a_ta_calls_another_one() {
     static CLOSING: [PortCfg; 1] = [PortCfg::declared(TA_PORT).allow_ta_connect()];
     let _closing = world.app(&CLOSING, || Asker { answer: Ok(()) });
     assert!(matches!(ask(5, 5), Err(CallError::Tipc(_))));
+    // One that does not come to accept, as itself while it calls, is waited for as long as for an answer.
+    let second = Some(core::time::Duration::from_secs(1));
+    let own = c"com.test.own";
+    static OWN: PortCfg = PortCfg::declared(c"com.test.own").allow_ta_connect();
+    let called = world.as_app(CALLER, || {
+        let _port = crate::handle::Port::create(&OWN)?;
+        call(own, 1, b"", 5, second)
+    });
+    assert_eq!(called, Err(CallError::Tipc(TipcError::TimedOut)));
     assert_eq!(world.census().channels, 0, "{:?}", world.census());
 }
 

@@ -37,7 +37,7 @@ const RESULTS: [(&str, &[Of]); 40] = [
     ("emulate", &[of::<desk::Emulated>, of::<desk::IpcUnittest>]),
     ("flash", &[of::<field::Flashed>, of::<field::DevicePlans>, of::<field::BoardsPlan>]),
     ("image", &[of::<cli::Built>]),
-    ("fuzz", &[of::<desk::Fuzzed>, of::<desk::Replayed>]),
+    ("fuzz", &[of::<build::Fuzzed>, of::<build::Replayed>]),
     ("inspect", &[of::<Found>, of::<bundle::Manifest>]),
     ("key-new", &[of::<cli::Key>]),
     ("key-public", &[of::<cli::Key>]),

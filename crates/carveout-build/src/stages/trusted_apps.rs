@@ -12,7 +12,7 @@ use carveout_host::ui::{Ui, Verbosity};
 use carveout_product::Build;
 use carveout_product::workspace::tree_digest;
 use carveout_product::{App, AppSource};
-use carveout_vendor::c_app::CApp;
+use carveout_vendor::c_app::{self, CApp};
 use carveout_vendor::{sources, trusty};
 use stage_cache::{Cache, EPOCH, Key, Output, Work};
 use std::collections::BTreeMap;
@@ -76,6 +76,19 @@ pub fn symbols_name(name: &str) -> String {
 fn nvidia(build: &Build) -> Result<Output> {
     packages::ensure(&trusty::NEEDS, build.offline, &build.dirs().logs()?.join("host.log"), build.ui)?;
     sources::run(build)
+}
+
+/// Where sources of trusted apps in C lie, and what their debug information calls these places: NVIDIA's own is ".".
+pub fn sources_in_c(build: &Build) -> Result<Vec<(PathBuf, String)>> {
+    let in_c = build.product.trusted_apps.iter().filter_map(|app| match &app.source {
+        AppSource::C(folder) => Some((folder.clone(), c_app::place(&app.name))),
+        _ => None,
+    });
+    let mut places: Vec<_> = in_c.collect();
+    if !places.is_empty() {
+        places.push((nvidia(build)?.dir.join(sources::TRUSTY), ".".into()));
+    }
+    Ok(places)
 }
 
 fn key(build: &Build, app: &App, nvidia: Option<&Output>) -> Result<Key> {

@@ -55,6 +55,18 @@ pub fn needs(args: &EmulateRequest, target: &EmulationTarget, workshop: &dyn Wor
     }
 }
 
+/// Refuses what the backend cannot do.
+pub fn check(args: &EmulateRequest, target: &EmulationTarget) -> Result<()> {
+    let refused = match is_qemu(args, target) {
+        true if args.profile => Some(EmulateError::ProfileNeedsUnicorn),
+        true if args.gdb.is_some() => Some(EmulateError::GdbNeedsUnicorn),
+        false if args.tzdram.is_some() => Some(EmulateError::TzdramNeedsQemu),
+        false if args.keys.is_some() => Some(EmulateError::KeysNeedQemu),
+        _ => None,
+    };
+    refused.map_or(Ok(()), |error| Err(error.into()))
+}
+
 /// Chooses a backend and gets what it needs.
 pub fn prepare(
     args: &EmulateRequest,
@@ -63,19 +75,7 @@ pub fn prepare(
     dirs: &Dirs,
     ui: &Ui,
 ) -> Result<Prepared> {
-    if args.engine == Some(Engine::Qemu) && args.profile {
-        return Err(EmulateError::ProfileNeedsUnicorn.into());
-    }
-    if args.engine == Some(Engine::Qemu) && args.gdb.is_some() {
-        return Err(EmulateError::GdbNeedsUnicorn.into());
-    }
     if !is_qemu(args, target) {
-        if args.tzdram.is_some() {
-            return Err(EmulateError::TzdramNeedsQemu.into());
-        }
-        if args.keys.is_some() {
-            return Err(EmulateError::KeysNeedQemu.into());
-        }
         return workshop.emulator().map(Prepared::Unicorn);
     }
     let tzdram = args.tzdram.or(target.tzdram).unwrap_or(Tzdram::STOCK);

@@ -35,6 +35,8 @@ pub struct Debugging<'a> {
     home: PathBuf,
     /// Knows where sources are; asked when a script is written.
     workshop: &'a dyn Workshop,
+    /// Where sources of trusted apps in C are.
+    in_c: Vec<(PathBuf, String)>,
     /// The trusted apps of the image.
     pub apps: Vec<KnownApp>,
     /// The scratch folder, where the emulator writes.
@@ -47,7 +49,8 @@ impl<'a> Debugging<'a> {
     /// Of these trusted apps, with a scratch folder.
     pub fn new(target: &EmulationTarget, workshop: &'a dyn Workshop, dirs: &Dirs, dir: &Path) -> Self {
         let home = dirs.home().join("debug");
-        Self { home, workshop, apps: target.trusted_apps(), dir: dir.into(), lock: OnceCell::new() }
+        let in_c = target.sources.clone();
+        Self { home, workshop, in_c, apps: target.trusted_apps(), dir: dir.into(), lock: OnceCell::new() }
     }
 
     /// Options of the emulator: where core files go.
@@ -129,8 +132,10 @@ impl<'a> Debugging<'a> {
         let mut text =
             format!("# Written by carveout: {GDB} -x FILE\nset architecture arm\nfile {}\n", quoted(&elf));
         let mut map = String::new();
-        for (path, called) in &self.workshop.sources()? {
-            match *called {
+        let ours = self.workshop.sources()?.into_iter().map(|(path, called)| (path, called.to_owned()));
+        for (path, called) in ours.chain(self.in_c.iter().cloned()) {
+            let path = &path;
+            match called.as_str() {
                 "." => text += &format!("directory {}\n", quoted(path)),
                 called => text += &format!("set substitute-path {called} {}\n", quoted(path)),
             }

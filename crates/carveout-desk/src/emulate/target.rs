@@ -12,7 +12,7 @@ use carveout_host::ui::Ui;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use trusty_image::Tzdram;
 use virt_device::{Device, DevicePart};
 
@@ -38,6 +38,8 @@ pub struct EmulationTarget {
     pub kernel: Option<Vec<u8>>,
     /// Trusted apps with their debug information, by their paths in the bundle.
     pub symbols: BTreeMap<String, Vec<u8>>,
+    /// Where sources of trusted apps in C lie, and what their debug information calls these places.
+    pub sources: Vec<(PathBuf, String)>,
 }
 
 impl EmulationTarget {
@@ -75,6 +77,7 @@ impl EmulationTarget {
                 memory: None,
                 kernel: None,
                 symbols: BTreeMap::new(),
+                sources: Vec::new(),
             });
         }
         of_bundle(path, key, ui)
@@ -122,8 +125,8 @@ impl EmulationTarget {
         if let Some(bundle) = flashed {
             return Ok(Self { image, device: true, tzdram, kernel: None, ..bundle });
         }
-        let (apps, debs, symbols) = (Vec::new(), Vec::new(), BTreeMap::new());
-        Ok(Self { image, apps, debs, device: true, tzdram, memory: None, kernel: None, symbols })
+        let (apps, debs, symbols, sources) = (Vec::new(), Vec::new(), BTreeMap::new(), Vec::new());
+        Ok(Self { image, apps, debs, device: true, tzdram, memory: None, kernel: None, symbols, sources })
     }
 
     /// The trusted apps in the image with the names that are known, or the UUID's.
@@ -212,6 +215,7 @@ fn of_bundle(path: &Path, key: Option<&PublicKey>, ui: &Ui) -> Result<EmulationT
         memory,
         kernel,
         symbols,
+        sources: Vec::new(),
     })
 }
 

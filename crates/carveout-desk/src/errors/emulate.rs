@@ -41,6 +41,10 @@ carveout_host::errors! {
         GdbWhichApp { known: String }
             => usage "gdb-which-app": ("--gdb: there is more than one trusted app"),
             help ("say which, as --gdb=NAME: {known}");
+        /// A trusted app has ended by itself, while its clients may not have noticed.
+        TrustedAppEnded { report: String }
+            => check "trusted-app-ended": ("{report}"),
+            help ("on a device, too, it would be gone until the next boot, and clients would find no port");
         /// NVIDIA's hwkey-agent has ended, with the keys that were given.
         AgentEnded { console: PathBuf }
             => check "agent-ended":

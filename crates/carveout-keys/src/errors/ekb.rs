@@ -12,10 +12,17 @@ carveout_host::errors! {
         /// An option names no file; perhaps it is a key's text.
         NoFile { option: String, shown: String } => usage "no-file": ("{option}: there is no file: {shown}"),
             help ("name a key by its file, never by its text: command lines are in logs; put it into a file of mode 0600, or say {} <(COMMAND)", option);
+        /// An EKB that is named is not there.
+        NoEkbFile { option: String, shown: String } => usage "no-ekb-file": ("{option}: there is no file: {shown}"),
+            help ("name an unsigned eks.img, as `cargo xtask ekb new` or NVIDIA's gen_ekb.py makes it");
         /// What is to be written over is no EKB.
         NotReplaced { path: PathBuf } => usage "not-replaced":
             ("{}: it is there, and is no EKB: it is not replaced", path.display()),
             help ("give another name, or remove the file if it is not needed");
+        /// What is to be written over is an EKB with another content.
+        OtherEkb { path: PathBuf } => usage "other-ekb":
+            ("{}: it is there, and is another EKB: it is not replaced", path.display()),
+            help ("give another name, or remove the file if its keys are not needed any more");
         /// A file is no EKB.
         NoEkb { path: PathBuf } => usage "no-ekb":
             ("{}: is no EKB: its bytes 4 to 11 are not NVEKBP", path.display()),

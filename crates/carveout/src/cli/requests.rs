@@ -5,7 +5,7 @@ use super::{
     FuzzArgs, ImageArgs, ReleaseArgs, RestoreArgs, RunArgs, StatusArgs, YoctoArgs,
 };
 use bundle::PublicKey;
-use carveout_build::{assemble, make, release, run};
+use carveout_build::{assemble, fuzz, make, release, run};
 use carveout_desk::device_keys::KeysRequest;
 use carveout_desk::emulate;
 use carveout_field::flash;
@@ -120,8 +120,8 @@ impl RunArgs {
 
 impl FuzzArgs {
     /// What is asked for.
-    pub fn request(&self) -> emulate::fuzz::FuzzRequest {
-        emulate::fuzz::FuzzRequest {
+    pub fn request(&self) -> fuzz::FuzzRequest {
+        fuzz::FuzzRequest {
             app: self.app.clone(),
             dir: self.dir.clone(),
             seconds: self.seconds,

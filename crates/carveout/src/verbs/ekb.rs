@@ -3,7 +3,6 @@
 use crate::cli::{EkbAction, EkbArgs};
 use crate::results::{Ekb, EkbChecked, EkbShown, LuksPassphrase};
 use carveout_host::error::Result;
-use carveout_host::files;
 use carveout_host::outcome::Outcome;
 use carveout_host::text::Text;
 use carveout_host::ui::Ui;
@@ -18,7 +17,7 @@ pub fn run(args: &EkbArgs, ui: &Ui) -> Result<Outcome> {
         EkbAction::New { root, keys, iv, output } => {
             ekb::ensure_replaceable(output)?;
             let made = ekb::make(&root.ekb(keys, iv.as_ref()), ui)?;
-            files::write(output, &made, files::OUTPUT)?;
+            ekb::write(output, &made)?;
             let json = json!(Ekb { ekb: output.clone(), size: made.len(), keys: keys.len() });
             (Text::from(output.display().to_string()), json)
         }

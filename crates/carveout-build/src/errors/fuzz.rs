@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 carveout_host::errors! {
     /// What can go wrong with fuzzing.
-    pub enum FuzzError("desk::fuzz") {
+    pub enum FuzzError("build::fuzz") {
         /// There are several trusted apps, and none is named.
         WhichApp { known: String }
             => usage "which-app": ("there is more than one trusted app"),
