@@ -12,6 +12,7 @@ pub mod profile;
 mod qemu_user;
 mod request;
 mod secure;
+mod stores;
 mod target;
 
 pub use request::{Debugged, EmulateRequest, Engine};
@@ -89,6 +90,7 @@ pub fn on(
             None => verdict?.outcome(stats),
         };
     }
+    stores::keep(&debugging.apps, backend.socket(), dirs, ui);
     let (ended, stats) = match client {
         Some(client) => {
             let ended = client.run(backend.socket(), &args.client_args, args.keep_output, ui);

@@ -7,6 +7,7 @@
 mod error;
 pub mod hwkey;
 pub mod last_words;
+pub mod storage;
 pub mod text;
 
 use core::fmt;

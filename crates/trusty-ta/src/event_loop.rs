@@ -136,6 +136,7 @@ impl<S: Service> Manager<S> {
         };
         match self.service.on_connect(cfg, &handle, &peer) {
             Ok(ConnectResult::Accept(connection)) => *slot = Some((handle, connection)),
+            Ok(ConnectResult::Keep) => self.service.on_kept(cfg, handle),
             Ok(ConnectResult::CloseConnection) => {}
             Err(error) => crate::log!("refuses a client: {error}"),
         }

@@ -42,6 +42,7 @@ pub mod raw;
 pub mod rng;
 pub mod sealed;
 mod service;
+pub mod storage;
 mod syscalls;
 #[cfg(target_os = "none")]
 mod target;

@@ -10,6 +10,8 @@ use trusty_abi::{Event, Result, Uuid};
 pub enum ConnectResult<C> {
     /// Serve it, with this state.
     Accept(C),
+    /// Give its handle to [`Service::on_kept`]; its events come to [`Service::on_event`].
+    Keep,
     /// Close it.
     CloseConnection,
 }
@@ -35,6 +37,9 @@ pub trait Service {
         handle: &Handle,
         peer: &Uuid,
     ) -> Result<ConnectResult<Self::Connection>>;
+
+    /// The handle of a peer that [`Self::on_connect`] wants to keep.
+    fn on_kept(&mut self, _port: &PortCfg, _handle: Handle) {}
 
     /// A peer has sent a message. It is retired when it is dropped.
     fn on_message(

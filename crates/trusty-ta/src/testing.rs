@@ -44,6 +44,7 @@ mod bulk;
 mod heap;
 mod hwkey;
 mod replay;
+mod storage;
 mod world;
 
 pub use bulk::BulkClient;
@@ -51,5 +52,7 @@ pub(crate) use heap::current;
 pub use heap::{TestHeap, limited};
 pub use hwkey::{AgentMood, TEST_ECID, TEST_KEY, test_key};
 pub use replay::CaseError;
+pub use storage::StorageDaemon;
+pub use storage_proxy::Mood as StorageMood;
 pub use world::{App, Client, World};
 pub(crate) use world::{Current, with_random_state};

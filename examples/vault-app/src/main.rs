@@ -36,6 +36,38 @@ enum Verb {
         #[arg(long, short, value_name = "FILE")]
         output: Option<PathBuf>,
     },
+    /// What the vault keeps itself, through the daemon carveout-stored.
+    #[command(subcommand)]
+    Store(Store),
+}
+
+#[derive(Debug, Subcommand)]
+enum Store {
+    /// Make an empty store, once for each device.
+    Init,
+    /// Keep a content under a name, in the place of what was kept under it.
+    Put {
+        /// The name, 64 bytes at most.
+        name: String,
+        /// What to read, instead of standard input.
+        #[arg(long, short, value_name = "FILE")]
+        input: Option<PathBuf>,
+    },
+    /// Give what is kept under a name.
+    Get {
+        /// The name.
+        name: String,
+        /// Where to write, instead of standard output.
+        #[arg(long, short, value_name = "FILE")]
+        output: Option<PathBuf>,
+    },
+    /// Keep nothing under a name any more.
+    Remove {
+        /// The name.
+        name: String,
+    },
+    /// Tell names and sizes.
+    List,
 }
 
 #[derive(Debug, clap::Args)]
@@ -81,11 +113,41 @@ fn run(verb: &Verb) -> Result<(), Failure> {
     match verb {
         Verb::Seal(files) => ask_of_files(&mut connect()?, What::Seal, files),
         Verb::Open(files) => ask_of_files(&mut connect()?, What::Open, files),
+        Verb::Store(verb) => store(&mut connect()?, verb),
         Verb::New { name, length, output } => {
             let mut vault = connect()?;
             // Mixed with what the vault has: each client that asks for a secret makes its numbers better.
             ask(&mut vault, What::Entropy, "", &tipc::entropy().map_err(Failure::Entropy)?)?;
             write(output.as_deref(), &ask(&mut vault, What::New, name, &[*length])?)
+        }
+    }
+}
+
+fn store(vault: &mut impl Transport, verb: &Store) -> Result<(), Failure> {
+    match verb {
+        Store::Init => ask(vault, What::Init, "", &[]).map(drop),
+        Store::Put { name, input } => {
+            let content = read(input.as_deref())?;
+            ask(vault, What::Put, name, &content).map(drop)
+        }
+        Store::Get { name, output } => write(output.as_deref(), &ask(vault, What::Get, name, &[])?),
+        Store::Remove { name } => ask(vault, What::Remove, name, &[]).map(drop),
+        Store::List => {
+            let answer = ask(vault, What::List, "", &[])?;
+            let mut rest = answer.as_slice();
+            while let Some((size, more)) = rest.split_first_chunk() {
+                let named =
+                    more.split_first().and_then(|(length, more)| more.split_at_checked((*length).into()));
+                let Some((name, more)) = named else { break };
+                let line = format!(
+                    "{:>8} {}\n",
+                    u32::from_le_bytes(*size),
+                    String::from_utf8_lossy(name).escape_debug()
+                );
+                write(None, line.as_bytes())?;
+                rest = more;
+            }
+            Ok(())
         }
     }
 }
@@ -113,6 +175,18 @@ fn ask(vault: &mut impl Transport, what: What, name: &str, content: &[u8]) -> Re
         Some(Status::NoEntropy) => {
             Err(refused("has no random numbers: it was started anew meanwhile; ask again"))
         }
+        Some(Status::NoDaemon) => Err(refused("has no store: carveout-stored does not run, or has ended")),
+        Some(Status::NoStore) => {
+            Err(refused("has no store yet: `vault-app store init` makes one, if the device never had one"))
+        }
+        Some(Status::NotFound) => Err(refused("keeps nothing under this name")),
+        Some(Status::NotTrusted) => {
+            Err(refused("does not trust its store: it was changed, or is older than what was kept"))
+        }
+        Some(Status::NotKept) => {
+            Err(refused("could not keep it: see what carveout-stored says; its disk may be full"))
+        }
+        Some(Status::StoreExists) => Err(refused("has a store already")),
         None => Err(refused(&format!("answers {status}, which is no status"))),
     }
 }

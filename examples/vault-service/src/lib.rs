@@ -22,6 +22,16 @@ pub enum What {
     Entropy = 3,
     /// Make a secret of as many bytes as the content's one byte says, and seal it under the name. Nobody sees it.
     New = 4,
+    /// Make an empty store.
+    Init = 5,
+    /// Keep the content under the name, in the place of what was kept under it.
+    Put = 6,
+    /// Give what is kept under the name.
+    Get = 7,
+    /// Keep nothing under the name any more.
+    Remove = 8,
+    /// Tell all names: of each, u32 bytes of its content, u8 length, name. As many as fit into a message.
+    List = 9,
 }
 
 /// How a request has ended.
@@ -40,20 +50,51 @@ pub enum Status {
     TooLarge = 4,
     /// No client has sent entropy since the vault's start.
     NoEntropy = 5,
+    /// No daemon on Linux keeps the vault's store, or it has gone.
+    NoDaemon = 6,
+    /// There is no store: [`What::Init`] makes one.
+    NoStore = 7,
+    /// Nothing is kept under this name.
+    NotFound = 8,
+    /// What the daemon gave was changed, or is older than what was kept.
+    NotTrusted = 9,
+    /// The daemon could not keep it: its disk is full, say.
+    NotKept = 10,
+    /// There is a store already.
+    StoreExists = 11,
 }
 
 impl What {
     /// By its number.
     pub fn of(number: u8) -> Option<Self> {
-        [Self::Seal, Self::Open, Self::Entropy, Self::New].into_iter().find(|what| *what as u8 == number)
+        use What::{Entropy, Get, Init, List, New, Open, Put, Remove, Seal};
+        let all = [Seal, Open, Entropy, New, Init, Put, Get, Remove, List];
+        all.into_iter().find(|what| *what as u8 == number)
     }
 }
 
 impl Status {
     /// By its number.
     pub fn of(number: u8) -> Option<Self> {
-        use Status::{BadRequest, Done, NoEntropy, NoKey, NotOpened, TooLarge};
-        [Done, BadRequest, NoKey, NotOpened, TooLarge, NoEntropy].into_iter().find(|s| *s as u8 == number)
+        use Status::{
+            BadRequest, Done, NoDaemon, NoEntropy, NoKey, NoStore, NotFound, NotKept, NotOpened, NotTrusted,
+            StoreExists, TooLarge,
+        };
+        let all = [
+            Done,
+            BadRequest,
+            NoKey,
+            NotOpened,
+            TooLarge,
+            NoEntropy,
+            NoDaemon,
+            NoStore,
+            NotFound,
+            NotTrusted,
+            NotKept,
+            StoreExists,
+        ];
+        all.into_iter().find(|status| *status as u8 == number)
     }
 }
 

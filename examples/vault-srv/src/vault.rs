@@ -1,11 +1,14 @@
 //! Requests and answers.
 
 use alloc::vec::Vec;
+use core::ffi::CStr;
 use core::time::Duration;
 use trusty_ta::hwkey::{EkbKey, HwkeySession};
 use trusty_ta::sealed::{OVERHEAD, SealError, Sealer};
+use trusty_ta::storage::{Storage, StorageError};
 use trusty_ta::{
-    ConnectResult, Handle, MAX_MESSAGE, Message, MessageResult, PortCfg, Result, Service, Uuid, log, rng,
+    ConnectResult, Event, Handle, MAX_MESSAGE, Message, MessageResult, PortCfg, Result, Service, Uuid, log,
+    rng,
 };
 use vault_service::{SECRET, Status, What};
 use zeroize::Zeroizing;
@@ -13,24 +16,31 @@ use zeroize::Zeroizing;
 /// How long the key may take: hwkey-agent starts behind this app.
 const PATIENCE: Option<Duration> = Some(Duration::from_secs(5));
 
+/// Where the daemon that keeps the store comes to.
+const STORAGE: &CStr = c"com.carveout.storage.vault-srv";
+
 /// The vault. It asks for its key when it first needs one.
 #[derive(Default)]
-pub struct Vault(Option<(EkbKey, Sealer)>);
+pub struct Vault {
+    keys: Option<(EkbKey, Sealer)>,
+    store: Storage,
+}
 
 type Answer = core::result::Result<Zeroizing<Vec<u8>>, Status>;
 
 impl Vault {
     fn keys(&mut self) -> core::result::Result<&(EkbKey, Sealer), Status> {
-        if self.0.is_none() {
+        if self.keys.is_none() {
             let key = HwkeySession::open(PATIENCE).and_then(|agent| agent.query_ekb_key(PATIENCE));
             let key = key.map_err(|error| {
                 log!("hwkey-agent gives no key: {error}");
                 Status::NoKey
             })?;
             let sealer = Sealer::new(&key, &crate::UUID);
-            self.0 = Some((key, sealer));
+            self.store.unlock(Sealer::new(&key, &crate::UUID));
+            self.keys = Some((key, sealer));
         }
-        self.0.as_ref().ok_or(Status::NoKey)
+        self.keys.as_ref().ok_or(Status::NoKey)
     }
 
     fn seal(&mut self, name: &[u8], content: &[u8]) -> Answer {
@@ -59,7 +69,56 @@ impl Vault {
                 rng::fill(secret).map_err(|_| Status::NoEntropy)?;
                 self.seal(name, secret)
             }
+            What::Init | What::Put | What::Get | What::Remove | What::List => {
+                self.keys()?;
+                self.kept(what, name, content).map_err(|error| {
+                    log!("store: {error}");
+                    not_kept(error)
+                })
+            }
         }
+    }
+
+    fn kept(
+        &mut self,
+        what: What,
+        name: &[u8],
+        content: &[u8],
+    ) -> core::result::Result<Zeroizing<Vec<u8>>, StorageError> {
+        let store = &mut self.store;
+        match what {
+            What::Get => return store.get(name),
+            What::Put => store.put(name, content)?,
+            What::Remove => store.remove(name)?,
+            What::Init => store.create()?,
+            _ => {
+                let mut all = Zeroizing::new(Vec::new());
+                for (name, size) in store.list()? {
+                    let length = u8::try_from(name.len()).unwrap_or(u8::MAX);
+                    if all.len() + 5 + name.len() < MAX_MESSAGE {
+                        all.extend_from_slice(&(size as u32).to_le_bytes());
+                        all.push(length);
+                        all.extend_from_slice(name);
+                    }
+                }
+                return Ok(all);
+            }
+        };
+        Ok(Zeroizing::default())
+    }
+}
+
+fn not_kept(error: StorageError) -> Status {
+    use StorageError::{Absent, Gone, NoMemory, NoProxy, NotFound, Present, Refused, TooLarge};
+    match error {
+        NoProxy | Gone(_) => Status::NoDaemon,
+        Absent => Status::NoStore,
+        Present => Status::StoreExists,
+        NotFound => Status::NotFound,
+        Refused(_) => Status::NotKept,
+        TooLarge | NoMemory => Status::TooLarge,
+        // Nonsense, too: it is no daemon of ours.
+        _ => Status::NotTrusted,
     }
 }
 
@@ -73,8 +132,18 @@ fn failed(error: SealError) -> Status {
 impl Service for Vault {
     type Connection = ();
 
-    fn on_connect(&mut self, _: &PortCfg, _: &Handle, _: &Uuid) -> Result<ConnectResult<()>> {
-        Ok(ConnectResult::Accept(()))
+    fn on_connect(&mut self, port: &PortCfg, _: &Handle, _: &Uuid) -> Result<ConnectResult<()>> {
+        Ok(if port.path == STORAGE { ConnectResult::Keep } else { ConnectResult::Accept(()) })
+    }
+
+    fn on_kept(&mut self, _: &PortCfg, handle: Handle) {
+        if !self.store.attach(handle) {
+            log!("turns a second daemon for the store away");
+        }
+    }
+
+    fn on_event(&mut self, event: &Event) {
+        self.store.on_event(event);
     }
 
     fn on_message(&mut self, _: &mut (), handle: &Handle, message: Message) -> Result<MessageResult> {
@@ -94,12 +163,15 @@ impl Service for Vault {
 mod tests {
     extern crate std;
     use super::*;
-    use trusty_ta::testing::{AgentMood, App, Client, World};
+    use trusty_ta::testing::{AgentMood, App, Client, StorageMood, World};
 
     const SEAL: u8 = What::Seal as u8;
     const OPEN: u8 = What::Open as u8;
 
-    static PORTS: [PortCfg; 1] = [PortCfg::declared(c"com.carveout.srv.vault-srv").allow_ns_connect()];
+    static PORTS: [PortCfg; 2] = [
+        PortCfg::declared(c"com.carveout.srv.vault-srv").allow_ns_connect(),
+        PortCfg::declared(STORAGE).allow_ns_connect(),
+    ];
 
     fn request(what: u8, name: &[u8], content: &[u8]) -> Vec<u8> {
         [&[what, name.len() as u8], name, content].concat()
@@ -150,7 +222,7 @@ mod tests {
         assert_eq!(ask(&mut app, &client, &seal), (Status::NoKey as u8, vec![]));
         world.hwkey_agent(AgentMood::Gives);
         assert_eq!(ask(&mut app, &client, &seal).0, 0);
-        for bad in [&[][..], &[SEAL], &[SEAL, 3, b'a'], &[7, 0]] {
+        for bad in [&[][..], &[SEAL], &[SEAL, 3, b'a'], &[99, 0]] {
             assert_eq!(ask(&mut app, &client, bad), (Status::BadRequest as u8, vec![]), "{bad:?}");
         }
         // The largest that can be opened again, whatever the length of its name.
@@ -162,6 +234,36 @@ mod tests {
             let more = [&most[..], &[7]].concat();
             assert_eq!(ask(&mut app, &client, &request(SEAL, name, &more)), (Status::TooLarge as u8, vec![]));
         }
+    }
+
+    #[test]
+    fn what_is_kept_is_given_back_by_the_store_that_kept_it() {
+        let world = World::new();
+        world.hwkey_agent(AgentMood::Gives);
+        let (mut app, client) = start(&world);
+        let say = |what: What, name: &[u8], content: &[u8]| request(what as u8, name, content);
+        let get = say(What::Get, b"pin", b"");
+        assert_eq!(ask(&mut app, &client, &get), (Status::NoDaemon as u8, vec![]));
+        let daemon = world.storage_daemon(STORAGE, Default::default());
+        assert_eq!(ask(&mut app, &client, &get), (Status::NoStore as u8, vec![]));
+        for (request, status) in [
+            (say(What::Init, b"", b""), Status::Done),
+            (say(What::Init, b"", b""), Status::StoreExists),
+            (get.clone(), Status::NotFound),
+            (say(What::Put, b"pin", b"1234"), Status::Done),
+            (say(What::Put, b"", b"1234"), Status::TooLarge),
+        ] {
+            assert_eq!(ask(&mut app, &client, &request), (status as u8, vec![]));
+        }
+        assert_eq!(ask(&mut app, &client, &get), (0, b"1234".to_vec()));
+        assert_eq!(ask(&mut app, &client, &say(What::List, b"", b"")), (0, b"\x04\0\0\0\x03pin".to_vec()));
+        daemon.files(|files| files.files.values_mut().for_each(|file| file.truncate(40)));
+        assert_eq!(ask(&mut app, &client, &get), (Status::NotTrusted as u8, vec![]));
+        daemon.set_mood(StorageMood::Full);
+        let put = say(What::Put, b"pin", b"5");
+        assert_eq!(ask(&mut app, &client, &put), (Status::NotKept as u8, vec![]));
+        // What needs no store goes on.
+        assert_eq!(ask(&mut app, &client, &request(SEAL, b"n", b"content")).0, 0);
     }
 
     /// Cases as `carveout fuzz` keeps them: the vault serves on after each.

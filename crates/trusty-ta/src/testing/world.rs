@@ -25,8 +25,16 @@ struct Shared {
     agent: RefCell<Option<Agent>>,
     /// The state of each app's random numbers.
     random: RefCell<BTreeMap<Task, Zeroizing<[u8; 32]>>>,
+    /// Daemons that keep files.
+    daemons: RefCell<Vec<Weak<dyn Serves>>>,
     /// The apps, which run while another one waits.
     apps: RefCell<Vec<Weak<dyn Runs>>>,
+}
+
+/// A client of Linux that serves apps.
+pub(crate) trait Serves {
+    /// Answers what waits. Whether anything did.
+    fn serve(&self, kernel: &mut Kernel, linux: Task) -> bool;
 }
 
 /// An app that can be given a turn.
@@ -52,10 +60,13 @@ impl Shared {
     fn meanwhile(self: &Rc<Self>) -> bool {
         let served =
             self.agent.borrow().as_ref().is_some_and(|agent| agent.serve(&mut self.kernel.borrow_mut()));
+        let daemons: Vec<_> = self.daemons.borrow().iter().filter_map(Weak::upgrade).collect();
+        let kernel = &self.kernel;
+        let kept = daemons.iter().filter(|one| one.serve(&mut kernel.borrow_mut(), self.linux)).count();
         let apps: Vec<_> = self.apps.borrow().iter().filter_map(Weak::upgrade).collect();
         // Each has its turn.
         let ran = apps.iter().filter(|app| app.turn(self)).count();
-        served || ran > 0
+        served || kept + ran > 0
     }
 }
 
@@ -93,6 +104,7 @@ impl World {
             linux,
             agent: RefCell::default(),
             random: RefCell::default(),
+            daemons: RefCell::default(),
             apps: RefCell::default(),
         }))
     }
@@ -101,6 +113,16 @@ impl World {
     pub fn hwkey_agent(&self, mood: AgentMood) {
         let mut agent = self.0.agent.borrow_mut();
         agent.get_or_insert_with(|| Agent::start(&mut self.0.kernel.borrow_mut())).mood = mood;
+    }
+
+    /// Lets a daemon serve while apps wait for it.
+    pub(crate) fn serve_with(&self, daemon: Weak<dyn Serves>) {
+        self.0.daemons.borrow_mut().push(daemon);
+    }
+
+    /// Does something as Linux.
+    pub(crate) fn as_linux<T>(&self, run: impl FnOnce(&mut Kernel, Task) -> T) -> T {
+        run(&mut self.0.kernel.borrow_mut(), self.0.linux)
     }
 
     /// Runs code as an app without ports: a client of others.
