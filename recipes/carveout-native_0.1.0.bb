@@ -22,12 +22,14 @@ CARVEOUT_MEMBERS = "\
     crates/carveout-product \
     crates/carveout-report \
     crates/carveout-rootfs \
+    crates/carveout-stored \
     crates/carveout-vendor \
     crates/carveout-yocto \
     crates/desk-firmware \
     crates/desk-guest \
     crates/stage-cache \
     crates/stage-code \
+    crates/storage-proxy \
     crates/tegra-bct \
     crates/tegra-flash \
     crates/tipc \

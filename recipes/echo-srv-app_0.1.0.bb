@@ -13,6 +13,7 @@ inherit carveout_client_app
 CARVEOUT_MEMBERS = "\
     apps/echo-service \
     apps/echo-srv-app \
+    crates/storage-proxy \
     crates/tipc \
     crates/tipc-bulk \
     crates/trusty-abi \

@@ -13,6 +13,7 @@ inherit carveout_trusted_app
 CARVEOUT_MEMBERS = "\
     apps/echo-service \
     apps/small-echo-srv \
+    crates/storage-proxy \
     crates/tipc-bulk \
     crates/trusty-abi \
     crates/trusty-image \

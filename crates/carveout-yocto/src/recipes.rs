@@ -35,8 +35,8 @@ const APPS: &str = "apps/";
 
 /// The package of it.
 const HOST_TOOL: &str = "carveout";
-/// The program of ours that products may have on their devices.
-const DEVICE_TOOL: &str = "carveout-update";
+/// The programs of ours that products may have on their devices.
+const DEVICE_TOOLS: [&str; 2] = ["carveout-stored", "carveout-update"];
 
 /// Writes the recipes, or tells which are stale.
 pub fn run(check: bool, dirs: &Dirs, ui: &Ui) -> Result<Outcome> {
@@ -129,7 +129,7 @@ fn all(workspace: &Workspace, ui: &Ui) -> Result<Made> {
     let mut needed = Vec::new();
     let mut failed = BTreeMap::new();
     for (name, kind) in packages {
-        let kind = if is_ours && name == DEVICE_TOOL { RecipeKind::DeviceTool } else { kind };
+        let kind = if is_ours && DEVICE_TOOLS.contains(&name) { RecipeKind::DeviceTool } else { kind };
         let ships = matches!(kind, RecipeKind::HostTool | RecipeKind::DeviceTool);
         if is_ours && !ships && !graph.folder_of(name)?.starts_with(APPS) {
             continue;

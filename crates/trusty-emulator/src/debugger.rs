@@ -76,6 +76,7 @@ impl Debugger {
                 },
                 Some(GdbStubStateMachine::Disconnected(session)) => {
                     if session.get_reason() == DisconnectReason::Kill {
+                        say::line("emulator: the debugger ends the emulation: no trusted app has faulted");
                         return Attended::Ends;
                     }
                 }

@@ -356,28 +356,3 @@ fn clients_share_and_vanish() {
     assert_eq!(stats["trusted_apps"][0]["handles"], 1);
     assert_eq!(stats["trusted_apps"][0]["heap_brk"], 258_048, "as after its start");
 }
-
-/// Client app and trusted app of examples/vault-srv, with the stand-in for hwkey-agent; each call is a start of its own.
-#[test]
-fn the_vault_makes_a_secret_and_knows_it_after_a_restart() {
-    let dir = tempfile::tempdir().unwrap();
-    let config = root().join("configs/examples/vault.yaml");
-    let words = ["image".as_ref(), "-c".as_ref(), config.as_os_str(), "-o".as_ref(), dir.path().as_os_str()];
-    let bundle = PathBuf::from(xtask(words).ok());
-    let path = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
-    let writes = |name: &str| format!("--writes={}", path(name));
-    let vault = |words: &[&str], writes: &str| emulate(&bundle, &[writes], words);
-    for name in ["one", "two"] {
-        vault(&["new", "door", "--length", "20", "--output", &path(name)], &writes(name)).ok();
-        let (key, sealed) = (format!("{name}.key"), path(name));
-        let opened = vault(&["open", "door", "--input", &sealed, "--output", &path(&key)], &writes(&key));
-        assert!(opened.stderr().contains("stands in for hwkey-agent: its key is not secret"));
-        opened.ok();
-    }
-    let [one, two] = ["one.key", "two.key"].map(|name| fs::read(path(name)).unwrap());
-    assert!(one.len() == 20 && two.len() == 20 && one != two, "{one:?} {two:?}");
-    let refused = vault(&["open", "window", "--input", &path("one")], &writes("x")).fails(1);
-    assert!(refused.contains("vault-srv does not open it: another device, EKB or name"), "{refused}");
-    let missing = vault(&["open", "door", "--input", &path("none")], &writes("x")).fails(2);
-    assert!(missing.contains("none: No such file"), "{missing}");
-}

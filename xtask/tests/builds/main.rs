@@ -24,4 +24,5 @@ mod reproducible;
 mod rootfs;
 pub mod team;
 pub mod util;
+mod vault;
 mod yocto;

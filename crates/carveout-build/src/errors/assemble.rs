@@ -66,6 +66,10 @@ carveout_host::errors! {
             ("{}: {source}", path.display());
         /// The heap or the stack cannot be set in the manifest of the trusted app.
         SizesNotSet { path: PathBuf, source: Cause } => check "sizes-not-set": ("{}: {source}", path.display());
+        /// What the rules.mk of a trusted app in C builds is no trusted app that Trusty loads.
+        NoAppInC { folder: PathBuf, why: String } => check "no-app-in-c":
+            ("{}: what its rules.mk builds is no trusted app that Trusty loads: {why}", folder.display()),
+            help ("its MODULE_SRCS need a manifest.c, with a trusty_app_manifest_t in the section .trusty_app.manifest; docs/writing-a-trusted-app.md");
         /// The Cargo.toml does not declare the trusted app as it must.
         Declaration { path: PathBuf, source: Cause } => usage "wrong-declaration":
             ("{}: {source}", path.display());

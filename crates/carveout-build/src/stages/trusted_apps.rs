@@ -1,7 +1,7 @@
 //! Trusted apps: built or taken as they are, patched, checked by the loader's rules.
 
 use crate::errors::TrustedAppError;
-use carveout_host::error::{At, Result};
+use carveout_host::error::{At, Error, Result};
 use carveout_host::files;
 use carveout_host::loader::inspect;
 use carveout_host::packages;
@@ -38,7 +38,8 @@ pub fn run(build: &Build) -> Result<(Output, Output)> {
     for (app, name, key) in keyed {
         let output = build.cache.stage(&name, key, |work| {
             let elf = fetch(build, app, compiled.get(&app.name), nvidia, work)?;
-            finish(app, &elf, &work.out.join(file_name(&app.name)))?;
+            finish(app, &elf, &work.out.join(file_name(&app.name)))
+                .map_err(|error| as_the_author_knows(app, error, &elf))?;
             keep_symbols(app, &elf, &work.out.join(symbols_name(&app.name)))
         })?;
         parts.push((app, output));
@@ -76,6 +77,16 @@ pub fn symbols_name(name: &str) -> String {
 fn nvidia(build: &Build) -> Result<Output> {
     packages::ensure(&trusty::NEEDS, build.offline, &build.dirs().logs()?.join("host.log"), build.ui)?;
     sources::run(build)
+}
+
+/// Of a trusted app in C the author knows the folder, and not what was linked of it.
+fn as_the_author_knows(app: &App, error: Error, elf: &Path) -> Error {
+    let AppSource::C(folder) = &app.source else { return error };
+    let why = error.to_string().replace(&format!("{}: ", elf.display()), "");
+    // How it is mended in Rust.
+    let why =
+        why.lines().filter(|line| !line.trim_start().starts_with("help: ")).collect::<Vec<_>>().join("\n");
+    TrustedAppError::NoAppInC { folder: folder.clone(), why }.into()
 }
 
 /// Where sources of trusted apps in C lie, and what their debug information calls these places: NVIDIA's own is ".".

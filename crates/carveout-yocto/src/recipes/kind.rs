@@ -7,7 +7,7 @@ pub enum RecipeKind {
     TrustedApp,
     /// A CA.
     ClientApp,
-    /// carveout-update, which devices have.
+    /// carveout-update or carveout-stored, which devices have.
     DeviceTool,
     /// carveout itself, which recipes use on the build host.
     HostTool,
