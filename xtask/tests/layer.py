@@ -69,7 +69,7 @@ class Config(unittest.TestCase):
             ("CARVEOUT_TZDRAM_SIZE", "0x2000001", "no multiple"),
             ("CARVEOUT_TZDRAM_ALIGNMENT", "3MiB", "powers of two"),
             ("CARVEOUT_TZDRAM_ALIGNMENT", "512KiB", "powers of two"),
-            ("CARVEOUT_TRUSTED_APPS", "ehco-srv", "no recipe ehco-srv; there are carveout-update, echo-srv, echo-srv-app, small-echo-srv."),
+            ("CARVEOUT_TRUSTED_APPS", "ehco-srv", "no recipe ehco-srv; there are carveout-stored, carveout-update, echo-srv, echo-srv-app, small-echo-srv."),
             ("CARVEOUT_TRUSTED_APPS", "echo-srv echo-srv", "named twice"),
             ("CARVEOUT_CLIENT_APPS", "other", "no recipe other"),
             ("CARVEOUT_PRODUCT_NAME", "", "letters, digits and -_., 64 characters at most"),

@@ -330,7 +330,7 @@ class Failures(ParseTest):
 
     def test_an_app_that_no_one_knows(self):
         said = self.refused(CARVEOUT_TRUSTED_APPS="echo-srv ehco-srv")
-        self.assertIn("CARVEOUT_TRUSTED_APPS: no recipe ehco-srv; there are carveout-update, echo-srv,", said)
+        self.assertIn("CARVEOUT_TRUSTED_APPS: no recipe ehco-srv; there are carveout-stored, carveout-update, echo-srv,", said)
 
     def test_a_heap_that_cannot_be(self):
         for name, size, expected in [

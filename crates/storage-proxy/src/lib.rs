@@ -4,8 +4,10 @@
 //! that a trusted app sends is believed: a name has no slash, a handle is one that was given, a size is limited.
 #![warn(clippy::indexing_slicing)]
 
+mod files;
 mod memory;
 
+pub use files::Files;
 pub use memory::{Memory, Mood};
 
 use std::collections::BTreeMap;
@@ -18,22 +20,6 @@ use trusty_abi::storage::{
 const OPEN: usize = 16;
 /// Most bytes of a file.
 pub const MAX_FILE: u64 = 16 << 20;
-
-/// What keeps files.
-pub trait Files {
-    /// Makes sure that a file is there: made if it may be, emptied if it is to be.
-    fn open(&mut self, name: &str, create: bool, truncate: bool) -> Result<(), Outcome>;
-    /// Bytes from an offset, as many as there are.
-    fn read(&mut self, name: &str, offset: u64, size: usize) -> Result<Vec<u8>, Outcome>;
-    /// Writes at an offset.
-    fn write(&mut self, name: &str, offset: u64, bytes: &[u8]) -> Result<(), Outcome>;
-    /// Bytes of a file.
-    fn size(&mut self, name: &str) -> Result<u64, Outcome>;
-    /// Removes a file.
-    fn delete(&mut self, name: &str) -> Result<(), Outcome>;
-    /// Brings to the disk what was written and removed.
-    fn sync(&mut self) -> Result<(), Outcome>;
-}
 
 /// One connection of a trusted app.
 pub struct Proxy<F> {

@@ -1,6 +1,6 @@
 //! Files in memory, that fail as one likes.
 
-use crate::Files;
+use crate::files::Files;
 use std::collections::BTreeMap;
 use trusty_abi::storage::Outcome;
 

@@ -51,6 +51,7 @@ pub mod testing;
 #[cfg(test)]
 mod tests;
 pub mod time;
+pub mod whole;
 
 pub use console::console;
 pub use event_loop::{CONNECTIONS, Manager};

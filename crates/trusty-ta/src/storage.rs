@@ -18,7 +18,7 @@
 //!
 //! An attacker who owns Linux can always keep the store from being read or written, sees sizes and when something changes, and not what.
 //!
-//! ```ignore
+//! ```text
 //! fn on_connect(&mut self, port: &PortCfg, _: &Handle, peer: &Uuid) -> Result<ConnectResult<Client>> {
 //!     if port.path == STORAGE_PORT {
 //!         return Ok(ConnectResult::Keep);
@@ -39,9 +39,11 @@
 
 mod error;
 mod proxy;
+mod state;
 mod table;
 
 pub use error::StorageError;
+pub use state::{Change, MAX_CHANGES, MAX_CONTENT, MAX_ENTRIES, MAX_NAME, Version};
 pub use trusty_abi::storage::PORT_PREFIX;
 
 use crate::handle::Handle;
@@ -53,33 +55,6 @@ use proxy::Proxy;
 use table::{Entry, Table};
 use trusty_abi::{Error, Event};
 use zeroize::Zeroizing;
-
-/// Bytes of a name.
-pub const MAX_NAME: usize = 64;
-/// Bytes of a content.
-pub const MAX_CONTENT: usize = 1 << 20;
-/// Contents of a store.
-pub const MAX_ENTRIES: usize = 128;
-/// Changes that become true together.
-pub const MAX_CHANGES: usize = 16;
-
-/// What tells a store's states apart. It rises with each change.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Version {
-    /// Changes so far.
-    pub counter: u64,
-    /// Digest of the table, and by it of all contents.
-    pub root: [u8; 32],
-}
-
-/// A change of a store.
-#[derive(Clone, Copy, Debug)]
-pub enum Change<'a> {
-    /// A name has this content from now on.
-    Put(&'a [u8], &'a [u8]),
-    /// A name is there no more.
-    Remove(&'a [u8]),
-}
 
 /// A number that no one can lower, outside of Linux's reach.
 pub trait MonotonicCounter {
@@ -139,7 +114,7 @@ impl Storage {
         }
         let free = self.proxy.is_none();
         if free {
-            self.proxy = Some(Proxy::new(handle));
+            self.proxy = Some(Proxy::new(handle, Self::TIMEOUT));
         }
         free
     }

@@ -1,7 +1,7 @@
 //! Trusted apps on the desk: what is flashed, run before it is flashed.
 
 use crate::builds::desk::{ends, receive};
-use crate::builds::util::{desk, root, small, xtask};
+use crate::builds::util::{desk, small, xtask};
 use serde_json::Value;
 use std::ffi::OsStr;
 use std::fs;

@@ -72,7 +72,9 @@ impl<'a> Debugging<'a> {
         let lock = lock.ok_or_else(|| EmulateError::GdbTaken { name: app.name.clone() })?;
         let _ = self.lock.set(lock);
         let gdb = format!("target remote {}\n", socket.display());
-        let lldb = format!("process connect --plugin gdb-remote unix-connect://{}\n", socket.display());
+        let connect = format!("process connect --plugin gdb-remote unix-connect://{}\n", socket.display());
+        // lldb asks the emulator where the file lies, and is not told: it lies where it was linked to.
+        let lldb = format!("{connect}target modules load --file {}.elf --slide 0\n", file_name(app));
         let script = self.scripts(app, &folder, "attach", &gdb, &lldb)?;
         let waits =
             format!("{} waits for a debugger before its first instruction; in another terminal:", app.name);
@@ -133,7 +135,8 @@ impl<'a> Debugging<'a> {
             format!("# Written by carveout: {GDB} -x FILE\nset architecture arm\nfile {}\n", quoted(&elf));
         let mut map = String::new();
         let ours = self.workshop.sources()?.into_iter().map(|(path, called)| (path, called.to_owned()));
-        for (path, called) in ours.chain(self.in_c.iter().cloned()) {
+        // lldb stops at a folder that is not there.
+        for (path, called) in ours.chain(self.in_c.iter().cloned()).filter(|(path, _)| path.is_dir()) {
             let path = &path;
             match called.as_str() {
                 "." => text += &format!("directory {}\n", quoted(path)),

@@ -36,7 +36,7 @@ pub enum StorageError {
     },
     /// The counter outside gives an error.
     Counter(Error),
-    /// A name is empty or longer than [`super::MAX_NAME`]; a content is longer than [`super::MAX_CONTENT`]; or there would be more than [`super::MAX_ENTRIES`].
+    /// A name is empty or longer than [`crate::storage::MAX_NAME`]; a content is longer than [`crate::storage::MAX_CONTENT`]; or there would be more than [`crate::storage::MAX_ENTRIES`].
     TooLarge,
     /// The heap has no room.
     NoMemory,

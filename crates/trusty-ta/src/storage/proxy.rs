@@ -1,6 +1,6 @@
 //! The daemon, asked for files.
 
-use super::{Storage, StorageError};
+use super::error::StorageError;
 use crate::handle::Handle;
 use alloc::vec::Vec;
 use core::time::Duration;
@@ -14,14 +14,16 @@ use trusty_abi::storage::{
 /// A connection of the daemon.
 pub struct Proxy {
     handle: Handle,
+    /// The longest wait for an answer.
+    timeout: Duration,
     op: u32,
     /// What it has answered last.
     answer: Vec<u8>,
 }
 
 impl Proxy {
-    pub fn new(handle: Handle) -> Self {
-        Self { handle, op: 0, answer: Vec::new() }
+    pub fn new(handle: Handle, timeout: Duration) -> Self {
+        Self { handle, timeout, op: 0, answer: Vec::new() }
     }
 
     pub fn is(&self, handle: u32) -> bool {
@@ -49,7 +51,7 @@ impl Proxy {
             self.answer.resize(MAX_MESSAGE, 0);
         }
         let (op, answer) = (self.op, &mut self.answer[..]);
-        let answer = self.handle.recv(answer, Some(Storage::TIMEOUT)).map_err(StorageError::Gone)?;
+        let answer = self.handle.recv(answer, Some(self.timeout)).map_err(StorageError::Gone)?;
         let (head, body) = Head::split(answer).ok_or(StorageError::Nonsense)?;
         if head.command != command | RESPONSE || head.op != op {
             return Err(StorageError::Nonsense);

@@ -1,6 +1,7 @@
 //! The table of a store: what its contents are, and the files that they are in.
 
-use super::{Change, MAX_CHANGES, MAX_CONTENT, MAX_ENTRIES, MAX_NAME, StorageError, Version};
+use super::error::StorageError;
+use super::state::{Change, MAX_CHANGES, MAX_CONTENT, MAX_ENTRIES, MAX_NAME, Version};
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
