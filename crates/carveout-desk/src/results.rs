@@ -120,6 +120,12 @@ struct EmulatedApp {
     image: u64,
     /// Bytes of its heap.
     min_heap: u64,
+    /// Bytes that are allocated at the end; null of one that does not tell.
+    heap_used: Option<u64>,
+    /// The most that were allocated at once.
+    heap_peak: Option<u64>,
+    /// Bytes that were allocated when it began to serve.
+    heap_at_ready: Option<u64>,
     /// Bytes of the heap that it asked for.
     heap_brk: u64,
     /// Bytes of the heap that it touched.

@@ -6,6 +6,7 @@ mod board_job;
 pub mod card;
 mod image;
 mod kept;
+mod own_ekb;
 mod plan;
 mod request;
 mod rollback;
@@ -36,7 +37,7 @@ use tegra_flash::Scope;
 use virt::VirtJob;
 
 pub use app::{backup, restore, with_one_board};
-pub use request::{Backup, Extent, FlashRequest, Restore};
+pub use request::{Backup, EkbChoice, Extent, FlashRequest, Restore};
 pub use rollback::rollback;
 
 /// Boards in recovery mode.
@@ -67,6 +68,7 @@ fn cards(args: &FlashRequest, bundle: &Path, dirs: &Dirs, ui: &Ui) -> Result<Out
         ("--keep-app", args.keep_app),
         ("--instance", !args.instance.is_empty()),
         ("--carve-out-unseen", args.carve_out_unseen),
+        ("--ekb", args.ekb != EkbChoice::Keep),
         ("--without-card", args.without_card),
     ];
     if let Some((option, _)) = meaningless.iter().find(|(_, given)| *given) {
@@ -127,6 +129,7 @@ fn devices(args: &FlashRequest, bundle: &Path, virt: &[&Path], dirs: &Dirs, ui: 
         ("--instance", !args.instance.is_empty()),
         ("--carve-out-unseen", args.carve_out_unseen),
         ("--raw-anyway", args.raw_anyway),
+        ("--ekb", args.ekb != EkbChoice::Keep),
         ("--without-card", args.without_card),
     ];
     if let Some((option, _)) = of_boards.iter().find(|(_, given)| *given) {
@@ -175,6 +178,12 @@ fn boards(args: &FlashRequest, bundle: &Path, dirs: &Dirs, ui: &Ui) -> Result<Ou
             ..Outcome::default()
         });
     };
+    if let EkbChoice::File(file) = &args.ekb {
+        own_ekb::ensure_ekb(file)?;
+    }
+    if args.ekb != EkbChoice::Keep && scope != Scope::Full {
+        return Err(FlashError::EkbNeedsFull { scope: scope.to_string() }.into());
+    }
     let own = args.keep_app || args.app.is_some() || args.without_card;
     if args.without_card && (scope != Scope::Full || args.keep_app || args.app.is_some()) {
         let why = "it is for --scope full, without --keep-app and --app: the root filesystem is on the card";
@@ -219,6 +228,7 @@ fn boards(args: &FlashRequest, bundle: &Path, dirs: &Dirs, ui: &Ui) -> Result<Ou
         downgrade,
         raw_anyway,
         carve_out_unseen,
+        ekb: args.ekb.clone(),
         without_card: args.without_card,
     };
     job.ensure_carve_out_known()?;

@@ -56,9 +56,7 @@ impl Debugger {
     /// Does what gdb asks until the trusted app is to run, or all is to end: as `is_over` says, which is asked now and then.
     pub fn attend(&mut self, machine: &mut Machine, is_over: &dyn Fn() -> bool) -> Attended {
         loop {
-            if self.session.is_some() && self.listener.accept().is_ok() {
-                say::line("emulator: another debugger is turned away: one is attached");
-            }
+            self.turn_others_away();
             match self.session.take() {
                 None => match self.accept(machine) {
                     Some(session) => (self.session, self.awaited) = (Some(session), false),
@@ -99,6 +97,14 @@ impl Debugger {
                     }
                 }
             }
+        }
+    }
+
+    /// One at a time. What the one that is there has said is heard first: it may have gone, and come again.
+    fn turn_others_away(&mut self) {
+        let quiet = self.session.as_mut().is_some_and(|session| !is_readable(stream(session), 0));
+        if quiet && self.listener.accept().is_ok() {
+            say::line("emulator: another debugger is turned away: one is attached");
         }
     }
 

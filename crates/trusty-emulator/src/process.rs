@@ -11,13 +11,15 @@ use std::path::PathBuf;
 use std::time::Duration;
 use trusty_abi::Uuid;
 use trusty_abi::text::Shown;
-use trusty_fault::{CoreSignal, Ending, HeapUse, Listener, Program, core_file};
+use trusty_fault::{CoreSignal, Ending, HeapUse, Listener, Program, Symbols, core_file};
 use trusty_image::TrustedApp;
 use trusty_model::{Kernel, Task};
 use unicorn_engine::uc_error;
 
 /// Instructions before the other TAs have their turn.
 const TURN: u64 = 1_000_000;
+/// Where trusty_ta keeps what is used of its heap.
+const HEAP: &str = "trusty_ta_heap";
 /// Longest line of the console that is read, in bytes.
 const LINE: usize = 4096;
 
@@ -65,6 +67,8 @@ pub struct Process {
     pub peak_handles: usize,
     /// Paths of the ports that it has made.
     pub ports: Vec<Vec<u8>>,
+    /// What was allocated of its heap when all waited for the first time.
+    pub heap_at_ready: Option<u32>,
     /// Why it has ended, if it has and was heard.
     pub ended: Option<String>,
     /// What it said when it ended.
@@ -133,7 +137,7 @@ impl Process {
         let (brk, elf, debug, core) = (app.heap_start, elf.to_vec(), known.debug(uuid), known.core(uuid));
         let (state, refused, peak_handles, ports) = (AppState::Ready, None, 0, Vec::new());
         let (listener, said, partial) = (Listener::default(), None, Vec::new());
-        let (ended, ending, muted) = (None, None, false);
+        let (ended, ending, muted, heap_at_ready) = (None, None, false, None);
         Ok(Self {
             name,
             app,
@@ -144,6 +148,7 @@ impl Process {
             refused,
             peak_handles,
             ports,
+            heap_at_ready,
             ended,
             ending,
             muted,
@@ -239,6 +244,15 @@ impl Process {
             say::lines(&report);
         }
         self.ending = Some(ending);
+    }
+
+    /// What is allocated of its heap, and the most that was, in bytes: of one that has trusty_ta's heap.
+    pub fn heap_figures(&self) -> Option<[u32; 2]> {
+        let address = Symbols::read(&self.elf).address(HEAP)?;
+        let mut figures = [0; 8];
+        let read = self.machine.look(u32::try_from(address).ok()?, &mut figures);
+        let [used, peak] = figures.as_chunks().0 else { return None };
+        (read == figures.len()).then(|| [u32::from_le_bytes(*used), u32::from_le_bytes(*peak)])
     }
 
     /// Its segments that may be executed.

@@ -10,7 +10,11 @@ pub fn collect(system: &System, end: &End) -> Value {
         .apps
         .iter()
         .map(|app| {
+            let [used, peak] = app.heap_figures().map_or([None; 2], |figures| figures.map(Some));
             json!({
+                "heap_used": used,
+                "heap_peak": peak,
+                "heap_at_ready": app.heap_at_ready,
                 "name": app.name,
                 "uuid": app.app.manifest.uuid.to_string(),
                 "exited": app.state == AppState::Exited,

@@ -108,6 +108,9 @@ impl System {
             let Ok(mut passed) = passed.map_err(|report| ended_by = Some(report)) else { break };
             if !ready && (!passed || self.clock.now() > BOOT) {
                 ready = true;
+                for app in &mut self.apps {
+                    app.heap_at_ready = app.heap_figures().map(|[used, _]| used);
+                }
                 say::ready();
             }
             if self.agent.as_ref().is_some_and(|agent| agent.serve(&mut self.kernel)) {

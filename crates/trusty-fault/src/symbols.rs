@@ -48,6 +48,11 @@ impl Symbols {
         Self(functions.iter().map(|(start, size, name)| (*start, (*size, (*name).to_owned()))).collect())
     }
 
+    /// Where the symbol of a name is.
+    pub fn address(&self, name: &str) -> Option<u64> {
+        self.0.iter().find(|(_, (_, known))| known == name).map(|(address, _)| *address)
+    }
+
     /// Where the function of an address begins.
     pub fn start(&self, address: u64) -> Option<u64> {
         let (start, (size, _)) = self.0.range(..=address).next_back()?;

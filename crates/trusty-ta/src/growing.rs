@@ -26,16 +26,19 @@ pub trait Memory {
     fn grow(&mut self, size: usize) -> Option<*mut u8>;
 }
 
-/// A heap that grows up to a limit.
+/// A heap that grows up to a limit. An emulator reads the first two numbers where they lie.
+#[repr(C)]
 pub struct Growing<M> {
+    /// Bytes that are allocated.
+    used: usize,
+    /// Most bytes that were allocated at once.
+    peak: usize,
     heap: Heap,
     memory: M,
     /// Bytes that the memory has given.
     given: usize,
     /// Bytes that it gives at most: the manifest's.
     most: usize,
-    /// Most bytes that were allocated at once.
-    peak: usize,
     /// The last request, if it was in vain.
     failed: Option<Layout>,
 }
@@ -43,7 +46,7 @@ pub struct Growing<M> {
 impl<M: Memory> Growing<M> {
     /// Without any memory yet.
     pub const fn new(memory: M) -> Self {
-        Self { heap: Heap::empty(), memory, given: 0, most: 0, peak: 0, failed: None }
+        Self { used: 0, peak: 0, heap: Heap::empty(), memory, given: 0, most: 0, failed: None }
     }
 
     /// Lets the heap grow up to a size.
@@ -55,7 +58,8 @@ impl<M: Memory> Growing<M> {
     pub fn allocate(&mut self, layout: Layout) -> Option<NonNull<u8>> {
         let block = self.find(layout);
         self.failed = if block.is_none() { Some(layout) } else { None };
-        self.peak = self.peak.max(self.heap.used());
+        self.used = self.heap.used();
+        self.peak = self.peak.max(self.used);
         block
     }
 
@@ -66,7 +70,7 @@ impl<M: Memory> Growing<M> {
 
     /// Bytes that are allocated.
     pub fn used(&self) -> usize {
-        self.heap.used()
+        self.used
     }
 
     /// Most bytes that were allocated at once.
@@ -105,6 +109,7 @@ impl<M: Memory> Growing<M> {
     pub unsafe fn free(&mut self, block: NonNull<u8>, layout: Layout) {
         // SAFETY: as the caller answers for.
         unsafe { self.heap.deallocate(block, layout) }
+        self.used = self.heap.used();
     }
 
     fn find(&mut self, layout: Layout) -> Option<NonNull<u8>> {

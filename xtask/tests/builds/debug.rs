@@ -19,18 +19,31 @@ struct Waiting {
 
 impl Waiting {
     fn start(bundle: &Path, app: &str, client: &[&str]) -> Self {
+        // One emulation at a time debugs a trusted app; another test may be at it.
+        for _ in 0..600 {
+            match Self::try_start(bundle, app, client) {
+                Ok(waiting) => return waiting,
+                Err(said) => assert!(said.contains("is being debugged in another emulation"), "{said}"),
+            }
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        panic!("{app} is debugged by another test for ever");
+    }
+
+    fn try_start(bundle: &Path, app: &str, client: &[&str]) -> Result<Self, String> {
         let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
         command.arg("emulate").arg(bundle).arg(format!("--gdb={app}")).arg("--").args(client);
         command.current_dir(root()).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let mut lines = BufReader::new(child.stderr.take().unwrap());
-        let mut line = String::new();
-        while !line.contains("gdb-multiarch -x ") {
-            line.clear();
-            assert!(lines.read_line(&mut line).unwrap() > 0, "{:?}", child.wait());
+        let mut said = String::new();
+        while !said.contains("gdb-multiarch -x ") {
+            if lines.read_line(&mut said).unwrap() == 0 {
+                return Err(said + &format!("{:?}", child.wait()));
+            }
         }
-        let script = line.split("-x ").last().unwrap().trim().into();
-        Self { child, lines, script }
+        let script = said.rsplit("-x ").next().unwrap().trim().into();
+        Ok(Self { child, lines, script })
     }
 
     /// Its end: the exit code, and what it has printed.

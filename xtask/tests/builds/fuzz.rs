@@ -30,13 +30,22 @@ fn what_nobody_checks_is_found_and_found_again() {
     let scratch = tempfile::tempdir().unwrap();
     let dir = scratch.path().join("cases");
     let dir = dir.to_str().unwrap();
-    let result = result(&["--dir", dir, "--seed", "1", "--most", "2", "--seconds", "600"]);
-    let found = result["found"].as_array().unwrap();
-    let reports: Vec<&str> = found.iter().map(|found| found["report"].as_str().unwrap()).collect();
-    let [null, length] = reports.as_slice() else { panic!("{reports:?}") };
-    assert!(null.contains("null + 0 written") && null.contains("place examples/unchecked-srv/src/main.rs:"));
-    assert!(length.contains("in unchecked_srv::ends::put"), "{length}");
-    let file = found[1]["file"].as_str().unwrap();
+    // What else is found before, and so in which order, depends on the code: each run goes on from the one before.
+    let (mut null, mut length, mut most) = (None, None, 2);
+    while null.is_none() || length.is_none() {
+        assert!(most < 16, "{null:?} {length:?}");
+        let result = result(&["--dir", dir, "--most", &most.to_string(), "--seconds", "300"]);
+        let found = result["found"].as_array().unwrap();
+        let file = |report: &[&str]| {
+            let is =
+                |found: &&Value| report.iter().all(|part| found["report"].as_str().unwrap().contains(part));
+            found.iter().find(is).map(|found| found["file"].as_str().unwrap().to_owned())
+        };
+        null = file(&["null + 0 written", "place examples/unchecked-srv/src/main.rs:"]);
+        length = file(&["in unchecked_srv::ends::put"]);
+        most += 1;
+    }
+    let file = length.as_deref().unwrap();
     let text = fs::read_to_string(file).unwrap();
     assert!(text.contains("\nconnect com.carveout.srv.unchecked-srv.end\nsend 0 707574"), "{text}");
 
@@ -49,7 +58,7 @@ fn what_nobody_checks_is_found_and_found_again() {
     );
     again.fails(1);
     let all = replay(dir, &[]);
-    assert_eq!((all.iter().filter(|report| report.is_string()).count(), all.len() > 20), (2, true));
+    assert!(all.iter().filter(|report| report.is_string()).count() >= 2 && all.len() > 20, "{}", all.len());
     sixty_or_less(file);
 }
 

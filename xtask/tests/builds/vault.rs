@@ -45,7 +45,7 @@ fn store(bundle: &Path) {
     store(&["init"]).ok();
     let put = |content: &str| {
         let words = ["emulate".as_ref(), bundle.as_os_str()].into_iter();
-        let words = words.chain(["--", "store", "put", "pin", "--input", "/dev/stdin"].map(OsStr::new));
+        let words = words.chain(["--", "store", "put", "pin"].map(OsStr::new));
         with_input(words, content).ok();
     };
     put("1234");

@@ -17,6 +17,10 @@ pub struct Row {
     pub min_heap: u64,
     /// Heap up to the highest page that was touched.
     pub heap_used: u64,
+    /// Most bytes that were allocated at once; null of one that does not tell, as one in C.
+    pub heap_peak: Option<u64>,
+    /// Bytes that are allocated at the end and were not when it began to serve: what was kept, or leaked.
+    pub heap_kept: Option<i64>,
     /// A min_heap that would do for what was run.
     pub proposed_heap: u64,
     /// Stack by manifest.
@@ -38,7 +42,9 @@ pub fn rows(stats: &Value) -> Vec<Row> {
 }
 
 fn row(app: &Value) -> Row {
-    let number = |key: &str| app.get(key).and_then(Value::as_u64).unwrap_or_default();
+    let told = |key: &str| app.get(key).and_then(Value::as_u64);
+    let number = |key: &str| told(key).unwrap_or_default();
+    let signed = |key: &str| told(key).and_then(|bytes| i64::try_from(bytes).ok());
     let heap_used = number("heap_touched");
     // What was asked for in vain would have been needed too.
     let wanted = heap_used.max(number("heap_refused"));
@@ -47,6 +53,8 @@ fn row(app: &Value) -> Row {
         name: app.get("name").and_then(Value::as_str).unwrap_or_default().to_owned(),
         min_heap: number("min_heap"),
         heap_used,
+        heap_peak: told("heap_peak"),
+        heap_kept: signed("heap_used").zip(signed("heap_at_ready")).map(|(end, begin)| end - begin),
         proposed_heap: wanted.next_multiple_of(PAGE).max(PAGE),
         min_stack: number("min_stack"),
         stack_used,
@@ -63,6 +71,8 @@ pub fn table(stats: &Value) -> Text {
         "min_heap",
         "used",
         "enough",
+        "peak",
+        "kept",
         "min_stack",
         "used",
         "enough",
@@ -77,6 +87,8 @@ pub fn table(stats: &Value) -> Text {
             size(row.min_heap),
             size(row.heap_used),
             size(row.proposed_heap),
+            row.heap_peak.map_or("-".into(), |bytes| format!("{bytes} B")),
+            row.heap_kept.map_or("-".into(), |bytes| format!("{bytes} B")),
             size(row.min_stack),
             size(row.stack_used),
             size(row.proposed_stack),
@@ -85,7 +97,10 @@ pub fn table(stats: &Value) -> Text {
         ]);
     }
     let mut text = carveout_host::outcome::columns(&lines);
-    text.push_str("used: whole pages touched in this run; enough: what would have done for it. Run your largest requests first.");
+    text.push_str(
+        "used: whole pages touched in this run; enough: what would have done for it. Run your largest requests first.\n\
+         peak: most bytes allocated at once; kept: allocated at the end, and not when it began to serve.",
+    );
     text
 }
 
@@ -99,9 +114,11 @@ mod tests {
         let stats = json!({ "trusted_apps": [{
             "name": "a", "min_heap": 16384, "heap_touched": 4096, "heap_refused": 258_048,
             "min_stack": 32768, "stack_touched": 8192, "peak_handles": 2, "instructions": 7,
+            "heap_used": 100, "heap_at_ready": 120, "heap_peak": 900,
         }] });
         let row = &rows(&stats)[0];
         assert_eq!((row.proposed_heap, row.proposed_stack), (258_048, 12_288));
+        assert_eq!((row.heap_peak, row.heap_kept), (Some(900), Some(-20)));
         let table = table(&stats).to_string();
         assert!(table.contains("252 KiB") && table.contains("12 KiB"), "{table}");
     }

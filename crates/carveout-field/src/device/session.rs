@@ -278,6 +278,24 @@ impl<'a> Session<'a> {
         Ok(read == fs::read(&file).at(&file)?)
     }
 
+    /// All that a partition holds.
+    pub fn content(&self, partition: &str, most: u64) -> Result<Vec<u8>> {
+        let back = self.tools.path("read-back.bin");
+        self.read(partition, &back, most)?;
+        carveout_host::files::read_limited(&back, most)
+    }
+
+    /// The partitions that have the same file of the bundle as this one; none if it has none.
+    pub fn partitions_like(&self, partition: &str) -> Option<Vec<String>> {
+        self.manifest.partition_file(self.module, partition).map(|(_, entry)| entry.partitions.clone())
+    }
+
+    /// Whether a partition's content is the bundle's file for it.
+    pub fn is_same(&self, partition: &str, content: &[u8]) -> Result<bool> {
+        let file = self.tools.path(&self.file_of(partition)?);
+        Ok(content.starts_with(&fs::read(&file).at(&file)?))
+    }
+
     /// The carve-out that the board's boot config has now. Of an encrypted one it cannot be read.
     pub fn carve_out(&self) -> Result<Option<mb1::Mb1Tzdram>> {
         let back = self.tools.path("read-back.bin");

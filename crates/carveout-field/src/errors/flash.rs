@@ -21,6 +21,13 @@ carveout_host::errors! {
         ForBoards { option: &'static str } => usage "option-for-boards":
             ("{option} is for boards, not for virt devices"),
             help ("leave it out");
+        /// What `--ekb` names is no content of the partition eks.
+        NoEkb { path: std::path::PathBuf } => usage "no-ekb":
+            ("--ekb {}: is no signed file of NVIDIA's, as the partition eks has it", path.display()),
+            help ("say keep, replace, or the file that a failed flash has named");
+        /// The EKB is written by a full flash alone.
+        EkbNeedsFull { scope: String } => usage "ekb-needs-full": ("--ekb is for --scope full: scope {scope} leaves the EKB alone"),
+            help ("leave it out");
         /// The option --from was given with another scope than auto.
         FromWithScope => usage "from-with-scope": ("--from is for --scope auto: it tells what differs"),
             help ("leave one of both out");

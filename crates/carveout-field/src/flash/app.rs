@@ -4,7 +4,7 @@ use super::board::Board;
 use super::board_job::BoardJob;
 use super::image::{Given, ensure_room, to_sparse};
 use super::kept::{HALF_WRITTEN, read};
-use super::request::{Backup, Restore};
+use super::request::{Backup, EkbChoice, Restore};
 use super::virt_app;
 use crate::device::disk;
 use crate::device::package::Package;
@@ -66,6 +66,7 @@ fn with_board<T>(
         app: None,
         backup_dir: &folder,
         downgrade: true,
+        ekb: EkbChoice::Keep,
         raw_anyway: false,
         carve_out_unseen: false,
         without_card: false,

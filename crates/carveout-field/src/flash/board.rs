@@ -3,6 +3,8 @@
 use super::board_job::BoardJob;
 use super::card;
 use super::kept;
+use super::own_ekb;
+use super::own_ekb::OwnEkb;
 use crate::device::package::root_slots;
 use crate::device::record;
 use crate::device::record::Record;
@@ -82,7 +84,7 @@ fn steps(job: &BoardJob, board: &mut Board, folder: &Path, ui: &Ui) -> Result<()
     let identity = board.identify(job)?;
     ensure_allowed(job, &identity, folder)?;
     let kept = if job.keep_app { Some(keep(job, board, &identity)?) } else { None };
-    let result = write(job, board, &identity, kept.as_deref());
+    let result = write(job, board, &identity, kept.as_deref(), folder, ui);
     let Some(kept) = kept else { return result };
     match result {
         Ok(()) => {
@@ -131,7 +133,14 @@ fn keep(job: &BoardJob, board: &mut Board, identity: &Identity) -> Result<PathBu
     Ok(file)
 }
 
-fn write(job: &BoardJob, board: &mut Board, identity: &Identity, kept: Option<&Path>) -> Result<()> {
+fn write(
+    job: &BoardJob,
+    board: &mut Board,
+    identity: &Identity,
+    kept: Option<&Path>,
+    folder: &Path,
+    ui: &Ui,
+) -> Result<()> {
     let tools = board.tools("flash");
     let given = job.app.as_ref();
     let image = kept.or(given.map(|given| given.raw.as_path())).or_else(|| job.package.rootfs());
@@ -166,14 +175,37 @@ fn write(job: &BoardJob, board: &mut Board, identity: &Identity, kept: Option<&P
         Scope::Full => {
             let layout = job.without_card.then(|| card::without_card(job.package, &identity.module));
             let layout = layout.transpose()?;
-            board.step(record::WRITE_EVERYTHING, || session.create(job.bytes(), layout.as_deref()))?;
-            for partition in PROOF.concat() {
-                board.step(&format!("read {partition} back"), || session.compare(partition))?;
+            let (device, started) = (board.record.device.clone(), board.record.started.clone());
+            let own = board.step("look for an EKB of its own", || {
+                own_ekb::look(job, (&device, &started), &session, folder, ui)
+            })?;
+            let written = everything(job, board, &session, layout.as_deref(), own.as_ref());
+            if let Some(own) = own {
+                written.map_err(|error| error.with_lines(own.remedy()))?;
+                own.forget();
+            } else {
+                written?;
             }
         }
     }
     unchanged(kept::HALF_WRITTEN)?;
     board.step("restart", || session.restart())
+}
+
+fn everything(
+    job: &BoardJob,
+    board: &mut Board,
+    session: &Session,
+    layout: Option<&str>,
+    own: Option<&OwnEkb>,
+) -> Result<()> {
+    board.step(record::WRITE_EVERYTHING, || session.create(job.bytes(), layout))?;
+    for (own, partition) in own.iter().flat_map(|own| own.partitions.iter().map(move |name| (own, name))) {
+        board.step(&format!("write the EKB to {partition}"), || own.put_back(partition, session))?;
+    }
+    PROOF.concat().into_iter().try_for_each(|partition| {
+        board.step(&format!("read {partition} back"), || session.compare(partition))
+    })
 }
 
 /// The mistake that this product answers: secure-os alone, and the carve-out of the boot config stays what it was.

@@ -1,6 +1,7 @@
 //! What is done with boards.
 
 use super::image::Given;
+use super::request::EkbChoice;
 use crate::device::package::Package;
 use std::path::Path;
 use tegra_flash::Scope;
@@ -23,6 +24,8 @@ pub struct BoardJob<'a> {
     pub carve_out_unseen: bool,
     /// Whether what is on an SD card is left alone: a full flash of the rest.
     pub without_card: bool,
+    /// What becomes of the board's EKB in a full flash.
+    pub ekb: EkbChoice,
     /// Whether a root filesystem that is kept may be something else than ext4.
     pub raw_anyway: bool,
 }

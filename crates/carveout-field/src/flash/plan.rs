@@ -3,6 +3,7 @@
 use super::board_job::BoardJob;
 use super::image::ensure_room;
 use super::kept::kept_in;
+use super::request::EkbChoice;
 use crate::errors::FlashError;
 use bundle::{Fused, ModuleEntry};
 use carveout_host::error::Result;
@@ -99,6 +100,13 @@ impl BoardJob<'_> {
             ensure_room(dir, need)?;
             let time = duration(self.app_size());
             text += &format!("\n  APP is read first: {} in {}, {time}", human(need), dir.display());
+        }
+        if self.scope == Scope::Full {
+            text += match &self.ekb {
+                EkbChoice::Keep => "\n  an EKB of the board's own stays",
+                EkbChoice::Replace => "\n  the bundle's EKB takes the place of the board's",
+                EkbChoice::File(_) => "\n  the board gets the EKB of the file that --ekb names",
+            };
         }
         let tzdram = self.package.manifest.tzdram;
         text += "\n  ";

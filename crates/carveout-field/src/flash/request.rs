@@ -33,6 +33,29 @@ impl Extent {
     }
 }
 
+/// What becomes of the EKB that a board has, in a full flash.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum EkbChoice {
+    /// One of its own stays.
+    #[default]
+    Keep,
+    /// It gets the bundle's.
+    Replace,
+    /// It gets this one: what an earlier flash had kept.
+    File(PathBuf),
+}
+
+impl EkbChoice {
+    /// `keep`, `replace`, or a file.
+    pub fn of(word: &str) -> Self {
+        match word {
+            "keep" => Self::Keep,
+            "replace" => Self::Replace,
+            file => Self::File(file.into()),
+        }
+    }
+}
+
 /// What `flash` is asked for.
 #[derive(Clone, Debug)]
 pub struct FlashRequest {
@@ -62,6 +85,8 @@ pub struct FlashRequest {
     pub raw_anyway: bool,
     /// Boards: where to keep what is read of them, instead of beside the records.
     pub backup_dir: Option<PathBuf>,
+    /// Boards: what becomes of the EKB.
+    pub ekb: EkbChoice,
     /// Boards with an SD card: leave the card alone.
     pub without_card: bool,
     /// Only these boards.

@@ -164,6 +164,10 @@ pub struct FlashArgs {
     /// Boards: where to keep what --keep-app reads. [default: the folder of the flash records]
     #[arg(long, value_name = "DIR", requires = "keep_app")]
     pub backup_dir: Option<PathBuf>,
+    /// Boards, in a full flash: keep an EKB of the board's own (one whose keys not everybody has), replace it by the bundle's, or write the
+    /// FILE that a flash which failed had kept.
+    #[arg(long, value_name = "keep|replace|FILE", default_value = "keep")]
+    pub ekb: String,
     /// Boards with an SD card: write all but what is on the card, which --to card: writes.
     #[arg(long)]
     pub without_card: bool,

@@ -9,6 +9,7 @@ use carveout_build::{assemble, fuzz, make, release, run};
 use carveout_desk::device_keys::KeysRequest;
 use carveout_desk::emulate;
 use carveout_field::flash;
+use carveout_field::flash::EkbChoice;
 use carveout_field::status::StatusRequest;
 use carveout_host::error::Result;
 use carveout_keys::public_key;
@@ -179,6 +180,7 @@ impl FlashArgs {
             allow_downgrade: self.allow_downgrade,
             carve_out_unseen: self.carve_out_unseen,
             keep_app: self.keep_app,
+            ekb: EkbChoice::of(&self.ekb),
             app: self.app.clone(),
             raw_anyway: self.raw_anyway,
             backup_dir: self.backup_dir.clone(),

@@ -18,6 +18,7 @@ impl Memory for Brk {
     }
 }
 
+#[repr(C)]
 struct Allocator {
     heap: UnsafeCell<Growing<Brk>>,
     /// Who made the last request that was in vain. The compiler joins the ends of several such, and who panics then is any of them.
@@ -27,6 +28,9 @@ struct Allocator {
 // SAFETY: a TA has one thread (Trusty knows no others) and no interrupts, so nothing is ever shared.
 unsafe impl Sync for Allocator {}
 
+/// Where an emulator finds what is used.
+// SAFETY: nothing else has this name.
+#[unsafe(export_name = "trusty_ta_heap")]
 #[global_allocator]
 static ALLOCATOR: Allocator =
     Allocator { heap: UnsafeCell::new(Growing::new(Brk)), failed: UnsafeCell::new(Chain::NONE) };

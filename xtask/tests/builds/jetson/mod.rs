@@ -11,6 +11,7 @@ mod flash;
 mod independent;
 mod kept;
 mod layouts;
+mod own_ekb;
 mod products;
 mod real;
 mod sources;
