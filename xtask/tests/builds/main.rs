@@ -24,5 +24,5 @@ mod reproducible;
 mod rootfs;
 pub mod team;
 pub mod util;
-mod vault;
+pub mod vault;
 mod yocto;

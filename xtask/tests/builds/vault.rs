@@ -4,7 +4,7 @@ use crate::builds::emulate::emulate;
 use crate::builds::util::{Ran, root, xtask};
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
-use std::fs;
+use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -35,10 +35,18 @@ fn the_vault_makes_a_secret_and_knows_it_after_a_restart() {
     store(&bundle);
 }
 
-/// What the vault keeps itself, from one start to the next: on the desk as carveout-stored keeps it.
-fn store(bundle: &Path) {
+/// The vault's store on the desk, which is none yet, and is no other test's meanwhile.
+pub fn no_stores() -> (PathBuf, File) {
+    let lock = File::create(root().join("target/vault-tests.lock")).unwrap();
+    lock.lock().unwrap();
     let stores = root().join("target/carveout/storage/com.carveout.storage.vault-srv");
     let _ = fs::remove_dir_all(&stores);
+    (stores, lock)
+}
+
+/// What the vault keeps itself, from one start to the next: on the desk as carveout-stored keeps it.
+fn store(bundle: &Path) {
+    let (stores, _alone) = no_stores();
     let store = |words: &[&str]| emulate(bundle, &[], &[&["store"], words].concat());
     let refused = store(&["get", "pin"]).fails(1);
     assert!(refused.contains("has no store yet"), "{refused}");

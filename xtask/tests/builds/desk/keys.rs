@@ -3,6 +3,7 @@
 use super::real::{image, product};
 use super::{Emulate, receive};
 use crate::builds::util::run;
+use crate::builds::vault::no_stores;
 use carveout_desk::device_keys::{ECID, TEST_KEYS};
 use carveout_host::dirs::Dirs;
 use carveout_host::tools::shell;
@@ -166,7 +167,12 @@ fn a_sealed_value_survives_a_restart_and_is_refused_on_another_ekb() {
     let dir = tempfile::tempdir().unwrap();
     let Some(config) = product(dir.path(), "16MiB", "vault-srv") else { return };
     let bundle = PathBuf::from(image(&config, &dir.path().join("out"), &[]).ok());
+    let (_, _alone) = no_stores();
     let desk = start(&bundle, &[]);
+    // What it keeps itself, by the daemon's own code.
+    for (what, content) in [(5, &b""[..]), (6, b"4711")] {
+        assert_eq!(vault(&desk, what, "pin", content), [0], "{}", desk.said());
+    }
     let sealed = vault(&desk, 1, "counter", b"41");
     assert_eq!(sealed[0], 0, "{}", desk.said());
     assert!(!sealed.windows(2).any(|two| two == b"41"), "it is not in clear");
@@ -174,6 +180,7 @@ fn a_sealed_value_survives_a_restart_and_is_refused_on_another_ekb() {
     let desk = start(&bundle, &[]);
     assert_eq!(vault(&desk, 2, "counter", &sealed[1..]), b"\x0041");
     assert_eq!(vault(&desk, 2, "another", &sealed[1..]), [3]);
+    assert_eq!(vault(&desk, 7, "pin", b""), b"\x004711");
     desk.stop();
     // Another chip, and another EKB.
     let blob = Ekb::seal(&Root::sample(), &[Key::new([1; 16]), Key::new([2; 16])], None).unwrap();
@@ -182,6 +189,7 @@ fn a_sealed_value_survives_a_restart_and_is_refused_on_another_ekb() {
     for other in [["--ecid", "0x1000000"], ["--ekb", ekb.to_str().unwrap()]] {
         let desk = start(&bundle, &other);
         assert_eq!(vault(&desk, 2, "counter", &sealed[1..]), [3], "{other:?}");
+        assert_eq!(vault(&desk, 7, "pin", b""), [9], "{other:?}");
         desk.stop();
     }
     // The agent has ended: its key does not come, and the vault says so.
