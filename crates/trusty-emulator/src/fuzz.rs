@@ -64,7 +64,7 @@ pub fn run(
     let scene = || Scene::new(setting.elves, setting.known, target, setting.agent, setting.memory);
     if args.replay.is_empty() {
         let dir = args.cases.clone().unwrap_or_else(|| PathBuf::from("."));
-        let mut campaign = Campaign::new(scene()?, scene()?, &dir, args.seed)?;
+        let mut campaign = Campaign::new(scene()?, scene()?, &dir, args.seed, stop)?;
         campaign.run(Duration::from_secs(args.seconds), args.most, stop)?;
         return Ok(campaign.result());
     }

@@ -97,6 +97,14 @@ impl Action {
         }
     }
 
+    /// How many bytes it sends.
+    pub fn size(&self) -> usize {
+        match self {
+            Self::Send(_, bytes) | Self::Bulk(_, _, bytes) => bytes.len(),
+            Self::Connect(_) | Self::Close(_) => 0,
+        }
+    }
+
     /// The bytes that it sends, if it does.
     pub fn content(&mut self) -> Option<&mut Vec<u8>> {
         match self {

@@ -18,6 +18,10 @@ use trusty_model::case::{Action, Case};
 const TELL: Duration = Duration::from_secs(10);
 /// Of so many of the newest cases one is taken every second time.
 const NEWEST: usize = 16;
+/// Most cases that were made of comparisons and wait.
+const SOLVED: usize = 4096;
+/// Most bytes of a case of which cases are made so.
+const SOLVED_SIZE: usize = 16 << 10;
 /// Instructions for making a case small, at most.
 const SHRINKING: u64 = 1_000_000_000;
 /// How much longer an instruction takes where comparisons are told, about.
@@ -68,7 +72,13 @@ pub struct Campaign {
 
 impl Campaign {
     /// Begins with the cases of a folder, and with some of its own.
-    pub fn new(scene: Scene, mut tracer: Scene, dir: &Path, seed: u64) -> Result<Self, FuzzError> {
+    pub fn new(
+        scene: Scene,
+        mut tracer: Scene,
+        dir: &Path,
+        seed: u64,
+        stop: &dyn Fn() -> bool,
+    ) -> Result<Self, FuzzError> {
         tracer.tell_comparisons()?;
         let ports = scene.ports();
         if ports.is_empty() {
@@ -100,6 +110,9 @@ impl Campaign {
             this.corpus.push(case);
         }
         for (file, case) in files::read_all(&files::corpus(dir))? {
+            if stop() {
+                break;
+            }
             if let Some(find) = this.play(&case)? {
                 this.keep_find(&case, &find, Some(file))?;
             }
@@ -107,6 +120,9 @@ impl Campaign {
             this.corpus.push(case);
         }
         for case in firsts {
+            if stop() {
+                break;
+            }
             this.try_case(case)?;
         }
         if this.corpus.is_empty() {
@@ -135,7 +151,8 @@ impl Campaign {
         if new {
             files::write(&files::corpus(&self.dir), &case, "")?;
             let coloured = self.mutator.coloured(&case);
-            for like in [&case, &coloured] {
+            let small = case.0.iter().map(Action::size).sum::<usize>() <= SOLVED_SIZE;
+            for like in [&case, &coloured].into_iter().filter(|_| small) {
                 let compared = self.tracer.compared(like)?;
                 let solved = self.solver.solve(like, &compared);
                 self.queue(solved);
@@ -154,6 +171,7 @@ impl Campaign {
                 self.solved.push_back(solved);
             }
         }
+        self.solved.truncate(SOLVED);
     }
 
     /// Tries what was made of a comparison.
