@@ -28,12 +28,11 @@ pub fn target(build: &Build, apps: &Apps, image: &Output, planned: &Plan) -> Res
     Ok(EmulationTarget {
         image,
         apps: entries,
-        debs: Vec::new(),
-        device: false,
         tzdram: Some(build.product.tzdram),
         memory,
         kernel,
         symbols: lines,
         sources: trusted_apps::sources_in_c(build)?,
+        ..EmulationTarget::default()
     })
 }

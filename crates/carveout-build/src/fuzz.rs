@@ -10,7 +10,7 @@ use carveout_desk::emulate::EmulationTarget;
 use carveout_desk::emulate::debug::Debugging;
 use carveout_desk::emulator::{Launched, launch, said};
 use carveout_desk::errors::EmulateError;
-use carveout_desk::symbols::KnownApp;
+use carveout_desk::symbols::{NotOne, the_one};
 use carveout_host::dirs::Dirs;
 use carveout_host::error::{At, Error, Result};
 use carveout_host::outcome::Outcome;
@@ -22,10 +22,7 @@ use carveout_host::{files, interrupt, packages};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 use std::fs;
-use std::path::{Path, PathBuf};
-
-/// Most cases that are played in one call.
-const MOST: usize = 100_000;
+use std::path::PathBuf;
 
 /// What is asked for.
 #[derive(Clone, Debug)]
@@ -61,19 +58,22 @@ fn on(
     packages::ensure(&workshop.emulator_needs(), false, &dirs.logs()?.join("host.log"), ui)?;
     let scratch = scratch("fuzz")?;
     let debugging = Debugging::new(target, workshop, dirs, scratch.path());
-    let app = wanted(&debugging.apps, request.app.as_deref())?;
+    let app = the_one(&debugging.apps, request.app.as_deref()).map_err(|error| match error {
+        NotOne::Unnamed(known) => FuzzError::WhichApp { known },
+        NotOne::Unknown(name, known) => FuzzError::UnknownApp { name, known },
+    })?;
     let dir = match &request.dir {
         Some(dir) => dir.clone(),
         None => dirs.root()?.join("fuzz").join(&app.name),
     };
     let mut options = vec![format!("--fuzz={}", app.uuid), format!("--cases={}", dir.display())];
     if let Some(named) = &request.replay {
-        let cases = if named.is_empty() { cases(&dir)? } else { named.clone() };
-        options.extend(cases.iter().map(|case| format!("--replay={}", case.display())));
-        // Of one case: of several nobody would know whose it is.
-        if let [_] = cases.as_slice() {
-            options.extend(debugging.options());
+        if named.is_empty() && !dir.is_dir() {
+            return Err(FuzzError::NoCases { dir }.into());
         }
+        let all = named.is_empty().then_some(&dir);
+        options.extend(named.iter().chain(all).map(|case| format!("--replay={}", case.display())));
+        options.extend(debugging.options());
     } else {
         let number = |name: &str, number: u64| format!("--{name}={number}");
         options.extend([number("seconds", request.seconds), number("seed", request.seed)]);
@@ -83,42 +83,14 @@ fn on(
     let bad = |error: serde_json::Error| Error::from(FuzzError::BadResult { source: error.into() });
     if request.replay.is_some() {
         let replayed: Replayed = serde_json::from_str(&text).map_err(bad)?;
+        if replayed.played.is_empty() {
+            return Err(FuzzError::NoCases { dir }.into());
+        }
         let core = debugging.keep_core()?;
         return Ok(replayed.outcome(core));
     }
     let fuzzed: Fuzzed = serde_json::from_str(&text).map_err(bad)?;
     Ok(fuzzed.outcome(&app.name))
-}
-
-fn wanted<'a>(apps: &'a [KnownApp], name: Option<&str>) -> Result<&'a KnownApp> {
-    let known = || apps.iter().map(|app| app.name.as_str()).collect::<Vec<_>>().join(", ");
-    match (name, apps) {
-        (None, [app]) => Ok(app),
-        (None, _) => Err(FuzzError::WhichApp { known: known() }.into()),
-        (Some(name), _) => {
-            let found = apps.iter().find(|app| app.name == name);
-            found.ok_or_else(|| FuzzError::UnknownApp { name: name.into(), known: known() }.into())
-        }
-    }
-}
-
-/// All cases of a folder.
-fn cases(dir: &Path) -> Result<Vec<PathBuf>> {
-    let mut cases = Vec::new();
-    for part in ["finds", "corpus"].map(|part| dir.join(part)) {
-        if part.is_dir() {
-            for entry in fs::read_dir(&part).at(&part)? {
-                cases.push(entry.at(&part)?.path());
-            }
-        }
-    }
-    cases.retain(|path| path.extension().is_some_and(|ending| ending == "case"));
-    cases.sort();
-    match cases.len() {
-        0 => Err(FuzzError::NoCases { dir: dir.into() }.into()),
-        1..=MOST => Ok(cases),
-        count => Err(FuzzError::TooManyCases { dir: dir.into(), count, limit: MOST }.into()),
-    }
 }
 
 /// Runs the emulator to its end: what it tells.

@@ -126,11 +126,15 @@ fn say_where(socket: &Path, ui: &Ui) {
     ui.note(&format!("client apps reach them by {}={}", client::DEVICE_VARIABLE, socket.display()));
 }
 
+/// How trusted apps have ended, those that have.
+fn ends(stats: &Value) -> impl Iterator<Item = &str> {
+    let apps = stats.get("trusted_apps").and_then(Value::as_array).into_iter().flatten();
+    apps.filter_map(|app| app.get("ended")?.as_str())
+}
+
 /// A client app's failure, and which trusted apps have ended meanwhile: most often that is why.
 fn with_ends(error: Error, stats: &Value) -> Error {
-    let apps = stats.get("trusted_apps").and_then(Value::as_array).into_iter().flatten();
-    let ends = apps.filter_map(|app| app.get("ended")?.as_str());
-    ends.fold(error, |error, ended| error.with_lines(format_args!("  {ended}")))
+    ends(stats).fold(error, |error, ended| error.with_lines(format_args!("  {ended}")))
 }
 
 /// A trusted app has ended by itself, if one has: a device would serve on without it. NVIDIA's kernel is asked for another reason: some of
@@ -139,9 +143,7 @@ fn without_app(stats: &Value) -> Option<Error> {
     if stats.get("backend").is_some() {
         return None;
     }
-    let mut apps = stats.get("trusted_apps").and_then(Value::as_array)?.iter();
-    let ended = apps.find_map(|app| app.get("ended")?.as_str())?;
-    Some(EmulateError::TrustedAppEnded { report: ended.into() }.into())
+    ends(stats).next().map(|ended| EmulateError::TrustedAppEnded { report: ended.into() }.into())
 }
 
 /// NVIDIA's agent has ended, if it has.

@@ -95,20 +95,21 @@ impl Process {
         }
     }
 
-    /// Looks whether what the TA waits for has happened, or its time is up.
-    pub fn wake(&mut self, kernel: &mut Kernel, clock: &Clock) {
-        let AppState::Waiting(what, until) = self.state else { return };
+    /// Looks whether what the TA waits for has happened, or its time is up. Whether it runs.
+    pub fn wake(&mut self, kernel: &mut Kernel, clock: &Clock) -> bool {
+        let AppState::Waiting(what, until) = self.state else { return self.state == AppState::Ready };
         let result = match self.happened(kernel, what) {
             Ok(None) if until.is_some_and(|until| until <= clock.now()) => match what {
                 What::Sleep => Ok(0),
                 _ => Err(Error::TimedOut),
             },
-            Ok(None) => return,
+            Ok(None) => return false,
             Ok(Some(result)) => Ok(result),
             Err(error) => Err(error),
         };
         self.state = AppState::Ready;
         self.machine.set_result(result.map_or_else(Error::code, u32::cast_signed));
+        true
     }
 
     fn wait(

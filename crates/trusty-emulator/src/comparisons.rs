@@ -34,11 +34,16 @@ pub fn decode(word: u32) -> Option<(usize, Operand)> {
     const SUB: u32 = 2;
     const TEQ: u32 = 9;
     const CMP: u32 = 10;
+    const CMN: u32 = 11;
     let opcode = word >> 21 & 0xf;
-    let known = matches!(opcode, EOR | SUB | TEQ | CMP) && (opcode < TEQ || word & 1 << 20 != 0);
+    let known = matches!(opcode, EOR | SUB | TEQ | CMP | CMN) && (opcode < TEQ || word & 1 << 20 != 0);
     let first = (word >> 16 & 0xf) as usize;
+    let number = (word & 0xff).rotate_right((word >> 8 & 0xf) * 2);
     let operand = match word & 0x0e00_0000 {
-        0x0200_0000 => Operand::Number((word & 0xff).rotate_right((word >> 8 & 0xf) * 2)),
+        // cmn compares with the negative of what stands there.
+        0x0200_0000 if opcode == CMN => Operand::Number(number.wrapping_neg()),
+        0x0200_0000 => Operand::Number(number),
+        _ if opcode == CMN => return None,
         0 if word & 0xff0 == 0 => Operand::Register((word & 0xf) as usize),
         _ => return None,
     };
@@ -100,6 +105,8 @@ mod tests {
             (0xe350_0c12, Some((0, Operand::Number(0x1200)))), // cmp r0, #0x1200
             (0x1153_0004, Some((3, Operand::Register(4)))),    // cmpne r3, r4
             (0xe331_0021, Some((1, Operand::Number(33)))),     // teq r1, #33
+            (0xe371_0061, Some((1, Operand::Number(97u32.wrapping_neg())))), // cmn r1, #97
+            (0xe171_0002, None),                               // cmn r1, r2
             (0xe022_3001, Some((2, Operand::Register(1)))),    // eor r3, r2, r1
             (0xe245_0061, Some((5, Operand::Number(97)))),     // sub r0, r5, #97
             (0xe04d_0001, None),                               // sub r0, sp, r1

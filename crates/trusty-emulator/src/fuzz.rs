@@ -1,7 +1,6 @@
 //! Coverage-guided messages to a trusted app's ports. Each case begins at the same moment: all wait for clients.
 
 mod campaign;
-mod clients;
 mod files;
 mod mutate;
 mod scene;
@@ -37,8 +36,8 @@ pub struct FuzzArgs {
     /// What the cases are made from.
     #[arg(long, value_name = "NUMBER", default_value_t = 0)]
     pub seed: u64,
-    /// Play these cases, and make none.
-    #[arg(long, value_name = "FILE", requires = "fuzz")]
+    /// Play these cases, or all of a folder, and make none.
+    #[arg(long, value_name = "FILE|DIR", requires = "fuzz")]
     pub replay: Vec<PathBuf>,
 }
 
@@ -68,11 +67,15 @@ pub fn run(
         campaign.run(Duration::from_secs(args.seconds), args.most, stop)?;
         return Ok(campaign.result());
     }
+    let cases = args.replay.iter().map(|path| files::all_of(path)).collect::<Result<Vec<_>, _>>()?.concat();
     let (mut scene, mut played) = (scene()?, Vec::new());
-    for path in &args.replay {
-        let case = files::read(path)?;
-        let find = scene.play(&case)?;
-        let report = find.map(|find| scene.report(&find));
+    for (path, case) in &cases {
+        let find = scene.play(case)?;
+        let report = find.as_ref().map(|find| scene.report(find));
+        // Of one case: of several nobody would know whose it is.
+        if let (Some(find), [_]) = (&find, cases.as_slice()) {
+            scene.dump(find);
+        }
         played.push(json!({ "file": path, "report": report }));
     }
     Ok(json!({ "played": played }))

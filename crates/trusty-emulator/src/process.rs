@@ -18,7 +18,7 @@ use unicorn_engine::uc_error;
 
 /// Instructions before the other TAs have their turn.
 const TURN: u64 = 1_000_000;
-/// Where trusty_ta keeps what is used of its heap.
+/// The symbol of trusty_ta's heap.
 const HEAP: &str = "trusty_ta_heap";
 /// Longest line of the console that is read, in bytes.
 const LINE: usize = 4096;
@@ -78,6 +78,8 @@ pub struct Process {
     elf: Vec<u8>,
     /// The ELF file with its debug information, if it is there.
     debug: Option<Vec<u8>>,
+    /// Where trusty_ta keeps what is used of its heap, if it has that one.
+    heap: Option<u32>,
     /// Where its core file is to be written.
     core: Option<PathBuf>,
     /// What it says on the console, and the line that it has not ended yet.
@@ -136,6 +138,7 @@ impl Process {
         let task = kernel.add_app(Uuid(uuid.to_bytes_le()));
         let (brk, elf, debug, core) = (app.heap_start, elf.to_vec(), known.debug(uuid), known.core(uuid));
         let (state, refused, peak_handles, ports) = (AppState::Ready, None, 0, Vec::new());
+        let heap = Symbols::read(&elf).address(HEAP).and_then(|address| u32::try_from(address).ok());
         let (listener, said, partial) = (Listener::default(), None, Vec::new());
         let (ended, ending, muted, heap_at_ready) = (None, None, false, None);
         Ok(Self {
@@ -154,6 +157,7 @@ impl Process {
             muted,
             elf,
             debug,
+            heap,
             core,
             listener,
             said,
@@ -248,9 +252,8 @@ impl Process {
 
     /// What is allocated of its heap, and the most that was, in bytes: of one that has trusty_ta's heap.
     pub fn heap_figures(&self) -> Option<[u32; 2]> {
-        let address = Symbols::read(&self.elf).address(HEAP)?;
         let mut figures = [0; 8];
-        let read = self.machine.look(u32::try_from(address).ok()?, &mut figures);
+        let read = self.machine.look(self.heap?, &mut figures);
         let [used, peak] = figures.as_chunks().0 else { return None };
         (read == figures.len()).then(|| [u32::from_le_bytes(*used), u32::from_le_bytes(*peak)])
     }

@@ -16,15 +16,6 @@ pub struct Linux<'a> {
     pub apps: &'a [Process],
 }
 
-impl Linux<'_> {
-    fn message(&mut self, handle: u32) -> Result<Vec<u8>, Error> {
-        let info = self.kernel.get_msg(self.task, handle)?;
-        let message = self.kernel.read_msg(self.task, handle, info.id, 0)?.to_vec();
-        self.kernel.put_msg(self.task, handle, info.id)?;
-        Ok(message)
-    }
-}
-
 impl Backend for Linux<'_> {
     fn connect(&mut self, port: &[u8]) -> Result<u32, Error> {
         // The driver refuses before the kernel is asked.
@@ -61,7 +52,7 @@ impl Backend for Linux<'_> {
             return Some(Incoming::Accepted);
         }
         if events & event::MSG != 0
-            && let Ok(message) = self.message(channel)
+            && let Ok(message) = self.kernel.take_msg(self.task, channel)
         {
             return Some(Incoming::Message(message));
         }

@@ -146,8 +146,7 @@ impl System {
     fn run_apps(&mut self) -> Result<bool, String> {
         let mut passed = false;
         for (index, app) in self.apps.iter_mut().enumerate() {
-            app.wake(&mut self.kernel, &self.clock);
-            if app.state != AppState::Ready {
+            if !app.wake(&mut self.kernel, &self.clock) {
                 continue;
             }
             passed = true;

@@ -58,9 +58,7 @@ impl Agent {
     }
 
     fn answer(&self, kernel: &mut Kernel, handle: u32) {
-        let Ok(info) = kernel.get_msg(self.task, handle) else { return };
-        let request = kernel.read_msg(self.task, handle, info.id, 0).map(<[u8]>::to_vec).unwrap_or_default();
-        let _ = kernel.put_msg(self.task, handle, info.id);
+        let Ok(request) = kernel.take_msg(self.task, handle) else { return };
         let asked = request.len() == MESSAGE && request.starts_with(&QUERY_EKB_KEY.to_le_bytes());
         let answer: Vec<u8> = match self.mood {
             AgentMood::Gives if asked => {

@@ -12,6 +12,7 @@
 mod calls;
 pub mod case;
 mod channel;
+pub mod clients;
 mod connections;
 mod handles;
 pub mod hwkey;

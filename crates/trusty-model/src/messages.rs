@@ -64,6 +64,14 @@ impl Kernel {
         Ok(())
     }
 
+    /// Takes the oldest message out: reads all of it, and retires it.
+    pub fn take_msg(&mut self, task: Task, handle: u32) -> Result<Vec<u8>> {
+        let info = self.get_msg(task, handle)?;
+        let message = self.read_msg(task, handle, info.id, 0).map(<[u8]>::to_vec);
+        self.put_msg(task, handle, info.id)?;
+        message
+    }
+
     fn channel_of(&mut self, task: Task, handle: u32) -> Result<Id> {
         let id = self.task(task)?.get(handle)?;
         if self.channel(id).is_some() { Ok(id) } else { Err(Error::InvalidArguments) }

@@ -52,7 +52,7 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::time::Duration;
 use proxy::Proxy;
-use table::{Entry, Table};
+use table::Table;
 use trusty_abi::{Error, Event};
 use zeroize::Zeroizing;
 
@@ -313,14 +313,14 @@ impl Storage {
         next: &Table,
         changes: &[Change],
     ) -> Result<Version, StorageError> {
-        for (index, change) in changes.iter().enumerate() {
-            if let Change::Put(name, content) = change {
-                let entry = Entry::new(name, content, next.counter, index);
+        for (entry, change) in next.brought_by(changes) {
+            if let Change::Put(_, content) = change {
                 let sealed = self.sealer()?.seal(&entry.sealed_name(), content)?;
                 proxy.write(&entry.file(), &sealed, false)?;
             }
         }
-        let (version, bytes) = (next.version(), next.bytes()?);
+        let bytes = next.bytes()?;
+        let version = next.version_of(&bytes);
         let sealed = self.sealer()?.seal(table::NAME, &bytes)?;
         self.attempted = Some(version);
         proxy.write(&table::file(next.slot), &sealed, true)?;

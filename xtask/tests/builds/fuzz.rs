@@ -59,11 +59,11 @@ fn what_nobody_checks_is_found_and_found_again() {
     again.fails(1);
     let all = replay(dir, &[]);
     assert!(all.iter().filter(|report| report.is_string()).count() >= 2 && all.len() > 20, "{}", all.len());
-    sixty_or_less(file);
+    is_small(file);
 }
 
 /// The smallest case has no more actions and bytes than it needs.
-fn sixty_or_less(file: &str) {
+fn is_small(file: &str) {
     let text = fs::read_to_string(file).unwrap();
     let lines: Vec<&str> = text.lines().filter(|line| !line.starts_with('#')).collect();
     assert!(lines.len() == 2 && lines[1].len() < 60, "{text}");

@@ -18,10 +18,6 @@ carveout_host::errors! {
         NoCases { dir: PathBuf }
             => usage "no-cases": ("{}: there are no cases to play again, in finds/ or corpus/", dir.display()),
             help ("run it without --replay first, or name the folder with --dir");
-        /// There are more cases than are played in one call.
-        TooManyCases { dir: PathBuf, count: usize, limit: usize }
-            => usage "too-many-cases": ("{}: {count} cases, more than the {limit} that are played at once", dir.display()),
-            help ("name some of them behind --replay");
         /// The emulator takes these trusted apps or cases for none.
         Refused { why: String }
             => usage "refused": ("the emulator cannot try it: {why}");

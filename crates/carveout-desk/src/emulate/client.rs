@@ -304,18 +304,7 @@ mod tests {
 
     fn target(debs: &[&str], device: bool) -> EmulationTarget {
         let debs = debs.iter().map(|name| ((*name).to_owned(), name.as_bytes().to_vec())).collect();
-        let (image, apps, symbols) = (Vec::new(), Vec::new(), std::collections::BTreeMap::new());
-        EmulationTarget {
-            image,
-            apps,
-            debs,
-            device,
-            tzdram: None,
-            memory: None,
-            kernel: None,
-            symbols,
-            sources: Vec::new(),
-        }
+        EmulationTarget { debs, device, ..EmulationTarget::default() }
     }
 
     #[test]

@@ -6,7 +6,7 @@ use super::request::Debugged;
 use super::target::EmulationTarget;
 use crate::Workshop;
 use crate::errors::EmulateError;
-use crate::symbols::KnownApp;
+use crate::symbols::{KnownApp, NotOne, the_one};
 use carveout_host::dirs::Dirs;
 use carveout_host::error::{At, Error, Result};
 use carveout_host::files;
@@ -83,17 +83,14 @@ impl<'a> Debugging<'a> {
     }
 
     fn wanted(&self, wanted: &Debugged) -> Result<&KnownApp> {
-        let names: Vec<&str> = self.apps.iter().map(|app| app.name.as_str()).collect();
-        let known = || names.join(", ");
-        let (Debugged::Only, [app]) = (wanted, self.apps.as_slice()) else {
-            let Debugged::Named(name) = wanted else {
-                return Err(EmulateError::GdbWhichApp { known: known() }.into());
-            };
-            let found = self.apps.iter().find(|app| app.name == *name);
-            let unknown = || EmulateError::GdbUnknownApp { name: name.clone(), known: known() };
-            return found.ok_or_else(|| unknown().into());
+        let name = match wanted {
+            Debugged::Only => None,
+            Debugged::Named(name) => Some(name.as_str()),
         };
-        Ok(app)
+        the_one(&self.apps, name).map_err(|error| match error {
+            NotOne::Unnamed(known) => EmulateError::GdbWhichApp { known }.into(),
+            NotOne::Unknown(name, known) => EmulateError::GdbUnknownApp { name, known }.into(),
+        })
     }
 
     /// What stopped Trusty, if anything did, with the core file if there is one.

@@ -20,7 +20,7 @@ use virt_device::{Device, DevicePart};
 const MAX_IMAGE: u64 = 64 << 20;
 
 /// A secure-os image, and what is known of it.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub struct EmulationTarget {
     /// Its bytes.
     pub image: Vec<u8>,
@@ -68,17 +68,7 @@ impl EmulationTarget {
             if !known && trusty_image::tasks::find(&image).is_empty() {
                 return Err(TargetError::NoTrustedApps { target: target.into() }.into());
             }
-            return Ok(Self {
-                image,
-                apps: Vec::new(),
-                debs: Vec::new(),
-                device: false,
-                tzdram: None,
-                memory: None,
-                kernel: None,
-                symbols: BTreeMap::new(),
-                sources: Vec::new(),
-            });
+            return Ok(Self { image, ..Self::default() });
         }
         of_bundle(path, key, ui)
     }
@@ -125,8 +115,7 @@ impl EmulationTarget {
         if let Some(bundle) = flashed {
             return Ok(Self { image, device: true, tzdram, kernel: None, ..bundle });
         }
-        let (apps, debs, symbols, sources) = (Vec::new(), Vec::new(), BTreeMap::new(), Vec::new());
-        Ok(Self { image, apps, debs, device: true, tzdram, memory: None, kernel: None, symbols, sources })
+        Ok(Self { image, device: true, tzdram, ..Self::default() })
     }
 
     /// The trusted apps in the image with the names that are known, or the UUID's.
@@ -210,12 +199,11 @@ fn of_bundle(path: &Path, key: Option<&PublicKey>, ui: &Ui) -> Result<EmulationT
         image,
         apps: manifest.trusted_apps,
         debs,
-        device: false,
         tzdram,
         memory,
         kernel,
         symbols,
-        sources: Vec::new(),
+        ..EmulationTarget::default()
     })
 }
 

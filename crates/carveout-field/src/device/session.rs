@@ -269,13 +269,13 @@ impl<'a> Session<'a> {
 
     /// Whether a partition has the bundle's file for it.
     pub fn has(&self, partition: &str) -> Result<bool> {
-        let file = self.tools.path(&self.file_of(partition)?);
+        let ours = self.ours(partition)?;
         let back = self.tools.path("read-back.bin");
-        let length = fs::metadata(&file).at(&file)?.len();
+        let length = ours.len() as u64;
         self.read(partition, &back, length)?;
         let mut read = Vec::new();
         File::open(&back).and_then(|file| file.take(length).read_to_end(&mut read)).at(&back)?;
-        Ok(read == fs::read(&file).at(&file)?)
+        Ok(read == ours)
     }
 
     /// All that a partition holds.
@@ -290,10 +290,10 @@ impl<'a> Session<'a> {
         self.manifest.partition_file(self.module, partition).map(|(_, entry)| entry.partitions.clone())
     }
 
-    /// Whether a partition's content is the bundle's file for it.
-    pub fn is_same(&self, partition: &str, content: &[u8]) -> Result<bool> {
+    /// What the bundle has for a partition.
+    pub fn ours(&self, partition: &str) -> Result<Vec<u8>> {
         let file = self.tools.path(&self.file_of(partition)?);
-        Ok(content.starts_with(&fs::read(&file).at(&file)?))
+        fs::read(&file).at(&file)
     }
 
     /// The carve-out that the board's boot config has now. Of an encrypted one it cannot be read.

@@ -47,7 +47,7 @@ pub fn look(
                 ui.note(&format!("board {board}: no EKB can be read of it; it gets the bundle's"));
                 return Ok(None);
             };
-            if session.is_same(EKS, &bytes)? || !is_own(&bytes) {
+            if bytes.starts_with(&session.ours(EKS)?) || !is_own(&bytes) {
                 return Ok(None);
             }
             let name = format!("ekb-{board}-{}.bin", started.replace(':', ""));

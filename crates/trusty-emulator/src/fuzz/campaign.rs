@@ -2,7 +2,7 @@
 
 use super::files::{self, FileError};
 use super::mutate::Mutator;
-use super::scene::{Find, Scene, SceneError, seed};
+use super::scene::{Find, Scene, SceneError, at_port};
 use super::shrink::shrink;
 use super::solve::{Solved, Solver};
 use super::words;
@@ -126,7 +126,7 @@ impl Campaign {
             this.try_case(case)?;
         }
         if this.corpus.is_empty() {
-            this.corpus.extend(ports.iter().map(|port| super::scene::seed(port, None)));
+            this.corpus.extend(ports.iter().map(|port| at_port(port, None)));
         }
         Ok(this)
     }
@@ -295,5 +295,5 @@ fn first(port: &str, words: &[u32]) -> Vec<Case> {
         })
     });
     let actions = sends.into_iter().chain(bulks).chain(compared).map(Some);
-    [None].into_iter().chain(actions).map(|action| seed(port, action)).collect()
+    [None].into_iter().chain(actions).map(|action| at_port(port, action)).collect()
 }

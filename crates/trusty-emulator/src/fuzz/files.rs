@@ -42,6 +42,14 @@ pub fn read(path: &Path) -> Result<Case, FileError> {
     Case::parse(&text).map_err(|error| FileError::Case(path.into(), error))
 }
 
+/// The case of a file; or all cases that are kept in a folder.
+pub fn all_of(path: &Path) -> Result<Vec<(PathBuf, Case)>, FileError> {
+    if !path.is_dir() {
+        return Ok(vec![(path.into(), read(path)?)]);
+    }
+    Ok([read_all(&finds(path))?, read_all(&corpus(path))?].concat())
+}
+
 /// All cases of a folder, in the order of their names. A folder that is not there has none.
 pub fn read_all(dir: &Path) -> Result<Vec<(PathBuf, Case)>, FileError> {
     let io = |error| FileError::Io(dir.into(), error);

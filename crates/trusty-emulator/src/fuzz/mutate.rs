@@ -95,11 +95,10 @@ impl Mutator {
 
     /// Changes what is sent.
     fn content(&mut self, actions: &mut [Action], other: &Case) {
-        let senders =
-            actions.iter().filter(|action| !matches!(action, Action::Connect(_) | Action::Close(_)));
-        let Some(at) = self.below(senders.count()) else { return };
-        let mut senders = actions.iter_mut().filter(|a| matches!(a, Action::Send(..) | Action::Bulk(..)));
-        let Some(action) = senders.nth(at) else { return };
+        let mut senders: Vec<_> =
+            actions.iter_mut().filter(|a| matches!(a, Action::Send(..) | Action::Bulk(..))).collect();
+        let Some(at) = self.below(senders.len()) else { return };
+        let action = &mut *senders[at];
         if let Action::Bulk(_, tag, _) = action
             && self.rng.u32(..8) == 0
         {

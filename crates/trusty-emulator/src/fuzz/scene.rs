@@ -1,15 +1,15 @@
 //! Trusted apps at the moment at which all of them wait for clients, to which they can go back: each case begins there.
 
-use super::clients::{Clients, STRANGER};
 use crate::clock::Clock;
 use crate::comparisons::Compared;
 use crate::coverage::Coverage;
 use crate::image::ImageError;
 use crate::process::{AppState, Crash, Known, Process, Saved};
 use std::time::Duration;
+use trusty_model::Kernel;
 use trusty_model::case::{Action, Case};
+use trusty_model::clients::Clients;
 use trusty_model::hwkey::Agent;
-use trusty_model::{Kernel, Task};
 use unicorn_engine::uc_error;
 
 /// Instructions of all apps until all wait. Beyond them an app is taken not to wait any more.
@@ -24,7 +24,8 @@ pub struct Scene {
     kernel: Kernel,
     apps: Vec<Process>,
     agent: Option<Agent>,
-    clients: [Task; 2],
+    /// Those who do what a case says, before they have done anything.
+    clients: Clients,
     clock: Clock,
     /// The app that is looked at.
     target: usize,
@@ -84,7 +85,8 @@ impl Scene {
         memory: Option<u64>,
     ) -> Result<Self, SceneError> {
         let mut kernel = Kernel::new();
-        let clients = [kernel.add_linux(), kernel.add_app(STRANGER)];
+        let linux = kernel.add_linux();
+        let clients = Clients::new(&mut kernel, linux);
         let load = |(index, elf): (usize, &Vec<u8>)| Process::load(index, elf, &mut kernel, known);
         let mut apps: Vec<Process> = elves.iter().enumerate().map(load).collect::<Result<_, _>>()?;
         let at = apps.iter().position(|app| app.app.manifest.uuid == target);
@@ -97,7 +99,7 @@ impl Scene {
         let clock = Clock::Counted(Duration::ZERO);
         let start = (Kernel::new(), Vec::new(), clock);
         let mut this = Self { kernel, apps, agent, clients, clock, target: at, start, most: MOST, spent: 0 };
-        if let Some(find) = this.settle(&mut Clients::new(clients[0], clients[1])) {
+        if let Some(find) = this.settle(&mut this.clients.clone()) {
             // Others may end at their start, as some of NVIDIA's do without their devices.
             if find.app == at || find.what != What::Ended {
                 return Err(SceneError::Start(this.report(&find)));
@@ -141,7 +143,7 @@ impl Scene {
         if let Some(coverage) = self.coverage() {
             coverage.clear();
         }
-        let mut clients = Clients::new(self.clients[0], self.clients[1]);
+        let mut clients = self.clients.clone();
         for action in &case.0 {
             clients.act(&mut self.kernel, action);
             if let Some(find) = self.settle(&mut clients) {
@@ -169,8 +171,7 @@ impl Scene {
         loop {
             let mut passed = false;
             for (index, app) in self.apps.iter_mut().enumerate() {
-                app.wake(&mut self.kernel, &self.clock);
-                if app.state != AppState::Ready {
+                if !app.wake(&mut self.kernel, &self.clock) {
                     continue;
                 }
                 passed = true;
@@ -237,14 +238,18 @@ impl Scene {
     pub fn report(&self, find: &Find) -> String {
         let Some(app) = self.apps.get(find.app) else { return String::new() };
         match &find.what {
-            What::Crash(crash) => {
-                app.dump(crash);
-                app.report(crash)
-            }
+            What::Crash(crash) => app.report(crash),
             What::Ended => app.ending.as_ref().map(|ending| app.last_words(ending)).unwrap_or_default(),
             What::RunsOn => {
                 format!("{} does not wait for messages any more: {} instructions\n", app.name, self.most)
             }
+        }
+    }
+
+    /// Writes the core file of a fault, right behind its case, if one is wanted.
+    pub fn dump(&self, find: &Find) {
+        if let (Some(app), What::Crash(crash)) = (self.apps.get(find.app), &find.what) {
+            app.dump(crash);
         }
     }
 
@@ -263,6 +268,6 @@ impl Scene {
 }
 
 /// A case that connects to a port and does so much.
-pub fn seed(port: &str, action: Option<Action>) -> Case {
+pub fn at_port(port: &str, action: Option<Action>) -> Case {
     Case([Action::Connect(port.to_owned())].into_iter().chain(action).collect())
 }

@@ -1,26 +1,24 @@
 //! Numbers that a trusted app compares with, read out of its code: so that a fuzzer need not guess them.
 
+use crate::comparisons::{Operand, decode};
 use std::collections::BTreeSet;
 
 /// Most of them.
 const MOST: usize = 4096;
 
-/// Numbers that stand in `cmp`, `cmn`, `teq` and `sub`, or are put together by `movw` and `movt`, in ARM code.
+/// Numbers that ARM code compares with, or puts together by `movw` and `movt`.
 pub fn in_code(code: &[u32]) -> Vec<u32> {
     let mut found = BTreeSet::new();
     let mut low = [None; 16];
     for word in code {
-        let immediate = (word & 0xff).rotate_right((word >> 8 & 0xf) * 2);
+        if let Some((_, Operand::Number(number))) = decode(*word) {
+            found.insert(number);
+        }
         let register = (word >> 12 & 0xf) as usize;
         let half = word >> 4 & 0xf000 | word & 0xfff;
         match word & 0x0ff0_0000 {
-            // cmp, teq; cmn compares with what is negative.
-            0x0350_0000 | 0x0330_0000 => found.extend([immediate]),
-            0x0370_0000 => found.extend([immediate.wrapping_neg()]),
-            // sub and subs: the compiler's switch.
-            0x0240_0000 | 0x0250_0000 => found.extend([immediate]),
             0x0300_0000 => {
-                found.extend([half]);
+                found.insert(half);
                 low[register] = Some(half);
             }
             0x0340_0000 => found.extend(low[register].take().map(|low| half << 16 | low)),

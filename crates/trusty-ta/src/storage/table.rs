@@ -55,7 +55,7 @@ pub fn content_file(change: u64, index: usize) -> String {
 }
 
 impl Entry {
-    pub fn new(name: &[u8], content: &[u8], change: u64, index: usize) -> Self {
+    fn new(name: &[u8], content: &[u8], change: u64, index: usize) -> Self {
         let size = u32::try_from(content.len()).unwrap_or(u32::MAX);
         let index = u32::try_from(index).unwrap_or(u32::MAX);
         Self { name: name.to_vec(), size, digest: digest(content), change, index }
@@ -106,7 +106,21 @@ impl Table {
     }
 
     pub fn version(&self) -> Version {
-        Version { counter: self.counter, root: digest(&self.encoded()) }
+        self.version_of(&self.encoded())
+    }
+
+    /// The same, where the table's bytes are there already.
+    pub fn version_of(&self, bytes: &[u8]) -> Version {
+        Version { counter: self.counter, root: digest(bytes) }
+    }
+
+    /// The contents that came with the last changes. Of several for one name only the last one is left.
+    pub fn brought_by<'a>(
+        &'a self,
+        changes: &'a [Change],
+    ) -> impl Iterator<Item = (&'a Entry, &'a Change<'a>)> {
+        let new = self.entries.iter().filter(|entry| entry.change == self.counter);
+        new.filter_map(|entry| Some((entry, changes.get(entry.index as usize)?)))
     }
 
     /// Files of contents that another table does not name.

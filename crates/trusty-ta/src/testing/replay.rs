@@ -1,16 +1,14 @@
 //! Cases of `carveout fuzz`, played in a unit test.
 
-use super::bulk::BulkClient;
 use super::world::{App, World};
 use crate::service::Service;
-use std::ffi::CString;
-use std::vec::Vec;
-use trusty_model::case::{Action, Case};
+use trusty_model::case::Case;
+use trusty_model::clients::Clients;
 
 pub use trusty_model::case::CaseError;
 
 impl World {
-    /// Does to an app what a case says, the app running whenever it can: what `carveout fuzz` found stays found. Connections are Linux's, and
+    /// Does to an app what a case says, the app running whenever it can: what `carveout fuzz` found stays found. Clients are those of the fuzzer, and
     /// their answers are read and forgotten; look at the app, or at what it answers to a client of yours, afterwards.
     ///
     /// ```
@@ -34,41 +32,57 @@ impl World {
     /// # Ok::<(), testing::CaseError>(())
     /// ```
     pub fn replay<S: Service>(&self, app: &mut App<S>, case: &str) -> Result<(), CaseError> {
-        let mut clients: Vec<Option<BulkClient>> = Vec::new();
-        for action in Case::parse(case)?.0 {
-            match action {
-                Action::Connect(port) => {
-                    let port = CString::new(port).ok();
-                    let client = port.and_then(|port| self.connect(&port).ok());
-                    clients.push(client.map(BulkClient::new));
-                }
-                Action::Send(to, bytes) => {
-                    if let Some(Some(to)) = clients.get(to) {
-                        // What finds no room is lost, as the driver loses it.
-                        let _ = to.client.send(&bytes);
-                    }
-                }
-                Action::Bulk(to, tag, bytes) => {
-                    if let Some(Some(to)) = clients.get_mut(to) {
-                        // A refusal is an answer, too.
-                        let _ = to.exchange(app, tag, &bytes);
-                    }
-                }
-                Action::Close(at) => {
-                    if let Some(client) = clients.get_mut(at) {
-                        *client = None;
-                    }
-                }
-            }
-            app.run();
-            for client in clients.iter().flatten() {
-                while client.client.receive().is_ok() {
-                    app.run();
-                }
-            }
+        let case = Case::parse(case)?;
+        let mut clients = self.as_linux(Clients::new);
+        for action in &case.0 {
+            self.as_linux(|kernel, _| clients.act(kernel, action));
+            while app.run() > 0 || self.as_linux(|kernel, _| clients.serve(kernel)) {}
         }
-        drop(clients);
+        self.as_linux(|kernel, _| clients.leave(kernel));
         app.run();
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::port::PortCfg;
+    use crate::whole::{Answers, Request, Whole};
+    use std::cell::Cell;
+    use std::rc::Rc;
+    use std::vec::Vec;
+
+    /// Counts the bytes that come.
+    struct Counts(Rc<Cell<usize>>);
+
+    impl Answers for Counts {
+        const LIMIT: usize = 10_000;
+
+        fn answer(&mut self, request: &Request) -> Vec<u8> {
+            self.0.set(self.0.get() + request.bytes.len());
+            Vec::new()
+        }
+    }
+
+    /// As in the fuzzer: what Linux may not connect to another trusted app reaches.
+    #[test]
+    fn messages_and_transfers_reach_ports_of_either_kind() {
+        static PORTS: [PortCfg; 2] = [
+            PortCfg::declared(c"com.test.linux").allow_ns_connect(),
+            PortCfg::declared(c"com.test.app").allow_ta_connect(),
+        ];
+        let (world, count) = (World::new(), Rc::new(Cell::new(0)));
+        let mut app = world.app(&PORTS, || Whole::new(Counts(count.clone())));
+        for port in ["com.test.linux", "com.test.app"] {
+            let transfer = "01".repeat(9000);
+            let case = std::format!(
+                "connect {port}\nsend 0 6162\nconnect {port}\nbulk 1 3 {transfer}\nclose 0\nsend 0 00\nsend 9 00"
+            );
+            count.set(0);
+            world.replay(&mut app, &case).unwrap();
+            assert_eq!(count.get(), 2 + 9000, "{port}");
+        }
+        assert_eq!(world.census().channels, 0, "{:?}", world.census());
     }
 }

@@ -69,11 +69,8 @@ impl Serves for RefCell<Inner> {
             let Ok(Some(events)) = kernel.poll(linux, handle) else { break };
             served = true;
             if events.event & event::MSG != 0
-                && let Ok(info) = kernel.get_msg(linux, handle)
+                && let Ok(request) = kernel.take_msg(linux, handle)
             {
-                let request =
-                    kernel.read_msg(linux, handle, info.id, 0).map(<[u8]>::to_vec).unwrap_or_default();
-                let _ = kernel.put_msg(linux, handle, info.id);
                 let answer = inner.proxy.answer(&request);
                 if inner.proxy.files.mood == Mood::Silent {
                     continue;

@@ -228,12 +228,8 @@ impl Client {
     pub fn receive(&self) -> Result<Vec<u8>> {
         let mut kernel = self.shared.kernel.borrow_mut();
         let (linux, handle) = (self.shared.linux, self.handle);
-        match kernel.get_msg(linux, handle) {
-            Ok(info) => {
-                let message = kernel.read_msg(linux, handle, info.id, 0)?.to_vec();
-                kernel.put_msg(linux, handle, info.id)?;
-                Ok(message)
-            }
+        match kernel.take_msg(linux, handle) {
+            Ok(message) => Ok(message),
             Err(Error::NoMessage) => match kernel.poll(linux, handle)? {
                 Some(Event { event, .. }) if event & trusty_abi::event::HUP != 0 => Err(Error::ChannelClosed),
                 _ => Err(Error::NoMessage),

@@ -1,16 +1,17 @@
-//! Clients of Linux, which do what a case says.
+//! Clients of Linux, which do what a case says: for a fuzzer, and for unit tests that do again what it has found.
 
+use crate::case::Action;
+use crate::{Kernel, Task};
 use tipc_bulk::{Endpoint, MAX_MESSAGE, Packet, Signal, WINDOW};
 use trusty_abi::{Error, Uuid, connect, event};
-use trusty_model::case::Action;
-use trusty_model::{Kernel, Task};
 
 /// The trusted app as which ports are reached that Linux may not connect to.
-pub const STRANGER: Uuid = Uuid([0xf; 16]);
+const STRANGER: Uuid = Uuid([0xf; 16]);
 /// Messages of the trusted apps that are read for one case. One that sends without end is stopped by this.
 const MOST_READ: usize = 4096;
 
 /// Connections, in the order in which they were made.
+#[derive(Clone)]
 pub struct Clients {
     linux: Task,
     stranger: Task,
@@ -18,7 +19,7 @@ pub struct Clients {
     read: usize,
 }
 
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Connection {
     /// Its task and handle, if it is open.
     open: Option<(Task, u32)>,
@@ -27,14 +28,14 @@ struct Connection {
 }
 
 impl Clients {
-    /// None is connected.
-    pub fn new(linux: Task, stranger: Task) -> Self {
+    /// Clients of a kernel, none of which is connected yet: Linux's, and those of a trusted app of no image.
+    pub fn new(kernel: &mut Kernel, linux: Task) -> Self {
+        let stranger = kernel.add_app(STRANGER);
         Self { linux, stranger, connections: Vec::new(), read: 0 }
     }
 
     /// Does what is said.
     pub fn act(&mut self, kernel: &mut Kernel, action: &Action) {
-        let of = |at: &usize| *at;
         match action {
             Action::Connect(port) => {
                 let mut as_task =
@@ -46,13 +47,13 @@ impl Clients {
                 self.connections.push(Connection { open: connected.ok(), bulk: None });
             }
             Action::Send(at, bytes) => {
-                if let Some((task, handle)) = self.connections.get(of(at)).and_then(|c| c.open) {
+                if let Some((task, handle)) = self.connections.get(*at).and_then(|c| c.open) {
                     // What finds no room is lost, as the driver loses it.
                     let _ = kernel.send_msg(task, handle, &[bytes]);
                 }
             }
             Action::Bulk(at, tag, bytes) => {
-                let Some(connection) = self.connections.get_mut(of(at)) else { return };
+                let Some(connection) = self.connections.get_mut(*at) else { return };
                 let (end, content, sent) = connection.bulk.get_or_insert_default();
                 // One that is still at work goes on instead.
                 if let Some(open) = end.open(u32::try_from(bytes.len()).unwrap_or(u32::MAX), *tag) {
@@ -87,7 +88,8 @@ impl Clients {
                 };
                 passed = true;
                 self.read += 1;
-                let message = if events & event::MSG != 0 { read(kernel, task, handle).ok() } else { None };
+                let message =
+                    if events & event::MSG != 0 { kernel.take_msg(task, handle).ok() } else { None };
                 match message {
                     Some(message) => connection.take(kernel, &message),
                     None if events & event::HUP == 0 => {}
@@ -103,13 +105,6 @@ impl Clients {
         }
         passed
     }
-}
-
-fn read(kernel: &mut Kernel, task: Task, handle: u32) -> Result<Vec<u8>, Error> {
-    let info = kernel.get_msg(task, handle)?;
-    let message = kernel.read_msg(task, handle, info.id, 0).map(<[u8]>::to_vec);
-    kernel.put_msg(task, handle, info.id)?;
-    message
 }
 
 impl Connection {
